@@ -1,0 +1,336 @@
+"""What models and endpoints share.
+
+Parts: the sentinels UNSET and NULL; `Word`, an enum word that remembers how it was spelled; the outlet for drift (what
+the service sent against its description); the slow paths of reading, which never raise; the checks of writing, which
+do; `Response`. Models read the common case in straight code of their own and come here only when something is odd.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Set as AbstractSet
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from typing import Any, ClassVar, Final, Generic, Literal, Protocol, TypeVar, cast
+from urllib.parse import quote
+
+from attrs import define, field
+
+INFINITY: Final = float("inf")
+
+
+class Unset:
+    """Type of UNSET: an argument that was not given. There is one, whatever is done to it."""
+
+    _only: ClassVar[Unset | None] = None
+
+    def __new__(cls) -> Unset:
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __copy__(self) -> Unset:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Unset:
+        return self
+
+    def __reduce__(self) -> str:
+        return "UNSET"
+
+
+class Null:
+    """Type of NULL: send null, where the description allows it. None in a model means "not there"."""
+
+    _only: ClassVar[Null | None] = None
+
+    def __new__(cls) -> Null:
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+    def __repr__(self) -> str:
+        return "NULL"
+
+    def __copy__(self) -> Null:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Null:
+        return self
+
+    def __reduce__(self) -> str:
+        return "NULL"
+
+
+UNSET: Final = Unset()
+NULL: Final = Null()
+
+
+class Word(str):
+    """An enum word in the description's spelling that is written back as it came: "person", spelled "Person"."""
+
+    __slots__ = ("spelled",)
+    spelled: str
+
+    def __new__(cls, word: str, spelled: str) -> Word:
+        self = super().__new__(cls, word)
+        self.spelled = spelled
+        return self
+
+    def __reduce__(self) -> tuple[type[Word], tuple[str, str]]:
+        return Word, (str(self), self.spelled)
+
+
+# --- drift ------------------------------------------------------------------------------------------------------------
+
+DriftOutlet = Callable[[str, str], None]
+"""Takes where ("State.currentStatus") and a kind: unknown-word, null, missing, wrong-type, extra, no-offset, too-deep,
+unknown-status. Never a value: what was sent may be personal."""
+
+DRIFT: Final[ContextVar[DriftOutlet | None]] = ContextVar("norce_order_api.drift", default=None)
+
+
+def drift(where: str, kind: str) -> None:
+    outlet = DRIFT.get()
+    if outlet is not None:
+        outlet(where, kind)
+
+
+# --- reading: nothing here raises -------------------------------------------------------------------------------------
+
+
+class Model(Protocol):
+    """What every generated model class can do."""
+
+    MEMBERS: ClassVar[frozenset[str]]
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_dict(cls, src_dict: Any) -> Any: ...
+
+
+M = TypeVar("M", bound=Model)
+
+
+def as_object(data: Any, where: str) -> dict[str, Any]:
+    """A dict to read members from, whatever was handed in."""
+    if isinstance(data, Mapping):
+        return dict(cast("Mapping[str, Any]", data))
+    drift(where, "null" if data is None else "wrong-type")
+    return {}
+
+
+def keep_raw(rest: dict[str, Any], name: str, value: Any, where: str) -> None:
+    """Keeps a value that does not fit its member, so that writing back loses nothing."""
+    rest[name] = value
+    drift(where, "wrong-type")
+
+
+def keep_rest(data: dict[str, Any], members: frozenset[str], rest: dict[str, Any], where: str) -> None:
+    """Keeps the members that the description does not know."""
+    for name, value in data.items():
+        if name not in members:
+            rest[name] = value
+            # A name is the service's own word as a rule, but a map keyed by customer would put people into the log.
+            shown = name if name.isidentifier() and len(name) <= 40 else "?"
+            drift(f"{where}.{shown}", "extra")
+
+
+def note_absent(data: dict[str, Any], name: str, where: str) -> None:
+    """Tells of a required member without a value."""
+    drift(where, "null" if name in data else "missing")
+
+
+def note_nulls(data: dict[str, Any], members: AbstractSet[str], where: str) -> None:
+    """Tells of nulls in optional members that the description does not call nullable."""
+    for name, value in data.items():
+        if value is None and name in members:
+            drift(f"{where}.{name}", "null")
+
+
+def read_word(value: Any, words: Mapping[str, str], where: str) -> str | None:
+    """The description's word for a text in any case; an unknown word as it is; None for what is no text."""
+    if not isinstance(value, str):
+        return None
+    if isinstance(value, Word):
+        return value
+    word = words.get(value.lower())
+    if word is None:
+        drift(where, "unknown-word")
+        return value
+    return value if word == value else Word(word, value)
+
+
+def read_integer(value: Any) -> int | None:
+    """2 and 2.0 are the same number in JSON; 2.5 and true are none that fit."""
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a JSON number: no truth value, no NaN, no infinity."""
+    return type(value) is int or (type(value) is float and -INFINITY < value < INFINITY)
+
+
+def read_datetime(value: Any, where: str) -> datetime | None:
+    """An aware time; a text without offset is taken as UTC, which is what the description says of its times."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    if value.tzinfo is None:
+        drift(where, "no-offset")
+        return value.replace(tzinfo=timezone.utc)
+    return value
+
+
+def read_model(kind: type[M], data: Any, where: str) -> M | None:
+    """A whole answer as a model; None when it is no object."""
+    if not isinstance(data, Mapping):
+        drift(where, "missing" if data is None else "wrong-type")
+        return None
+    try:
+        return cast("M", kind.from_dict(cast("Mapping[str, Any]", data)))
+    except RecursionError:
+        drift(where, "too-deep")
+        return None
+
+
+def read_models(kind: type[M], data: Any, where: str) -> list[M] | None:
+    """A whole answer as a list of models; elements that are no objects are left out."""
+    if data.__class__ is not list:
+        drift(where, "missing" if data is None else "wrong-type")
+        return None
+    models = [read_model(kind, one, where) for one in data]
+    return [one for one in models if one is not None]
+
+
+def read_plain(kind: type[Any], data: Any, where: str) -> Any:
+    """A whole answer that is a bare text, number or the like."""
+    if not isinstance(data, kind):
+        drift(where, "missing" if data is None else "wrong-type")
+        return None
+    return data
+
+
+def best_fit(data: Any, *kinds: frozenset[str]) -> int:
+    """Which of several objects an answer is: the one that shares most member names with it, the first of equals."""
+    names: set[Any] = set(cast("Mapping[str, Any]", data)) if isinstance(data, Mapping) else set()
+    shared = [len(names & kind) for kind in kinds]
+    return shared.index(max(shared))
+
+
+def read_json(content: bytes) -> Any:
+    """The value of a JSON body; None for an empty one, an HTML page, or anything else."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+# --- writing: what can't be sent raises ValueError and names the member, never the value ------------------------------
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready data from plain data in which models, words and times may lie."""
+    if isinstance(value, Word):
+        return value.spelled
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in cast("Mapping[str, Any]", value).items() if one is not UNSET}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in cast("list[Any]", value)]
+    if isinstance(value, datetime):
+        return write_datetime(value, "plain data")
+    if value is NULL:
+        return None
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    return value
+
+
+def write_object(value: Any) -> Any:
+    """A model, or plain data given in place of one."""
+    if isinstance(value, Mapping):
+        return plain(value)
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    msg = f"{type(value).__name__} given where a model or plain data is expected"
+    raise TypeError(msg)
+
+
+def write_word(value: Any) -> Any:
+    return value.spelled if isinstance(value, Word) else value
+
+
+def write_number(value: Any, where: str) -> Any:
+    if type(value) is float and not -INFINITY < value < INFINITY:
+        msg = f"{where} is NaN or infinite, which JSON can't say; give a finite number or None to leave it out"
+        raise ValueError(msg)
+    return value
+
+
+def write_datetime(value: Any, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    if value.tzinfo is None:
+        msg = f"{where} has no time zone; give an aware datetime, such as datetime.now(timezone.utc)"
+        raise ValueError(msg)
+    text: str = value.isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def write_list(written: list[Any], raw: Any, reread: Callable[[Any], list[Any]]) -> list[Any]:
+    """What a list member sends. Read with elements that did not fit, and untouched since, it goes back as it came."""
+    if raw.__class__ is not list:
+        return written
+    told_once = DRIFT.set(None)
+    try:
+        return raw if reread(raw) == written else written
+    finally:
+        DRIFT.reset(told_once)
+
+
+def path_segment(value: str, name: str) -> str:
+    """An id quoted for its place in a path; refused when it would leave that place."""
+    if value in ("", ".", "..") or any(c in "/\\" or ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in value):
+        msg = f"{name} must be the id of one thing: not empty, not a dot or two, without slashes or control characters"
+        raise ValueError(msg)
+    return quote(value, safe="")
+
+
+def header_value(value: str, name: str) -> str:
+    if any((ord(c) < 0x20 and c != "\t") or ord(c) == 0x7F for c in value):
+        msg = f"{name} has a line break or another control character in it, which no header may carry"
+        raise ValueError(msg)
+    return value
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+T = TypeVar("T")
+
+
+@define
+class Response(Generic[T]):
+    """An answer: any status as a plain number, the bytes as they came, and what could be read from them."""
+
+    status_code: int
+    content: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    parsed: T | None

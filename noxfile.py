@@ -1,0 +1,52 @@
+"""The checks of scripts/test.sh as nox sessions, and the tests on every Python there is."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "types", "floors", "regenerate", "tests"]
+
+PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+
+
+def install(session: nox.Session) -> None:
+    """This project, editable, with everything that tests need."""
+    session.install("--upgrade", "pip>=25.1")
+    session.install("--editable", ".[sandbox,cli]", "--group", "dev")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy and pyright, both strict."""
+    install(session)
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def floors(session: nox.Session) -> None:
+    """Who may import whom."""
+    install(session)
+    session.run("lint-imports")
+
+
+@nox.session
+def regenerate(session: nox.Session) -> None:
+    """The generated client is what the generator makes of the description."""
+    session.run("scripts/regenerate.sh", "--check", external=True)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The tests; arguments after ``--`` go to pytest."""
+    install(session)
+    session.run("pytest", "-m", "not soak", *session.posargs)

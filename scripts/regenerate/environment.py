@@ -1,0 +1,59 @@
+"""The environment that the regeneration runs in: pinned, its own, made when first needed.
+
+It lies in `.venv-regenerate/` under a hash of its requirements and of the Python it is for, so new pins make a new one.
+It is built under another name and renamed when it is complete: what an interrupted build leaves is never used. Only
+the standard library here. Prints the environment's Python.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from regenerate.layout import HERE
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+_STALE = 3600.0  # seconds; no build takes that long, so what is older was left by a killed one
+
+
+def ensure(home: Path) -> Path:
+    """The Python of a complete environment below `home`."""
+    python = f"{sys.version} {sys.base_prefix}"
+    key = hashlib.sha256(REQUIREMENTS.read_bytes() + python.encode()).hexdigest()[:16]
+    complete = home / key
+    if not complete.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        _build(complete)
+    return complete / "bin" / "python"
+
+
+def _build(complete: Path) -> None:
+    print("regenerate: making the environment of the generator, once", file=sys.stderr)
+    for left in complete.parent.glob("building-*"):
+        if time.time() - left.stat().st_mtime > _STALE:
+            shutil.rmtree(left, ignore_errors=True)
+    building = Path(tempfile.mkdtemp(prefix="building-", dir=complete.parent))
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(building)], check=True, stdout=sys.stderr)
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]
+        subprocess.run([str(building / "bin" / "python"), *install, str(REQUIREMENTS)], check=True, stdout=sys.stderr)
+        try:
+            building.rename(complete)
+        except OSError:
+            if not complete.exists():  # otherwise another run was quicker, with the same content
+                raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    try:
+        print(ensure(Path(os.environ.get("NORCE_REGENERATE_ENV") or HERE.root / ".venv-regenerate")))
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"regenerate: the environment of the generator could not be made: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,43 @@
+"""Generates the package from a corrected description and formats it, into a folder that is not there yet."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from regenerate import document
+from regenerate.document import Document
+from regenerate.failure import RegenerationError
+from regenerate.layout import Layout
+
+# Of its own, so that no pyproject.toml above the folder has a say in the bytes.
+_FORMAT = ("--isolated", "--no-cache", "--quiet", "--target-version", "py311", "--line-length", "120")
+# F401: templates import whatever one of their models may need.
+_CHECK = (*_FORMAT, "--fix", "--select", "I,F401", "--config", "lint.isort.combine-as-imports=true")
+
+
+def generate(corrected: Document, layout: Layout, scratch: Path, package: Path) -> None:
+    """Writes the package, with the corrected description in it as data and the marker that it is typed."""
+    source = scratch / "corrected.json"
+    source.write_bytes(document.write(corrected))
+    _run(
+        "the generator",
+        "openapi_python_client",
+        "generate",
+        *("--path", str(source)),
+        *("--config", str(layout.generator)),
+        *("--custom-template-path", str(layout.templates)),
+        *("--meta", "none"),
+        *("--output-path", str(package)),
+        "--fail-on-warning",
+    )
+    _run("ruff check", "ruff", "check", *_CHECK, str(package))
+    _run("ruff format", "ruff", "format", *_FORMAT, str(package))
+    (package / "py.typed").write_bytes(b"")
+    (package / "openapi.json").write_bytes(source.read_bytes())
+
+
+def _run(what: str, module: str, *arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        told = "\n".join(line for line in (done.stderr + done.stdout).splitlines() if line.strip())
+        raise RegenerationError(f"{what} is not content:\n{told[:4000]}")

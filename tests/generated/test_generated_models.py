@@ -1,0 +1,182 @@
+"""Models: what they hold, what they send, what they show."""
+
+# JSON data, of which nothing is known, is what these tests are about.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
+import copy
+import math
+import pickle
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from norce_order_api import models
+from norce_order_api.models import (
+    Address,
+    Cart,
+    Customer,
+    Item,
+    Logistics,
+    Notification,
+    OrderData,
+    Payment,
+    PaymentAction,
+    Price,
+    Recurring,
+    Shipping,
+    State,
+)
+
+
+def test_optional_member_left_alone_is_none_and_not_sent() -> None:
+    """None is "not there"."""
+    cart = Cart(reference="c1")
+    assert cart.total is None
+    assert cart.to_dict() == {"reference": "c1"}
+
+
+def test_members_are_sent_in_the_spelling_of_the_api() -> None:
+    """Names and nested models come out as the service spells them, numbers as they were given."""
+    item = Item(image_url="u", vat_rate=0.25, total=Price(including_vat=1234, excluding_vat=987.2), upsell=False)
+    sent = item.to_dict()
+    assert sent == {
+        "imageUrl": "u",
+        "vatRate": 0.25,
+        "total": {"includingVat": 1234, "excludingVat": 987.2},
+        "upsell": False,
+    }
+    assert type(sent["total"]["includingVat"]) is int
+
+
+@pytest.mark.parametrize("model", [PaymentAction, Recurring, Shipping])
+def test_required_members_must_be_given(model: type[Any]) -> None:
+    """The constructor asks for what the description requires."""
+    with pytest.raises(TypeError, match="missing"):
+        model()
+
+
+@pytest.mark.parametrize("model", [OrderData, Customer, Payment, Notification, Cart])
+def test_a_body_needs_nothing_that_the_service_fills_in(model: type[Any]) -> None:
+    """Nothing is required in an order, a customer, a payment: read-only members least of all."""
+    assert model().to_dict() == {}
+
+
+def test_free_form_data_is_a_plain_dict_kept_whole() -> None:
+    """Nulls in attributes are values, both ways, and the words inside are nobody's business."""
+    attributes = {"a": None, "Type": {"b": [None, 1]}}
+    order = OrderData.from_dict({"attributes": attributes})
+    assert order.attributes == attributes
+    assert order.to_dict() == {"attributes": attributes}
+    assert models.Attributes == dict[str, Any]
+
+
+def test_plain_data_inside_a_model_passes() -> None:
+    """A dict in the API's own spelling is accepted where a model is."""
+    plain: Any = {"includingVat": 1, "note": None}
+    item: Any = {"total": Price(including_vat=2)}
+    cart = Cart(total=plain, items=[item, Item(name="n")])
+    assert cart.to_dict() == {
+        "total": {"includingVat": 1, "note": None},
+        "items": [{"total": {"includingVat": 2}}, {"name": "n"}],
+    }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_json_cannot_say_is_refused_by_name(value: float) -> None:
+    """The error names class and member."""
+    with pytest.raises(ValueError, match=r"Payment\.amount"):
+        Payment(amount=value).to_dict()
+
+
+def test_a_time_without_zone_is_refused_by_name() -> None:
+    """The error names class and member and says what would be right."""
+    with pytest.raises(ValueError, match=r"Logistics\.shippingDate.*timezone\.utc"):
+        Logistics(shipping_date=datetime(2026, 1, 2)).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("offset", "text"),
+    [(UTC, "2026-01-02T03:04:05Z"), (timezone(timedelta(hours=2)), "2026-01-02T03:04:05+02:00")],
+)
+def test_times_are_sent_with_their_offset(offset: timezone, text: str) -> None:
+    """UTC is written Z."""
+    assert Logistics(shipping_date=datetime(2026, 1, 2, 3, 4, 5, tzinfo=offset)).to_dict() == {"shippingDate": text}
+
+
+def test_repr_shows_nothing_personal() -> None:
+    """Ids, words, numbers and times; no text, no attributes, nothing nested."""
+    person = Address(given_name="Rosalina", national_identification_number="890201-3286", attributes={"pin": "1234"})
+    order = OrderData(id="o1", reference="secret", customer=Customer(billing=person, type_="person"))
+    payment = Payment(id="p1", amount=20, state="intent", name="Rosalina", attributes={"pin": "1234"})
+    shown = repr(person) + repr(order) + repr(order.customer) + repr(payment)
+    for personal in ("Rosalina", "890201", "1234", "secret"):
+        assert personal not in shown
+    assert "o1" in repr(order)
+    assert "person" in repr(order.customer)
+    assert "amount=20" in repr(payment)
+    assert "intent" in repr(payment)
+
+
+def test_repr_of_what_did_not_fit_stays_silent() -> None:
+    """Raw values in additional_properties are not shown either."""
+    assert "secret" not in repr(Payment.from_dict({"amount": "secret", "more": "secret"}))
+
+
+ORDER = OrderData.from_dict(
+    {
+        "id": "o1",
+        "created": "2026-01-02T03:04:05Z",
+        "customer": {"type": "Person"},
+        "cart": {"items": [{"items": [{"quantity": 1}]}, 7]},
+        "state": {"currentStatus": "checkout"},
+        "more": {"a": [None]},
+    }
+)
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_models_survive_copying(again: Any) -> None:
+    """Copies are equal and send the same."""
+    assert again(ORDER) == ORDER
+    assert again(ORDER).to_dict() == ORDER.to_dict()
+
+
+def test_models_compare_by_content() -> None:
+    """Also by what came beside the description."""
+    assert Price(including_vat=1) == Price(including_vat=1)
+    assert Price(including_vat=1) != Price(including_vat=2)
+    assert State.from_dict({"x": 1}) != State.from_dict({"x": 2})
+
+
+def test_the_lists_of_names_hold() -> None:
+    """Every name in __all__ is there, and no other is made up."""
+    for name in models.__all__:
+        assert getattr(models, name) is not None
+    assert "OrderData" in models.__all__
+    assert "Order" not in models.__all__
+    with pytest.raises(AttributeError, match="Nothing"):
+        _ = models.Nothing  # pyright: ignore
+
+
+def test_importing_costs_what_is_used() -> None:
+    """The package brings no model and no HTTP library, a model brings what it holds, an endpoint no HTTP library."""
+    program = """
+import sys
+def models(): return {m.rpartition(".")[2] for m in sys.modules if m.startswith("norce_order_api.models.")}
+import norce_order_api
+assert not models() and "attrs" not in sys.modules, models()
+from norce_order_api.models import Price
+assert models() == {"price"}, models()
+from norce_order_api.models import PaymentTransaction
+assert "cart" not in models() and "payment_action" in models(), models()
+from norce_order_api.api.checkout import get_checkout_order, create_checkout_order
+create_checkout_order._get_kwargs(body={}, x_merchant="m", x_channel="c")
+get_checkout_order.parse(200, {})
+from norce_order_api import Client
+Client("http://localhost")
+assert "httpx" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
