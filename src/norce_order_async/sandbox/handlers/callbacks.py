@@ -1,0 +1,63 @@
+"""Hooks, notifications and validations: registered with the order, replaced, removed."""
+
+from typing import Literal, TypeAlias
+
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.operation import DONE, Answer, OrderCall
+
+from .parts import find, replace
+
+CallbackList: TypeAlias = Literal["hooks", "notifications", "validations"]
+
+LISTS: tuple[CallbackList, ...] = ("hooks", "notifications", "validations")
+
+
+def create_hook(on: OrderCall) -> Answer:
+    return _create(on, "hooks")
+
+
+def create_notification(on: OrderCall) -> Answer:
+    return _create(on, "notifications")
+
+
+def create_validation(on: OrderCall) -> Answer:
+    return _create(on, "validations")
+
+
+def put_validation(on: OrderCall) -> Answer:
+    current = _named(on, "validations")
+    replace(current, {**on.body, "id": current["id"]})
+    on.took_effect(current["id"])
+    return DONE
+
+
+def remove_hook(on: OrderCall) -> Answer:
+    return _remove(on, "hooks")
+
+
+def remove_notification(on: OrderCall) -> Answer:
+    return _remove(on, "notifications")
+
+
+def remove_validation(on: OrderCall) -> Answer:
+    return _remove(on, "validations")
+
+
+def _create(on: OrderCall, kind: CallbackList) -> Answer:
+    made: Json = {**on.body, "id": on.ids.callback()}
+    on.order[kind].append(made)
+    on.took_effect(made["id"])
+    return DONE
+
+
+def _remove(on: OrderCall, kind: CallbackList) -> Answer:
+    current = _named(on, kind)
+    on.order[kind].remove(current)
+    on.took_effect(current["id"])
+    return DONE
+
+
+def _named(on: OrderCall, kind: CallbackList) -> Json:
+    """The entry that the path names: `hook_id` for hooks, and so on."""
+    thing = kind.removesuffix("s")
+    return find(on.order[kind], thing, on.call.ids[f"{thing}_id"])

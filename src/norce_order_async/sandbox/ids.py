@@ -1,0 +1,39 @@
+"""New identifiers, in the shapes seen in the service's published samples."""
+
+import random
+import string
+
+_LETTERS = string.ascii_letters
+
+
+class Ids:
+    """Makes identifiers; the same seed makes the same ones in the same order."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = random.Random(seed)
+
+    def order(self) -> str:
+        return self._make("o", 7)
+
+    def payment(self) -> str:
+        return self._make("p", 26)
+
+    def shipping(self) -> str:
+        return self._make("s", 26)
+
+    def callback(self) -> str:
+        """For hooks, notifications and validations alike."""
+        return self._make("oc", 26)
+
+    def item(self) -> str:
+        return self._make("ci", 26)
+
+    def consent(self) -> str:
+        """Only for a consent whose caller chose no id."""
+        return self._make("ci", 26)
+
+    def action(self) -> str:
+        return self._make("pa", 26)
+
+    def _make(self, prefix: str, letters: int) -> str:
+        return prefix + "".join(self._random.choices(_LETTERS, k=letters))

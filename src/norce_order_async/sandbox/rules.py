@@ -1,0 +1,262 @@
+"""Every rule the sandbox follows, in one place, each marked as certain or assumed.
+
+Certain means that the service's public material says so. Assumed means that nothing is published and the sandbox had
+to choose; someone who learns better mends it here. `RULES` is the list to read; below it the rules that are data: the
+state machine, what may be edited when, what entering a status demands, and how lists are filtered.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .json_text import Json
+from .refusals import bad_request, not_valid
+from .totals import added, exact, including_vat, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing the sandbox does."""
+
+    id: str
+    text: str
+    assumed: bool
+
+
+def _certain(id: str, text: str) -> Rule:
+    return Rule(id, text, assumed=False)
+
+
+def _assumed(id: str, text: str) -> Rule:
+    return Rule(id, text, assumed=True)
+
+
+RULES: tuple[Rule, ...] = (
+    # Access and errors
+    _certain("bearer", "Authorization carries `Bearer` and the token."),
+    _assumed("bare-token", "The bare token is taken too; missing, empty or unknown is 401 `unauthorized`."),
+    _certain("merchant-and-channel", "x-merchant and x-channel are required and not empty."),
+    _assumed("merchant-and-channel-error", "Without them: 400 `order-bad-request`, after the token was checked."),
+    _certain("errors", "Errors are `{code, message}`; an unknown order is 404 `order-not-found`."),
+    _assumed(
+        "error-codes",
+        "The other codes: order-bad-request, order-conflict, order-validation, payment-error, "
+        "unauthorized and `<thing>-not-found`.",
+    ),
+    _assumed("scope", "An order is seen only under the merchant and channel that made it; 404 otherwise."),
+    _assumed("body-size", "A body over the limit (4 MiB unless set) is 413."),
+    _assumed("media-type", "A body that says it is something other than JSON is 400."),
+    # Bodies
+    _assumed(
+        "body-check",
+        "Wrong type, unknown enum value, broken pattern, missing required member, null where the "
+        "description has none, malformed JSON: 400 `order-bad-request` with the path of the fault.",
+    ),
+    _assumed("date-time", "A date-time without an offset is refused, in bodies and in filters."),
+    _assumed("number-range", "Whole numbers are 32 bits; amounts stay below a million million."),
+    _certain("enum-case", "Enums are read without regard to case (published samples write `Person` and `Intent`)."),
+    _assumed("enum-written", "Enums are written as the description spells them."),
+    _assumed("unknown-members", "Unknown members of a body are ignored."),
+    _certain("read-only-members", "Read-only members of a body are ignored, merchant and channel among them."),
+    # Orders
+    _certain("create-order", "A new order is in checkout; 201 with `{id}` and a relative Location."),
+    _assumed("no-first-transition", "Creating an order writes no entry into state.transitions."),
+    _assumed("ids", "Ids: o + 7 letters; p, s, oc, ci + 26; random, from the seed when one is given."),
+    _assumed("delete-order", "DELETE works in any status; the order is gone from get and list."),
+    _assumed("removed-readable", "A `removed` order can still be read and listed."),
+    _assumed(
+        "cart-reference-unique",
+        "cart.reference is unique per merchant and channel among orders that are not "
+        "removed: 409 `order-conflict`, on creating and on replacing a cart.",
+    ),
+    _certain("utc", "created, lastModified and transitions[].timeStamp are UTC, from the sandbox's clock."),
+    # Totals
+    _certain("order-total", "Order total = cart total + shippings, computed by the service."),
+    _assumed("removed-left-out", "Removed shippings and payments count in no sum."),
+    _assumed(
+        "rounding", "Decimal inside; totals are rounded half up to two decimals before they are compared or added."
+    ),
+    _assumed("cart-total", "A cart without a total gets the sum of its items' totals."),
+    # Status
+    _assumed("transitions", "The table of transitions; anything else is 400 `order-bad-request` naming both."),
+    _assumed("same-status", "The same status again: 200, no new entry, nothing changed."),
+    _certain("required-consents", "Entering processing demands that every required consent is checked."),
+    _assumed(
+        "entry-demands",
+        "Entering processing, accepted or completed demands items, required consents and "
+        "payments that add up exactly: otherwise 400 `order-validation`.",
+    ),
+    _assumed(
+        "locks",
+        "Cart, customer and consents change in checkout only; shippings and callbacks until the order "
+        "is completed, declined or removed; payments, reference and attributes until it is removed.",
+    ),
+    # Parts
+    _assumed("cart-items", "PUT cart replaces; an item with an id the cart knows keeps it, any other gets a new one."),
+    _certain("consents", "PATCH consents changes `checked` only."),
+    _assumed("consent-not-found", "PATCH or DELETE of an unknown consent is 404; with several, none is changed."),
+    _assumed("consent-id", "A caller may choose a consent's id; one that is there already is 400."),
+    _assumed("attributes", "PATCH attributes merges; null deletes the key."),
+    _certain("soft-delete", "Payments and shippings are removed by PUT with state removed."),
+    _assumed("payment-defaults", "A payment or shipping without a state is `intent`; without a type, `default`."),
+    _assumed("payment-actions-kept", "PUT payment without actions keeps those it has; an equal action keeps its id."),
+    _certain("transactions", "Transactions are a log: added and listed, never changed; `created` is the service's."),
+    _assumed(
+        "execute",
+        "Executing POSTs the order to the action's URL: 2xx is 200, anything else 400 "
+        "`payment-error`; it changes nothing by itself.",
+    ),
+    _assumed(
+        "callers-only-loopback",
+        "Only loopback addresses and hosts allowed by name are called; redirects are not followed.",
+    ),
+    _assumed("callback-ids", "Ids of hooks, notifications and validations are always the service's."),
+    # Validate
+    _certain(
+        "validate",
+        "Validate demands an item, a payment when the total is above zero, and payments that add up "
+        "exactly; 200 with [] or 400 with a list.",
+    ),
+    _assumed("validate-codes", "Its codes: cart-empty, payment-missing, payment-sum, all with adapterId `order`."),
+    # Lists
+    _assumed("page", "offset 0 and limit 10 unless given; more than 100 is 100."),
+    _assumed(
+        "page-figures",
+        "size is the number returned and totalSize all matches; in the other reading size is all "
+        "matches and totalSize all orders of the channel.",
+    ),
+    _assumed("value-sum", "valueSum is the sum of the including-VAT totals of all matches."),
+    _assumed("created-range", "date_from is inclusive and date_to exclusive, on `created`."),
+    _assumed("repeated-keys", "Arrays are repeated query keys."),
+    _assumed("whole-match", "E-mails, phones and countries match whole and without case; references match exactly."),
+    _assumed(
+        "part-match",
+        "Names and search match by part, without case; search looks at reference, cart reference, names and e-mails.",
+    ),
+    _assumed("list-order", "Newest first unless told otherwise."),
+)
+
+# ---------------------------------------------------------------------------------------------------------- status
+
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "checkout": frozenset({"processing", "accepted", "completed", "removed"}),
+    "processing": frozenset({"checkout", "accepted", "completed", "declined", "removed"}),
+    "accepted": frozenset({"completed", "declined", "removed"}),
+    "completed": frozenset(),
+    "declined": frozenset(),
+    "removed": frozenset(),
+}
+
+DEMANDING = frozenset({"processing", "accepted", "completed"})
+"""Statuses that an order may enter only when it is in order."""
+
+
+class Area(Enum):
+    """A part of the order that is locked as a whole; the value is the set of statuses in which it is open."""
+
+    CHECKOUT = frozenset({"checkout"})
+    DELIVERY = frozenset({"checkout", "processing", "accepted"})
+    AFTERMATH = frozenset({"checkout", "processing", "accepted", "completed", "declined"})
+
+
+def refuse_edit(area: Area, status: str) -> None:
+    """Refuse a change to a part that is locked in this status."""
+    if status not in area.value:
+        raise bad_request(f"This part of the order can't be changed while its status is {status}.")
+
+
+def refuse_transition(order: Json, target: str) -> None:
+    """Refuse a transition that the table does not have or that the order is not ready for."""
+    current: str = order["state"]["currentStatus"]
+    if target not in TRANSITIONS[current]:
+        raise bad_request(f"An order can't go from {current} to {target}.")
+    if target in DEMANDING:
+        findings = [*basic_findings(order), *_unchecked_consents(order)]
+        if findings:
+            raise not_valid(f"The order can't enter {target}: " + "; ".join(found.message for found in findings))
+
+
+# ------------------------------------------------------------------------------------------------------- readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that keeps an order from being paid."""
+
+    code: str
+    message: str
+
+
+def basic_findings(order: Json) -> list[Finding]:
+    """What `validate` finds by itself, before any registered validation is asked."""
+    findings: list[Finding] = []
+    if not order.get("cart", {}).get("items"):
+        findings.append(Finding("cart-empty", "the cart has no item"))
+    total = including_vat(order["total"])
+    payments = standing(order["payments"])
+    if total > 0 and not payments:
+        findings.append(Finding("payment-missing", "the total is above zero and there is no payment"))
+    elif (paid := added(exact(payment.get("amount", 0)) for payment in payments)) != total:
+        findings.append(Finding("payment-sum", f"the payments add up to {paid} and the order to {total}"))
+    return findings
+
+
+def _unchecked_consents(order: Json) -> Iterable[Finding]:
+    for consent in order["consents"]:
+        if consent.get("required") and not consent.get("checked"):
+            yield Finding("consent-unchecked", f"the required consent {consent['id']} is not checked")
+
+
+# ----------------------------------------------------------------------------------------------------------- lists
+
+DEFAULT_LIMIT = 10
+MAX_LIMIT = 100
+
+
+class Match(Enum):
+    """How a filter compares: EXACT as given, WHOLE without case, PART anywhere and without case."""
+
+    EXACT = "exact"
+    WHOLE = "whole"
+    PART = "part"
+
+
+FILTERS: Mapping[str, tuple[str, Match]] = {
+    "reference": ("reference", Match.EXACT),
+    "cart_reference": ("cart_reference", Match.EXACT),
+    "status": ("status", Match.EXACT),
+    "countries": ("country", Match.WHOLE),
+    "billing_countries": ("billing_country", Match.WHOLE),
+    "billing_emails": ("billing_email", Match.WHOLE),
+    "billing_phones": ("billing_phone", Match.WHOLE),
+    "billing_names": ("billing_name", Match.PART),
+    "shipping_countries": ("shipping_country", Match.WHOLE),
+    "shipping_emails": ("shipping_email", Match.WHOLE),
+    "shipping_phones": ("shipping_phone", Match.WHOLE),
+    "shipping_names": ("shipping_name", Match.PART),
+    "search": ("search", Match.PART),
+}
+"""Query parameter -> the column it looks at and how. Several values of one parameter are alternatives."""
+
+SORTED_ON: Mapping[str, str] = {
+    "created": "created",
+    "billingEmail": "billing_email",
+    "billingName": "billing_name",
+    "cartTotal": "cart_total",
+}
+
+
+# ---------------------------------------------------------------------------------------------------------- bodies
+
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes."""
+
+
+def defaults_of_payment(payment: dict[str, Any]) -> None:
+    payment.setdefault("state", "intent")
+    payment.setdefault("type", "default")
+
+
+def defaults_of_shipping(shipping: dict[str, Any]) -> None:
+    shipping.setdefault("state", "intent")

@@ -1,0 +1,234 @@
+"""The sandbox over a socket: a server in a thread of its own, with a loop of its own.
+
+`Sandbox` holds the state and the application; entering it starts the server, leaving it stops the server and keeps
+the logs readable. The thread has its own event loop, so the caller may be on asyncio, on trio or on none.
+"""
+
+import signal
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Collection, Iterator, Sequence
+from types import FrameType, TracebackType
+from typing import Literal, Self
+
+import anyio
+import uvicorn
+
+from .app import PREFIX, App
+from .clock import Clock, SystemClock
+from .description import published
+from .effects import Effects
+from .ids import Ids
+from .operation import World
+from .outgoing import Caller
+from .requestlog import ReceivedRequest, RequestLog
+from .rules import MAX_BODY
+from .store import Store
+
+IN_PROCESS_URL = f"http://localhost{PREFIX}"
+"""A base URL for clients that are handed `Sandbox.app` and use no socket."""
+
+_START_WITHIN = 10.0
+_STOP_WITHIN = 5.0
+_LAST_ANSWERS_WITHIN = 1
+_TICK = 0.005
+
+
+class SandboxStartError(RuntimeError):
+    """The server could not be started; the text says why."""
+
+
+class Sandbox:
+    """A local imitation of the order service.
+
+    ``async with Sandbox() as sandbox`` (asyncio or trio) or ``with Sandbox() as sandbox`` serves it at
+    `sandbox.base_url`; `sandbox.app` is the ASGI application alone, for use without a server.
+
+    Args:
+        token: The one token that is accepted.
+        seed: The same seed gives the same identifiers.
+        pagination: What `size` and `totalSize` of a list mean: "returned" is the number returned and all matches,
+            "matches" is all matches and all orders of the channel. Clients must not depend on either.
+        port: 0 takes a free one.
+        database: A file to keep the state in; nothing but memory unless given.
+        allowed_hosts: Hosts besides loopback that the sandbox may call.
+        keep_requests: How many of the latest requests the log holds.
+        on_request: Called with each request once it has been answered, on the server's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str = "sandbox-token",  # noqa: S107 - meant to be known
+        seed: int | None = None,
+        pagination: Literal["returned", "matches"] = "returned",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        database: str = ":memory:",
+        allowed_hosts: Collection[str] = (),
+        max_body: int = MAX_BODY,
+        keep_requests: int = 10_000,
+        on_request: Callable[[ReceivedRequest], None] | None = None,
+    ) -> None:
+        self.token = token
+        self.requests = RequestLog(keep_requests)
+        store = Store(database)
+        self.effects = Effects(store)
+        world = World(store, clock or SystemClock(), Ids(seed), Caller(allowed_hosts), pagination == "matches")
+        self.app = App(published(), world, self.requests, token=token, max_body=max_body, on_request=on_request)
+        self._host = host
+        self._port = port
+        self._running: _Running | None = None
+        # An entered sandbox can still be asked for its effects after it was left, so the store outlives the server.
+        self._finalizer = weakref.finalize(self, store.close)
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {'at ' + self.base_url if self._running else 'not running'}>"
+
+    @property
+    def base_url(self) -> str:
+        """Where the running server is; what a client takes as its base URL."""
+        if self._running is None:
+            raise RuntimeError("the sandbox is not running: enter it, or use sandbox.app with IN_PROCESS_URL")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._running.port}{PREFIX}"
+
+    def close(self) -> None:
+        """Stop the server, if it runs, and forget the state."""
+        self.__exit__(None, None, None)
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        running = self._run()
+        try:
+            for _ in running.starting():
+                time.sleep(_TICK)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            for _ in running.stopping():
+                time.sleep(_TICK)
+
+    async def __aenter__(self) -> Self:
+        running = self._run()
+        try:
+            for _ in running.starting():
+                await anyio.sleep(_TICK)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            # A cancelled test must not leave a server behind; stopping ends within its own bound.
+            with anyio.CancelScope(shield=True):
+                for _ in running.stopping():
+                    await anyio.sleep(_TICK)
+
+    def _run(self) -> "_Running":
+        if self._running is not None:
+            raise RuntimeError(f"the sandbox is running already, at {self.base_url}")
+        self._running = _Running(self.app, self._host, self._port)
+        return self._running
+
+
+class _Running:
+    """A server thread. `starting()` and `stopping()` yield whenever the caller should wait a little."""
+
+    def __init__(self, app: App, host: str, port: int) -> None:
+        self._socket = _listening(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_LAST_ANSWERS_WITHIN,
+            )
+        )
+        self._thread = threading.Thread(target=self._serve, name=f"order-sandbox-{self.port}", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with self._socket:
+            self._server.run(sockets=[self._socket])
+
+    def starting(self) -> Iterator[None]:
+        give_up = time.monotonic() + _START_WITHIN
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise SandboxStartError("the sandbox's server ended while it was starting")
+            if time.monotonic() > give_up:
+                self._server.should_exit = True
+                raise SandboxStartError(f"the sandbox's server did not start within {_START_WITHIN:g} s")
+            yield
+
+    def stopping(self) -> Iterator[None]:
+        self._server.should_exit = True
+        give_up = time.monotonic() + _STOP_WITHIN
+        while self._thread.is_alive():
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"the sandbox's server did not stop within {_STOP_WITHIN:g} s")
+            yield
+        self._thread.join()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A bound socket: binding here, on the caller's thread, is what makes a port in use a clear error."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Naming TCP matters: asyncio turns Nagle's delay off only for sockets that do, and it costs 40 ms an answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SandboxStartError(f"can't listen on {host} port {port}: {error.strerror or error}") from error
+    return listener
+
+
+def serve(
+    sandbox: Sandbox,
+    *,
+    on_start: Callable[[Sandbox], None] | None = None,
+    signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
+) -> None:
+    """Run a sandbox until a signal asks it to stop; call it from the main thread.
+
+    `on_start` is called once the server answers, to say where it is.
+    """
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    previous = {number: signal.signal(number, ask_to_stop) for number in signals}
+    try:
+        with sandbox:
+            if on_start is not None:
+                on_start(sandbox)
+            stop.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

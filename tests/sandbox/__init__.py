@@ -1,0 +1,1 @@
+"""The local order service: every rule it follows has a test that names it."""

@@ -1,0 +1,235 @@
+"""The sandbox over a socket: entered, asked, left, with nothing remaining."""
+
+import http.client
+import importlib
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+import pytest
+
+import norce_order_async.sandbox
+from norce_order_async.sandbox import ReceivedRequest, Sandbox, SandboxStartError
+
+from .support import API, CART, SHIPPING
+
+HEADERS = {"authorization": "Bearer sandbox-token", "x-merchant": "acme", "x-channel": "se"}
+
+
+def ask(base_url: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """One request through the standard library, on a connection of its own."""
+    parts = urlsplit(base_url)
+    assert parts.hostname is not None
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=5)
+    try:
+        sent = None if body is None else json.dumps(body)
+        connection.request(method, parts.path + API + path, sent, {**HEADERS, "content-type": "application/json"})
+        response = connection.getresponse()
+        assert "norce" not in response.headers["server"].lower()
+        content = response.read()
+        return response.status, json.loads(content) if content else None
+    finally:
+        connection.close()
+
+
+def nothing_listens(base_url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", urlsplit(base_url).port)) != 0
+
+
+def sandbox_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("order-sandbox")]
+
+
+def test_the_tutorial_over_a_socket_without_any_loop() -> None:
+    answered: list[ReceivedRequest] = []
+    with Sandbox(on_request=answered.append) as sandbox:
+        base_url = sandbox.base_url
+        status, made = ask(base_url, "POST", "/orders", {"cart": CART})
+        assert status == 201
+        order = f"/orders/{made['id']}"
+        assert ask(base_url, "POST", f"{order}/shippings", SHIPPING)[0] == 201
+        assert ask(base_url, "POST", f"{order}/payments", {"amount": 20})[0] == 201
+        assert ask(base_url, "POST", f"{order}/validate") == (200, [])
+        assert ask(base_url, "PUT", f"{order}/state", {"currentStatus": "completed"}) == (200, None)
+        assert ask(base_url, "GET", order)[1]["state"]["currentStatus"] == "completed"
+        assert ask(base_url, "DELETE", order) == (204, None)
+    assert nothing_listens(base_url)
+    assert sandbox_threads() == []
+    # The logs can be read after the sandbox was left.
+    assert [request.status for request in sandbox.requests] == [201, 201, 201, 200, 200, 200, 204]
+    assert list(sandbox.requests) == answered
+    assert len(sandbox.effects.of(made["id"])) == 5
+
+
+@pytest.mark.anyio
+async def test_entered_from_asyncio_and_trio() -> None:
+    async with Sandbox() as sandbox:
+        async with httpx.AsyncClient(base_url=sandbox.base_url + API, headers=HEADERS) as client:
+            made = (await client.post("/orders", json={"cart": CART})).json()
+            assert (await client.get(f"/orders/{made['id']}")).json()["cart"]["reference"] == "our-first-cart"
+        base_url = sandbox.base_url
+    assert nothing_listens(base_url)
+    assert sandbox_threads() == []
+
+
+@pytest.mark.anyio
+async def test_leaving_while_cancelled_still_stops_the_server() -> None:
+    base_url = ""
+    with anyio.CancelScope() as scope:
+        async with Sandbox() as sandbox:
+            base_url = sandbox.base_url
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert nothing_listens(base_url)
+    assert sandbox_threads() == []
+
+
+def test_answers_are_not_held_back() -> None:
+    """Without TCP_NODELAY each answer on a kept connection waits 40 ms for the client's acknowledgement."""
+    with Sandbox() as sandbox:
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(sandbox.base_url).port or 0)
+        taken: list[float] = []
+        for _ in range(15):
+            started = time.perf_counter()
+            connection.request("GET", "/")
+            assert connection.getresponse().read()
+            taken.append(time.perf_counter() - started)
+        connection.close()
+    assert statistics.median(taken) < 0.03
+
+
+def test_leaving_does_not_wait_for_an_idle_connection() -> None:
+    with Sandbox() as sandbox:
+        base_url = sandbox.base_url
+        parts = urlsplit(base_url)
+        idle = socket.create_connection(("127.0.0.1", parts.port))
+        kept_alive = http.client.HTTPConnection("127.0.0.1", parts.port or 0)
+        kept_alive.request("GET", "/")
+        assert kept_alive.getresponse().read()
+    assert nothing_listens(base_url)
+    assert sandbox_threads() == []
+    idle.close()
+    kept_alive.close()
+
+
+def test_a_sandbox_can_be_entered_again_with_its_state() -> None:
+    sandbox = Sandbox()
+    with sandbox:
+        order = ask(sandbox.base_url, "POST", "/orders", {})[1]["id"]
+    with sandbox:
+        assert ask(sandbox.base_url, "GET", f"/orders/{order}")[0] == 200
+    sandbox.close()
+
+
+def test_state_in_a_file_outlives_the_sandbox(tmp_path: Any) -> None:
+    file = str(tmp_path / "sandbox.db")
+    first = Sandbox(database=file)
+    with first:
+        order = ask(first.base_url, "POST", "/orders", {})[1]["id"]
+    first.close()
+    second = Sandbox(database=file)
+    with second:
+        assert ask(second.base_url, "GET", f"/orders/{order}")[0] == 200
+    assert len(second.effects) == 1
+    second.close()
+
+
+def test_a_port_in_use_is_a_clear_error() -> None:
+    with Sandbox() as sandbox:
+        port = urlsplit(sandbox.base_url).port or 0
+        with pytest.raises(SandboxStartError, match=f"port {port}: Address already in use"), Sandbox(port=port):
+            pass
+        assert sandbox_threads() == [f"order-sandbox-{port}"]
+
+
+def test_the_base_url_of_one_that_is_not_running() -> None:
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = Sandbox().base_url
+
+
+def test_requests_at_once_all_take_effect_once() -> None:
+    with Sandbox() as sandbox:
+        order = ask(sandbox.base_url, "POST", "/orders", {})[1]["id"]
+
+        def add() -> None:
+            for _ in range(10):
+                assert ask(sandbox.base_url, "POST", f"/orders/{order}/payments", {"amount": 1})[0] == 201
+
+        threads = [threading.Thread(target=add) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(ask(sandbox.base_url, "GET", f"/orders/{order}/payments")[1]) == 80
+    assert len(sandbox.effects.of(order, "CreateOrderPayment")) == 80
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_stops_on_a_signal(number: int) -> None:
+    program = (
+        "from norce_order_async.sandbox import Sandbox, serve\n"
+        "serve(Sandbox(on_request=lambda r: print(r.method, r.status, flush=True)),"
+        " on_start=lambda s: print(s.base_url, flush=True))\n"
+        "print('stopped', flush=True)\n"
+    )
+    arguments = [sys.executable, "-W", "error", "-c", program]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        base_url = process.stdout.readline().strip()
+        assert ask(base_url, "GET", "/orders")[0] == 200
+        os.kill(process.pid, number)
+        assert process.stdout.read().split() == ["GET", "200", "stopped"]
+        assert process.wait(10) == 0
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_without_the_extra_the_error_says_what_to_install(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=r"pip install 'norce-order-async\[sandbox\]'"):
+        importlib.reload(norce_order_async.sandbox)
+
+
+@pytest.mark.anyio
+async def test_lifespan_is_answered() -> None:
+    """The application can be handed to any ASGI server, those that insist on lifespan too."""
+    sent: list[str] = []
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    await Sandbox().app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.anyio
+async def test_a_request_that_is_never_finished_has_no_effect() -> None:
+    sandbox = Sandbox()
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pytest.fail("there is nobody to answer")
+
+    headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": f"/checkout/order{API}/orders"}
+    await sandbox.app({**scope, "query_string": b"", "headers": headers}, receive, send)
+    assert len(sandbox.effects) == len(sandbox.requests) == 0
