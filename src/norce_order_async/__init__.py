@@ -1,0 +1,180 @@
+"""An async client for the Order Management API of Norce Checkout.
+
+Every public name is here and is imported when it is first used; models are in :mod:`norce_order_async.models`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from norce_order_async._version import __version__
+    from norce_order_async.auth import CallableToken, StaticToken, TokenProvider
+    from norce_order_async.client import NorceOrderClient, Scope
+    from norce_order_async.context import OMIT
+    from norce_order_async.engines.base import WireRequest, WireResponse
+    from norce_order_async.environments import ENVIRONMENTS, Environment
+    from norce_order_async.errors import (
+        Attempt,
+        BadRequestError,
+        CallError,
+        ConfigurationError,
+        ConflictError,
+        ForbiddenError,
+        InvalidRequestError,
+        NorceError,
+        NotFoundError,
+        NotLoadedError,
+        NotSentError,
+        OutcomeUnknownError,
+        PendingError,
+        RefusedError,
+        RejectedError,
+        TokenError,
+        TransitionRefusedError,
+        TransitionSupersededError,
+        UnauthorizedError,
+        UnavailableError,
+        ValidationFailedError,
+    )
+    from norce_order_async.oauth import ClientCredentials
+    from norce_order_async.orders.collection import OrderCollection, OrderFilter, OrderPage
+    from norce_order_async.orders.lifecycle import STATUSES
+    from norce_order_async.orders.order import Order
+    from norce_order_async.orders.transition import Transitioned
+    from norce_order_async.orders.validation import ValidationProblem, ValidationReport
+    from norce_order_async.pipeline.call import Answer
+    from norce_order_async.pipeline.decode import Drift, DriftRecord
+    from norce_order_async.pipeline.middleware import (
+        AttemptInfo,
+        AttemptMiddleware,
+        AttemptNext,
+        CallInfo,
+        CallMiddleware,
+        CallNext,
+    )
+    from norce_order_async.pipeline.observe import CallEvent, Observer
+    from norce_order_async.pipeline.settings import CallOptions, Settings
+
+_HOMES = {
+    "_version": ("__version__",),
+    "auth": ("CallableToken", "StaticToken", "TokenProvider"),
+    "client": ("NorceOrderClient", "Scope"),
+    "context": ("OMIT",),
+    "engines.base": ("WireRequest", "WireResponse"),
+    "environments": ("ENVIRONMENTS", "Environment"),
+    "errors": (
+        "Attempt",
+        "BadRequestError",
+        "CallError",
+        "ConfigurationError",
+        "ConflictError",
+        "ForbiddenError",
+        "InvalidRequestError",
+        "NorceError",
+        "NotFoundError",
+        "NotLoadedError",
+        "NotSentError",
+        "OutcomeUnknownError",
+        "PendingError",
+        "RefusedError",
+        "RejectedError",
+        "TokenError",
+        "TransitionRefusedError",
+        "TransitionSupersededError",
+        "UnauthorizedError",
+        "UnavailableError",
+        "ValidationFailedError",
+    ),
+    "oauth": ("ClientCredentials",),
+    "orders.collection": ("OrderCollection", "OrderFilter", "OrderPage"),
+    "orders.lifecycle": ("STATUSES",),
+    "orders.order": ("Order",),
+    "orders.transition": ("Transitioned",),
+    "orders.validation": ("ValidationProblem", "ValidationReport"),
+    "pipeline.call": ("Answer",),
+    "pipeline.decode": ("Drift", "DriftRecord"),
+    "pipeline.middleware": (
+        "AttemptInfo",
+        "AttemptMiddleware",
+        "AttemptNext",
+        "CallInfo",
+        "CallMiddleware",
+        "CallNext",
+    ),
+    "pipeline.observe": ("CallEvent", "Observer"),
+    "pipeline.settings": ("CallOptions", "Settings"),
+}
+
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ENVIRONMENTS",
+    "OMIT",
+    "STATUSES",
+    "Answer",
+    "Attempt",
+    "AttemptInfo",
+    "AttemptMiddleware",
+    "AttemptNext",
+    "BadRequestError",
+    "CallError",
+    "CallEvent",
+    "CallInfo",
+    "CallMiddleware",
+    "CallNext",
+    "CallOptions",
+    "CallableToken",
+    "ClientCredentials",
+    "ConfigurationError",
+    "ConflictError",
+    "Drift",
+    "DriftRecord",
+    "Environment",
+    "ForbiddenError",
+    "InvalidRequestError",
+    "NorceError",
+    "NorceOrderClient",
+    "NotFoundError",
+    "NotLoadedError",
+    "NotSentError",
+    "Observer",
+    "Order",
+    "OrderCollection",
+    "OrderFilter",
+    "OrderPage",
+    "OutcomeUnknownError",
+    "PendingError",
+    "RefusedError",
+    "RejectedError",
+    "Scope",
+    "Settings",
+    "StaticToken",
+    "TokenError",
+    "TokenProvider",
+    "TransitionRefusedError",
+    "TransitionSupersededError",
+    "Transitioned",
+    "UnauthorizedError",
+    "UnavailableError",
+    "ValidationFailedError",
+    "ValidationProblem",
+    "ValidationReport",
+    "WireRequest",
+    "WireResponse",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

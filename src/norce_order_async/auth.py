@@ -1,0 +1,134 @@
+"""Where the bearer token comes from.
+
+A provider is asked for a token before every attempt and told when the service refused one. Norce hands out a primary
+and a secondary token per merchant, opaque strings that are presumably rotated by swapping the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, runtime_checkable
+
+from norce_order_async.context import check_header_value
+from norce_order_async.errors import ConfigurationError, TokenError
+
+TokenSource = Callable[[], Awaitable[str]]
+
+
+@runtime_checkable
+class TokenProvider(Protocol):
+    """Hands out tokens, with or without a ``Bearer`` in front."""
+
+    async def token(self) -> str:
+        """The token to send now. May do I/O; called for every attempt, so it should keep what it has.
+
+        Raises:
+            TokenError: none can be had.
+        """
+        ...
+
+    async def refused(self, token: str) -> bool:
+        """Told that the service answered 401 to ``token``, as it was handed out; True when another one is worth a try."""
+        ...
+
+
+class StaticToken:
+    """One token, or a primary and a secondary: after a 401 the other one is tried once, and kept if it is taken."""
+
+    __slots__ = ("_current", "_tokens")
+
+    def __init__(self, primary: str, secondary: str | None = None) -> None:
+        tokens = [bearer(primary)]
+        if secondary is not None and bearer(secondary) not in tokens:
+            tokens.append(bearer(secondary))
+        self._tokens = tuple(tokens)
+        self._current = 0
+
+    async def token(self) -> str:
+        return self._tokens[self._current]
+
+    async def refused(self, token: str) -> bool:
+        if len(self._tokens) < 2:
+            return False
+        if bearer(token) == self._tokens[self._current]:
+            self._current = 1 - self._current
+        return True
+
+    def __repr__(self) -> str:
+        return f"StaticToken(<{len(self._tokens)} hidden>)"
+
+
+class CallableToken:
+    """Tokens from an async function of the user's, which keeps and renews them as it likes.
+
+    After a 401 it is asked again; the call is repeated once when it then gives another token.
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+
+    async def token(self) -> str:
+        try:
+            token = await self._source()
+        except Exception as error:
+            raise TokenError(f"the token function failed with {type(error).__name__}") from error
+        try:
+            return bearer(token)
+        except ConfigurationError as error:
+            raise TokenError(f"the token function gave no usable token: {error}") from None
+
+    async def refused(self, token: str) -> bool:
+        return bearer(await self.token()) != bearer(token)
+
+    def __repr__(self) -> str:
+        return "CallableToken(...)"
+
+
+def provider_of(token: str | TokenSource | TokenProvider | None, secondary: str | None = None) -> TokenProvider:
+    """The provider for what a user gave as ``token``: a string, an async function, or a provider.
+
+    Raises:
+        ConfigurationError: it is none of these, or an empty string.
+    """
+    if isinstance(token, str):
+        return StaticToken(token, secondary)
+    if secondary is not None:
+        raise ConfigurationError("secondary_token goes with a token given as a string")
+    if isinstance(token, TokenProvider):
+        return token
+    if callable(token):
+        return CallableToken(token)
+    raise ConfigurationError("token is missing: give a string, an async function that returns one, or a TokenProvider")
+
+
+def bearer(token: object) -> str:
+    """The ``Authorization`` value for a token given with or without ``Bearer``; never doubled.
+
+    Raises:
+        ConfigurationError: it is empty or can't be a header. The text does not hold it.
+    """
+    if not isinstance(token, str):
+        raise ConfigurationError(f"a token must be a string, not {type(token).__name__}")
+    words = token.split()
+    while words and words[0].lower() == "bearer":
+        del words[0]
+    if not words:
+        raise ConfigurationError("token is empty")
+    if len(words) > 1:
+        raise ConfigurationError("token must be one word, without spaces or line breaks")
+    return f"Bearer {check_header_value('token', words[0])}"
+
+
+def checked_token(token: str) -> str:
+    """A token just had from a provider, as it was handed out.
+
+    Raises:
+        TokenError: it is empty or can't be a header.
+    """
+    try:
+        bearer(token)
+    except ConfigurationError as error:
+        raise TokenError(f"the token provider gave no usable token: {error}") from None
+    return token

@@ -1,0 +1,319 @@
+"""The client: which service, for whom, with which token, and everything that calls share.
+
+A client works with and without ``async with``, may be built before any event loop runs, and belongs to the loop of
+its first call. :meth:`Scope.scoped` gives light views of it for another channel, merchant or adapter.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import ssl
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from norce_order_async._version import __version__
+from norce_order_async.auth import TokenProvider, TokenSource, provider_of
+from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.context import Context, HeaderValue, Omit
+from norce_order_async.engines.base import Engine
+from norce_order_async.environments import Environment, is_loopback, resolve_base_url
+from norce_order_async.errors import ConfigurationError
+from norce_order_async.oauth import ClientCredentials, ClientCredentialsProvider, process_rate
+from norce_order_async.orders.collection import OrderCollection
+from norce_order_async.pipeline.budget import CAPACITY, RetryBudget
+from norce_order_async.pipeline.decode import DriftRecord
+from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT, Limiter, Pause
+from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, Telemetry, check_middleware
+from norce_order_async.pipeline.observe import Observer, Telling
+from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.session import Core, Session
+from norce_order_async.pipeline.settings import CallOptions, Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    import norce_order_api
+
+ENVIRONMENT_VARIABLES = {
+    "environment": "NORCE_ENVIRONMENT",
+    "base_url": "NORCE_BASE_URL",
+    "slug": "NORCE_SLUG",
+    "location": "NORCE_LOCATION",
+    "merchant": "NORCE_MERCHANT",
+    "channel": "NORCE_CHANNEL",
+    "adapter_id": "NORCE_ADAPTER_ID",
+    "token": "NORCE_TOKEN",
+}
+"""What :meth:`NorceOrderClient.from_env` reads; an empty variable counts as not set."""
+
+CLOSE_GRACE = 25.0
+"""Seconds that closing waits for sends in the air: past the longest attempt timeout, so that they end by themselves."""
+
+
+class Scope:
+    """A client as seen for one merchant, channel and adapter. Made by :meth:`scoped`; shares everything else."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def orders(self) -> OrderCollection:
+        """The orders of this merchant and channel."""
+        return OrderCollection(self._session)
+
+    @property
+    def merchant(self) -> str:
+        return self._session.context.merchant
+
+    @property
+    def channel(self) -> str:
+        return self._session.context.channel
+
+    @property
+    def adapter_id(self) -> str | None:
+        return self._session.context.adapter_id
+
+    @property
+    def base_url(self) -> str:
+        """The address in front of ``/api/v0``."""
+        return self._session.core.base_url
+
+    @property
+    def engine(self) -> str:
+        """Which HTTP engine sends: ``"httpx"`` or the name of one handed in."""
+        return self._session.core.engine.name
+
+    @property
+    def drift(self) -> DriftRecord:
+        """What differed in answers from the API description, counted by operation and field."""
+        return self._session.core.drift
+
+    @property
+    def raw(self) -> norce_order_api.Client:
+        """The generated client, configured with this address and token, for the generated modules.
+
+        Their functions take ``client=norce.raw`` and the headers as arguments. Nothing of the pipeline is on their
+        way: no retries, no limiter, no deadline, and failures are plain httpx errors. Close it with its own
+        ``async with``.
+        """
+        from norce_order_async.raw import raw_client
+
+        return raw_client(self._session.core)
+
+    def scoped(
+        self,
+        *,
+        merchant: str | None = None,
+        channel: str | None = None,
+        adapter_id: str | Literal[Omit.OMIT] | None = None,
+        headers: Mapping[str, HeaderValue] | None = None,
+        options: CallOptions | None = None,
+        max_in_flight: int | None = None,
+        retry_budget: int | None = None,
+    ) -> Scope:
+        """A light view with some of it changed; None keeps, ``OMIT`` leaves an adapter id or a header out.
+
+        Connections, token and drift record are shared with this one, and so are limiter and retry budget, unless the
+        scope is given a ``max_in_flight`` or a ``retry_budget`` of its own. A pause that the service asked for holds
+        for all.
+
+        Raises:
+            ConfigurationError: a value that is empty or can't be a header.
+        """
+        _check_limits(max_in_flight, retry_budget)
+        session = self._session if options is None else self._session.scoped(options)
+        return Scope(
+            session.scoped(
+                CallOptions(adapter_id=adapter_id, headers=headers),
+                merchant=merchant,
+                channel=channel,
+                max_in_flight=max_in_flight,
+                retry_budget=retry_budget,
+            )
+        )
+
+    def __repr__(self) -> str:
+        context = self._session.context
+        adapter = f", adapter_id={context.adapter_id!r}" if context.adapter_id else ""
+        scope = f"merchant={context.merchant!r}, channel={context.channel!r}{adapter}"
+        return f"<{type(self).__name__} {self.base_url} {scope}>"
+
+
+class NorceOrderClient(Scope):
+    """An async client for the Order Management API of Norce Checkout.
+
+    Args:
+        environment: ``"playground"``, ``"stage"`` or ``"production"``; goes with ``slug``.
+        slug: the customer's host name at Norce.
+        location: the region part of the host, ``"api-se"`` when left out.
+        base_url: the whole address in front of ``/api/v0``, instead of the three above.
+        merchant: sent as ``x-merchant``.
+        channel: sent as ``x-channel``.
+        adapter_id: sent as ``x-adapterid``: the adapter that makes the calls, whose own hooks are then not run.
+        token: a string with or without ``Bearer``, an async function that returns one, ``ClientCredentials``, or a
+            ``TokenProvider`` of your own.
+        secondary_token: tried once, and kept, when the service refuses ``token``.
+        headers: sent with every call.
+        options: numbers other than the defaults of :class:`~norce_order_async.Settings`.
+        max_in_flight: attempts in the air at once, first come, first served.
+        retry_budget: size of the bucket that repeats are paid from.
+        call_middleware: async functions around every call, the first one outermost.
+        attempt_middleware: async functions around every attempt, the first one outermost.
+        observers: told of every attempt and call that ended, for metrics.
+        telemetry: ``norce_order_async.telemetry.OpenTelemetry()``, with the ``otel`` extra.
+        log_bodies: whether bodies are logged at DEBUG, with personal data masked.
+        http_client: an ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``) of yours to send with; you close it.
+        verify: False only for a test server; or a TLS context of yours.
+        cert: path of a client certificate, or ``(certificate, key)``.
+        proxy: address of a proxy.
+        trust_env: whether proxies are also read from the environment.
+        engine: an engine of your own instead of httpx.
+        clock: time, sleep and randomness; for tests.
+
+    Raises:
+        ConfigurationError: anything of it is missing or wrong; nothing is opened then.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: Environment | None = None,
+        slug: str | None = None,
+        location: str | None = None,
+        base_url: str | None = None,
+        merchant: str,
+        channel: str,
+        adapter_id: str | None = None,
+        token: str | TokenSource | TokenProvider | ClientCredentials,
+        secondary_token: str | None = None,
+        headers: Mapping[str, HeaderValue] | None = None,
+        options: CallOptions | None = None,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        retry_budget: int = CAPACITY,
+        call_middleware: Sequence[CallMiddleware] = (),
+        attempt_middleware: Sequence[AttemptMiddleware] = (),
+        observers: Sequence[Observer] = (),
+        telemetry: Telemetry | None = None,
+        log_bodies: bool = False,
+        http_client: httpx.AsyncClient | Any | None = None,
+        verify: ssl.SSLContext | bool = True,
+        cert: str | tuple[str, str] | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        engine: Engine | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        address = resolve_base_url(environment=environment, slug=slug, location=location, base_url=base_url)
+        context = Context.create(merchant=merchant, channel=channel, adapter_id=adapter_id, headers=headers)
+        if address.startswith("http:") and not is_loopback(address):
+            raise ConfigurationError("a token must not go over plain http: use https, except on a loopback address")
+        _check_limits(max_in_flight, retry_budget)
+        if telemetry is not None:
+            # Outermost around a call, innermost around an attempt: spans hold what other middleware does, and the
+            # request as it goes out.
+            call_middleware = (telemetry.call, *call_middleware)
+            attempt_middleware = (*attempt_middleware, telemetry.attempt)
+        check_middleware("call_middleware", call_middleware, 2)
+        check_middleware("attempt_middleware", attempt_middleware, 3)
+        if engine is None:
+            from norce_order_async.engines.httpx import HttpxEngine
+
+            engine = HttpxEngine(
+                client=http_client, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock
+            )
+        elif http_client is not None:
+            raise ConfigurationError("give either engine or http_client, not both")
+        owned = OwnedSends(clock)
+        if isinstance(token, ClientCredentials):
+            auth: TokenProvider = ClientCredentialsProvider(
+                token, send=engine.send, spawn=owned.start, clock=clock, rate=process_rate(token.url)
+            )
+        else:
+            auth = provider_of(token, secondary_token)
+        settings = Settings() if options is None else Settings().changed(options)
+        core = Core(
+            base_url=address,
+            engine=engine,
+            owned=owned,
+            auth=auth,
+            clock=clock,
+            pause=(pause := Pause(clock)),
+            call_middleware=tuple(call_middleware),
+            attempt_middleware=tuple(attempt_middleware),
+            drift=DriftRecord(),
+            telling=Telling(tuple(observers), log_bodies),
+            user_agent=f"norce-order-async/{__version__} python/{platform.python_version()} {engine.name}",
+        )
+        if options is not None:
+            context = context.changed(adapter_id=options.adapter_id, headers=options.headers)
+        super().__init__(
+            Session(core, context, settings, Limiter(max_in_flight, clock, pause), RetryBudget(retry_budget))
+        )
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Self:
+        """A client from ``NORCE_ENVIRONMENT`` or ``NORCE_BASE_URL``, ``NORCE_SLUG``, ``NORCE_LOCATION``,
+        ``NORCE_MERCHANT``, ``NORCE_CHANNEL``, ``NORCE_ADAPTER_ID`` and ``NORCE_TOKEN``.
+
+        Args:
+            overrides: arguments of the constructor, which win over the environment.
+
+        Raises:
+            ConfigurationError: something needed is in neither; the text names the variable.
+        """
+        found: dict[str, Any] = {
+            name: value for name, variable in ENVIRONMENT_VARIABLES.items() if (value := os.environ.get(variable))
+        }
+        if "base_url" in overrides:
+            found = {name: value for name, value in found.items() if name not in ("environment", "slug", "location")}
+        elif overrides.keys() & {"environment", "slug", "location"}:
+            found.pop("base_url", None)
+        settings = found | overrides
+        _check_named(settings)
+        try:
+            return cls(**settings)
+        except ConfigurationError as error:
+            used = ", ".join(ENVIRONMENT_VARIABLES[name] for name in found if name not in overrides)
+            raise ConfigurationError(f"{error} (read from the environment: {used or 'nothing'})") from error
+
+    async def aclose(self, grace: float = CLOSE_GRACE) -> None:
+        """Wait for sends in the air, at most ``grace`` seconds, then close every connection.
+
+        Works from any task of the client's loop; closing twice is fine. Calls made afterwards raise ``NotSentError``.
+        """
+        core = self._session.core
+        await core.owned.drain(grace)
+        await core.engine.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _check_named(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that lack something, in the words of the environment."""
+    needed = ["merchant", "channel", "token"]
+    if settings.get("base_url") is None:
+        if settings.get("environment") is None:
+            raise ConfigurationError(
+                "no service named: set NORCE_ENVIRONMENT and NORCE_SLUG, or NORCE_BASE_URL, or give environment and "
+                "slug, or base_url"
+            )
+        needed.insert(0, "slug")
+    for name in needed:
+        if settings.get(name) is None:
+            raise ConfigurationError(f"{ENVIRONMENT_VARIABLES[name]} is not set, and no {name} was given")
+
+
+def _check_limits(max_in_flight: int | None, retry_budget: int | None) -> None:
+    if max_in_flight is not None and max_in_flight < 1:
+        raise ConfigurationError(f"max_in_flight must be at least 1; got {max_in_flight}")
+    if retry_budget is not None and retry_budget < 0:
+        raise ConfigurationError(f"retry_budget must be 0 or more; got {retry_budget}")

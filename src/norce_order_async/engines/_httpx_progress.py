@@ -1,0 +1,169 @@
+"""How far one send got inside httpx, and what a failure there means.
+
+httpcore tells each step of a request to a callback, the ``trace`` extension. :class:`Progress` listens, so that
+"no byte of the request left" is something seen and not guessed from a class name, and cuts httpcore's own timeouts to
+what is left of the total while the send goes on. Only where no step is told (mocks, ASGI in process, foreign
+transports, a full pool) does the exception's class decide. Classes are compared by name, because httpx2 has its own.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from norce_order_async.clock import Clock
+from norce_order_async.engines.base import MaybeSentError, NotSentError, Phase, SendError, WireRequest
+
+_STEPS: Final[Mapping[str, Phase]] = {
+    "connect_tcp.started": "connect",
+    "connect_unix_socket.started": "connect",
+    "start_tls.started": "tls",
+    "send_request_headers.started": "write",
+    "send_request_body.started": "write",
+    "receive_response_headers.started": "read",
+    "receive_response_body.started": "body",
+}
+_ON_THE_CONNECTION: Final = frozenset[Phase]({"write", "read", "body"})
+
+_UNSENT_CLASSES: Final[Mapping[str, Phase]] = {
+    "ConnectError": "connect",
+    "ConnectTimeout": "connect",
+    "ProxyError": "connect",
+    "UnsupportedProtocol": "connect",
+    "InvalidURL": "connect",
+    "PoolTimeout": "pool",
+}
+_SENT_CLASSES: Final[Mapping[str, Phase]] = {
+    "WriteError": "write",
+    "WriteTimeout": "write",
+    "DecodingError": "body",
+}
+
+_PHRASES: Final[Mapping[Phase, str]] = {
+    "resolve": "the host name could not be resolved",
+    "connect": "no connection could be made",
+    "tls": "the TLS handshake failed",
+    "pool": "no connection was free in time",
+    "closed": "the engine is closed",
+    "write": "the request was not written whole",
+    "read": "no answer came",
+    "body": "the answer was not whole",
+}
+
+
+class Progress:
+    """What is known about one send; made anew for each."""
+
+    __slots__ = ("_clock", "_deadline", "_heads", "_phase", "answered", "timeouts")
+
+    def __init__(self, request: WireRequest, clock: Clock) -> None:
+        bounds = request.timeouts if request.total is None else request.timeouts.cut(request.total)
+        # httpcore reads this very dict at each step, which is what lets us shorten it under way.
+        self.timeouts: dict[str, float] = {
+            "connect": bounds.connect,
+            "write": bounds.write,
+            "read": bounds.read,
+            "pool": bounds.pool,
+        }
+        self.answered = False
+        self._clock = clock
+        self._deadline = None if request.total is None else clock.monotonic() + request.total
+        self._phase: Phase | None = None
+        self._heads = 0
+
+    @property
+    def over(self) -> bool:
+        """The total is used up."""
+        return self._deadline is not None and self._clock.monotonic() >= self._deadline
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpcore's callback: one call a step, ``"http11.send_request_headers.started"`` and the like."""
+        step = event.partition(".")[2]
+        phase = _STEPS.get(step)
+        if phase is None:
+            if step == "send_request_headers.failed" and _is(info["exception"], "LocalProtocolError"):
+                # Refused by the protocol's state machine, which comes before the socket.
+                self._heads -= 1
+            return
+        if phase in _ON_THE_CONNECTION and info["request"].method == b"CONNECT":
+            # Talk with a proxy about a tunnel; the request itself waits.
+            self._phase = "connect"
+            return
+        if step == "send_request_headers.started":
+            self._heads += 1
+        self._phase = phase
+        if self._deadline is not None:
+            left = max(self._deadline - self._clock.monotonic(), 0.0)
+            self.timeouts["write"] = min(self.timeouts["write"], left)
+            self.timeouts["read"] = min(self.timeouts["read"], left)
+
+    def failure(self, exc: Exception, *, own_transport: bool) -> SendError:
+        """What to raise for ``exc``, which came from a transport of the engine's making or from somebody else's."""
+        if self.answered:
+            return _error(MaybeSentError, "body", exc)
+        if self._heads:
+            return _error(MaybeSentError, self._sent_phase(), exc)
+        if self._phase == "write":
+            return NotSentError("connect", f"the protocol does not allow this request: {type(exc).__name__}")
+        if self._phase is not None:
+            return _error(NotSentError, _refined(self._unsent_phase(), exc), exc)
+        for name in _class_names(exc):
+            if name in _UNSENT_CLASSES and (own_transport or _speaks_for_itself(exc)):
+                return _error(NotSentError, _refined(_UNSENT_CLASSES[name], exc), exc)
+            if name in _SENT_CLASSES:
+                return _error(MaybeSentError, _SENT_CLASSES[name], exc)
+        return _error(MaybeSentError, "read", exc)
+
+    def timed_out(self) -> SendError:
+        """What to raise when the total is over."""
+        reason = "the time for the whole send is over"
+        if self.answered:
+            return MaybeSentError("body", reason)
+        if self._heads:
+            return MaybeSentError(self._sent_phase(), reason)
+        if self._phase is not None:
+            return NotSentError(self._unsent_phase(), reason)
+        return MaybeSentError("read", reason)
+
+    def _sent_phase(self) -> Phase:
+        return "write" if self._phase == "write" else "read"
+
+    def _unsent_phase(self) -> Phase:
+        return "tls" if self._phase == "tls" else "connect"
+
+
+def _error(kind: type[SendError], phase: Phase, exc: Exception) -> SendError:
+    return kind(phase, f"{_PHRASES[phase]}: {type(exc).__name__}")
+
+
+def _class_names(exc: BaseException) -> Iterator[str]:
+    return (cls.__name__ for cls in type(exc).__mro__)
+
+
+def _is(exc: BaseException, name: str) -> bool:
+    return name in _class_names(exc)
+
+
+def _speaks_for_itself(exc: Exception) -> bool:
+    """Whether a foreign transport's connect error, told without a single step, may be believed.
+
+    httpcore's may, and so may one that nothing lies behind. A transport that translates another library's exceptions
+    may not: one such reports a request the server has read as a connect timeout.
+    """
+    behind = exc.__cause__ or exc.__context__
+    return behind is None or type(behind).__module__.startswith("httpcore")
+
+
+def _refined(phase: Phase, exc: Exception) -> Phase:
+    """``connect`` made exact by what lies behind the exception."""
+    behind: BaseException | None = exc
+    while phase == "connect" and behind is not None:
+        if isinstance(behind, socket.gaierror):
+            return "resolve"
+        if isinstance(behind, ssl.SSLError):
+            return "tls"
+        # httpcore's pool re-raises "from None", which empties the cause and leaves the context.
+        behind = behind.__cause__ or behind.__context__
+    return phase

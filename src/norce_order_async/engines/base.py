@@ -1,0 +1,109 @@
+"""The contract between the pipeline and whatever sends bytes.
+
+An engine turns one :class:`WireRequest` into one :class:`WireResponse`, or raises one of two exceptions that answer
+the only question the pipeline has: *may the service have acted on this request?*
+
+===========================  =============================================================================
+:class:`NotSentError`        no byte of the request left this machine: name resolution, connect refused or timed out,
+                             TLS handshake failed, no connection free in time, the engine is closed
+:class:`MaybeSentError`      anything later without a whole answer: write or read timeout, reset, closed by the
+                             server, a cut or garbled answer
+===========================  =============================================================================
+
+An engine may raise :class:`NotSentError` only when it knows. In doubt it raises :class:`MaybeSentError`.
+
+An engine never retries, never follows redirects, never keeps cookies, never reads proxies or credentials from the
+environment unless asked to, and raises nothing but these two and the event loop's own cancellation. A body is read
+whole, in chunks, with a look at ``WireRequest.total`` in between, so that a slow drip ends too. Content codings the
+engine asked for are undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from norce_order_async.errors import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Bounds of one attempt, in seconds; each is already cut to what the deadline leaves."""
+
+    connect: float = 5.0
+    write: float = 10.0
+    read: float = 20.0
+    pool: float = 5.0
+
+    def cut(self, seconds: float) -> Timeouts:
+        """The same bounds, none longer than ``seconds``."""
+        if seconds >= self.read and seconds >= self.write and seconds >= self.connect and seconds >= self.pool:
+            return self
+        return Timeouts(
+            connect=min(self.connect, seconds),
+            write=min(self.write, seconds),
+            read=min(self.read, seconds),
+            pool=min(self.pool, seconds),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One request, ready for the wire: an absolute, encoded address, headers as they go out, a body or none."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    timeouts: Timeouts
+    total: float | None = None
+    """Seconds the whole send may take, answer body included; None leaves only the bounds in ``timeouts``."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """One whole answer. ``headers`` has lower-case names; repeated ones are joined by a comma and a space."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class SendError(Exception):
+    """A send that brought no whole answer. The text names the phase and the cause's type, never an address or body."""
+
+    def __init__(self, phase: Phase, reason: str) -> None:
+        super().__init__(f"{reason} ({phase})")
+        self.phase: Phase = phase
+        self.reason = reason
+
+
+class NotSentError(SendError):
+    """No byte of the request was sent; the service can't know of it."""
+
+
+class MaybeSentError(SendError):
+    """Something may have been sent; whether the service acted on it is unknown."""
+
+
+class Engine(Protocol):
+    """Sends requests. One engine serves one client, on one event loop."""
+
+    @property
+    def name(self) -> str:
+        """What ``client.engine`` says: ``"httpx"``, ``"aiohttp"``."""
+        ...
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send once and read the whole answer.
+
+        Raises:
+            NotSentError: no byte left.
+            MaybeSentError: no whole answer, and the service may have acted.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection. Closing twice is fine; sending afterwards raises :class:`NotSentError`."""
+        ...

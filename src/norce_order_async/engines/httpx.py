@@ -1,0 +1,328 @@
+"""The default engine: httpx on asyncio and trio, or a client of the user's own.
+
+Its parts, in the order a request meets them:
+
+* ``send`` takes the least loaded :class:`_Pool` and owns the bookkeeping around one exchange.
+* ``_pool_for`` makes pools as they are needed. httpx's pool walks over all its connections several times a request,
+  so many small pools carry what one large one can't (twenty times the requests at 500 tasks and 50 ms). A pool never
+  gets more sends than it has connections: nothing ever waits inside httpx, where a cancelled waiter would leave the
+  pool dead. How many sends are in flight is bounded above the engine; the list of pools grows to that and stays.
+* ``_exchange`` puts the request on the wire and reads the answer in chunks.
+* :class:`~norce_order_async.engines._httpx_progress.Progress` knows how far that got.
+
+A send that is cancelled all the same, or that has to be killed because a server drips its headers, takes its pool
+with it: no new send goes there, and the last one to leave closes it.
+
+Pools are bare transports, not httpx clients: no cookie jar, no redirects, no environment. A client handed in keeps its
+own pool, headers, hooks and proxies, is never closed here and can't be replaced; its cookies and its ``auth`` are left
+out, because the one would leak between calls and the other may send twice.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, cast, final
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines._httpx_progress import Progress
+from norce_order_async.engines.base import NotSentError, SendError, WireRequest, WireResponse
+
+_ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
+"""Absolute, without credentials and without a fragment."""
+
+_CODINGS: Final = "gzip, deflate"
+
+_KEEP_IDLE: Final = 5.0
+"""Seconds an unused connection is kept: short enough that a server's own limit rarely comes first."""
+
+_KILL_AFTER: Final = 0.5
+"""Seconds past the total after which a send is killed. httpx's own timeouts, cut to the total, come first."""
+
+
+@final
+class HttpxEngine:
+    """Sends over httpx.
+
+    Args:
+        client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use instead of pools of ours; the other
+            arguments then have no say, except ``clock``.
+        verify: True for certifi's authorities, False for no check, or a context of your own.
+        cert: A client certificate: a path, or the arguments of ``ssl.SSLContext.load_cert_chain``.
+        proxy: The address of a proxy for all requests.
+        trust_env: Whether proxies and certificate files are also taken from the environment.
+        pool_size: Connections a pool.
+        transport: An httpx transport to use instead of pools of ours; closed with the engine, as httpx does.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: httpx.AsyncClient | Any | None = None,
+        verify: ssl.SSLContext | bool = True,
+        cert: str | tuple[str, str] | tuple[str, str, str] | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        pool_size: int = 10,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if client is not None and transport is not None:
+            raise ValueError("give a client or a transport, not both")
+        if cert is not None and isinstance(verify, ssl.SSLContext):
+            raise ValueError("load the client certificate into the context given as verify")
+        if pool_size < 1:
+            raise ValueError("pool_size must be at least 1")
+        self._verify = verify
+        self._cert = cert
+        self._proxy = None if proxy is None else httpx.Proxy(proxy)
+        self._trust_env = trust_env
+        self._pool_size = pool_size
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._closed = False
+        self._pools: dict[bool, list[_Pool]] = {False: [], True: []}
+        self._tls = verify if isinstance(verify, ssl.SSLContext) else None
+        self._tls_lock = anyio.Lock()
+        self._no_tls: ssl.SSLContext | None = None
+        self._build: Callable[..., Any] = httpx.Request
+        self._foreign: _Pool | None = None
+        if client is not None:
+            self._build = client.build_request
+            self._foreign = _Pool(_sender(client), _leave_open)
+        elif transport is not None:
+            self._foreign = _Pool(transport.handle_async_request, transport.aclose)
+
+    @property
+    def name(self) -> str:
+        """``"httpx"``."""
+        return "httpx"
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send once and read the whole answer."""
+        address = _ADDRESS.fullmatch(request.url)
+        if address is None:
+            raise NotSentError("connect", "the address is not a plain absolute one")
+        scheme, target = address.groups()
+        progress = Progress(request, self._clock)
+        outgoing = self._outgoing(request, target or "/", progress)
+        pool = await self._pool_for(secure=scheme == "https")
+        pool.in_flight += 1
+        kill_after = None if request.total is None else request.total + _KILL_AFTER
+        answers: list[WireResponse] = []
+        try:
+            with self._clock.move_on_after(kill_after):
+                answers.append(await self._exchange(pool, outgoing, progress))
+            if answers:
+                return answers[0]
+            self._retire(pool)
+        except SendError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
+            error = progress.failure(exc, own_transport=pool is not self._foreign)
+            # A header the protocol refuses is repeated in the refusal, and may be a token.
+            raise error from None if type(exc).__name__ == "LocalProtocolError" else exc
+        except BaseException:
+            self._retire(pool)
+            raise
+        finally:
+            pool.in_flight -= 1
+            if pool.retired and not pool.in_flight:
+                with anyio.CancelScope(shield=True):
+                    await pool.close()
+        raise progress.timed_out()
+
+    async def aclose(self) -> None:
+        """Close every connection of ours; a send still in the air fails."""
+        self._closed = True
+        pools = [*self._pools[False], *self._pools[True]]
+        if self._foreign is not None:
+            pools.append(self._foreign)
+        with anyio.CancelScope(shield=True):
+            for pool in pools:
+                if not pool.retired:
+                    pool.retired = True
+                    await pool.close()
+
+    def _outgoing(self, request: WireRequest, target: str, progress: Progress) -> Any:
+        """The library's own request object, or the reason why there is none."""
+        try:
+            outgoing = self._build(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.body,
+                extensions={"timeout": progress.timeouts, "trace": progress.trace},
+            )
+            rewritten = outgoing.url.raw_path.decode("ascii") != target
+        except Exception as exc:
+            raise NotSentError("connect", f"the request could not be built: {type(exc).__name__}") from exc
+        if rewritten:
+            # Dot segments and characters that need encoding would be "mended": another address than the one meant.
+            raise NotSentError("connect", "httpx would change the address")
+        if request.body is not None and isinstance(outgoing, httpx.Request):
+            outgoing.stream = _Body(request.body)
+        headers = outgoing.headers
+        headers.setdefault("accept-encoding", _CODINGS)
+        if "cookie" in headers and not any(name.lower() == "cookie" for name in request.headers):
+            del headers["cookie"]
+        return outgoing
+
+    async def _exchange(self, pool: _Pool, outgoing: Any, progress: Progress) -> WireResponse:
+        response = await pool.send(outgoing)
+        progress.answered = True
+        try:
+            body = await _read(response, progress)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+            raise
+        if self._closed and pool.close is not _leave_open:
+            # The pool was closed under this send and no longer knows the connection.
+            await _hang_up(response)
+        return WireResponse(response.status_code, dict(response.headers.items()), body)
+
+    async def _pool_for(self, *, secure: bool) -> _Pool:
+        if self._closed:
+            raise NotSentError("closed", "the engine is closed")
+        if self._foreign is not None:
+            return self._foreign
+        context = await self._context(secure)
+        if self._closed:
+            raise NotSentError("closed", "the engine was closed meanwhile")
+        pools = self._pools[secure]
+        pool = min(pools, key=_load, default=None)
+        if pool is None or pool.in_flight >= self._pool_size:
+            try:
+                pool = self._new_pool(context)
+            except Exception as exc:
+                raise NotSentError("pool", f"no pool could be made: {type(exc).__name__}") from exc
+            pools.append(pool)
+        return pool
+
+    def _new_pool(self, context: ssl.SSLContext) -> _Pool:
+        size = self._pool_size
+        limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=_KEEP_IDLE)
+        if self._trust_env and self._proxy is None:
+            # Only httpx's client knows the environment's proxies and their exceptions.
+            client = httpx.AsyncClient(verify=context, limits=limits, trust_env=True)
+            return _Pool(_sender(client), client.aclose)
+        proxy = self._proxy
+        if proxy is not None and proxy.url.scheme == "https":
+            proxy = httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
+        transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False, proxy=proxy)
+        return _Pool(transport.handle_async_request, transport.aclose)
+
+    def _retire(self, pool: _Pool) -> None:
+        if pool is self._foreign:
+            return
+        for pools in self._pools.values():
+            if pool in pools:
+                pools.remove(pool)
+                pool.retired = True
+
+    async def _context(self, secure: bool) -> ssl.SSLContext:
+        """The TLS context all pools share; built at the first need, once, in a thread, as it takes its time."""
+        if not (secure or self._trust_env or (self._proxy is not None and self._proxy.url.scheme == "https")):
+            if self._no_tls is None:
+                # httpx wants a context in any case; this one trusts nobody.
+                self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return self._no_tls
+        if self._tls is not None:
+            return self._tls
+        async with self._tls_lock:
+            if self._tls is None:
+                try:
+                    self._tls = await anyio.to_thread.run_sync(self._new_context)
+                except Exception as exc:
+                    raise NotSentError("tls", f"no TLS context could be made: {type(exc).__name__}") from exc
+            return self._tls
+
+    def _new_context(self) -> ssl.SSLContext:
+        context = httpx.create_ssl_context(verify=self._verify, trust_env=self._trust_env)
+        if self._cert is not None:
+            arguments = (self._cert,) if isinstance(self._cert, str) else self._cert
+            context.load_cert_chain(*arguments)
+        return context
+
+
+class _Pool:
+    """A handful of connections: how to send over them and how to close them."""
+
+    __slots__ = ("close", "in_flight", "retired", "send")
+
+    def __init__(self, send: Callable[[Any], Awaitable[Any]], close: Callable[[], Awaitable[None]]) -> None:
+        self.send = send
+        self.close = close
+        self.in_flight = 0
+        self.retired = False
+
+
+def _load(pool: _Pool) -> int:
+    return pool.in_flight
+
+
+def _sender(client: Any) -> Callable[[Any], Awaitable[Any]]:
+    async def send(request: Any) -> Any:
+        return await client.send(request, stream=True, auth=None, follow_redirects=False)
+
+    return send
+
+
+async def _leave_open() -> None:
+    """A client handed in is closed by whoever made it."""
+
+
+@final
+class _Body(httpx.AsyncByteStream):
+    """A request body that leaves no async generator behind, as httpx's own does when writing it fails."""
+
+    def __init__(self, body: bytes) -> None:
+        self._chunks = iter((body,))
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
+async def _read(response: Any, progress: Progress) -> bytes:
+    if response.is_stream_consumed:
+        # Mocks make answers that are read already.
+        return cast("bytes", response.content)
+    chunks: list[bytes] = []
+    late = False
+    try:
+        async for chunk in response.aiter_raw():
+            if late:
+                continue
+            chunks.append(chunk)
+            late = progress.over
+            if late:
+                # Read on over the closed connection: that ends every generator between here and the socket by an
+                # exception of its own, which a mere break would leave to the garbage collector.
+                await _hang_up(response)
+    except Exception:
+        if not late:
+            raise
+    if late:
+        raise progress.timed_out()
+    body = b"".join(chunks)
+    if "content-encoding" not in response.headers:
+        return body
+    # Decoded in one go and not on the way, for the same reason: a bad coding would leave generators behind.
+    return cast("bytes", type(response)(response.status_code, headers=response.headers, content=body).content)
+
+
+async def _hang_up(response: Any) -> None:
+    stream = response.extensions.get("network_stream")
+    if stream is not None:
+        await stream.aclose()

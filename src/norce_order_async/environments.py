@@ -1,0 +1,106 @@
+"""Which service a client talks to: an environment and a slug, or an address given outright.
+
+The published form is ``https://{slug}.{location}[.{environment}].norce.tech/checkout/order``, where production has no
+environment part and ``api-se`` is the only location that is named anywhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from norce_order_async.errors import ConfigurationError
+
+Environment = Literal["playground", "stage", "production"]
+ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
+DEFAULT_LOCATION = "api-se"
+
+_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+
+
+def resolve_base_url(
+    *,
+    environment: str | None,
+    slug: str | None,
+    location: str | None,
+    base_url: str | None,
+) -> str:
+    """The address in front of ``/api/v0``, without a slash at its end.
+
+    Raises:
+        ConfigurationError: neither or both of environment and base URL, an unknown environment, a slug or location
+            that is no host label, a base URL that is no http(s) address.
+    """
+    if base_url is not None:
+        if environment is not None or slug is not None or location is not None:
+            raise ConfigurationError(
+                "give either base_url or environment with slug (and location), not both: "
+                "base_url is the whole address already"
+            )
+        return _checked_base_url(base_url)
+    if environment is None:
+        raise ConfigurationError(
+            f"no service named: give environment (one of {', '.join(ENVIRONMENTS)}) and slug, or base_url"
+        )
+    return service_url(environment, slug, location, "checkout/order")
+
+
+def service_url(environment: str | None, slug: str | None, location: str | None, path: str) -> str:
+    """The address of one of Norce's services.
+
+    Raises:
+        ConfigurationError: an unknown environment, a slug or location that is no host label.
+    """
+    if environment not in ENVIRONMENTS:
+        raise ConfigurationError(f"unknown environment {environment!r}; known are {', '.join(ENVIRONMENTS)}")
+    slug = _host_label("slug", slug)
+    location = _host_label("location", DEFAULT_LOCATION if location is None else location)
+    stage = "" if environment == "production" else f".{environment}"
+    return f"https://{slug}.{location}{stage}.norce.tech/{path}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address stays on this machine (``localhost``, ``127.0.0.0/8``, ``::1``)."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_production(base_url: str) -> bool:
+    """Whether an address is a Norce production host: no environment part in front of ``norce.tech``."""
+    labels = (urlsplit(base_url).hostname or "").rstrip(".").split(".")
+    return labels[-2:] == ["norce", "tech"] and labels[-3:-2] not in (["playground"], ["stage"])
+
+
+def _checked_base_url(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+        parts = urlsplit("")
+    if not valid or any(ord(c) <= 32 or ord(c) == 127 for c in base_url):
+        raise ConfigurationError(
+            "base_url must be an http or https address such as https://acme.api-se.playground.norce.tech/checkout/order"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("base_url must not hold credentials; give the token as token")
+    if "?" in base_url or "#" in base_url:
+        raise ConfigurationError("base_url must not have a query or a fragment")
+    # Lower case, so that nobody who looks for plain http misses "HTTP://".
+    return f"{parts.scheme}{base_url[len(parts.scheme) :]}".rstrip("/")
+
+
+def _host_label(name: str, value: str | None) -> str:
+    if value is None or not _HOST_LABEL.fullmatch(value):
+        raise ConfigurationError(
+            f"{name} must be one host label (letters, digits, hyphens), such as "
+            f"{'acme' if name == 'slug' else DEFAULT_LOCATION}; got {value!r}"
+        )
+    return value.lower()

@@ -1,0 +1,293 @@
+"""Everything this package raises on purpose.
+
+::
+
+    NorceError
+    ├── ConfigurationError          (ValueError)   the client can't be built like this
+    ├── InvalidRequestError         (ValueError)   this call can't be sent like this; nothing was sent
+    ├── NotLoadedError                             the handle has no snapshot yet; await order.refresh()
+    ├── ValidationFailedError                      a validation report had errors and was asked to raise
+    ├── TokenError                                 no token could be had; nothing was sent
+    └── CallError                                  a call that did not succeed
+        ├── RefusedError                           the service answered and said no
+        │   ├── BadRequestError             400
+        │   ├── UnauthorizedError           401
+        │   ├── ForbiddenError              403
+        │   ├── NotFoundError               404
+        │   ├── ConflictError               409
+        │   └── TransitionRefusedError             a change of status it does not allow
+        ├── NotSentError                           no attempt left this machine
+        ├── RejectedError                          turned away unprocessed (429, 425, 503 with Retry-After)
+        ├── UnavailableError                       a read that brought no usable answer; nothing was changed
+        ├── OutcomeUnknownError                    a write that may or may not have taken effect
+        ├── PendingError                           taken in (202), but not seen to take effect in time
+        └── TransitionSupersededError              the order is elsewhere by now and was left there
+
+Texts say what happened, to which order, under which correlation id, and what to do. They hold no token, no header, no
+body and nothing of a customer; what the service said is in :attr:`RefusedError.message`, and shown only as far as its
+``code`` goes, because services put names and addresses into messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+GaveUp = Literal["attempts", "budget", "deadline", "queue", "retry-after", "not-repeatable", "token", "closed"]
+"""Why a call was not tried (again): all attempts used, retry budget empty, deadline over, no permit in time, the
+service asked for a longer wait than allowed, repeating could do it twice, no token to be had, the client is closed."""
+
+Phase = Literal["resolve", "connect", "tls", "pool", "closed", "middleware", "write", "read", "body"]
+"""Where a send ended: the last three are after the first byte, the others before it."""
+
+OutcomeWord = Literal["succeeded", "refused", "not sent", "rejected", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one attempt of a call."""
+
+    number: int
+    """Counts from 1."""
+    outcome: OutcomeWord
+    status: int | None
+    """HTTP status, when there was an answer."""
+    phase: Phase | None
+    """Where the send ended, when there was no answer."""
+    reason: str
+    """The cause in a few words, without addresses or bodies."""
+    seconds: float
+    """From the permit to the outcome."""
+    next: str
+    """What was done then, and why: ``"repeat after 0.21 s"``, ``"give up: budget"``."""
+    budget: float
+    """Tokens left in the retry budget after it."""
+
+
+class NorceError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class ConfigurationError(NorceError, ValueError):
+    """The client can't be built like this. The text names the setting and what would be right."""
+
+
+class InvalidRequestError(NorceError, ValueError):
+    """This call can't be sent like this; nothing was sent. The text names the argument and what would be right."""
+
+
+class NotLoadedError(NorceError):
+    """The handle knows only its id so far: ``await order.refresh()`` first."""
+
+
+class TokenError(NorceError):
+    """No token could be had, so nothing was sent. The text holds nothing of the credentials."""
+
+
+class ValidationFailedError(NorceError):
+    """A validation report had errors. :attr:`problems` lists them as ``(adapter id, code)``."""
+
+    def __init__(self, order_id: str, problems: Sequence[tuple[str | None, str | None]]) -> None:
+        self.order_id = order_id
+        self.problems = tuple(problems)
+        told = ", ".join(f"{adapter or '?'}: {code or '?'}" for adapter, code in self.problems)
+        super().__init__(f"order {order_id} did not validate: {told}")
+
+
+class CallError(NorceError):
+    """A call that did not succeed; what is known of it.
+
+    Attributes:
+        operation: the operation's name in the API description.
+        order_id: which order, when the call was about one.
+        correlation_id: sent as ``x-correlation-id`` with every attempt.
+        attempts: one :class:`Attempt` per attempt, in order.
+        gave_up: why it was not tried (again); None when the service's answer settled it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        operation: str,
+        order_id: str | None = None,
+        correlation_id: str = "",
+        attempts: Sequence[Attempt] = (),
+        gave_up: GaveUp | None = None,
+        advice: str = "",
+    ) -> None:
+        self.operation = operation
+        self.order_id = order_id
+        self.correlation_id = correlation_id
+        self.attempts = tuple(attempts)
+        self.gave_up: GaveUp | None = gave_up
+        self._what = what
+        self._advice = advice
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        count = len(self.attempts)
+        tried = "" if count == 1 else f" after {count} attempts"
+        about = f" of order {self.order_id}" if self.order_id else ""
+        why = f" [gave up: {self.gave_up}]" if self.gave_up else ""
+        advice = f"; {self._advice}" if self._advice else ""
+        return f"{self.operation}{about}: {self._what}{tried}{why} (correlation id {self.correlation_id}){advice}"
+
+
+class RefusedError(CallError):
+    """The service answered and said no.
+
+    Attributes:
+        status: the HTTP status.
+        code: the service's machine-readable code, from ``{code, message}`` or a ProblemDetails' ``type``.
+        message: the service's explanation. May hold personal data, so it is not part of the text.
+        problem: the whole parsed body when it was a JSON object.
+        retry_after: seconds the service asked to wait, when it did.
+        maybe_changed: False in all but one case: an earlier attempt of the same call had an unknown outcome, so that
+            one may have taken effect although this one was refused.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int,
+        code: str | None = None,
+        message: str | None = None,
+        problem: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+        maybe_changed: bool = False,
+        **call: Any,
+    ) -> None:
+        super().__init__(what, **call)
+        self.maybe_changed = maybe_changed
+        self.status = status
+        self.code = code
+        self.message = message
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class BadRequestError(RefusedError):
+    """400: the service does not take this request as it is."""
+
+
+class UnauthorizedError(RefusedError):
+    """401: the token was missing, wrong or expired, and no other one was there to try."""
+
+
+class ForbiddenError(RefusedError):
+    """403: the token does not reach this."""
+
+
+class NotFoundError(RefusedError):
+    """404: not there under this merchant and channel."""
+
+
+class ConflictError(RefusedError):
+    """409: it collides with what is there, for instance a second order for one cart reference."""
+
+
+class TransitionRefusedError(RefusedError):
+    """The service did not allow a change of status.
+
+    Attributes:
+        target: the status asked for.
+        current: the status it was in, as far as known.
+    """
+
+    def __init__(self, what: str, *, target: str, current: str | None, **refusal: Any) -> None:
+        super().__init__(what, **refusal)
+        self.target = target
+        self.current = current
+
+
+class NotSentError(CallError):
+    """No attempt left this machine: the service can't know of the call, and it may be made again."""
+
+
+class RejectedError(CallError):
+    """Every attempt was turned away unprocessed; the call may be made again.
+
+    Attributes:
+        status: 429, 425 or 503.
+        retry_after: seconds the service asked to wait, when it did.
+    """
+
+    def __init__(self, what: str, *, status: int, retry_after: float | None = None, **call: Any) -> None:
+        super().__init__(what, **call)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class UnavailableError(CallError):
+    """A read that brought no usable answer. Nothing was changed; it may be made again.
+
+    Attributes:
+        status: the last HTTP status, when there was one.
+    """
+
+    def __init__(self, what: str, *, status: int | None = None, **call: Any) -> None:
+        super().__init__(what, **call)
+        self.status = status
+
+
+class OutcomeUnknownError(CallError):
+    """A write that may or may not have taken effect, and that could not be settled by reading back.
+
+    It is not repeated, because that could do it twice. The text says how to check.
+
+    Attributes:
+        status: the last HTTP status, when there was one.
+        request: the body that was sent, for checking and for sending it again by decision. Not part of the text.
+    """
+
+    def __init__(self, what: str, *, status: int | None = None, request: Any = None, **call: Any) -> None:
+        super().__init__(what, **call)
+        self.status = status
+        self.request = request
+
+
+class TransitionSupersededError(CallError):
+    """The order is in another status than asked for or left, so somebody else moved it; it was left there.
+
+    Attributes:
+        target: the status asked for.
+        current: the status it is in.
+    """
+
+    def __init__(self, what: str, *, target: str, current: str, **call: Any) -> None:
+        super().__init__(what, **call)
+        self.target = target
+        self.current = current
+
+
+class PendingError(CallError):
+    """The service took a change in (202) but had not shown it when the deadline was over.
+
+    It may still come, or have been dropped for a newer request: read the order again.
+
+    Attributes:
+        target: the status asked for, when it was a change of status.
+        current: the status last read, when one was.
+    """
+
+    def __init__(self, what: str, *, target: str | None = None, current: str | None = None, **call: Any) -> None:
+        super().__init__(what, **call)
+        self.target = target
+        self.current = current
+
+
+_BY_STATUS: dict[int, type[RefusedError]] = {
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+}
+
+
+def refusal_class(status: int) -> type[RefusedError]:
+    """The error class for a refusing HTTP status."""
+    return _BY_STATUS.get(status, RefusedError)

@@ -1,0 +1,102 @@
+"""What the service calls when something happens to an order: hooks, notifications, validations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async.orders.inputs import model_of
+from norce_order_async.orders.snapshot import Room
+from norce_order_async.pipeline.operations import (
+    CREATE_HOOK,
+    CREATE_NOTIFICATION,
+    CREATE_VALIDATION,
+    DELETE_HOOK,
+    DELETE_NOTIFICATION,
+    REMOVE_VALIDATION,
+    UPDATE_VALIDATION,
+)
+from norce_order_async.pipeline.settings import CallOptions
+
+if TYPE_CHECKING:
+    from norce_order_api.models import Callback, Hook, Notification
+
+
+class HooksRoom(Room):
+    """Hooks run before a change is committed, and may veto or patch it. Iterating gives the snapshot's."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Hook]:
+        return iter(self._snapshot.loaded().hooks or [])
+
+    def __len__(self) -> int:
+        return len(self._snapshot.loaded().hooks or [])
+
+    async def create(self, hook: Hook | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+        """Register a hook. The service answers no id; ``await order.refresh()`` shows it."""
+        from norce_order_api.models import Hook
+
+        await self._snapshot.create(CREATE_HOOK, model_of(Hook, hook, "hook"), options)
+
+    async def delete(self, hook_id: str, *, options: CallOptions | None = None) -> None:
+        """Remove a hook."""
+        await self._snapshot.write(DELETE_HOOK, path={"hook_id": hook_id}, options=options)
+
+
+class NotificationsRoom(Room):
+    """Notifications are sent after a change was committed. Iterating gives the snapshot's."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Notification]:
+        return iter(self._snapshot.loaded().notifications or [])
+
+    def __len__(self) -> int:
+        return len(self._snapshot.loaded().notifications or [])
+
+    async def create(
+        self, notification: Notification | Mapping[str, Any], *, options: CallOptions | None = None
+    ) -> None:
+        """Register a notification. The service answers no id; ``await order.refresh()`` shows it."""
+        from norce_order_api.models import Notification
+
+        model = model_of(Notification, notification, "notification")
+        await self._snapshot.create(CREATE_NOTIFICATION, model, options)
+
+    async def delete(self, notification_id: str, *, options: CallOptions | None = None) -> None:
+        """Remove a notification."""
+        path = {"notification_id": notification_id}
+        await self._snapshot.write(DELETE_NOTIFICATION, path=path, options=options)
+
+
+class ValidationsRoom(Room):
+    """Validations are called by ``order.validate()``. Iterating gives the snapshot's."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Callback]:
+        return iter(self._snapshot.loaded().validations or [])
+
+    def __len__(self) -> int:
+        return len(self._snapshot.loaded().validations or [])
+
+    async def create(self, validation: Callback | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+        """Register a validation. The service answers no id; ``await order.refresh()`` shows it."""
+        from norce_order_api.models import Callback
+
+        await self._snapshot.create(CREATE_VALIDATION, model_of(Callback, validation, "validation"), options)
+
+    async def put(
+        self, validation_id: str, validation: Callback | Mapping[str, Any], *, options: CallOptions | None = None
+    ) -> None:
+        """Replace a validation; last write wins."""
+        from norce_order_api.models import Callback
+
+        model = model_of(Callback, validation, "validation")
+        path = {"validation_id": validation_id}
+        await self._snapshot.write(UPDATE_VALIDATION, model, path=path, options=options)
+
+    async def remove(self, validation_id: str, *, options: CallOptions | None = None) -> None:
+        """Remove a validation."""
+        await self._snapshot.write(REMOVE_VALIDATION, path={"validation_id": validation_id}, options=options)

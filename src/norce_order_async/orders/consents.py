@@ -1,0 +1,64 @@
+"""The consents shown in the checkout: those that are required must be checked before processing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async.orders.inputs import model_of, models_of
+from norce_order_async.orders.snapshot import Room
+from norce_order_async.pipeline.operations import CREATE_CONSENT, PATCH_CONSENT, PATCH_CONSENTS, REMOVE_CONSENT
+from norce_order_async.pipeline.settings import CallOptions
+
+if TYPE_CHECKING:
+    from norce_order_api.models import Consent
+
+
+class ConsentsRoom(Room):
+    """Iterating gives the snapshot's consents."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Consent]:
+        return iter(self._snapshot.loaded().consents or [])
+
+    def __len__(self) -> int:
+        return len(self._snapshot.loaded().consents or [])
+
+    async def create(self, consent: Consent | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+        """Add a consent.
+
+        Raises:
+            InvalidRequestError: it can't be sent; nothing was.
+            CallError: it did not succeed.
+        """
+        from norce_order_api.models import Consent
+
+        await self._snapshot.create(CREATE_CONSENT, model_of(Consent, consent, "consent"), options)
+
+    async def check(self, consent_id: str, *, options: CallOptions | None = None) -> None:
+        """Tick a consent."""
+        await self.patch_one(consent_id, checked=True, options=options)
+
+    async def uncheck(self, consent_id: str, *, options: CallOptions | None = None) -> None:
+        """Untick a consent."""
+        await self.patch_one(consent_id, checked=False, options=options)
+
+    async def patch_one(self, consent_id: str, *, checked: bool, options: CallOptions | None = None) -> None:
+        """Tick or untick a consent; the service takes over nothing else of it."""
+        from norce_order_api.models import Consent
+
+        body = Consent(id=consent_id, checked=checked)
+        await self._snapshot.write(PATCH_CONSENT, body, path={"consent_id": consent_id}, options=options)
+
+    async def patch(
+        self, consents: Iterable[Consent | Mapping[str, Any]], *, options: CallOptions | None = None
+    ) -> None:
+        """Tick or untick several in one call; each needs its id and ``checked``."""
+        from norce_order_api.models import Consent
+
+        await self._snapshot.write(PATCH_CONSENTS, models_of(Consent, consents, "consents"), options=options)
+
+    async def remove(self, consent_id: str, *, options: CallOptions | None = None) -> None:
+        """Remove a consent."""
+        await self._snapshot.write(REMOVE_CONSENT, path={"consent_id": consent_id}, options=options)

@@ -1,0 +1,202 @@
+"""The handle of one order: an id, a way to call, and the last snapshot."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.orders.attributes import AttributesRoom
+from norce_order_async.orders.callbacks import HooksRoom, NotificationsRoom, ValidationsRoom
+from norce_order_async.orders.cart import CartRoom
+from norce_order_async.orders.consents import ConsentsRoom
+from norce_order_async.orders.customer import CustomerRoom
+from norce_order_async.orders.lifecycle import check_status
+from norce_order_async.orders.payments import PaymentsRoom
+from norce_order_async.orders.shippings import ShippingsRoom
+from norce_order_async.orders.snapshot import Snapshot
+from norce_order_async.orders.transition import Transitioned, transition
+from norce_order_async.orders.validation import ValidationReport, read_report
+from norce_order_async.pipeline.operations import DELETE_ORDER, SET_REFERENCE, VALIDATE
+from norce_order_async.pipeline.session import Session
+from norce_order_async.pipeline.settings import CallOptions
+
+if TYPE_CHECKING:
+    from norce_order_api.models import OrderData, OrderStatus, Price
+
+
+class Order:
+    """One order. Reading never does I/O; every method that does is awaited.
+
+    After a write that answers nothing the last values stay and :attr:`stale` is true; :meth:`refresh` re-reads.
+    """
+
+    __slots__ = ("_snapshot",)
+
+    def __init__(self, session: Session, order_id: str, data: OrderData | None = None) -> None:
+        self._snapshot = Snapshot(session, order_id, data)
+
+    # What is known
+
+    @property
+    def id(self) -> str:
+        """The service's identifier."""
+        return self._snapshot.id
+
+    @property
+    def data(self) -> OrderData:
+        """The whole snapshot.
+
+        Raises:
+            NotLoadedError: the order has not been read yet; so does every property below.
+        """
+        return self._snapshot.loaded()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a snapshot."""
+        return self._snapshot.data is not None
+
+    @property
+    def stale(self) -> bool:
+        """Whether something was written since the snapshot was read."""
+        return self._snapshot.stale
+
+    @property
+    def status(self) -> OrderStatus | str | None:
+        """Where in its life the order is."""
+        state = self.data.state
+        return state.current_status if state else None
+
+    @property
+    def reference(self) -> str | None:
+        """Identifier of the order in another system."""
+        return self.data.reference
+
+    @property
+    def total(self) -> Price | None:
+        """Grand total with shippings, computed by the service."""
+        return self.data.total
+
+    @property
+    def created(self) -> datetime | None:
+        return self.data.created
+
+    @property
+    def last_modified(self) -> datetime | None:
+        return self.data.last_modified
+
+    # Its parts
+
+    @property
+    def cart(self) -> CartRoom:
+        return CartRoom(self._snapshot)
+
+    @property
+    def customer(self) -> CustomerRoom:
+        return CustomerRoom(self._snapshot)
+
+    @property
+    def consents(self) -> ConsentsRoom:
+        return ConsentsRoom(self._snapshot)
+
+    @property
+    def payments(self) -> PaymentsRoom:
+        return PaymentsRoom(self._snapshot)
+
+    @property
+    def shippings(self) -> ShippingsRoom:
+        return ShippingsRoom(self._snapshot)
+
+    @property
+    def hooks(self) -> HooksRoom:
+        return HooksRoom(self._snapshot)
+
+    @property
+    def notifications(self) -> NotificationsRoom:
+        return NotificationsRoom(self._snapshot)
+
+    @property
+    def validations(self) -> ValidationsRoom:
+        return ValidationsRoom(self._snapshot)
+
+    @property
+    def attributes(self) -> AttributesRoom:
+        return AttributesRoom(self._snapshot)
+
+    # What can be done with it
+
+    async def refresh(self, *, options: CallOptions | None = None) -> Order:
+        """Read the order again.
+
+        Returns:
+            This handle, so that ``order = await orders("o...").refresh()`` reads well.
+
+        Raises:
+            NotFoundError: not there under this merchant and channel.
+            CallError: it did not succeed.
+        """
+        await self._snapshot.read(options)
+        return self
+
+    async def transition_to(
+        self, target: OrderStatus, *, force: bool = False, options: CallOptions | None = None
+    ) -> Transitioned:
+        """Move the order to another status.
+
+        Nothing is sent when a fresh snapshot says that it is there already, unless ``force``. When the service takes
+        the change in without having done it (202), the order is read until it shows. A newer status is never rolled
+        back: after a lost answer the order is read before anything is asked for again.
+
+        Raises:
+            InvalidRequestError: no such status; the text lists those there are.
+            TransitionRefusedError: the service does not allow it now.
+            TransitionSupersededError: the answer was lost, and the order is in a third status.
+            PendingError: taken in, but not shown before the deadline.
+            OutcomeUnknownError: the answer was lost, and the order could not be read.
+            CallError: it did not succeed otherwise.
+        """
+        status = check_status(target)
+        current = self._snapshot.fresh_status()
+        if current == status and not force:
+            return Transitioned(to=status, called=False, origin=current)
+        return await transition(self._snapshot, status, current=current, options=options)
+
+    async def validate(self, *, options: CallOptions | None = None) -> ValidationReport:
+        """Have the service check the order: its own rules first, then every registered validation.
+
+        Returns:
+            A report; ``report.ok`` is whether everything holds, ``report.raise_for_errors()`` insists on it.
+
+        Raises:
+            CallError: it could not be validated.
+        """
+        answer = await self._snapshot.session.call(VALIDATE, {"order_id": self.id}, options=options)
+        return read_report(self.id, answer.data)
+
+    async def set_reference(self, reference: str, *, options: CallOptions | None = None) -> None:
+        """Set the identifier of the order in another system.
+
+        Raises:
+            InvalidRequestError: it is no string; nothing was sent.
+            CallError: it did not succeed.
+        """
+        if not isinstance(reference, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRequestError(f"reference must be a string, not {type(reference).__name__}")
+        await self._snapshot.write(SET_REFERENCE, reference, options=options)
+
+    async def delete(self, *, options: CallOptions | None = None) -> None:
+        """Delete the order from the service's storage.
+
+        Raises:
+            NotFoundError: not there under this merchant and channel.
+            CallError: it did not succeed.
+        """
+        await self._snapshot.write(DELETE_ORDER, options=options)
+
+    def __repr__(self) -> str:
+        data = self._snapshot.data
+        if data is None:
+            return f"<Order {self.id} not loaded>"
+        stale = ", stale" if self.stale else ""
+        return f"<Order {self.id} {self.status}{stale}, read {self._snapshot.age:.0f} s ago>"

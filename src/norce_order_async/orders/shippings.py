@@ -1,0 +1,74 @@
+"""The shippings of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from norce_order_async.orders.inputs import model_of
+from norce_order_async.orders.snapshot import Room
+from norce_order_async.pipeline.operations import CREATE_SHIPPING, GET_SHIPPING, LIST_SHIPPINGS, UPDATE_SHIPPING
+from norce_order_async.pipeline.settings import CallOptions
+
+if TYPE_CHECKING:
+    from norce_order_api.models import Shipping
+
+
+class ShippingsRoom(Room):
+    """Iterating gives the snapshot's shippings, removed ones too; :attr:`active` leaves these out."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Shipping]:
+        return iter(self._snapshot.loaded().shippings or [])
+
+    def __len__(self) -> int:
+        return len(self._snapshot.loaded().shippings or [])
+
+    @property
+    def active(self) -> list[Shipping]:
+        """Those whose state is not ``removed``: the API removes shippings by setting that state."""
+        return [shipping for shipping in self if shipping.state != "removed"]
+
+    async def create(self, shipping: Shipping | Mapping[str, Any], *, options: CallOptions | None = None) -> str:
+        """Add a shipping.
+
+        Returns:
+            Its id.
+
+        Raises:
+            InvalidRequestError: it can't be sent; nothing was.
+            OutcomeUnknownError: the answer was lost, and reading back did not settle it.
+            CallError: it did not succeed.
+        """
+        from norce_order_api.models import Shipping
+
+        answer = await self._snapshot.create(CREATE_SHIPPING, model_of(Shipping, shipping, "shipping"), options)
+        return answer.id or ""
+
+    async def list(self, *, options: CallOptions | None = None) -> list[Shipping]:
+        """Read the shippings from the service."""
+        path = {"order_id": self._snapshot.id}
+        answer = await self._snapshot.session.call(LIST_SHIPPINGS, path, options=options)
+        return cast("list[Shipping]", answer.parsed or [])
+
+    async def get(self, shipping_id: str, *, options: CallOptions | None = None) -> Shipping:
+        """Read one shipping from the service."""
+        path = {"order_id": self._snapshot.id, "shipping_id": shipping_id}
+        answer = await self._snapshot.session.call(GET_SHIPPING, path, options=options)
+        return cast("Shipping", answer.parsed)
+
+    async def put(
+        self, shipping_id: str, shipping: Shipping | Mapping[str, Any], *, options: CallOptions | None = None
+    ) -> Shipping | None:
+        """Replace a shipping; last write wins.
+
+        Returns:
+            The shipping as the service answers it; None when it answered without one.
+        """
+        from norce_order_api.models import Shipping
+
+        model = model_of(Shipping, shipping, "shipping")
+        path = {"shipping_id": shipping_id}
+        answer = await self._snapshot.write(UPDATE_SHIPPING, model, path=path, options=options)
+        return cast("Shipping | None", answer.parsed)

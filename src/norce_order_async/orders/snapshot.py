@@ -1,0 +1,185 @@
+"""What a handle knows of its order, shared by the handle and its rooms: the last snapshot, and how fresh it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from norce_order_async.errors import (
+    InvalidRequestError,
+    NotLoadedError,
+    NotSentError,
+    RefusedError,
+    RejectedError,
+    TokenError,
+    UnavailableError,
+)
+from norce_order_async.orders.inputs import known_ids
+from norce_order_async.pipeline.call import Answer
+from norce_order_async.pipeline.deadline import Deadline
+from norce_order_async.pipeline.operations import GET_ORDER, Operation
+from norce_order_async.pipeline.request import check_id
+from norce_order_async.pipeline.session import Session
+from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.pipeline.settle import Before
+
+if TYPE_CHECKING:
+    from norce_order_api.models import OrderData
+
+FRESH_FOR = 5.0
+"""Seconds for which a status that was read or set is trusted without asking again."""
+
+
+@dataclass(slots=True, eq=False)
+class _Doubt:
+    """Something added whose id is not known: until it is, or the order is read again, neither is what is there."""
+
+    member: str
+    """The list of the order that it goes to."""
+    in_the_air: bool = True
+
+
+class Snapshot:
+    """The last known state of one order, and the way to read and change it."""
+
+    __slots__ = ("_created", "_doubts", "_read_at", "_status", "_status_at", "data", "id", "session", "stale")
+
+    def __init__(self, session: Session, order_id: str, data: OrderData | None = None) -> None:
+        self.session = session
+        self.id = check_id("order_id", order_id)
+        self.data: OrderData | None = None
+        self.stale = False
+        self._read_at = 0.0
+        self._status: str | None = None
+        self._status_at = 0.0
+        self._created: set[str] = set()
+        self._doubts: list[_Doubt] = []
+        if data is not None:
+            self.take(data)
+
+    def loaded(self) -> OrderData:
+        """The snapshot.
+
+        Raises:
+            NotLoadedError: there is none yet.
+        """
+        if self.data is None:
+            raise NotLoadedError(f"order {self.id} has not been read yet: await order.refresh() first")
+        return self.data
+
+    def take(self, data: OrderData) -> None:
+        """Replace the snapshot by one just read."""
+        self.data = data
+        self.stale = False
+        self._read_at = self.session.core.clock.monotonic()
+        self.saw_status(data.state.current_status if data.state else None)
+        # What is in the air may land after this read, and then is not in it.
+        self._doubts = [doubt for doubt in self._doubts if doubt.in_the_air]
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the snapshot was read; None without one."""
+        return None if self.data is None else self.session.core.clock.monotonic() - self._read_at
+
+    def fresh_status(self) -> str | None:
+        """The status, when it was read or set so lately that it may be believed."""
+        if self.session.core.clock.monotonic() - self._status_at > FRESH_FOR:
+            return None
+        return self._status
+
+    def saw_status(self, status: str | None) -> None:
+        """The service said just now that the order is in this status."""
+        self._status = status
+        self._status_at = self.session.core.clock.monotonic()
+
+    async def read(self, options: CallOptions | None = None, deadline: Deadline | None = None) -> OrderData:
+        """Read the order and take the result."""
+        answer = await self.session.call(GET_ORDER, {"order_id": self.id}, options=options, deadline=deadline)
+        if answer.parsed is None:
+            raise UnavailableError(
+                "the answer holds no order",
+                operation=GET_ORDER.id,
+                order_id=self.id,
+                correlation_id=answer.correlation_id,
+                attempts=answer.attempts,
+                status=answer.status,
+            )
+        data = cast("OrderData", answer.parsed)
+        self.take(data)
+        return data
+
+    async def write(
+        self,
+        operation: Operation,
+        body: Any = None,
+        *,
+        path: Mapping[str, str] | None = None,
+        options: CallOptions | None = None,
+        before: Before | None = None,
+        deadline: Deadline | None = None,
+    ) -> Answer:
+        """Change something of the order. The snapshot stays, and is stale unless nothing can have changed."""
+        try:
+            answer = await self.session.call(
+                operation,
+                {"order_id": self.id, **(path or {})},
+                body=body,
+                options=options,
+                before=before,
+                deadline=deadline,
+            )
+        except BaseException as error:
+            # A caller that was cancelled does not know either.
+            if not _untouched(error):
+                self._changed()
+            raise
+        self._changed()
+        return answer
+
+    async def create(self, operation: Operation, body: Any, options: CallOptions | None) -> Answer:
+        """Add something to the order; an answer that is lost is settled against what was there before."""
+        member = operation.natural_key.member if operation.natural_key else ""
+        before = Before(ids=self._ids(member))
+        doubt = _Doubt(member)
+        self._doubts.append(doubt)
+        try:
+            answer = await self.write(operation, body, options=options, before=before)
+        except BaseException as error:
+            if _untouched(error):
+                self._doubts.remove(doubt)
+            raise
+        finally:
+            doubt.in_the_air = False
+        if answer.id:
+            self._created.add(answer.id)
+            self._doubts.remove(doubt)
+        return answer
+
+    def _changed(self) -> None:
+        self.stale = True
+        self._status = None
+
+    def _ids(self, member: str) -> frozenset[str] | None:
+        if self.data is None or any(doubt.member == member for doubt in self._doubts):
+            return None
+        return known_ids(getattr(self.data, member, None)) | self._created
+
+
+def _untouched(error: BaseException) -> bool:
+    """Whether a write that ended so can't have changed anything."""
+    if isinstance(error, RefusedError):
+        return not error.maybe_changed
+    return isinstance(error, InvalidRequestError | TokenError | NotSentError | RejectedError)
+
+
+class Room:
+    """One part of an order: reads from the handle's snapshot, writes through its session."""
+
+    __slots__ = ("_snapshot",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of order {self._snapshot.id}>"

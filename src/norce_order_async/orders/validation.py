@@ -1,0 +1,61 @@
+"""The result of validating an order: a report to look at, not an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from norce_order_async.errors import ValidationFailedError
+from norce_order_async.plain import is_mapping, list_or_empty, mapping_or_empty, text_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationProblem:
+    """One thing that does not hold."""
+
+    code: str | None
+    """What failed, such as ``payment-missing``."""
+    adapter_id: str | None
+    """Who reported it; the service's own checks among them."""
+    message: str | None
+    """An explanation, when one was given. May hold personal data, so it is not in the repr."""
+
+    def __repr__(self) -> str:
+        return f"<{self.adapter_id or '?'}: {self.code or '?'}>"
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """What validating an order brought."""
+
+    order_id: str
+    problems: tuple[ValidationProblem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything holds, as far as the service could find out in time."""
+        return not self.problems
+
+    def raise_for_errors(self) -> None:
+        """Raise when something does not hold.
+
+        Raises:
+            ValidationFailedError: there are problems.
+        """
+        if self.problems:
+            raise ValidationFailedError(self.order_id, [(each.adapter_id, each.code) for each in self.problems])
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
+def read_report(order_id: str, data: Any) -> ValidationReport:
+    """The report in either published shape: a list of failures, or ``{"errors": [...]}``."""
+    entries = list_or_empty(data.get("errors") if is_mapping(data) else data)
+    return ValidationReport(order_id, tuple(_problem(entry) for entry in entries))
+
+
+def _problem(entry: object) -> ValidationProblem:
+    members = mapping_or_empty(entry)
+    code, adapter_id, message = (text_or_none(members.get(name)) for name in ("code", "adapterId", "message"))
+    return ValidationProblem(code, adapter_id, message)

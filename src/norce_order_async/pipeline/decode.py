@@ -1,0 +1,144 @@
+"""From bytes to models, tolerantly: what is new, missing or odd is recorded, never raised, and no order is lost to it.
+
+The generated parser reports each surprise through its drift outlet; :class:`DriftRecord` counts them by operation and
+field and logs each kind once. A record holds names of fields, never values.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from norce_order_api.types import DRIFT
+from norce_order_async.engines.base import WireResponse
+from norce_order_async.pipeline.operations import Brings, Operation
+from norce_order_async.pipeline.request import endpoint
+from norce_order_async.plain import UNREADABLE, is_list, is_mapping, mapping_or_empty, text_or_none
+
+logger = logging.getLogger("norce_order_async.drift")
+
+Listener = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One way in which answers differ from the description."""
+
+    operation: str
+    where: str
+    """The schema and member, such as ``State.currentStatus``; ``body`` or ``status`` for the answer itself."""
+    kind: str
+    """``unknown-word``, ``null``, ``missing``, ``wrong-type``, ``extra``, ``not-json``, ``undocumented``, ..."""
+
+
+class DriftRecord:
+    """Counts what surprised in answers. Iterating gives ``(Drift, count)``, the most frequent first."""
+
+    __slots__ = ("_counts", "_listeners")
+
+    def __init__(self) -> None:
+        self._counts: Counter[Drift] = Counter()
+        self._listeners: dict[str, Listener] = {}
+
+    def listener(self, operation: str) -> Listener:
+        """What the generated parser calls while it reads an answer of this operation."""
+        known = self._listeners.get(operation)
+        if known is None:
+
+            def record(where: str, kind: str) -> None:
+                self.add(operation, where, kind)
+
+            known = self._listeners[operation] = record
+        return known
+
+    def add(self, operation: str, where: str, kind: str) -> None:
+        """Count one surprise; log it when it is the first of its kind."""
+        drift = Drift(operation, where, kind)
+        self._counts[drift] += 1
+        if self._counts[drift] == 1:
+            logger.warning("answer of %s differs from the description: %s is %s", operation, where, kind)
+
+    def __iter__(self) -> Iterator[tuple[Drift, int]]:
+        return iter(self._counts.most_common())
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __repr__(self) -> str:
+        return f"<DriftRecord: {len(self)} kinds, {self._counts.total()} in all>"
+
+
+def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bool:
+    """Whether a 2xx answer brought what a success of this operation must bring."""
+    match operation.brings:
+        case Brings.NOTHING:
+            return True
+        case Brings.VALUE:
+            return data is not UNREADABLE and data is not None
+        case Brings.ID:
+            return created_id(response, data) is not None
+        case Brings.REPORT:
+            return data is not UNREADABLE or not response.body.strip()
+
+
+def is_report(status: int, data: Any) -> bool:
+    """Whether a 400 answer to validate is a report of failures rather than an error."""
+    if status != 400:
+        return False
+    return is_list(data) or is_list(mapping_or_empty(data).get("errors"))
+
+
+def created_id(response: WireResponse, data: Any) -> str | None:
+    """The id of what was created: ``{"id": ...}``, a bare string, or the last part of the Location header."""
+    found = text_or_none(data.get("id") if is_mapping(data) else data)
+    if found:
+        return found
+    last = response.headers.get("location", "").split("?")[0].rstrip("/").rpartition("/")[2]
+    return last or None
+
+
+def parse(operation: Operation, response: WireResponse, data: Any, drift: DriftRecord) -> Any:
+    """The models for a successful answer; None where there is nothing to read."""
+    generated = endpoint(operation.module)
+    status = response.status
+    if status not in generated.statuses:
+        drift.add(operation.id, f"{operation.id}.{status}", "unknown-status")
+        # A success is taken as the one that the description has: better than losing what it brought.
+        status = min(generated.statuses)
+    if data is UNREADABLE:
+        if response.body.strip():
+            drift.add(operation.id, "body", "not-json")
+        return None
+    token = DRIFT.set(drift.listener(operation.id))
+    try:
+        return generated.parse(status_code=status, data=data)
+    finally:
+        DRIFT.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an error body said."""
+
+    code: str | None
+    message: str | None
+    problem: dict[str, Any] | None
+
+
+def read_refusal(data: Any) -> Refusal:
+    """The code and message of ``{code, message}`` or of ASP.NET's ProblemDetails; all None for anything else."""
+    if not is_mapping(data):
+        return Refusal(None, None, None)
+    problem = dict(data)
+    return Refusal(
+        _text(problem, "code", "type"),
+        _text(problem, "message", "detail", "title"),
+        problem,
+    )
+
+
+def _text(problem: dict[str, Any], *names: str) -> str | None:
+    return next((value for name in names if (value := text_or_none(problem.get(name)))), None)

@@ -1,0 +1,123 @@
+"""How many attempts may be in the air at once: first come, first served, with one pause for all.
+
+A permit is for one attempt and is given back when its send has really ended, before any sleep: back-off clogs
+nothing, and a read-back inside a call can't deadlock. When the service says when to come back, nobody gets a permit
+until then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import anyio
+
+from norce_order_async.clock import Clock
+
+MAX_IN_FLIGHT = 50
+
+
+class _Place:
+    """One caller's place in the queue."""
+
+    __slots__ = ("granted", "woken")
+
+    def __init__(self) -> None:
+        self.granted = False
+        self.woken = anyio.Event()
+
+
+class Pause:
+    """A time in which nobody gets a permit, because the service said when to come back. Shared by all limiters of a
+    client."""
+
+    __slots__ = ("_clock", "_until")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = 0.0
+
+    def extend(self, seconds: float) -> None:
+        """Pause for so long from now; a shorter pause never cuts a longer one."""
+        self._until = max(self._until, self._clock.monotonic() + seconds)
+
+    def left(self) -> float:
+        """Seconds until permits are given again; 0 when there is no pause."""
+        if not self._until:
+            return 0.0
+        left = self._until - self._clock.monotonic()
+        if left <= 0:
+            self._until = left = 0.0
+        return left
+
+
+class Limiter:
+    """Hands out at most ``limit`` permits at a time, in the order they were asked for."""
+
+    __slots__ = ("_clock", "_pause", "_queue", "in_flight", "limit")
+
+    def __init__(self, limit: int, clock: Clock, pause: Pause) -> None:
+        self.limit = limit
+        self.in_flight = 0
+        self._clock = clock
+        self._pause = pause
+        self._queue: deque[_Place] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many callers stand in the queue."""
+        return len(self._queue)
+
+    async def acquire(self, timeout: float | None) -> bool:
+        """Wait for a permit; False when none was to be had within ``timeout`` seconds.
+
+        Every permit must be given back with :meth:`release`. A caller that is cancelled while waiting loses its place
+        and holds nothing.
+        """
+        if self.in_flight < self.limit and not self._queue and not self._pause.left():
+            self.in_flight += 1
+            return True
+        place = _Place()
+        self._queue.append(place)
+        try:
+            with self._clock.move_on_after(timeout):
+                await self._wait(place)
+        except BaseException:
+            self._leave(place)
+            raise
+        if not place.granted:
+            self._leave(place)
+        return place.granted
+
+    def release(self) -> None:
+        """Give a permit back; the first in the queue gets it."""
+        self.in_flight -= 1
+        self._hand_out()
+
+    async def _wait(self, place: _Place) -> None:
+        while not place.granted:
+            # The first in the queue waits out a pause for everybody behind it.
+            if self._queue[0] is place and (left := self._pause.left()):
+                await self._clock.sleep(left)
+                self._hand_out()
+            else:
+                await place.woken.wait()
+                place.woken = anyio.Event()
+
+    def _hand_out(self) -> None:
+        while self._queue and self.in_flight < self.limit:
+            first = self._queue[0]
+            if not self._pause.left():
+                self._queue.popleft()
+                self.in_flight += 1
+                first.granted = True
+            first.woken.set()
+            if not first.granted:
+                return
+
+    def _leave(self, place: _Place) -> None:
+        # The permit may have been handed over in the very step in which the caller was cancelled.
+        if place.granted:
+            self.release()
+            return
+        self._queue.remove(place)
+        self._hand_out()

@@ -1,0 +1,144 @@
+"""Code of a user's around calls and around attempts.
+
+A call middleware runs once per call of the facade, outside the loop: around all attempts, read-backs and sleeps. It
+sees the call's outcome as an :class:`Answer` or as the error that the caller gets.
+
+An attempt middleware runs once per attempt, inside the loop, in the send's own task: after the permit was given and the
+token added, right around the engine. It sees the request as it goes out and may send a changed copy; it sees every
+answer, 4xx and 5xx too, and the engine's two exceptions. What it raises besides these counts as *unknown* once it has
+sent, as *not sent* before that.
+
+Both get the next step as a function that may be awaited once: sending twice from here would undo what the pipeline
+guarantees. The first middleware given is the outermost.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest, WireResponse
+from norce_order_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from norce_order_async.pipeline.call import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What a call middleware knows of the call."""
+
+    operation: str
+    """The operation's name in the API description."""
+    order_id: str | None
+    merchant: str
+    channel: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptInfo:
+    """What an attempt middleware knows of the attempt."""
+
+    call: CallInfo
+    number: int
+    """Counts from 1."""
+
+
+CallNext = Callable[[], Awaitable["Answer"]]
+AttemptNext = Callable[[WireRequest], Awaitable[WireResponse]]
+
+
+class CallMiddleware(Protocol):
+    """Around a call."""
+
+    async def __call__(self, call: CallInfo, proceed: CallNext, /) -> Answer: ...
+
+
+class AttemptMiddleware(Protocol):
+    """Around an attempt."""
+
+    async def __call__(self, attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse: ...
+
+
+class Telemetry(Protocol):
+    """A pair of middlewares that belong together, such as :class:`norce_order_async.telemetry.OpenTelemetry`."""
+
+    @property
+    def call(self) -> CallMiddleware: ...
+
+    @property
+    def attempt(self) -> AttemptMiddleware: ...
+
+
+def check_middleware(name: str, given: Sequence[object], parameters: int) -> None:
+    """Refuse, at construction, what could not be called later.
+
+    Raises:
+        ConfigurationError: one of them is no async function of so many parameters; the text names it.
+    """
+    for one in given:
+        called = one if inspect.isfunction(one) or inspect.ismethod(one) else getattr(one, "__call__", one)  # noqa: B004
+        label = f"{name} {getattr(one, '__qualname__', type(one).__name__)}"
+        if isinstance(one, type) or not inspect.iscoroutinefunction(called):
+            raise ConfigurationError(f"{label} must be an async function")
+        try:
+            inspect.signature(called).bind(*range(parameters))
+        except TypeError:
+            raise ConfigurationError(f"{label} must take {parameters} positional arguments") from None
+
+
+R = TypeVar("R")
+
+
+class _Once:
+    """The next step, which may be taken once."""
+
+    __slots__ = ("_step", "taken")
+
+    def __init__(self, step: Callable[..., Awaitable[Any]]) -> None:
+        self._step = step
+        self.taken = False
+
+    async def __call__(self, *arguments: Any) -> Any:
+        if self.taken:
+            raise RuntimeError("a middleware may go on only once: the pipeline alone repeats")
+        self.taken = True
+        return await self._step(*arguments)
+
+
+async def through_call(middleware: Sequence[CallMiddleware], call: CallInfo, run: CallNext) -> Answer:
+    """Run a call inside its middleware."""
+    step = run
+    for one in reversed(middleware):
+        step = functools.partial(one, call, _Once(step))
+    return await step()
+
+
+async def through_attempt(
+    middleware: Sequence[AttemptMiddleware], attempt: AttemptInfo, request: WireRequest, send: AttemptNext
+) -> WireResponse:
+    """Send once inside the middleware; nothing but the engine's two exceptions comes out."""
+    innermost = _Once(send)
+    step: AttemptNext = innermost
+    for one in reversed(middleware):
+        following = step if step is innermost else _Once(step)
+        step = functools.partial(_apply, one, attempt, following)
+    try:
+        return await step(request)
+    except SendError:
+        raise
+    except Exception as error:
+        reason = f"an attempt middleware raised {type(error).__name__}"
+        if innermost.taken:
+            raise MaybeSentError("read", reason) from error
+        raise NotSentError("middleware", reason) from error
+
+
+async def _apply(
+    one: AttemptMiddleware, attempt: AttemptInfo, following: AttemptNext, request: WireRequest
+) -> WireResponse:
+    return await one(attempt, request, following)

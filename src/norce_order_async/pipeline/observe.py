@@ -1,0 +1,169 @@
+"""What the pipeline tells the outside: log lines by allow-list, and observers for metrics.
+
+Log lines go to the logger ``norce_order_async``: successes at DEBUG, everything else at INFO. A line holds the
+operation, the order's id, the attempt's number, status, timing, what follows, and the correlation id. Headers, query
+values, bodies and tokens are not in it. ``NorceOrderClient(log_bodies=True)`` adds, at DEBUG, headers by allow-list,
+the names of query parameters, and bodies in which every text is masked that is not on the list of harmless members.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from norce_order_async.engines.base import WireRequest, WireResponse
+from norce_order_async.errors import Attempt
+from norce_order_async.plain import UNREADABLE, is_list, is_mapping, read_json
+
+logger = logging.getLogger("norce_order_async")
+
+SHOWN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "content-length",
+        "content-type",
+        "date",
+        "location",
+        "retry-after",
+        "retry-after-ms",
+        "server",
+        "user-agent",
+        "x-adapterid",
+        "x-channel",
+        "x-correlation-id",
+        "x-merchant",
+    }
+)
+"""Headers whose values may be logged. All others show as their name alone."""
+
+SHOWN_MEMBERS: Final = frozenset(
+    {
+        "adapterId",
+        "channel",
+        "code",
+        "country",
+        "created",
+        "culture",
+        "currency",
+        "currentStatus",
+        "event",
+        "id",
+        "lastModified",
+        "merchant",
+        "orderId",
+        "productType",
+        "sku",
+        "state",
+        "status",
+        "timeStamp",
+        "type",
+        "version",
+    }
+)
+"""Members of bodies whose texts may be logged. Texts of all others show as ``***``; numbers and truth values are
+shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """A call that ended, as observers see it."""
+
+    operation: str
+    order_id: str | None
+    merchant: str
+    channel: str
+    correlation_id: str
+    succeeded: bool
+    seconds: float
+    """From the call's begin to its end, waiting for permits included."""
+    attempts: tuple[Attempt, ...]
+    error: str | None
+    """The error's class name."""
+
+
+class Observer(Protocol):
+    """Told of every attempt and every call when it has ended: for metrics. Must be quick and not raise; what it raises
+    is logged and dropped."""
+
+    def attempt_ended(self, operation: str, attempt: Attempt, /) -> None: ...
+
+    def call_ended(self, call: CallEvent, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Tells log and observers."""
+
+    observers: Sequence[Observer] = ()
+    bodies: bool = False
+
+    def attempt_ended(self, operation: str, order_id: str | None, correlation_id: str, attempt: Attempt) -> None:
+        """One attempt is over."""
+        level = logging.DEBUG if attempt.outcome == "succeeded" else logging.INFO
+        if logger.isEnabledFor(level):
+            logger.log(
+                level,
+                "%s order=%s attempt=%d outcome=%s status=%s seconds=%.3f next=%s correlation=%s",
+                operation,
+                order_id or "-",
+                attempt.number,
+                attempt.outcome,
+                attempt.status or attempt.phase or "-",
+                attempt.seconds,
+                attempt.next,
+                correlation_id,
+            )
+        for observer in self.observers:
+            try:
+                observer.attempt_ended(operation, attempt)
+            except Exception:
+                logger.exception("an observer failed")
+
+    def call_ended(self, event: CallEvent) -> None:
+        """One call is over."""
+        for observer in self.observers:
+            try:
+                observer.call_ended(event)
+            except Exception:
+                logger.exception("an observer failed")
+
+    def exchanged(self, request: WireRequest, response: WireResponse) -> None:
+        """One request was answered; logged only when bodies were asked for."""
+        if not self.bodies or not logger.isEnabledFor(logging.DEBUG):
+            return
+        parts = urlsplit(request.url)
+        logger.debug(
+            "%s %s query=%s headers=%s body=%s -> %d headers=%s body=%s",
+            request.method,
+            parts.path,
+            sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}),
+            shown_headers(request.headers),
+            masked_body(request.body),
+            response.status,
+            shown_headers(response.headers),
+            masked_body(response.body),
+        )
+
+
+def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers as they may be logged."""
+    return {name: value if name.lower() in SHOWN_HEADERS else "***" for name, value in headers.items()}
+
+
+def masked_body(body: bytes | None) -> Any:
+    """A body as it may be logged: JSON with texts masked but for harmless members; anything else as its length."""
+    if not body:
+        return None
+    data = read_json(body)
+    return f"<{len(body)} bytes>" if data is UNREADABLE else _masked(data, shown=False)
+
+
+def _masked(value: Any, *, shown: bool) -> Any:
+    if is_mapping(value):
+        return {name: _masked(one, shown=name in SHOWN_MEMBERS) for name, one in value.items()}
+    if is_list(value):
+        return [_masked(one, shown=shown) for one in value]
+    return "***" if isinstance(value, str) and not shown else value

@@ -1,0 +1,140 @@
+"""What each operation of the API is: may it be repeated, what must its answer bring, how is its effect found again.
+
+One row per operation of the description; a test compares the two. The rules behind the kinds are in
+``docs/reliability.md``.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from norce_order_async.plain import mapping_or_empty, text_or_none
+
+Tag = Literal["checkout", "checkout_payment", "checkout_shipping"]
+
+
+class Kind(enum.Enum):
+    """What may be done after an attempt whose outcome is unknown."""
+
+    SAFE = "safe"
+    """Changes nothing: repeat."""
+    IDEMPOTENT = "idempotent"
+    """Sets a value or removes: repeat."""
+    STATE = "state"
+    """Sets the status: read the order first, never roll a newer status back."""
+    CREATE_ORDER = "create order"
+    """Creates an order with a cart reference: read back, adopt, else repeat once."""
+    CREATE = "create"
+    """Creates something else: read back, adopt, never repeat."""
+    EXECUTE = "execute"
+    """May move money: never repeat."""
+
+
+class Brings(enum.Enum):
+    """What a success must bring to be one."""
+
+    NOTHING = "nothing"
+    VALUE = "value"
+    """A body that can be read."""
+    ID = "id"
+    """The id of what was created: in an object, as a bare string, or at the end of the Location header."""
+    REPORT = "report"
+    """A validation report; a 400 with a list of failures is one too."""
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalKey:
+    """How something created is recognised when the order is read back."""
+
+    member: str
+    """The list of the order that holds it."""
+    keys: tuple[str, ...]
+    """The members that tell it from others, in the API's spelling."""
+
+    def of(self, body: object) -> tuple[str, ...] | None:
+        """The key's values in a body, or None when one is missing."""
+        values = [text_or_none(mapping_or_empty(body).get(key)) for key in self.keys]
+        known = tuple(value for value in values if value is not None)
+        return known if len(known) == len(values) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of the table."""
+
+    id: str
+    tag: Tag
+    kind: Kind
+    brings: Brings = Brings.NOTHING
+    natural_key: NaturalKey | None = None
+    removes: bool = False
+    """Whether a 404 after an unknown outcome means that it is done."""
+
+    @property
+    def module(self) -> str:
+        """The generated module, below ``norce_order_api.api``."""
+        return f"{self.tag}.{re.sub(r'(?<!^)(?=[A-Z])', '_', self.id).lower()}"
+
+    def kind_for(self, body: object) -> Kind:
+        """The kind of one call: an order without a cart reference is created like anything else."""
+        if self.kind is Kind.CREATE_ORDER and cart_reference_of(body) is None:
+            return Kind.CREATE
+        return self.kind
+
+
+def cart_reference_of(body: object) -> str | None:
+    """The cart reference in the body of an order, when there is one."""
+    return text_or_none(mapping_or_empty(mapping_or_empty(body).get("cart")).get("reference"))
+
+
+_PAYMENT = NaturalKey("payments", ("reference",))
+_SHIPPING = NaturalKey("shippings", ("reference",))
+_CONSENT = NaturalKey("consents", ("id",))
+_HOOK = NaturalKey("hooks", ("adapterId", "invoke"))
+_NOTIFICATION = NaturalKey("notifications", ("adapterId", "invoke"))
+_VALIDATION = NaturalKey("validations", ("adapterId", "url"))
+
+CREATE_ORDER = Operation("CreateCheckoutOrder", "checkout", Kind.CREATE_ORDER, Brings.ID)
+LIST_ORDERS = Operation("GetCheckoutOrders", "checkout", Kind.SAFE, Brings.VALUE)
+GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Brings.VALUE)
+DELETE_ORDER = Operation("DeleteCheckoutOrder", "checkout", Kind.IDEMPOTENT, removes=True)
+SET_STATE = Operation("UpdateCheckoutOrderState", "checkout", Kind.STATE)
+SET_CART = Operation("UpdateCheckoutOrderCart", "checkout", Kind.IDEMPOTENT)
+SET_BILLING = Operation("UpdateCheckoutOrderCustomerBilling", "checkout", Kind.IDEMPOTENT)
+SET_SHIPPING_ADDRESS = Operation("UpdateCheckoutOrderCustomerShipping", "checkout", Kind.IDEMPOTENT)
+SET_REFERENCE = Operation("UpdateCheckoutOrderReference", "checkout", Kind.IDEMPOTENT)
+PATCH_ATTRIBUTES = Operation("PatchCheckoutOrderAttributes", "checkout", Kind.IDEMPOTENT)
+VALIDATE = Operation("Validate", "checkout", Kind.SAFE, Brings.REPORT)
+
+CREATE_CONSENT = Operation("CreateCheckoutOrderConsent", "checkout", Kind.CREATE, natural_key=_CONSENT)
+PATCH_CONSENTS = Operation("PatchCheckoutOrderConsents", "checkout", Kind.IDEMPOTENT)
+PATCH_CONSENT = Operation("PatchCheckoutOrderConsent", "checkout", Kind.IDEMPOTENT)
+REMOVE_CONSENT = Operation("RemoveCheckoutOrderConsent", "checkout", Kind.IDEMPOTENT, removes=True)
+
+CREATE_VALIDATION = Operation("CreateCheckoutOrderValidation", "checkout", Kind.CREATE, natural_key=_VALIDATION)
+UPDATE_VALIDATION = Operation("UpdateCheckoutOrderValidation", "checkout", Kind.IDEMPOTENT)
+REMOVE_VALIDATION = Operation("RemoveCheckoutOrderValidation", "checkout", Kind.IDEMPOTENT, removes=True)
+CREATE_HOOK = Operation("CreateCheckoutOrderHook", "checkout", Kind.CREATE, natural_key=_HOOK)
+DELETE_HOOK = Operation("DeleteCheckoutOrderHook", "checkout", Kind.IDEMPOTENT, removes=True)
+CREATE_NOTIFICATION = Operation("CreateCheckoutOrderNotification", "checkout", Kind.CREATE, natural_key=_NOTIFICATION)
+DELETE_NOTIFICATION = Operation("DeleteCheckoutOrderNotification", "checkout", Kind.IDEMPOTENT, removes=True)
+
+CREATE_PAYMENT = Operation("CreateOrderPayment", "checkout_payment", Kind.CREATE, Brings.ID, _PAYMENT)
+LIST_PAYMENTS = Operation("GetOrderPayments", "checkout_payment", Kind.SAFE, Brings.VALUE)
+GET_PAYMENT = Operation("GetOrderPayment", "checkout_payment", Kind.SAFE, Brings.VALUE)
+UPDATE_PAYMENT = Operation("UpdateOrderPayment", "checkout_payment", Kind.IDEMPOTENT)
+ADD_PAYMENT_ACTIONS = Operation("AddPaymentAction", "checkout_payment", Kind.CREATE)
+EXECUTE_PAYMENT_ACTION = Operation("ExecutePaymentAction", "checkout_payment", Kind.EXECUTE)
+LIST_TRANSACTIONS = Operation("GetTransactionsForOrderPayment", "checkout_payment", Kind.SAFE, Brings.VALUE)
+ADD_TRANSACTION = Operation("AddTransactionForOrderPayment", "checkout_payment", Kind.CREATE)
+
+CREATE_SHIPPING = Operation("CreateOrderShipping", "checkout_shipping", Kind.CREATE, Brings.ID, _SHIPPING)
+LIST_SHIPPINGS = Operation("GetOrderShippings", "checkout_shipping", Kind.SAFE, Brings.VALUE)
+GET_SHIPPING = Operation("GetOrderShipping", "checkout_shipping", Kind.SAFE, Brings.VALUE)
+UPDATE_SHIPPING = Operation("UpdateOrderShipping", "checkout_shipping", Kind.IDEMPOTENT)
+
+OPERATIONS: tuple[Operation, ...] = tuple(row for row in list(globals().values()) if isinstance(row, Operation))
+"""All of them."""

@@ -1,0 +1,211 @@
+"""Sends that a cancelled caller can't tear in half.
+
+A send cancelled in the middle leaves httpx's pool dead and the service in doubt. So each runs in a task of its own,
+owned by the client: the caller who is cancelled leaves at once, the send goes on to its own end, and only then is its
+permit given back (``on_end``).
+
+The tasks are free-standing. A task group entered by the client would bind it to one task, and clients are closed from
+other tasks than those that opened them. On asyncio a task is ``create_task`` with a strong reference here; on trio it
+is a system task, which must never raise. Nothing of anyio is on this path, as its abstractions would cost more than
+the task itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, final
+
+import anyio
+
+from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines.base import MaybeSentError, NotSentError
+
+if TYPE_CHECKING:
+    import trio
+
+T = TypeVar("T")
+
+_END_AFTER_CANCEL: Final = 2.0
+"""Seconds a cancelled send gets to close its connection."""
+
+
+class _Cancellable(Protocol):
+    def cancel(self) -> object: ...
+
+
+@final
+class OwnedSends:
+    """The sends in the air of one client, on one event loop."""
+
+    __slots__ = ("_air", "_clock", "_closed", "_empty", "_on_trio")
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._air: set[_Cancellable] = set()
+        self._closed = False
+        self._empty: anyio.Event | None = None
+        self._on_trio: bool | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many sends have not ended, whether or not somebody still waits for them."""
+        return len(self._air)
+
+    async def run(self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]) -> T:
+        """What ``send`` returns or raises.
+
+        ``on_end`` is called exactly once, when the send has ended and no sooner, and must not raise. When the caller
+        is cancelled meanwhile, the result is dropped without a word.
+
+        Raises:
+            NotSentError: these sends are closed; ``send`` was not called.
+            MaybeSentError: the send was cancelled by ``drain``, not by the caller.
+        """
+        if self._closed:
+            on_end()
+            raise NotSentError("closed", "the client is closed")
+        if self._runs_on_trio():
+            landing = self._begin_on_trio(send, on_end)
+            await landing.done.wait()
+            return landing.result()
+        task, ended = self._begin_on_asyncio(send, on_end)
+        await ended
+        if task.cancelled():
+            raise _closed_in_the_air()
+        return task.result()
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something that nobody waits for, such as a refresh in the background; what it raises is dropped.
+
+        Raises:
+            NotSentError: these sends are closed; ``work`` was not called.
+        """
+        if self._closed:
+            raise NotSentError("closed", "the client is closed")
+        if self._runs_on_trio():
+            self._begin_on_trio(work, _nothing)
+        else:
+            self._begin_on_asyncio(work, _nothing)
+
+    def close(self) -> None:
+        """Take no more sends."""
+        self._closed = True
+
+    async def drain(self, grace: float) -> bool:
+        """Close, wait at most ``grace`` seconds for the sends in the air, cancel what is left; True if nothing was."""
+        self.close()
+        try:
+            with self._clock.move_on_after(grace):
+                await self._all_ended()
+            if not self._air:
+                return True
+        except BaseException:
+            # Whoever closes is cancelled: no time for grace, but nothing may be left in the air.
+            self._cancel_all()
+            raise
+        self._cancel_all()
+        with self._clock.move_on_after(_END_AFTER_CANCEL):
+            await self._all_ended()
+        return False
+
+    def _runs_on_trio(self) -> bool:
+        if self._on_trio is None:
+            self._on_trio = _in_trio()
+        return self._on_trio
+
+    def _begin_on_asyncio(
+        self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]
+    ) -> tuple[asyncio.Task[T], asyncio.Future[None]]:
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        task = loop.create_task(_call(send))
+        self._air.add(task)
+
+        # A callback and not the end of the coroutine: a task cancelled before its first step never enters that.
+        def ended(task: asyncio.Task[T]) -> None:
+            self._landed(task)
+            on_end()
+            if not task.cancelled():
+                task.exception()  # Looked at, so that nobody warns of it when the caller is gone.
+            if not waiter.done():
+                waiter.set_result(None)
+
+        task.add_done_callback(ended)
+        return task, waiter
+
+    def _begin_on_trio(self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]) -> _TrioLanding[T]:
+        import trio
+
+        scope = trio.CancelScope()
+        landing: _TrioLanding[T] = _TrioLanding(trio.Event())
+        self._air.add(scope)
+
+        async def own() -> None:
+            try:
+                with scope:
+                    landing.results.append(await send())
+            except trio.Cancelled:
+                # By trio itself, at the end of its run: the task ends here either way.
+                pass
+            except BaseException as exc:  # noqa: BLE001 - a system task that raises ends the whole run
+                landing.error = exc
+            finally:
+                self._landed(scope)
+                on_end()
+                landing.done.set()
+
+        trio.lowlevel.spawn_system_task(own, context=contextvars.copy_context())
+        return landing
+
+    def _landed(self, send: _Cancellable) -> None:
+        self._air.discard(send)
+        if not self._air and self._empty is not None:
+            self._empty.set()
+            self._empty = None
+
+    def _cancel_all(self) -> None:
+        for send in tuple(self._air):
+            send.cancel()
+
+    async def _all_ended(self) -> None:
+        while self._air:
+            empty = self._empty = self._empty or anyio.Event()
+            await empty.wait()
+
+
+class _TrioLanding(Generic[T]):
+    """How a send on trio ended; asyncio's task tells this by itself."""
+
+    __slots__ = ("done", "error", "results")
+
+    def __init__(self, done: trio.Event) -> None:
+        self.done = done
+        self.results: list[T] = []
+        self.error: BaseException | None = None
+
+    def result(self) -> T:
+        if self.results:
+            return self.results[0]
+        raise self.error or _closed_in_the_air()
+
+
+def _closed_in_the_air() -> MaybeSentError:
+    return MaybeSentError("read", "the client was closed while the send was in the air")
+
+
+def _nothing() -> None:
+    pass
+
+
+async def _call(send: Callable[[], Awaitable[T]]) -> T:
+    """A task wants a coroutine; ``send`` may give any awaitable."""
+    return await send()
+
+
+def _in_trio() -> bool:
+    # Asked of trio first: in its guest mode an asyncio loop is running as well.
+    trio: Any = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_task())

@@ -1,0 +1,182 @@
+"""What calls need: the parts a client shares with all its scopes, and one scope's view of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from norce_order_async.auth import TokenProvider
+from norce_order_async.clock import Clock
+from norce_order_async.context import Context, check_header_value
+from norce_order_async.engines.base import Engine
+from norce_order_async.pipeline.budget import RetryBudget
+from norce_order_async.pipeline.call import Answer, Call
+from norce_order_async.pipeline.deadline import Deadline
+from norce_order_async.pipeline.decode import DriftRecord
+from norce_order_async.pipeline.limiter import Limiter, Pause
+from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, through_call
+from norce_order_async.pipeline.observe import CallEvent, Telling
+from norce_order_async.pipeline.operations import Operation
+from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.request import prepare
+from norce_order_async.pipeline.settings import CallOptions, Settings
+from norce_order_async.pipeline.settle import Before
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Shared by a client and everything scoped from it."""
+
+    base_url: str
+    engine: Engine
+    owned: OwnedSends
+    auth: TokenProvider
+    clock: Clock
+    pause: Pause
+    drift: DriftRecord
+    user_agent: str
+    telling: Telling
+    call_middleware: tuple[CallMiddleware, ...] = ()
+    attempt_middleware: tuple[AttemptMiddleware, ...] = ()
+
+
+class Session:
+    """Makes calls for one context with one set of numbers."""
+
+    __slots__ = ("_base_headers", "budget", "context", "core", "limiter", "settings")
+
+    def __init__(self, core: Core, context: Context, settings: Settings, limiter: Limiter, budget: RetryBudget) -> None:
+        self.core = core
+        self.context = context
+        self.settings = settings
+        self.limiter = limiter
+        self.budget = budget
+        self._base_headers = {
+            "user-agent": core.user_agent,
+            "accept": "application/json",
+            **dict(context.headers),
+        }
+
+    def scoped(
+        self,
+        options: CallOptions,
+        *,
+        merchant: str | None = None,
+        channel: str | None = None,
+        max_in_flight: int | None = None,
+        retry_budget: int | None = None,
+    ) -> Session:
+        """A view with some of it changed; everything else is shared. With a limit or a budget given it has its own."""
+        return Session(
+            self.core,
+            self.context.changed(
+                merchant=merchant, channel=channel, adapter_id=options.adapter_id, headers=options.headers
+            ),
+            self.settings.changed(options),
+            self.limiter if max_in_flight is None else Limiter(max_in_flight, self.core.clock, self.core.pause),
+            self.budget if retry_budget is None else RetryBudget(retry_budget),
+        )
+
+    def deadline(self, options: CallOptions | None = None) -> Deadline:
+        """A deadline for several calls that belong together; not started yet."""
+        settings = self.settings if options is None else self.settings.changed(options)
+        return Deadline(self.core.clock, settings.deadline)
+
+    async def call(
+        self,
+        operation: Operation,
+        path: Mapping[str, str],
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        options: CallOptions | None = None,
+        before: Before | None = None,
+        deadline: Deadline | None = None,
+    ) -> Answer:
+        """Make one call and see it through to an outcome.
+
+        Args:
+            operation: which one.
+            path: the ids in its address.
+            query: its query parameters, by the generated builder's names.
+            body: a generated model or plain data in the API's spelling.
+            options: what this call does differently.
+            before: what was known of the order before, for settling an unknown outcome.
+            deadline: one shared with other calls, instead of a deadline of its own.
+
+        Raises:
+            InvalidRequestError: it can't be sent like this; nothing was.
+            CallError: it did not succeed; the class says how.
+        """
+        session = self if options is None else self.scoped(options)
+        correlation_id = options.correlation_id if options else None
+        call = session.prepared(operation, path, query, body, before, deadline, correlation_id)
+        if not self.core.call_middleware and not self.core.telling.observers:
+            return await call.run()
+        return await self._watched(call)
+
+    async def _watched(self, call: Call) -> Answer:
+        core = self.core
+        started = core.clock.monotonic()
+        error: BaseException | None = None
+        try:
+            return await through_call(core.call_middleware, call.info, call.run)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            info = call.info
+            core.telling.call_ended(
+                CallEvent(
+                    operation=info.operation,
+                    order_id=info.order_id,
+                    merchant=info.merchant,
+                    channel=info.channel,
+                    correlation_id=info.correlation_id,
+                    succeeded=error is None,
+                    seconds=core.clock.monotonic() - started,
+                    attempts=tuple(call.attempts),
+                    error=None if error is None else type(error).__name__,
+                )
+            )
+
+    async def read_back(
+        self,
+        operation: Operation,
+        path: Mapping[str, str],
+        query: Mapping[str, Any] | None,
+        deadline: Deadline,
+        correlation_id: str,
+    ) -> Answer:
+        """A safe call inside another one: under its deadline and correlation id, and not a call of its own to
+        middleware."""
+        return await self.prepared(operation, path, query, None, None, deadline, correlation_id).run()
+
+    def prepared(
+        self,
+        operation: Operation,
+        path: Mapping[str, str],
+        query: Mapping[str, Any] | None,
+        body: Any,
+        before: Before | None,
+        deadline: Deadline | None,
+        correlation_id: str | None,
+    ) -> Call:
+        """A call that is checked and encoded, and not begun."""
+        prepared = prepare(
+            operation,
+            base_url=self.core.base_url,
+            context=self.context,
+            base_headers=self._base_headers,
+            path=path,
+            query=query,
+            body=body,
+        )
+        headers = prepared.headers
+        if correlation_id is not None:
+            headers["x-correlation-id"] = check_header_value("correlation_id", correlation_id)
+        elif "x-correlation-id" not in headers:
+            headers["x-correlation-id"] = uuid.uuid4().hex
+        return Call(self, operation, path, prepared, before, deadline)

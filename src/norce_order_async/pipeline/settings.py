@@ -1,0 +1,107 @@
+"""The numbers of the pipeline: set on the client, changed for a scope or for one call.
+
+Defaults and where they are from: ``docs/reliability.md``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Final, Literal
+
+from norce_order_async.context import HeaderValue, Omit
+from norce_order_async.engines.base import Timeouts
+from norce_order_async.errors import ConfigurationError
+
+
+class Inherit(enum.Enum):
+    """The type of :data:`INHERIT`."""
+
+    INHERIT = "INHERIT"
+
+    def __repr__(self) -> str:
+        return "INHERIT"
+
+
+INHERIT: Final = Inherit.INHERIT
+"""Says "as set further out", where None says "no limit"."""
+
+_Inherit = Literal[Inherit.INHERIT]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How calls are repeated and bounded. Seconds throughout."""
+
+    max_attempts: int = 3
+    """Attempts in all, the first one counted."""
+    base_delay: float = 0.25
+    """Full jitter before retry n is drawn from 0 to ``base_delay * 2 ** (n - 1)``."""
+    throttled_base_delay: float = 1.0
+    """The same after the service throttled."""
+    max_delay: float = 8.0
+    """No jittered delay is longer."""
+    max_retry_after: float = 60.0
+    """A Retry-After beyond this is told to the caller at once instead of waited for."""
+    deadline: float | None = 30.0
+    """All attempts, read-backs and sleeps of a call, counted from its first permit; None: no end."""
+    queue_timeout: float | None = None
+    """How long a call may wait for its first permit; None: as long as it takes."""
+    connect_timeout: float = 5.0
+    write_timeout: float = 10.0
+    read_timeout: float = 20.0
+    pool_timeout: float = 5.0
+    settling_pause: float = 1.0
+    """Before an order that was not found by its cart reference is created again."""
+    repeat_order_creation: bool = True
+    """Whether creating an order with a cart reference is repeated once after an unknown outcome and a read-back that
+    found nothing. Safe because the service refuses a second order for one cart reference, which is inferred, not
+    published."""
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1:
+            raise ConfigurationError(f"max_attempts counts the first try too, so at least 1; got {self.max_attempts}")
+        for number in fields(self):
+            value = getattr(self, number.name)
+            if isinstance(value, float | int) and not isinstance(value, bool) and not 0 <= value < float("inf"):
+                raise ConfigurationError(f"{number.name} must be a finite number of seconds, 0 or more; got {value}")
+
+    @property
+    def timeouts(self) -> Timeouts:
+        return Timeouts(
+            connect=self.connect_timeout, write=self.write_timeout, read=self.read_timeout, pool=self.pool_timeout
+        )
+
+    def changed(self, options: CallOptions) -> Settings:
+        """These settings with what ``options`` sets."""
+        changes = {name: value for name in _SETTING_NAMES if (value := getattr(options, name)) is not INHERIT}
+        return replace(self, **changes) if changes else self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What one call (``options=``) or one scope does differently. What is left out stays as set further out."""
+
+    max_attempts: int | _Inherit = INHERIT
+    base_delay: float | _Inherit = INHERIT
+    throttled_base_delay: float | _Inherit = INHERIT
+    max_delay: float | _Inherit = INHERIT
+    max_retry_after: float | _Inherit = INHERIT
+    deadline: float | _Inherit | None = INHERIT
+    queue_timeout: float | _Inherit | None = INHERIT
+    connect_timeout: float | _Inherit = INHERIT
+    write_timeout: float | _Inherit = INHERIT
+    read_timeout: float | _Inherit = INHERIT
+    pool_timeout: float | _Inherit = INHERIT
+    settling_pause: float | _Inherit = INHERIT
+    repeat_order_creation: bool | _Inherit = INHERIT
+    adapter_id: str | Literal[Omit.OMIT] | None = None
+    """``x-adapterid``: a value, ``OMIT`` to leave it out, None as set further out."""
+    headers: Mapping[str, HeaderValue] | None = field(default=None, repr=False)
+    """Headers to add, or to leave out with ``OMIT``."""
+    correlation_id: str | None = None
+    """Sent as ``x-correlation-id``; a fresh one is made when None."""
+
+
+_SETTING_NAMES = tuple(setting.name for setting in fields(Settings))

@@ -1,0 +1,41 @@
+"""The generated client on this client's address and token, for whoever wants the generated modules themselves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from norce_order_api import Client
+    from norce_order_async.auth import TokenProvider
+    from norce_order_async.pipeline.session import Core
+
+
+class _ProviderAuth(httpx.Auth):
+    """Puts the token of a provider on each request."""
+
+    def __init__(self, provider: TokenProvider) -> None:
+        self._provider = provider
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        request.headers["Authorization"] = await self._provider.token()
+        yield request
+
+    def sync_auth_flow(
+        self,
+        request: httpx.Request,  # noqa: ARG002 - httpx's signature
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        raise RuntimeError("the token has to be awaited: use the asyncio functions of the generated modules")
+
+
+def raw_client(core: Core) -> Client:
+    """A generated client with the address, the token provider and the User-Agent of ``core``."""
+    from norce_order_api import Client
+
+    return Client(
+        base_url=core.base_url,
+        headers={"User-Agent": core.user_agent},
+        httpx_args={"auth": _ProviderAuth(core.auth), "trust_env": False},
+    )

@@ -1,0 +1,122 @@
+"""OpenTelemetry spans and metrics, with the ``otel`` extra: ``NorceOrderClient(..., telemetry=OpenTelemetry())``.
+
+A call is an INTERNAL span named after its operation; each attempt is a CLIENT span inside it that follows the semantic
+conventions for HTTP clients, and carries the trace on in the request's headers. The metric is
+``http.client.request.duration``, a histogram in seconds, once per attempt. Addresses are recorded without their query,
+and nothing of headers or bodies is.
+
+Source: OpenTelemetry semantic conventions, "HTTP spans" and "HTTP metrics" (stable since 1.23).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from norce_order_async._version import __version__
+from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines.base import SendError, WireRequest, WireResponse
+from norce_order_async.errors import NorceError
+from norce_order_async.pipeline.middleware import AttemptInfo, AttemptNext, CallInfo, CallNext
+
+try:
+    from opentelemetry import metrics, propagate, trace
+    from opentelemetry.trace import SpanKind, StatusCode
+except ImportError as missing:
+    raise ImportError(
+        "OpenTelemetry is not installed: pip install 'norce-order-async[otel]'", name=missing.name
+    ) from missing
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from norce_order_async.pipeline.call import Answer
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Seconds; the boundaries that the conventions advise."""
+
+
+class OpenTelemetry:
+    """Spans and metrics of one client.
+
+    Args:
+        tracer_provider: where spans go; the global one when left out.
+        meter_provider: where metrics go; the global one when left out.
+        clock: for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._tracer = trace.get_tracer("norce_order_async", __version__, tracer_provider)
+        meter = metrics.get_meter("norce_order_async", __version__, meter_provider)
+        self._duration = meter.create_histogram(
+            "http.client.request.duration",
+            unit="s",
+            description="Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=BUCKETS,
+        )
+
+    async def call(self, call: CallInfo, proceed: CallNext, /) -> Answer:
+        """Around a call."""
+        attributes = {
+            "norce.operation": call.operation,
+            "norce.merchant": call.merchant,
+            "norce.channel": call.channel,
+            "norce.correlation_id": call.correlation_id,
+        }
+        if call.order_id is not None:
+            attributes["norce.order.id"] = call.order_id
+        with self._tracer.start_as_current_span(
+            call.operation, kind=SpanKind.INTERNAL, attributes=attributes, record_exception=False
+        ) as span:
+            try:
+                answer = await proceed()
+            except NorceError as error:
+                span.set_attribute("error.type", type(error).__name__)
+                raise
+            span.set_attribute("norce.attempts", len(answer.attempts))
+            return answer
+
+    async def attempt(self, attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        """Around an attempt."""
+        address = urlsplit(request.url)
+        measured: dict[str, str | int] = {
+            "http.request.method": request.method,
+            "server.address": address.hostname or "",
+            "server.port": address.port or (443 if address.scheme == "https" else 80),
+            "url.scheme": address.scheme,
+        }
+        attributes: dict[str, str | int] = {**measured, "url.full": request.url.partition("?")[0]}
+        if attempt.number > 1:
+            attributes["http.request.resend_count"] = attempt.number - 1
+        started = self._clock.monotonic()
+        with self._tracer.start_as_current_span(
+            request.method, kind=SpanKind.CLIENT, attributes=attributes, record_exception=False
+        ) as span:
+            headers = dict(request.headers)
+            propagate.inject(headers)
+            try:
+                response = await proceed(replace(request, headers=headers))
+            except SendError as error:
+                measured["error.type"] = type(error).__name__
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(StatusCode.ERROR, error.phase)
+                raise
+            else:
+                measured["http.response.status_code"] = response.status
+                span.set_attribute("http.response.status_code", response.status)
+                if response.status >= 400:
+                    measured["error.type"] = str(response.status)
+                    span.set_attribute("error.type", str(response.status))
+                    span.set_status(StatusCode.ERROR)
+                return response
+            finally:
+                self._duration.record(self._clock.monotonic() - started, measured)

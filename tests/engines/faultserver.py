@@ -1,0 +1,376 @@
+"""A raw socket server that misbehaves on demand and counts what it really received.
+
+It runs in threads of its own, blocking, so that clients on any event loop meet the same server. The path's first
+segment names what it plays, ``/cut-body/7`` plays ``cut-body``; :data:`PLAYS` is the repertoire. A request counts once
+its head and its whole body have been read, before anything is played.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came off the wire; header names are lower-case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def play(self) -> str:
+        path = self.target.partition("://")[2].partition("/")[2] if "://" in self.target else self.target.lstrip("/")
+        return path.partition("?")[0].partition("/")[0]
+
+
+Play = Callable[["Connection", Received], bool]
+"""Answers, or does not; True keeps the connection."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """One accepted socket and the bytes read ahead."""
+
+    server: FaultServer
+    sock: socket.socket
+    buffer: bytes = b""
+    requests: int = 0
+    notes: dict[str, int] = field(default_factory=dict[str, int])
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def reset(self) -> None:
+        """Close so that the other side sees a reset."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for a while, or until the server stops."""
+        self.server.stopping.wait(seconds)
+
+    def wait_for_the_end(self) -> None:
+        """Do nothing until the other side, or the server, closes."""
+        while self._more():
+            pass
+
+    def read_request(self) -> Received | None:
+        """The next whole request; None when the other side is gone."""
+        head = self._read_until(b"\r\n\r\n")
+        if head is None:
+            return None
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = self._read_exactly(int(headers.get("content-length", "0")))
+        return None if body is None else Received(method, target, headers, body)
+
+    def _read_until(self, mark: bytes) -> bytes | None:
+        while mark not in self.buffer:
+            if not self._more():
+                return None
+        found, _, self.buffer = self.buffer.partition(mark)
+        return found
+
+    def _read_exactly(self, size: int) -> bytes | None:
+        while len(self.buffer) < size:
+            if not self._more():
+                return None
+        found, self.buffer = self.buffer[:size], self.buffer[size:]
+        return found
+
+    def _more(self) -> bool:
+        data = self.sock.recv(65536)
+        self.buffer += data
+        return bool(data)
+
+
+class FaultServer:
+    """Listens on a free loopback port from construction until it is left.
+
+    Args:
+        tls: Speak TLS on every connection.
+        deaf: Accept and never read.
+        latency: Seconds before a good answer.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, deaf: bool = False, latency: float = 0.0) -> None:
+        self.tls = tls
+        self.latency = latency
+        self.received: list[Received] = []
+        self.accepted = 0
+        self.stopping = threading.Event()
+        self._deaf = deaf
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopping.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._acceptor.join(5)
+        with self._lock:
+            sockets = list(self._open)
+        for sock in sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+
+    @property
+    def url(self) -> str:
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Whole requests received, by play."""
+        with self._lock:
+            return Counter(request.play for request in self.received)
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        with self._lock:
+            return len(self._open)
+
+    def settle(self, connections: int = 0, seconds: float = 3.0) -> int:
+        """Wait until no more than so many connections are open; returns how many are."""
+        end = time.monotonic() + seconds
+        while self.connections > connections and time.monotonic() < end:
+            time.sleep(0.005)
+        return self.connections
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
+            with self._lock:
+                self.accepted += 1
+                self._open.add(sock)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        connection = Connection(self, sock)
+        try:
+            if self._deaf:
+                self.stopping.wait()
+                return
+            if self.tls is not None:
+                connection.sock = self.tls.wrap_socket(sock, server_side=True)
+            while (request := connection.read_request()) is not None:
+                connection.requests += 1
+                with self._lock:
+                    self.received.append(request)
+                if not PLAYS[request.play if request.method != "CONNECT" else "connect"](connection, request):
+                    return
+        except (OSError, ValueError):
+            return
+        finally:
+            with contextlib.suppress(OSError):
+                connection.sock.close()
+            sock.close()
+            with self._lock:
+                self._open.discard(sock)
+
+
+def answer(body: bytes = b'{"ok": true}', status: str = "200 OK", **headers: str) -> bytes:
+    """A whole answer with its length."""
+    fields = {"content-type": "application/json", "content-length": str(len(body)), **headers}
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def _good(connection: Connection, request: Received) -> bool:
+    if connection.server.latency:
+        connection.wait(connection.server.latency)
+    connection.send(answer())
+    return True
+
+
+def _echo(connection: Connection, request: Received) -> bool:
+    lines = [f"{request.method} {request.target}", *(f"{name}: {value}" for name, value in request.headers.items())]
+    connection.send(answer("\n".join([*lines, "", request.body.decode("latin-1")]).encode()))
+    return True
+
+
+def _hang(connection: Connection, request: Received) -> bool:
+    connection.wait_for_the_end()
+    return False
+
+
+def _close(connection: Connection, request: Received) -> bool:
+    return False
+
+
+def _reset(connection: Connection, request: Received) -> bool:
+    connection.reset()
+    return False
+
+
+def _says(*parts: bytes, pause: float = 0.0, keep: bool = False) -> Play:
+    def play(connection: Connection, request: Received) -> bool:
+        for part in parts:
+            connection.send(part)
+            if pause:
+                connection.wait(pause)
+        return keep
+
+    return play
+
+
+def _says_then_resets(data: bytes) -> Play:
+    def play(connection: Connection, request: Received) -> bool:
+        connection.send(data)
+        connection.wait(0.05)  # Long enough for the bytes to be read before the reset throws them away.
+        connection.reset()
+        return False
+
+    return play
+
+
+def _says_then_hangs(data: bytes) -> Play:
+    def play(connection: Connection, request: Received) -> bool:
+        connection.send(data)
+        connection.wait_for_the_end()
+        return False
+
+    return play
+
+
+def _drips(data: bytes, pieces: Callable[[], Iterator[bytes]]) -> Play:
+    def play(connection: Connection, request: Received) -> bool:
+        connection.send(data)
+        for piece in pieces():
+            connection.send(piece)
+            connection.wait(0.02)
+            if connection.server.stopping.is_set():
+                return False
+        return True
+
+    return play
+
+
+def _endless() -> Iterator[bytes]:
+    while True:
+        yield b"x"
+
+
+def _then(second: Play) -> Play:
+    """Good the first time on a connection, then ``second``."""
+
+    def play(connection: Connection, request: Received) -> bool:
+        return _good(connection, request) if connection.requests == 1 else second(connection, request)
+
+    return play
+
+
+def _connect(connection: Connection, request: Received) -> bool:
+    """Be a proxy that is its own target; port 9 is out of bounds."""
+    if request.target.endswith(":9"):
+        connection.send(answer(b"no", "403 Forbidden"))
+        return False
+    connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    if TUNNEL_TLS:
+        connection.sock = TUNNEL_TLS[-1].wrap_socket(connection.sock, server_side=True)
+    return True
+
+
+TUNNEL_TLS: list[ssl.SSLContext] = []
+"""What is spoken inside a tunnel; a test puts its context here and takes it away."""
+
+_HALF = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n" + b"a" * 500
+_CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+_BAD_GZIP = b"this is no gzip at all"
+_SHORT_GZIP = gzip.compress(b'{"ok": "zipped"}')
+
+PLAYS: dict[str, Play] = {
+    "good": _good,
+    "echo": _echo,
+    "hang": _hang,
+    "close": _close,
+    "reset": _reset,
+    "half-status": _says(b"HTTP/1.1 20"),
+    "half-head": _says(b"HTTP/1.1 200 OK\r\ncontent-ty"),
+    "half-head-hang": _says_then_hangs(b"HTTP/1.1 200 OK\r\ncontent-ty"),
+    "half-body": _says(_HALF),
+    "half-body-reset": _says_then_resets(_HALF),
+    "half-body-hang": _says_then_hangs(_HALF),
+    "cut-chunks": _says(_CHUNKED + b"5\r\nhello\r\n"),
+    "bad-chunk": _says(_CHUNKED + b"zz\r\nhello\r\n"),
+    "garbage": _says(b"\x16\x03\x01 this is not http\r\n\r\n"),
+    "huge-head": _says(b"HTTP/1.1 200 OK\r\nx-big: " + b"a" * 300_000 + b"\r\ncontent-length: 0\r\n\r\n"),
+    "big-head": _says(answer(x_big="a" * 50_000), keep=True),
+    "drip-head": _drips(b"HTTP/1.1 200 OK\r\nx-slow: ", _endless),
+    "drip-body": _drips(_HALF.replace(b"1000", b"100000000"), _endless),
+    "slow-body": _drips(_HALF, lambda: iter([b"b" * 100] * 5)),
+    "html-502": _says(answer(b"<html>Bad Gateway</html>", "502 Bad Gateway", content_type="text/html"), keep=True),
+    "status-520": _says(answer(b"", "520 Origin Error"), keep=True),
+    "status-499": _says(answer(b"", "499 Client Closed Request"), keep=True),
+    "redirect": _says(answer(b"", "307 Temporary Redirect", location="/good"), keep=True),
+    "cookie": _says(answer(set_cookie="session=abc; Path=/"), keep=True),
+    "two-headers": _says(answer().replace(b"\r\n\r\n", b"\r\nX-Twice: a\r\nX-Twice: b\r\n\r\n", 1), keep=True),
+    "gzip": _says(answer(_SHORT_GZIP, content_encoding="gzip"), keep=True),
+    "bad-gzip": _says(answer(_BAD_GZIP, content_encoding="gzip"), keep=True),
+    "continue": _says(b"HTTP/1.1 100 Continue\r\n\r\n", answer(), keep=True),
+    "continue-twice-close": _says(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"),
+    "early-hints": _says(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", answer(), keep=True),
+    "no-length": _says(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n", b'{"ok": true}'),
+    "no-content": _says(b"HTTP/1.1 204 No Content\r\n\r\n", keep=True),
+    "once": _says(answer()),
+    "then-close": _then(_close),
+    "then-reset": _then(_reset),
+    "connect": _connect,
+}
+
+
+@contextlib.contextmanager
+def closed_port() -> Generator[str]:
+    """An address nobody listens on, and nobody else can take meanwhile."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def unanswered_port() -> Generator[str]:
+    """An address where connecting never ends: a full backlog that nobody accepts from."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            sock = stack.enter_context(socket.socket())
+            sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                sock.connect(listener.getsockname())
+        time.sleep(0.05)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

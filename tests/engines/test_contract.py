@@ -1,0 +1,357 @@
+"""What every engine owes the pipeline, on every loop it runs on, against a server that counts.
+
+Each case: one misbehaviour, the exception it must give, how many requests the server really received (an engine that
+sends again by itself shows here), and that the same engine then serves twenty good requests.
+"""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from norce_order_async.engines.base import (
+    Engine,
+    MaybeSentError,
+    NotSentError,
+    Phase,
+    SendError,
+    Timeouts,
+    WireRequest,
+    WireResponse,
+)
+
+from .conftest import EngineFactory
+from .faultserver import FaultServer, closed_port, unanswered_port
+from .wire import HASTY, PATIENT, wire
+
+pytestmark = pytest.mark.anyio
+
+METHODS = [("GET", None), ("POST", b'{"a": 1}'), ("PUT", b'{"a": 1}'), ("DELETE", None)]
+
+
+async def fails(engine: Engine, request: WireRequest) -> SendError:
+    with anyio.fail_after(10), pytest.raises(SendError) as caught:
+        await engine.send(request)
+    return caught.value
+
+
+async def still_serves(engine: Engine, server: FaultServer) -> None:
+    """Twenty good requests, five at a time, each received once."""
+    before = server.counts["good"]
+
+    async def five() -> None:
+        for _ in range(5):
+            answer = await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
+            assert answer.status == 200
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(five)
+    assert server.counts["good"] == before + 20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """After the request was received whole: no whole answer."""
+
+    play: str
+    phase: Phase
+    timeouts: Timeouts = PATIENT
+    total: float | None = None
+
+
+FAULTS = [
+    Fault("hang", "read", HASTY),
+    Fault("close", "read"),
+    Fault("reset", "read"),
+    Fault("half-status", "read"),
+    Fault("half-head", "read"),
+    Fault("half-head-hang", "read", HASTY),
+    Fault("garbage", "read"),
+    Fault("huge-head", "read"),
+    Fault("continue-twice-close", "read"),
+    Fault("half-body", "body"),
+    Fault("half-body-reset", "body"),
+    Fault("half-body-hang", "body", HASTY),
+    Fault("cut-chunks", "body"),
+    Fault("bad-chunk", "body"),
+    Fault("bad-gzip", "body"),
+    Fault("drip-body", "body", total=0.3),
+    Fault("drip-head", "read", total=0.3),
+    Fault("hang", "read", total=0.3),
+    Fault("half-body-hang", "body", total=0.3),
+]
+
+
+@pytest.mark.parametrize(("method", "body"), METHODS)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.play}{'-total' if fault.total else ''}")
+async def test_a_fault_after_the_request_may_have_been_acted_on(
+    make_engine: EngineFactory, server: FaultServer, fault: Fault, method: str, body: bytes | None
+) -> None:
+    """The engine says "maybe", names the phase, and the server saw the request exactly once."""
+    engine = make_engine()
+    request = wire(f"{server.url}/{fault.play}", method, body=body, timeouts=fault.timeouts, total=fault.total)
+
+    error = await fails(engine, request)
+
+    assert isinstance(error, MaybeSentError)
+    assert error.phase == fault.phase
+    assert server.counts[fault.play] == 1
+    await still_serves(engine, server)
+    assert server.counts[fault.play] == 1
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+ANSWERS = [
+    ("good", 200, b'{"ok": true}'),
+    ("html-502", 502, b"<html>Bad Gateway</html>"),
+    ("status-520", 520, b""),
+    ("status-499", 499, b""),
+    ("redirect", 307, b""),
+    ("gzip", 200, b'{"ok": "zipped"}'),
+    ("continue", 200, b'{"ok": true}'),
+    ("early-hints", 200, b'{"ok": true}'),
+    ("no-length", 200, b'{"ok": true}'),
+    ("no-content", 204, b""),
+    ("big-head", 200, b'{"ok": true}'),
+    ("slow-body", 200, b"a" * 500 + b"b" * 500),
+]
+
+
+@pytest.mark.parametrize(("play", "status", "body"), ANSWERS)
+async def test_an_answer_is_handed_over_as_it_is(
+    make_engine: EngineFactory, server: FaultServer, play: str, status: int, body: bytes
+) -> None:
+    """Any whole answer is an answer: odd statuses, HTML, a redirect that is not followed, a coding undone."""
+    engine = make_engine()
+
+    answer = await engine.send(wire(f"{server.url}/{play}", "POST", body=b"{}", total=5.0))
+
+    assert (answer.status, answer.body) == (status, body)
+    assert server.counts == {play: 1}
+    await still_serves(engine, server)
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_a_refused_connection_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
+    """A closed port: provably nothing left."""
+    engine = make_engine()
+    with closed_port() as url:
+        error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}"))
+    assert isinstance(error, NotSentError)
+    assert error.phase == "connect"
+    await still_serves(engine, server)
+    await engine.aclose()
+
+
+async def test_a_connection_that_never_comes_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
+    """The connect timeout ends it, and it is told as "not sent"."""
+    engine = make_engine()
+    with unanswered_port() as url:
+        error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}", timeouts=HASTY))
+    assert isinstance(error, NotSentError)
+    assert error.phase == "connect"
+    await still_serves(engine, server)
+    await engine.aclose()
+
+
+async def test_an_unknown_host_is_not_sent(
+    make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name resolution fails before anything else; the resolver is replaced so that no network is asked."""
+    real = socket.getaddrinfo
+
+    def resolve(host: str | bytes | None, *args: object, **kwargs: object) -> object:
+        if host in ("nowhere.invalid", b"nowhere.invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    engine = make_engine()
+    error = await fails(engine, wire("http://nowhere.invalid/good", "POST", body=b"{}"))
+    assert isinstance(error, NotSentError)
+    assert error.phase == "resolve"
+    assert "nowhere" not in str(error)
+    await still_serves(engine, server)
+    await engine.aclose()
+
+
+async def test_a_server_that_never_reads_is_a_write_that_may_have_arrived(
+    make_engine: EngineFactory, server: FaultServer
+) -> None:
+    """A large body stops in the socket's buffers until the write timeout."""
+    engine = make_engine()
+    with FaultServer(deaf=True) as deaf:
+        error = await fails(engine, wire(f"{deaf.url}/good", "PUT", body=b"x" * 32_000_000, timeouts=HASTY))
+        assert isinstance(error, MaybeSentError)
+        assert error.phase == "write"
+        assert deaf.accepted == 1
+    await still_serves(engine, server)
+    await engine.aclose()
+
+
+@pytest.mark.parametrize(("method", "body"), METHODS)
+@pytest.mark.parametrize("play", ["then-close", "then-reset"])
+async def test_a_connection_closed_on_its_second_request_is_not_tried_again(
+    make_engine: EngineFactory, server: FaultServer, play: str, method: str, body: bytes | None
+) -> None:
+    """A stale keep-alive that fails under a request: the server has read it, so it may have acted."""
+    engine = make_engine()
+    request = wire(f"{server.url}/{play}", method, body=body)
+    assert (await engine.send(request)).status == 200
+
+    error = await fails(engine, request)
+
+    assert isinstance(error, MaybeSentError)
+    assert error.phase == "read"
+    assert server.counts[play] == 2
+    await still_serves(engine, server)
+    assert server.counts[play] == 2
+    await engine.aclose()
+
+
+async def test_an_idle_connection_the_server_has_closed_is_not_used(
+    make_engine: EngineFactory, server: FaultServer
+) -> None:
+    """A stale keep-alive seen in time costs nothing but a new connection."""
+    engine = make_engine()
+    for _ in range(3):
+        assert (await engine.send(wire(f"{server.url}/once", "POST", body=b"{}"))).status == 200
+        server.settle()
+        await anyio.sleep(0.01)
+    assert server.counts["once"] == 3
+    await engine.aclose()
+
+
+async def test_the_address_goes_out_byte_for_byte(make_engine: EngineFactory, server: FaultServer) -> None:
+    """What is encoded stays encoded: a slash, dots, a percent sign, a colon, an empty query."""
+    engine = make_engine()
+    for target in (
+        "/echo/a%2Fb/%2e%2e/c%20d/100%25",
+        "/echo/a:b@c;d=e,f",
+        "/echo?x=%2F&y=a+b&z=%C3%A5&list=1,2&t=2026-01-01T00:00:00%2B01:00",
+        "/echo//double?",
+        "/echo/%7Btilde%7D~'()*!$",
+    ):
+        answer = await engine.send(wire(server.url + target))
+        assert answer.body.decode().splitlines()[0] == f"GET {target}"
+    await engine.aclose()
+
+
+async def test_nothing_but_the_requests_own_headers_goes_out(make_engine: EngineFactory, server: FaultServer) -> None:
+    """Besides host, length, codings and connection, which belong to the protocol."""
+    engine = make_engine()
+    request = wire(
+        f"{server.url}/good", "POST", body=b'{"a": 1}', headers={"User-Agent": "mine/1", "X-Merchant": "acme"}
+    )
+    await engine.send(request)
+    received = server.received[0]
+    assert received.body == b'{"a": 1}'
+    own = {name: value for name, value in received.headers.items() if name in ("user-agent", "x-merchant")}
+    assert own == {"user-agent": "mine/1", "x-merchant": "acme"}
+    assert set(received.headers) - set(own) <= {"host", "content-length", "accept-encoding", "connection"}
+    await engine.aclose()
+
+
+async def test_cookies_are_never_sent_back(make_engine: EngineFactory, server: FaultServer) -> None:
+    """What a server sets is shown in the answer and forgotten."""
+    engine = make_engine()
+    answer = await engine.send(wire(f"{server.url}/cookie"))
+    assert answer.headers["set-cookie"] == "session=abc; Path=/"
+    await engine.send(wire(f"{server.url}/good"))
+    assert all("cookie" not in request.headers for request in server.received)
+    await engine.aclose()
+
+
+async def test_headers_of_an_answer_are_lower_case_and_joined(make_engine: EngineFactory, server: FaultServer) -> None:
+    """One spelling, and repeated ones in one value."""
+    engine = make_engine()
+    answer = await engine.send(wire(f"{server.url}/two-headers"))
+    assert answer.headers["x-twice"] == "a, b"
+    await engine.aclose()
+
+
+async def test_the_environment_is_not_asked_for_proxies(
+    make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in the environment has no say unless asked to."""
+    with closed_port() as url:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        engine = make_engine()
+        assert (await engine.send(wire(f"{server.url}/good"))).status == 200
+    await engine.aclose()
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1/a", "/relative", "http://127.0.0.1/a#fragment", "http://user:word@127.0.0.1/a", "http://"]
+)
+async def test_an_address_that_is_none_is_not_sent(make_engine: EngineFactory, url: str) -> None:
+    """And the text does not repeat it."""
+    engine = make_engine()
+    error = await fails(engine, wire(url))
+    assert isinstance(error, NotSentError)
+    assert "127.0.0.1" not in str(error)
+    assert "word" not in str(error)
+    await engine.aclose()
+
+
+async def test_a_header_the_protocol_forbids_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
+    """A newline never makes a header; nothing of the request leaves."""
+    engine = make_engine()
+    error = await fails(engine, wire(f"{server.url}/good", headers={"X-Merchant": "acme\r\nx-evil: 1"}))
+    assert isinstance(error, NotSentError)
+    assert "evil" not in "".join(traceback.format_exception(error))
+    assert server.counts == {}
+    await still_serves(engine, server)
+    await engine.aclose()
+
+
+async def test_a_closed_engine_sends_nothing(make_engine: EngineFactory, server: FaultServer) -> None:
+    """Closing twice is fine, closes every connection, and a later send says so."""
+    engine = make_engine()
+    await still_serves(engine, server)
+    await engine.aclose()
+    await engine.aclose()
+    assert server.settle() == 0
+    error = await fails(engine, wire(f"{server.url}/good"))
+    assert isinstance(error, NotSentError)
+    assert error.phase == "closed"
+
+
+@pytest.mark.parametrize("play", ["hang", "half-body-hang", "drip-head", "drip-body"])
+async def test_closing_under_a_send_ends_it_and_leaves_no_connection(
+    make_engine: EngineFactory, server: FaultServer, play: str
+) -> None:
+    """Nobody should, but who does gets an error and no leak."""
+    engine = make_engine()
+    errors: list[SendError] = []
+
+    async def send() -> None:
+        errors.append(await fails(engine, wire(f"{server.url}/{play}", total=2.0)))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(send)
+        await anyio.sleep(0.1)
+        await engine.aclose()
+    assert [type(error) for error in errors] == [MaybeSentError]
+    assert server.settle() == 0
+
+
+async def test_an_engine_may_be_made_outside_a_loop(make_engine: EngineFactory) -> None:
+    """Making one is no I/O and needs no loop; a thread has none."""
+    engine = await anyio.to_thread.run_sync(make_engine)
+    with FaultServer() as server:
+        answer: WireResponse = await engine.send(wire(f"{server.url}/good"))
+        assert answer.status == 200
+        await engine.aclose()

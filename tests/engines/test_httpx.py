@@ -1,0 +1,435 @@
+"""What is the httpx engine's own: its pools, the user's client, transports without sockets, proxies."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
+import anyio
+import httpx
+import pytest
+import respx
+import trustme
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from norce_order_async.clock import SystemClock
+from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError, Phase, SendError, Timeouts
+from norce_order_async.engines.httpx import HttpxEngine
+
+from .faultserver import TUNNEL_TLS, FaultServer, closed_port
+from .tls import server_context, trusting
+from .wire import PATIENT, wire
+
+pytestmark = pytest.mark.anyio
+
+URL = "https://api.example.test/order/v0"
+
+
+def test_it_is_an_engine() -> None:
+    """For type checkers as much as for the assertion."""
+    engine: Engine = HttpxEngine()
+    assert engine.name == "httpx"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"client": object(), "transport": httpx.MockTransport(lambda _: httpx.Response(200))}, "not both"),
+        ({"pool_size": 0}, "pool_size"),
+        ({"proxy": "gopher://127.0.0.1"}, "gopher"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, object], words: str) -> None:
+    """At construction, in words."""
+    with pytest.raises(ValueError, match=words):
+        HttpxEngine(**arguments)  # type: ignore[arg-type]
+
+
+# --- pools
+
+
+async def test_pools_grow_with_the_sends_and_none_waits(server: FaultServer) -> None:
+    """Twenty-five at once over pools of ten: all are on the wire together, although none may wait for a connection."""
+    engine = HttpxEngine()
+    server.latency = 0.3
+    no_waiting = Timeouts(connect=5, write=5, read=5, pool=0.05)
+
+    async def send() -> None:
+        assert (await engine.send(wire(f"{server.url}/good", timeouts=no_waiting))).status == 200
+
+    with anyio.fail_after(3):
+        async with anyio.create_task_group() as group:
+            for _ in range(25):
+                group.start_soon(send)
+    assert server.accepted == 25
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_one_after_the_other_uses_one_connection(server: FaultServer) -> None:
+    """The least loaded pool is the first one as long as it is idle."""
+    engine = HttpxEngine()
+    for _ in range(30):
+        await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
+    assert server.accepted == 1
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("play", ["hang", "drip-head"])
+async def test_a_send_that_is_killed_takes_its_pool_with_it(server: FaultServer, play: str) -> None:
+    """New sends go elsewhere, the others of that pool end in peace, and the last of them closes it."""
+    engine = HttpxEngine()
+    answers: list[int] = []
+    await engine.send(wire(f"{server.url}/good"))
+    assert server.accepted == 1
+
+    async def slow() -> None:
+        answers.append((await engine.send(wire(f"{server.url}/slow-body"))).status)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(slow)
+        with anyio.move_on_after(0.03) as scope:
+            await engine.send(wire(f"{server.url}/{play}"))
+        assert scope.cancelled_caught
+        assert answers == []
+    assert answers == [200]
+    assert server.settle() == 0
+
+    await engine.send(wire(f"{server.url}/good"))
+    assert server.accepted == 3
+    await engine.aclose()
+
+
+async def test_the_total_is_looked_at_between_chunks() -> None:
+    """With the clock handed in: the chunk that comes too late ends the send."""
+
+    class Clock(SystemClock):
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    sent: list[int] = []
+
+    class Chunks(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for number in range(4):
+                sent.append(number)
+                clock.now += 1.0
+                yield b"x"
+
+    engine = HttpxEngine(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Chunks())), clock=clock)
+
+    assert (await engine.send(wire(URL, total=4.5))).body == b"xxxx"
+    with pytest.raises(MaybeSentError, match="time for the whole send is over") as caught:
+        await engine.send(wire(URL, total=2.0))
+    assert caught.value.phase == "body"
+    await engine.aclose()
+
+
+async def test_the_bounds_of_each_step_are_cut_to_what_is_left_of_the_total() -> None:
+    """httpcore reads them at each step, so a step that begins late gets what is left then."""
+
+    class Clock(SystemClock):
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+        @contextmanager
+        def move_on_after(self, seconds: float | None) -> Generator[None]:
+            yield
+
+    clock = Clock()
+    seen: list[dict[str, float]] = []
+
+    async def play(request: httpx.Request) -> httpx.Response:
+        trace, timeouts = request.extensions["trace"], request.extensions["timeout"]
+        for step in ("send_request_headers.started", "receive_response_headers.started"):
+            clock.now += 1.0
+            await trace(f"http11.{step}", {"request": request})
+            seen.append(dict(timeouts))
+        return httpx.Response(200)
+
+    engine = HttpxEngine(transport=httpx.MockTransport(play), clock=clock)
+    await engine.send(wire(URL, timeouts=Timeouts(connect=5, write=10, read=20, pool=5), total=6.0))
+    assert seen == [
+        {"connect": 5, "write": 5.0, "read": 5.0, "pool": 5},
+        {"connect": 5, "write": 4.0, "read": 4.0, "pool": 5},
+    ]
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/..", "/a b", "/å"])
+async def test_an_address_httpx_would_rewrite_is_not_sent(server: FaultServer, path: str) -> None:
+    """What goes to the wire is what was given, or nothing."""
+    engine = HttpxEngine()
+    with pytest.raises(NotSentError):
+        await engine.send(wire(server.url + path))
+    assert server.counts == {}
+    await engine.aclose()
+
+
+# --- exceptions told without a step, as by mocks and foreign transports
+
+
+class OddError(Exception):
+    """Something no HTTP library knows."""
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+class ConnectTimeout(Exception):  # noqa: N818
+    """Named as httpx names it, of another family, as httpx2's are."""
+
+
+CLASSES: list[tuple[Exception, type[SendError], Phase]] = [
+    (httpx.ConnectError(""), NotSentError, "connect"),
+    (httpx.ConnectTimeout(""), NotSentError, "connect"),
+    (httpx.PoolTimeout(""), NotSentError, "pool"),
+    (httpx.ProxyError(""), NotSentError, "connect"),
+    (httpx.UnsupportedProtocol(""), NotSentError, "connect"),
+    (ConnectTimeout(), NotSentError, "connect"),
+    (caused(httpx.ConnectTimeout(""), OddError()), MaybeSentError, "read"),
+    (caused(httpx.ConnectError(""), OSError()), MaybeSentError, "read"),
+    (httpx.WriteError(""), MaybeSentError, "write"),
+    (httpx.WriteTimeout(""), MaybeSentError, "write"),
+    (httpx.ReadError(""), MaybeSentError, "read"),
+    (httpx.ReadTimeout(""), MaybeSentError, "read"),
+    (httpx.RemoteProtocolError(""), MaybeSentError, "read"),
+    (httpx.LocalProtocolError(""), MaybeSentError, "read"),
+    (httpx.DecodingError(""), MaybeSentError, "body"),
+    (OddError("secret"), MaybeSentError, "read"),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "phase"), CLASSES, ids=lambda value: getattr(value, "__name__", str(value)))
+async def test_the_class_decides_where_no_step_is_told(error: Exception, kind: type[SendError], phase: Phase) -> None:
+    """In doubt it may have been sent; the text names the class and nothing the exception says."""
+
+    def play(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    engine = HttpxEngine(transport=httpx.MockTransport(play))
+    with pytest.raises(SendError) as caught:
+        await engine.send(wire(URL, "POST", body=b"{}"))
+    assert (type(caught.value), caught.value.phase) == (kind, phase)
+    if not isinstance(error, httpx.LocalProtocolError):  # Its text may repeat a header.
+        assert caught.value.__cause__ is error
+    assert type(error).__name__ in str(caught.value)
+    assert "secret" not in str(caught.value)
+    await engine.aclose()
+
+
+async def test_a_transport_that_tries_again_can_not_make_it_unsent() -> None:
+    """Once a head was on its way, a connect error that follows changes nothing."""
+
+    async def play(request: httpx.Request) -> httpx.Response:
+        trace = request.extensions["trace"]
+        for step in ("connect_tcp", "send_request_headers", "receive_response_headers", "connect_tcp"):
+            await trace(f"http11.{step}.started", {"request": request})
+        raise httpx.ConnectError("")
+
+    engine = HttpxEngine(transport=httpx.MockTransport(play))
+    with pytest.raises(MaybeSentError):
+        await engine.send(wire(URL, "POST", body=b"{}"))
+    await engine.aclose()
+
+
+# --- without sockets
+
+
+async def test_under_respx() -> None:
+    """Tests of users may replace httpx's transports: the request is seen as it would go out."""
+    engine = HttpxEngine()
+    with respx.mock(base_url="https://api.example.test") as mock:
+        route = mock.put("/order/v0", headers={"x-merchant": "acme"}, content=b'{"a": 1}').respond(
+            202, json={"id": "o1"}, headers={"X-Trace": "t"}
+        )
+        failing = mock.get("/order/v0").mock(side_effect=httpx.ConnectError)
+        answer = await engine.send(wire(URL, "PUT", body=b'{"a": 1}', headers={"X-Merchant": "acme"}))
+        assert (answer.status, answer.body, answer.headers["x-trace"]) == (202, b'{"id":"o1"}', "t")
+        with pytest.raises(NotSentError):
+            await engine.send(wire(URL))
+        assert route.call_count == failing.call_count == 1
+    await engine.aclose()
+
+
+async def test_an_asgi_application_in_process() -> None:
+    """No socket between the engine and the application."""
+
+    async def show(request: Request) -> JSONResponse:
+        body = (await request.body()).decode()
+        raw_path: bytes = request.scope["raw_path"]
+        return JSONResponse({"method": request.method, "path": raw_path.decode(), "body": body})
+
+    app = Starlette(routes=[Route("/{path:path}", show, methods=["POST"])])
+    engine = HttpxEngine(transport=httpx.ASGITransport(app=app))
+    answer = await engine.send(wire("http://sandbox/a%2Fb", "POST", body=b"hello", total=5.0))
+    assert answer.body == b'{"method":"POST","path":"/a%2Fb","body":"hello"}'
+    await engine.aclose()
+    with pytest.raises(NotSentError):
+        await engine.send(wire("http://sandbox/a", "POST"))
+
+
+# --- the user's own client
+
+
+async def test_a_client_handed_in_is_used_and_not_closed(server: FaultServer) -> None:
+    """Its pool and its headers are used; its cookies, its auth and its redirects are not."""
+    async with httpx.AsyncClient(
+        headers={"x-gateway": "g1"},
+        cookies={"session": "theirs"},
+        auth=("somebody", "theirs"),
+        follow_redirects=True,
+    ) as client:
+        engine = HttpxEngine(client=client)
+        assert (await engine.send(wire(f"{server.url}/redirect"))).status == 307
+        assert (await engine.send(wire(f"{server.url}/cookie"))).status == 200
+        assert (await engine.send(wire(f"{server.url}/good", headers={"Cookie": "ours=1"}))).status == 200
+        assert [request.headers.get("cookie") for request in server.received] == [None, None, "ours=1"]
+        assert all(request.headers["x-gateway"] == "g1" for request in server.received)
+        assert all("authorization" not in request.headers for request in server.received)
+        await engine.aclose()
+        with pytest.raises(NotSentError):
+            await engine.send(wire(f"{server.url}/good"))
+        assert (await client.get(f"{server.url}/good")).status_code == 200
+
+
+async def test_a_full_pool_of_the_users_own_is_not_sent(server: FaultServer) -> None:
+    """The one wait inside httpx that can't be kept out; it ends by the pool timeout, provably unsent."""
+    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as client:
+        engine = HttpxEngine(client=client)
+        hasty = Timeouts(connect=5, write=5, read=5, pool=0.05)
+
+        async def hold() -> None:
+            with anyio.move_on_after(0.3):
+                await engine.send(wire(f"{server.url}/hang"))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(hold)
+            await anyio.sleep(0.1)
+            with pytest.raises(NotSentError) as caught:
+                await engine.send(wire(f"{server.url}/good", "POST", body=b"{}", timeouts=hasty))
+            assert caught.value.phase == "pool"
+        assert server.counts["good"] == 0
+
+
+async def test_a_client_of_another_family_is_read_by_its_names() -> None:
+    """httpx2 has the same methods and other classes; nothing here may ask for httpx's."""
+
+    class Chunks:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self._chunks()
+
+        async def _chunks(self) -> AsyncIterator[bytes]:
+            yield b'{"ok"'
+            yield b": true}"
+
+    class Response:
+        status_code = 200
+        headers = httpx.Headers({"X-Twice": "a"})
+        extensions: Mapping[str, object] = MappingProxyType({})
+        is_stream_consumed = False
+
+        def aiter_raw(self) -> AsyncIterator[bytes]:
+            return Chunks().__aiter__()
+
+        async def aclose(self) -> None: ...
+
+    class Client:
+        def build_request(self, method: str, url: str, **arguments: object) -> httpx.Request:
+            return httpx.Request(method, url, headers=arguments["headers"])  # type: ignore[arg-type]
+
+        async def send(self, request: httpx.Request, **arguments: object) -> Response:
+            assert arguments == {"stream": True, "auth": None, "follow_redirects": False}
+            if request.url.path == "/fail":
+                raise ConnectTimeout
+            return Response()
+
+    engine = HttpxEngine(client=Client())
+    answer = await engine.send(wire("http://127.0.0.1/good", timeouts=PATIENT))
+    assert (answer.status, dict(answer.headers), answer.body) == (200, {"x-twice": "a"}, b'{"ok": true}')
+    with pytest.raises(NotSentError):
+        await engine.send(wire("http://127.0.0.1/fail"))
+
+
+# --- proxies
+
+
+async def test_a_plain_proxy_gets_the_whole_address(server: FaultServer) -> None:
+    """And credentials of its own; the address keeps its encoding."""
+    engine = HttpxEngine(proxy=f"http://user:word@127.0.0.1:{server.port}")
+    answer = await engine.send(wire("http://service.test/echo/a%2Fb?x=1", "PUT", body=b"{}"))
+    lines = answer.body.decode().splitlines()
+    assert lines[0] == "PUT http://service.test/echo/a%2Fb?x=1"
+    assert any(line.startswith("proxy-authorization: Basic ") for line in lines)
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_a_tunnel_through_a_proxy(server: FaultServer) -> None:
+    """Over TLS the proxy sees no more than the host; a fault behind it is told as without a proxy."""
+    authority = trustme.CA()
+    TUNNEL_TLS.append(server_context(authority, "service.test"))
+    try:
+        engine = HttpxEngine(proxy=f"http://127.0.0.1:{server.port}", verify=trusting(authority))
+        answer = await engine.send(wire("https://service.test/echo/a%2Fb"))
+        assert answer.body.decode().splitlines()[0] == "GET /echo/a%2Fb"
+        with pytest.raises(MaybeSentError) as caught:
+            await engine.send(wire("https://service.test/close", "POST", body=b"{}"))
+        assert caught.value.phase == "read"
+        assert server.counts["close"] == 1
+        await engine.aclose()
+
+        engine = HttpxEngine(proxy=f"http://127.0.0.1:{server.port}", verify=trusting(trustme.CA()))
+        with pytest.raises(NotSentError) as unsent:
+            await engine.send(wire("https://service.test/good", "POST", body=b"{}"))
+        assert unsent.value.phase == "tls"
+        await engine.aclose()
+        assert server.counts["good"] == 0
+    finally:
+        TUNNEL_TLS.clear()
+    assert server.settle() == 0
+
+
+async def test_a_proxy_that_refuses_or_is_not_there_is_not_sent(server: FaultServer) -> None:
+    """The request waits until there is a tunnel."""
+    refusing = HttpxEngine(proxy=f"http://127.0.0.1:{server.port}", verify=False)
+    with pytest.raises(NotSentError) as caught:
+        await refusing.send(wire("https://service.test:9/good", "POST", body=b"{}"))
+    assert caught.value.phase == "connect"
+    await refusing.aclose()
+    with closed_port() as url:
+        absent = HttpxEngine(proxy=url, verify=False)
+        for target in ("https://service.test/good", "http://service.test/good"):
+            with pytest.raises(NotSentError):
+                await absent.send(wire(target, "POST", body=b"{}"))
+        await absent.aclose()
+    assert server.settle() == 0
+
+
+async def test_the_environment_is_asked_when_told_to(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its proxies and its exceptions from them; still no cookies."""
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    engine = HttpxEngine(trust_env=True, verify=False)
+    assert (await engine.send(wire("http://service.test/cookie"))).status == 200
+    assert (await engine.send(wire("http://service.test/good"))).status == 200
+    assert (await engine.send(wire(f"{server.url}/good"))).status == 200
+    assert [request.target for request in server.received] == [
+        "http://service.test/cookie",
+        "http://service.test/good",
+        "/good",
+    ]
+    assert all("cookie" not in request.headers for request in server.received)
+    await engine.aclose()
+    assert server.settle() == 0

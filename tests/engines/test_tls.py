@@ -1,0 +1,160 @@
+"""TLS: who is trusted, client certificates, handshakes that fail, and the one context all pools share."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+import trustme
+
+from norce_order_async.engines.base import MaybeSentError, NotSentError
+from norce_order_async.engines.httpx import HttpxEngine
+
+from .faultserver import FaultServer
+from .tls import server_context, trusting
+from .wire import HASTY, wire
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[FaultServer]:
+    with FaultServer(tls=server_context(authority, "127.0.0.1")) as server:
+        yield server
+
+
+async def test_a_trusted_server_is_talked_to(secure: FaultServer, authority: trustme.CA) -> None:
+    """One handshake serves many requests, and closing closes it."""
+    engine = HttpxEngine(verify=trusting(authority))
+    for _ in range(5):
+        assert (await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))).status == 200
+    assert secure.accepted == 1
+    await engine.aclose()
+    assert secure.settle() == 0
+
+
+@pytest.mark.parametrize("play", ["close", "reset", "half-head"])
+async def test_a_fault_under_tls_may_have_been_acted_on(secure: FaultServer, authority: trustme.CA, play: str) -> None:
+    """As without TLS: the server has read it."""
+    engine = HttpxEngine(verify=trusting(authority))
+    with pytest.raises(MaybeSentError) as caught:
+        await engine.send(wire(f"{secure.url}/{play}", "POST", body=b"{}"))
+    assert caught.value.phase == "read"
+    assert secure.counts == {play: 1}
+    await engine.aclose()
+    assert secure.settle() == 0
+
+
+async def test_an_unknown_authority_is_not_sent(secure: FaultServer) -> None:
+    """certifi's authorities know nothing of this one."""
+    engine = HttpxEngine()
+    with pytest.raises(NotSentError) as caught:
+        await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))
+    assert caught.value.phase == "tls"
+    assert secure.counts == {}
+    await engine.aclose()
+    assert secure.settle() == 0
+
+
+async def test_no_check_when_asked_for(secure: FaultServer) -> None:
+    """``verify=False`` talks to anybody."""
+    engine = HttpxEngine(verify=False)
+    assert (await engine.send(wire(f"{secure.url}/good"))).status == 200
+    await engine.aclose()
+
+
+async def test_a_certificate_for_another_name_is_not_sent(authority: trustme.CA) -> None:
+    """A trusted authority is not enough."""
+    with FaultServer(tls=server_context(authority, "elsewhere.test")) as server:
+        engine = HttpxEngine(verify=trusting(authority))
+        with pytest.raises(NotSentError) as caught:
+            await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
+        assert caught.value.phase == "tls"
+        assert server.counts == {}
+        await engine.aclose()
+
+
+async def test_a_server_without_tls_is_not_sent(server: FaultServer) -> None:
+    """It takes the handshake for a bad request and closes, or waits."""
+    engine = HttpxEngine(verify=False)
+    with pytest.raises(NotSentError) as caught:
+        await engine.send(wire(f"https://127.0.0.1:{server.port}/good", "POST", body=b"{}", timeouts=HASTY))
+    assert caught.value.phase == "tls"
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_a_client_certificate(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a file, with certifi's authorities replaced by the test's own."""
+    clients = trustme.CA()
+    pem = tmp_path / "client.pem"
+    clients.issue_cert("service@example.test").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    roots = tmp_path / "roots.pem"
+    authority.cert_pem.write_to_path(str(roots))
+    monkeypatch.setenv("SSL_CERT_FILE", str(roots))
+    with FaultServer(tls=server_context(authority, "127.0.0.1", clients=clients)) as server:
+        engine = HttpxEngine(cert=str(pem), trust_env=True)
+        assert (await engine.send(wire(f"{server.url}/good"))).status == 200
+        await engine.aclose()
+
+        without = HttpxEngine(verify=trusting(authority))
+        with pytest.raises((NotSentError, MaybeSentError)):
+            await without.send(wire(f"{server.url}/good", "POST", body=b"{}"))
+        await without.aclose()
+        assert server.counts == {"good": 1}
+        assert server.settle() == 0
+
+
+async def test_a_client_certificate_that_is_missing_is_not_sent(secure: FaultServer) -> None:
+    """Told when it is needed, without its path."""
+    engine = HttpxEngine(cert=("/no/such/cert.pem", "/no/such/key.pem"))
+    with pytest.raises(NotSentError, match="FileNotFoundError") as caught:
+        await engine.send(wire(f"{secure.url}/good"))
+    assert caught.value.phase == "tls"
+    assert "such" not in str(caught.value)
+    await engine.aclose()
+
+
+def test_a_client_certificate_beside_a_context_is_refused() -> None:
+    """Loading it into a context that is shared would change other clients."""
+    with pytest.raises(ValueError, match="load the client certificate"):
+        HttpxEngine(verify=ssl.create_default_context(), cert="client.pem")
+
+
+async def test_the_context_is_built_once_in_a_thread_at_the_first_need(
+    server: FaultServer, secure: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain http never builds one; thirty first sends over https, three pools of them, build one."""
+    build = httpx.create_ssl_context
+    threads: list[int] = []
+
+    def counted(**arguments: Any) -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return build(**arguments)
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counted)
+    engine = HttpxEngine(verify=False)
+    await engine.send(wire(f"{server.url}/good"))
+    assert threads == []
+
+    async def send() -> None:
+        assert (await engine.send(wire(f"{secure.url}/good"))).status == 200
+
+    async with anyio.create_task_group() as group:
+        for _ in range(30):
+            group.start_soon(send)
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
+    await engine.aclose()
+    assert secure.settle() == 0

@@ -1,0 +1,23 @@
+"""Short ways to write a request."""
+
+from __future__ import annotations
+
+from norce_order_async.engines.base import Timeouts, WireRequest
+
+PATIENT = Timeouts(connect=5.0, write=5.0, read=5.0, pool=5.0)
+"""Longer than any test may take: what ends under these did not end by a timeout."""
+
+HASTY = Timeouts(connect=0.2, write=0.2, read=0.2, pool=0.2)
+"""For what only a timeout ends."""
+
+
+def wire(
+    url: str,
+    method: str = "GET",
+    *,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    timeouts: Timeouts = PATIENT,
+    total: float | None = None,
+) -> WireRequest:
+    return WireRequest(method, url, headers or {}, body, timeouts, total)

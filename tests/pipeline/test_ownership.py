@@ -1,0 +1,255 @@
+"""Owned sends alone: who gets the result, when the permit comes back, what a drain does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from norce_order_async.clock import SystemClock
+from norce_order_async.engines.base import MaybeSentError, NotSentError
+from norce_order_async.pipeline.ownership import OwnedSends
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+pytestmark = pytest.mark.anyio
+
+
+class Send:
+    """A send that ends when told to, and knows whether it did."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.started = anyio.Event()
+        self.go = anyio.Event()
+        self.ended = 0
+        self.finished = False
+        self._error = error
+
+    async def __call__(self) -> str:
+        self.started.set()
+        await self.go.wait()
+        self.finished = True
+        if self._error is not None:
+            raise self._error
+        return "answer"
+
+    def on_end(self) -> None:
+        self.ended += 1
+
+
+async def until_empty(owned: OwnedSends) -> None:
+    with anyio.fail_after(2):
+        while owned.in_flight:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_the_caller_gets_the_result_and_the_permit_is_back() -> None:
+    """The plain case."""
+    owned, send = OwnedSends(), Send()
+    send.go.set()
+    assert await owned.run(send, send.on_end) == "answer"
+    assert (send.ended, owned.in_flight) == (1, 0)
+
+
+async def test_the_caller_gets_the_exception() -> None:
+    """The very object the send raised."""
+    error = MaybeSentError("read", "no answer came")
+    owned, send = OwnedSends(), Send(error)
+    send.go.set()
+    with pytest.raises(MaybeSentError) as caught:
+        await owned.run(send, send.on_end)
+    assert caught.value is error
+    assert (send.ended, owned.in_flight) == (1, 0)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("nobody is left to hear this")])
+async def test_a_cancelled_caller_leaves_at_once_and_the_send_goes_on(
+    error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The permit stays taken until the send has really ended; its result or error is dropped without a word."""
+    owned, send = OwnedSends(), Send(error)
+    left = anyio.Event()
+
+    async def caller() -> None:
+        try:
+            await owned.run(send, send.on_end)
+        finally:
+            left.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(caller)
+        await send.started.wait()
+        group.cancel_scope.cancel()
+    assert left.is_set()
+    assert (send.ended, send.finished, owned.in_flight) == (0, False, 1)
+
+    send.go.set()
+    await until_empty(owned)
+    assert (send.ended, send.finished) == (1, True)
+    gc.collect()
+    assert not caplog.records
+
+
+async def test_a_caller_cancelled_before_the_first_step_still_has_its_send_made() -> None:
+    """Once handed over, a send is the client's: it runs, and its permit comes back."""
+    owned, send = OwnedSends(), Send()
+    send.go.set()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await owned.run(send, send.on_end)
+    assert scope.cancelled_caught
+    await until_empty(owned)
+    assert (send.ended, send.finished) == (1, True)
+
+
+async def test_the_send_sees_the_callers_context() -> None:
+    """Context variables, such as a tracing span, go with it."""
+    variable = contextvars.ContextVar("variable", default="outside")
+    variable.set("inside")
+    owned = OwnedSends()
+
+    async def send() -> str:
+        return variable.get()
+
+    assert await owned.run(send, lambda: None) == "inside"
+
+
+async def test_a_drain_waits_for_what_is_in_the_air() -> None:
+    """Within its grace everything ends by itself, and the drain says so."""
+    owned, send = OwnedSends(), Send()
+    results: list[str] = []
+
+    async def caller() -> None:
+        results.append(await owned.run(send, send.on_end))
+
+    async def let_go() -> None:
+        await anyio.lowlevel.checkpoint()
+        send.go.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(caller)
+        await send.started.wait()
+        group.start_soon(let_go)
+        assert await owned.drain(2.0)
+    assert results == ["answer"]
+    assert send.ended == 1
+
+
+async def test_a_drain_cancels_what_is_left_and_its_caller_is_told() -> None:
+    """Who still waits gets "may have been sent", not a cancellation that is not theirs."""
+    owned, send = OwnedSends(), Send()
+    errors: list[BaseException] = []
+
+    async def caller() -> None:
+        with pytest.raises(MaybeSentError) as caught:
+            await owned.run(send, send.on_end)
+        errors.append(caught.value)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(caller)
+        await send.started.wait()
+        assert not await owned.drain(0.01)
+        assert (send.ended, send.finished, owned.in_flight) == (1, False, 0)
+    assert len(errors) == 1
+
+
+async def test_two_drains_at_once_both_end() -> None:
+    """Closing from several tasks is fine."""
+    owned, send = OwnedSends(), Send()
+    with anyio.move_on_after(0.01):
+        await owned.run(send, send.on_end)
+    async with anyio.create_task_group() as group:
+        group.start_soon(owned.drain, 2.0)
+        group.start_soon(owned.drain, 2.0)
+        await anyio.lowlevel.checkpoint()
+        send.go.set()
+    assert owned.in_flight == 0
+
+
+async def test_a_cancelled_drain_leaves_nothing_in_the_air() -> None:
+    """Leaving a client in a cancelled scope: no grace, but every send ends."""
+    owned, send = OwnedSends(), Send()
+    with anyio.move_on_after(0.01):
+        await owned.run(send, send.on_end)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await owned.drain(60.0)
+    assert scope.cancelled_caught
+    await until_empty(owned)
+    assert (send.ended, send.finished) == (1, False)
+
+
+async def test_the_grace_is_the_clocks() -> None:
+    """A drain asks the clock it was given how long its grace is."""
+
+    class Counting(SystemClock):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[float | None] = []
+
+        @contextmanager
+        def move_on_after(self, seconds: float | None) -> Generator[None]:
+            self.asked.append(seconds)
+            with anyio.move_on_after(0):
+                yield
+
+    clock = Counting()
+    owned, send = OwnedSends(clock), Send()
+    with anyio.move_on_after(0.01):
+        await owned.run(send, send.on_end)
+    assert not await owned.drain(12.5)
+    assert clock.asked[0] == 12.5
+    await until_empty(owned)
+
+
+async def test_after_closing_nothing_is_sent_and_the_permit_is_back() -> None:
+    """A clear error, and ``on_end`` even so."""
+    owned, send = OwnedSends(), Send()
+    owned.close()
+    with pytest.raises(NotSentError) as caught:
+        await owned.run(send, send.on_end)
+    assert caught.value.phase == "closed"
+    assert (send.ended, send.started.is_set()) == (1, False)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_cancelled_before_its_first_step_gives_its_permit_back() -> None:
+    """asyncio never enters such a coroutine; the permit must come back all the same."""
+    owned, send = OwnedSends(), Send()
+    others = asyncio.all_tasks()
+    caller = asyncio.ensure_future(owned.run(send, send.on_end))
+    await asyncio.sleep(0)
+    (task,) = asyncio.all_tasks() - others - {caller}
+    task.cancel()
+    with pytest.raises(MaybeSentError):
+        await caller
+    assert (send.ended, owned.in_flight) == (1, 0)
+
+
+def test_a_main_task_that_fails_takes_its_sends_along(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio.run cancels what is left: caller and send both end, and nobody warns."""
+    owned = OwnedSends()
+    ended: list[int] = []
+
+    async def main() -> None:
+        send = Send()
+        caller = asyncio.ensure_future(owned.run(send, lambda: ended.append(1)))
+        await send.started.wait()
+        assert not caller.done()
+        raise ValueError("the program is broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(main())
+    assert (ended, owned.in_flight) == ([1], 0)
+    gc.collect()
+    assert not caplog.records
