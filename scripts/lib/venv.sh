@@ -44,7 +44,7 @@ make_venv() {
 ensure_venv() {
   local extras=$1 python="$root/.venv/bin/python" made_from stamp output
   shift
-  stamp="$root/.venv/.installed-$(printf '%s' "$extras $*" | tr -c 'a-z0-9' '-')"
+  stamp="$root/.venv/.installed-$(printf '%s' "$extras${*:+ $*}" | tr -c 'a-z0-9' '-')"
   made_from="$root $(cksum <"$root/pyproject.toml")"
   if [ -x "$python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$made_from" ]; then
     return
@@ -52,7 +52,7 @@ ensure_venv() {
   venv_is_sound || make_venv || return 1
   say "Installing norce-order-async with [$extras]${*:+ and the group $*} into .venv"
   rm -f "$stamp"
-  if ! output=$(cd "$root" && install "$extras" "$@" 2>&1); then
+  if ! output=$(cd "$root" && pip_install "$extras" "$@" 2>&1); then
     say "$output"
     say "The installation failed; the lines above say why."
     return 1
@@ -60,8 +60,8 @@ ensure_venv() {
   printf '%s\n' "$made_from" >"$stamp"
 }
 
-# install EXTRAS [GROUP...]: run in the project's folder.
-install() {
+# pip_install EXTRAS [GROUP...]: run in the project's folder.
+pip_install() {
   local pip=("$root/.venv/bin/python" -m pip --quiet --disable-pip-version-check install) wanted=(-e ".[$1]") group
   shift
   if [ $# -gt 0 ]; then

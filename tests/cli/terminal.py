@@ -1,0 +1,114 @@
+"""Runs the command as a user does: in a process of its own, in a pipe or on a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+BOUND = 60.0
+"""Seconds after which a command counts as stuck."""
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+_START = "import sys; from norce_order_async.cli import main; sys.exit(main())"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str = ""
+
+
+def command(*arguments: str, without: tuple[str, ...] = ()) -> list[str]:
+    """The command line that runs ``norce-order``; ``without`` names packages that are then as if not installed."""
+    hidden = "".join(f"sys.modules[{name!r}] = None; " for name in without)
+    return [sys.executable, "-c", _START.replace("from", hidden + "from", 1), *arguments]
+
+
+def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without what would change the output, and with ``changes``."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NORCE_", "PYTHONIOENCODING")) and name not in ("FORCE_COLOR", "NO_COLOR", "COLUMNS")
+    }
+    return kept | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | dict(changes or {})
+
+
+def piped(*arguments: str, env: Mapping[str, str] | None = None, without: tuple[str, ...] = ()) -> Ran:
+    """Run it with its output in pipes and nothing to read."""
+    done = subprocess.run(
+        command(*arguments, without=without),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(env),
+        timeout=BOUND,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def on_terminal(*arguments: str, env: Mapping[str, str] | None = None, wait_for: str = "", then: bytes = b"") -> Ran:
+    """Run it on a terminal; once ``wait_for`` is on it, type ``then``."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    process = subprocess.Popen(
+        [*_CONTROLLING, *command(*arguments)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env=environment(env),
+    )
+    os.close(theirs)
+    seen = b""
+    give_up = time.monotonic() + BOUND
+    try:
+        while time.monotonic() < give_up:
+            if not select.select([ours], [], [], 0.1)[0]:
+                continue
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not chunk:
+                break
+            seen += chunk
+            if then and wait_for.encode() in seen:
+                os.write(ours, then)
+                then = b""
+        return Ran(process.wait(timeout=BOUND), seen.decode())
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+# Makes the terminal the one whose Ctrl-C reaches the command, then becomes the command.
+_CONTROLLING = [
+    sys.executable,
+    "-c",
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])",
+]
+
+
+def interrupt(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> Ran:
+    """Send a signal and wait for the end."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=BOUND)
+    return Ran(process.returncode, out, err)

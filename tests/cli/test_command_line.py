@@ -1,0 +1,83 @@
+"""The command line around the commands: help, version, missing extras, unforeseen failures."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from norce_order_async import ConfigurationError, __version__
+from norce_order_async.cli import app
+from norce_order_async.cli.failures import cause, one_line, printable
+
+from .terminal import piped
+
+
+def test_version() -> None:
+    ran = piped("--version")
+    assert (ran.code, ran.out) == (0, f"norce-order, version {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("demo", "--orders", "0"), ("demo", "--loop", "curio"), ()])
+def test_wrong_command_line(arguments: tuple[str, ...]) -> None:
+    """Says how it is used, with exit code 2."""
+    ran = piped(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Usage: norce-order" in ran.err
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_without_the_cli_extra(missing: str) -> None:
+    ran = piped("demo", without=(missing,))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "norce-order needs click and rich: pip install 'norce-order-async[cli]'\n"
+
+
+@pytest.mark.parametrize("arguments", [("sandbox", "--port", "0"), ("demo", "--orders", "1")])
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_without_the_sandbox_extra(arguments: tuple[str, ...], missing: str) -> None:
+    ran = piped(*arguments, without=(missing,))
+    assert (ran.code, ran.out) == (1, "")
+    assert "pip install 'norce-order-async[sandbox]'" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_without_trio() -> None:
+    ran = piped("demo", "--loop", "trio", without=("trio",))
+    assert (ran.code, ran.out, ran.err) == (1, "", "Error: --loop trio needs trio: pip install trio\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (ConfigurationError("slug is\nmissing"), 1, "Error: slug is missing\n"),
+        (ValueError("\x1b[2J"), 1, "Error: ValueError: \\x1b[2J\n"),
+        (ZeroDivisionError(), 1, "Error: ZeroDivisionError\n"),
+        (ExceptionGroup("two", [ExceptionGroup("one", [OSError("gone")])]), 1, "Error: OSError: gone\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (BaseExceptionGroup("all", [OSError("gone"), KeyboardInterrupt()]), 130, "interrupted\n"),
+    ],
+)
+def test_any_failure_is_one_line(
+    error: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a command raises ends as a line and an exit code."""
+
+    @click.command()
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setitem(app.norce_order.commands, "fails", fails)
+    assert app.run(["fails"]) == code
+    assert capsys.readouterr().err.lstrip("\n") == told
+
+
+def test_cause_prefers_an_interrupt_at_any_depth() -> None:
+    pressed = KeyboardInterrupt()
+    group = BaseExceptionGroup("a", [ValueError(), BaseExceptionGroup("b", [OSError(), pressed])])
+    assert cause(group) is pressed
+
+
+def test_text_from_outside_is_spelled_out() -> None:
+    assert one_line(ValueError("a\r\nb\x07")) == "ValueError: a b\\x07"
+    assert printable("plain, åäö") == "plain, åäö"
+    assert printable("\u202etxt") == "\\u202etxt"

@@ -1,0 +1,101 @@
+"""``norce-order sandbox``: what it says, what it serves, how it stops."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from .terminal import command, environment, interrupt, piped
+
+
+@pytest.fixture
+def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A sandbox in a process of its own, and what it said while it started."""
+    with subprocess.Popen(
+        command("sandbox", "--port", "0", "--token", "T", "--seed", "7"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("Requests, as they come:\n\n"):
+            line = process.stdout.readline()
+            assert line, "it ended while it was starting"
+            said += line
+        yield process, said
+        if process.poll() is None:
+            interrupt(process)
+
+
+def _base_url(said: str) -> str:
+    found = re.search(r"address\s+(\S+)", said)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serves_and_stops(running: tuple[subprocess.Popen[str], str], number: signal.Signals) -> None:
+    """A line for each request, without its query, and a clean end on either signal."""
+    process, said = running
+    url = f"{_base_url(said)}/api/v0/checkout/orders"
+    headers = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
+    assert httpx.get(url, params={"search": "ada@example.com"}, headers=headers).status_code == 200
+    assert httpx.get(url + "/o%1B%5B31m", headers=headers).status_code == 404
+    ended = interrupt(process, number)
+    assert (ended.code, ended.err) == (0, "")
+    first, second, last = ended.out.splitlines()
+    assert re.fullmatch(r"  GET    /checkout/order/api/v0/checkout/orders 200 \d+\.\d ms", first)
+    assert r"orders/o\x1b[31m 404" in second
+    assert last == "stopped"
+
+
+def test_serves_on_when_nobody_reads_its_lines(running: tuple[subprocess.Popen[str], str]) -> None:
+    """A reader that left (``| head``) does not take the service with it."""
+    process, said = running
+    assert process.stdout
+    process.stdout.close()
+    for _ in range(3):
+        assert httpx.get(_base_url(said)).status_code == 404
+    process.terminate()
+    assert process.stderr
+    assert process.stderr.read() == ""
+
+
+def test_says_what_it_is_and_how_to_use_it(running: tuple[subprocess.Popen[str], str]) -> None:
+    """It calls itself an imitation, and both of its examples work when pasted."""
+    process, said = running
+    assert "local imitation" in said
+    assert "not the real one" in said
+    curl, python = said.split("With Python, the first order:")
+    pasted = subprocess.run([sys.executable, "-c", python.partition("Requests")[0]], capture_output=True, check=False)
+    assert re.fullmatch(rb"<Order o\w+ checkout, read 0 s ago>\s*", pasted.stdout), pasted.stderr
+    line = curl[curl.index("curl ") :].replace("curl ", "curl --silent ", 1)
+    answered = subprocess.run(["bash", "-c", line], capture_output=True, check=False)
+    assert b'"totalSize":1' in answered.stdout, answered.stderr
+    assert interrupt(process).code == 0
+
+
+def test_port_in_use() -> None:
+    """One line that names the port, and no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = piped("sandbox", "--port", str(port))
+    assert (ran.code, ran.out) == (1, "")
+    assert re.fullmatch(rf"Error: can't listen on 127\.0\.0\.1 port {port}: .+\n", ran.err)
+
+
+@pytest.mark.parametrize("token", ["", "two words", "ä", "line\nbreak"])
+def test_token_that_could_not_travel(token: str) -> None:
+    """A token that no header can carry is a usage error."""
+    ran = piped("sandbox", "--port", "0", "--token", token)
+    assert ran.code == 2
+    assert "--token" in ran.err
