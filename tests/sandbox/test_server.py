@@ -195,7 +195,7 @@ def test_serve_stops_on_a_signal(number: int) -> None:
         assert process.stderr.read() == ""
 
 
-@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("missing", ["jsonpatch", "jsonschema", "starlette", "uvicorn"])
 def test_without_the_extra_the_error_says_what_to_install(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=r"pip install 'norce-order-async\[sandbox\]'"):

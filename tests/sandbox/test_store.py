@@ -14,6 +14,7 @@ def order(order_id: str) -> dict[str, object]:
     return {
         "id": order_id,
         "created": "2026-01-01T00:00:00.000000Z",
+        "lastModified": "2026-01-01T00:00:00.000000Z",
         "state": {"currentStatus": "checkout"},
         "payments": [],
         "total": {"includingVat": 1},

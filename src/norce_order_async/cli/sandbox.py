@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -23,41 +25,82 @@ MERCHANT, CHANNEL = "demo", "se"
     "--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="Port; 0 takes a free one."
 )
 @click.option("--token", default="sandbox-token", show_default=True, help="The one token it accepts.")
-@click.option("--seed", type=int, help="The same seed gives the same identifiers.")
-def sandbox(host: str, port: int, token: str, seed: int | None) -> None:
+@click.option("--seed", type=int, help="The same seed gives the same identifiers, seeded orders and faults.")
+@click.option("--db", type=click.Path(), help="File to keep the orders in; made if it is not there.")
+@click.option("--seed-orders", type=click.IntRange(0, 1_000_000), help="Begin with so many orders in five channels.")
+@click.option("--faults", metavar="PLAN", help="What goes wrong: a ready-made plan's name or a YAML file.")
+@click.option("--admin/--no-admin", default=True, help="Whether there are endpoints under /__sandbox/.")
+def sandbox(
+    host: str,
+    port: int,
+    token: str,
+    seed: int | None,
+    db: str | None,
+    seed_orders: int | None,
+    faults: str | None,
+    admin: bool,
+) -> None:
     """Serve a local imitation of the order service, until Ctrl-C.
 
-    Orders live in memory and are gone when it stops.
+    Without --db, orders live in memory and are gone when it stops.
+
+    Ready-made plans for --faults: flaky-network, rate-limited, lost-answers, slow, deploy, chaos.
     """
     try:
-        from norce_order_async.sandbox import Sandbox, SandboxStartError, serve
+        from norce_order_async.sandbox import (
+            DatabaseFileError,
+            FaultPlan,
+            FaultPlanError,
+            Sandbox,
+            SandboxStartError,
+            SeedingError,
+            serve,
+        )
     except ImportError as missing:
         raise click.ClickException(str(missing)) from missing
     if not token or " " in token or not (token.isascii() and token.isprintable()):
         raise click.BadParameter(
             "must be one word of plain characters, as it travels in a header", param_hint="--token"
         )
-    service = Sandbox(host=host, port=port, token=token, seed=seed, on_request=_request_line)
     try:
-        serve(service, on_start=_introduce)
-    except SandboxStartError as error:
+        service = Sandbox(
+            host=host,
+            port=port,
+            token=token,
+            seed=seed,
+            admin=admin,
+            on_request=_request_line,
+            database=db or ":memory:",
+            faults=FaultPlan() if faults is None else faults,
+        )
+    except FaultPlanError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--faults") from error
+    except DatabaseFileError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--db") from error
+    try:
+        if seed_orders:
+            service.seed_orders(seed_orders, merchant=MERCHANT)
+        serve(service, on_start=partial(_introduce, db=db, faults=faults, admin=admin))
+    except (SandboxStartError, SeedingError) as error:
         raise click.ClickException(str(error)) from error
+    finally:
+        service.close()
     click.echo("stopped")
 
 
-def _introduce(service: Sandbox) -> None:
+def _introduce(service: Sandbox, *, db: str | None, faults: str | None, admin: bool) -> None:
     # An address that means "all of this machine's" is none that a client can go to.
     url = service.base_url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     click.echo(
         f"""\
 A local imitation of the Norce Checkout order service, not the real one.
-Orders live in memory and are gone when it stops. Ctrl-C stops it.
+{_lives(db)} Ctrl-C stops it.
 
   address    {url}
   token      {service.token}
   merchant   any; {MERCHANT} below
   channel    any; {CHANNEL} below
-
+{_extras(url, faults, admin)}
 With curl, the orders there are:
 
 {_curl(url, service.token)}
@@ -69,6 +112,18 @@ Requests, as they come:
     )
     if not is_loopback(service.base_url):
         click.echo("  (Other machines can reach it; the client sends its token over plain http to this one only.)")
+
+
+def _lives(db: str | None) -> str:
+    return f"Orders live in {printable(db)}." if db else "Orders live in memory and are gone when it stops."
+
+
+def _extras(url: str, faults: str | None, admin: bool) -> str:
+    lines = [f"  faults     {printable(faults)}"] if faults else []
+    if admin:
+        parts = urlsplit(url)
+        lines.append(f"  admin      {parts.scheme}://{parts.netloc}/__sandbox/ (reset, seed, snapshot, requests, ...)")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _curl(url: str, token: str) -> str:
@@ -105,13 +160,18 @@ asyncio.run(main())
 
 
 def _request_line(request: ReceivedRequest) -> None:
-    """Method, path, status and time; never the query or a body, which may hold personal data."""
-    status = request.status or 0
-    colour = "green" if status < 300 else "yellow" if status < 500 else "red"
+    """Method, path, status, time and the faults played; never the query or a body, which may hold personal data."""
+    status = request.status
+    shown = click.style("---", fg="red") if status is None else click.style(str(status), fg=_colour(status))
     took = (request.seconds or 0) * 1000
+    faults = click.style(f"  [{', '.join(request.faults)}]", fg="magenta") if request.faults else ""
     line = f"  {printable(request.method):<6} {printable(request.path)}"
     try:
-        click.echo(f"{line} {click.style(str(status), fg=colour)} {took:.1f} ms")
+        click.echo(f"{line} {shown} {took:.1f} ms{faults}")
     except OSError:
         # Nobody reads the lines any more; the service goes on.
         return
+
+
+def _colour(status: int) -> str:
+    return "green" if status < 300 else "yellow" if status < 500 else "red"

@@ -17,28 +17,44 @@ Needs the `sandbox` extra.
 
 from importlib.util import find_spec
 
-if find_spec("starlette") is None or find_spec("uvicorn") is None:
-    raise ImportError("the local order service needs starlette and uvicorn: pip install 'norce-order-async[sandbox]'")
+if _missing := [name for name in ("jsonpatch", "jsonschema", "starlette", "uvicorn") if find_spec(name) is None]:
+    raise ImportError(f"the local order service needs {_missing[0]}: pip install 'norce-order-async[sandbox]'")
 
-from .clock import Clock, ManualClock, SystemClock
+from .callbacks.deliveries import Attempt, Deliveries, Delivery
+from .clock import Clock, ManualClock, MovableClock, SystemClock
+from .database import DatabaseFileError
 from .effects import Effects
+from .faults import READY, FaultPlan, FaultPlanError, FaultRule, Faults, PlayedFault
 from .requestlog import ReceivedRequest, RequestLog
 from .rules import RULES, Rule
+from .seeding import SeedingError
 from .server import IN_PROCESS_URL, Sandbox, SandboxStartError, serve
 from .store import Effect
 
 __all__ = [
     "IN_PROCESS_URL",
+    "READY",
     "RULES",
+    "Attempt",
     "Clock",
+    "DatabaseFileError",
+    "Deliveries",
+    "Delivery",
     "Effect",
     "Effects",
+    "FaultPlan",
+    "FaultPlanError",
+    "FaultRule",
+    "Faults",
     "ManualClock",
+    "MovableClock",
+    "PlayedFault",
     "ReceivedRequest",
     "RequestLog",
     "Rule",
     "Sandbox",
     "SandboxStartError",
+    "SeedingError",
     "SystemClock",
     "serve",
 ]

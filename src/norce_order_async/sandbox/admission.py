@@ -1,6 +1,6 @@
 """From a received request to an admitted call: credentials, merchant and channel, query, body, in that order."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,13 +13,17 @@ from .store import Scope
 
 
 def admit(
-    operation: Operation, request: ReceivedRequest, authorization: str | None, ids: Mapping[str, str], token: str
+    operation: Operation,
+    request: ReceivedRequest,
+    authorization: str | None,
+    ids: Mapping[str, str],
+    tokens: Collection[str],
 ) -> Call:
     """The call that a request makes; raises `Refusal` when it may not or is malformed.
 
     `authorization` comes apart from the request, which has it masked.
     """
-    _authorize(authorization, token)
+    authorize(authorization, tokens)
     headers = request.headers
     scope = Scope(_named(headers, "x-merchant"), _named(headers, "x-channel"))
     try:
@@ -30,12 +34,13 @@ def admit(
     return Call(operation.id, scope, headers.get("x-adapterid"), ids, query, body)
 
 
-def _authorize(authorization: str | None, token: str) -> None:
+def authorize(authorization: str | None, tokens: Collection[str]) -> None:
+    """Refuse who brings none of the tokens."""
     given = (authorization or "").strip()
     scheme, _, rest = given.partition(" ")
     if scheme.lower() == "bearer":
         given = rest.strip()
-    if not given or given != token:
+    if not given or given not in tokens:
         raise Refusal(401, "unauthorized", "The Authorization header is missing or its token is not known.")
 
 

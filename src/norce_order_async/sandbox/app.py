@@ -1,21 +1,31 @@
-"""The ASGI application: receive and record, route, admit, perform, answer.
+"""The ASGI application: receive and record, route, meet a fault or none, admit, perform, answer.
 
 The outer part reads the whole request, puts it into the log and writes the one answer; so every request is recorded,
-those for unknown paths too, and nothing leaves but JSON. Routes come from the description, one a path, with all the
-methods of that path behind it.
+those for unknown paths too, and nothing leaves but JSON. What a fault plan has for a request is decided where its
+operation is known, and what that does to the answer's way back happens where answers are written. Routes come from
+the description, one a path, with all the methods of that path behind it.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
+from .admin import PREFIX as ADMIN_PREFIX
+from .admin import Admin
 from .admission import admit
 from .description import Description, Operation
+from .faults import Faults, Reset, Respond, TakeIn
+from .faults.kinds import Breaking
+from .faults.later import TakenIn
+from .faults.respond import response
+from .faults.wire import arrives, end, refused_in_process, transport_of
 from .handlers import HANDLERS
+from .lifespan import lifespan
+from .loading import load
 from .operation import Answer, Handler, World, answer
 from .perform import perform
 from .refusals import Refusal
@@ -23,6 +33,8 @@ from .requestlog import ReceivedRequest, RequestLog, masked
 
 PREFIX = "/checkout/order"
 SERVER_NAME = "local-order-sandbox"
+
+_READS_BY_POST = "Validate"
 
 _log = logging.getLogger("norce_order_async.sandbox")
 
@@ -35,14 +47,21 @@ class App:
         description: Description,
         world: World,
         requests: RequestLog,
+        faults: Faults,
+        taken_in: TakenIn,
         *,
-        token: str,
+        tokens: Collection[str],
         max_body: int,
+        admin: Admin | None,
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
         self._requests = requests
+        self._faults = faults
+        self._taken_in = taken_in
+        self._admin = admin
         self._max_body = max_body
         self._on_request = on_request
+        self._courier = world.courier
         self._other_protocols = Router()
         by_path: dict[str, dict[str, tuple[Operation, Handler]]] = {}
         for operation in description.operations:
@@ -50,16 +69,27 @@ class App:
                 methods = by_path.setdefault(operation.path, {})
                 methods[operation.method] = (operation, HANDLERS[operation.id])
         self._router = Router(
-            [Route(PREFIX + path, _Endpoint(methods, world, token)) for path, methods in by_path.items()],
+            [
+                Route(PREFIX + path, _Endpoint(methods, world, faults, taken_in, tokens))
+                for path, methods in by_path.items()
+            ],
             redirect_slashes=False,
             default=_unknown_path,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await lifespan(self._courier, receive, send)
+            return
         if scope["type"] != "http":
-            # Lifespan needs no work, and a websocket is closed: both as any ASGI router does it.
+            # A websocket is closed, as any ASGI router does it.
             await self._other_protocols(scope, receive, send)
             return
+        if self._admin is not None and scope["path"].startswith(ADMIN_PREFIX):
+            await self._administer(self._admin, scope, receive, send)
+            return
+        if transport_of(scope) is None and self._faults.refuses_connection():
+            refused_in_process()
         started = time.perf_counter()
         exchange = await _received(scope, receive, self._max_body)
         if exchange is None:
@@ -67,15 +97,39 @@ class App:
         request = exchange.request
         self._requests.add(request)
         scope["sandbox"] = exchange
+        await self._taken_in.carry_out()
         if exchange.too_large:
             exchange.reply = _refused(Refusal(413, "order-bad-request", f"The body is over {self._max_body} bytes."))
         else:
             await self._router(scope, receive, send)
-        request.status = exchange.reply.status
-        await _write(exchange.reply, send)
-        request.seconds = time.perf_counter() - started
-        if self._on_request is not None:
-            self._on_request(request)
+        if arrives(exchange.fault):
+            request.status = exchange.reply.status
+        try:
+            await self._write(exchange.reply, exchange.fault, scope, receive, send)
+        finally:
+            request.seconds = time.perf_counter() - started
+            if self._on_request is not None:
+                self._on_request(request)
+
+    async def _administer(self, admin: Admin, scope: Scope, receive: Receive, send: Send) -> None:
+        """Requests about the sandbox itself: no part of the story, so neither logged nor met by faults."""
+        exchange = await _received(scope, receive, admin.max_body)
+        if exchange is not None:
+            try:
+                reply = await admin.answer(exchange.request, exchange.authorization)
+            except Refusal as refusal:
+                reply = _refused(refusal)
+            await self._write(reply, None, scope, receive, send)
+
+    async def _write(self, reply: Answer, fault: Breaking | None, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"server", SERVER_NAME.encode())]
+        if reply.status != 204:
+            headers.append((b"content-length", str(len(reply.body)).encode()))
+        if reply.body and "content-type" not in reply.headers:
+            headers.append((b"content-type", b"application/json"))
+        headers.extend((name.encode(), value.encode()) for name, value in reply.headers.items())
+        start = {"type": "http.response.start", "status": reply.status, "headers": headers}
+        await end(fault, start, reply.body, self._faults.wait, scope, receive, send)
 
 
 class _Exchange:
@@ -86,35 +140,79 @@ class _Exchange:
         self.authorization = authorization
         self.too_large = too_large
         self.reply = Answer()
+        self.fault: Breaking | None = None
+        """What happens to the reply on its way."""
 
 
 class _Endpoint:
     """All operations of one path."""
 
-    def __init__(self, methods: Mapping[str, tuple[Operation, Handler]], world: World, token: str) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, tuple[Operation, Handler]],
+        world: World,
+        faults: Faults,
+        taken_in: TakenIn,
+        tokens: Collection[str],
+    ) -> None:
         self._methods = methods
         self._world = world
-        self._token = token
+        self._faults = faults
+        self._taken_in = taken_in
+        self._tokens = tokens
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         exchange = cast("_Exchange", scope["sandbox"])
-        try:
-            exchange.reply = await self._answer(exchange, scope["path_params"])
-        except Refusal as refusal:
-            exchange.reply = _refused(refusal)
-        except Exception:  # noqa: BLE001 - whatever went wrong, the caller gets an answer and the log the reason
-            _log.exception("%s %s failed", exchange.request.method, exchange.request.path)
-            exchange.reply = _refused(Refusal(500, "internal-server-error", "The sandbox failed; its log says why."))
-
-    async def _answer(self, exchange: _Exchange, ids: Mapping[str, str]) -> Answer:
         request = exchange.request
         found = self._methods.get(request.method)
         if found is None:
             refusal = Refusal(405, "method-not-allowed", f"{request.method} is not possible here.")
-            return _refused(refusal, {"allow": ", ".join(self._methods)})
+            exchange.reply = _refused(refusal, {"allow": ", ".join(self._methods)})
+            return
         operation, handler = found
         request.operation = operation.id
-        return await perform(self._world, handler, admit(operation, request, exchange.authorization, ids, self._token))
+        reads = request.method == "GET" or operation.id == _READS_BY_POST
+        with self._faults.meets(operation.id, reads, exchange.authorization) as met:
+            request.faults = tuple(met.names)
+            exchange.fault = met.breaking
+            if met.seconds:
+                await self._faults.wait(met.seconds)
+            exchange.reply = await self._reply(exchange, operation, handler, scope["path_params"])
+
+    async def _reply(
+        self, exchange: "_Exchange", operation: Operation, handler: Handler, ids: Mapping[str, str]
+    ) -> Answer:
+        """The answer, as far as a fault lets the request come."""
+        match exchange.fault:
+            case Reset("before"):
+                return Answer()
+            case Respond(after_effect=False) as fault:
+                return response(fault)
+            case Respond() as fault:
+                await self._answer(exchange, operation, handler, ids)
+                return response(fault)
+            case _:
+                return await self._answer(exchange, operation, handler, ids)
+
+    async def _answer(
+        self, exchange: "_Exchange", operation: Operation, handler: Handler, ids: Mapping[str, str]
+    ) -> Answer:
+        request = exchange.request
+        try:
+            call = admit(operation, request, exchange.authorization, ids, self._tokens)
+            match exchange.fault:
+                case TakeIn(seconds, dropped):
+                    load(self._world.store, call)
+                    if not dropped:
+                        self._taken_in.add(seconds, handler, call)
+                    return Answer(202)
+                case _:
+                    return await perform(self._world, handler, call)
+        except Refusal as refusal:
+            return _refused(refusal)
+        except Exception:  # noqa: BLE001 - whatever went wrong, the caller gets an answer and the log the reason
+            _log.exception("%s %s failed", request.method, request.path)
+            return _refused(Refusal(500, "internal-server-error", "The sandbox failed; its log says why."))
 
 
 async def _unknown_path(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -154,14 +252,3 @@ async def _received(scope: Scope, receive: Receive, max_body: int) -> _Exchange 
 
 def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Answer:
     return answer({"code": refusal.code, "message": refusal.message}, refusal.status, headers)
-
-
-async def _write(reply: Answer, send: Send) -> None:
-    headers = [(b"server", SERVER_NAME.encode())]
-    if reply.status != 204:
-        headers.append((b"content-length", str(len(reply.body)).encode()))
-    if reply.body:
-        headers.append((b"content-type", b"application/json"))
-    headers.extend((name.encode(), value.encode()) for name, value in reply.headers.items())
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})

@@ -1,7 +1,7 @@
 """The sandbox's own time: what `created`, `lastModified` and `timeStamp` are read from."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Clock(Protocol):
@@ -12,11 +12,27 @@ class Clock(Protocol):
         ...
 
 
+@runtime_checkable
+class MovableClock(Clock, Protocol):
+    """A clock that can be told to go ahead."""
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        ...
+
+
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock, ahead by as much as it was moved."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self._ahead += timedelta(seconds=seconds)
 
 
 class ManualClock:

@@ -7,26 +7,32 @@ locks, totals, the timestamp and saving are done around it, in one place (`perfo
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from . import json_text
+from .callbacks.courier import Courier
+from .callbacks.deliveries import Deliveries
+from .callbacks.invoke import Outside
 from .clock import Clock
 from .ids import Ids
 from .json_text import Json
-from .outgoing import Caller
 from .rules import Area
 from .store import Scope, Store
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What every request runs against. `size_is_all_matches` picks the other reading of a page's figures."""
+    """What every request runs against. `size_is_all_matches` picks the other reading of a page's figures,
+    and `dates_are_of` is the column that date_from and date_to look at."""
 
     store: Store
     clock: Clock
     ids: Ids
-    caller: Caller
+    outside: Outside
+    deliveries: Deliveries
+    courier: Courier
     size_is_all_matches: bool
+    dates_are_of: Literal["created", "last_modified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,8 @@ class Changes:
     area: Area | None
     """The part that must be open; None for the status itself, which has a table of its own."""
     act: Callable[[OrderCall], Answer]
+    shows: Callable[[OrderCall], Answer] | None = None
+    """Answers with what was committed, hooks' patches included; None when `act` has the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ Value: TypeAlias = str | int | None
 COLUMNS = (
     "status",
     "created",
+    "last_modified",
     "reference",
     "cart_reference",
     "country",
@@ -41,6 +42,7 @@ def columns(order: Json) -> tuple[Value, ...]:
     return (
         order["state"]["currentStatus"],
         microseconds(datetime.fromisoformat(order["created"])),
+        microseconds(datetime.fromisoformat(order["lastModified"])),
         order.get("reference"),
         # An empty reference names no cart: it must not make two orders collide.
         cart.get("reference") or None,

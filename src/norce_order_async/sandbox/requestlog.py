@@ -14,7 +14,7 @@ _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 @dataclass(slots=True)
 class ReceivedRequest:
-    """One request; `status` is None until it has been answered."""
+    """One request; `status` is None until it has been answered, and stays so when its answer never arrived."""
 
     method: str
     path: str
@@ -24,6 +24,8 @@ class ReceivedRequest:
     operation: str | None = None
     status: int | None = None
     seconds: float | None = None
+    faults: Sequence[str] = ()
+    """What the fault plan did to it."""
 
 
 class RequestLog(Sequence[ReceivedRequest]):

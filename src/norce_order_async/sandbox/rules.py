@@ -119,6 +119,67 @@ RULES: tuple[Rule, ...] = (
         "exactly; 200 with [] or 400 with a list.",
     ),
     _assumed("validate-codes", "Its codes: cart-empty, payment-missing, payment-sum, all with adapterId `order`."),
+    # Callbacks out
+    _certain("placeholders", "Addresses may hold {order_id}, {order.…}, {config.…} and {configuration.…}."),
+    _assumed(
+        "placeholder-unknown",
+        "A placeholder that names nothing is a failed call; what comes from the order is percent-encoded.",
+    ),
+    _assumed(
+        "callback-headers", "Calls carry x-merchant and x-channel, and a bearer only when the sandbox was given one."
+    ),
+    _assumed("callback-version", "A v0 body is the order as it is read; a v1 body leaves out what v1 does not have."),
+    _assumed(
+        "callback-registration",
+        "A notification's schema that is none is 400; an entry without an address, or whose "
+        "subscribeTo or scope leads nowhere, is kept and never called.",
+    ),
+    _certain(
+        "hook-before-commit",
+        "Hooks are asked with the proposed order before a change is committed; one that denies stops it.",
+    ),
+    _certain("hook-patch", "A hook may answer with JSON Patch operations; what they change fires hooks in turn."),
+    _certain(
+        "hook-order",
+        "Hooks are called in the order state, consents, customer, cart, shippings, payments, reference, attributes, "
+        "by subscribeTo, then by target.",
+    ),
+    _certain("hook-own-adapter", "Hooks whose adapterId is the request's x-adapterid are left out."),
+    _assumed(
+        "hook-denial",
+        "Any answer but 2xx, no connection, or 10 s without an answer denies: 400 `order-validation` naming the hook.",
+    ),
+    _assumed("hook-answer", "An answer is empty or a list of operations; anything else denies."),
+    _assumed(
+        "hook-patch-limits",
+        "A patch changes what lies under target, or any of the parts when there is none; it is checked against the "
+        "description, locks (by the status before the change) and demands as an edit is, and totals are settled anew.",
+    ),
+    _assumed("hook-rounds", "After 10 rounds of patches that fire hooks the change is denied."),
+    _assumed(
+        "hook-meanwhile",
+        "While hooks are asked nothing is locked. A change to other parts made meanwhile, by the hook itself "
+        "too, stays; after one to the same part the change is proposed anew, 5 times at most, then 400 "
+        "`order-validation`.",
+    ),
+    _certain("validations", "Validate asks all validations at once; 400 with a list adds its entries."),
+    _assumed("validation-late", "A validation that takes longer than 5 s is skipped."),
+    _assumed(
+        "validation-other",
+        "Any 2xx passes; any other answer, or none, is an entry `order-unknown-validation-error`.",
+    ),
+    _assumed("validation-body", "Validations are posted nothing; they read the order themselves."),
+    _certain(
+        "notifications",
+        "Notifications are sent after commit, when the value at scope changed and matches schema, after delay; "
+        "they hold up nothing.",
+    ),
+    _certain("notification-log", "Every delivery is recorded with its attempts and can be sent again."),
+    _assumed("notification-body", "A receiver gets the order as it was committed, in the asked version."),
+    _assumed(
+        "notification-retry",
+        "No 2xx within 10 s is a failure; it is retried 3 times, after 1, 2 and 4 s of the sandbox's clock.",
+    ),
     # Lists
     _assumed("page", "offset 0 and limit 10 unless given; more than 100 is 100."),
     _assumed(
@@ -127,7 +188,10 @@ RULES: tuple[Rule, ...] = (
         "matches and totalSize all orders of the channel.",
     ),
     _assumed("value-sum", "valueSum is the sum of the including-VAT totals of all matches."),
-    _assumed("created-range", "date_from is inclusive and date_to exclusive, on `created`."),
+    _assumed(
+        "created-range",
+        "date_from is inclusive and date_to exclusive, on `created`; in the other reading on `lastModified`.",
+    ),
     _assumed("repeated-keys", "Arrays are repeated query keys."),
     _assumed("whole-match", "E-mails, phones and countries match whole and without case; references match exactly."),
     _assumed(
@@ -166,11 +230,33 @@ def refuse_edit(area: Area, status: str) -> None:
         raise bad_request(f"This part of the order can't be changed while its status is {status}.")
 
 
+PARTS: Mapping[str, Area | None] = {
+    "state": None,
+    "consents": Area.CHECKOUT,
+    "customer": Area.CHECKOUT,
+    "cart": Area.CHECKOUT,
+    "shippings": Area.DELIVERY,
+    "payments": Area.AFTERMATH,
+    "reference": Area.AFTERMATH,
+    "attributes": Area.AFTERMATH,
+}
+"""What hooks may listen to and patch, in the order in which they are called."""
+
+
 def refuse_transition(order: Json, target: str) -> None:
     """Refuse a transition that the table does not have or that the order is not ready for."""
-    current: str = order["state"]["currentStatus"]
+    refuse_step(order["state"]["currentStatus"], target)
+    refuse_unready(order, target)
+
+
+def refuse_step(current: str, target: str) -> None:
+    """Refuse a transition that the table does not have."""
     if target not in TRANSITIONS[current]:
         raise bad_request(f"An order can't go from {current} to {target}.")
+
+
+def refuse_unready(order: Json, target: str) -> None:
+    """Refuse a status that demands what the order does not have."""
     if target in DEMANDING:
         findings = [*basic_findings(order), *_unchecked_consents(order)]
         if findings:
@@ -206,6 +292,24 @@ def _unchecked_consents(order: Json) -> Iterable[Finding]:
     for consent in order["consents"]:
         if consent.get("required") and not consent.get("checked"):
             yield Finding("consent-unchecked", f"the required consent {consent['id']} is not checked")
+
+
+# ------------------------------------------------------------------------------------------------------- callbacks
+
+EXECUTION_TIMEOUT = 10.0
+"""Seconds."""
+HOOK_TIMEOUT = 10.0
+"""Seconds."""
+HOOK_ROUNDS = 10
+MOST_PROPOSALS = 5
+"""How often a change is proposed when others change the same part while its hooks are asked."""
+VALIDATION_TIMEOUT = 5.0
+"""Seconds."""
+UNKNOWN_VALIDATION = "order-unknown-validation-error"
+DELIVERY_TIMEOUT = 10.0
+"""Seconds."""
+DELIVERY_BACKOFF = (1.0, 2.0, 4.0)
+"""Seconds before each retry of a notification."""
 
 
 # ----------------------------------------------------------------------------------------------------------- lists

@@ -16,15 +16,25 @@ from typing import Literal, Self
 import anyio
 import uvicorn
 
+from .admin import MERCHANT, Admin
 from .app import PREFIX, App
+from .callbacks.addresses import Configuration
+from .callbacks.courier import Courier
+from .callbacks.deliveries import Deliveries
+from .callbacks.invoke import Outside
 from .clock import Clock, SystemClock
+from .control import Control
+from .database import IN_MEMORY
 from .description import published
 from .effects import Effects
+from .faults import NO_PLAN, Faults, PlanLike
+from .faults.later import TakenIn
+from .faults.wire import protocol
 from .ids import Ids
 from .operation import World
 from .outgoing import Caller
 from .requestlog import ReceivedRequest, RequestLog
-from .rules import MAX_BODY
+from .rules import HOOK_TIMEOUT, MAX_BODY, VALIDATION_TIMEOUT
 from .store import Store
 
 IN_PROCESS_URL = f"http://localhost{PREFIX}"
@@ -47,13 +57,23 @@ class Sandbox:
     `sandbox.base_url`; `sandbox.app` is the ASGI application alone, for use without a server.
 
     Args:
-        token: The one token that is accepted.
-        seed: The same seed gives the same identifiers.
+        token: The token that is accepted.
+        secondary_token: Another one that is accepted, as the service has two for each merchant.
+        seed: The same seed gives the same identifiers, seeded orders and faults.
         pagination: What `size` and `totalSize` of a list mean: "returned" is the number returned and all matches,
             "matches" is all matches and all orders of the channel. Clients must not depend on either.
+        date_filter: What date_from and date_to of a list look at: when an order was created, or last modified. Clients
+            must not depend on either.
         port: 0 takes a free one.
+        clock: What tells the time; the machine's clock, which can be moved ahead, unless given.
         database: A file to keep the state in; nothing but memory unless given.
+        faults: A plan of what is to go wrong: a ready-made one's name, a YAML file's path, or a plan as data.
+        admin: Whether there are endpoints under `/__sandbox/` to look at and change the state.
         allowed_hosts: Hosts besides loopback that the sandbox may call.
+        configuration: What placeholders in addresses are filled from, by adapter id.
+        callback_token: Sent as a bearer with every call that the sandbox makes; without it none is sent.
+        hook_timeout: Seconds until a hook that does not answer denies.
+        validation_timeout: Seconds until a validation that does not answer is skipped.
         keep_requests: How many of the latest requests the log holds.
         on_request: Called with each request once it has been answered, on the server's thread.
     """
@@ -62,23 +82,58 @@ class Sandbox:
         self,
         *,
         token: str = "sandbox-token",  # noqa: S107 - meant to be known
+        secondary_token: str | None = None,
         seed: int | None = None,
         pagination: Literal["returned", "matches"] = "returned",
+        date_filter: Literal["created", "modified"] = "created",
         host: str = "127.0.0.1",
         port: int = 0,
         clock: Clock | None = None,
-        database: str = ":memory:",
+        database: str = IN_MEMORY,
+        faults: PlanLike = NO_PLAN,
+        admin: bool = True,
         allowed_hosts: Collection[str] = (),
+        configuration: Configuration | None = None,
+        callback_token: str | None = None,
+        hook_timeout: float = HOOK_TIMEOUT,
+        validation_timeout: float = VALIDATION_TIMEOUT,
         max_body: int = MAX_BODY,
         keep_requests: int = 10_000,
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
         self.token = token
         self.requests = RequestLog(keep_requests)
+        self.clock = clock or SystemClock()
+        self.faults = Faults(self.clock, seed, faults)
         store = Store(database)
         self.effects = Effects(store)
-        world = World(store, clock or SystemClock(), Ids(seed), Caller(allowed_hosts), pagination == "matches")
-        self.app = App(published(), world, self.requests, token=token, max_body=max_body, on_request=on_request)
+        self.deliveries = Deliveries(keep_requests)
+        outside = Outside(Caller(allowed_hosts, callback_token), configuration or {}, hook_timeout, validation_timeout)
+        self._courier = Courier(self.deliveries, outside, self.clock)
+        world = World(
+            store,
+            self.clock,
+            Ids(seed),
+            outside,
+            self.deliveries,
+            self._courier,
+            size_is_all_matches=pagination == "matches",
+            dates_are_of="last_modified" if date_filter == "modified" else "created",
+        )
+        taken_in = TakenIn(world)
+        self._control = Control(world, self.requests, self.faults, taken_in, seed)
+        tokens = [token] if secondary_token is None else [token, secondary_token]
+        self.app = App(
+            published(),
+            world,
+            self.requests,
+            self.faults,
+            taken_in,
+            tokens=tokens,
+            max_body=max_body,
+            admin=Admin(self._control, tokens) if admin else None,
+            on_request=on_request,
+        )
         self._host = host
         self._port = port
         self._running: _Running | None = None
@@ -95,6 +150,54 @@ class Sandbox:
             raise RuntimeError("the sandbox is not running: enter it, or use sandbox.app with IN_PROCESS_URL")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._running.port}{PREFIX}"
+
+    async def deliver_due(self) -> None:
+        """Send the notifications that are due by now; returns when none is in the air.
+
+        A running server sends by itself. Without one this is what sends; with one it is a way to wait.
+        """
+        await self._courier.deliver_due()
+
+    def redeliver(self, delivery_id: str) -> None:
+        """Make a notification due once more, as it was.
+
+        Raises:
+            LookupError: There is no such delivery.
+        """
+        self.deliveries.send_again(delivery_id, self.clock.now())
+
+    def reset(self) -> None:
+        """Forget all orders and empty the logs; identifiers and the fault plan begin again. The clock stays."""
+        self._control.reset()
+
+    def seed_orders(self, count: int, *, merchant: str = MERCHANT, seed: int | None = None) -> None:
+        """Add orders in all statuses, spread over five channels: se, no, dk, fi and de.
+
+        The same seed, the sandbox's own unless given, adds the same orders but for their dates, which lie in the
+        ninety days before now. They have no effects. Their cart references repeat with the seed, so seeding a
+        merchant twice needs two seeds.
+        """
+        self._control.seed_orders(count, merchant=merchant, seed=seed)
+
+    def snapshot(self) -> bytes:
+        """All orders and effects, to `restore` later, here or in another sandbox."""
+        return self._control.snapshot()
+
+    def restore(self, taken: bytes) -> None:
+        """Make orders and effects what they were when the snapshot was taken; the log of requests goes on.
+
+        Raises:
+            DatabaseFileError: these bytes are no snapshot; nothing has changed.
+        """
+        self._control.restore(taken)
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock ahead.
+
+        Raises:
+            TypeError: the sandbox was given a clock that has no `advance`.
+        """
+        self._control.advance(seconds)
 
     def close(self) -> None:
         """Stop the server, if it runs, and forget the state."""
@@ -142,21 +245,24 @@ class Sandbox:
     def _run(self) -> "_Running":
         if self._running is not None:
             raise RuntimeError(f"the sandbox is running already, at {self.base_url}")
-        self._running = _Running(self.app, self._host, self._port)
+        self._running = _Running(self.app, self.faults, self._host, self._port)
         return self._running
 
 
 class _Running:
     """A server thread. `starting()` and `stopping()` yield whenever the caller should wait a little."""
 
-    def __init__(self, app: App, host: str, port: int) -> None:
+    def __init__(self, app: App, faults: Faults, host: str, port: int) -> None:
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
+        self._faults = faults
+        faults.hurry = False
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=protocol(faults.refuses_connection),
                 loop="asyncio",
-                lifespan="off",
+                lifespan="on",
                 ws="none",
                 log_config=None,
                 log_level="warning",
@@ -184,6 +290,7 @@ class _Running:
             yield
 
     def stopping(self) -> Iterator[None]:
+        self._faults.hurry = True
         self._server.should_exit = True
         give_up = time.monotonic() + _STOP_WITHIN
         while self._thread.is_alive():

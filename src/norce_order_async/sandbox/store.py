@@ -7,14 +7,13 @@ changes and the effects that record them commit together.
 
 # ruff: noqa: S608 - names put into SQL texts are this package's own; what a request brings is always a bound value
 
-import sqlite3
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from . import json_text
+from . import database, json_text
 from .json_text import Json
 from .projection import COLUMNS, Value, columns
 
@@ -91,10 +90,9 @@ class Selection:
 class Store:
     """The sandbox's memory. `path` is a file or, as it comes, nothing but memory."""
 
-    def __init__(self, path: str = ":memory:") -> None:
+    def __init__(self, path: str = database.IN_MEMORY) -> None:
         self._lock = threading.RLock()
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._database.executescript(_SCHEMA)
+        self._database = database.opened(path, _SCHEMA)
 
     def close(self) -> None:
         with self._lock:
@@ -117,6 +115,24 @@ class Store:
         """Several reads of one state, with nothing written in between."""
         with self._lock:
             yield
+
+    # The whole
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self.transaction():
+            for table in ("orders", "documents", "payments", "transactions", "effects"):
+                self._database.execute(f"DELETE FROM {table}")
+
+    def snapshot(self) -> bytes:
+        """Everything, as the bytes of a database file."""
+        with self._lock:
+            return database.snapshot(self._database)
+
+    def restore(self, taken: bytes) -> None:
+        """Make everything what it was when the snapshot was taken."""
+        with self._lock:
+            database.restore(self._database, taken)
 
     # Orders
 
@@ -144,14 +160,13 @@ class Store:
     def insert(self, scope: Scope, order: Json) -> None:
         cursor = self._database.execute(_INSERT, (order["id"], *scope, *columns(order)))
         self._database.execute("INSERT INTO documents VALUES (?, ?)", (cursor.lastrowid, json_text.text(order)))
+        self._note_payments(cursor.lastrowid, order)
 
     def save(self, order: Json) -> None:
         key = self._key(order["id"])
         self._database.execute(_UPDATE, (*columns(order), key))
         self._database.execute("UPDATE documents SET document = ? WHERE key = ?", (json_text.text(order), key))
-        self._database.executemany(
-            "INSERT OR IGNORE INTO payments VALUES (?, ?)", [(payment["id"], key) for payment in order["payments"]]
-        )
+        self._note_payments(key, order)
 
     def delete(self, scope: Scope, order_id: str) -> bool:
         """Forget an order and all that hangs on it; false when there is none."""
@@ -223,6 +238,12 @@ class Store:
                 (order_id, operation),
             ).fetchall()
         return [Effect(*row) for row in rows]
+
+    def _note_payments(self, key: int | None, order: Json) -> None:
+        if order["payments"]:
+            self._database.executemany(
+                "INSERT OR IGNORE INTO payments VALUES (?, ?)", [(payment["id"], key) for payment in order["payments"]]
+            )
 
     def _key(self, order_id: str) -> int | None:
         row = self._database.execute("SELECT key FROM orders WHERE id = ?", (order_id,)).fetchone()

@@ -59,12 +59,7 @@ async def _complete_one(norce: NorceOrderClient, reference: str) -> str:
 
 async def listed_as_completed(norce: NorceOrderClient, ids: frozenset[str], since: float) -> frozenset[str]:
     """Which of the orders the service lists as completed, from ``since`` (seconds since 1970) on."""
-    where = OrderFilter(
-        status="completed",
-        date_from=datetime.fromtimestamp(since, UTC),
-        order_by="created",
-        order_by_direction="desc",
-    )
+    where = OrderFilter(status="completed", date_from=datetime.fromtimestamp(since, UTC))
     found: set[str] = set()
     async for order in norce.orders.iterate(where, limit=len(ids) + OTHERS):
         if order.id in ids and order.status == "completed":

@@ -39,7 +39,7 @@ HANDLERS: Mapping[str, Handler] = {
     "CreateCheckoutOrderValidation": Changes(Area.DELIVERY, callbacks.create_validation),
     "UpdateCheckoutOrderValidation": Changes(Area.DELIVERY, callbacks.put_validation),
     "RemoveCheckoutOrderValidation": Changes(Area.DELIVERY, callbacks.remove_validation),
-    "Validate": Reads(validate.validate),
+    "Validate": CallsOut(validate.validate),
     "CreateCheckoutOrderHook": Changes(Area.DELIVERY, callbacks.create_hook),
     "DeleteCheckoutOrderHook": Changes(Area.DELIVERY, callbacks.remove_hook),
     "CreateCheckoutOrderNotification": Changes(Area.DELIVERY, callbacks.create_notification),
@@ -47,7 +47,7 @@ HANDLERS: Mapping[str, Handler] = {
     "CreateOrderPayment": Changes(Area.AFTERMATH, payments.create),
     "GetOrderPayments": Reads(payments.list_all),
     "GetOrderPayment": Reads(payments.fetch),
-    "UpdateOrderPayment": Changes(Area.AFTERMATH, payments.put),
+    "UpdateOrderPayment": Changes(Area.AFTERMATH, payments.put, shows=payments.fetch),
     "AddPaymentAction": Changes(Area.AFTERMATH, actions.create),
     "ExecutePaymentAction": CallsOut(actions.execute),
     "GetTransactionsForOrderPayment": Reads(transactions.list_all),
@@ -55,6 +55,6 @@ HANDLERS: Mapping[str, Handler] = {
     "CreateOrderShipping": Changes(Area.DELIVERY, shippings.create),
     "GetOrderShippings": Reads(shippings.list_all),
     "GetOrderShipping": Reads(shippings.fetch),
-    "UpdateOrderShipping": Changes(Area.DELIVERY, shippings.put),
+    "UpdateOrderShipping": Changes(Area.DELIVERY, shippings.put, shows=shippings.fetch),
 }
 """By operationId."""

@@ -3,11 +3,11 @@
 from norce_order_async.sandbox.clock import written
 from norce_order_async.sandbox.ids import Ids
 from norce_order_async.sandbox.json_text import Json, text
+from norce_order_async.sandbox.loading import load
 from norce_order_async.sandbox.operation import DONE, Answer, Call, OrderCall, World
-from norce_order_async.sandbox.outgoing import NotAllowedError
-from norce_order_async.sandbox.perform import load
+from norce_order_async.sandbox.outgoing import CallFailedError
 from norce_order_async.sandbox.refusals import Refusal
-from norce_order_async.sandbox.rules import Area, refuse_edit
+from norce_order_async.sandbox.rules import EXECUTION_TIMEOUT, Area, refuse_edit
 
 from .parts import find, payment
 
@@ -38,15 +38,14 @@ async def execute(world: World, call: Call) -> Answer:
     on_payment = find(order["payments"], "payment", call.ids["payment_id"])
     action = find(on_payment.get("actions", []), "action", call.ids["action_id"])
     refuse_edit(Area.AFTERMATH, order["state"]["currentStatus"])
-    headers = {"x-merchant": call.scope.merchant, "x-channel": call.scope.channel}
     try:
-        status = await world.caller.post(action["url"], text(order).encode(), headers)
-    except NotAllowedError:
-        raise Refusal(400, "payment-error", "The action's host may not be called from here.") from None
-    if status is None:
-        raise Refusal(400, "payment-error", "The action's address did not answer.")
-    if not 200 <= status < 300:
-        raise Refusal(400, "payment-error", f"The action's address answered {status}.")
+        reply = await world.outside.caller.post(
+            action["url"], text(order).encode(), call.scope, within=EXECUTION_TIMEOUT
+        )
+    except CallFailedError as failed:
+        raise Refusal(400, "payment-error", f"The action {failed}.") from None
+    if not reply.success:
+        raise Refusal(400, "payment-error", f"The action's address answered {reply.status}.")
     with world.store.transaction():
         world.store.add_effect(
             written(world.clock.now()), call.scope, order["id"], call.operation, action["id"], action["type"]

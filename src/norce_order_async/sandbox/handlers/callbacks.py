@@ -2,6 +2,7 @@
 
 from typing import Literal, TypeAlias
 
+from norce_order_async.sandbox.callbacks.registration import refuse_no_schema
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.operation import DONE, Answer, OrderCall
 
@@ -17,6 +18,7 @@ def create_hook(on: OrderCall) -> Answer:
 
 
 def create_notification(on: OrderCall) -> Answer:
+    refuse_no_schema(on.body, "$")
     return _create(on, "notifications")
 
 

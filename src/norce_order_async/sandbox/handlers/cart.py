@@ -11,7 +11,7 @@ from norce_order_async.sandbox.store import Scope, Store
 
 
 def put(on: OrderCall) -> Answer:
-    known = frozenset(item["id"] for item in _all_items(on.order.get("cart", {})))
+    known = frozenset(item["id"] for item in all_items(on.order.get("cart", {})))
     on.order["cart"] = on.body
     give_item_ids(on.body, known, on.ids)
     refuse_taken_cart(on.world.store, on.call.scope, on.order)
@@ -22,7 +22,7 @@ def put(on: OrderCall) -> Answer:
 def give_item_ids(cart: Json, known: Collection[str], ids: Ids) -> None:
     """Items keep an id that the cart knew, once each; the others get a new one."""
     kept: set[str] = set()
-    for item in _all_items(cart):
+    for item in all_items(cart):
         if item.get("id") not in known or item["id"] in kept:
             item["id"] = ids.item()
         kept.add(item["id"])
@@ -35,7 +35,7 @@ def refuse_taken_cart(store: Store, scope: Scope, order: Json) -> None:
         raise conflict("There is another order with this cart reference.")
 
 
-def _all_items(holder: Json) -> Iterator[Json]:
+def all_items(holder: Json) -> Iterator[Json]:
     """The items of a cart, or of a bundle, and those inside them."""
     for item in holder.get("items", []):
-        yield from chain([item], _all_items(item))
+        yield from chain([item], all_items(item))

@@ -17,7 +17,7 @@ def page(world: World, call: Call) -> Answer:
     if offset < 0 or limit < 1:
         raise bad_request("offset must not be negative and limit must be at least 1.")
 
-    chosen = _selection(call)
+    chosen = _selection(world, call)
     matches, value = world.store.figures(chosen)
     documents = world.store.page(
         chosen,
@@ -39,7 +39,7 @@ def page(world: World, call: Call) -> Answer:
     )
 
 
-def _selection(call: Call) -> Selection:
+def _selection(world: World, call: Call) -> Selection:
     chosen = Selection(call.scope)
     for name, (column, match) in FILTERS.items():
         if name in call.query:
@@ -48,7 +48,7 @@ def _selection(call: Call) -> Selection:
     for name, comparison in (("date_from", ">="), ("date_to", "<")):
         if name in call.query:
             moment: datetime = call.query[name]
-            chosen.conditions.append(f"created {comparison} ?")
+            chosen.conditions.append(f"{world.dates_are_of} {comparison} ?")
             chosen.values.append(microseconds(moment))
     if "payment_id" in call.query:
         chosen.conditions.append("key IN (SELECT key FROM payments WHERE id = ?)")

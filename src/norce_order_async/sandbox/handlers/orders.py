@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from norce_order_async.sandbox.callbacks.registration import refuse_no_schema
 from norce_order_async.sandbox.clock import written
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.operation import Answer, Call, World, answer
@@ -20,6 +21,8 @@ _GIVEN = ("reference", "culture", "currency", "country", "cart", "customer", "at
 
 def create(world: World, call: Call) -> Answer:
     body: Json = call.body
+    for index, notification in enumerate(body.get("notifications", [])):
+        refuse_no_schema(notification, f"$.notifications[{index}]")
     now = written(world.clock.now())
     order: Json = {
         "id": _fresh_id(world),

@@ -1,7 +1,7 @@
 """Payments: added, listed, fetched, replaced; removed by their state."""
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.operation import Answer, OrderCall, answer
+from norce_order_async.sandbox.operation import DONE, Answer, OrderCall, answer
 from norce_order_async.sandbox.rules import defaults_of_payment
 
 from .actions import with_ids
@@ -27,7 +27,7 @@ def put(on: OrderCall) -> Answer:
     current = payment(on)
     replace(current, _made(on, current["id"], actions=current.get("actions", [])))
     on.took_effect(current["id"])
-    return answer(current)
+    return DONE
 
 
 def _made(on: OrderCall, identifier: str, actions: list[Json]) -> Json:

@@ -1,0 +1,179 @@
+"""The sandbox's own endpoints, under a prefix that the real service does not have.
+
+====  ============  =====================================================================
+POST  `reset`       forget everything, begin again
+POST  `seed`        `{"orders": 1000}`, and `merchant` and `seed` if one likes
+GET   `snapshot`    the whole state, as bytes
+POST  `restore`     these bytes: the state is again what it was then
+GET   `clock`       `{"now": ...}`
+POST  `clock`       `{"seconds": 3600}` moves it ahead
+GET   `requests`    each request as it was received; `?operation=` for one operation's
+GET   `effects`     each change that took effect; `?operation=` and `?order=`
+GET   `faults`      the faults played
+POST  `faults`      `{"plan": "chaos"}`, a plan as data, or `{"plan": null}` for none
+====  ============  =====================================================================
+
+They demand the token, as everything does: the log of requests holds what its senders sent. They are no part of the
+story, so they appear in no log and meet no faults.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
+from typing import Any, TypeAlias, cast
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+
+from . import json_text
+from .admission import authorize
+from .clock import written
+from .control import Control
+from .database import DatabaseFileError
+from .faults import NO_PLAN, FaultPlanError, plan_from_data, plan_of
+from .json_text import Json
+from .operation import DONE, Answer, answer
+from .refusals import Refusal, bad_request
+from .requestlog import ReceivedRequest
+from .seeding import SeedingError
+
+PREFIX = "/__sandbox/"
+MERCHANT = "demo"
+"""Whose orders are seeded unless told."""
+
+_SNAPSHOT_BOUND = 1024 * 1024 * 1024
+_FARTHEST = 100 * 366 * 86400.0
+
+_Endpoint: TypeAlias = Callable[[ReceivedRequest], Awaitable[Answer]]
+
+
+class Admin:
+    """Answers requests about the sandbox itself."""
+
+    max_body = _SNAPSHOT_BOUND
+
+    def __init__(self, control: Control, tokens: Collection[str]) -> None:
+        self._control = control
+        self._tokens = tokens
+        self._endpoints: Mapping[str, Mapping[str, _Endpoint]] = {
+            "reset": {"POST": self._reset},
+            "seed": {"POST": self._seed},
+            "snapshot": {"GET": self._snapshot},
+            "restore": {"POST": self._restore},
+            "clock": {"GET": self._clock, "POST": self._move_clock},
+            "requests": {"GET": self._requests},
+            "effects": {"GET": self._effects},
+            "faults": {"GET": self._played, "POST": self._play},
+        }
+
+    async def answer(self, request: ReceivedRequest, authorization: str | None) -> Answer:
+        """The answer; raises `Refusal` when it is no."""
+        authorize(authorization, self._tokens)
+        methods = self._endpoints.get(request.path.removeprefix(PREFIX))
+        if methods is None:
+            raise Refusal(404, "not-found", f"There is nothing here but {', '.join(self._endpoints)}.")
+        if request.method not in methods:
+            raise Refusal(405, "method-not-allowed", f"Only {' and '.join(methods)} is possible here.")
+        return await methods[request.method](request)
+
+    async def _reset(self, _request: ReceivedRequest) -> Answer:
+        self._control.reset()
+        return DONE
+
+    async def _seed(self, request: ReceivedRequest) -> Answer:
+        body = _body(request)
+        count = _member(body, "orders", int)
+        seed = _member(body, "seed", int) if "seed" in body else None
+        merchant = _member(body, "merchant", str) if "merchant" in body else MERCHANT
+        act = partial(self._control.seed_orders, count, merchant=merchant, seed=seed)
+        try:
+            await anyio.to_thread.run_sync(act)
+        except SeedingError as error:
+            raise bad_request(str(error)) from None
+        return DONE
+
+    async def _snapshot(self, _request: ReceivedRequest) -> Answer:
+        taken = await anyio.to_thread.run_sync(self._control.snapshot)
+        return Answer(body=taken, headers={"content-type": "application/octet-stream"})
+
+    async def _restore(self, request: ReceivedRequest) -> Answer:
+        try:
+            await anyio.to_thread.run_sync(self._control.restore, request.body)
+        except DatabaseFileError as error:
+            raise bad_request(str(error)) from None
+        return DONE
+
+    async def _clock(self, _request: ReceivedRequest) -> Answer:
+        return answer({"now": written(self._control.world.clock.now())})
+
+    async def _move_clock(self, request: ReceivedRequest) -> Answer:
+        seconds = _member(_body(request), "seconds", float)
+        if not 0 <= seconds <= _FARTHEST:
+            raise bad_request(f"seconds must be between 0 and {_FARTHEST:.0f}: time goes ahead only.")
+        try:
+            self._control.advance(seconds)
+        except TypeError as error:
+            raise Refusal(409, "conflict", str(error)) from None
+        return await self._clock(request)
+
+    async def _requests(self, request: ReceivedRequest) -> Answer:
+        operation = _query(request).get("operation")
+        return answer(
+            [_shown(one) for one in self._control.requests if operation is None or one.operation == operation]
+        )
+
+    async def _effects(self, request: ReceivedRequest) -> Answer:
+        query = _query(request)
+        effects = self._control.world.store.effects(query.get("order"), query.get("operation"))
+        return answer([dataclasses.asdict(effect) for effect in effects])
+
+    async def _played(self, _request: ReceivedRequest) -> Answer:
+        return answer([dataclasses.asdict(played) for played in self._control.faults])
+
+    async def _play(self, request: ReceivedRequest) -> Answer:
+        body = _body(request)
+        try:
+            match body:
+                case {"plan": None}:
+                    plan = NO_PLAN
+                case {"plan": str(name)}:
+                    # A name only: files are for whoever starts the sandbox, not for whoever reaches it.
+                    plan = plan_of(name, files=False)
+                case _:
+                    plan = plan_from_data(body)
+        except FaultPlanError as error:
+            raise bad_request(str(error)) from None
+        self._control.faults.play(plan)
+        return DONE
+
+
+def _shown(request: ReceivedRequest) -> Json:
+    """A request as JSON; a body that is no text is told by its length."""
+    try:
+        body = request.body.decode("utf-8")
+    except UnicodeDecodeError:
+        body = f"({len(request.body)} bytes)"
+    return {**dataclasses.asdict(request), "body": body}
+
+
+def _query(request: ReceivedRequest) -> dict[str, str]:
+    return dict(parse_qsl(request.query))
+
+
+def _body(request: ReceivedRequest) -> Json:
+    try:
+        value: Any = json_text.read(request.body)
+    except json_text.NotJsonError:
+        raise bad_request("The body is not JSON.") from None
+    if not isinstance(value, dict):
+        raise bad_request("The body must be an object.")
+    return cast("Json", value)
+
+
+def _member(body: Json, name: str, kind: type) -> Any:
+    value = body.get(name)
+    known = isinstance(value, int | float if kind is float else kind) and not isinstance(value, bool)
+    if not known:
+        what = {int: "a whole number", float: "a number", str: "a text"}[kind]
+        raise bad_request(f"{name}: must be {what}.")
+    return value

@@ -1,0 +1,72 @@
+"""Brings what is due: once when asked to, or for as long as a server runs.
+
+Time is the sandbox's clock. It may be moved, so it is looked at again and again instead of slept until.
+"""
+
+from datetime import timedelta
+
+import anyio
+
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.clock import Clock, written
+from norce_order_async.sandbox.outgoing import CallFailedError
+from norce_order_async.sandbox.rules import DELIVERY_BACKOFF, DELIVERY_TIMEOUT
+
+from .deliveries import Attempt, Deliveries, Delivery
+from .invoke import Outside
+from .versions import in_version
+
+_TICK = 0.01
+_AT_ONCE = 16
+
+
+class Courier:
+    """Makes the attempts of deliveries and notes how they went."""
+
+    def __init__(self, deliveries: Deliveries, outside: Outside, clock: Clock) -> None:
+        self._deliveries = deliveries
+        self._outside = outside
+        self._clock = clock
+
+    async def deliver_due(self) -> None:
+        """Make every attempt that is due by now; returns when none is in the air, another loop's neither."""
+        limiter = anyio.CapacityLimiter(_AT_ONCE)
+        async with anyio.create_task_group() as tasks:
+            for delivery in self._deliveries.take_due(self._clock.now()):
+                tasks.start_soon(self._attempt, delivery, limiter)
+        while self._deliveries.in_the_air:  # noqa: ASYNC110 - what is waited for may be on another thread's loop
+            await anyio.sleep(_TICK)
+
+    async def run(self) -> None:
+        """Deliver what becomes due, until cancelled; what is in the air then is due again."""
+        limiter = anyio.CapacityLimiter(_AT_ONCE)
+        async with anyio.create_task_group() as tasks:
+            while True:
+                for delivery in self._deliveries.take_due(self._clock.now()):
+                    tasks.start_soon(self._attempt, delivery, limiter)
+                await anyio.sleep(_TICK)
+
+    async def _attempt(self, delivery: Delivery, limiter: anyio.CapacityLimiter) -> None:
+        try:
+            async with limiter:
+                attempt = await self._made(delivery)
+            delivery.attempts.append(attempt)
+            delivery.next_at = None
+            if attempt.problem is not None and delivery.retries:
+                pause = DELIVERY_BACKOFF[-delivery.retries]
+                delivery.retries -= 1
+                delivery.next_at = self._clock.now() + timedelta(seconds=pause)
+        finally:
+            self._deliveries.give_back(delivery)
+
+    async def _made(self, delivery: Delivery) -> Attempt:
+        notification, order = delivery.notification, delivery.order
+        at = written(self._clock.now())
+        body = json_text.text(in_version(order, notification.get("version"))).encode()
+        try:
+            reply = await self._outside.invoke(
+                notification.get("adapterId"), notification["invoke"], order, body, within=DELIVERY_TIMEOUT
+            )
+        except CallFailedError as failed:
+            return Attempt(at, None, f"it {failed}")
+        return Attempt(at, reply.status, None if reply.success else f"it answered {reply.status}")

@@ -1,0 +1,130 @@
+"""The record of notifications: each delivery with its attempts, and which are still to be made."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias, overload
+
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.rules import DELIVERY_BACKOFF
+
+DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call, or why there was none: `status` is what was answered, `problem` what went wrong."""
+
+    at: str
+    status: int | None
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One notification of one change, with the order as it was committed."""
+
+    id: str
+    created_at: str
+    order_id: str
+    notification: Json = field(repr=False)
+    order: Json = field(repr=False)
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    next_at: datetime | None = None
+    """When the next attempt is due; None when none is to come."""
+    retries: int = len(DELIVERY_BACKOFF)
+    """How many more may follow a failure."""
+
+    @property
+    def state(self) -> DeliveryState:
+        if self.next_at is not None:
+            return "waiting"
+        return "delivered" if self.attempts and self.attempts[-1].problem is None else "failed"
+
+
+class Deliveries(Sequence[Delivery]):
+    """All deliveries, oldest first; safe to read while the server runs.
+
+    `keep` bounds how many are kept; the oldest finished ones go first, and none that is waiting does.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self._lock = threading.Lock()
+        self._keep = keep
+        self._all: dict[str, Delivery] = {}
+        self._waiting: dict[str, Delivery] = {}
+        self._in_the_air: dict[str, Delivery] = {}
+
+    def add(self, delivery: Delivery) -> None:
+        with self._lock:
+            self._all[delivery.id] = delivery
+            if delivery.next_at is not None:
+                self._waiting[delivery.id] = delivery
+            self._make_room()
+
+    def of(self, order_id: str) -> Sequence[Delivery]:
+        """The deliveries about one order."""
+        return [delivery for delivery in self if delivery.order_id == order_id]
+
+    def clear(self) -> None:
+        """Forget all, those that are waiting too."""
+        with self._lock:
+            self._all.clear()
+            self._waiting.clear()
+
+    def send_again(self, delivery_id: str, now: datetime) -> None:
+        """Make a delivery due once more, with as many retries as a new one."""
+        with self._lock:
+            delivery = self._all.get(delivery_id)
+            if delivery is None:
+                raise LookupError(f"there is no delivery {delivery_id}")
+            delivery.retries = len(DELIVERY_BACKOFF)
+            if delivery_id not in self._in_the_air:
+                delivery.next_at = now
+                self._waiting[delivery_id] = delivery
+
+    # For the courier
+
+    def take_due(self, now: datetime) -> list[Delivery]:
+        """The deliveries whose time has come; they are in the air until given back."""
+        with self._lock:
+            due = [each for each in self._waiting.values() if each.next_at is not None and each.next_at <= now]
+            due.sort(key=lambda delivery: (delivery.next_at, delivery.id))
+            for delivery in due:
+                self._in_the_air[delivery.id] = self._waiting.pop(delivery.id)
+        return due
+
+    def give_back(self, delivery: Delivery) -> None:
+        with self._lock:
+            self._in_the_air.pop(delivery.id, None)
+            if delivery.next_at is not None and delivery.id in self._all:
+                self._waiting[delivery.id] = delivery
+            self._make_room()
+
+    @property
+    def in_the_air(self) -> bool:
+        return bool(self._in_the_air)
+
+    @overload
+    def __getitem__(self, index: int) -> Delivery: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Delivery]: ...
+    def __getitem__(self, index: int | slice) -> Delivery | Sequence[Delivery]:
+        return self._kept()[index]
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(self._kept())
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def _make_room(self) -> None:
+        if len(self._all) > self._keep:
+            finished = next((old for old in self._all.values() if old.next_at is None), None)
+            if finished is not None:
+                del self._all[finished.id]
+
+    def _kept(self) -> list[Delivery]:
+        with self._lock:
+            return list(self._all.values())

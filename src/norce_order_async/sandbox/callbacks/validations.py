@@ -1,0 +1,65 @@
+"""Validations: all asked at once when validate is called, and what they found gathered in their order."""
+
+from typing import Any, cast
+
+import anyio
+
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.json_text import Json, NotJsonError
+from norce_order_async.sandbox.outgoing import CallFailedError, Reply, TooLateError
+from norce_order_async.sandbox.rules import UNKNOWN_VALIDATION
+
+from .invoke import Outside
+
+_TEXTS = ("adapterId", "code", "message")
+
+
+async def found(outside: Outside, order: Json) -> list[Json]:
+    """The entries of all validations of the order."""
+    validations: list[Json] = [validation for validation in order["validations"] if "url" in validation]
+    entries: list[list[Json]] = [[] for _ in validations]
+
+    async def ask(index: int, validation: Json) -> None:
+        entries[index] = await _asked(outside, validation, order)
+
+    async with anyio.create_task_group() as tasks:
+        for index, validation in enumerate(validations):
+            tasks.start_soon(ask, index, validation)
+    return [entry for each in entries for entry in each]
+
+
+async def _asked(outside: Outside, validation: Json, order: Json) -> list[Json]:
+    adapter_id: str | None = validation.get("adapterId")
+    try:
+        # Nothing is posted: a receiver reads the order itself, as the service's own adapters do.
+        reply = await outside.invoke(adapter_id, validation["url"], order, b"", within=outside.validation_timeout)
+    except TooLateError:
+        return []
+    except CallFailedError as failed:
+        return [_unknown(validation, f"it {failed}")]
+    if reply.success:
+        return []
+    entries = _listed(reply)
+    if not entries:
+        return [_unknown(validation, f"it answered {reply.status} without a list of what is wrong")]
+    return [{**({"adapterId": adapter_id} if adapter_id is not None else {}), **entry} for entry in entries]
+
+
+def _listed(reply: Reply) -> list[Json]:
+    """The entries of a 400, in either of their two shapes; of anything else none."""
+    if reply.status != 400:
+        return []
+    try:
+        body: Any = json_text.read(reply.body)
+    except NotJsonError:
+        return []
+    listed: Any = cast("Json", body).get("errors") if isinstance(body, dict) else body
+    if not isinstance(listed, list):
+        return []
+    objects: list[Json] = [entry for entry in cast("Any", listed) if isinstance(entry, dict)]
+    return [{name: entry[name] for name in _TEXTS if isinstance(entry.get(name), str)} for entry in objects]
+
+
+def _unknown(validation: Json, reason: str) -> Json:
+    entry: Json = {"code": UNKNOWN_VALIDATION, "message": f"The validation {validation['id']} failed: {reason}."}
+    return {"adapterId": validation["adapterId"], **entry} if "adapterId" in validation else entry

@@ -1,0 +1,55 @@
+"""The sandbox's state as a whole, to hold in one's hand: begin again, fill, copy, put back, move the time."""
+
+import random
+
+from .clock import MovableClock
+from .faults import Faults
+from .faults.later import TakenIn
+from .operation import World
+from .requestlog import RequestLog
+from .seeding import seed_orders
+
+
+class Control:
+    """What `Sandbox` and the admin endpoints do."""
+
+    def __init__(self, world: World, requests: RequestLog, faults: Faults, taken_in: TakenIn, seed: int | None) -> None:
+        self.world = world
+        self.requests = requests
+        self.faults = faults
+        self._taken_in = taken_in
+        self._seed = seed
+
+    def reset(self) -> None:
+        """No orders, empty logs, identifiers and fault plan from their beginning. The clock stays where it is."""
+        self._taken_in.clear()
+        self.world.store.clear()
+        self.world.ids.restart()
+        self.requests.clear()
+        self.world.deliveries.clear()
+        self.faults.restart()
+
+    def seed_orders(self, count: int, *, merchant: str, seed: int | None) -> None:
+        chosen = self._seed if seed is None else seed
+        seed_orders(
+            self.world.store,
+            self.world.ids,
+            self.world.clock,
+            count,
+            merchant=merchant,
+            seed=random.getrandbits(32) if chosen is None else chosen,
+        )
+
+    def snapshot(self) -> bytes:
+        return self.world.store.snapshot()
+
+    def restore(self, taken: bytes) -> None:
+        self._taken_in.clear()
+        self.world.deliveries.clear()
+        self.world.store.restore(taken)
+
+    def advance(self, seconds: float) -> None:
+        clock = self.world.clock
+        if not isinstance(clock, MovableClock):
+            raise TypeError(f"the sandbox was given a {type(clock).__name__}, which has no advance() to move it by")
+        clock.advance(seconds)

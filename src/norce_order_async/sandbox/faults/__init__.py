@@ -1,0 +1,57 @@
+"""Faults on demand: a plan says which requests meet what, and the sandbox plays it.
+
+* `kinds`: what can go wrong.
+* `plan`: which requests meet it; `reading`: the same from YAML or plain data; `ready`: plans to take by name.
+* `playing`: the decisions, from the seed and the count of requests.
+* `wire` and `later`: resets, lost answers and drips below HTTP; changes carried out after their answer.
+"""
+
+from .kinds import (
+    CutBody,
+    Delay,
+    Drip,
+    ExpireToken,
+    Fault,
+    FaultPlanError,
+    LimitConcurrency,
+    LimitRate,
+    LognormalDelay,
+    LoseAnswer,
+    RefuseConnection,
+    Reset,
+    Respond,
+    TakeIn,
+    UniformDelay,
+)
+from .plan import FaultPlan, FaultRule, Window
+from .playing import NO_PLAN, Faults, PlayedFault
+from .reading import PlanLike, plan_from_data, plan_of
+from .ready import READY
+
+__all__ = [
+    "NO_PLAN",
+    "READY",
+    "CutBody",
+    "Delay",
+    "Drip",
+    "ExpireToken",
+    "Fault",
+    "FaultPlan",
+    "FaultPlanError",
+    "FaultRule",
+    "Faults",
+    "LimitConcurrency",
+    "LimitRate",
+    "LognormalDelay",
+    "LoseAnswer",
+    "PlanLike",
+    "PlayedFault",
+    "RefuseConnection",
+    "Reset",
+    "Respond",
+    "TakeIn",
+    "UniformDelay",
+    "Window",
+    "plan_from_data",
+    "plan_of",
+]

@@ -1,0 +1,113 @@
+"""A plan: rules that say which requests meet which fault. Plain data, checked when it is made.
+
+What is decided from the seed and the count of requests alone, and so the same in every run: `share`, `every`, `first`
+and `after`, and the lengths of delays. Each operation is counted apart, so requests for one operation do not move the
+story of another. Windows, rates, expired tokens and limits that move go by the sandbox's clock; how many are being
+answered at once goes by what really happens.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from norce_order_async.sandbox.handlers import HANDLERS
+
+from .kinds import Fault, FaultPlanError, RefuseConnection, Respond, TakeIn, within
+
+ALL, READS, WRITES = "*", "reads", "writes"
+
+_TAKEN_IN = frozenset({"UpdateCheckoutOrderState", "UpdateCheckoutOrderCart"})
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time, in seconds since the plan began; `every` makes it come again."""
+
+    length: float
+    start: float = 0.0
+    every: float | None = None
+
+    def __post_init__(self) -> None:
+        within("length", self.length, 0, 1_000_000)
+        within("start", self.start, 0, 1_000_000)
+        if self.every is not None:
+            within("every", self.every, self.length, 1_000_000)
+
+    def left(self, seconds: float) -> float | None:
+        """How long it still lasts at a moment; None outside it."""
+        into = seconds - self.start
+        if self.every is not None and into >= 0:
+            into %= self.every
+        return self.length - into if 0 <= into < self.length else None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """Some requests and what they meet. What is given must all hold; nothing given means every request.
+
+    Args:
+        fault: What they meet.
+        operations: operationIds, or "*", "reads", "writes"; validating is a read.
+        share: Of the requests, this share (0 to 1), picked by the seed.
+        every: Every n-th request.
+        first: Only the first so many requests, after those of `after`.
+        after: Not before so many requests have passed.
+        window: Only in this time.
+    """
+
+    fault: Fault
+    operations: str | Sequence[str] = ALL
+    share: float = 1.0
+    every: int = 1
+    first: int | None = None
+    after: int = 0
+    window: Window | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.operations, str):
+            object.__setattr__(self, "operations", (self.operations,))
+        if not self.operations:
+            raise FaultPlanError("operations: must name at least one, or be left out for all")
+        for name in self.operations:
+            _check_operation(name)
+        within("share", self.share, 0, 1)
+        within("every", self.every, 1, 1_000_000_000)
+        within("after", self.after, 0, 1_000_000_000)
+        if self.first is not None:
+            within("first", self.first, 1, 1_000_000_000)
+        if isinstance(self.fault, TakeIn) and not _TAKEN_IN.issuperset(self.operations):
+            raise FaultPlanError(f"operations: take-in is for {' and '.join(sorted(_TAKEN_IN))} only")
+        if isinstance(self.fault, RefuseConnection) and tuple(self.operations) != (ALL,):
+            raise FaultPlanError("operations: refuse-connection comes before any request, so it is for * only")
+        if isinstance(self.fault, Respond) and self.fault.retry_after == "window" and self.window is None:
+            raise FaultPlanError("fault.answer.retry_after: there is no window in this rule")
+
+    def covers(self, operation: str, reads: bool) -> bool:
+        return any(name in (ALL, operation) or name == (READS if reads else WRITES) for name in self.operations)
+
+    def counts(self, number: int) -> bool:
+        """Whether the n-th request, the first being 1, is one of those meant, before shares and windows."""
+        beyond = number - self.after
+        return beyond >= 1 and beyond % self.every == 0 and (self.first is None or beyond <= self.first)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """Rules, tried from the top: delays add up, and the first other fault that is due is the one that is played.
+
+    Without a seed of its own it takes the sandbox's.
+    """
+
+    rules: Sequence[FaultRule] = ()
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(self.rules))
+
+
+def _check_operation(name: str) -> None:
+    if name in HANDLERS or name in (ALL, READS, WRITES):
+        return
+    near = difflib.get_close_matches(name, HANDLERS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise FaultPlanError(f"operations: must be operationIds, *, reads or writes, not {name!r}{hint}")

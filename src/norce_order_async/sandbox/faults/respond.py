@@ -1,0 +1,41 @@
+"""The answers that faults give in the service's place, or in that of whatever stands in front of it."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+from norce_order_async.sandbox.operation import Answer, answer
+
+from .kinds import Respond, RetryAfterForm
+
+_MEANINGS = {
+    401: ("unauthorized", "The token has expired."),
+    429: ("too-many-requests", "Too many requests."),
+    500: ("internal-server-error", "Something went wrong."),
+    503: ("service-unavailable", "The service is not available at the moment."),
+}
+
+
+def response(fault: Respond) -> Answer:
+    """The answer as it is sent."""
+    headers: dict[str, str] = {}
+    if isinstance(fault.retry_after, int | float):
+        headers = _retry_after(fault.retry_after, fault.form)
+    if fault.is_page:
+        page = f"<html><head><title>{fault.status}</title></head><body><h1>{fault.status}</h1></body></html>\n"
+        return Answer(fault.status, page.encode(), {**headers, "content-type": "text/html"})
+    code, message = _MEANINGS.get(fault.status, ("fault", f"A fault of the plan, with status {fault.status}."))
+    return answer({"code": code, "message": message}, fault.status, headers)
+
+
+def _retry_after(seconds: float, form: RetryAfterForm) -> dict[str, str]:
+    """Never earlier than meant: whole seconds and dates are rounded up."""
+    match form:
+        case "milliseconds":
+            return {"retry-after-ms": str(math.ceil(seconds * 1000))}
+        case "seconds":
+            return {"retry-after": str(math.ceil(seconds))}
+        case "date":
+            # The machine's own time, as it is the caller's clock that the date is compared with.
+            moment = datetime.now(UTC) + timedelta(seconds=math.ceil(seconds) + 1)
+            return {"retry-after": format_datetime(moment, usegmt=True)}

@@ -1,0 +1,130 @@
+"""``norce-order sandbox`` with faults, a file, orders to begin with, and without its own endpoints."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .terminal import command, environment, interrupt, piped
+
+HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
+
+
+@contextmanager
+def running(*options: str) -> Generator[tuple[subprocess.Popen[str], str, str]]:
+    """A sandbox with these options: its process, what it said, and its base URL."""
+    with subprocess.Popen(
+        command("sandbox", "--port", "0", "--token", "T", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("Requests, as they come:\n\n"):
+            line = process.stdout.readline()
+            assert line, "it ended while it was starting"
+            said += line
+        found = re.search(r"address\s+(\S+)", said)
+        assert found
+        try:
+            yield process, said, found[1]
+        finally:
+            if process.poll() is None:
+                interrupt(process)
+
+
+def total(url: str) -> int:
+    answer = httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS).json()
+    size: int = answer["pagination"]["totalSize"]
+    return size
+
+
+def test_faults_are_named_at_the_start_and_in_each_line() -> None:
+    """A ready-made plan by name; a lost answer has no status."""
+    with running("--faults", "lost-answers") as (process, said, url):
+        assert re.search(r"faults\s+lost-answers\n", said)
+        for _ in range(2):
+            assert httpx.post(f"{url}/api/v0/checkout/orders", headers=HEADERS, json={}).status_code == 201
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.post(f"{url}/api/v0/checkout/orders", headers=HEADERS, json={})
+        ended = interrupt(process)
+    assert (ended.code, ended.err) == (0, "")
+    first, _, third, _ = ended.out.splitlines()
+    assert re.fullmatch(r"  POST   /checkout/order/api/v0/checkout/orders 201 \d+\.\d ms", first)
+    assert re.fullmatch(r"  POST   /checkout/order/api/v0/checkout/orders --- \d+\.\d ms  \[answer lost\]", third)
+
+
+def test_orders_outlive_it_in_a_file(tmp_path: Path) -> None:
+    file = str(tmp_path / "orders.db")
+    with running("--db", file, "--seed-orders", "100", "--seed", "3") as (_, said, url):
+        assert f"Orders live in {file}." in said
+        seeded = total(url)
+        assert 0 < seeded < 100
+    with running("--db", file) as (_, _, url):
+        assert total(url) == seeded
+
+
+def test_its_own_endpoints_can_be_left_out() -> None:
+    with running() as (_, said, url):
+        found = re.search(r"admin\s+(\S+)", said)
+        assert found
+        assert httpx.get(found[1] + "clock", headers=HEADERS).status_code == 200
+    with running("--no-admin") as (_, said, url):
+        assert "admin" not in said
+        assert httpx.get(httpx.URL(url).join("/__sandbox/clock"), headers=HEADERS).status_code == 404
+
+
+def test_a_stop_does_not_wait_for_a_slow_answer(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("rules:\n  - fault: {delay: 60}\n", "utf-8")
+    with running("--faults", str(plan)) as (process, _, url):
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS, timeout=0.3)
+        ended = interrupt(process)
+    assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "there is no plan and no file called"),
+        ("rules:\n  - fault: nope\n", r"plan\.yaml: rules\[0\]\.fault: must be one of delay,"),
+        ("rules: [", r"is not YAML in line 1"),
+    ],
+)
+def test_a_bad_plan_is_a_usage_error(content: str | None, complaint: str, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    if content is not None:
+        plan.write_text(content, "utf-8")
+    ran = piped("sandbox", "--faults", str(plan))
+    assert (ran.code, ran.out) == (2, "")
+    assert "Invalid value for --faults" in ran.err
+    assert re.search(complaint, ran.err)
+    assert "Traceback" not in ran.err
+
+
+def test_a_file_of_something_else_is_a_usage_error(tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear Ada", "utf-8")
+    ran = piped("sandbox", "--db", str(file))
+    assert (ran.code, ran.out) == (2, "")
+    assert "Invalid value for --db" in ran.err
+    assert "is no database" in ran.err
+    assert file.read_text("utf-8") == "Dear Ada"
+
+
+def test_seeding_the_same_orders_again_is_told(tmp_path: Path) -> None:
+    file = str(tmp_path / "orders.db")
+    with running("--db", file, "--seed-orders", "10", "--seed", "3"):
+        pass
+    ran = piped("sandbox", "--db", file, "--seed-orders", "10", "--seed", "3")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "Error: merchant demo has orders of seed 3 already; take another seed\n"
