@@ -6,6 +6,7 @@ and a secondary token per merchant, opaque strings that are presumably rotated b
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
@@ -28,7 +29,7 @@ class TokenProvider(Protocol):
         ...
 
     async def refused(self, token: str) -> bool:
-        """Told that the service answered 401 to ``token``, as it was handed out; True when another one is worth a try."""
+        """Told that the service answered 401 to ``token``, as it was handed out; True when another is worth a try."""
         ...
 
 
@@ -71,9 +72,14 @@ class CallableToken:
 
     async def token(self) -> str:
         try:
-            token = await self._source()
+            asked: object = self._source()
+            token = await asked if inspect.isawaitable(asked) else None
+        except TokenError:
+            raise
         except Exception as error:
             raise TokenError(f"the token function failed with {type(error).__name__}") from error
+        if not inspect.isawaitable(asked):
+            raise TokenError("the token function must be async")
         try:
             return bearer(token)
         except ConfigurationError as error:
@@ -86,6 +92,37 @@ class CallableToken:
         return "CallableToken(...)"
 
 
+class _GuardedProvider:
+    """A provider of the user's whose surprises come out as :class:`TokenError`.
+
+    Any other exception would leave a call in the middle of its attempts, and take with it what is known of those.
+    """
+
+    __slots__ = ("_provider",)
+
+    def __init__(self, provider: TokenProvider) -> None:
+        self._provider = provider
+
+    async def token(self) -> str:
+        try:
+            return await self._provider.token()
+        except TokenError:
+            raise
+        except Exception as error:
+            raise TokenError(f"the token provider failed with {type(error).__name__}") from error
+
+    async def refused(self, token: str) -> bool:
+        try:
+            return await self._provider.refused(token)
+        except TokenError:
+            raise
+        except Exception as error:
+            raise TokenError(f"the token provider failed with {type(error).__name__}") from error
+
+    def __repr__(self) -> str:
+        return f"<{type(self._provider).__name__}>"
+
+
 def provider_of(token: str | TokenSource | TokenProvider | None, secondary: str | None = None) -> TokenProvider:
     """The provider for what a user gave as ``token``: a string, an async function, or a provider.
 
@@ -96,8 +133,12 @@ def provider_of(token: str | TokenSource | TokenProvider | None, secondary: str 
         return StaticToken(token, secondary)
     if secondary is not None:
         raise ConfigurationError("secondary_token goes with a token given as a string")
-    if isinstance(token, TokenProvider):
+    if isinstance(token, type):
+        raise ConfigurationError(f"token must be an instance, not the class {token.__name__}")
+    if isinstance(token, StaticToken | CallableToken):
         return token
+    if isinstance(token, TokenProvider):
+        return _GuardedProvider(token)
     if callable(token):
         return CallableToken(token)
     raise ConfigurationError("token is missing: give a string, an async function that returns one, or a TokenProvider")

@@ -28,7 +28,7 @@ from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT, Limiter, Pause
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, Telemetry, check_middleware
 from norce_order_async.pipeline.observe import Observer, Telling
 from norce_order_async.pipeline.ownership import OwnedSends
-from norce_order_async.pipeline.session import Core, Session
+from norce_order_async.pipeline.session import Core, HttpOptions, Session
 from norce_order_async.pipeline.settings import CallOptions, Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class Scope:
         """The generated client, configured with this address and token, for the generated modules.
 
         Their functions take ``client=norce.raw`` and the headers as arguments. Nothing of the pipeline is on their
-        way: no retries, no limiter, no deadline, and failures are plain httpx errors. Close it with its own
+        way: no retries, no limiter, no deadline, and failures are plain httpx errors. TLS, certificate and proxy are
+        this client's; a ``http_client`` handed in is not used. Each access makes one; close it with its own
         ``async with``.
         """
         from norce_order_async.raw import raw_client
@@ -211,13 +212,15 @@ class NorceOrderClient(Scope):
         if address.startswith("http:") and not is_loopback(address):
             raise ConfigurationError("a token must not go over plain http: use https, except on a loopback address")
         _check_limits(max_in_flight, retry_budget)
+        check_middleware("call_middleware", call_middleware, 2)
+        check_middleware("attempt_middleware", attempt_middleware, 3)
         if telemetry is not None:
+            check_middleware("telemetry", [getattr(telemetry, "call", None)], 2)
+            check_middleware("telemetry", [getattr(telemetry, "attempt", None)], 3)
             # Outermost around a call, innermost around an attempt: spans hold what other middleware does, and the
             # request as it goes out.
             call_middleware = (telemetry.call, *call_middleware)
             attempt_middleware = (*attempt_middleware, telemetry.attempt)
-        check_middleware("call_middleware", call_middleware, 2)
-        check_middleware("attempt_middleware", attempt_middleware, 3)
         if engine is None:
             from norce_order_async.engines.httpx import HttpxEngine
 
@@ -228,6 +231,8 @@ class NorceOrderClient(Scope):
             raise ConfigurationError("give either engine or http_client, not both")
         owned = OwnedSends(clock)
         if isinstance(token, ClientCredentials):
+            if secondary_token is not None:
+                raise ConfigurationError("secondary_token goes with a token given as a string")
             auth: TokenProvider = ClientCredentialsProvider(
                 token, send=engine.send, spawn=owned.start, clock=clock, rate=process_rate(token.url)
             )
@@ -244,11 +249,12 @@ class NorceOrderClient(Scope):
             call_middleware=tuple(call_middleware),
             attempt_middleware=tuple(attempt_middleware),
             drift=DriftRecord(),
+            http=HttpOptions(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env),
             telling=Telling(tuple(observers), log_bodies),
             user_agent=f"norce-order-async/{__version__} python/{platform.python_version()} {engine.name}",
         )
         if options is not None:
-            context = context.changed(adapter_id=options.adapter_id, headers=options.headers)
+            context = context.changed(adapter_id=options.adapter_id, headers=options.header_changes())
         super().__init__(
             Session(core, context, settings, Limiter(max_in_flight, clock, pause), RetryBudget(retry_budget))
         )

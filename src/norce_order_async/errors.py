@@ -7,10 +7,13 @@
     ├── InvalidRequestError         (ValueError)   this call can't be sent like this; nothing was sent
     ├── NotLoadedError                             the handle has no snapshot yet; await order.refresh()
     ├── ValidationFailedError                      a validation report had errors and was asked to raise
+    ├── StatusUnreachableError                     waiting for a status that can't come any more
+    ├── WaitTimeoutError            (TimeoutError) waited in vain
     ├── TokenError                                 no token could be had; nothing was sent
     └── CallError                                  a call that did not succeed
         ├── RefusedError                           the service answered and said no
         │   ├── BadRequestError             400
+        │   │   └── ChangeRefusedError          400 to an edit; knows what was proposed
         │   ├── UnauthorizedError           401
         │   ├── ForbiddenError              403
         │   ├── NotFoundError               404
@@ -30,6 +33,7 @@ body and nothing of a customer; what the service said is in :attr:`RefusedError.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -81,6 +85,37 @@ class NotLoadedError(NorceError):
     """The handle knows only its id so far: ``await order.refresh()`` first."""
 
 
+class StatusUnreachableError(NorceError):
+    """Waiting for a status that can't come any more, because the order is in a final one.
+
+    Attributes:
+        order_id: which order.
+        target: the status waited for.
+        current: the final status it is in.
+    """
+
+    def __init__(self, order_id: str, target: str, current: str) -> None:
+        super().__init__(f"order {order_id} is {current}, which is final: it will not be {target}")
+        self.order_id = order_id
+        self.target = target
+        self.current = current
+
+
+class WaitTimeoutError(NorceError, TimeoutError):
+    """What was waited for did not show in time.
+
+    Attributes:
+        order_id: which order.
+        current: the status last read.
+    """
+
+    def __init__(self, order_id: str, awaited: str, current: str | None, seconds: float) -> None:
+        seen = f"it is {current}" if current else "it could not be read"
+        super().__init__(f"order {order_id} did not show {awaited} within {seconds:g} s; {seen}")
+        self.order_id = order_id
+        self.current = current
+
+
 class TokenError(NorceError):
     """No token could be had, so nothing was sent. The text holds nothing of the credentials."""
 
@@ -91,7 +126,7 @@ class ValidationFailedError(NorceError):
     def __init__(self, order_id: str, problems: Sequence[tuple[str | None, str | None]]) -> None:
         self.order_id = order_id
         self.problems = tuple(problems)
-        told = ", ".join(f"{adapter or '?'}: {code or '?'}" for adapter, code in self.problems)
+        told = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in self.problems)
         super().__init__(f"order {order_id} did not validate: {told}")
 
 
@@ -173,6 +208,25 @@ class BadRequestError(RefusedError):
     """400: the service does not take this request as it is."""
 
 
+class ChangeRefusedError(BadRequestError):
+    """400 to an edit: the service, or a hook that guards it, does not take the change.
+
+    Attributes:
+        proposed: the model that was sent. Not part of the text.
+    """
+
+    proposed: object = None
+
+    @classmethod
+    def of(cls, refused: BadRequestError, proposed: object) -> ChangeRefusedError:
+        """The refusal with what was proposed."""
+        error = cls.__new__(cls)
+        error.__dict__.update(refused.__dict__)
+        error.args = refused.args
+        error.proposed = proposed
+        return error
+
+
 class UnauthorizedError(RefusedError):
     """401: the token was missing, wrong or expired, and no other one was there to try."""
 
@@ -195,12 +249,22 @@ class TransitionRefusedError(RefusedError):
     Attributes:
         target: the status asked for.
         current: the status it was in, as far as known.
+        problems: what is missing, as ``(adapter id, code)``, when the service's own validation refused.
     """
 
-    def __init__(self, what: str, *, target: str, current: str | None, **refusal: Any) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        target: str,
+        current: str | None,
+        problems: Sequence[tuple[str | None, str | None]] = (),
+        **refusal: Any,
+    ) -> None:
         super().__init__(what, **refusal)
         self.target = target
         self.current = current
+        self.problems = tuple(problems)
 
 
 class NotSentError(CallError):
@@ -277,6 +341,17 @@ class PendingError(CallError):
         super().__init__(what, **call)
         self.target = target
         self.current = current
+
+
+# A word for machines, or a ProblemDetails' address; nothing with an "@", a space or a personal number in it.
+_CODE = re.compile(r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#-]{1,80}")
+
+
+def shown_code(code: str | None) -> str:
+    """A code of the service's as it may be shown: services put names and addresses into the oddest places."""
+    if code is None:
+        return "?"
+    return code if _CODE.fullmatch(code) else "not shown"
 
 
 _BY_STATUS: dict[int, type[RefusedError]] = {

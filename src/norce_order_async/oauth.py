@@ -10,12 +10,16 @@ The cache has two ages, as shares of a token's life:
 * *due*: a tenth of the life, at most 60 s, before the end: callers wait for the refresh that is under way, or begin it.
 
 A refresh that fails is shared by all who wait for it; the next caller begins another. A refused token (401) is due at
-once. The published limit is kept within a process, whatever the number of clients.
+once, but where its successor is refused too, not again before the limit has given a request back: otherwise a service
+that takes none of these tokens would use up the limit. The published limit is kept within a process, whatever the
+number of clients.
 """
 
 from __future__ import annotations
 
 import functools
+import math
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -39,7 +43,20 @@ PAUSE_BETWEEN_TRIES: Final = 0.5
 LIMIT_PER_SECOND: Final = 3 / 60
 LIMIT_BURST: Final = 20
 AFTER_A_FAILURE: Final = 1 / LIMIT_PER_SECOND
-"""Seconds before another refresh in the background is tried after one failed: what the limit gives back."""
+"""Seconds before another refresh in the background is tried after one failed, or another for a refused token after one
+did not help: what the limit takes to give a request back."""
+
+ERROR_CODES: Final = frozenset(
+    {
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+"""RFC 6749, 5.2. Only these are shown: an error of a service's own making may quote what was sent."""
 
 Send = Callable[[WireRequest], Awaitable[WireResponse]]
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
@@ -68,13 +85,17 @@ class ClientCredentials:
 
     def __post_init__(self) -> None:
         for name in ("client_id", "client_secret", "scope"):
-            if not getattr(self, name).strip():
-                raise ConfigurationError(f"{name} must not be empty")
-        if (self.token_url is None) == (self.slug is None or self.environment is None):
+            value: object = getattr(self, name)
+            if not isinstance(value, str) or not value.strip():
+                raise ConfigurationError(f"{name} must be a string that is not empty")
+        if self.token_url is not None:
+            if self.slug is not None or self.environment is not None:
+                raise ConfigurationError("give either token_url, or slug and environment, not both")
+            _check_token_url(self.token_url)
+        elif self.slug is None or self.environment is None:
             raise ConfigurationError("give either token_url, or slug and environment")
-        scheme = urlsplit(self.url).scheme
-        if scheme != "https" and not (scheme == "http" and is_loopback(self.url)):
-            raise ConfigurationError("token_url must be an https address: credentials must not go over plain http")
+        else:
+            service_url(self.environment, self.slug, self.location, "")
 
     @property
     def url(self) -> str:
@@ -84,23 +105,40 @@ class ClientCredentials:
         return service_url(self.environment, self.slug, self.location, "identity/1.0/connect/token")
 
 
-class RequestRate:
-    """A bucket of requests: ``burst`` at once, then ``per_second``. Time is passed in."""
+def _check_token_url(url: object) -> None:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+        host, signed_in = parts.hostname, parts.username is not None
+    except ValueError:
+        parts, host, signed_in = urlsplit(""), None, False
+    if not isinstance(url, str) or not host or any(ord(c) <= 32 or ord(c) == 127 for c in url):
+        raise ConfigurationError("token_url must be an https address")
+    if signed_in:
+        raise ConfigurationError("token_url must not hold credentials")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
+        raise ConfigurationError("token_url must be an https address: credentials must not go over plain http")
 
-    __slots__ = ("_at", "_burst", "_left", "_per_second")
+
+class RequestRate:
+    """A bucket of requests: ``burst`` at once, then ``per_second``. Time is passed in. Clients on loops in other
+    threads may share it."""
+
+    __slots__ = ("_at", "_burst", "_left", "_lock", "_per_second")
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second = per_second
         self._burst = burst
         self._left = float(burst)
         self._at: float | None = None
+        self._lock = threading.Lock()
 
     def take(self, now: float) -> float:
         """Take one; 0, or the seconds to wait before it may be sent."""
-        elapsed = 0.0 if self._at is None else max(0.0, now - self._at)
-        self._at = now
-        self._left = min(float(self._burst), self._left + elapsed * self._per_second) - 1.0
-        return 0.0 if self._left >= 0.0 else -self._left / self._per_second
+        with self._lock:
+            elapsed = 0.0 if self._at is None else max(0.0, now - self._at)
+            self._at = now
+            self._left = min(float(self._burst), self._left + elapsed * self._per_second) - 1.0
+            return 0.0 if self._left >= 0.0 else -self._left / self._per_second
 
 
 @functools.cache
@@ -135,6 +173,7 @@ class ClientCredentialsProvider:
         self._token: str | None = None
         self._early = 0.0
         self._due = 0.0
+        self._keep_refused_until = 0.0
         self._refresh: _Refresh | None = None
 
     async def token(self) -> str:
@@ -151,8 +190,16 @@ class ClientCredentialsProvider:
         return self._token
 
     async def refused(self, token: str) -> bool:
-        """A refused token is due at once; one that has been replaced meanwhile needs no refresh."""
+        """A refused token is due at once; one that has been replaced meanwhile needs no refresh.
+
+        Raises:
+            TokenError: the identity service gave none.
+        """
         if self._token == token:
+            now = self._clock.monotonic()
+            if now < self._keep_refused_until:
+                return False
+            self._keep_refused_until = now + AFTER_A_FAILURE
             self._token = None
         return (self._token or await self._refreshed()) != token
 
@@ -181,6 +228,7 @@ class ClientCredentialsProvider:
             self._early = self._clock.monotonic() + AFTER_A_FAILURE
         except BaseException as error:
             refresh.error = f"interrupted by {type(error).__name__}"
+            self._early = self._clock.monotonic() + AFTER_A_FAILURE
             raise
         else:
             now = self._clock.monotonic()
@@ -237,13 +285,16 @@ def _read(response: WireResponse) -> tuple[str, float]:
     try:
         life = LIFE if life is None else float(life)
         token = bearer(token)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TokenError("the answer's access_token or expires_in can't be used") from None
+    if not math.isfinite(life):
+        # Would never be due.
+        raise TokenError("the answer's expires_in can't be used")
     return token, max(life, 0.0)
 
 
 def _told(response: WireResponse) -> str:
-    """The status and the error code of RFC 6749, 5.2; never its description, which may quote what was sent."""
+    """The status and the error code; never its description, which may quote what was sent."""
     code = text_or_none(mapping_or_empty(read_json(response.body)).get("error"))
-    shown = f" ({code})" if code and len(code) <= 40 and code.replace("_", "").isalnum() else ""
+    shown = f" ({code})" if code in ERROR_CODES else ""
     return f"answered {response.status}{shown}"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from norce_order_async.auth import bearer, checked_token
+
 if TYPE_CHECKING:
     from norce_order_api import Client
     from norce_order_async.auth import TokenProvider
@@ -20,7 +22,7 @@ class _ProviderAuth(httpx.Auth):
         self._provider = provider
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        request.headers["Authorization"] = await self._provider.token()
+        request.headers["Authorization"] = bearer(checked_token(await self._provider.token()))
         yield request
 
     def sync_auth_flow(
@@ -37,5 +39,11 @@ def raw_client(core: Core) -> Client:
     return Client(
         base_url=core.base_url,
         headers={"User-Agent": core.user_agent},
-        httpx_args={"auth": _ProviderAuth(core.auth), "trust_env": False},
+        verify_ssl=core.http.verify,
+        httpx_args={
+            "auth": _ProviderAuth(core.auth),
+            "cert": core.http.cert,
+            "proxy": core.http.proxy,
+            "trust_env": core.http.trust_env,
+        },
     )

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from norce_order_async._version import __version__
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines.base import SendError, WireRequest, WireResponse
-from norce_order_async.errors import NorceError
+from norce_order_async.errors import CallError
 from norce_order_async.pipeline.middleware import AttemptInfo, AttemptNext, CallInfo, CallNext
 
 try:
@@ -30,7 +30,7 @@ except ImportError as missing:
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import Span, TracerProvider
 
     from norce_order_async.pipeline.call import Answer
 
@@ -75,12 +75,18 @@ class OpenTelemetry:
         if call.order_id is not None:
             attributes["norce.order.id"] = call.order_id
         with self._tracer.start_as_current_span(
-            call.operation, kind=SpanKind.INTERNAL, attributes=attributes, record_exception=False
+            call.operation,
+            kind=SpanKind.INTERNAL,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             try:
                 answer = await proceed()
-            except NorceError as error:
-                span.set_attribute("error.type", type(error).__name__)
+            except BaseException as error:
+                _failed(span, error)
+                if isinstance(error, CallError):
+                    span.set_attribute("norce.attempts", len(error.attempts))
                 raise
             span.set_attribute("norce.attempts", len(answer.attempts))
             return answer
@@ -99,16 +105,19 @@ class OpenTelemetry:
             attributes["http.request.resend_count"] = attempt.number - 1
         started = self._clock.monotonic()
         with self._tracer.start_as_current_span(
-            request.method, kind=SpanKind.CLIENT, attributes=attributes, record_exception=False
+            request.method,
+            kind=SpanKind.CLIENT,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             headers = dict(request.headers)
             propagate.inject(headers)
             try:
                 response = await proceed(replace(request, headers=headers))
-            except SendError as error:
+            except BaseException as error:
                 measured["error.type"] = type(error).__name__
-                span.set_attribute("error.type", type(error).__name__)
-                span.set_status(StatusCode.ERROR, error.phase)
+                _failed(span, error)
                 raise
             else:
                 measured["http.response.status_code"] = response.status
@@ -120,3 +129,9 @@ class OpenTelemetry:
                 return response
             finally:
                 self._duration.record(self._clock.monotonic() - started, measured)
+
+
+def _failed(span: Span, error: BaseException) -> None:
+    """The error's class and, of a send, its phase; never its text, which may be anybody's."""
+    span.set_attribute("error.type", type(error).__name__)
+    span.set_status(StatusCode.ERROR, error.phase if isinstance(error, SendError) else None)

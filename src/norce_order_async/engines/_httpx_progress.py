@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from norce_order_async.clock import Clock
-from norce_order_async.engines.base import MaybeSentError, NotSentError, Phase, SendError, WireRequest
+from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest
+from norce_order_async.errors import Phase
 
 _STEPS: Final[Mapping[str, Phase]] = {
     "connect_tcp.started": "connect",

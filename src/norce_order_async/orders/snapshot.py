@@ -15,7 +15,7 @@ from norce_order_async.errors import (
     TokenError,
     UnavailableError,
 )
-from norce_order_async.orders.inputs import known_ids
+from norce_order_async.orders.inputs import known_ids, written
 from norce_order_async.pipeline.call import Answer
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import GET_ORDER, Operation
@@ -37,7 +37,14 @@ class _Doubt:
 
     member: str
     """The list of the order that it goes to."""
+    key: tuple[str, ...] | None
+    """What it would be recognised by; None could be like anything."""
+    before: Before
     in_the_air: bool = True
+
+    def resembles(self, member: str, key: tuple[str, ...] | None) -> bool:
+        """Whether it could be taken for another entry, or the other for it."""
+        return self.member == member and (self.key is None or key is None or self.key == key)
 
 
 class Snapshot:
@@ -139,9 +146,15 @@ class Snapshot:
 
     async def create(self, operation: Operation, body: Any, options: CallOptions | None) -> Answer:
         """Add something to the order; an answer that is lost is settled against what was there before."""
-        member = operation.natural_key.member if operation.natural_key else ""
-        before = Before(ids=self._ids(member))
-        doubt = _Doubt(member)
+        natural_key = operation.natural_key
+        member = natural_key.member if natural_key else ""
+        key = natural_key.of(written(body, operation.id)) if natural_key else None
+        alike = [doubt for doubt in self._doubts if doubt.resembles(member, key)]
+        for doubt in alike:
+            # Two of a kind at once: what either finds on reading back may be the other's.
+            doubt.before.crowded = True
+        before = Before(ids=None if alike else self._ids(member))
+        doubt = _Doubt(member, key, before)
         self._doubts.append(doubt)
         try:
             answer = await self.write(operation, body, options=options, before=before)
@@ -161,7 +174,7 @@ class Snapshot:
         self._status = None
 
     def _ids(self, member: str) -> frozenset[str] | None:
-        if self.data is None or any(doubt.member == member for doubt in self._doubts):
+        if self.data is None:
             return None
         return known_ids(getattr(self.data, member, None)) | self._created
 

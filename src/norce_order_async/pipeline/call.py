@@ -8,25 +8,26 @@ reading back (:mod:`.settle`); the number of attempts, the budget, a Retry-After
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from norce_order_async.auth import bearer, checked_token
 from norce_order_async.engines.base import NotSentError as EngineNotSent
-from norce_order_async.engines.base import Phase, SendError, WireRequest, WireResponse
+from norce_order_async.engines.base import SendError, WireRequest, WireResponse
 from norce_order_async.errors import (
     Attempt,
     CallError,
     GaveUp,
     NotSentError,
     OutcomeUnknownError,
+    Phase,
     RejectedError,
     TokenError,
     TransitionSupersededError,
     UnavailableError,
     refusal_class,
+    shown_code,
 )
 from norce_order_async.pipeline import backoff
 from norce_order_async.pipeline.deadline import Deadline
@@ -141,6 +142,9 @@ class Call:
                 if not self._settles_refusal(tried):
                     self._refuse(tried)
                 step = Step.SETTLE
+            if step is Step.REPEAT and self.kind is Kind.STATE and self.maybe_done:
+                # The lost one may have landed meanwhile, and somebody moved on.
+                step = Step.SETTLE
             # What is not repeated although it was turned away is not believed to have been turned away.
             if self.kind is not Kind.SAFE and (tried.outcome is Outcome.UNKNOWN or step is Step.STOP):
                 self.maybe_done = True
@@ -168,15 +172,19 @@ class Call:
             too_late = "queue"
             bound = Deadline(core.clock, self.settings.queue_timeout)
             bound.start()
-        token: str | None = None
+        token = ""
+        # A deadline that has not begun still bounds the wait for a token: one that never comes must not hang the call.
+        token_within = min(
+            (left for left in (bound.remaining(), self.deadline.remaining()) if left is not None), default=None
+        )
         try:
-            with core.clock.move_on_after(bound.remaining()):
+            with core.clock.move_on_after(token_within):
                 token = checked_token(await core.auth.token())
         except TokenError as error:
             if not self.attempts:
                 raise
             return self._not_sent("", "token", str(error))
-        if token is None:
+        if not token:
             return self._not_sent("", too_late, "no token in time")
         if not await self.session.limiter.acquire(bound.remaining()):
             return self._not_sent(token, too_late, "no permit in time")
@@ -373,7 +381,7 @@ class Call:
         self._note(tried, "raise")
         said = read_refusal(tried.data)
         status = tried.status or 0
-        code = f" ({_printable(said.code)})" if said.code else ""
+        code = f" ({shown_code(said.code)})" if said.code else ""
         advice = _ADVICE.get(status, "")
         if self.maybe_done:
             advice = "an earlier attempt may have taken effect: read the order before going on"
@@ -459,6 +467,7 @@ class Call:
 
 
 _ADVICE = {
+    400: "the error's message attribute holds the service's own words",
     401: "check the token, and that it belongs to this environment",
     403: "the token does not reach this",
     404: "check the id, and that merchant and channel are those it was made under",
@@ -474,11 +483,3 @@ def _how_to_check(operation: Operation, kind: Kind) -> str:
     if kind is Kind.EXECUTE:
         return "look at the payment and at its provider before executing it again"
     return "read it back before doing it again"
-
-
-# A word for machines, or a ProblemDetails' address; nothing with an "@", a space or a personal number in it.
-_CODE = re.compile(r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#-]{1,80}")
-
-
-def _printable(code: str) -> str:
-    return code if _CODE.fullmatch(code) else "code not shown"

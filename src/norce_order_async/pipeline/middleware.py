@@ -1,12 +1,12 @@
 """Code of a user's around calls and around attempts.
 
 A call middleware runs once per call of the facade, outside the loop: around all attempts, read-backs and sleeps. It
-sees the call's outcome as an :class:`Answer` or as the error that the caller gets.
+sees the call's outcome as an :class:`Answer` or as the error that the caller gets, and gives an ``Answer`` back.
 
 An attempt middleware runs once per attempt, inside the loop, in the send's own task: after the permit was given and the
 token added, right around the engine. It sees the request as it goes out and may send a changed copy; it sees every
 answer, 4xx and 5xx too, and the engine's two exceptions. What it raises besides these counts as *unknown* once it has
-sent, as *not sent* before that.
+sent, as *not sent* before that; so does giving back anything but a ``WireResponse``.
 
 Both get the next step as a function that may be awaited once: sending twice from here would undo what the pipeline
 guarantees. The first middleware given is the outermost.
@@ -18,7 +18,8 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest, WireResponse
 from norce_order_async.errors import ConfigurationError
@@ -78,10 +79,13 @@ def check_middleware(name: str, given: Sequence[object], parameters: int) -> Non
     """Refuse, at construction, what could not be called later.
 
     Raises:
-        ConfigurationError: one of them is no async function of so many parameters; the text names it.
+        ConfigurationError: they are no list, or one of them is no async function of so many parameters; the text
+            names it.
     """
+    if not isinstance(given, list | tuple):
+        raise ConfigurationError(f"{name} must be a list or tuple of async functions, not {type(given).__name__}")
     for one in given:
-        called = one if inspect.isfunction(one) or inspect.ismethod(one) else getattr(one, "__call__", one)  # noqa: B004
+        called = _called(one)
         label = f"{name} {getattr(one, '__qualname__', type(one).__name__)}"
         if isinstance(one, type) or not inspect.iscoroutinefunction(called):
             raise ConfigurationError(f"{label} must be an async function")
@@ -91,31 +95,50 @@ def check_middleware(name: str, given: Sequence[object], parameters: int) -> Non
             raise ConfigurationError(f"{label} must take {parameters} positional arguments") from None
 
 
-R = TypeVar("R")
+_FUNCTIONS: tuple[type, ...] = (FunctionType, MethodType, functools.partial)
+
+
+def _called(one: object) -> Any:
+    """What runs when it is called: for an object its ``__call__``, in which ``inspect`` does not look."""
+    return one if isinstance(one, _FUNCTIONS) else getattr(one, "__call__", None)  # noqa: B004
 
 
 class _Once:
     """The next step, which may be taken once."""
 
-    __slots__ = ("_step", "taken")
+    __slots__ = ("_step", "taken", "undone")
 
     def __init__(self, step: Callable[..., Awaitable[Any]]) -> None:
         self._step = step
         self.taken = False
+        self.undone = False
+        """Whether it was taken and ended before the first byte."""
 
     async def __call__(self, *arguments: Any) -> Any:
         if self.taken:
             raise RuntimeError("a middleware may go on only once: the pipeline alone repeats")
         self.taken = True
-        return await self._step(*arguments)
+        try:
+            return await self._step(*arguments)
+        except NotSentError:
+            self.undone = True
+            raise
 
 
 async def through_call(middleware: Sequence[CallMiddleware], call: CallInfo, run: CallNext) -> Answer:
     """Run a call inside its middleware."""
-    step = run
+    from norce_order_async.pipeline.call import Answer
+
+    step: Callable[[], Awaitable[Any]] = run
     for one in reversed(middleware):
         step = functools.partial(one, call, _Once(step))
-    return await step()
+    answer = await step()
+    if not isinstance(answer, Answer):
+        raise TypeError(
+            f"{call.operation} was carried out, but a call middleware gave back {type(answer).__name__} instead of "
+            "the answer it was given"
+        )
+    return answer
 
 
 async def through_attempt(
@@ -128,14 +151,26 @@ async def through_attempt(
         following = step if step is innermost else _Once(step)
         step = functools.partial(_apply, one, attempt, following)
     try:
-        return await step(request)
-    except SendError:
+        response: object = await step(request)
+    except MaybeSentError:
         raise
+    except NotSentError as error:
+        if not innermost.taken or innermost.undone:
+            raise
+        # A middleware's own, or one of another send of its making; this one's request is gone.
+        raise MaybeSentError("read", "an attempt middleware raised NotSentError after the send") from error
     except Exception as error:
-        reason = f"an attempt middleware raised {type(error).__name__}"
-        if innermost.taken:
-            raise MaybeSentError("read", reason) from error
-        raise NotSentError("middleware", reason) from error
+        raise _failed(innermost, f"raised {type(error).__name__}") from error
+    if not isinstance(response, WireResponse):
+        raise _failed(innermost, f"gave back {type(response).__name__} instead of a WireResponse")
+    return response
+
+
+def _failed(innermost: _Once, how: str) -> SendError:
+    reason = f"an attempt middleware {how}"
+    if innermost.taken and not innermost.undone:
+        return MaybeSentError("read", reason)
+    return NotSentError("middleware", reason)
 
 
 async def _apply(

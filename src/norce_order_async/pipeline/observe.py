@@ -3,12 +3,14 @@
 Log lines go to the logger ``norce_order_async``: successes at DEBUG, everything else at INFO. A line holds the
 operation, the order's id, the attempt's number, status, timing, what follows, and the correlation id. Headers, query
 values, bodies and tokens are not in it. ``NorceOrderClient(log_bodies=True)`` adds, at DEBUG, headers by allow-list,
-the names of query parameters, and bodies in which every text is masked that is not on the list of harmless members.
+the names of query parameters, and bodies in which every text is masked that is not a plain word in a member on the
+list of harmless ones.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -63,8 +65,18 @@ SHOWN_MEMBERS: Final = frozenset(
         "version",
     }
 )
-"""Members of bodies whose texts may be logged. Texts of all others show as ``***``; numbers and truth values are
-shown."""
+"""Members of bodies whose texts may be logged, when they are plain words. Texts of all others show as ``***``; truth
+values and numbers of up to eight digits are shown, longer ones may be a personal or phone number. ``attributes`` holds
+whatever its users like, and shows nothing."""
+
+# An id or a code, without a space, an "@" or a run of digits as in a personal or phone number; or a moment.
+_WORD = re.compile(
+    r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#+-]{1,80}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
+_FREE_FORM: Final = frozenset({"attributes"})
+_LONGEST_NUMBER: Final = 10**8
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,7 @@ class Telling:
 
 def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers as they may be logged."""
-    return {name: value if name.lower() in SHOWN_HEADERS else "***" for name, value in headers.items()}
+    return {name: _shown_header(name.lower(), value) for name, value in headers.items()}
 
 
 def masked_body(body: bytes | None) -> Any:
@@ -158,12 +170,30 @@ def masked_body(body: bytes | None) -> Any:
     if not body:
         return None
     data = read_json(body)
-    return f"<{len(body)} bytes>" if data is UNREADABLE else _masked(data, shown=False)
+    try:
+        return f"<{len(body)} bytes>" if data is UNREADABLE else _masked(data, shown=False)
+    except RecursionError:
+        return f"<{len(body)} bytes>"
+
+
+def _shown_header(name: str, value: str) -> str:
+    if name not in SHOWN_HEADERS:
+        return "***"
+    return value.partition("?")[0] if name == "location" else value
 
 
 def _masked(value: Any, *, shown: bool) -> Any:
     if is_mapping(value):
-        return {name: _masked(one, shown=name in SHOWN_MEMBERS) for name, one in value.items()}
+        return {
+            name if _NAME.fullmatch(name) else "***": (
+                "***" if name in _FREE_FORM else _masked(one, shown=name in SHOWN_MEMBERS)
+            )
+            for name, one in value.items()
+        }
     if is_list(value):
         return [_masked(one, shown=shown) for one in value]
-    return "***" if isinstance(value, str) and not shown else value
+    if isinstance(value, str):
+        return value if shown and _WORD.fullmatch(value) else "***"
+    if isinstance(value, int | float) and abs(value) >= _LONGEST_NUMBER:
+        return "***"
+    return value

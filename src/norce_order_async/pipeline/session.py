@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import uuid
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from norce_order_async.auth import TokenProvider
 from norce_order_async.clock import Clock
-from norce_order_async.context import Context, check_header_value
+from norce_order_async.context import Context
 from norce_order_async.engines.base import Engine
 from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.call import Answer, Call
@@ -21,8 +23,24 @@ from norce_order_async.pipeline.observe import CallEvent, Telling
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.ownership import OwnedSends
 from norce_order_async.pipeline.request import prepare
-from norce_order_async.pipeline.settings import CallOptions, Settings
+from norce_order_async.pipeline.settings import CORRELATION_HEADER, CallOptions, Settings
 from norce_order_async.pipeline.settle import Before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """How connections are made, for the engine and for the generated client alike."""
+
+    verify: ssl.SSLContext | bool = True
+    cert: str | tuple[str, str] | None = None
+    proxy: str | None = None
+    trust_env: bool = False
+
+
+Answers = list[Answer]
+
+CAPTURED: ContextVar[Answers | None] = ContextVar("norce_order_async.captured", default=None)
+"""Where the answers of calls are collected, when somebody asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,7 @@ class Core:
     pause: Pause
     drift: DriftRecord
     user_agent: str
+    http: HttpOptions
     telling: Telling
     call_middleware: tuple[CallMiddleware, ...] = ()
     attempt_middleware: tuple[AttemptMiddleware, ...] = ()
@@ -69,11 +88,10 @@ class Session:
         retry_budget: int | None = None,
     ) -> Session:
         """A view with some of it changed; everything else is shared. With a limit or a budget given it has its own."""
+        headers = options.header_changes()
         return Session(
             self.core,
-            self.context.changed(
-                merchant=merchant, channel=channel, adapter_id=options.adapter_id, headers=options.headers
-            ),
+            self.context.changed(merchant=merchant, channel=channel, adapter_id=options.adapter_id, headers=headers),
             self.settings.changed(options),
             self.limiter if max_in_flight is None else Limiter(max_in_flight, self.core.clock, self.core.pause),
             self.budget if retry_budget is None else RetryBudget(retry_budget),
@@ -111,11 +129,15 @@ class Session:
             CallError: it did not succeed; the class says how.
         """
         session = self if options is None else self.scoped(options)
-        correlation_id = options.correlation_id if options else None
-        call = session.prepared(operation, path, query, body, before, deadline, correlation_id)
+        call = session.prepared(operation, path, query, body, before, deadline)
         if not self.core.call_middleware and not self.core.telling.observers:
-            return await call.run()
-        return await self._watched(call)
+            answer = await call.run()
+        else:
+            answer = await self._watched(call)
+        captured = CAPTURED.get()
+        if captured is not None:
+            captured.append(answer)
+        return answer
 
     async def _watched(self, call: Call) -> Answer:
         core = self.core
@@ -152,7 +174,8 @@ class Session:
     ) -> Answer:
         """A safe call inside another one: under its deadline and correlation id, and not a call of its own to
         middleware."""
-        return await self.prepared(operation, path, query, None, None, deadline, correlation_id).run()
+        call = self.prepared(operation, path, query, None, None, deadline, correlation_id)
+        return await call.run()
 
     def prepared(
         self,
@@ -162,7 +185,7 @@ class Session:
         body: Any,
         before: Before | None,
         deadline: Deadline | None,
-        correlation_id: str | None,
+        correlation_id: str | None = None,
     ) -> Call:
         """A call that is checked and encoded, and not begun."""
         prepared = prepare(
@@ -176,7 +199,7 @@ class Session:
         )
         headers = prepared.headers
         if correlation_id is not None:
-            headers["x-correlation-id"] = check_header_value("correlation_id", correlation_id)
-        elif "x-correlation-id" not in headers:
-            headers["x-correlation-id"] = uuid.uuid4().hex
+            headers[CORRELATION_HEADER] = correlation_id
+        elif CORRELATION_HEADER not in headers:
+            headers[CORRELATION_HEADER] = uuid.uuid4().hex
         return Call(self, operation, path, prepared, before, deadline)

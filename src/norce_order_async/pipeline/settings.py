@@ -30,6 +30,9 @@ INHERIT: Final = Inherit.INHERIT
 _Inherit = Literal[Inherit.INHERIT]
 
 
+CORRELATION_HEADER: Final = "x-correlation-id"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How calls are repeated and bounded. Seconds throughout."""
@@ -102,6 +105,13 @@ class CallOptions:
     """Headers to add, or to leave out with ``OMIT``."""
     correlation_id: str | None = None
     """Sent as ``x-correlation-id``; a fresh one is made when None."""
+
+    def header_changes(self) -> dict[str, HeaderValue]:
+        """The headers to add or leave out, the correlation id among them."""
+        changes = dict(self.headers or {})
+        if self.correlation_id is not None:
+            changes[CORRELATION_HEADER] = self.correlation_id
+        return changes
 
 
 _SETTING_NAMES = tuple(setting.name for setting in fields(Settings))

@@ -25,15 +25,17 @@ from norce_order_async.pipeline.operations import (
     Operation,
     cart_reference_of,
 )
-from norce_order_async.plain import list_or_empty, mapping_or_empty, read_json
+from norce_order_async.plain import is_list, list_or_empty, mapping_or_empty, read_json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Before:
     """What was known of the order before the send; without it less can be settled."""
 
     ids: frozenset[str] | None = None
     """Ids in the list that the new entry goes to."""
+    crowded: bool = False
+    """Set when another entry with the same key is sent meanwhile."""
     repeat_from: frozenset[str] = frozenset()
     """Statuses in which a change of status may be asked for again."""
 
@@ -111,7 +113,11 @@ async def _order(read: Read, body: Any, pause: Callable[[], Awaitable[bool]], ma
 
 
 async def _by_cart_reference(read: Read, reference: str | None) -> list[str]:
-    page = mapping_or_empty(read_json(await read(LIST_ORDERS, {}, {"cart_reference": reference})))
+    query = {"cart_reference": reference, "limit": 100}
+    page = mapping_or_empty(read_json(await read(LIST_ORDERS, {}, query)))
+    if not is_list(page.get("data")):
+        # Not to be taken for "there is none": that would have the order created again.
+        raise NorceError("the list of orders has no data")
     return [
         order_id
         for order in map(mapping_or_empty, list_or_empty(page.get("data")))
@@ -129,6 +135,8 @@ async def _entry(operation: Operation, read: Read, path: Mapping[str, str], body
     if before.ids is None:
         return Settled("unclear", "what was there before the send is not known")
     order = mapping_or_empty(read_json(await read(GET_ORDER, {"order_id": path["order_id"]}, None)))
+    if before.crowded:
+        return Settled("unclear", "another one like it was sent meanwhile")
     fresh = [
         entry_id
         for entry in map(mapping_or_empty, list_or_empty(order.get(key.member)))

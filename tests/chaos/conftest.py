@@ -1,0 +1,46 @@
+"""One local order service for all of it, a proxy in front of it for each test, and a merchant of each test's own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from norce_order_async.sandbox import Sandbox
+from tests.support.proxy import Proxy
+
+from .service import Truth
+
+_merchants = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(keep_requests=100) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def proxy(sandbox: Sandbox) -> Iterator[Proxy]:
+    with Proxy(sandbox.base_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def truth(sandbox: Sandbox) -> Truth:
+    """The service as it is, for a merchant that nobody else uses."""
+    return Truth(sandbox, f"merchant-{next(_merchants)}")
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str], pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Write a line of figures past the capturing of output."""
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None:
+                reporter.write_line(f"\n{line}")
+
+    return write

@@ -1,0 +1,42 @@
+"""What must not be left behind: sockets, tasks, permits; and how to look into a client for them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import sniffio
+
+from norce_order_async import NorceOrderClient
+from norce_order_async.pipeline.session import Session
+
+
+def session_of(norce: NorceOrderClient) -> Session:
+    """What a client calls with: its limiter, its budget and its sends."""
+    within: Any = norce
+    session: Session = within._session
+    return session
+
+
+def descriptors() -> int:
+    """Open files and sockets of this process."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def tasks() -> int:
+    """Tasks on the running loop, this one included."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        return trio.lowlevel.current_statistics().tasks_living
+    return len(asyncio.all_tasks())
+
+
+async def until(true: Callable[[], bool], within: float = 5.0) -> None:
+    """Wait for something that another thread or the operating system brings about."""
+    with anyio.fail_after(within):
+        while not true():  # noqa: ASYNC110 - there is no event of it on this loop
+            await anyio.sleep(0.005)

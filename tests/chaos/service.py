@@ -1,0 +1,103 @@
+"""What the tests share: clients behind the proxy, bodies, and the truth as the service has it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import Request, urlopen
+
+from norce_order_async import CallOptions, NorceOrderClient
+from norce_order_async.sandbox import Effect, Sandbox
+from tests.support.proxy import Proxy
+
+CREATE_ORDER = "CreateCheckoutOrder"
+SET_STATE = "UpdateCheckoutOrderState"
+CHANNEL = "se"
+CONTEXT: dict[str, Any] = {"culture": "sv-SE", "currency": "SEK", "country": "SE"}
+AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, settling_pause=0.0)
+"""No waiting between attempts; the numbers of attempts and the budget stay as they are."""
+
+
+def cart(reference: str | None = None) -> dict[str, Any]:
+    """A cart worth 125."""
+    price = {"includingVat": 125.0, "excludingVat": 100.0}
+    body: dict[str, Any] = {"items": [{"sku": "T1", "quantity": 1, "total": price}], "total": price}
+    return body if reference is None else {**body, "reference": reference}
+
+
+def payment(reference: str, amount: float = 125.0) -> dict[str, Any]:
+    return {"reference": reference, "amount": amount, "currency": "SEK"}
+
+
+def shipping(reference: str) -> dict[str, Any]:
+    """One that costs nothing, so that the total stays what it is."""
+    return {"reference": reference, "total": {"includingVat": 0.0, "excludingVat": 0.0}, "vatRate": 0.25}
+
+
+def client_of(service: Proxy | Truth, merchant: str, **changes: Any) -> NorceOrderClient:
+    """A client of the service, or of the proxy in front of it."""
+    given: dict[str, Any] = {
+        "base_url": service.base_url,
+        "token": "sandbox-token",
+        "merchant": merchant,
+        "channel": CHANNEL,
+        "options": AT_ONCE,
+    }
+    return NorceOrderClient(**{**given, **changes})
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is there, and what took effect, for one merchant: asked of the service itself, past the proxy."""
+
+    sandbox: Sandbox
+    merchant: str
+
+    @property
+    def base_url(self) -> str:
+        return self.sandbox.base_url
+
+    def effects(self, operation: str | None = None, order_id: str | None = None) -> list[Effect]:
+        """What took effect, oldest first."""
+        return [effect for effect in self.sandbox.effects.of(order_id, operation) if effect.merchant == self.merchant]
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer to a request of the plainest kind."""
+        request = Request(
+            f"{self.base_url}/api/v0/checkout/orders{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "authorization": f"Bearer {self.sandbox.token}",
+                "content-type": "application/json",
+                "x-merchant": self.merchant,
+                "x-channel": CHANNEL,
+            },
+        )
+        with urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def order(self, order_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask("GET", f"/{order_id}")
+        return found
+
+    def status(self, order_id: str) -> str:
+        return str(self.order(order_id)["state"]["currentStatus"])
+
+    def orders(self) -> Iterable[dict[str, Any]]:
+        """Every order there is."""
+        offset = 0
+        while page := self.ask("GET", f"?limit=100&offset={offset}")["data"]:
+            yield from page
+            offset += len(page)
+
+    def orders_by_cart(self) -> dict[str, list[str]]:
+        """Order ids by cart reference."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for order in self.orders():
+            found[order["cart"]["reference"]].append(order["id"])
+        return found

@@ -1,0 +1,210 @@
+"""Closing a client while the service never answers: within the grace, without a hang and without anything left."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable, Coroutine
+
+import anyio
+import pytest
+import trio
+
+from norce_order_async import CallError, NorceOrderClient, NotSentError, OutcomeUnknownError
+from tests.support.faults import Fault, Passing, Seeded
+from tests.support.proxy import Proxy
+
+from .leftovers import descriptors, session_of, tasks, until
+from .service import CONTEXT, Truth, cart, client_of, payment
+
+GRACE = 0.2
+SLACK = 1.5
+"""For the machine, not for the client: a bound that a hang would break."""
+
+Make = Callable[[NorceOrderClient], Coroutine[None, None, object]]
+
+CALLS: dict[str, tuple[Make, type[CallError]]] = {
+    "read": (lambda norce: norce.orders.list(limit=1), NotSentError),
+    "order": (lambda norce: norce.orders.create(**CONTEXT, cart=cart("one")), OutcomeUnknownError),
+    "payment": (lambda norce: norce.orders("oAbcdefg").payments.create(payment("one")), OutcomeUnknownError),
+    "status": (lambda norce: norce.orders("oAbcdefg").transition_to("processing"), OutcomeUnknownError),
+    "delete": (lambda norce: norce.orders.delete("oAbcdefg"), OutcomeUnknownError),
+}
+"""Each with what its caller is told when the client closes under it."""
+
+
+def silent(_request: Passing) -> Fault:
+    return Fault.SILENCE
+
+
+async def in_the_air(proxy: Proxy, count: int) -> None:
+    """Wait until the proxy holds so many requests."""
+    await until(lambda: proxy.busy >= count)
+
+
+async def nothing_left(proxy: Proxy, tasks_before: int, descriptors_before: int) -> None:
+    await until(lambda: not proxy.connections and tasks() <= tasks_before and descriptors() <= descriptors_before)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice at the same time"])
+async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, truth: Truth, twice: bool) -> None:
+    """It ends within the grace, callers learn what can be known, and no task, socket or permit is left."""
+    proxy.plan = silent
+    tasks_before, descriptors_before = tasks(), descriptors()
+    norce = client_of(proxy, truth.merchant)
+    told: dict[str, BaseException] = {}
+
+    async def call(name: str) -> None:
+        try:
+            await CALLS[name][0](norce)
+        except CallError as error:
+            told[name] = error
+
+    async with anyio.create_task_group() as group:
+        for name in CALLS:
+            group.start_soon(call, name)
+        await in_the_air(proxy, len(CALLS))
+        started = time.monotonic()
+        async with anyio.create_task_group() as closers:
+            for _ in range(1 + twice):
+                closers.start_soon(norce.aclose, GRACE)
+        assert GRACE <= time.monotonic() - started < GRACE + SLACK
+    assert {name: type(error) for name, error in told.items()} == {name: kind for name, (_, kind) in CALLS.items()}
+    assert session_of(norce).limiter.in_flight == 0
+    await nothing_left(proxy, tasks_before, descriptors_before)
+    with pytest.raises(NotSentError):
+        await norce.orders.list()
+
+
+@pytest.mark.anyio
+async def test_calls_that_wait_for_a_permit_are_told_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
+    """Behind two sends that are never answered a queue stands; closing sends it home."""
+    proxy.plan = silent
+    norce = client_of(proxy, truth.merchant, max_in_flight=2)
+    told: list[type[CallError]] = []
+
+    async def call() -> None:
+        try:
+            await norce.orders("oAbcdefg").payments.create(payment("one"))
+        except CallError as error:
+            told.append(type(error))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(call)
+        await in_the_air(proxy, 2)
+        await norce.aclose(GRACE)
+    assert sorted(kind.__name__ for kind in told) == ["NotSentError"] * 18 + ["OutcomeUnknownError"] * 2
+    assert proxy.requests == 2
+    assert session_of(norce).limiter.waiting == 0
+
+
+@pytest.mark.anyio
+async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Truth) -> None:
+    """A slow answer within the grace is not lost."""
+    proxy.plan = Seeded(1, 1.0, [Fault.DELAY])
+    proxy.delay = 0.1
+    norce = client_of(proxy, truth.merchant)
+    created: list[str] = []
+
+    async def call() -> None:
+        created.append((await norce.orders.create(**CONTEXT, cart=cart("slow"))).id)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(call)
+        await in_the_air(proxy, 1)
+        await norce.aclose(5.0)
+    assert truth.orders_by_cart() == {"slow": created}
+
+
+@pytest.mark.anyio
+async def test_whoever_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> None:
+    """Cancelled while it waits out the grace, closing lets go at once and leaves nothing in the air."""
+    proxy.plan = silent
+    tasks_before, descriptors_before = tasks(), descriptors()
+    norce = client_of(proxy, truth.merchant)
+    started = time.monotonic()
+    async with anyio.create_task_group() as group:
+
+        async def call() -> None:
+            with pytest.raises(CallError):
+                await norce.orders.list()
+
+        group.start_soon(call)
+        await in_the_air(proxy, 1)
+        with anyio.move_on_after(0.05) as scope:
+            await norce.aclose(60.0)
+        assert scope.cancelled_caught
+    assert time.monotonic() - started < 5
+    await norce.aclose(GRACE)
+    await nothing_left(proxy, tasks_before, descriptors_before)
+
+
+async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
+    """Calls in the air, in a client that is closed on the way out or not at all."""
+    norce = client_of(proxy, truth.merchant)
+    try:
+        async with anyio.create_task_group() as group:
+            for make, _ in CALLS.values():
+                group.start_soon(make, norce)
+    finally:
+        if closed:
+            with anyio.CancelScope(shield=True):
+                await norce.aclose(0.0)
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed on the way out", "never closed"])
+def test_a_run_of_asyncio_cancelled_in_the_middle(
+    proxy: Proxy, truth: Truth, caplog: pytest.LogCaptureFixture, closed: bool
+) -> None:
+    """The loop ends with sends in the air: at once, with nothing in its log and no warning afterwards."""
+    proxy.plan = silent
+
+    async def main() -> None:
+        task = asyncio.ensure_future(_never_answered(proxy, truth, closed=closed))
+        await in_the_air(proxy, len(CALLS))
+        task.cancel()
+        await task
+
+    before = descriptors()
+    started = time.monotonic()
+    with caplog.at_level(logging.WARNING), pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    _left_clean(proxy, caplog, started, before)
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed on the way out", "never closed"])
+def test_a_run_of_trio_cancelled_in_the_middle(
+    proxy: Proxy, truth: Truth, caplog: pytest.LogCaptureFixture, closed: bool
+) -> None:
+    """The same on trio, where a system task that raised would end the run with an internal error."""
+    proxy.plan = silent
+
+    async def calls() -> None:
+        await _never_answered(proxy, truth, closed=closed)
+
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(calls)
+                await in_the_air(proxy, len(CALLS))
+                scope.cancel()
+
+    before = descriptors()
+    started = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        trio.run(main)
+    _left_clean(proxy, caplog, started, before)
+
+
+def _left_clean(proxy: Proxy, caplog: pytest.LogCaptureFixture, started: float, before: int) -> None:
+    assert time.monotonic() - started < 5
+    gc.collect()
+    assert not [record.getMessage() for record in caplog.records]
+    give_up = time.monotonic() + 5
+    while proxy.connections or descriptors() > before:
+        assert time.monotonic() < give_up, "a socket was left open"
+        time.sleep(0.005)

@@ -1,0 +1,132 @@
+"""Orders with cart references, created while answers are lost: never two, and never one that is not what was told."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+
+from norce_order_async import (
+    CallError,
+    NorceOrderClient,
+    NotSentError,
+    OutcomeUnknownError,
+    RejectedError,
+)
+from tests.support.faults import ALL_THAT_END, DROPS, Fault, Plan, Seeded
+from tests.support.proxy import Proxy
+
+from .service import CONTEXT, CREATE_ORDER, Truth, cart, client_of
+
+pytestmark = pytest.mark.anyio
+
+WORKERS = 20
+
+
+@dataclass
+class Told:
+    """What callers were told, by cart reference."""
+
+    created: dict[str, str] = field(default_factory=dict[str, str])
+    """The id of the handle."""
+    unknown: set[str] = field(default_factory=set[str])
+    untouched: set[str] = field(default_factory=set[str])
+    """Told that nothing was done."""
+    other: Counter[str] = field(default_factory=Counter[str])
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.created)} told created, {len(self.unknown)} told unknown, {len(self.untouched)} told not done"
+        )
+
+
+async def create_all(norce: NorceOrderClient, count: int) -> Told:
+    """Create so many orders, twenty at a time."""
+    told = Told()
+    references = iter(f"cart-{number}" for number in range(count))
+
+    async def work() -> None:
+        for reference in references:
+            try:
+                order = await norce.orders.create(**CONTEXT, cart=cart(reference))
+            except OutcomeUnknownError:
+                told.unknown.add(reference)
+            except (NotSentError, RejectedError):
+                told.untouched.add(reference)
+            except CallError as error:
+                told.other[type(error).__name__] += 1
+            else:
+                told.created[reference] = order.id
+
+    async with anyio.create_task_group() as group:
+        for _ in range(WORKERS):
+            group.start_soon(work)
+    return told
+
+
+def check(told: Told, truth: Truth, count: int) -> None:
+    """Hold what was told against what is there."""
+    there = truth.orders_by_cart()
+    assert len(told.created) + len(told.unknown) + len(told.untouched) == count, told.other
+    assert {len(ids) for ids in there.values()} == {1}, "an order was created twice"
+    for reference, order_id in told.created.items():
+        assert there.get(reference) == [order_id], "told created, and not there or another one"
+    assert not told.untouched & there.keys(), "told not done, and it is there"
+    assert there.keys() <= told.created.keys() | told.unknown
+    acted = [effect.order_id for effect in truth.effects(CREATE_ORDER)]
+    assert sorted(acted) == sorted(ids[0] for ids in there.values()), "every effect is one of these orders"
+
+
+async def run(proxy: Proxy, truth: Truth, plan: Plan, count: int) -> Told:
+    proxy.plan = plan
+    async with client_of(proxy, truth.merchant) as norce:
+        told = await create_all(norce, count)
+    proxy.settle()
+    check(told, truth, count)
+    return told
+
+
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_a_fifth_of_the_answers_lost_after_the_effect(
+    proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int
+) -> None:
+    """Every order is there once and its caller holds the right handle: reading back settles every lost answer."""
+    started = time.perf_counter()
+    told = await run(proxy, truth, Seeded(count, 0.2, DROPS, writes_only=True), count)
+    assert 0.15 * count < proxy.faults < 0.25 * count
+    assert len(told.created) == count, "only answers to writes were lost, so every read-back finds the order"
+    if count > 1_000:
+        seconds, there = time.perf_counter() - started, len(truth.effects(CREATE_ORDER))
+        tell(f"{count} creations, {proxy.faults} answers lost: {told}; {there} orders there; {seconds:.0f} s")
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(5_000, marks=pytest.mark.soak)])
+async def test_everything_goes_wrong_at_once(
+    proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int
+) -> None:
+    """A third of all requests, read-backs too, meets any fault there is: what is told still holds."""
+    told = await run(proxy, truth, Seeded(count, 0.33, ALL_THAT_END), count)
+    assert set(proxy.counts) == {Fault.PASS, *ALL_THAT_END}
+    assert len(told.created) > 0.8 * count, "most calls get through all the same"
+    if count > 1_000:
+        tell(f"{count} creations, {proxy.faults} faults: {told}")
+
+
+async def test_requests_that_land_late(proxy: Proxy, truth: Truth) -> None:
+    """A creation that lands after its caller was hung up on meets the repeat: the service keeps one, and that one is
+    told."""
+    told = await run(proxy, truth, Seeded(5, 0.5, [Fault.LATE], writes_only=True), 100)
+    assert proxy.counts[Fault.LATE] > 30
+    assert len(told.created) > 90
+
+
+async def test_nothing_of_it_reaches_the_service(proxy: Proxy, truth: Truth) -> None:
+    """Resets before the service: the read-back finds nothing, and one repeat creates the order."""
+    told = await run(proxy, truth, Seeded(5, 0.2, [Fault.RESET], writes_only=True), 100)
+    # Two resets in a row leave it at that: an order is asked for twice and no more.
+    assert len(told.created) + len(told.unknown) == 100
+    assert len(told.created) >= 90

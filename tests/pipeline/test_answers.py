@@ -1,0 +1,207 @@
+"""Reading answers: bodies that are cut, empty or HTML, undocumented successes, ids, reports, errors, and the record."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from norce_order_async.engines.base import WireResponse
+from norce_order_async.errors import BadRequestError, CallError, OutcomeUnknownError, UnavailableError
+from norce_order_async.pipeline.decode import DriftRecord, created_id, read_refusal
+from norce_order_async.pipeline.operations import (
+    CREATE_ORDER,
+    CREATE_PAYMENT,
+    DELETE_ORDER,
+    GET_ORDER,
+    LIST_ORDERS,
+    OPERATIONS,
+    SET_CART,
+    UPDATE_PAYMENT,
+    VALIDATE,
+    Brings,
+    Operation,
+)
+from norce_order_async.plain import UNREADABLE, read_json
+from tests.support.engine import Step, answer
+from tests.support.pipeline import description, stand
+
+pytestmark = pytest.mark.anyio
+
+EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+
+HTML = b"<html><title>Sign in</title></html>"
+CUT = b'{"id": "o1", "cart": {"ref'
+
+
+def success_of(operation: Operation) -> int:
+    return min(int(status) for status in description()[operation.id]["statuses"])
+
+
+@EVERY
+@pytest.mark.parametrize("body", [HTML, CUT, b"", b" ", b"\xff\xfe\x00", b"null", b"[" * 100_000])
+async def test_a_success_with_an_unreadable_body(operation: Operation, body: bytes) -> None:
+    """A success where no body is needed; nothing usable where one is. Never a bare exception of some parser."""
+    stand_ = stand(lambda _: answer(success_of(operation), body=body))
+    if operation.brings is Brings.NOTHING or (operation.brings is Brings.REPORT and body.strip() in (b"", b"null")):
+        done = await stand_.call(operation)
+        assert (len(stand_.sent), done.parsed) == (1, None)
+        if body in (HTML, CUT):
+            assert (operation.id, "body", "not-json") in drifts(stand_.client.drift)
+        return
+    with pytest.raises(CallError, match="without a readable body") as caught:
+        await stand_.call(operation)
+    writes = operation.brings is Brings.ID
+    assert type(caught.value) is (OutcomeUnknownError if writes else UnavailableError)
+    assert caught.value.attempts[0].outcome == "unknown"
+
+
+def drifts(record: DriftRecord) -> list[tuple[str, str, str]]:
+    return [(drift.operation, drift.where, drift.kind) for drift, _ in record]
+
+
+@EVERY
+async def test_an_undocumented_success_is_recorded_and_taken(operation: Operation) -> None:
+    """With and without a body."""
+    stand_ = stand([answer(207, {"id": "x1"}), answer(207, location="/orders/x1", body=b"")])
+    done = await stand_.call(operation)
+    assert done.status == 207
+    assert (operation.id, f"{operation.id}.207", "unknown-status") in drifts(stand_.client.drift)
+    if operation.brings is Brings.NOTHING:
+        await stand_.call(operation)
+        counts = {drift.where: count for drift, count in stand_.client.drift}
+        assert counts[f"{operation.id}.207"] == 2
+
+
+async def test_an_undocumented_success_loses_nothing_of_what_it_brought() -> None:
+    """Read as the success that the description has."""
+    stand_ = stand([answer(203, {"id": "o1"}), answer(206, {"data": [{"id": "o2"}]})])
+    assert (await stand_.call(GET_ORDER)).parsed.id == "o1"
+    assert [order.id for order in (await stand_.call(LIST_ORDERS)).parsed.data] == ["o2"]
+
+
+@pytest.mark.parametrize("operation", [CREATE_ORDER, CREATE_PAYMENT])
+@pytest.mark.parametrize(
+    "step",
+    [
+        answer(201, {"id": "x1"}),
+        answer(201, "x1"),
+        answer(200, {"id": "x1", "more": True}),
+        answer(201, body=b"", location="https://acme.example/api/v0/checkout/orders/x1"),
+        answer(201, body=HTML, location="/api/v0/checkout/orders/x1/"),
+        answer(201, {"href": "somewhere"}, location="orders/x1?expand=1"),
+        answer(204, location="x1"),
+    ],
+)
+async def test_an_id_in_three_forms(operation: Operation, step: Step) -> None:
+    """In an object, as a bare string, or only in the Location header."""
+    assert (await stand([step]).call(operation)).id == "x1"
+
+
+def test_no_id_is_no_id() -> None:
+    """An empty one, a number, a list: nothing that could be used."""
+    nothing: list[Any] = [{"id": ""}, {"id": 5}, {"id": None}, [], 5, None, UNREADABLE, ""]
+    for data in nothing:
+        assert created_id(WireResponse(201, {}, b"..."), data) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "entries"),
+    [
+        (answer(200, []), 0),
+        (answer(200, [{"adapterId": "a1"}]), 1),
+        (answer(400, [{"adapterId": "a1"}, {"adapterId": "a2"}]), 2),
+        (answer(400, {"errors": [{"adapterId": "a1"}]}), None),
+    ],
+)
+async def test_a_validation_report_may_come_with_a_400(step: Step, entries: int | None) -> None:
+    """In two shapes, and is a result to look at."""
+    done = await stand([step]).call(VALIDATE)
+    assert done.status == step.status
+    if entries is None:
+        assert done.parsed.errors[0].adapter_id == "a1"
+    else:
+        assert len(done.parsed) == entries
+
+
+@pytest.mark.parametrize("data", [{"code": "bad", "message": "no"}, {"errors": {"cart": ["no"]}}, {}, "no", None])
+async def test_any_other_400_of_validate_is_an_error(data: Any) -> None:
+    """``{code, message}``, ASP.NET's field errors, nothing."""
+    with pytest.raises(BadRequestError):
+        await stand([answer(400, data)]).call(VALIDATE)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "message"),
+    [
+        ({"code": "c1", "message": "m1"}, "c1", "m1"),
+        (
+            {"type": "https://httpstatuses.io/400", "title": "Bad", "detail": "why"},
+            "https://httpstatuses.io/400",
+            "why",
+        ),
+        ({"title": "Bad", "status": 400}, None, "Bad"),
+        ({"code": 5, "message": None}, None, None),
+    ],
+)
+async def test_what_an_error_body_says(data: dict[str, Any], code: str | None, message: str | None) -> None:
+    """``{code, message}`` or ProblemDetails, as attributes."""
+    with pytest.raises(BadRequestError) as caught:
+        await stand([answer(400, data)]).call(SET_CART)
+    assert (caught.value.code, caught.value.message, caught.value.problem) == (code, message, data)
+
+
+@pytest.mark.parametrize("body", [HTML, CUT, b"", b"[]", b'"no"', b"5"])
+async def test_an_error_without_a_usable_body_is_still_that_error(body: bytes) -> None:
+    """The status decides."""
+    with pytest.raises(BadRequestError) as caught:
+        await stand([answer(400, body=body)]).call(SET_CART)
+    assert (caught.value.code, caught.value.message, caught.value.problem) == (None, None, None)
+
+
+def test_a_refusal_that_is_no_object_says_nothing() -> None:
+    """Nothing is made up from it."""
+    said = read_refusal(["code"])
+    assert (said.code, said.message, said.problem) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [(b'{"a": NaN}', {"a": None}), (b'{"a": -Infinity}', {"a": None}), (b"{", UNREADABLE), (b"1" * 9999, UNREADABLE)],
+)
+def test_json_that_is_none(body: bytes, data: Any) -> None:
+    """NaN reads as null; what can't be read has its own sign, apart from null."""
+    assert read_json(body) == data if data is not UNREADABLE else read_json(body) is UNREADABLE
+
+
+async def test_the_record_counts_and_logs_once_a_kind(caplog: pytest.LogCaptureFixture) -> None:
+    """Names, never values."""
+    odd = {"id": "o1", "state": {"currentStatus": "Verlorengegangen-Anna"}, "surprise": "anna@example.com"}
+    stand_ = stand(lambda _: answer(200, odd))
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(3):
+            await stand_.call(GET_ORDER)
+    assert {count for _, count in stand_.client.drift} == {3}
+    kinds = {drift.kind for drift, _ in stand_.client.drift}
+    assert {"unknown-word", "extra"} <= kinds
+    lines = [record.getMessage() for record in caplog.records if record.name == "norce_order_async.drift"]
+    assert len(lines) == len(set(lines)) == len(stand_.client.drift)
+    assert "Anna" not in caplog.text
+    assert "anna@" not in caplog.text
+    assert repr(stand_.client.drift) == f"<DriftRecord: {len(lines)} kinds, {3 * len(lines)} in all>"
+
+
+async def test_the_most_frequent_surprise_comes_first() -> None:
+    """Iterating the record."""
+    stand_ = stand([answer(200, body=HTML), answer(200, body=HTML), answer(207)])
+    for operation in (SET_CART, SET_CART, DELETE_ORDER):
+        await stand_.call(operation)
+    assert [count for _, count in stand_.client.drift] == [2, 1]
+    assert len(stand_.client.drift) == 2
+
+
+async def test_a_documented_body_reads_without_drift() -> None:
+    """The plain case is silent."""
+    stand_ = stand([answer(200, {"id": "p1", "reference": "p-ref", "amount": 10.0})])
+    assert (await stand_.call(UPDATE_PAYMENT)).parsed.reference == "p-ref"

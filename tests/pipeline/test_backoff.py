@@ -1,0 +1,193 @@
+"""How long is waited, exactly: full jitter, throttling, the cap, Retry-After in its three forms."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from norce_order_async import CallOptions
+from norce_order_async.errors import RejectedError, UnavailableError
+from norce_order_async.pipeline import backoff
+from norce_order_async.pipeline.operations import GET_ORDER
+from tests.support.clock import START, WALL_AHEAD, Uniform, highest, lowest
+from tests.support.engine import Step, answer, lost
+from tests.support.pipeline import Stand, stand
+
+pytestmark = pytest.mark.anyio
+
+
+async def sleeps(stand_: Stand, options: CallOptions) -> list[float]:
+    """What is slept between attempts that all fail."""
+    with pytest.raises((UnavailableError, RejectedError)):
+        await stand_.call(GET_ORDER, options=options)
+    return stand_.clock.sleeps
+
+
+@pytest.mark.parametrize(
+    ("step", "uniform", "expected"),
+    [
+        # 0.25 doubled each time, cut at 8.
+        (answer(500), highest, [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]),
+        (lost("read"), highest, [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]),
+        # Throttled: from 1 on.
+        (answer(429), highest, [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0]),
+        (answer(425), highest, [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0]),
+        # Full jitter reaches down to nothing.
+        (answer(500), lowest, [0.0] * 8),
+        (answer(429), lowest, [0.0] * 8),
+    ],
+)
+async def test_full_jitter(step: Step, uniform: Uniform, expected: list[float]) -> None:
+    """The bounds from which each delay is drawn."""
+    stand_ = stand(lambda _: step, uniform=uniform)
+    assert await sleeps(stand_, CallOptions(max_attempts=9, deadline=None)) == expected
+    assert stand_.clock.passed == sum(expected)
+
+
+async def test_every_number_can_be_set() -> None:
+    """Base, cap and attempts for one call."""
+    options = CallOptions(max_attempts=5, base_delay=1.5, max_delay=5.0, deadline=None)
+    assert await sleeps(stand(lambda _: answer(500), uniform=highest), options) == [1.5, 3.0, 5.0, 5.0]
+    throttled = CallOptions(max_attempts=4, throttled_base_delay=2.0, deadline=None)
+    assert await sleeps(stand(lambda _: answer(429), uniform=highest), throttled) == [2.0, 4.0, 8.0]
+    assert await sleeps(stand(lambda _: answer(500)), CallOptions(max_attempts=1)) == []
+
+
+def test_the_jitter_lies_between_its_bounds() -> None:
+    """The random source is asked for 0 to min(cap, base * 2 ** (n - 1)), and huge counts do not overflow."""
+    asked: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        asked.append((low, high))
+        return 0.1
+
+    assert backoff.jittered(1, base=0.25, cap=8.0, uniform=uniform) == 0.1
+    backoff.jittered(4, base=0.25, cap=8.0, uniform=uniform)
+    backoff.jittered(10_000, base=0.25, cap=8.0, uniform=uniform)
+    assert asked == [(0.0, 0.25), (0.0, 2.0), (0.0, 8.0)]
+
+
+# 1_700_001_000 s after 1970, when the fake clock starts.
+NOW = datetime.fromtimestamp(START + WALL_AHEAD, UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 7 "}, 7.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after": "Tue, 14 Nov 2023 22:30:07 GMT"}, 7.0),
+        ({"retry-after": "Tue, 14 Nov 2023 22:30:07 -0000"}, 7.0),
+        ({"retry-after": "Tue, 14 Nov 2023 22:30:07"}, 7.0),
+        ({"retry-after": "Tue, 14 Nov 2023 22:00:00 GMT"}, 0.0),
+    ],
+)
+def test_retry_after_is_read_in_three_forms(headers: dict[str, str], seconds: float) -> None:
+    """Seconds, milliseconds, and a date, which without a zone is UTC; one that has passed is now."""
+    assert format_datetime(NOW, usegmt=True) == "Tue, 14 Nov 2023 22:30:00 GMT"
+    assert backoff.retry_after(headers, lambda: START + WALL_AHEAD) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "+1", "1e3", "nan", "inf", "1, 1", "٣", "Tue, 99 Nov 2023", "\n"])
+def test_nonsense_counts_as_nothing_said(text: str) -> None:
+    """No wait is invented."""
+    assert backoff.retry_after({"retry-after": text}, lambda: 0.0) is None
+
+
+@given(st.text(max_size=40))
+def test_no_text_raises(text: str) -> None:
+    """Whatever a proxy puts there."""
+    found = backoff.retry_after({"retry-after": text, "retry-after-ms": text}, lambda: 0.0)
+    assert found is None or found >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "uniform", "slept"),
+    [
+        ({"retry-after": "10"}, lowest, 10.0),
+        ({"retry-after": "10"}, highest, 11.0),
+        ({"retry-after-ms": "2500"}, highest, 2.75),
+        ({"retry-after": "Tue, 14 Nov 2023 22:30:20 GMT"}, highest, 22.0),
+        # A lower bound: the jitter of 0 to 1 s after throttling may be more.
+        ({"retry-after-ms": "100"}, highest, 1.0),
+        ({"retry-after": "0"}, highest, 1.0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 425, 503])
+async def test_retry_after_is_a_lower_bound_stretched_a_little(
+    headers: dict[str, str], uniform: Uniform, slept: float, status: int
+) -> None:
+    """Between what was asked and 10 % more."""
+    steps = [Step(status, headers=headers), answer(200, {})]
+    stand_ = stand(steps, uniform=uniform)
+    await stand_.call(GET_ORDER)
+    assert stand_.clock.sleeps[0] == pytest.approx(slept)
+    assert stand_.clock.passed == pytest.approx(slept)
+
+
+async def test_a_retry_after_of_a_failing_service_is_kept_too() -> None:
+    """A 500 with Retry-After is unknown, and the wait holds all the same."""
+    stand_ = stand([answer(500, retry_after="3"), answer(200, {})])
+    await stand_.call(GET_ORDER)
+    assert stand_.clock.sleeps == [3.0]
+
+
+@pytest.mark.parametrize("seconds", ["60.001", "61", "3600"])
+async def test_more_than_a_minute_is_told_and_not_waited(seconds: str) -> None:
+    """At once, with the value in the text and as an attribute."""
+    stand_ = stand([answer(429, retry_after=seconds)])
+    with pytest.raises(RejectedError, match=f"asked to wait {float(seconds):g} s") as caught:
+        await stand_.call(GET_ORDER, options=CallOptions(deadline=None))
+    assert (caught.value.gave_up, caught.value.retry_after) == ("retry-after", float(seconds))
+    assert stand_.clock.passed == 0.0
+    assert stand_.session.budget.tokens == 500
+
+
+async def test_a_minute_is_waited() -> None:
+    """The bound belongs to what is waited."""
+    stand_ = stand([answer(429, retry_after="60"), answer(200, {})])
+    await stand_.call(GET_ORDER, options=CallOptions(deadline=None))
+    assert stand_.clock.passed == 60.0
+
+
+async def test_a_wait_past_the_deadline_is_told_and_not_begun() -> None:
+    """At once, as "retry-after"; an unknown outcome tells the value too."""
+    stand_ = stand([answer(429, retry_after="30")])
+    with pytest.raises(RejectedError, match="asked to wait 30 s") as caught:
+        await stand_.call(GET_ORDER)
+    assert (caught.value.gave_up, stand_.clock.passed) == ("retry-after", 0.0)
+
+    failing = stand([answer(500, retry_after="61")])
+    with pytest.raises(UnavailableError, match="answered 500, asked to wait 61 s") as lost_:
+        await failing.call(GET_ORDER)
+    assert (lost_.value.gave_up, failing.clock.passed) == ("retry-after", 0.0)
+
+
+async def test_a_jitter_past_the_deadline_is_not_begun() -> None:
+    """Here it is the deadline that gave up, not what the service asked for."""
+    stand_ = stand([answer(500, takes=9.9)], uniform=highest)
+    with pytest.raises(UnavailableError) as caught:
+        await stand_.call(GET_ORDER, options=CallOptions(deadline=10.0))
+    assert caught.value.gave_up == "deadline"
+    assert stand_.clock.passed == pytest.approx(9.9)
+
+
+async def test_a_pause_is_for_everybody() -> None:
+    """What the service asked one call to wait, the others wait before their next attempt."""
+    steps = iter([answer(429, retry_after="10"), answer(200, {}), answer(200, {})])
+    stand_ = stand(lambda _: next(steps))
+    async with anyio.create_task_group() as group:
+        group.start_soon(stand_.call, GET_ORDER)
+        await stand_.clock.wait(1.0)
+        group.start_soon(stand_.call, GET_ORDER)
+    assert [moment - START for moment in stand_.engine.times] == [0.0, 10.0, 10.0]

@@ -1,0 +1,175 @@
+"""What goes out in the headers: sign-in, scope, own names, correlation; per client, scope and call."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from norce_order_async import OMIT, CallOptions
+from norce_order_async.errors import OutcomeUnknownError
+from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER, SET_STATE, Operation
+from norce_order_async.pipeline.settle import Before
+from tests.support.engine import answer, lost
+from tests.support.pipeline import Stand, stand
+
+pytestmark = pytest.mark.anyio
+
+
+def last(stand_: Stand, name: str) -> str | None:
+    return stand_.engine.requests[-1].headers.get(name)
+
+
+@pytest.mark.parametrize(
+    "token", ["abc", "Bearer abc", "bearer abc", "BEARER abc", "Bearer  abc", "Bearer Bearer abc", " abc ", "abc\n"]
+)
+async def test_bearer_is_there_once(token: str) -> None:
+    """With and without it, and whatever a file or a variable put around the token."""
+
+    async def function() -> str:
+        return token
+
+    class Provider:
+        async def token(self) -> str:
+            return token
+
+        async def refused(self, token: str) -> bool:
+            return False
+
+    for given in (token, function, Provider()):
+        stand_ = stand([answer(200, {})], token=given)
+        await stand_.call(GET_ORDER)
+        assert last(stand_, "authorization") == "Bearer abc"
+
+
+async def test_a_provider_is_told_the_token_it_gave() -> None:
+    """Not the spelling that went out."""
+    told: list[str] = []
+
+    class Provider:
+        async def token(self) -> str:
+            return f"abc{len(told)}"
+
+        async def refused(self, token: str) -> bool:
+            told.append(token)
+            return True
+
+    stand_ = stand([answer(401), answer(200, {})], token=Provider())
+    await stand_.call(GET_ORDER)
+    assert told == ["abc0"]
+    assert last(stand_, "authorization") == "Bearer abc1"
+
+
+async def test_an_async_function_is_asked_again_after_a_401() -> None:
+    """Repeated when it then gives another token, refused when it does not."""
+    tokens = iter(["old", "new", "new"])
+
+    async def renews() -> str:
+        return next(tokens)
+
+    stand_ = stand([answer(401), answer(200, {})], token=renews)
+    await stand_.call(GET_ORDER)
+    assert last(stand_, "authorization") == "Bearer new"
+
+    async def stays() -> str:
+        return "old"
+
+    stuck = stand([answer(401)], token=stays)
+    with pytest.raises(Exception, match="refused with 401"):
+        await stuck.call(GET_ORDER)
+
+
+async def test_scope_headers() -> None:
+    """Merchant, channel and adapter of the client, changed for a scope, left out with OMIT."""
+    stand_ = stand(lambda _: answer(200, {}), adapter_id="adapter")
+    await stand_.client.orders("o1").refresh()
+    names = ("x-merchant", "x-channel", "x-adapterid")
+    assert [last(stand_, name) for name in names] == ["acme", "se", "adapter"]
+    await stand_.client.scoped(merchant="beta", channel="no", adapter_id="other").orders("o1").refresh()
+    assert [last(stand_, name) for name in names] == ["beta", "no", "other"]
+    await stand_.client.scoped(adapter_id=OMIT).orders("o1").refresh()
+    assert [last(stand_, name) for name in names] == ["acme", "se", None]
+    await stand_.client.orders("o1").refresh(options=CallOptions(adapter_id="once"))
+    assert last(stand_, "x-adapterid") == "once"
+    await stand_.client.orders("o1").refresh(options=CallOptions(adapter_id=OMIT))
+    assert last(stand_, "x-adapterid") is None
+    await stand_.client.orders("o1").refresh()
+    assert [last(stand_, name) for name in names] == ["acme", "se", "adapter"]
+
+
+async def test_own_headers() -> None:
+    """Of client, scope and call, the innermost winning whatever its case; OMIT takes one out."""
+    stand_ = stand(lambda _: answer(200, {}), headers={"X-Trace": "client", "x-keep": "1"})
+    scope = stand_.client.scoped(headers={"x-trace": "scope"})
+    await scope.orders("o1").refresh()
+    assert (last(stand_, "x-trace"), last(stand_, "x-keep")) == ("scope", "1")
+    await scope.orders("o1").refresh(options=CallOptions(headers={"X-TRACE": "call", "x-keep": OMIT}))
+    assert (last(stand_, "x-trace"), last(stand_, "x-keep")) == ("call", None)
+    await stand_.client.orders("o1").refresh()
+    assert (last(stand_, "x-trace"), last(stand_, "x-keep")) == ("client", "1")
+
+
+async def test_our_own_name_and_what_we_take() -> None:
+    """A User-Agent of ours, JSON wanted, JSON sent."""
+    stand_ = stand([answer(200, {}), answer(201, {"id": "x"})])
+    await stand_.call(GET_ORDER)
+    assert re.fullmatch(r"norce-order-async/\S+ python/\S+ scripted", last(stand_, "user-agent") or "")
+    assert (last(stand_, "accept"), last(stand_, "content-type")) == ("application/json", None)
+    await stand_.call(CREATE_ORDER)
+    assert last(stand_, "content-type") == "application/json"
+
+
+def correlations(stand_: Stand) -> list[str]:
+    return [request.headers["x-correlation-id"] for request in stand_.engine.requests]
+
+
+async def test_one_correlation_id_a_call() -> None:
+    """The same for every attempt, another for another call; in the answer and in the error."""
+    stand_ = stand([answer(500), answer(500), answer(200, {}), answer(200, {})])
+    done = await stand_.call(GET_ORDER)
+    other = await stand_.call(GET_ORDER)
+    first, second, third, fourth = correlations(stand_)
+    assert first == second == third == done.correlation_id
+    assert fourth == other.correlation_id != first
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (None, None),
+        (CallOptions(correlation_id="mine-1"), "mine-1"),
+        (CallOptions(headers={"X-Correlation-Id": "mine-1"}), "mine-1"),
+        (CallOptions(headers={"x-correlation-id": "header"}, correlation_id="mine-1"), "mine-1"),
+    ],
+)
+async def test_read_backs_carry_it_too(options: CallOptions | None, expected: str | None) -> None:
+    """Whether made here or given, as an option or as a header."""
+    page = answer(200, {"data": []})
+    stand_ = stand([lost("read"), page, page, answer(409), page, page])
+    with pytest.raises(Exception, match="409") as caught:
+        await stand_.call(CREATE_ORDER, options=options)
+    assert len(correlations(stand_)) == 6
+    assert set(correlations(stand_)) == {expected or correlations(stand_)[0]}
+    assert correlations(stand_)[0] in str(caught.value)
+
+
+@pytest.mark.parametrize("operation", [SET_STATE, CREATE_PAYMENT])
+async def test_read_backs_of_the_order_carry_it_too(operation: Operation) -> None:
+    """The read keeps the scope as well."""
+    stand_ = stand([lost("read"), answer(403)], adapter_id="adapter")
+    with pytest.raises(OutcomeUnknownError):
+        await stand_.call(
+            operation,
+            before=Before(ids=frozenset()),
+            options=CallOptions(correlation_id="mine-2", adapter_id="once"),
+        )
+    assert correlations(stand_) == ["mine-2", "mine-2"]
+    assert [request.headers["x-adapterid"] for request in stand_.engine.requests] == ["once", "once"]
+
+
+async def test_a_token_of_the_secondary_kind_may_be_the_same() -> None:
+    """Then there is none to try."""
+    stand_ = stand([answer(401)], token="abc", secondary_token="Bearer abc")
+    with pytest.raises(Exception, match="refused with 401"):
+        await stand_.call(GET_ORDER)
+    assert len(stand_.sent) == 1

@@ -1,0 +1,423 @@
+"""Middleware: its place, what it sees and may change, and that nothing it does can double a write."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from norce_order_async import (
+    Answer,
+    AttemptInfo,
+    AttemptNext,
+    CallInfo,
+    CallNext,
+    CallOptions,
+    ConfigurationError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    TokenError,
+    UnavailableError,
+    WireRequest,
+    WireResponse,
+)
+from norce_order_async.engines import base
+from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER, SET_CART, VALIDATE, Operation
+from norce_order_async.pipeline.settle import Before
+from tests.support.engine import answer, lost
+from tests.support.pipeline import stand
+
+pytestmark = pytest.mark.anyio
+
+ORDER: dict[str, Any] = {"id": "o1", "payments": []}
+FOUND = answer(200, ORDER)
+
+
+class Recorder:
+    """Makes middleware that writes down when it is entered and left, and with what."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def call(self, name: str) -> Any:
+        async def around(call: CallInfo, proceed: CallNext, /) -> Answer:
+            self.lines.append(f"{name}> {call.operation}")
+            try:
+                result = await proceed()
+            except Exception as error:
+                self.lines.append(f"{name}< {type(error).__name__}")
+                raise
+            self.lines.append(f"{name}< {result.status}")
+            return result
+
+        return around
+
+    def attempt(self, name: str) -> Any:
+        async def around(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+            self.lines.append(f"{name}> {attempt.call.operation} {attempt.number}")
+            try:
+                response = await proceed(request)
+            except Exception as error:
+                self.lines.append(f"{name}< {type(error).__name__}")
+                raise
+            self.lines.append(f"{name}< {response.status}")
+            return response
+
+        return around
+
+
+# Its place
+
+
+async def test_the_first_is_outermost_around_the_call_and_around_each_attempt() -> None:
+    """Attempts lie inside the call's middleware; every answer is seen, and an engine's error."""
+    recorder = Recorder()
+    on = stand(
+        [answer(503), lost("connect"), FOUND],
+        call_middleware=[recorder.call("A"), recorder.call("B")],
+        attempt_middleware=(recorder.attempt("a"), recorder.attempt("b")),
+    )
+    await on.call(GET_ORDER)
+    name = "GetCheckoutOrder"
+    assert recorder.lines == [
+        f"A> {name}",
+        f"B> {name}",
+        f"a> {name} 1",
+        f"b> {name} 1",
+        "b< 503",
+        "a< 503",
+        f"a> {name} 2",
+        f"b> {name} 2",
+        "b< NotSentError",
+        "a< NotSentError",
+        f"a> {name} 3",
+        f"b> {name} 3",
+        "b< 200",
+        "a< 200",
+        "B< 200",
+        "A< 200",
+    ]
+
+
+async def test_call_middleware_sees_the_error_that_the_caller_gets() -> None:
+    recorder = Recorder()
+    on = stand([answer(404)], call_middleware=[recorder.call("A")], attempt_middleware=[recorder.attempt("a")])
+    with pytest.raises(NotFoundError):
+        await on.call(GET_ORDER)
+    assert recorder.lines[1:] == ["a> GetCheckoutOrder 1", "a< 404", "A< NotFoundError"]
+
+
+async def test_call_middleware_sees_a_token_error_and_attempt_middleware_nothing() -> None:
+    async def none() -> str:
+        raise TokenError("none")
+
+    recorder = Recorder()
+    on = stand([], token=none, call_middleware=[recorder.call("A")], attempt_middleware=[recorder.attempt("a")])
+    with pytest.raises(TokenError):
+        await on.call(GET_ORDER)
+    assert recorder.lines == ["A> GetCheckoutOrder", "A< TokenError"]
+
+
+async def test_read_backs_are_attempts_but_no_calls() -> None:
+    """A lost payment is looked for within the one call."""
+    recorder = Recorder()
+    there = answer(200, {"id": "o1", "payments": [{"id": "p9", "reference": "p-ref"}]})
+    on = stand([lost("read"), there], call_middleware=[recorder.call("A")], attempt_middleware=[recorder.attempt("a")])
+    result = await on.call(CREATE_PAYMENT, before=Before(ids=frozenset()))
+    assert result.id == "p9"
+    assert recorder.lines == [
+        "A> CreateOrderPayment",
+        "a> CreateOrderPayment 1",
+        "a< MaybeSentError",
+        "a> GetCheckoutOrder 1",
+        "a< 200",
+        "A< None",
+    ]
+
+
+async def test_what_it_is_told_of_the_call() -> None:
+    """Ids and scope; the request as it goes out, with the token and one correlation id for all attempts."""
+    seen: list[tuple[AttemptInfo, WireRequest]] = []
+
+    async def look(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        seen.append((attempt, request))
+        return await proceed(request)
+
+    on = stand([answer(500), FOUND], attempt_middleware=[look])
+    await on.call(GET_ORDER, options=CallOptions(correlation_id="c-1"))
+    info = CallInfo("GetCheckoutOrder", "o1", "acme", "se", "c-1")
+    assert [attempt for attempt, _ in seen] == [AttemptInfo(info, 1), AttemptInfo(info, 2)]
+    for _, request in seen:
+        assert request.headers["authorization"] == "Bearer t0ken"
+        assert request.headers["x-correlation-id"] == "c-1"
+        assert "t0ken" not in repr(request)
+
+
+async def test_it_may_send_a_changed_copy() -> None:
+    """The change is for this attempt alone: the next one starts from the pipeline's own request."""
+
+    async def sign(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        assert "x-signature" not in request.headers
+        return await proceed(replace(request, headers={**request.headers, "x-signature": f"s{attempt.number}"}))
+
+    on = stand([answer(500), FOUND], attempt_middleware=[sign])
+    await on.call(GET_ORDER)
+    assert [request.headers["x-signature"] for request in on.engine.requests] == ["s1", "s2"]
+
+
+async def test_it_may_answer_by_itself() -> None:
+    """A cache around calls, a stub around attempts: nothing is sent."""
+    on = stand([FOUND])
+    kept = await on.call(GET_ORDER)
+
+    async def cached(call: CallInfo, proceed: CallNext, /) -> Answer:
+        return kept
+
+    async def stubbed(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        return WireResponse(200, {}, b'{"id": "o2"}')
+
+    assert await stand([], call_middleware=[cached]).call(GET_ORDER) is kept
+    assert (await stand([], attempt_middleware=[stubbed]).call(GET_ORDER)).data == {"id": "o2"}
+
+
+# What it raises
+
+
+def raising(error: BaseException, *, sends: bool) -> Any:
+    async def fail(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        if sends:
+            await proceed(request)
+        raise error
+
+    return fail
+
+
+ERRORS = [
+    ValueError("x"),
+    base.NotSentError("connect", "made up"),
+    base.MaybeSentError("read", "made up"),
+    ExceptionGroup("several", [base.NotSentError("connect", "made up")]),
+]
+BY_TYPE = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+WRITES = pytest.mark.parametrize("operation", [CREATE_PAYMENT, CREATE_ORDER], ids=lambda operation: operation.id)
+
+
+@WRITES
+@BY_TYPE
+async def test_raising_after_the_send_never_doubles_a_creation(operation: Operation, error: Exception) -> None:
+    """Whatever it raises, a made-up "not sent" too: the service has the request, so the outcome is unknown."""
+    options = CallOptions(repeat_order_creation=False)
+    on = stand(lambda _: answer(201, {"id": "p1"}), attempt_middleware=[raising(error, sends=True)])
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await on.call(operation, options=options)
+    assert [line for line in on.sent if line.startswith("POST")] == on.sent[:1]
+    assert caught.value.attempts[0].outcome == "unknown"
+
+
+async def test_raising_after_the_send_repeats_what_may_be_repeated() -> None:
+    on = stand(lambda _: FOUND, attempt_middleware=[raising(ValueError("hush"), sends=True)])
+    with pytest.raises(UnavailableError, match="an attempt middleware raised ValueError") as caught:
+        await on.call(GET_ORDER)
+    assert len(on.engine.requests) == 3
+    assert "hush" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, base.MaybeSentError)
+
+
+@pytest.mark.parametrize("operation", [GET_ORDER, SET_CART, CREATE_PAYMENT, CREATE_ORDER], ids=lambda row: row.id)
+async def test_raising_before_the_send_is_not_sent(operation: Operation) -> None:
+    """Tried again for every kind, because nothing left this machine; then told as that."""
+    on = stand([], attempt_middleware=[raising(ValueError("hush"), sends=False)])
+    with pytest.raises(NotSentError, match="an attempt middleware raised ValueError") as caught:
+        await on.call(operation)
+    assert on.engine.requests == []
+    assert [(attempt.outcome, attempt.phase) for attempt in caught.value.attempts] == [("not sent", "middleware")] * 3
+    assert caught.value.gave_up == "attempts"
+    assert "hush" not in str(caught.value)
+
+
+async def test_failing_once_before_the_send_costs_nothing_but_time() -> None:
+    async def flaky(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        if attempt.number == 1:
+            raise ValueError("not now")
+        return await proceed(request)
+
+    on = stand([answer(201, {"id": "p1"})], attempt_middleware=[flaky])
+    assert (await on.call(CREATE_PAYMENT)).id == "p1"
+
+
+async def test_an_error_in_place_of_not_sent_is_still_not_sent() -> None:
+    """The engine knows that nothing left; what a middleware makes of that changes nothing."""
+
+    async def translate(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        try:
+            return await proceed(request)
+        except base.SendError as error:
+            raise ValueError("in my own words") from error
+
+    on = stand([lost("connect"), answer(201, {"id": "p1"})], attempt_middleware=[translate])
+    assert (await on.call(CREATE_PAYMENT)).id == "p1"
+    assert len(on.engine.requests) == 2
+
+
+@pytest.mark.parametrize("rubbish", [None, 200, {"status": 200}])
+async def test_giving_back_no_response_is_unknown_after_a_send(rubbish: Any) -> None:
+    """A forgotten return must not look like anything the service said."""
+
+    async def forgets(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        await proceed(request)
+        return cast("WireResponse", rubbish)
+
+    on = stand(lambda _: answer(201, {"id": "p1"}), attempt_middleware=[forgets])
+    with pytest.raises(OutcomeUnknownError, match=f"gave back {type(rubbish).__name__} instead of a WireResponse"):
+        await on.call(CREATE_PAYMENT)
+    assert len([line for line in on.sent if line.startswith("POST")]) == 1
+
+
+async def test_giving_back_no_answer_names_the_mistake() -> None:
+    async def forgets(call: CallInfo, proceed: CallNext, /) -> Answer:
+        await proceed()
+        return cast("Answer", None)
+
+    on = stand([answer(201, {"id": "p1"})], call_middleware=[forgets])
+    with pytest.raises(TypeError, match="CreateOrderPayment was carried out, but a call middleware gave back NoneType"):
+        await on.call(CREATE_PAYMENT)
+
+
+async def test_what_call_middleware_raises_is_the_callers() -> None:
+    """Before or after: as it is, and nothing is repeated."""
+    for sends, requests in ((False, 0), (True, 1)):
+
+        async def fail(call: CallInfo, proceed: CallNext, /, sends: bool = sends) -> Answer:
+            if sends:
+                await proceed()
+            raise KeyError("mine")
+
+        on = stand([answer(201, {"id": "p1"})], call_middleware=[fail])
+        with pytest.raises(KeyError, match="mine"):
+            await on.call(CREATE_PAYMENT)
+        assert len(on.engine.requests) == requests
+
+
+# Once
+
+
+async def test_an_attempt_may_go_on_once() -> None:
+    """A middleware that repeats by itself is stopped before the second send, wherever it stands."""
+
+    async def stubborn(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        await proceed(request)
+        return await proceed(request)
+
+    outside = Recorder().attempt("x")
+    for order in ([stubborn], [stubborn, outside], [outside, stubborn]):
+        on = stand(lambda _: answer(500), attempt_middleware=order)
+        with pytest.raises(OutcomeUnknownError, match="RuntimeError"):
+            await on.call(CREATE_PAYMENT)
+        assert len([line for line in on.sent if line.startswith("POST")]) == 1
+
+
+async def test_a_call_may_go_on_once() -> None:
+    async def stubborn(call: CallInfo, proceed: CallNext, /) -> Answer:
+        await proceed()
+        return await proceed()
+
+    on = stand(lambda _: answer(201, {"id": "p1"}), call_middleware=[stubborn])
+    with pytest.raises(RuntimeError, match="only once"):
+        await on.call(CREATE_PAYMENT)
+    assert len(on.engine.requests) == 1
+
+
+async def test_going_on_once_is_per_call() -> None:
+    recorder = Recorder()
+    on = stand(lambda _: FOUND, call_middleware=[recorder.call("A")], attempt_middleware=[recorder.attempt("a")])
+    for _ in range(3):
+        await on.call(GET_ORDER)
+    assert len(on.engine.requests) == 3
+
+
+async def test_a_cancelled_caller_leaves_its_send_to_end_with_its_middleware() -> None:
+    """Attempt middleware runs in the send's own task: it sees the answer although nobody waits for it any more."""
+    recorder = Recorder()
+    on = stand([answer(201, {"id": "p1"}, takes=5.0)], attempt_middleware=[recorder.attempt("a")])
+    with on.clock.move_on_after(1.0) as scope:
+        await on.call(CREATE_PAYMENT)
+    assert scope.cancelled_caught
+    await on.client.aclose()
+    assert recorder.lines == ["a> CreateOrderPayment 1", "a< 201"]
+    assert on.clock.passed == 5.0
+
+
+# Refused at construction
+
+
+async def two(_a: Any, _b: Any, /) -> Any: ...
+async def three(_a: Any, _b: Any, _c: Any, /) -> Any: ...
+async def keyword_only(_a: Any, _b: Any, /, *, other: Any) -> Any: ...
+def sync(_a: Any, _b: Any, _c: Any = None, /) -> Any: ...
+
+
+async def generator(_a: Any, _b: Any, _c: Any = None, /) -> Any:
+    yield
+
+
+class Callable2:
+    """An object that may be awaited when called."""
+
+    async def __call__(self, _a: Any, _b: Any, /) -> Any: ...
+    async def method(self, _a: Any, _b: Any, _c: Any, /) -> Any: ...
+
+
+class SyncCallable:
+    def __call__(self, _a: Any, _b: Any, /) -> Any: ...
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"call_middleware": [sync]}, "call_middleware sync must be an async function"),
+        ({"attempt_middleware": [sync]}, "attempt_middleware sync must be an async function"),
+        ({"call_middleware": [generator]}, "call_middleware generator must be an async function"),
+        ({"call_middleware": [Callable2]}, "call_middleware Callable2 must be an async function"),
+        ({"call_middleware": [SyncCallable()]}, "call_middleware SyncCallable must be an async function"),
+        ({"call_middleware": [None]}, "call_middleware NoneType must be an async function"),
+        ({"attempt_middleware": [5]}, "attempt_middleware int must be an async function"),
+        ({"call_middleware": ["two"]}, "call_middleware str must be an async function"),
+        ({"call_middleware": [three]}, "call_middleware three must take 2 positional arguments"),
+        ({"call_middleware": [keyword_only]}, "call_middleware keyword_only must take 2 positional arguments"),
+        ({"attempt_middleware": [two]}, "attempt_middleware two must take 3 positional arguments"),
+        ({"attempt_middleware": [three, two]}, "attempt_middleware two must take 3 positional arguments"),
+        ({"attempt_middleware": [Callable2()]}, "attempt_middleware Callable2 must take 3 positional arguments"),
+        ({"call_middleware": [Callable2().method]}, "Callable2.method must take 2 positional arguments"),
+        ({"call_middleware": two}, "call_middleware must be a list or tuple of async functions, not function"),
+        ({"attempt_middleware": None}, "attempt_middleware must be a list or tuple of async functions, not NoneType"),
+    ],
+)
+def test_a_wrong_form_is_refused_by_name(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        stand([], **given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"call_middleware": [two, Callable2(), functools.partial(three, 1)]},
+        {"attempt_middleware": (three, Callable2().method)},
+    ],
+)
+def test_functions_methods_objects_and_partials_are_taken(given: dict[str, Any]) -> None:
+    stand([], **given)
+
+
+async def test_a_report_of_failures_passes_through() -> None:
+    """Validate's 400 is an answer to call middleware, and a 400 to attempt middleware."""
+    recorder = Recorder()
+    on = stand(
+        [answer(400, [{"code": "payment_missing"}])],
+        call_middleware=[recorder.call("A")],
+        attempt_middleware=[recorder.attempt("a")],
+    )
+    await on.call(VALIDATE)
+    assert recorder.lines[-2:] == ["a< 400", "A< 400"]

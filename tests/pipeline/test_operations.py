@@ -1,0 +1,108 @@
+"""The table of operations against the description: the same 34, each of a kind that its method allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from norce_order_async.pipeline.operations import OPERATIONS, Brings, Kind, Operation
+from norce_order_async.pipeline.request import endpoint
+from tests.support.pipeline import description
+
+EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+
+KINDS = {
+    Kind.SAFE: {
+        "GetCheckoutOrders",
+        "GetCheckoutOrder",
+        "Validate",
+        "GetOrderPayments",
+        "GetOrderPayment",
+        "GetTransactionsForOrderPayment",
+        "GetOrderShippings",
+        "GetOrderShipping",
+    },
+    Kind.IDEMPOTENT: {
+        "DeleteCheckoutOrder",
+        "UpdateCheckoutOrderCart",
+        "UpdateCheckoutOrderCustomerBilling",
+        "UpdateCheckoutOrderCustomerShipping",
+        "UpdateCheckoutOrderReference",
+        "PatchCheckoutOrderAttributes",
+        "PatchCheckoutOrderConsents",
+        "PatchCheckoutOrderConsent",
+        "RemoveCheckoutOrderConsent",
+        "UpdateCheckoutOrderValidation",
+        "RemoveCheckoutOrderValidation",
+        "DeleteCheckoutOrderHook",
+        "DeleteCheckoutOrderNotification",
+        "UpdateOrderPayment",
+        "UpdateOrderShipping",
+    },
+    Kind.STATE: {"UpdateCheckoutOrderState"},
+    Kind.CREATE_ORDER: {"CreateCheckoutOrder"},
+    Kind.CREATE: {
+        "CreateCheckoutOrderConsent",
+        "CreateCheckoutOrderValidation",
+        "CreateCheckoutOrderHook",
+        "CreateCheckoutOrderNotification",
+        "CreateOrderPayment",
+        "AddPaymentAction",
+        "AddTransactionForOrderPayment",
+        "CreateOrderShipping",
+    },
+    Kind.EXECUTE: {"ExecutePaymentAction"},
+}
+"""The specification's table, written out by hand."""
+
+
+def test_the_table_is_the_descriptions() -> None:
+    """No operation is missing, none is there twice, none is invented."""
+    ids = [operation.id for operation in OPERATIONS]
+    assert len(ids) == len(set(ids)) == 34
+    assert set(ids) == set(description())
+
+
+def test_the_kinds_are_the_specifications() -> None:
+    """Every operation has the kind that was decided for it."""
+    assert {kind: {row.id for row in OPERATIONS if row.kind is kind} for kind in Kind} == KINDS
+
+
+@EVERY
+def test_the_generated_module_is_there(operation: Operation) -> None:
+    """Its tag and name lead to the module, which knows the description's statuses."""
+    row = description()[operation.id]
+    assert [tag.lower().replace(" ", "_") for tag in row["tags"]] == [operation.tag]
+    assert endpoint(operation.module).statuses == set(row["statuses"])
+
+
+@EVERY
+def test_the_kind_fits_the_method(operation: Operation) -> None:
+    """GET is safe, DELETE removes, PUT and PATCH set, POST alone creates, executes or checks."""
+    kinds = {
+        "GET": {Kind.SAFE},
+        "DELETE": {Kind.IDEMPOTENT},
+        "PUT": {Kind.IDEMPOTENT, Kind.STATE},
+        "PATCH": {Kind.IDEMPOTENT},
+        "POST": {Kind.CREATE, Kind.CREATE_ORDER, Kind.EXECUTE, Kind.SAFE},
+    }
+    method = description()[operation.id]["method"]
+    assert operation.kind in kinds[method]
+    assert operation.removes == (method == "DELETE")
+    assert (method == "GET") == (operation.brings is Brings.VALUE)
+    assert (operation.kind is Kind.SAFE and method == "POST") == (operation.id == "Validate")
+
+
+@EVERY
+def test_what_answers_201_brings_an_id(operation: Operation) -> None:
+    """The three that create with an id of their own."""
+    assert (201 in description()[operation.id]["statuses"]) == (operation.brings is Brings.ID)
+
+
+@pytest.mark.parametrize(
+    "body", [None, {}, {"cart": None}, {"cart": {}}, {"cart": {"reference": ""}}, {"cart": {"reference": None}}, [1]]
+)
+def test_an_order_without_a_cart_reference_is_created_like_anything_else(body: object) -> None:
+    """Nothing would stop a second one."""
+    (create,) = [row for row in OPERATIONS if row.kind is Kind.CREATE_ORDER]
+    assert create.kind_for(body) is Kind.CREATE
+    assert create.kind_for({"cart": {"reference": "c1"}}) is Kind.CREATE_ORDER

@@ -1,0 +1,387 @@
+"""What became of a write whose answer was lost: every branch of the three ways to find out, and of a DELETE's 404."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from norce_order_async import CallOptions
+from norce_order_async.errors import (
+    ConflictError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RefusedError,
+    TransitionSupersededError,
+)
+from norce_order_async.pipeline.operations import (
+    ADD_PAYMENT_ACTIONS,
+    CREATE_CONSENT,
+    CREATE_HOOK,
+    CREATE_NOTIFICATION,
+    CREATE_ORDER,
+    CREATE_PAYMENT,
+    CREATE_SHIPPING,
+    CREATE_VALIDATION,
+    DELETE_ORDER,
+    EXECUTE_PAYMENT_ACTION,
+    GET_ORDER,
+    OPERATIONS,
+    SET_CART,
+    SET_STATE,
+    VALIDATE,
+    Operation,
+)
+from norce_order_async.pipeline.settle import Before
+from tests.support.clock import highest
+from tests.support.engine import Step, answer, lost
+from tests.support.pipeline import Stand, sample_body, stand
+
+pytestmark = pytest.mark.anyio
+
+LOST = [lost("read"), lost("write"), answer(500), answer(504), answer(408), answer(201, body=b"<html>")]
+
+
+def order_in(status: str) -> Step:
+    return answer(200, {"id": "o1", "state": {"currentStatus": status}})
+
+
+def orders(*found: tuple[str, str]) -> Step:
+    """A listing of orders with their cart references."""
+    return answer(200, {"data": [{"id": one, "cart": {"reference": ref}} for one, ref in found]})
+
+
+# A change of status: asked for "processing", from "checkout"
+
+FROM_CHECKOUT = Before(repeat_from=frozenset({"checkout"}))
+
+
+@pytest.mark.parametrize("shown", ["processing", "Processing"])
+@pytest.mark.parametrize("first", LOST[:5])
+async def test_a_status_that_is_there_is_done(first: Step, shown: str) -> None:
+    """One PUT, one read, nothing more; the attempt's note tells it."""
+    stand_ = stand([first, order_in(shown)])
+    done = await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert stand_.sent == ["PUT /orders/o1/state", "GET /orders/o1"]
+    assert (done.adopted, done.status) == (True, None)
+    assert [one.next for one in done.attempts] == ["read back, return: the order is processing"]
+
+
+async def test_a_status_that_is_still_the_old_one_is_asked_for_again() -> None:
+    """After the back-off, with a read before each repeat."""
+    stand_ = stand(
+        [lost("read"), order_in("checkout"), answer(500), order_in("checkout"), answer(200)], uniform=highest
+    )
+    done = await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert [one.split()[0] for one in stand_.sent] == ["PUT", "GET", "PUT", "GET", "PUT"]
+    assert stand_.clock.sleeps == [0.25, 0.5]
+    assert [one.next for one in done.attempts] == [
+        "read back, repeat after 0.25 s",
+        "read back, repeat after 0.50 s",
+        "return",
+    ]
+
+
+@pytest.mark.parametrize("second", [None, answer(400, {"code": "not.allowed"}), answer(409)])
+async def test_a_status_that_is_elsewhere_is_told_and_left(second: Step | None) -> None:
+    """Somebody moved the order on: it is never rolled back, also when the repeat was refused for that."""
+    steps = [lost("read"), order_in("completed")]
+    if second:
+        steps = [lost("read"), order_in("checkout"), second, order_in("completed")]
+    stand_ = stand(steps)
+    with pytest.raises(TransitionSupersededError, match=r"asked for processing.*completed now") as caught:
+        await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert (caught.value.target, caught.value.current) == ("processing", "completed")
+    assert len(stand_.sent) == len(steps)
+
+
+async def test_a_refused_repeat_whose_first_try_landed_is_done() -> None:
+    """The service says no because it is there already."""
+    stand_ = stand([lost("read"), order_in("checkout"), answer(400), order_in("processing")])
+    assert (await stand_.call(SET_STATE, before=FROM_CHECKOUT)).adopted
+
+
+async def test_a_refused_repeat_at_the_old_status_is_refused() -> None:
+    """With the warning that an earlier attempt may have counted."""
+    stand_ = stand([lost("read"), order_in("checkout"), answer(400, {"code": "no"}), order_in("checkout")])
+    with pytest.raises(RefusedError) as caught:
+        await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert (caught.value.status, caught.value.maybe_changed) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("reading", "told"),
+    [
+        ([answer(404)], "reading back failed: NotFoundError"),
+        ([answer(500)] * 3, "reading back failed: UnavailableError"),
+        ([lost("connect")] * 3, "reading back failed: NotSentError"),
+        ([answer(429, retry_after="100")], "reading back failed: RejectedError"),
+        ([answer(200, {})], "shows no status"),
+        ([answer(200, {"state": {"currentStatus": "Anna Berg\n1.0"}})], "shows no status"),
+        ([answer(200, [])], "shows no status"),
+    ],
+)
+async def test_an_order_that_can_not_be_read_leaves_it_unknown(reading: list[Step], told: str) -> None:
+    """Nothing is asked for again on a guess, and what the caller learns is about the write."""
+    stand_ = stand([lost("read"), *reading])
+    with pytest.raises(OutcomeUnknownError, match=told) as caught:
+        await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert (caught.value.gave_up, caught.value.operation) == ("not-repeatable", "UpdateCheckoutOrderState")
+    assert len(stand_.sent) == 1 + len(reading)
+
+
+async def test_a_token_that_fails_while_reading_back_does_not_hide_the_write() -> None:
+    """ "No token, nothing was sent" would be a lie about the write."""
+    tokens = iter(["t0ken", None])
+
+    async def token() -> str:
+        return next(tokens) or ""
+
+    stand_ = stand([lost("read")], token=token)
+    with pytest.raises(OutcomeUnknownError, match="reading back failed: TokenError"):
+        await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+
+
+# An order with a cart reference
+
+
+@pytest.mark.parametrize("first", LOST)
+async def test_an_order_found_by_its_cart_reference_is_adopted(first: Step) -> None:
+    """Compared exactly: the service's filter may find more."""
+    stand_ = stand([first, orders(("o8", "c10"), ("o9", "c1"), ("o7", "C1"))])
+    done = await stand_.call(CREATE_ORDER)
+    assert (done.id, done.adopted) == ("o9", True)
+    assert stand_.sent == ["POST /orders", "GET /orders?limit=100&cart_reference=c1"]
+    assert stand_.clock.sleeps == []
+
+
+async def test_a_slow_commit_is_found_after_the_settling_pause() -> None:
+    """1 s, then adopted."""
+    stand_ = stand([lost("read"), orders(), orders(("o9", "c1"))])
+    assert (await stand_.call(CREATE_ORDER)).id == "o9"
+    assert stand_.clock.sleeps == [1.0]
+
+
+async def test_an_order_not_found_is_created_once_more() -> None:
+    """After the pause, a second look and the back-off."""
+    stand_ = stand([lost("read"), orders(), orders(), answer(201, {"id": "o9"})], uniform=highest)
+    done = await stand_.call(CREATE_ORDER, options=CallOptions(settling_pause=2.0))
+    assert (done.id, done.adopted) == ("o9", False)
+    assert stand_.clock.sleeps == [2.0, 0.25]
+
+
+async def test_a_conflict_on_the_repeat_is_the_first_one_landed() -> None:
+    """Read back and adopt."""
+    stand_ = stand([lost("read"), orders(), orders(), answer(409), orders(("o9", "c1"))])
+    assert (await stand_.call(CREATE_ORDER)).id == "o9"
+
+
+async def test_a_conflict_without_an_order_to_show_is_refused() -> None:
+    """A 409 for something else, or one that no listing shows."""
+    stand_ = stand([lost("read"), orders(), orders(), answer(409), orders(), orders()])
+    with pytest.raises(ConflictError) as caught:
+        await stand_.call(CREATE_ORDER)
+    assert caught.value.maybe_changed
+
+
+async def test_a_conflict_at_the_first_try_is_the_callers() -> None:
+    """Nothing of theirs was lost, so somebody else's order is not adopted."""
+    stand_ = stand([answer(409, {"code": "exists"})])
+    with pytest.raises(ConflictError) as caught:
+        await stand_.call(CREATE_ORDER)
+    assert (caught.value.maybe_changed, len(stand_.sent)) == (False, 1)
+
+
+async def test_the_second_loss_is_not_followed_by_a_third_try() -> None:
+    """Once more means once."""
+    stand_ = stand([lost("read"), orders(), orders(), lost("read"), orders(), orders()])
+    with pytest.raises(OutcomeUnknownError, match=r"find_by_cart_reference") as caught:
+        await stand_.call(CREATE_ORDER, options=CallOptions(max_attempts=9))
+    assert len(caught.value.attempts) == 2
+    assert caught.value.request == sample_body(CREATE_ORDER)
+
+
+async def test_what_was_never_sent_does_not_count_as_once_more() -> None:
+    """Not sent, turned away, then lost: the one repeat after a loss is still there."""
+    steps = [lost("connect"), answer(429), lost("read"), orders(), orders(), answer(201, {"id": "o9"})]
+    assert (await stand(steps).call(CREATE_ORDER, options=CallOptions(max_attempts=9))).id == "o9"
+
+
+async def test_the_repeat_can_be_turned_off() -> None:
+    """For whoever does not trust the service to refuse a second order."""
+    stand_ = stand([lost("read"), orders(), orders()])
+    with pytest.raises(OutcomeUnknownError, match="no order with the cart reference"):
+        await stand_.call(CREATE_ORDER, options=CallOptions(repeat_order_creation=False))
+    assert [one.split()[0] for one in stand_.sent] == ["POST", "GET", "GET"]
+
+
+async def test_two_orders_with_the_cart_reference_are_told() -> None:
+    """No guess which is ours."""
+    stand_ = stand([lost("read"), orders(("o8", "c1"), ("o9", "c1"))])
+    with pytest.raises(OutcomeUnknownError, match="2 orders have the cart reference"):
+        await stand_.call(CREATE_ORDER)
+
+
+async def test_a_removed_order_is_not_adopted() -> None:
+    """It is what an earlier customer left."""
+    removed = {"id": "o8", "cart": {"reference": "c1"}, "state": {"currentStatus": "Removed"}}
+    stand_ = stand([lost("read"), answer(200, {"data": [removed]}), orders(("o9", "c1"))])
+    assert (await stand_.call(CREATE_ORDER)).id == "o9"
+
+
+async def test_an_order_without_a_cart_reference_is_never_repeated() -> None:
+    """Nothing to find it by, and nothing that would stop a second one."""
+    stand_ = stand([lost("read")])
+    with pytest.raises(OutcomeUnknownError, match="nothing in it tells it from others"):
+        await stand_.call(CREATE_ORDER, body={"cart": {"items": []}})
+    assert stand_.sent == ["POST /orders"]
+
+
+# Whatever else is created
+
+ENTRIES: list[tuple[Operation, str, dict[str, Any]]] = [
+    (CREATE_PAYMENT, "payments", {"reference": "p-ref"}),
+    (CREATE_SHIPPING, "shippings", {"reference": "s-ref"}),
+    (CREATE_CONSENT, "consents", {}),
+    (CREATE_HOOK, "hooks", {"adapterId": "a1", "invoke": "https://a1.example/hook"}),
+    (CREATE_NOTIFICATION, "notifications", {"adapterId": "a1", "invoke": "https://a1.example/note"}),
+    (CREATE_VALIDATION, "validations", {"adapterId": "a1", "url": "https://a1.example/check"}),
+]
+ENTRY = pytest.mark.parametrize(("operation", "member", "key"), ENTRIES, ids=lambda value: getattr(value, "id", ""))
+
+
+def showing(member: str, *entries: dict[str, Any]) -> Step:
+    return answer(200, {"id": "o1", member: list(entries)})
+
+
+@ENTRY
+@pytest.mark.parametrize("first", LOST[:5])
+async def test_one_new_match_is_adopted(operation: Operation, member: str, key: dict[str, Any], first: Step) -> None:
+    """By its natural key, among what was not there before; others do not matter."""
+    mine = {"id": "newsletter", **key}
+    other = {"id": "other", **dict.fromkeys(key, "else")}
+    stand_ = stand([first, showing(member, other, mine)])
+    done = await stand_.call(operation, before=Before(ids=frozenset({"older"})))
+    assert (done.id, done.adopted) == ("newsletter", True)
+    assert len(stand_.sent) == 2
+    assert stand_.sent[1] == "GET /orders/o1"
+
+
+@ENTRY
+async def test_what_was_there_before_is_not_ours(operation: Operation, member: str, key: dict[str, Any]) -> None:
+    """An older one with the same natural key says nothing about this send."""
+    stand_ = stand([lost("read"), showing(member, {"id": "newsletter", **key})])
+    with pytest.raises(OutcomeUnknownError, match=f"0 new {member} match.*look among its {member}"):
+        await stand_.call(operation, before=Before(ids=frozenset({"newsletter"})))
+
+
+@ENTRY
+async def test_nothing_or_two_is_unknown(operation: Operation, member: str, key: dict[str, Any]) -> None:
+    """And nothing is sent again."""
+    nothing = stand([lost("read"), showing(member)])
+    with pytest.raises(OutcomeUnknownError, match=f"0 new {member} match"):
+        await nothing.call(operation, before=Before(ids=frozenset()))
+    two = stand([lost("read"), showing(member, {"id": "newsletter", **key}, {"id": "newsletter", **key})])
+    with pytest.raises(OutcomeUnknownError, match=f"2 new {member} match"):
+        await two.call(operation, before=Before(ids=frozenset()))
+    assert [len(nothing.sent), len(two.sent)] == [2, 2]
+
+
+@ENTRY
+async def test_without_a_snapshot_from_before_nothing_is_adopted(
+    operation: Operation, member: str, key: dict[str, Any]
+) -> None:
+    """It might be an older one."""
+    del member, key
+    for before in (None, Before()):
+        stand_ = stand([lost("read")])
+        with pytest.raises(OutcomeUnknownError, match="before the send is not known"):
+            await stand_.call(operation, before=before)
+
+
+@ENTRY
+async def test_a_failing_read_back_leaves_it_unknown(operation: Operation, member: str, key: dict[str, Any]) -> None:
+    """Told about the write, not about the read."""
+    del member, key
+    stand_ = stand([lost("read"), answer(403)])
+    with pytest.raises(OutcomeUnknownError, match="reading back failed: ForbiddenError") as caught:
+        await stand_.call(operation, before=Before(ids=frozenset()))
+    assert caught.value.operation == operation.id
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [(CREATE_PAYMENT, {"amount": 1}), (CREATE_HOOK, {"adapterId": "a1"}), (ADD_PAYMENT_ACTIONS, [{"id": "x"}])],
+)
+async def test_without_a_natural_key_nothing_is_read(operation: Operation, body: Any) -> None:
+    """There is nothing to look for."""
+    stand_ = stand([lost("read")])
+    with pytest.raises(OutcomeUnknownError, match="nothing in it tells it from others"):
+        await stand_.call(operation, body=body, before=Before(ids=frozenset()))
+
+
+async def test_executing_is_never_read_back() -> None:
+    """The provider knows, the order does not."""
+    stand_ = stand([lost("read")])
+    with pytest.raises(OutcomeUnknownError, match="look at the payment and at its provider"):
+        await stand_.call(EXECUTE_PAYMENT_ACTION)
+
+
+# Removing
+
+
+REMOVING = pytest.mark.parametrize("operation", [row for row in OPERATIONS if row.removes], ids=lambda row: row.id)
+
+
+@REMOVING
+@pytest.mark.parametrize("first", [lost("read"), answer(500), answer(503)])
+async def test_a_404_after_a_lost_delete_is_done(operation: Operation, first: Step) -> None:
+    """The lost one did it."""
+    done = await stand([first, answer(404, {"code": "gone"})]).call(operation)
+    assert (done.status, done.parsed) == (404, None)
+
+
+@REMOVING
+@pytest.mark.parametrize("first", [None, lost("connect"), answer(429), answer(503, retry_after="0")])
+async def test_a_404_without_a_loss_is_not_found(operation: Operation, first: Step | None) -> None:
+    """Nothing of ours can have removed it."""
+    with pytest.raises(NotFoundError) as caught:
+        await stand([*([first] if first else []), answer(404)]).call(operation)
+    assert not caught.value.maybe_changed
+
+
+# A refusal after a loss
+
+
+async def test_a_refusal_after_a_lost_write_warns() -> None:
+    """The lost attempt may have taken effect although this one was refused."""
+    with pytest.raises(RefusedError, match="an earlier attempt may have taken effect") as caught:
+        await stand([lost("read"), answer(422)]).call(SET_CART)
+    assert caught.value.maybe_changed
+    with pytest.raises(RefusedError) as after_not_sent:
+        await stand([lost("connect"), answer(422)]).call(SET_CART)
+    assert not after_not_sent.value.maybe_changed
+
+
+@pytest.mark.parametrize("operation", [GET_ORDER, VALIDATE])
+async def test_a_refusal_after_a_lost_read_does_not(operation: Operation) -> None:
+    """Reading changes nothing, however often."""
+    with pytest.raises(NotFoundError) as caught:
+        await stand([lost("read"), answer(404)]).call(operation)
+    assert not caught.value.maybe_changed
+    assert "taken effect" not in str(caught.value)
+
+
+@pytest.mark.parametrize("last", [lost("connect"), answer(429)])
+async def test_a_loss_is_not_forgotten(last: Step) -> None:
+    """Whatever came after it: the write may have landed."""
+    with pytest.raises(OutcomeUnknownError):
+        await stand([lost("read"), last, last]).call(SET_CART)
+
+
+@pytest.mark.parametrize("operation", [DELETE_ORDER, SET_CART])
+async def test_a_lost_write_is_repeated_without_reading(operation: Operation) -> None:
+    """Setting a value or removing twice is like once."""
+    stand_: Stand = stand([lost("read"), answer(200)])
+    await stand_.call(operation)
+    assert len(set(stand_.sent)) == 1

@@ -1,0 +1,219 @@
+"""Operation kind x outcome x status: how often is it sent, and what is the caller told.
+
+Every expectation is written out by hand from the specification. All cases fail in the same way on every attempt, with
+three attempts allowed, so the number of sends shows what may be repeated. Read-backs have tests of their own; here the
+order read back shows nothing, so that only the rule about repeating is seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from norce_order_async.engines.base import WireRequest
+from norce_order_async.errors import (
+    BadRequestError,
+    CallError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    RefusedError,
+    RejectedError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from norce_order_async.pipeline.operations import OPERATIONS, Kind, Operation
+from norce_order_async.pipeline.settle import Before
+from tests.support.engine import LOST_PHASES, UNSENT_PHASES, Step, answer, lost
+from tests.support.pipeline import Stand, description, stand
+
+pytestmark = pytest.mark.anyio
+
+EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+
+BEFORE = Before(ids=frozenset(), repeat_from=frozenset({"checkout"}))
+
+
+def always(operation: Operation, step: Step) -> Stand:
+    """A service that gives the operation the same step for ever, and shows an order and a list without anything."""
+    method = description()[operation.id]["method"]
+
+    def script(request: WireRequest) -> Step:
+        if request.method == method or operation.kind is Kind.SAFE:
+            return step
+        if "cart_reference" in request.url:
+            return answer(200, {"data": []})
+        return answer(200, {"state": {"currentStatus": "checkout"}})
+
+    return stand(script)
+
+
+async def failure(stand_: Stand, operation: Operation) -> CallError:
+    with pytest.raises(CallError) as caught:
+        await stand_.call(operation, before=BEFORE)
+    return caught.value
+
+
+def sends(stand_: Stand, operation: Operation) -> int:
+    method = description()[operation.id]["method"]
+    return sum(request.method == method for request in stand_.engine.requests)
+
+
+@EVERY
+@pytest.mark.parametrize("phase", UNSENT_PHASES)
+async def test_not_sent_is_repeated_for_every_operation(operation: Operation, phase: Any) -> None:
+    """Three attempts, then the caller is told that nothing was sent."""
+    stand_ = always(operation, lost(phase))
+    error = await failure(stand_, operation)
+    assert (type(error), error.gave_up) == (NotSentError, "attempts")
+    assert len(stand_.engine.requests) == 3
+    assert [(one.outcome, one.phase, one.status) for one in error.attempts] == [("not sent", phase, None)] * 3
+    assert [one.next for one in error.attempts] == ["repeat after 0.00 s"] * 2 + ["give up: attempts"]
+
+
+@EVERY
+@pytest.mark.parametrize("status", [429, 425, 503])
+async def test_turned_away_is_repeated_but_for_money_and_503(operation: Operation, status: int) -> None:
+    """A 503 with Retry-After may come from in front of the service or from it: not certain enough to pay again."""
+    stand_ = always(operation, answer(status, retry_after="0"))
+    error = await failure(stand_, operation)
+    if operation.id == "ExecutePaymentAction" and status == 503:
+        assert (type(error), error.gave_up) == (OutcomeUnknownError, "not-repeatable")
+        assert len(stand_.engine.requests) == 1
+        return
+    assert isinstance(error, RejectedError)
+    assert (type(error), error.gave_up, error.status, error.retry_after) == (RejectedError, "attempts", status, 0.0)
+    assert len(stand_.engine.requests) == 3
+    assert [one.outcome for one in error.attempts] == ["rejected"] * 3
+
+
+UNKNOWN = [answer(status) for status in (408, 500, 502, 503, 504, 520, 599)] + [lost(phase) for phase in LOST_PHASES]
+
+
+def step_id(step: Step) -> str:
+    return str(step.phase or step.status)
+
+
+SENDS_ON_UNKNOWN = {
+    Kind.SAFE: (3, UnavailableError, "attempts"),
+    Kind.IDEMPOTENT: (3, OutcomeUnknownError, "attempts"),
+    # Read first, still at the old status: asked again, up to three times.
+    Kind.STATE: (3, OutcomeUnknownError, "attempts"),
+    # Not there after the settling pause: created once more, and never a third time.
+    Kind.CREATE_ORDER: (2, OutcomeUnknownError, "not-repeatable"),
+    Kind.CREATE: (1, OutcomeUnknownError, "not-repeatable"),
+    Kind.EXECUTE: (1, OutcomeUnknownError, "not-repeatable"),
+}
+
+
+@EVERY
+@pytest.mark.parametrize("step", UNKNOWN, ids=step_id)
+async def test_unknown_is_repeated_only_where_twice_is_like_once(operation: Operation, step: Step) -> None:
+    """The heart of it: a write that may have landed and could land twice is sent once."""
+    stand_ = always(operation, step)
+    error = await failure(stand_, operation)
+    count, kind, gave_up = SENDS_ON_UNKNOWN[operation.kind]
+    assert (type(error), error.gave_up) == (kind, gave_up)
+    assert sends(stand_, operation) == count
+    assert [(one.outcome, one.status, one.phase) for one in error.attempts] == [
+        ("unknown", None if step.phase else step.status, step.phase)
+    ] * count
+    assert error.attempts[-1].next.startswith(("give up: ", "read back, give up: "))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [row for row in OPERATIONS if row.kind in (Kind.SAFE, Kind.IDEMPOTENT)],
+    ids=lambda operation: operation.id,
+)
+@pytest.mark.parametrize("status", [501, 505])
+async def test_501_and_505_are_not_repeated(operation: Operation, status: int) -> None:
+    """The service says that it can't do this at all. Other kinds settle it like any unknown outcome."""
+    stand_ = always(operation, answer(status))
+    error = await failure(stand_, operation)
+    assert type(error) is (UnavailableError if operation.kind is Kind.SAFE else OutcomeUnknownError)
+    assert (error.gave_up, len(stand_.engine.requests)) == ("not-repeatable", 1)
+    assert [one.next for one in error.attempts] == ["give up: not-repeatable"]
+
+
+REFUSALS: dict[int, type[RefusedError]] = {
+    301: RefusedError,
+    302: RefusedError,
+    304: RefusedError,
+    307: RefusedError,
+    308: RefusedError,
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: RefusedError,
+    409: ConflictError,
+    413: RefusedError,
+    422: RefusedError,
+    499: RefusedError,
+}
+
+
+@EVERY
+@pytest.mark.parametrize("status", REFUSALS)
+async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
+    """One send, no read-back, a typed error; redirects are not followed."""
+    data = {"code": "said.no", "message": "no"}
+    stand_ = always(operation, answer(status, data, location="https://elsewhere.example/"))
+    error = await failure(stand_, operation)
+    assert isinstance(error, RefusedError)
+    assert (type(error), error.status, error.code, error.gave_up) == (REFUSALS[status], status, "said.no", None)
+    assert not error.maybe_changed
+    assert len(stand_.engine.requests) == 1
+    assert [(one.outcome, one.status, one.next) for one in error.attempts] == [("refused", status, "raise")]
+
+
+@EVERY
+async def test_a_success_is_sent_once(operation: Operation) -> None:
+    """And the note of its one attempt says so."""
+    stand_ = always(operation, answer(description()[operation.id]["statuses"][0], {"id": "x1"}))
+    done = await stand_.call(operation)
+    assert len(stand_.engine.requests) == 1
+    assert [(one.outcome, one.next) for one in done.attempts] == [("succeeded", "return")]
+    assert done.id == ("x1" if 201 in description()[operation.id]["statuses"] else None)
+
+
+@EVERY
+@pytest.mark.parametrize("first", [lost("connect"), answer(429), answer(425)], ids=step_id)
+async def test_a_repeat_after_not_sent_or_turned_away_can_succeed(operation: Operation, first: Step) -> None:
+    """For every kind, money too: nothing had happened."""
+    steps = iter([first, answer(201, {"id": "x1"})])
+    stand_ = stand(lambda _: next(steps))
+    done = await stand_.call(operation)
+    assert [one.outcome for one in done.attempts][1:] == ["succeeded"]
+    assert len(stand_.engine.requests) == 2
+
+
+@EVERY
+async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> None:
+    """After a 401, for every kind, without using up a repeat or a token of the budget."""
+    steps = iter([answer(401), answer(201, {"id": "x1"}), answer(201, {"id": "x2"})])
+    stand_ = stand(lambda _: next(steps), token="first", secondary_token="Bearer second")
+    done = await stand_.call(operation)
+    await stand_.call(operation)
+    assert [request.headers["authorization"] for request in stand_.engine.requests] == [
+        "Bearer first",
+        "Bearer second",
+        "Bearer second",
+    ]
+    assert [one.next for one in done.attempts] == ["repeat with another token", "return"]
+    assert stand_.session.budget.tokens == 500
+    assert stand_.clock.sleeps == []
+
+
+@EVERY
+async def test_two_refused_tokens_are_two_sends(operation: Operation) -> None:
+    """Then the caller is told to check the token."""
+    stand_ = always(operation, answer(401))
+    other = stand(lambda _: answer(401), token="first", secondary_token="second")
+    assert type(await failure(stand_, operation)) is UnauthorizedError
+    assert type(await failure(other, operation)) is UnauthorizedError
+    assert (len(stand_.engine.requests), len(other.engine.requests)) == (1, 2)

@@ -1,0 +1,110 @@
+"""What may happen to a request on its way, and plans that say to which request it happens."""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A request as a plan sees it."""
+
+    number: int
+    """Counts from 1, over all connections."""
+    method: str
+    target: str
+    """Path and query."""
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
+
+class Fault(enum.Enum):
+    """What happens to one request."""
+
+    PASS = "pass"
+    DELAY = "delay"
+    """Passed on, a little later."""
+
+    # The service acts, and its answer does not arrive.
+    DROP = "drop"
+    DROP_RESET = "drop and reset"
+    CUT = "cut"
+    """Half an answer."""
+    MASK = "mask"
+    """A gateway's 502 in HTML instead of the answer."""
+    LATE = "late"
+    """Hung up first; the service sees the request a little later."""
+    HANG = "hang"
+    """Nothing more is heard, until the client closes."""
+
+    # The service never sees it.
+    RESET = "reset"
+    SILENCE = "silence"
+    """Nothing is heard, until the client closes."""
+    THROTTLE = "429"
+    BUSY = "503 with Retry-After"
+    ERROR = "500"
+    GATEWAY = "502"
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the service sees the request."""
+        return self not in _UNSEEN
+
+    @property
+    def hides(self) -> bool:
+        """Whether a client can't know from the answer whether the service acted."""
+        return self not in (Fault.PASS, Fault.DELAY, Fault.THROTTLE, Fault.BUSY)
+
+
+_UNSEEN = frozenset({Fault.RESET, Fault.SILENCE, Fault.THROTTLE, Fault.BUSY, Fault.ERROR, Fault.GATEWAY})
+
+DROPS = (Fault.DROP, Fault.DROP_RESET)
+ALL_THAT_END = tuple(fault for fault in Fault if fault not in (Fault.PASS, Fault.HANG, Fault.SILENCE))
+"""Every fault after which the client hears something, or at least a hang-up."""
+
+Plan = Callable[[Passing], Fault]
+"""Chooses what happens to a request; called on the proxy's thread, before the service sees the request."""
+
+
+def passes(_request: Passing) -> Fault:
+    """No faults."""
+    return Fault.PASS
+
+
+class Seeded:
+    """Faults at random, at a rate; the same seed draws the same ones in the order in which requests arrive.
+
+    Args:
+        seed: of the random numbers.
+        rate: of the requests that meet a fault.
+        faults: which ones, evenly.
+        writes_only: whether reads are left alone.
+    """
+
+    def __init__(self, seed: int, rate: float, faults: Sequence[Fault], *, writes_only: bool = False) -> None:
+        self._random = random.Random(seed)
+        self._rate = rate
+        self._faults = faults
+        self._writes_only = writes_only
+
+    def __call__(self, request: Passing) -> Fault:
+        if self._random.random() >= self._rate or (self._writes_only and not request.writes):
+            return Fault.PASS
+        return self._random.choice(self._faults)
+
+
+class Scripted:
+    """The faults given, one a request, and none after them."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self._faults = deque(faults)
+
+    def __call__(self, request: Passing) -> Fault:
+        return self._faults.popleft() if self._faults else Fault.PASS
