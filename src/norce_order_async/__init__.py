@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Attempt,
         BadRequestError,
         CallError,
+        ChangeRefusedError,
         ConfigurationError,
         ConflictError,
         ForbiddenError,
@@ -31,15 +32,21 @@ if TYPE_CHECKING:
         PendingError,
         RefusedError,
         RejectedError,
+        StatusUnreachableError,
         TokenError,
         TransitionRefusedError,
         TransitionSupersededError,
         UnauthorizedError,
         UnavailableError,
         ValidationFailedError,
+        WaitTimeoutError,
     )
     from norce_order_async.oauth import ClientCredentials
-    from norce_order_async.orders.collection import OrderCollection, OrderFilter, OrderPage
+    from norce_order_async.orders.capture import capture_answers
+    from norce_order_async.orders.collection import OrderCollection, OrderPage
+    from norce_order_async.orders.ensuring import Ensured
+    from norce_order_async.orders.filter import OrderFilter
+    from norce_order_async.orders.history import StatusPeriod
     from norce_order_async.orders.lifecycle import STATUSES
     from norce_order_async.orders.order import Order
     from norce_order_async.orders.transition import Transitioned
@@ -68,6 +75,7 @@ _HOMES = {
         "Attempt",
         "BadRequestError",
         "CallError",
+        "ChangeRefusedError",
         "ConfigurationError",
         "ConflictError",
         "ForbiddenError",
@@ -80,15 +88,21 @@ _HOMES = {
         "PendingError",
         "RefusedError",
         "RejectedError",
+        "StatusUnreachableError",
         "TokenError",
         "TransitionRefusedError",
         "TransitionSupersededError",
         "UnauthorizedError",
         "UnavailableError",
         "ValidationFailedError",
+        "WaitTimeoutError",
     ),
     "oauth": ("ClientCredentials",),
-    "orders.collection": ("OrderCollection", "OrderFilter", "OrderPage"),
+    "orders.capture": ("capture_answers",),
+    "orders.collection": ("OrderCollection", "OrderPage"),
+    "orders.ensuring": ("Ensured",),
+    "orders.filter": ("OrderFilter",),
+    "orders.history": ("StatusPeriod",),
     "orders.lifecycle": ("STATUSES",),
     "orders.order": ("Order",),
     "orders.transition": ("Transitioned",),
@@ -126,11 +140,13 @@ __all__ = [
     "CallNext",
     "CallOptions",
     "CallableToken",
+    "ChangeRefusedError",
     "ClientCredentials",
     "ConfigurationError",
     "ConflictError",
     "Drift",
     "DriftRecord",
+    "Ensured",
     "Environment",
     "ForbiddenError",
     "InvalidRequestError",
@@ -151,6 +167,8 @@ __all__ = [
     "Scope",
     "Settings",
     "StaticToken",
+    "StatusPeriod",
+    "StatusUnreachableError",
     "TokenError",
     "TokenProvider",
     "TransitionRefusedError",
@@ -161,9 +179,11 @@ __all__ = [
     "ValidationFailedError",
     "ValidationProblem",
     "ValidationReport",
+    "WaitTimeoutError",
     "WireRequest",
     "WireResponse",
     "__version__",
+    "capture_answers",
 ]
 
 

@@ -12,7 +12,7 @@ from norce_order_async.pipeline.settings import CallOptions
 
 
 class AttributesRoom(Room, Mapping[str, Any]):
-    """A mapping over the snapshot's attributes; :meth:`patch` changes them."""
+    """A mapping over the snapshot's attributes; :meth:`update` changes them."""
 
     __slots__ = ()
 
@@ -28,7 +28,18 @@ class AttributesRoom(Room, Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._snapshot.loaded().attributes or {})
 
-    async def patch(self, changes: Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+    async def remove(self, *names: str, options: CallOptions | None = None) -> None:
+        """Remove attributes by sending null for them. That this removes them is assumed, not published.
+
+        Raises:
+            InvalidRequestError: no name; nothing was sent.
+            CallError: it did not succeed.
+        """
+        if not names:
+            raise InvalidRequestError("name at least one attribute")
+        await self.update(dict.fromkeys(names), options=options)
+
+    async def update(self, changes: Mapping[str, Any], *, options: CallOptions | None = None) -> None:
         """Merge ``changes`` into the attributes. That a null removes a key is assumed, not published.
 
         Raises:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.orders.ensuring import Ensured, ensure
 from norce_order_async.orders.inputs import model_of
 from norce_order_async.orders.snapshot import Room
 from norce_order_async.pipeline.operations import (
@@ -39,6 +41,31 @@ class HooksRoom(Room):
 
         await self._snapshot.create(CREATE_HOOK, model_of(Hook, hook, "hook"), options)
 
+    async def ensure(self, hook: Hook | Mapping[str, Any], *, options: CallOptions | None = None) -> Ensured[Hook]:
+        """Make sure that a hook of this adapter for this part of the order and this address is registered, so that a
+        service that starts twice registers once.
+
+        Raises:
+            InvalidRequestError: no adapter id or address; nothing was sent.
+            OutcomeUnknownError: an answer was lost and the hook is not there (yet).
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Hook
+
+        model = model_of(Hook, hook, "hook")
+        target = _target(model.adapter_id, model.invoke, "hook.invoke")
+        return await ensure(
+            self._snapshot,
+            entries=lambda: self,
+            wanted=lambda there: (
+                (there.adapter_id, there.invoke) == target
+                and (there.subscribe_to, there.target) == (model.subscribe_to, model.target)
+            ),
+            operation=CREATE_HOOK,
+            create=lambda: self.create(model, options=options),
+            options=options,
+        )
+
     async def delete(self, hook_id: str, *, options: CallOptions | None = None) -> None:
         """Remove a hook."""
         await self._snapshot.write(DELETE_HOOK, path={"hook_id": hook_id}, options=options)
@@ -64,6 +91,29 @@ class NotificationsRoom(Room):
         model = model_of(Notification, notification, "notification")
         await self._snapshot.create(CREATE_NOTIFICATION, model, options)
 
+    async def ensure(
+        self, notification: Notification | Mapping[str, Any], *, options: CallOptions | None = None
+    ) -> Ensured[Notification]:
+        """Make sure that a notification of this adapter for this scope and this address is registered.
+
+        Raises:
+            InvalidRequestError: no adapter id or address; nothing was sent.
+            OutcomeUnknownError: an answer was lost and the notification is not there (yet).
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Notification
+
+        model = model_of(Notification, notification, "notification")
+        target = _target(model.adapter_id, model.invoke, "notification.invoke")
+        return await ensure(
+            self._snapshot,
+            entries=lambda: self,
+            wanted=lambda there: (there.adapter_id, there.invoke) == target and there.scope == model.scope,
+            operation=CREATE_NOTIFICATION,
+            create=lambda: self.create(model, options=options),
+            options=options,
+        )
+
     async def delete(self, notification_id: str, *, options: CallOptions | None = None) -> None:
         """Remove a notification."""
         path = {"notification_id": notification_id}
@@ -87,6 +137,29 @@ class ValidationsRoom(Room):
 
         await self._snapshot.create(CREATE_VALIDATION, model_of(Callback, validation, "validation"), options)
 
+    async def ensure(
+        self, validation: Callback | Mapping[str, Any], *, options: CallOptions | None = None
+    ) -> Ensured[Callback]:
+        """Make sure that a validation of this adapter at this address is registered.
+
+        Raises:
+            InvalidRequestError: no adapter id or address; nothing was sent.
+            OutcomeUnknownError: an answer was lost and the validation is not there (yet).
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Callback
+
+        model = model_of(Callback, validation, "validation")
+        target = _target(model.adapter_id, model.url, "validation.url")
+        return await ensure(
+            self._snapshot,
+            entries=lambda: self,
+            wanted=lambda there: (there.adapter_id, there.url) == target,
+            operation=CREATE_VALIDATION,
+            create=lambda: self.create(model, options=options),
+            options=options,
+        )
+
     async def put(
         self, validation_id: str, validation: Callback | Mapping[str, Any], *, options: CallOptions | None = None
     ) -> None:
@@ -100,3 +173,10 @@ class ValidationsRoom(Room):
     async def remove(self, validation_id: str, *, options: CallOptions | None = None) -> None:
         """Remove a validation."""
         await self._snapshot.write(REMOVE_VALIDATION, path={"validation_id": validation_id}, options=options)
+
+
+def _target(adapter_id: str | None, address: str | None, argument: str) -> tuple[str, str]:
+    """What tells one callback from another."""
+    if not adapter_id or not address:
+        raise InvalidRequestError(f"an adapter id and {argument} are needed to tell it from others")
+    return adapter_id, address

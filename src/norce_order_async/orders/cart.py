@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.orders.editing import Edit, edited, showing
 from norce_order_async.orders.inputs import model_of
 from norce_order_async.orders.shown import until_shown
 from norce_order_async.orders.snapshot import Room
@@ -77,6 +78,26 @@ class CartRoom(Room):
                 deadline=deadline,
                 options=options,
             )
+
+    async def update(self, edit: Edit[Cart], *, options: CallOptions | None = None) -> None:
+        """Read the order, apply a function to its cart, and put the result. Last write wins: the API has no ETags, so
+        what somebody else writes between the reading and the writing is lost.
+
+        Args:
+            edit: takes the cart and changes it, or returns another one.
+            options: what the calls do differently.
+
+        Raises:
+            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is the cart that was
+                put.
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Cart
+
+        data = await self._snapshot.read(options)
+        proposed = edited(Cart, data.cart or Cart(), edit)
+        with showing(proposed):
+            await self.put(proposed, options=options)
 
 
 def shows(sent: object, found: object) -> bool:

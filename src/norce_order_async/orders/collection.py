@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from norce_order_async.errors import InvalidRequestError
-from norce_order_async.orders.inputs import check_address, check_pattern, model_of, models_of
-from norce_order_async.orders.lifecycle import check_status
+from norce_order_async.errors import ConflictError, InvalidRequestError, UnavailableError
+from norce_order_async.orders.filter import OrderFilter
+from norce_order_async.orders.inputs import check_address, check_pattern, model_of, models_of, with_reference, written
+from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
 from norce_order_async.orders.order import Order
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
 from norce_order_async.pipeline.session import Session
@@ -21,77 +22,11 @@ if TYPE_CHECKING:
         Consent,
         Customer,
         OrderData,
-        OrderListOrderBy,
-        OrderListOrderByDirection,
         OrderPaginationSet,
-        OrderStatus,
         Pagination,
     )
 
 PAGE_SIZE = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFilter:
-    """Which orders a listing is about. None leaves a filter out; dates need a time zone."""
-
-    status: OrderStatus | Iterable[OrderStatus] | None = None
-    search: str | None = None
-    """Free text."""
-    reference: str | None = None
-    cart_reference: str | None = None
-    payment_id: str | None = None
-    date_from: datetime | None = None
-    """From this time on; inclusive is assumed, and so is that it means the time of creation."""
-    date_to: datetime | None = None
-    """Up to this time; exclusive is assumed."""
-    countries: Iterable[str] | None = None
-    billing_names: Iterable[str] | None = None
-    billing_emails: Iterable[str] | None = None
-    billing_phones: Iterable[str] | None = None
-    billing_countries: Iterable[str] | None = None
-    shipping_names: Iterable[str] | None = None
-    shipping_emails: Iterable[str] | None = None
-    shipping_phones: Iterable[str] | None = None
-    shipping_countries: Iterable[str] | None = None
-    order_by: OrderListOrderBy | None = None
-    order_by_direction: OrderListOrderByDirection | None = None
-
-    def __post_init__(self) -> None:
-        # An iterator would be used up by the first page.
-        for name in ("status", *sorted(_LISTS)):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str):
-                object.__setattr__(self, name, tuple(value))
-
-    def query(self) -> dict[str, Any]:
-        """The query parameters.
-
-        Raises:
-            InvalidRequestError: an unknown status, a date without a time zone, a string where a list belongs, an
-                empty filter: on the wire that would be none at all, and so match every order.
-        """
-        given = {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
-        for name, value in given.items():
-            if value in ("", ()):
-                raise InvalidRequestError(f"{name} must not be empty: leave it out to have no such filter")
-            if name == "status":
-                words = [value] if isinstance(value, str) else list(value)
-                given[name] = [check_status(word) for word in words]
-            elif isinstance(value, datetime):
-                if value.tzinfo is None:
-                    raise InvalidRequestError(f"{name} needs a time zone, such as datetime.now(timezone.utc)")
-            elif name in _LISTS:
-                if isinstance(value, str):
-                    raise InvalidRequestError(f"{name} must be a list of strings, not one string")
-                given[name] = list(value)
-        return given
-
-
-_LISTS = frozenset(
-    {"countries"}
-    | {f"{who}_{what}" for who in ("billing", "shipping") for what in ("names", "emails", "phones", "countries")}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +108,7 @@ class OrderCollection:
         }
         body = OrderData() if order is None else model_of(OrderData, order, "order")
         # A copy, so that a model handed in stays as it is.
-        body = OrderData.from_dict(body.to_dict())
+        body = OrderData.from_dict(written(body, "order"))
         for name, value in given.items():
             if value is not None:
                 setattr(body, name, value)
@@ -194,21 +129,6 @@ class OrderCollection:
             CallError: it did not succeed.
         """
         return await Order(self._session, order_id).refresh(options=options)
-
-    async def find_by_cart_reference(self, reference: str, *, options: CallOptions | None = None) -> Order | None:
-        """The order of a cart: the way back to an order whose creation was not answered.
-
-        Returns:
-            The order with exactly this cart reference that is not ``removed``, or None.
-
-        Raises:
-            InvalidRequestError: the reference is empty; nothing was sent.
-            CallError: it did not succeed.
-        """
-        async for order in self.iterate(OrderFilter(cart_reference=reference), options=options):
-            if order.cart.reference == reference and order.status != "removed":
-                return order
-        return None
 
     async def list(
         self,
@@ -241,34 +161,181 @@ class OrderCollection:
             pagination=page.pagination if page else None,
         )
 
-    async def iterate(
+    def iterate(
         self,
         where: OrderFilter | None = None,
         *,
         page_size: int = PAGE_SIZE,
         limit: int | None = None,
+        prefetch: bool = True,
         options: CallOptions | None = None,
     ) -> AsyncIterator[Order]:
-        """Every order that matches, page by page, each id once; an empty page ends it.
+        """Every order that matches, oldest first, each once; right while orders come, change and leave the filter.
 
         Args:
-            where: which ones; all when left out.
-            page_size: how many to ask for at a time.
+            where: which ones; all when left out. Its order can't be chosen here.
+            page_size: how many to ask for at a time, ten at least: pages overlap, and small ones would be little more
+                than that.
             limit: how many to give at most.
+            prefetch: whether the next page is read while this one is worked on.
             options: what each page's call does differently.
+
+        Raises:
+            InvalidRequestError: a filter that can't be sent; nothing was.
         """
-        seen: set[str] = set()
-        offset = 0
-        while limit is None or len(seen) < limit:
-            page = await self.list(where, offset=offset, limit=page_size, options=options)
-            if not page.orders:
-                return
-            offset += len(page.orders)
-            for order in page.orders:
-                if order.id in seen or (limit is not None and len(seen) >= limit):
-                    continue
-                seen.add(order.id)
-                yield order
+        where = where or OrderFilter()
+        if where.order_by is not None or where.order_by_direction is not None:
+            raise InvalidRequestError("iterate goes by the time of creation; use list for another order")
+        if limit is not None and limit < 0:
+            raise InvalidRequestError(f"limit must be 0 or more; got {limit}")
+        if page_size < 1:
+            raise InvalidRequestError(f"page_size must be 1 or more; got {page_size}")
+        where.query()
+        # A filter is read once here and used for every page, so that one given as a generator is not used up.
+        oldest_first = replace(where.held(), order_by="created", order_by_direction="asc")
+
+        async def fetch(date_from: datetime | None, offset: int) -> Sequence[Order]:
+            page = await self.list(
+                replace(oldest_first, date_from=date_from),
+                offset=offset,
+                limit=max(page_size, SMALLEST_PAGE),
+                options=options,
+            )
+            return page.orders
+
+        walk = Walk(fetch, where.date_from)
+        return OrderIteration(walk, self._session.core.owned, limit=limit, prefetch=prefetch)
+
+    async def count(self, where: OrderFilter | None = None, *, options: CallOptions | None = None) -> int:
+        """How many orders match; one call, or two.
+
+        ``size`` and ``totalSize`` are published in two ways: the number returned and all matches, or all matches and
+        all orders of the channel. Asking for one order tells the two apart.
+
+        Raises:
+            InvalidRequestError: a filter that can't be sent; nothing was.
+            UnavailableError: the answer has no figures.
+            CallError: it did not succeed.
+        """
+        where = (where or OrderFilter()).held()
+        page = await self.list(where, limit=1, options=options)
+        if not page.orders:
+            return 0
+        size = page.pagination.size if page.pagination else None
+        total = page.pagination.total_size if page.pagination else None
+        if size is None or total is None:
+            raise UnavailableError("the answer does not say how many there are", operation=LIST_ORDERS.id)
+        if size > 1:
+            return size
+        following = await self.list(where, offset=1, limit=1, options=options)
+        return total if following.orders else 1
+
+    async def find_by_cart_reference(self, cart_reference: str, *, options: CallOptions | None = None) -> Order | None:
+        """The order of a cart: the way back to an order whose creation was not answered.
+
+        Returns:
+            The order with exactly this cart reference that is not ``removed``, or None.
+
+        Raises:
+            InvalidRequestError: it is empty; nothing was sent.
+            CallError: it did not succeed.
+        """
+        return await self._first(
+            OrderFilter(cart_reference=_given("cart_reference", cart_reference)),
+            lambda order: order.cart.reference == cart_reference and order.status != "removed",
+            options,
+        )
+
+    async def find_by_reference(self, reference: str, *, options: CallOptions | None = None) -> Sequence[Order]:
+        """The orders with this external reference, compared exactly. Nothing makes it unique.
+
+        Raises:
+            InvalidRequestError: it is empty; nothing was sent.
+            CallError: it did not succeed.
+        """
+        where = OrderFilter(reference=_given("reference", reference))
+        walk = self.iterate(where, prefetch=False, options=options)
+        return [order async for order in walk if order.reference == reference]
+
+    async def find_by_payment(self, payment_id: str, *, options: CallOptions | None = None) -> Order | None:
+        """The order with this payment.
+
+        Raises:
+            InvalidRequestError: it is empty; nothing was sent.
+            CallError: it did not succeed.
+        """
+        return await self._first(
+            OrderFilter(payment_id=_given("payment_id", payment_id)),
+            lambda order: any(payment.id == payment_id for payment in order.payments),
+            options,
+        )
+
+    async def get_or_create(
+        self,
+        order: OrderData | Mapping[str, Any] | None = None,
+        *,
+        cart_reference: str,
+        culture: str | None = None,
+        currency: str | None = None,
+        country: str | None = None,
+        cart: Cart | Mapping[str, Any] | None = None,
+        customer: Customer | Mapping[str, Any] | None = None,
+        consents: Iterable[Consent | Mapping[str, Any]] | None = None,
+        reference: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        options: CallOptions | None = None,
+    ) -> tuple[Order, bool]:
+        """The order with this cart reference, created when there is none; what is there stays as it is.
+
+        Args:
+            cart_reference: put into the cart.
+            order, culture, currency, country, cart, customer, consents, reference, attributes: as for :meth:`create`.
+            options: what the calls do differently.
+
+        Returns:
+            The order, and whether this call created it. A created one has no snapshot yet.
+
+        Raises:
+            InvalidRequestError: it can't be sent, or the cart has another reference; nothing was sent.
+            OutcomeUnknownError: the answer was lost, and reading back did not settle it.
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Cart, OrderData
+
+        body = OrderData() if order is None else model_of(OrderData, order, "order")
+        given_cart = (body.cart or Cart()) if cart is None else model_of(Cart, cart, "cart")
+        new_cart = with_reference(Cart, given_cart, cart_reference, "cart")
+        found = await self.find_by_cart_reference(cart_reference, options=options)
+        if found is not None:
+            return found, False
+        try:
+            created = await self.create(
+                body,
+                culture=culture,
+                currency=currency,
+                country=country,
+                cart=new_cart,
+                customer=customer,
+                consents=consents,
+                reference=reference,
+                attributes=attributes,
+                options=options,
+            )
+        except ConflictError:
+            # Somebody else was quicker.
+            found = await self.find_by_cart_reference(cart_reference, options=options)
+            if found is None:
+                raise
+            return found, False
+        return created, True
+
+    async def _first(
+        self, where: OrderFilter, matches: Callable[[Order], bool], options: CallOptions | None
+    ) -> Order | None:
+        async for order in self.iterate(where, prefetch=False, options=options):
+            if matches(order):
+                return order
+        return None
 
     async def delete(self, order_id: str, *, options: CallOptions | None = None) -> None:
         """Delete an order from the service's storage.
@@ -279,3 +346,9 @@ class OrderCollection:
             CallError: it did not succeed.
         """
         await Order(self._session, order_id).delete(options=options)
+
+
+def _given(name: str, value: str) -> str:
+    if not isinstance(value, str) or not value:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError(f"{name} must not be empty: an empty filter matches everything")
+    return value

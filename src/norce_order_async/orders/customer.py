@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.orders.editing import Edit, edited, showing
 from norce_order_async.orders.inputs import check_address, model_of
 from norce_order_async.orders.snapshot import Room
 from norce_order_async.pipeline.operations import SET_BILLING, SET_SHIPPING_ADDRESS
@@ -52,15 +54,62 @@ class CustomerRoom(Room):
         check_address(model, "address")
         await self._snapshot.write(SET_BILLING, model, options=options)
 
-    async def set_shipping(self, address: Address | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+    async def set_shipping(
+        self,
+        address: Address | Mapping[str, Any] | None = None,
+        *,
+        same_as_billing: bool = False,
+        options: CallOptions | None = None,
+    ) -> None:
         """Replace the shipping address.
 
+        Args:
+            address: the new one; or
+            same_as_billing: read the order and take over its billing address.
+            options: what the calls do differently.
+
         Raises:
-            InvalidRequestError: the address can't be sent; nothing was.
+            InvalidRequestError: neither or both, no billing address to take over, or one that can't be sent; nothing
+                was written.
             CallError: it did not succeed.
         """
         from norce_order_api.models import Address
 
+        if (address is None) != same_as_billing:
+            raise InvalidRequestError("give either an address or same_as_billing=True")
+        if address is None:
+            customer = (await self._snapshot.read(options)).customer
+            address = customer.billing if customer else None
+            if address is None:
+                raise InvalidRequestError(f"order {self._snapshot.id} has no billing address to take over")
         model = model_of(Address, address, "address")
         check_address(model, "address")
         await self._snapshot.write(SET_SHIPPING_ADDRESS, model, options=options)
+
+    async def update_billing(self, edit: Edit[Address], *, options: CallOptions | None = None) -> None:
+        """Read the order, apply a function to its billing address, and put the result; last write wins.
+
+        Raises:
+            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Address
+
+        customer = (await self._snapshot.read(options)).customer
+        proposed = edited(Address, (customer and customer.billing) or Address(), edit)
+        with showing(proposed):
+            await self.set_billing(proposed, options=options)
+
+    async def update_shipping(self, edit: Edit[Address], *, options: CallOptions | None = None) -> None:
+        """Read the order, apply a function to its shipping address, and put the result; last write wins.
+
+        Raises:
+            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Address
+
+        customer = (await self._snapshot.read(options)).customer
+        proposed = edited(Address, (customer and customer.shipping) or Address(), edit)
+        with showing(proposed):
+            await self.set_shipping(proposed, options=options)

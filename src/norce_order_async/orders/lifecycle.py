@@ -7,7 +7,8 @@ pages for the published edges; the rest is assumed, because the allowed edges ar
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal, assert_never
 
 from norce_order_api.models.order_status import OrderStatus
 from norce_order_async.errors import InvalidRequestError
@@ -35,6 +36,9 @@ EDGES: Final[dict[OrderStatus, dict[OrderStatus, Certainty]]] = {
 }
 """From, to, and what the edge rests on."""
 
+FIRST_STATUS: Final[OrderStatus] = "checkout"
+"""Where every order begins."""
+
 STATUSES: Final[tuple[OrderStatus, ...]] = tuple(EDGES)
 """In the order in which an order passes them."""
 
@@ -61,15 +65,61 @@ def predecessors(target: OrderStatus) -> frozenset[str]:
     return frozenset(status for status, edges in EDGES.items() if target in edges)
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The order is there already."""
+
+    status: OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The change follows a known edge."""
+
+    origin: OrderStatus
+    target: OrderStatus
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """No known edge leads there, or where the order is is not known; the service decides."""
+
+    origin: str | None
+    target: OrderStatus
+
+
+Plan = Stay | Follow | Doubt
+
+
+def plan(current: str | None, target: OrderStatus) -> Plan:
+    """What asking for ``target`` means for an order in ``current``; None when that is not known."""
+    if current == target:
+        return Stay(target)
+    for origin, edges in EDGES.items():
+        if origin == current and target in edges:
+            return Follow(origin, target, edges[target])
+    return Doubt(current, target)
+
+
 def explain(current: str | None, target: OrderStatus) -> str:
-    """Why a change may have been refused, in words."""
-    if current is None:
-        return f"to {target}"
-    if current not in EDGES:
-        return f"from {current}, a status this version does not know, to {target}"
-    edges = EDGES[current]
-    if target in edges:
-        return f"from {current} to {target}, an edge that is {edges[target]}"
-    if not edges:
-        return f"from {current} to {target}: {current} is final"
-    return f"from {current} to {target}: known ways out of {current} lead to {', '.join(edges)}"
+    """What was asked for, and what is known of it, in words."""
+    planned = plan(current, target)
+    match planned:
+        case Stay(status):
+            return f"to {status}, where it is already"
+        case Follow(origin, _, certainty):
+            return f"from {origin} to {target}, an edge that is {certainty}"
+        case Doubt(None, _):
+            return f"to {target}"
+        case Doubt(origin, _):
+            return f"from {origin} to {target}: {_ways_out(origin)}"
+        case _:
+            assert_never(planned)
+
+
+def _ways_out(status: str | None) -> str:
+    for known, edges in EDGES.items():
+        if known == status:
+            return f"known ways out of {status} lead to {', '.join(edges)}" if edges else f"{status} is final"
+    return f"{status} is a status that this version does not know"

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from norce_order_async.errors import InvalidRequestError
+from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
+from norce_order_async.money import ZERO, decimal, paid
 from norce_order_async.orders.attributes import AttributesRoom
 from norce_order_async.orders.callbacks import HooksRoom, NotificationsRoom, ValidationsRoom
 from norce_order_async.orders.cart import CartRoom
 from norce_order_async.orders.consents import ConsentsRoom
 from norce_order_async.orders.customer import CustomerRoom
-from norce_order_async.orders.lifecycle import check_status
+from norce_order_async.orders.history import StatusPeriod, periods
+from norce_order_async.orders.lifecycle import check_status, is_terminal
 from norce_order_async.orders.payments import PaymentsRoom
+from norce_order_async.orders.rendering import render_order
 from norce_order_async.orders.shippings import ShippingsRoom
 from norce_order_async.orders.snapshot import Snapshot
 from norce_order_async.orders.transition import Transitioned, transition
 from norce_order_async.orders.validation import ValidationReport, read_report
+from norce_order_async.orders.waiting import Polling
+from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import DELETE_ORDER, SET_REFERENCE, VALIDATE
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from norce_order_api.models import OrderData, OrderStatus, Price
 
 
@@ -63,6 +72,11 @@ class Order:
         return self._snapshot.stale
 
     @property
+    def age(self) -> float | None:
+        """Seconds since the snapshot was read; None without one."""
+        return self._snapshot.age
+
+    @property
     def status(self) -> OrderStatus | str | None:
         """Where in its life the order is."""
         state = self.data.state
@@ -77,6 +91,24 @@ class Order:
     def total(self) -> Price | None:
         """Grand total with shippings, computed by the service."""
         return self.data.total
+
+    @property
+    def amount(self) -> Decimal | None:
+        """The grand total including VAT, as a decimal; None when the service told none."""
+        total = self.data.total
+        return None if total is None or total.including_vat is None else decimal(total.including_vat)
+
+    @property
+    def outstanding(self) -> Decimal:
+        """What payments do not cover yet: the total minus the payments that are not removed. Below zero when they
+        cover too much."""
+        return (self.amount or ZERO) - paid(self.payments)
+
+    @property
+    def transitions(self) -> tuple[StatusPeriod, ...]:
+        """What the service logged of the order's life, in the order of time."""
+        state = self.data.state
+        return periods((state.transitions or []) if state else [])
 
     @property
     def created(self) -> datetime | None:
@@ -140,13 +172,24 @@ class Order:
         return self
 
     async def transition_to(
-        self, target: OrderStatus, *, force: bool = False, options: CallOptions | None = None
+        self,
+        target: OrderStatus,
+        *,
+        confirm: bool = False,
+        force: bool = False,
+        options: CallOptions | None = None,
     ) -> Transitioned:
-        """Move the order to another status.
+        """Move the order to another status: one call and no more on the plain path.
 
-        Nothing is sent when a fresh snapshot says that it is there already, unless ``force``. When the service takes
-        the change in without having done it (202), the order is read until it shows. A newer status is never rolled
-        back: after a lost answer the order is read before anything is asked for again.
+        Nothing is sent when the order was seen there within the last 5 s, unless ``force``. When the service takes the
+        change in without having done it (202), the order is read until it shows. A newer status is never rolled back:
+        after a lost answer the order is read before anything is asked for again.
+
+        Args:
+            target: one of ``STATUSES``.
+            confirm: read the order afterwards, and tell from where and when it went by the service's log.
+            force: send also when the order is known to be there.
+            options: what the calls do differently.
 
         Raises:
             InvalidRequestError: no such status; the text lists those there are.
@@ -157,10 +200,76 @@ class Order:
             CallError: it did not succeed otherwise.
         """
         status = check_status(target)
-        current = self._snapshot.fresh_status()
-        if current == status and not force:
-            return Transitioned(to=status, called=False, origin=current)
-        return await transition(self._snapshot, status, current=current, options=options)
+        return await transition(self._snapshot, status, confirm=confirm, force=force, options=options)
+
+    async def accept(self, *, options: CallOptions | None = None) -> Transitioned:
+        """Payment is in place: ``transition_to("accepted")``."""
+        return await self.transition_to("accepted", options=options)
+
+    async def complete(self, *, options: CallOptions | None = None) -> Transitioned:
+        """The order is final: ``transition_to("completed")``."""
+        return await self.transition_to("completed", options=options)
+
+    async def decline(self, *, options: CallOptions | None = None) -> Transitioned:
+        """Payment was refused: ``transition_to("declined")``."""
+        return await self.transition_to("declined", options=options)
+
+    async def reopen(self, *, options: CallOptions | None = None) -> Transitioned:
+        """The customer goes back to shopping: ``transition_to("checkout")``."""
+        return await self.transition_to("checkout", options=options)
+
+    async def remove(self, *, options: CallOptions | None = None) -> Transitioned:
+        """Abandoned, and kept readable: ``transition_to("removed")``. :meth:`delete` takes it out of storage."""
+        return await self.transition_to("removed", options=options)
+
+    async def wait_for(
+        self,
+        awaited: OrderStatus | Callable[[Order], bool],
+        *,
+        timeout: float,
+        options: CallOptions | None = None,
+    ) -> Order:
+        """Read the order until it is in a status, or until a function of it says yes; pauses grow from 0.25 s to 5 s.
+
+        Cancelling the caller ends it at once.
+
+        Args:
+            awaited: a status, or a function of this handle.
+            timeout: seconds to wait at most, readings included.
+            options: what each reading does differently; its deadline is the end of the wait.
+
+        Returns:
+            This handle, with the snapshot that showed it.
+
+        Raises:
+            InvalidRequestError: no such status, or no time to wait; nothing was sent.
+            StatusUnreachableError: the order is in a final status that is not the one awaited.
+            WaitTimeoutError: it did not show in time.
+            CallError: a reading did not succeed.
+        """
+        target = None if callable(awaited) else check_status(awaited)
+        if not timeout > 0:
+            raise InvalidRequestError(f"timeout must be above 0; got {timeout}")
+        deadline = Deadline(self._snapshot.session.core.clock, timeout)
+        deadline.start()
+        polling = Polling(self._snapshot.session.core.clock, deadline)
+        while True:
+            try:
+                await self._snapshot.read(options, deadline)
+            except CallError as error:
+                if error.gave_up != "deadline":
+                    raise
+                raise self._waited_in_vain(target, timeout) from error
+            if awaited(self) if callable(awaited) else self.status == target:
+                return self
+            if target is not None and self.status is not None and is_terminal(self.status):
+                raise StatusUnreachableError(self.id, target, self.status)
+            if not await polling.pause():
+                raise self._waited_in_vain(target, timeout)
+
+    def _waited_in_vain(self, target: OrderStatus | None, timeout: float) -> WaitTimeoutError:
+        seen = self.status if self.loaded else None
+        return WaitTimeoutError(self.id, target or "what was awaited", seen, timeout)
 
     async def validate(self, *, options: CallOptions | None = None) -> ValidationReport:
         """Have the service check the order: its own rules first, then every registered validation.
@@ -194,9 +303,12 @@ class Order:
         """
         await self._snapshot.write(DELETE_ORDER, options=options)
 
+    def __rich__(self) -> RenderableType:
+        return render_order(self)
+
     def __repr__(self) -> str:
         data = self._snapshot.data
         if data is None:
             return f"<Order {self.id} not loaded>"
         stale = ", stale" if self.stale else ""
-        return f"<Order {self.id} {self.status}{stale}, read {self._snapshot.age:.0f} s ago>"
+        return f"<Order {self.id} {self.status}{stale}, read {self.age:.0f} s ago>"

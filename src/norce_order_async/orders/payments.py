@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from norce_order_async.orders.inputs import check_pattern, model_of, models_of
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.money import Amount, decimal, exact, paid
+from norce_order_async.orders.editing import Edit, edited, showing
+from norce_order_async.orders.ensuring import Ensured, ensure
+from norce_order_async.orders.inputs import (
+    check_json_text,
+    check_pattern,
+    json_text,
+    model_of,
+    models_of,
+    with_reference,
+    written,
+)
+from norce_order_async.orders.parts import not_removed
 from norce_order_async.orders.snapshot import Room
 from norce_order_async.pipeline.operations import (
     ADD_PAYMENT_ACTIONS,
@@ -20,7 +33,7 @@ from norce_order_async.pipeline.operations import (
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    from norce_order_api.models import Payment, PaymentAction, PaymentTransaction
+    from norce_order_api.models import Payment, PaymentAction, PaymentEvent, PaymentTransaction
 
 
 class PaymentsRoom(Room):
@@ -54,6 +67,62 @@ class PaymentsRoom(Room):
         answer = await self._snapshot.create(CREATE_PAYMENT, model, options)
         return answer.id or ""
 
+    async def create_for_outstanding(
+        self, payment: Payment | Mapping[str, Any] | None = None, *, options: CallOptions | None = None
+    ) -> str | None:
+        """Read the order and add a payment of exactly what is not covered yet, so that the sum validates.
+
+        Args:
+            payment: what else there is to say of it; its amount is set.
+            options: what the calls do differently.
+
+        Returns:
+            The new payment's id; None when nothing was outstanding, and nothing was created.
+
+        Raises:
+            InvalidRequestError: payments cover more than the total, or the service told none.
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Payment
+
+        data = await self._snapshot.read(options)
+        if data.total is None or data.total.including_vat is None:
+            raise InvalidRequestError(f"order {self._snapshot.id} has no total yet, so nothing says what to pay")
+        outstanding = decimal(data.total.including_vat) - paid(self)
+        if outstanding < 0:
+            raise InvalidRequestError(f"payments of order {self._snapshot.id} cover {-outstanding} more than its total")
+        if not outstanding:
+            return None
+        model = Payment.from_dict(written(_payment(payment or {}), "payment"))
+        model.amount = float(outstanding)
+        return await self.create(model, options=options)
+
+    async def ensure(
+        self, payment: Payment | Mapping[str, Any], *, reference: str | None = None, options: CallOptions | None = None
+    ) -> Ensured[Payment]:
+        """Make sure that there is a payment with this reference that is not removed; what is there stays as it is.
+
+        Args:
+            payment: what to create when there is none.
+            reference: identifier at the payment provider; that of ``payment`` when left out.
+            options: what the calls do differently.
+
+        Raises:
+            InvalidRequestError: no reference, or two that differ; nothing was sent.
+            OutcomeUnknownError: an answer was lost and the payment is not there (yet).
+            CallError: a step did not succeed.
+        """
+        model = _payment(payment)
+        model = with_reference(type(model), model, reference, "payment")
+        return await ensure(
+            self._snapshot,
+            entries=lambda: self.active,
+            wanted=lambda there: there.reference == model.reference,
+            operation=CREATE_PAYMENT,
+            create=lambda: self.create(model, options=options),
+            options=options,
+        )
+
     async def list(self, *, options: CallOptions | None = None) -> list[Payment]:
         """Read the payments from the service."""
         path = {"order_id": self._snapshot.id}
@@ -77,6 +146,40 @@ class PaymentsRoom(Room):
         path = {"payment_id": payment_id}
         answer = await self._snapshot.write(UPDATE_PAYMENT, model, path=path, options=options)
         return cast("Payment | None", answer.parsed)
+
+    async def update(
+        self, payment_id: str, edit: Edit[Payment], *, options: CallOptions | None = None
+    ) -> Payment | None:
+        """Read a payment, apply a function to it, and put the result; last write wins.
+
+        Raises:
+            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
+            CallError: a step did not succeed.
+        """
+        current = await self.get(payment_id, options=options)
+        proposed = edited(type(current), current, edit)
+        with showing(proposed):
+            return await self.put(payment_id, proposed, options=options)
+
+    async def remove(self, payment_id: str, *, options: CallOptions | None = None) -> Payment:
+        """Remove a payment, which means: set its state to ``removed``, and see that it is.
+
+        Returns:
+            The payment as read back.
+
+        Raises:
+            PendingError: it does not show as removed.
+            CallError: a step did not succeed.
+        """
+
+        def mark(payment: Payment) -> None:
+            payment.state = "removed"
+
+        await self.update(payment_id, mark, options=options)
+        payment = await self.get(payment_id, options=options)
+        if payment.state != "removed":
+            raise not_removed(UPDATE_PAYMENT, self._snapshot.id, "payment")
+        return payment
 
     async def add_actions(
         self,
@@ -102,6 +205,56 @@ class PaymentsRoom(Room):
         path = {"payment_id": payment_id, "action_id": action_id}
         await self._snapshot.write(EXECUTE_PAYMENT_ACTION, path=path, options=options)
 
+    async def log(
+        self,
+        payment_id: str,
+        event: PaymentEvent,
+        *,
+        amount: Amount | None = None,
+        success: bool | None = None,
+        request: Any = None,
+        response: Any = None,
+        psp_event: str | None = None,
+        psp_status: str | None = None,
+        error_detail: str | None = None,
+        action: PaymentAction | None = None,
+        options: CallOptions | None = None,
+    ) -> None:
+        """Add an entry to a payment's log.
+
+        Args:
+            payment_id: which payment.
+            event: what caused it.
+            amount: the payment's amount *after* the transaction.
+            success: whether it went through.
+            request: what was sent to the provider, as JSON data; it goes as the text that the API wants.
+            response: what came back, likewise.
+            psp_event: the provider's name for the event.
+            psp_status: the provider's status.
+            error_detail: what went wrong.
+            action: the payment action that it belongs to.
+            options: what this call does differently.
+
+        Raises:
+            InvalidRequestError: something that is no JSON; nothing was sent.
+            OutcomeUnknownError: the answer was lost; a log has nothing to tell one entry from another, so look.
+            CallError: it did not succeed.
+        """
+        from norce_order_api.models import PaymentTransaction
+
+        entry = PaymentTransaction(
+            event=event,
+            psp_event=psp_event,
+            amount=None if amount is None else float(exact(amount)),
+            is_success=success,
+            error_detail=error_detail,
+            psp_status=psp_status,
+            request_json=json_text(request, "request"),
+            response_json=json_text(response, "response"),
+            payment_action=action,
+        )
+        await self.add_transaction(payment_id, entry, options=options)
+
     async def transactions(
         self, payment_id: str, *, options: CallOptions | None = None
     ) -> Sequence[PaymentTransaction]:
@@ -124,6 +277,8 @@ class PaymentsRoom(Room):
         from norce_order_api.models import PaymentTransaction
 
         model = model_of(PaymentTransaction, transaction, "transaction")
+        check_json_text(model.request_json, "transaction.requestJson")
+        check_json_text(model.response_json, "transaction.responseJson")
         path = {"payment_id": payment_id}
         answer = await self._snapshot.write(ADD_TRANSACTION, model, path=path, options=options)
         return cast("PaymentTransaction | None", answer.parsed)

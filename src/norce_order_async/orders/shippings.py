@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from norce_order_async.orders.inputs import model_of
+from norce_order_async.orders.editing import Edit, edited, showing
+from norce_order_async.orders.ensuring import Ensured, ensure
+from norce_order_async.orders.inputs import model_of, with_reference
+from norce_order_async.orders.parts import not_removed
 from norce_order_async.orders.snapshot import Room
 from norce_order_async.pipeline.operations import CREATE_SHIPPING, GET_SHIPPING, LIST_SHIPPINGS, UPDATE_SHIPPING
 from norce_order_async.pipeline.settings import CallOptions
@@ -45,6 +48,71 @@ class ShippingsRoom(Room):
 
         answer = await self._snapshot.create(CREATE_SHIPPING, model_of(Shipping, shipping, "shipping"), options)
         return answer.id or ""
+
+    async def ensure(
+        self,
+        shipping: Shipping | Mapping[str, Any],
+        *,
+        reference: str | None = None,
+        options: CallOptions | None = None,
+    ) -> Ensured[Shipping]:
+        """Make sure that there is a shipping with this reference that is not removed; what is there stays as it is.
+
+        Args:
+            shipping: what to create when there is none.
+            reference: identifier in another system; that of ``shipping`` when left out.
+            options: what the calls do differently.
+
+        Raises:
+            InvalidRequestError: no reference, or two that differ; nothing was sent.
+            OutcomeUnknownError: an answer was lost and the shipping is not there (yet).
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Shipping
+
+        model = with_reference(Shipping, model_of(Shipping, shipping, "shipping"), reference, "shipping")
+        return await ensure(
+            self._snapshot,
+            entries=lambda: self.active,
+            wanted=lambda there: there.reference == model.reference,
+            operation=CREATE_SHIPPING,
+            create=lambda: self.create(model, options=options),
+            options=options,
+        )
+
+    async def update(
+        self, shipping_id: str, edit: Edit[Shipping], *, options: CallOptions | None = None
+    ) -> Shipping | None:
+        """Read a shipping, apply a function to it, and put the result; last write wins.
+
+        Raises:
+            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
+            CallError: a step did not succeed.
+        """
+        current = await self.get(shipping_id, options=options)
+        proposed = edited(type(current), current, edit)
+        with showing(proposed):
+            return await self.put(shipping_id, proposed, options=options)
+
+    async def remove(self, shipping_id: str, *, options: CallOptions | None = None) -> Shipping:
+        """Remove a shipping, which means: set its state to ``removed``, and see that it is.
+
+        Returns:
+            The shipping as read back.
+
+        Raises:
+            PendingError: it does not show as removed.
+            CallError: a step did not succeed.
+        """
+
+        def mark(shipping: Shipping) -> None:
+            shipping.state = "removed"
+
+        await self.update(shipping_id, mark, options=options)
+        shipping = await self.get(shipping_id, options=options)
+        if shipping.state != "removed":
+            raise not_removed(UPDATE_SHIPPING, self._snapshot.id, "shipping")
+        return shipping
 
     async def list(self, *, options: CallOptions | None = None) -> list[Shipping]:
         """Read the shippings from the service."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from norce_order_async.errors import CallError, PendingError
-from norce_order_async.pipeline import backoff
+from norce_order_async.orders.waiting import Polling
 
 if TYPE_CHECKING:
     from norce_order_api.models import OrderData
@@ -47,9 +47,7 @@ async def until_shown(
     Raises:
         PendingError: it did not show in time, or the order could not be read.
     """
-    clock = order.session.core.clock
-    settings = order.session.settings if options is None else order.session.settings.changed(options)
-    reads = 0
+    polling = Polling(order.session.core.clock, deadline)
     failed: CallError | None = None
     while True:
         try:
@@ -58,11 +56,8 @@ async def until_shown(
         except CallError as error:
             failed = error
             break
-        reads += 1
-        delay = backoff.jittered(reads, base=settings.base_delay, cap=settings.max_delay, uniform=clock.uniform)
-        if not deadline.leaves(delay):
+        if not await polling.pause():
             break
-        await clock.sleep(delay)
     current = order.fresh_status() if target else None
     seen = f"reading it back failed ({type(failed).__name__})" if failed else "it is not shown in time"
     raise PendingError(

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from norce_order_api.models.order_status import OrderStatus
-from norce_order_async.errors import Attempt, BadRequestError, TransitionRefusedError
-from norce_order_async.orders.lifecycle import explain, predecessors
+from norce_order_async.errors import Attempt, BadRequestError, NorceError, TransitionRefusedError, shown_code
+from norce_order_async.orders.history import periods
+from norce_order_async.orders.lifecycle import FIRST_STATUS, Stay, explain, plan, predecessors
 from norce_order_async.orders.shown import until_shown
-from norce_order_async.pipeline.operations import SET_STATE
+from norce_order_async.orders.validation import read_report
+from norce_order_async.pipeline.deadline import Deadline
+from norce_order_async.pipeline.operations import SET_STATE, VALIDATE
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.pipeline.settle import Before
 
 if TYPE_CHECKING:
     from norce_order_async.orders.snapshot import Snapshot
+
+
+VALIDATION_CODE: Final = "order-validation"
+"""The code of a refusal by the service's own validation, or by a hook; assumed, as no codes are published for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +34,41 @@ class Transitioned:
     """False when the order was there already and nothing was sent."""
     attempts: tuple[Attempt, ...] = ()
     origin: str | None = None
-    """The status before, as far as known without reading."""
+    """The status before, as far as known; with ``confirm=True`` from the service's log. When nothing was sent, the
+    same as ``to``."""
+    at: datetime | None = None
+    """When it was entered, by the service's log; with ``confirm=True``, or when the order had to be read anyway."""
 
 
 async def transition(
-    order: Snapshot, target: OrderStatus, *, current: str | None, options: CallOptions | None
+    order: Snapshot, target: OrderStatus, *, confirm: bool, force: bool, options: CallOptions | None
 ) -> Transitioned:
     """Ask the service for a status and see that it is there.
 
     Args:
         order: what the handle knows; replaced when the order had to be read.
         target: the status asked for.
-        current: the status the order is in, when that is freshly known.
-        options: what this call does differently.
+        confirm: read the order afterwards.
+        force: send also when the order is known to be there.
+        options: what the calls do differently.
     """
-    session = order.session
-    deadline = session.deadline(options)
-    repeat_from = predecessors(target) if current is None else frozenset({current})
+    current = order.fresh_status()
+    deadline = order.session.deadline(options)
+    if isinstance(plan(current, target), Stay) and not force:
+        if confirm and order.stale:
+            await order.read(options, deadline)
+        return _told(order, target, Transitioned(to=target, called=False, origin=current))
     try:
         answer = await order.write(
             SET_STATE,
             {"currentStatus": target},
-            before=Before(repeat_from=repeat_from),
+            # From where it may be asked for again after a lost answer: where it was, else any status it can come from.
+            before=Before(repeat_from=predecessors(target) if current is None else frozenset({current})),
             options=options,
             deadline=deadline,
         )
     except BadRequestError as refused:
-        raise _refused(refused, current, target) from refused
+        raise await _refused(order, refused, current, target, deadline, options) from refused
     if answer.status == 202:
         await until_shown(
             order,
@@ -64,16 +80,45 @@ async def transition(
             deadline=deadline,
             options=options,
         )
-    order.saw_status(target)
-    return Transitioned(to=target, called=True, attempts=answer.attempts, origin=current)
+    elif confirm:
+        # What is read is believed, also when somebody has moved the order on since.
+        await order.read(options, deadline)
+    else:
+        order.saw_status(target)
+    return _told(order, target, Transitioned(to=target, called=True, attempts=answer.attempts, origin=current))
 
 
-def _refused(refused: BadRequestError, current: str | None, target: OrderStatus) -> TransitionRefusedError:
-    code = f" ({refused.code})" if refused.code else ""
+def _told(order: Snapshot, target: OrderStatus, came_to: Transitioned) -> Transitioned:
+    """With what the service's log adds, when the snapshot is one read since."""
+    if order.stale or order.data is None or order.data.state is None:
+        return came_to
+    log = periods(order.data.state.transitions or [])
+    entered = next((index for index in reversed(range(len(log))) if log[index].status == target), None)
+    if entered is None:
+        return came_to
+    if not came_to.called:
+        return replace(came_to, at=log[entered].entered)
+    # A new order is in checkout, and the log begins with the first change.
+    origin = log[entered - 1].status if entered else FIRST_STATUS
+    return replace(came_to, origin=origin, at=log[entered].entered)
+
+
+async def _refused(
+    order: Snapshot,
+    refused: BadRequestError,
+    current: str | None,
+    target: OrderStatus,
+    deadline: Deadline,
+    options: CallOptions | None,
+) -> TransitionRefusedError:
+    problems = await _missing(order, deadline, options) if refused.code == VALIDATION_CODE else ()
+    told = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in problems)
+    code = f" ({shown_code(refused.code)})" if refused.code else ""
     return TransitionRefusedError(
-        f"refused with {refused.status}{code} {explain(current, target)}",
+        f"refused with {refused.status}{code} {explain(current, target)}" + (f"; missing: {told}" if told else ""),
         target=target,
         current=current,
+        problems=problems,
         status=refused.status,
         code=refused.code,
         message=refused.message,
@@ -84,9 +129,22 @@ def _refused(refused: BadRequestError, current: str | None, target: OrderStatus)
         order_id=refused.order_id,
         correlation_id=refused.correlation_id,
         attempts=refused.attempts,
-        advice=(
-            "an earlier attempt may have taken effect: read the order before going on"
-            if refused.maybe_changed
-            else "await order.validate() tells what is missing"
-        ),
+        advice=_advice(refused, told),
     )
+
+
+def _advice(refused: BadRequestError, told: str) -> str:
+    if refused.maybe_changed:
+        return "an earlier attempt may have taken effect: read the order before going on"
+    return "" if told else "await order.validate() tells whether something is missing"
+
+
+async def _missing(
+    order: Snapshot, deadline: Deadline, options: CallOptions | None
+) -> tuple[tuple[str | None, str | None], ...]:
+    """What the service's validation says; nothing when it can't be asked now."""
+    try:
+        answer = await order.session.call(VALIDATE, {"order_id": order.id}, options=options, deadline=deadline)
+    except NorceError:
+        return ()
+    return tuple((each.adapter_id, each.code) for each in read_report(order.id, answer.data).problems)

@@ -1,0 +1,126 @@
+"""Money in decimals, where the API has floating-point numbers.
+
+The API sends and takes amounts as JSON numbers in whole currency units. Every number that was written with a few
+decimals reads back exactly: :func:`exact` takes the shortest text that means the same float, so 12.1 is 12.1 and not
+12.0999…. An order validates when its payments add up *exactly* to its total, so sums of payments keep every digit that
+was sent. What is computed here, the totals of lines and carts and the VAT in them, is rounded half up to two decimals,
+line by line, as the service is assumed to do.
+
+VAT, from the description's meaning: ``includingVat`` is what is paid, ``excludingVat`` the same without VAT, and
+``vatRate`` a fraction, so that including = excluding · (1 + rate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from norce_order_async.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from norce_order_api.models import Item, Payment, Price
+
+CENT = Decimal("0.01")
+ZERO = Decimal("0.00")
+
+Amount = Decimal | int | float
+"""What an amount may be given as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A price in decimals, rounded to two."""
+
+    including_vat: Decimal
+    excluding_vat: Decimal
+
+    @property
+    def vat(self) -> Decimal:
+        """The VAT in it."""
+        return self.including_vat - self.excluding_vat
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.including_vat + other.including_vat, self.excluding_vat + other.excluding_vat)
+
+    def price(self) -> Price:
+        """The same as the API's model."""
+        from norce_order_api.models import Price
+
+        return Price(including_vat=float(self.including_vat), excluding_vat=float(self.excluding_vat))
+
+
+NOTHING = Money(ZERO, ZERO)
+
+
+def exact(amount: Amount) -> Decimal:
+    """An amount as the decimal that was meant.
+
+    Raises:
+        InvalidRequestError: it is not finite.
+    """
+    # float's own repr: number types of other packages are floats with another one.
+    value = Decimal(float.__repr__(amount)) if isinstance(amount, float) else Decimal(amount)
+    if not value.is_finite():
+        raise InvalidRequestError("an amount must be a finite number")
+    return value
+
+
+def decimal(amount: Amount) -> Decimal:
+    """An amount as the decimal that was meant, with two decimals or as many as it has beyond."""
+    value = exact(amount)
+    in_cents = rounded(value)
+    return in_cents if in_cents == value else value
+
+
+def rounded(amount: Amount) -> Decimal:
+    """An amount rounded half up to two decimals."""
+    return exact(amount).quantize(CENT, ROUND_HALF_UP)
+
+
+def money(price: Price | None) -> Money | None:
+    """A price in decimals; None when either side of it is missing."""
+    if price is None or price.including_vat is None or price.excluding_vat is None:
+        return None
+    return Money(rounded(price.including_vat), rounded(price.excluding_vat))
+
+
+def total_of(items: Iterable[Item]) -> Money:
+    """What a cart's total must be: the sum of its lines' totals. Lines without one count nothing."""
+    return sum((money(item.total) or NOTHING for item in items), NOTHING)
+
+
+def line(unit: Amount, quantity: int, vat_rate: Amount, *, discount: Amount = 0) -> Money:
+    """The total of a line.
+
+    Args:
+        unit: price of one, including VAT.
+        quantity: how many.
+        vat_rate: a fraction; 0.25 stands for 25 %.
+        discount: taken off the line, including VAT.
+    """
+    return from_including(exact(unit) * quantity - exact(discount), vat_rate)
+
+
+def from_including(amount: Amount, vat_rate: Amount) -> Money:
+    """Both sides of a price that is given including VAT."""
+    return Money(rounded(amount), rounded(exact(amount) / _factor(vat_rate)))
+
+
+def from_excluding(amount: Amount, vat_rate: Amount) -> Money:
+    """Both sides of a price that is given excluding VAT."""
+    return Money(rounded(exact(amount) * _factor(vat_rate)), rounded(amount))
+
+
+def paid(payments: Iterable[Payment]) -> Decimal:
+    """What the payments that are not removed cover."""
+    amounts = (payment.amount for payment in payments if payment.state != "removed" and payment.amount is not None)
+    return sum(map(decimal, amounts), ZERO)
+
+
+def _factor(vat_rate: Amount) -> Decimal:
+    rate = exact(vat_rate)
+    if not 0 <= rate < 1:
+        raise InvalidRequestError(f"vat_rate is a fraction from 0 to below 1 (0.25 stands for 25 %); got {rate}")
+    return 1 + rate

@@ -1,0 +1,86 @@
+"""Which orders a listing is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.orders.lifecycle import check_status
+
+if TYPE_CHECKING:
+    from norce_order_api.models import OrderListOrderBy, OrderListOrderByDirection, OrderStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    """Which orders a listing is about. None leaves a filter out; dates need a time zone."""
+
+    status: OrderStatus | Iterable[OrderStatus] | None = None
+    search: str | None = None
+    """Free text."""
+    reference: str | None = None
+    cart_reference: str | None = None
+    payment_id: str | None = None
+    date_from: datetime | None = None
+    """From this time on; inclusive is assumed, and so is that it means the time of creation."""
+    date_to: datetime | None = None
+    """Up to this time; exclusive is assumed."""
+    countries: Iterable[str] | None = None
+    billing_names: Iterable[str] | None = None
+    billing_emails: Iterable[str] | None = None
+    billing_phones: Iterable[str] | None = None
+    billing_countries: Iterable[str] | None = None
+    shipping_names: Iterable[str] | None = None
+    shipping_emails: Iterable[str] | None = None
+    shipping_phones: Iterable[str] | None = None
+    shipping_countries: Iterable[str] | None = None
+    order_by: OrderListOrderBy | None = None
+    order_by_direction: OrderListOrderByDirection | None = None
+
+    def __post_init__(self) -> None:
+        # An iterator would be used up by the first page.
+        for name in ("status", *sorted(_LISTS)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                object.__setattr__(self, name, tuple(value))
+
+    def held(self) -> OrderFilter:
+        """The same filter with its lists held, so that it can be used more than once even if one is a generator."""
+        lists: dict[str, Any] = {
+            name: value if isinstance(value, str) else list(value)
+            for name in (*_LISTS, "status")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, **lists)
+
+    def query(self) -> dict[str, Any]:
+        """The query parameters.
+
+        Raises:
+            InvalidRequestError: an unknown status, a date without a time zone, a string where a list belongs, an
+                empty filter: on the wire that would be none at all, and so match every order.
+        """
+        given = {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
+        for name, value in given.items():
+            if value in ("", ()):
+                raise InvalidRequestError(f"{name} must not be empty: leave it out to have no such filter")
+            if name == "status":
+                words = [value] if isinstance(value, str) else list(value)
+                given[name] = [check_status(word) for word in words]
+            elif isinstance(value, datetime):
+                if value.tzinfo is None:
+                    raise InvalidRequestError(f"{name} needs a time zone, such as datetime.now(timezone.utc)")
+            elif name in _LISTS:
+                if isinstance(value, str):
+                    raise InvalidRequestError(f"{name} must be a list of strings, not one string")
+                given[name] = list(value)
+        return given
+
+
+_LISTS = frozenset(
+    {"countries"}
+    | {f"{who}_{what}" for who in ("billing", "shipping") for what in ("names", "emails", "phones", "countries")}
+)

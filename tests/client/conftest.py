@@ -1,0 +1,30 @@
+"""One local order service for a module of tests, and no environment variable of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from norce_order_async.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(service: Sandbox) -> Sandbox:
+    """The module's sandbox with an empty request log."""
+    service.requests.clear()
+    return service
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("NORCE_"):
+            monkeypatch.delenv(name)

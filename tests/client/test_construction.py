@@ -1,0 +1,123 @@
+"""Building a client: where it points, and what is refused before anything is opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from norce_order_async import ENVIRONMENTS, CallOptions, ConfigurationError, NorceOrderClient
+from tests.support.clock import FakeClock
+from tests.support.engine import ScriptedEngine
+
+GIVEN: dict[str, Any] = {
+    "environment": "playground",
+    "slug": "acme",
+    "merchant": "acme",
+    "channel": "se",
+    "token": "secret-token",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "address"),
+    [
+        ({}, "https://acme.api-se.playground.norce.tech/checkout/order"),
+        ({"environment": "stage"}, "https://acme.api-se.stage.norce.tech/checkout/order"),
+        ({"environment": "production"}, "https://acme.api-se.norce.tech/checkout/order"),
+        ({"slug": "Acme", "location": "api-no"}, "https://acme.api-no.playground.norce.tech/checkout/order"),
+        ({"environment": None, "slug": None, "base_url": "https://a.example/x/"}, "https://a.example/x"),
+        ({"environment": None, "slug": None, "base_url": "http://127.0.0.1:8700/o"}, "http://127.0.0.1:8700/o"),
+    ],
+)
+def test_where_it_points(changes: dict[str, Any], address: str) -> None:
+    """Outside any event loop; nothing is opened."""
+    client = NorceOrderClient(**{**GIVEN, **changes})
+    assert client.base_url == address
+    assert client.engine == "httpx"
+    assert repr(client) == f"<NorceOrderClient {address} merchant='acme', channel='se'>"
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"environment": None, "slug": None}, "no service named"),
+        ({"environment": "prod"}, "unknown environment 'prod'; known are playground, stage, production"),
+        ({"slug": None}, "slug must be one host label"),
+        ({"slug": "a.evil.example"}, "slug must be one host label"),
+        ({"location": "api/se"}, "location must be one host label"),
+        ({"base_url": "https://a.example"}, "either base_url or environment"),
+        ({"environment": None, "base_url": "https://a.example"}, "either base_url or environment"),
+        ({"environment": None, "slug": None, "base_url": "a.example"}, "http or https address"),
+        ({"environment": None, "slug": None, "base_url": "https://u:p@a.example"}, "must not hold credentials"),
+        ({"environment": None, "slug": None, "base_url": "https://a.example?x=1"}, "must not have a query"),
+        ({"environment": None, "slug": None, "base_url": "http://a.example"}, "must not go over plain http"),
+        ({"merchant": ""}, "merchant must not be empty"),
+        ({"channel": "  "}, "channel must not be empty"),
+        ({"channel": "se\nx-evil: 1"}, "channel must be printable ASCII"),
+        ({"merchant": "åsa"}, "merchant must be printable ASCII"),
+        ({"adapter_id": ""}, "adapter_id must not be empty"),
+        ({"token": ""}, "token is empty"),
+        ({"token": "Bearer "}, "token is empty"),
+        ({"token": None}, "token is missing"),
+        ({"token": "secret token"}, "token must be one word"),
+        ({"token": "secret-token\r\n"}, None),
+        ({"token": "secret-\rtoken"}, "token must be one word"),
+        ({"token": 5}, "token is missing"),
+        ({"headers": {"x-a": "b\nc"}}, "header x-a must be printable"),
+        ({"headers": {"bad name": "b"}}, "is no header name"),
+        ({"headers": {"Authorization": "b"}}, "authorization is set by the client"),
+        ({"headers": {"X-Merchant": "b"}}, "x-merchant is set by the client"),
+        ({"max_in_flight": 0}, "max_in_flight must be at least 1"),
+        ({"retry_budget": -1}, "retry_budget must be 0 or more"),
+        ({"http_client": object(), "engine": ScriptedEngine([], FakeClock())}, "either engine or http_client"),
+    ],
+)
+def test_what_is_refused(changes: dict[str, Any], complaint: str | None) -> None:
+    """Each with an error of its own, also a ValueError, that says what would be right and shows no token."""
+    if complaint is None:
+        assert NorceOrderClient(**{**GIVEN, **changes}).merchant == "acme"
+        return
+    with pytest.raises(ConfigurationError, match=complaint) as caught:
+        NorceOrderClient(**{**GIVEN, **changes})
+    assert isinstance(caught.value, ValueError)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"max_attempts": 0}, {"deadline": -1.0}, {"read_timeout": float("nan")}, {"max_delay": float("inf")}],
+)
+def test_numbers_that_cannot_be(options: Any) -> None:
+    """Are refused at construction, by name."""
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        NorceOrderClient(**GIVEN, options=CallOptions(**options))
+
+
+def test_the_known_environments() -> None:
+    """In the order in which one goes through them."""
+    assert ENVIRONMENTS == ("playground", "stage", "production")
+
+
+def test_no_token_shows() -> None:
+    """Neither in the client's repr nor in that of anything it is made of."""
+    client = NorceOrderClient(**GIVEN, secondary_token="secret-two")
+    shown = repr(client) + repr(client.orders) + repr(vars(client)) + repr(client.raw)
+    assert "secret" not in shown
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("token", ["t0", "Bearer t0", "bearer t0", "Bearer Bearer t0", " t0 "])
+async def test_bearer_is_added_once(token: str) -> None:
+    """With or without it in what was given."""
+    seen: list[str] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return httpx.Response(200, json={"id": "o1"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http_client:
+        given: dict[str, Any] = {**GIVEN, "token": token, "http_client": http_client}
+        await NorceOrderClient(**given).orders.get("o1")
+    assert seen == ["Bearer t0"]

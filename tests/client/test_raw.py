@@ -1,0 +1,87 @@
+"""``client.raw``: the generated modules on a configured client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from norce_order_api import Client
+from norce_order_api.api.checkout import create_checkout_order, get_checkout_order, get_checkout_orders
+from norce_order_api.models import BaseError, CreateResponse, OrderData
+from norce_order_async import NorceOrderClient, TokenError
+from norce_order_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+async def rotating() -> str:
+    """A token function; the sandbox's token, with the prefix."""
+    return "Bearer sandbox-token"
+
+
+class Vault:
+    """A provider of a user's own, which hands the token out bare."""
+
+    async def token(self) -> str:
+        return "sandbox-token"
+
+    async def refused(self, token: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["sandbox-token", "Bearer sandbox-token", rotating, Vault()],
+    ids=["bare", "prefix", "function", "provider"],
+)
+async def test_the_generated_functions_work_with_it(sandbox: Sandbox, token: Any) -> None:
+    """Address, token and User-Agent are the client's; merchant and channel are arguments."""
+    norce = NorceOrderClient(base_url=sandbox.base_url, merchant="acme", channel="se", token=token)
+    raw = norce.raw
+    assert isinstance(raw, Client)
+    async with raw:
+        made = await create_checkout_order.asyncio(
+            body=OrderData(culture="sv-SE", currency="SEK", country="SE"), x_merchant="acme", x_channel="se", client=raw
+        )
+        assert isinstance(made, CreateResponse)
+        assert made.id is not None
+        order = await get_checkout_order.asyncio(made.id, client=raw, x_merchant="acme", x_channel="se")
+        assert isinstance(order, OrderData)
+        assert order.id == made.id
+        missing = await get_checkout_order.asyncio_detailed(made.id, client=raw, x_merchant="acme", x_channel="no")
+    assert missing.status_code == 404
+    assert isinstance(missing.parsed, BaseError)
+    for request in sandbox.requests:
+        assert request.headers["authorization"] == "Bearer ***"
+        assert request.headers["user-agent"].startswith("norce-order-async/")
+
+
+async def test_it_does_not_retry(sandbox: Sandbox) -> None:
+    """Nothing of the pipeline is on its way: a refused token is one request and an answer."""
+    norce = NorceOrderClient(base_url=sandbox.base_url, merchant="a", channel="b", token="wrong", secondary_token="two")
+    async with norce.raw as raw:
+        answer = await get_checkout_orders.asyncio_detailed(client=raw, x_merchant="a", x_channel="b")
+    assert answer.status_code == 401
+    assert len(sandbox.requests) == 1
+
+
+async def test_a_token_function_that_fails_is_told(sandbox: Sandbox) -> None:
+    """As the package's own error, and nothing is sent."""
+
+    async def broken() -> str:
+        raise OSError("vault")
+
+    norce = NorceOrderClient(base_url=sandbox.base_url, merchant="a", channel="b", token=broken)
+    async with norce.raw as raw:
+        with pytest.raises(TokenError, match="OSError"):
+            await get_checkout_orders.asyncio(client=raw, x_merchant="a", x_channel="b")
+    assert len(sandbox.requests) == 0
+
+
+async def test_the_blocking_functions_say_why_they_do_not_work(sandbox: Sandbox) -> None:
+    """A token may have to be awaited, so they would go out without one."""
+    norce = NorceOrderClient(base_url=sandbox.base_url, merchant="a", channel="b", token="t")
+    with norce.raw as raw, pytest.raises(RuntimeError, match="use the asyncio functions"):
+        get_checkout_orders.sync(client=raw, x_merchant="a", x_channel="b")
+    assert len(sandbox.requests) == 0

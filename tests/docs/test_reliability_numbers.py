@@ -1,0 +1,214 @@
+"""docs/reliability.md says what the code does: every number and every word of its tables is compared with the code.
+
+Fails when either side changes alone: a number in the page that is not checked here, a setting without a row, a row
+without a setting.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from norce_order_async import errors
+from norce_order_async.client import CLOSE_GRACE
+from norce_order_async.pipeline import backoff
+from norce_order_async.pipeline.budget import CAPACITY, FIRST_TRY_REFUND, RETRY_COST, THROTTLED_RETRY_COST, RetryBudget
+from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
+from norce_order_async.pipeline.operations import OPERATIONS, Kind
+from norce_order_async.pipeline.outcome import Outcome, classify
+from norce_order_async.pipeline.retry import NEVER_REPEATED, Step, step_after
+from norce_order_async.pipeline.settings import CallOptions, Settings
+from tests.support.clock import highest, lowest
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text("utf-8")
+FLOWING = " ".join(PAGE.split())
+"""The page without its line breaks."""
+
+
+def section(title: str) -> str:
+    """A section's text, up to the next heading of its level or above."""
+    head = re.search(rf"^(#+) {re.escape(title)}$", PAGE, re.MULTILINE)
+    assert head, f"no section {title!r}"
+    rest = PAGE[head.end() :]
+    end = re.search(rf"^#{{1,{len(head[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the first table in a text, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def tables(text: str) -> list[str]:
+    """The tables in a text."""
+    return re.findall(r"(?:^[|].*\n)+", text, re.MULTILINE)
+
+
+OUTCOMES, KINDS = ({row[0]: row[-1] for row in rows(table)} for table in tables(section("Outcomes")))
+
+
+def number(pattern: str) -> float:
+    """The one number that a sentence of the page holds."""
+    found = re.findall(pattern, FLOWING)
+    assert len(found) == 1, f"{pattern!r} is there {len(found)} times"
+    return float(found[0])
+
+
+# Settings
+
+
+def test_the_table_of_settings_is_the_class_of_settings() -> None:
+    """All of them, in their order, with their defaults; and each can be set for a scope and a call."""
+    table = [(name.strip("`"), default) for name, default, _ in rows(section("Numbers"))]
+    assert table == [(setting.name, str(setting.default)) for setting in fields(Settings)]
+    assert {name for name, _ in table} <= {option.name for option in fields(CallOptions)}
+
+
+def test_what_is_set_on_the_client() -> None:
+    assert number(r"`max_in_flight` (\d+) attempts at once") == MAX_IN_FLIGHT
+    assert number(r"`retry_budget` (\d+) tokens") == CAPACITY
+
+
+# Formulas
+
+
+@pytest.mark.parametrize("retry", range(1, 9))
+def test_the_formula_of_the_delay(retry: int) -> None:
+    """Evaluated as the page has it."""
+    found = re.search(r"evenly from 0 to `(min\([^`]*\))`", FLOWING)
+    assert found
+    formula = found[1].replace("·", "*").replace("^", "**").replace("\N{MINUS SIGN}", "-")
+    settings = Settings()
+    names = {"min": min, "n": retry, "max_delay": settings.max_delay, "base_delay": settings.base_delay}
+    bound = float(eval(formula, {"__builtins__": {}}, names))  # the page's own text
+    delays = [
+        backoff.jittered(retry, base=settings.base_delay, cap=settings.max_delay, uniform=uniform)
+        for uniform in (lowest, highest)
+    ]
+    assert delays == [0.0, bound]
+
+
+def test_a_retry_after_is_stretched_as_told() -> None:
+    assert number(r"stretched by 0 to (\d+) %") == backoff.RETRY_AFTER_STRETCH * 100
+    assert [backoff.stretched(10.0, uniform) for uniform in (lowest, highest)] == pytest.approx([10.0, 11.0])
+
+
+def test_retry_after_is_read_in_the_forms_that_are_told() -> None:
+    assert "in seconds, in milliseconds (`retry-after-ms`) or as a date" in FLOWING
+    forms = [{"retry-after": "2"}, {"retry-after-ms": "2000"}, {"retry-after": "Thu, 01 Jan 1970 00:00:05 GMT"}]
+    assert [backoff.retry_after(form, lambda: 3.0) for form in forms] == [2.0, 2.0, 2.0]
+
+
+def test_the_retry_budget() -> None:
+    """Size, costs, refund, and the bound that follows from them."""
+    assert number(r"A bucket of (\d+) tokens") == CAPACITY
+    assert number(r"A repeat takes (\d+),") == RETRY_COST
+    assert number(r"one after throttling (\d+);") == THROTTLED_RETRY_COST
+    assert number(r"a success at the first try gives (\d+) back") == FIRST_TRY_REFUND
+    found = re.search(r"\*N\* \+ ⌊(\d+) / (\d+)⌋ = \*N\* \+ (\d+) times: one attempt each, and (\d+) repeats", FLOWING)
+    assert found
+    budget = RetryBudget()
+    repeats = sum(budget.take(throttled=False) is not None for _ in range(10 * CAPACITY))
+    assert [int(each) for each in found.groups()] == [CAPACITY, RETRY_COST, repeats, repeats]
+
+
+def test_closing_waits_as_long_as_told() -> None:
+    assert number(r"`aclose\(\)` waits for sends in the air, (\d+) seconds at most") == CLOSE_GRACE
+
+
+# Tables of words
+
+
+def test_every_outcome_has_its_row() -> None:
+    assert len(Outcome) == 5
+    assert "ends in one of five ways" in FLOWING
+    assert list(OUTCOMES) == [outcome.value for outcome in Outcome]
+
+
+@pytest.mark.parametrize("retry_after", [False, True])
+def test_a_status_is_what_its_row_says(retry_after: bool) -> None:
+    """The words of the rows, read by hand, against the code for every status there is."""
+    assert "any 2xx" in OUTCOMES["succeeded"]
+    assert "3xx and 4xx but the ones below" in OUTCOMES["refused"]
+    assert "429, 425, and 503 with Retry-After" in OUTCOMES["rejected"]
+    assert "408, every other 5xx" in OUTCOMES["unknown"]
+    assert "a 2xx whose body is needed and can't be read" in OUTCOMES["unknown"]
+    rejected = {429, 425, 503} if retry_after else {429, 425}
+    expected = {
+        **dict.fromkeys(range(200, 300), Outcome.SUCCEEDED),
+        **dict.fromkeys(range(300, 500), Outcome.REFUSED),
+        **dict.fromkeys([408, *range(500, 600)], Outcome.UNKNOWN),
+        **dict.fromkeys(rejected, Outcome.REJECTED),
+    }
+    assert {status: classify(status, retry_after=retry_after, readable=True) for status in expected} == expected
+    assert classify(200, retry_after=retry_after, readable=False) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
+def test_every_kind_has_its_row_and_does_what_it_says(kind: Kind) -> None:
+    assert list(KINDS) == [kind.value for kind in Kind]
+    told = KINDS[kind.value]
+    words = {
+        Step.REPEAT: r"repeated\b",
+        Step.SETTLE: r"(the order is read|looked for)",
+        Step.STOP: r".*never repeated$",
+    }
+    assert re.match(words[step_after(kind, Outcome.UNKNOWN, None)], told)
+
+
+def test_what_was_turned_away_is_repeated_with_the_one_exception_told() -> None:
+    assert "with one exception: executing a payment action is not repeated after a 503" in FLOWING
+    stopped = {
+        (kind, status)
+        for kind in Kind
+        for outcome, status in [(Outcome.NOT_SENT, None), *[(Outcome.REJECTED, status) for status in (425, 429, 503)]]
+        if step_after(kind, outcome, status) is not Step.REPEAT
+    }
+    assert stopped == {(Kind.EXECUTE, 503)}
+
+
+def test_what_is_never_repeated() -> None:
+    found = re.search(r"(\d+) and (\d+) are never repeated", FLOWING)
+    assert found
+    assert {int(status) for status in found.groups()} == NEVER_REPEATED
+
+
+def test_the_natural_keys() -> None:
+    assert (
+        "the `reference` of payments and shippings, the `id` of consents, and adapter id with address for hooks, "
+        "notifications and validations" in FLOWING
+    )
+    keys = {row.natural_key.member: row.natural_key.keys for row in OPERATIONS if row.natural_key}
+    assert keys == {
+        "payments": ("reference",),
+        "shippings": ("reference",),
+        "consents": ("id",),
+        "hooks": ("adapterId", "invoke"),
+        "notifications": ("adapterId", "invoke"),
+        "validations": ("adapterId", "url"),
+    }
+
+
+def test_every_error_of_a_call_has_its_row() -> None:
+    table = {name for row in rows(section("What you are told")) for name in re.findall(r"`(\w+Error)`", row[0])}
+    assert table == {error.__name__ for error in errors.CallError.__subclasses__()}
+
+
+# Nothing besides
+
+
+def test_no_number_stands_there_unchecked() -> None:
+    """Statuses, and what the tests above compare."""
+    statuses = {202, 404, 408, 409, 425, 429, 501, 503, 505}
+    settings = {
+        float(default) for _, default, _ in rows(section("Numbers")) if default not in ("None", "True", "False")
+    }
+    formula = {0.0, 1.0, 2.0}
+    compared = {CAPACITY, RETRY_COST, THROTTLED_RETRY_COST, MAX_IN_FLIGHT, CLOSE_GRACE, CAPACITY // RETRY_COST}
+    compared |= {backoff.RETRY_AFTER_STRETCH * 100}
+    told = {float(each) for each in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", PAGE)}
+    assert told - statuses - settings - formula - compared == set()

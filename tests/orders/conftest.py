@@ -1,0 +1,55 @@
+"""One local order service for a module of tests, over a socket, and clients of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from norce_order_async import NorceOrderClient
+from norce_order_async.sandbox import Sandbox
+
+from .support import client_of
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(service: Sandbox) -> Sandbox:
+    """The module's sandbox with an empty request log."""
+    service.requests.clear()
+    return service
+
+
+@pytest.fixture
+async def norce(sandbox: Sandbox) -> AsyncIterator[NorceOrderClient]:
+    async with client_of(sandbox) as client:
+        yield client
+
+
+class _Provider(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def provider_url() -> Iterator[str]:
+    """Where a payment provider takes actions."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Provider) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/capture"
+        server.shutdown()
+        thread.join()

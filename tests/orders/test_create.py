@@ -1,0 +1,232 @@
+"""``orders.create``: a model, a dict or arguments; what is checked before anything is sent; lost answers."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from norce_order_async import ConflictError, InvalidRequestError, NorceOrderClient, OutcomeUnknownError
+from norce_order_async.models import Address, Cart, Consent, Customer, Item, OrderData, Price
+from norce_order_async.orders.inputs import PATTERNS
+from norce_order_async.sandbox import Sandbox
+from tests.support.engine import answer, lost
+from tests.support.pipeline import stand
+
+from .support import CART, CONTEXT, unique
+
+pytestmark = pytest.mark.anyio
+
+
+WRONG: Any = 5
+"""No cart."""
+
+
+def created(body: Any) -> Any:
+    """The body that was sent."""
+    return json.loads(body)
+
+
+async def test_a_dict_in_the_api_s_spelling(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Is sent as it is; the handle knows the id and nothing else."""
+    body = {**CONTEXT, "cart": CART, "customer": {"type": "organization", "billing": {"country": "NO"}}}
+    order = await norce.orders.create(body)
+    assert created(sandbox.requests[-1].body) == body
+    assert order.id.startswith("o")
+    assert not order.loaded
+    assert len(sandbox.effects.of(order.id, "CreateCheckoutOrder")) == 1
+
+
+async def test_a_model(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Is sent in the API's spelling and stays as it was."""
+    model = OrderData(**CONTEXT, cart=Cart(items=[Item(sku="T1", total=Price(including_vat=1.5))]))
+    before = copy.deepcopy(model)
+    await norce.orders.create(model, reference="added", cart=Cart(reference=unique("cart")))
+    assert model == before
+    body = created(sandbox.requests[-1].body)
+    assert body["reference"] == "added"
+    assert list(body["cart"]) == ["reference"]
+
+
+async def test_keyword_arguments(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Each lands at its member; models and dicts mix."""
+    order = await norce.orders.create(
+        **CONTEXT,
+        cart=CART,
+        customer=Customer(type_="person", billing=Address(country="SE")),
+        consents=[Consent(id="a", required=True), {"id": "b"}],
+        reference="r",
+        attributes={"k": [1, None]},
+    )
+    assert created(sandbox.requests[-1].body) == {
+        **CONTEXT,
+        "cart": CART,
+        "customer": {"type": "person", "billing": {"country": "SE"}},
+        "consents": [{"id": "a", "required": True}, {"id": "b"}],
+        "reference": "r",
+        "attributes": {"k": [1, None]},
+    }
+    assert [consent.id for consent in (await order.refresh()).consents] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ({"cultur": "sv-SE"}, "order: OrderData.cultur is no member the API knows"),
+        ({"cart": {"items": [{"including_vat": 1}]}}, "Item.including_vat is no member"),
+        ({"cart": {"items": "all"}}, "Cart.items has the wrong type"),
+        ({"cart": {"total": {"includingVat": "12,50"}}}, "Price.includingVat has the wrong type"),
+        ({"cart": 7}, "cart.* has the wrong type"),
+        (7, "order must be a OrderData or a dict in the API's spelling, not int"),
+        ([], "order must be a OrderData or a dict in the API's spelling, not list"),
+    ],
+)
+async def test_a_member_that_the_api_does_not_have(
+    sandbox: Sandbox, norce: NorceOrderClient, body: Any, complaint: str
+) -> None:
+    """Is told by its name, never by its value, and nothing is sent."""
+    with pytest.raises(InvalidRequestError, match=complaint) as caught:
+        await norce.orders.create(body)
+    assert "12,50" not in str(caught.value)
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"culture": "svenska"}, "culture must be a language and region such as sv-SE; got 'svenska'"),
+        ({"culture": "sv-SE\n"}, "culture must be"),
+        ({"culture": ""}, "culture must be"),
+        ({"currency": "kr"}, "currency must be three letters"),
+        ({"country": "Sweden"}, "country must be two letters"),
+        ({"customer": {"billing": {"country": "SWE"}}}, "customer.billing.country must be two letters"),
+        ({"customer": {"shipping": {"country": "S"}}}, "customer.shipping.country must be two letters"),
+        ({"consents": {"id": "a"}}, "consents must be a list of them, not one by itself"),
+        ({"consents": [{"id": "a"}, {"ID": "b"}]}, r"consents\[1\]: Consent.ID is no member"),
+        ({"cart": {"reference": 5}}, "cart: Cart.reference has the wrong type"),
+    ],
+)
+async def test_what_the_description_does_not_take(
+    sandbox: Sandbox, norce: NorceOrderClient, arguments: Any, complaint: str
+) -> None:
+    """Its patterns are checked before sending, wherever they stand in the body."""
+    with pytest.raises(InvalidRequestError, match=complaint):
+        await norce.orders.create(**{**CONTEXT, **arguments})
+    assert len(sandbox.requests) == 0
+
+
+async def test_patterns_hold_for_addresses_and_payments_too(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Wherever a country or currency is written."""
+    order = norce.orders("oAbCdEfG")
+    for call in (order.customer.set_billing, order.customer.set_shipping):
+        with pytest.raises(InvalidRequestError, match=r"address\.country must be two letters"):
+            await call(Address(country="Sverige"))
+    with pytest.raises(InvalidRequestError, match=r"payment\.currency must be three letters"):
+        await order.payments.create({"amount": 1, "currency": "SE"})
+    with pytest.raises(InvalidRequestError, match=r"payment\.currency must be three letters"):
+        await order.payments.put("p1", {"amount": 1, "currency": "kronor"})
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        (OrderData(cart=Cart(total=Price(including_vat=float("inf")))), r"Price\.includingVat is NaN or infinite"),
+        (OrderData(created=datetime(2026, 1, 1)), r"OrderData\.created has no time zone"),
+        (OrderData(cart=WRONG), "int given where a model or plain data is expected"),
+    ],
+)
+async def test_a_model_that_json_cannot_say(
+    norce: NorceOrderClient, sandbox: Sandbox, model: OrderData, complaint: str
+) -> None:
+    """Is refused by the name of its member."""
+    with pytest.raises(InvalidRequestError, match=complaint):
+        await norce.orders.create(model)
+    assert len(sandbox.requests) == 0
+
+
+def test_the_patterns_are_the_description_s() -> None:
+    """Every pattern of a body's member there is, and no other."""
+    description = json.loads(files("norce_order_api").joinpath("openapi.json").read_text("utf-8"))
+    described = {
+        (schema, member): definition["pattern"]
+        for schema, content in description["components"]["schemas"].items()
+        for member, definition in content.get("properties", {}).items()
+        if "pattern" in definition
+    }
+    assert {place: pattern for place, (pattern, _) in PATTERNS.items()} == described
+
+
+async def test_other_inputs_are_checked(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Attribute names, a reference and what is required of a part."""
+    order = norce.orders("oAbCdEfG")
+    names: list[Any] = ["", 5, None]
+    for name in names:
+        with pytest.raises(InvalidRequestError, match="attribute names must be strings that are not empty"):
+            await order.attributes.update({name: 1})
+    with pytest.raises(InvalidRequestError, match="PatchCheckoutOrderAttributes can't be sent"):
+        await order.attributes.update({"when": object()})
+    number: Any = 5
+    with pytest.raises(InvalidRequestError, match="reference must be a string, not int"):
+        await order.set_reference(number)
+    with pytest.raises(
+        InvalidRequestError, match=r"shipping: Shipping\.total is missing; Shipping\.vatRate is missing"
+    ):
+        await order.shippings.create({"name": "Home"})
+    with pytest.raises(InvalidRequestError, match=r"actions\[0\]: PaymentAction.adapterId is missing"):
+        await order.payments.add_actions("p1", [{"type": "capture", "url": "https://psp.example"}])
+    assert len(sandbox.requests) == 0
+
+
+async def test_a_second_order_for_a_cart_is_a_conflict(norce: NorceOrderClient) -> None:
+    """And the first one is found by its cart reference."""
+    reference = unique("cart")
+    first = await norce.orders.create(**CONTEXT, cart={"reference": reference})
+    with pytest.raises(ConflictError):
+        await norce.orders.create(**CONTEXT, cart={"reference": reference})
+    found = await norce.orders.find_by_cart_reference(reference)
+    assert found is not None
+    assert found.id == first.id
+    await first.transition_to("removed")
+    assert await norce.orders.find_by_cart_reference(reference) is None
+    assert await norce.orders.find_by_cart_reference(unique("cart")) is None
+    with pytest.raises(InvalidRequestError, match=r"cart_reference must .*not .*empty"):
+        await norce.orders.find_by_cart_reference("")
+
+
+async def test_a_cart_reference_is_compared_exactly() -> None:
+    """A service that matches by part does not lead to another cart's order."""
+    page = {"data": [{"id": "o1", "cart": {"reference": "cart-12"}}, {"id": "o2", "cart": {"reference": "cart-1"}}]}
+    service = stand(lambda request: answer(200, page if "offset=0" in request.url else {"data": []}))
+    found = await service.client.orders.find_by_cart_reference("cart-1")
+    assert found is not None
+    assert found.id == "o2"
+
+
+async def test_an_order_whose_answer_was_lost_is_adopted() -> None:
+    """It is looked for by its cart reference; the handle has its id."""
+    page = {"data": [{"id": "oFound", "cart": {"reference": "c1"}}]}
+    service = stand([lost("read"), answer(200, page)])
+    order = await service.client.orders.create(**CONTEXT, cart={"reference": "c1"})
+    assert order.id == "oFound"
+    assert not order.loaded
+
+
+async def test_an_order_without_a_cart_reference_is_not_made_twice() -> None:
+    """A lost answer is told as unknown, with what was sent; the text shows none of it."""
+    service = stand([lost("read")])
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await service.client.orders.create(**CONTEXT, reference="secret-one")
+    assert caught.value.request == {**CONTEXT, "reference": "secret-one"}
+    assert "secret-one" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [{"id": "oNew"}, "oNew", None], ids=["object", "string", "location"])
+async def test_every_published_form_of_the_answer(body: Any) -> None:
+    """An object with the id, the bare id, or the Location alone."""
+    service = stand([answer(201, body, location="/api/v0/checkout/orders/oNew")])
+    assert (await service.client.orders.create(CONTEXT)).id == "oNew"

@@ -1,0 +1,149 @@
+"""``orders.list`` and ``orders.iterate``: filters, pages, and where a listing ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from norce_order_async import InvalidRequestError, NorceOrderClient, OrderFilter
+from norce_order_async.models import OrderData, OrderStatus
+from norce_order_async.sandbox import Sandbox
+from tests.support.engine import answer
+from tests.support.pipeline import stand
+
+from .support import CONTEXT, client_of, unique
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_every_filter_reaches_the_service(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Under the description's names; lists as repeated keys; dates with their offset."""
+    people = {
+        f"{who}_{what}": [f"{who} {what}", "b&c"]
+        for who in ("billing", "shipping")
+        for what in ("names", "emails", "phones", "countries")
+    }
+    where = OrderFilter(
+        status="accepted",
+        search="x y",
+        reference="r",
+        cart_reference="c",
+        payment_id="p",
+        date_from=datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+        date_to=datetime(2026, 2, 1, 12, 0, 0, 500_000, tzinfo=UTC),
+        countries=("SE", "NO"),
+        order_by="cartTotal",
+        order_by_direction="asc",
+        **people,
+    )
+    await norce.orders.list(where, limit=3)
+    assert parse_qs(sandbox.requests[-1].query) == {
+        "offset": ["0"],
+        "limit": ["3"],
+        "status": ["accepted"],
+        "search": ["x y"],
+        "reference": ["r"],
+        "cart_reference": ["c"],
+        "payment_id": ["p"],
+        "date_from": ["2026-01-01T00:00:00+01:00"],
+        "date_to": ["2026-02-01T12:00:00.500000Z"],
+        "countries": ["SE", "NO"],
+        "order_by": ["cartTotal"],
+        "order_by_direction": ["asc"],
+        **people,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"status": "done"}, "unknown status 'done'; known are checkout"),
+        ({"status": ["accepted", "done"]}, "unknown status 'done'"),
+        ({"status": []}, "status must not be empty"),
+        ({"status": iter([])}, "status must not be empty"),
+        ({"countries": ()}, "countries must not be empty"),
+        ({"search": ""}, "search must not be empty"),
+        ({"countries": "SE"}, "countries must be a list of strings, not one string"),
+        ({"billing_emails": "a@example.com"}, "billing_emails must be a list"),
+        ({"date_from": datetime(2026, 1, 1)}, "date_from needs a time zone"),
+        ({"date_to": datetime(2026, 1, 1)}, "date_to needs a time zone"),
+    ],
+)
+async def test_a_filter_that_says_something_else_than_meant(given: Any, complaint: str) -> None:
+    """An empty filter would match everything; a bare string would be taken apart; nothing is sent."""
+    service = stand([])
+    with pytest.raises(InvalidRequestError, match=complaint):
+        await service.client.orders.list(OrderFilter(**given))
+    with pytest.raises(InvalidRequestError, match=complaint):
+        await anext(service.client.orders.iterate(OrderFilter(**given)))
+    assert service.sent == []
+
+
+@pytest.mark.parametrize(("offset", "limit"), [(-1, 5), (0, 0), (0, -1)])
+async def test_a_page_that_cannot_be(offset: int, limit: int) -> None:
+    """Is refused before sending."""
+    service = stand([])
+    with pytest.raises(InvalidRequestError, match="offset must be 0 or more and limit 1 or more"):
+        await service.client.orders.list(offset=offset, limit=limit)
+
+
+@pytest.mark.parametrize("pagination", ["returned", "matches"])
+async def test_iterating_does_not_depend_on_what_sizes_mean(pagination: Any) -> None:
+    """Both published readings of the pagination give every order once, and so does an odd page size."""
+    with Sandbox(pagination=pagination) as sandbox:
+        async with client_of(sandbox) as norce:
+            made = [(await norce.orders.create(CONTEXT)).id for _ in range(7)]
+            found = [order.id async for order in norce.orders.iterate(page_size=3)]
+            assert sorted(found) == sorted(made)
+            assert len([order async for order in norce.orders.iterate(page_size=3, limit=4)]) == 4
+            assert [order async for order in norce.orders.iterate(limit=0)] == []
+            page = await norce.orders.list(limit=2, offset=6)
+            assert [order.loaded for order in page.orders] == [True]
+            assert page.pagination is not None
+            assert page.pagination.offset == 6
+
+
+async def test_each_order_comes_once_while_others_come_and_go(norce: NorceOrderClient) -> None:
+    """Orders that are created meanwhile do not double others; orders that leave the filter hide none."""
+    scope = norce.scoped(channel=unique("channel"))
+    made = [(await scope.orders.create(CONTEXT)).id for _ in range(7)]
+    met: list[str] = []
+    async for order in scope.orders.iterate(OrderFilter(status="checkout"), page_size=2, limit=7):
+        met.append(order.id)
+        await order.transition_to("removed")
+        await scope.orders.create(CONTEXT)
+    assert met == made
+
+
+async def test_a_filter_made_of_an_iterator_holds_for_every_page(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """The second page is filtered like the first."""
+    for _ in range(3):
+        await norce.orders.create({**CONTEXT, "country": "IS"})
+    statuses: list[OrderStatus] = ["checkout"]
+    where = OrderFilter(countries=(country for country in ["IS"]), status=iter(statuses))
+    sandbox.requests.clear()
+    assert len([order async for order in norce.orders.iterate(where, page_size=2)]) >= 3
+    assert len(sandbox.requests) >= 2
+    for request in sandbox.requests:
+        assert parse_qs(request.query)["countries"] == ["IS"]
+        assert parse_qs(request.query)["status"] == ["checkout"]
+
+
+async def test_listed_orders_are_handles(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """With a snapshot, and able to write."""
+    reference = unique("ours")
+    await norce.orders.create({**CONTEXT, "reference": reference})
+    (order,) = (await norce.orders.list(OrderFilter(reference=reference))).orders
+    assert isinstance(order.data, OrderData)
+    await order.attributes.update({"seen": True})
+    assert sandbox.requests[-1].path.endswith(f"/orders/{order.id}/attributes")
+
+
+@pytest.mark.parametrize("body", [{}, {"data": None}, {"data": [{"reference": "no id"}]}])
+async def test_a_page_with_nothing_to_take_ends_it(body: Any) -> None:
+    """Members that are missing or null are an empty page."""
+    service = stand([answer(200, body)])
+    assert [order async for order in service.client.orders.iterate()] == []

@@ -1,0 +1,200 @@
+"""``order.transition_to``: what is sent, when nothing is, and what a refusal or a 202 comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from norce_order_async import (
+    CallOptions,
+    InvalidRequestError,
+    NorceOrderClient,
+    PendingError,
+    Transitioned,
+    TransitionRefusedError,
+    TransitionSupersededError,
+)
+from norce_order_async.sandbox import Sandbox
+from tests.support.clock import highest
+from tests.support.engine import HANG, answer, lost
+from tests.support.pipeline import stand
+
+from .support import CART, CONTEXT, order_body
+
+pytestmark = pytest.mark.anyio
+
+PUT = "PUT /orders/oAbCdEfG/state"
+GET = "GET /orders/oAbCdEfG"
+
+
+async def test_from_checkout_to_completed(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """The whole way over a socket: one PUT a step and no read."""
+    order = await norce.orders.create({**CONTEXT, "cart": CART})
+    await order.payments.create({"amount": 125})
+    sandbox.requests.clear()
+    first = await order.transition_to("processing")
+    assert (first.to, first.called, first.origin) == ("processing", True, None)
+    second = await order.transition_to("accepted")
+    assert second.origin == "processing"
+    await order.transition_to("completed")
+    assert [request.operation for request in sandbox.requests] == ["UpdateCheckoutOrderState"] * 3
+    assert [effect.detail for effect in sandbox.effects.of(order.id, "UpdateCheckoutOrderState")] == [
+        "checkout -> processing",
+        "processing -> accepted",
+        "accepted -> completed",
+    ]
+    await order.refresh()
+    assert order.status == "completed"
+
+
+async def test_nothing_is_sent_when_it_is_known_to_be_there() -> None:
+    """A fresh snapshot answers, unless force asks the service all the same."""
+    service = stand([answer(200, order_body("accepted")), answer(200)])
+    order = await service.client.orders.get("oAbCdEfG")
+    assert await order.transition_to("accepted") == Transitioned(to="accepted", called=False, origin="accepted")
+    assert service.sent == [GET]
+    forced = await order.transition_to("accepted", force=True)
+    assert forced.called
+    assert len(forced.attempts) == 1
+    assert service.sent == [GET, PUT]
+
+
+async def test_an_old_snapshot_is_not_believed() -> None:
+    """After five seconds, or after any write, the service is asked."""
+    service = stand([answer(200, order_body("accepted")), answer(200), answer(200), answer(200)])
+    order = await service.client.orders.get("oAbCdEfG")
+    await service.clock.sleep(5.1)
+    assert (await order.transition_to("accepted")).called
+    assert not (await order.transition_to("accepted")).called
+    await order.set_reference("r")
+    assert (await order.transition_to("accepted")).called
+
+
+@pytest.mark.parametrize("word", ["Processing", "PROCESSING", "processing"])
+async def test_words_are_read_in_any_case(word: Any) -> None:
+    """And sent as the description spells them."""
+    service = stand([answer(200)])
+    await service.client.orders("oAbCdEfG").transition_to(word)
+    assert service.engine.requests[0].body == b'{"currentStatus":"processing"}'
+
+
+@pytest.mark.parametrize("word", ["complete", "", " completed", None, 3])
+async def test_an_unknown_word_lists_the_known_ones(word: Any) -> None:
+    """Nothing is sent, and the error is also a ValueError."""
+    service = stand([])
+    known = "checkout, processing, accepted, completed, declined, removed"
+    with pytest.raises(InvalidRequestError, match=f"unknown status .*; known are {known}") as caught:
+        await service.client.orders("oAbCdEfG").transition_to(word)
+    assert isinstance(caught.value, ValueError)
+    assert service.sent == []
+
+
+async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
+    """The service's code, both statuses, what the table knows of the edge, and what to do; data as attributes."""
+    order = await (await norce.orders.create({**CONTEXT, "cart": CART})).refresh()
+    with pytest.raises(TransitionRefusedError) as caught:
+        await order.transition_to("completed")
+    error = caught.value
+    assert (error.current, error.target) == ("checkout", "completed")
+    assert (error.status, error.code, error.maybe_changed) == (400, "order-validation", False)
+    assert error.message
+    assert error.order_id == order.id
+    assert "from checkout to completed" in str(error)
+    assert "order-validation" in str(error)
+    assert "missing: order: payment-missing" in str(error)
+    assert error.problems == (("order", "payment-missing"),)
+    assert not order.stale
+    assert (await order.validate()).problems[0].code == "payment-missing"
+
+
+@pytest.mark.parametrize(
+    ("current", "target", "words"),
+    [
+        ("completed", "checkout", "from completed to checkout: completed is final"),
+        ("accepted", "checkout", "from accepted to checkout: known ways out of accepted lead to completed, declined"),
+        ("processing", "completed", "from processing to completed, an edge that is assumed"),
+        ("checkout", "processing", "from checkout to processing, an edge that is published"),
+        ("onHold", "processing", "from onHold to processing: onHold is a status that this version does not know"),
+        (None, "processing", "to processing"),
+    ],
+)
+async def test_what_is_known_of_the_edge_is_told(current: str | None, target: Any, words: str) -> None:
+    """As far as a fresh snapshot tells where the order was."""
+    refusal = answer(400, {"code": "order-bad-request", "message": "no"})
+    service = stand([answer(200, order_body(current or "checkout")), refusal])
+    order = await service.client.orders.get("oAbCdEfG")
+    if current is None:
+        await service.clock.sleep(6)
+    with pytest.raises(TransitionRefusedError) as caught:
+        await order.transition_to(target)
+    assert f"refused with 400 (order-bad-request) {words}" in str(caught.value)
+    assert caught.value.current == current
+
+
+async def test_202_is_read_until_it_shows() -> None:
+    """Taken in is not done: the order is read, with jittered pauses, until it is there."""
+    reads = [answer(200, order_body(status)) for status in ("processing", "processing", "Completed")]
+    service = stand([answer(202), *reads], uniform=highest)
+    order = service.client.orders("oAbCdEfG")
+    done = await order.transition_to("completed")
+    assert (done.to, done.called) == ("completed", True)
+    assert service.sent == [PUT, GET, GET, GET]
+    assert service.clock.sleeps == [0.25, 0.5]
+    assert order.status == "completed"
+    assert not order.stale
+
+
+async def test_202_that_never_shows_is_pending() -> None:
+    """Within the call's deadline; the error tells what was seen last."""
+    service = stand(
+        lambda request: answer(202) if request.method == "PUT" else answer(200, order_body("processing")),
+        uniform=highest,
+    )
+    with pytest.raises(PendingError) as caught:
+        await service.client.orders("oAbCdEfG").transition_to("completed", options=CallOptions(deadline=10))
+    error = caught.value
+    assert (error.target, error.current, error.gave_up) == ("completed", "processing", "deadline")
+    assert "completed was taken in (202)" in str(error)
+    assert "processing" in str(error)
+    assert service.clock.passed <= 10
+    assert service.sent.count(PUT) == 1
+    assert service.engine.requests[0].headers["x-correlation-id"] == error.correlation_id
+
+
+async def test_202_and_then_nothing_to_read_is_pending_too() -> None:
+    """The change may still come, so a failed read is not told as "nothing was changed"."""
+    service = stand(lambda request: answer(202) if request.method == "PUT" else HANG)
+    with pytest.raises(PendingError, match="reading it back failed") as caught:
+        await service.client.orders("oAbCdEfG").transition_to("completed")
+    assert caught.value.current is None
+    assert caught.value.__cause__ is not None
+
+
+async def test_reads_after_202_keep_the_call_s_options() -> None:
+    """Headers given for the call go with its reads."""
+    service = stand([answer(202), answer(200, order_body("completed"))])
+    options = CallOptions(headers={"x-shop": "1"}, adapter_id="psp")
+    await service.client.orders("oAbCdEfG").transition_to("completed", options=options)
+    for request in service.engine.requests:
+        assert (request.headers["x-shop"], request.headers["x-adapterid"]) == ("1", "psp")
+
+
+async def test_a_lost_answer_is_looked_up() -> None:
+    """The order is there already: done, without a second PUT."""
+    service = stand([lost("read"), answer(200, order_body("completed"))])
+    done = await service.client.orders("oAbCdEfG").transition_to("completed")
+    assert done.called
+    assert [attempt.outcome for attempt in done.attempts] == ["unknown"]
+    assert service.sent == [PUT, GET]
+
+
+async def test_a_newer_state_is_not_rolled_back() -> None:
+    """After a lost answer the order is in a third status: told, and left there."""
+    service = stand([answer(200, order_body("processing")), lost("read"), answer(200, order_body("declined"))])
+    order = await service.client.orders.get("oAbCdEfG")
+    with pytest.raises(TransitionSupersededError) as caught:
+        await order.transition_to("accepted")
+    assert (caught.value.target, caught.value.current) == ("accepted", "declined")
+    assert order.stale
+    assert service.sent == [GET, PUT, GET]

@@ -1,0 +1,151 @@
+"""A wheel built from the checkout, installed alone in an empty environment, does what the README says.
+
+Building and installing need a package index. The type checkers are those of this environment, told to look at the
+other one's packages only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT.joinpath("README.md").read_text("utf-8")
+
+USER_FILE = """\
+from norce_order_async import NorceOrderClient
+from norce_order_async.models import Cart
+
+
+async def total(norce: NorceOrderClient, cart: Cart) -> float:
+    order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
+    await order.refresh()
+    if order.cart.total is None or order.cart.total.including_vat is None:
+        return 0.0
+    await order.transition_to("completed")
+    return order.cart.total.including_vat
+"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment with nothing but our wheel and what it needs."""
+
+    wheel: Path
+    python: Path
+    folder: Path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return ran(str(self.python), *arguments, cwd=self.folder)
+
+
+def ran(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Outside the checkout, and without what the caller's environment would add to the path."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NORCE_"))}
+    return subprocess.run(
+        [*command], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False
+    )
+
+
+def demanded(*command: str, cwd: Path) -> str:
+    done = ran(*command, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    demanded(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT), cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("user")
+    venv.create(folder / "env", with_pip=False)
+    python = folder / "env" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
+    demanded(*pip, str(wheel), cwd=folder)
+    return Installed(wheel, python, folder)
+
+
+def test_what_is_in_it(wheel: Path) -> None:
+    """Both packages with their py.typed, the generated client's stamp and description, and nothing of the checkout."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for package in ("norce_order_async", "norce_order_api"):
+        assert f"{package}/py.typed" in names
+        assert f"{package}/__init__.py" in names
+    assert "norce_order_api/openapi.json" in names
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"norce_order_async", "norce_order_api"}
+    sources = {
+        str(path.relative_to(base))
+        for base in (ROOT / "src", ROOT / "generated")
+        for path in base.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {name for name in names if ".dist-info/" not in name} == sources
+
+
+def test_what_it_says_of_itself(wheel: Path) -> None:
+    """Name, Python, the README as its page, the extras, the command."""
+    with zipfile.ZipFile(wheel) as archive:
+        folder = next(name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name)
+        metadata = archive.read(f"{folder}/METADATA").decode()
+        commands = archive.read(f"{folder}/entry_points.txt").decode()
+    assert "Name: norce-order-async\n" in metadata
+    assert "Requires-Python: >=3.11\n" in metadata
+    assert "Provides-Extra: sandbox\n" in metadata
+    assert "Typing :: Typed" in metadata
+    assert "## A first program" in metadata
+    assert "norce-order = norce_order_async.cli:main" in commands
+
+
+def test_it_imports_alone(installed: Installed) -> None:
+    """Every public name, a client, and a sentence where an extra is missing."""
+    program = (
+        "import norce_order_async as n\n"
+        "for name in n.__all__: getattr(n, name)\n"
+        "client = n.NorceOrderClient(environment='stage', slug='a', merchant='a', channel='b', token='t')\n"
+        "print(n.__version__, client.base_url, n.__file__)\n"
+    )
+    done = installed.run("-W", "error", "-c", program)
+    assert done.returncode == 0, done.stderr
+    assert "https://a.api-se.stage.norce.tech/checkout/order" in done.stdout
+    assert str(installed.folder) in done.stdout
+    missing = installed.run("-c", "import norce_order_async.sandbox")
+    assert missing.stderr.splitlines()[-1].endswith("pip install 'norce-order-async[sandbox]'")
+
+
+def test_a_user_s_file_is_typed(installed: Installed) -> None:
+    """Mypy and pyright, both strict, against the installed packages."""
+    user = installed.folder / "typed"
+    user.mkdir()
+    user.joinpath("user.py").write_text(USER_FILE, "utf-8")
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(installed.python), "user.py"]
+    assert "Success: no issues found in 1 source file" in demanded(*mypy, cwd=user)
+    user.joinpath("pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}), "utf-8")
+    pyright = [sys.executable, "-m", "pyright", "-p", ".", "--pythonpath", str(installed.python)]
+    assert "0 errors, 0 warnings" in demanded(*pyright, cwd=user)
+
+
+def test_the_first_program_runs_with_the_sandbox_extra(installed: Installed) -> None:
+    """The README's, as it is."""
+    pip = [sys.executable, "-m", "pip", "--python", str(installed.python), "install", "-q"]
+    demanded(*pip, f"{installed.wheel}[sandbox]", cwd=installed.folder)
+    first = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
+    installed.folder.joinpath("first.py").write_text(first, "utf-8")
+    done = installed.run("-W", "error", "first.py")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"<Order o[A-Za-z]{7} completed, read 0 s ago>\n", done.stdout)

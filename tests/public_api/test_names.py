@@ -1,0 +1,187 @@
+"""The public names are these, and each is there."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import types
+
+import pytest
+
+import norce_order_api.models as generated
+import norce_order_async
+from norce_order_async import errors, models
+
+PUBLIC = [
+    "ENVIRONMENTS",
+    "OMIT",
+    "STATUSES",
+    "Answer",
+    "Attempt",
+    "AttemptInfo",
+    "AttemptMiddleware",
+    "AttemptNext",
+    "BadRequestError",
+    "CallError",
+    "CallEvent",
+    "CallInfo",
+    "CallMiddleware",
+    "CallNext",
+    "CallOptions",
+    "CallableToken",
+    "ChangeRefusedError",
+    "ClientCredentials",
+    "ConfigurationError",
+    "ConflictError",
+    "Drift",
+    "DriftRecord",
+    "Ensured",
+    "Environment",
+    "ForbiddenError",
+    "InvalidRequestError",
+    "NorceError",
+    "NorceOrderClient",
+    "NotFoundError",
+    "NotLoadedError",
+    "NotSentError",
+    "Observer",
+    "Order",
+    "OrderCollection",
+    "OrderFilter",
+    "OrderPage",
+    "OutcomeUnknownError",
+    "PendingError",
+    "RefusedError",
+    "RejectedError",
+    "Scope",
+    "Settings",
+    "StaticToken",
+    "StatusPeriod",
+    "StatusUnreachableError",
+    "TokenError",
+    "TokenProvider",
+    "TransitionRefusedError",
+    "TransitionSupersededError",
+    "Transitioned",
+    "UnauthorizedError",
+    "UnavailableError",
+    "ValidationFailedError",
+    "ValidationProblem",
+    "ValidationReport",
+    "WaitTimeoutError",
+    "WireRequest",
+    "WireResponse",
+    "__version__",
+    "capture_answers",
+]
+"""A change here is a change of the public surface: it belongs into the changelog."""
+
+
+def test_the_names_are_pinned() -> None:
+    """No name comes or goes unnoticed; they are sorted as ruff sorts them."""
+    assert norce_order_async.__all__ == PUBLIC
+    assert dir(norce_order_async) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_name_is_there(name: str) -> None:
+    """And, where it is a class or function, is one of ours, with a docstring."""
+    value = getattr(norce_order_async, name)
+    if inspect.isclass(value):
+        assert value.__module__.startswith("norce_order_async.")
+        assert value.__name__ == name
+        assert value.__doc__
+        assert not value.__doc__.startswith(f"{name}(")
+
+
+def test_every_error_is_public() -> None:
+    """Whatever is raised on purpose can be imported from the top."""
+    raised = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)}
+    assert raised <= set(PUBLIC)
+
+
+def test_every_error_stands_in_the_drawing() -> None:
+    """Under its parent, in the module's docstring."""
+    drawing = errors.__doc__ or ""
+    for name, value in vars(errors).items():
+        if inspect.isclass(value) and issubclass(value, errors.NorceError):
+            assert name in drawing, name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """Of the package and of its models."""
+    modules: list[types.ModuleType] = [norce_order_async, models]
+    for module in modules:
+        with pytest.raises(AttributeError, match="has no attribute 'Ordr'"):
+            module.Ordr  # noqa: B018
+
+
+def test_the_models_are_the_generated_ones() -> None:
+    """Every one of them, under the same name; the handle's name is not among them."""
+    assert set(models.__all__) == set(generated.__all__)
+    for name in models.__all__:
+        assert getattr(models, name) is getattr(generated, name)
+    assert "Order" not in models.__all__
+    assert "OrderData" in dir(models)
+
+
+def loaded(statement: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after a statement and had not before."""
+    program = (
+        f"import sys; before = set(sys.modules)\n{statement}\nprint(*sorted(set(sys.modules) - before), sep='\\n')"
+    )
+    return set(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def roots(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    """Two modules' worth: itself and what the standard library brings."""
+    modules = loaded("import norce_order_async")
+    assert roots(modules) == {"norce_order_async"}
+    assert {name for name in modules if name.startswith("norce_order_async.")} <= {"norce_order_async._version"}
+
+
+def test_naming_the_client_loads_no_http_library_and_no_model() -> None:
+    """They come with the first client, and each model with its first use."""
+    modules = loaded("from norce_order_async import NorceOrderClient, CallOptions, NorceError, Order")
+    assert not modules & {
+        "httpx",
+        "httpcore",
+        "aiohttp",
+        "trio",
+        "starlette",
+        "uvicorn",
+        "click",
+        "rich",
+        "opentelemetry",
+    }
+    assert not any(name.startswith("anyio._backends.") for name in modules)
+    api = {name for name in modules if name.startswith("norce_order_api.")}
+    assert api <= {
+        "norce_order_api.models",
+        "norce_order_api.models.order_status",
+        "norce_order_api.types",
+    }
+
+
+def test_naming_a_model_loads_what_it_is_made_of() -> None:
+    """And not the others."""
+    modules = loaded("from norce_order_async.models import Price")
+    assert "norce_order_api.models.price" in modules
+    assert "norce_order_api.models.order_data" not in modules
+
+
+def test_building_a_client_loads_only_its_engine() -> None:
+    """httpx, and no event loop's backend yet."""
+    modules = loaded(
+        "from norce_order_async import NorceOrderClient\n"
+        "NorceOrderClient(base_url='https://a.example', merchant='a', channel='b', token='t')"
+    )
+    assert "httpx" in modules
+    assert not modules & {"aiohttp", "trio", "starlette", "uvicorn", "norce_order_api.models.order_data"}

@@ -1,0 +1,150 @@
+"""The public surface as a user's program meets it: checked by mypy and pyright, never run.
+
+What stands here has to go through both in strict mode as it is; what must not is in ``test_wrong_use.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import assert_type
+
+from norce_order_async import (
+    OMIT,
+    STATUSES,
+    CallOptions,
+    Environment,
+    NorceError,
+    NorceOrderClient,
+    Order,
+    OrderFilter,
+    RefusedError,
+    Scope,
+    TokenProvider,
+    Transitioned,
+    TransitionRefusedError,
+    ValidationProblem,
+    ValidationReport,
+)
+from norce_order_async.models import (
+    Address,
+    Cart,
+    Consent,
+    Item,
+    OrderData,
+    OrderStatus,
+    Payment,
+    PaymentTransaction,
+    Price,
+    Shipping,
+)
+
+
+async def token() -> str:
+    return "t"
+
+
+class Vault:
+    """A token provider of a user's own."""
+
+    async def token(self) -> str:
+        return "t"
+
+    async def refused(self, token: str) -> bool:
+        return token == "t"
+
+
+def clients(environment: Environment, provider: TokenProvider) -> list[NorceOrderClient]:
+    return [
+        NorceOrderClient(environment="playground", slug="acme", merchant="acme", channel="se", token="t"),
+        NorceOrderClient(environment=environment, slug="acme", merchant="acme", channel="se", token=token),
+        NorceOrderClient(base_url="https://a.example", merchant="acme", channel="se", token=Vault()),
+        NorceOrderClient(base_url="https://a.example", merchant="acme", channel="se", token=provider),
+        NorceOrderClient.from_env(channel="no"),
+    ]
+
+
+async def reading(norce: NorceOrderClient) -> float:
+    order = await norce.orders.get("o1")
+    assert_type(order, Order)
+    assert_type(order.created, datetime | None)
+    assert_type(order.data, OrderData)
+    assert_type(order.cart.items, list[Item])
+    if order.cart.total is None or order.cart.total.including_vat is None:
+        return 0.0
+    assert_type(order.cart.total.including_vat, float)
+    first = next(iter(order.payments), None)
+    if first is not None and first.state == "captured":
+        assert_type(first, Payment)
+        assert_type(first.amount, float | None)
+    if order.customer.billing is not None:
+        assert_type(order.customer.billing.given_name, str | None)
+    if order.status == "completed" or order.status == "a status of tomorrow":
+        return order.cart.total.including_vat
+    return sum(payment.amount or 0.0 for payment in order.payments.active)
+
+
+async def writing(norce: NorceOrderClient) -> None:
+    order = await norce.orders.create(
+        culture="sv-SE",
+        currency="SEK",
+        country="SE",
+        cart=Cart(items=[Item(sku="T1", quantity=1, total=Price(including_vat=1.0))]),
+        customer={"type": "person", "billing": {"country": "SE"}},
+        consents=[Consent(id="terms", required=True), {"id": "news"}],
+    )
+    await order.cart.put({"items": [{"sku": "T1"}]})
+    await order.customer.set_billing(Address(type_="person", country="SE"))
+    assert_type(await order.payments.create(Payment(amount=1.0, type_="voucher", state="intent")), str)
+    assert_type(await order.payments.put("p1", {"amount": 1.0}), Payment | None)
+    assert_type(await order.payments.list(), list[Payment])
+    assert_type(await order.payments.transactions("p1"), Sequence[PaymentTransaction])
+    assert_type(await order.shippings.create(Shipping(total=Price(1.0, 0.8), vat_rate=0.25)), str)
+    await order.consents.check("terms")
+    await order.attributes.update({"gift": True})
+    report = await order.validate()
+    assert_type(report, ValidationReport)
+    assert_type(report.problems, tuple[ValidationProblem, ...])
+    assert_type(await order.transition_to("completed"), Transitioned)
+
+
+async def statuses(order: Order, wanted: OrderStatus) -> None:
+    await order.transition_to(wanted, force=True)
+    for status in STATUSES:
+        await order.transition_to(status, options=CallOptions(max_attempts=1, deadline=None))
+
+
+async def listing(norce: NorceOrderClient) -> list[str]:
+    where = OrderFilter(status=["checkout", "processing"], order_by="created", order_by_direction="desc")
+    page = await norce.orders.list(where, limit=5)
+    assert_type(page.orders, list[Order])
+    return [order.id async for order in norce.orders.iterate(OrderFilter(status="completed"))]
+
+
+async def scopes(norce: NorceOrderClient) -> str | None:
+    scope = norce.scoped(channel="no", adapter_id=OMIT, headers={"x-shop": "1", "x-old": OMIT})
+    assert_type(scope, Scope)
+    assert_type(await scope.scoped(options=CallOptions(adapter_id="psp")).orders("o1").refresh(), Order)
+    return scope.adapter_id
+
+
+async def errors(order: Order) -> str | None:
+    try:
+        await order.transition_to("completed")
+    except TransitionRefusedError as error:
+        assert_type(error.current, str | None)
+        return error.target
+    except RefusedError as error:
+        assert_type(error.status, int)
+        return error.code
+    except NorceError as error:
+        return str(error)
+    return None
+
+
+async def raw(norce: NorceOrderClient) -> OrderData | None:
+    from norce_order_api.api.checkout import get_checkout_order
+
+    async with norce.raw as client:
+        answer = await get_checkout_order.asyncio("o1", client=client, x_merchant="acme", x_channel="se")
+    return answer if isinstance(answer, OrderData) else None

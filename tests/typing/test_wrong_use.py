@@ -1,0 +1,83 @@
+"""Programs that are wrong are told so by both type checkers, in strict mode, at exactly the lines marked."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+WRONG = """\
+from norce_order_async import NorceOrderClient, Order, OrderFilter
+from norce_order_async.models import Cart, Payment, Price
+
+
+async def wrong(norce: NorceOrderClient, order: Order) -> None:
+    await order.transition_to("complete")  # wrong
+    await order.transition_to("Completed")  # wrong
+    await norce.orders.get(5)  # wrong
+    norce.orders.get("o1").cart  # wrong
+    await norce.orders.create("sv-SE")  # wrong
+    await norce.orders.create(cart=Price())  # wrong
+    await order.payments.create(Cart())  # wrong
+    Payment(amount="5")  # wrong
+    Payment(amout=5)  # wrong
+    OrderFilter(status="done")  # wrong
+    OrderFilter("completed")  # wrong
+    NorceOrderClient(environment="prod", slug="a", merchant="a", channel="b", token="t")  # wrong
+    NorceOrderClient(base_url="https://a.example", channel="b", token="t")  # wrong
+    norce.scoped("no")  # wrong
+    print(order.cart.total.including_vat)  # wrong
+    print(order.cart.totals)  # wrong
+    order.status = "completed"  # wrong
+    await order.wait_for("done", timeout=5)  # wrong
+    await order.wait_for("completed")  # wrong
+    await order.wait_for(lambda order: order.totals, timeout=5)  # wrong
+    await order.payments.log("p1", "captured")  # wrong
+    await order.payments.update("p1", lambda _: Cart())  # wrong
+    await order.cart.update(lambda cart: 5)  # wrong
+    await order.consents.check(["terms", "news"])  # wrong
+    print(order.outstanding + 0.1)  # wrong
+    await norce.orders.get_or_create(cart={})  # wrong
+    norce.orders.iterate(status="completed")  # wrong
+    norce.orders.find_by_reference("r").id  # wrong
+    await order.refresh()
+    await order.transition_to("completed")
+"""
+MARKED = {number for number, line in enumerate(WRONG.splitlines(), 1) if line.endswith("# wrong")}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("wrong") / "wrong.py"
+    path.write_text(WRONG, "utf-8")
+    return path
+
+
+def test_mypy_tells(program: Path) -> None:
+    """At the lines marked and at no other."""
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(program)]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    lines = {int(line) for line in re.findall(r"^\S*wrong\.py:(\d+): error", told.stdout, re.MULTILINE)}
+    assert lines == MARKED, told.stdout + told.stderr
+
+
+def test_pyright_tells(program: Path) -> None:
+    """At the lines marked and at no other."""
+    settings = {
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.11",
+        "extraPaths": [str(ROOT / "src"), str(ROOT / "generated")],
+    }
+    project = program.with_name("pyrightconfig.json")
+    project.write_text(json.dumps(settings), "utf-8")
+    command = [sys.executable, "-m", "pyright", "--outputjson", "-p", str(project), "--pythonpath", sys.executable]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=program.parent, timeout=240, check=False)
+    found = json.loads(told.stdout)["generalDiagnostics"]
+    lines = {each["range"]["start"]["line"] + 1 for each in found if each["severity"] == "error"}
+    assert lines == MARKED, "\n".join(f"{each['range']['start']['line'] + 1}: {each['message']}" for each in found)
