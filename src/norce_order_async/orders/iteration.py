@@ -14,17 +14,20 @@ goes back to offset 0.
 
 Right under both readings of what is published: nothing relies on ``size`` or ``totalSize``, an empty page is the end;
 and whether ``date_from`` means created or last modified, and includes its own moment or not, every order created from
-the last one on is asked for (an order is never modified before it is created).
+the last one on is asked for (an order is never modified before it is created). Whether the service sorts as asked is
+looked at on each page; once it does not, the walk goes by offsets alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import anyio
 
+from norce_order_async.engines.base import NotSentError
 from norce_order_async.pipeline.ownership import OwnedSends
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ Fetch = Callable[[datetime | None, int], Awaitable[Sequence["Order"]]]
 class Walk:
     """Where the walk is: which page is next, and which orders of it are new."""
 
-    __slots__ = ("_begin", "_fetch", "_from", "_offset", "_restarts", "_seen")
+    __slots__ = ("_begin", "_fetch", "_from", "_offset", "_restarts", "_seen", "_sorted")
 
     def __init__(self, fetch: Fetch, date_from: datetime | None) -> None:
         self._fetch = fetch
@@ -57,6 +60,7 @@ class Walk:
         """From when the next page without an offset is asked for."""
         self._offset = 0
         self._restarts = 0
+        self._sorted = True
         self._seen: set[str] = set()
 
     async def page(self) -> list[Order] | None:
@@ -77,8 +81,9 @@ class Walk:
         self._restarts = 0
         self._seen.update(order.id for order in new)
         created = [order.created for order in page if order.created is not None]
-        if created:
-            last = max(created) - STEP_BACK
+        self._sorted = self._sorted and all(one <= other for one, other in pairwise(created))
+        if created and self._sorted:
+            last = created[-1] - STEP_BACK
             self._begin = last if self._begin is None else max(self._begin, last)
         if self._offset or self._begin == self._from:
             self._offset += len(page) - 1
@@ -158,5 +163,9 @@ class OrderIteration(AsyncIterator["Order"]):
             finally:
                 ahead.done.set()
 
-        self._owned.start(fetch)
+        try:
+            self._owned.start(fetch)
+        except NotSentError:
+            # The client was closed meanwhile; reading the page when it is needed says so as every call does.
+            return
         self._ahead = ahead

@@ -1,0 +1,226 @@
+"""The walk by itself, against a service that changes between any two pages, under every reading of the listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from norce_order_async import Order
+from norce_order_async.orders.iteration import MOST_RESTARTS, Walk
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Listed:
+    """An order as far as a walk looks at it, and what the service knows besides."""
+
+    id: str
+    created: datetime
+    modified: datetime
+    matches: bool = True
+
+
+class Listing:
+    """A service's list of orders, with one reading of what is not published.
+
+    Args:
+        page: entries on a page, whatever was asked for.
+        by_change: whether ``date_from`` looks at the last change instead of at the creation.
+        inclusive: whether it takes its own moment in.
+    """
+
+    def __init__(self, *, page: int, by_change: bool = False, inclusive: bool = True) -> None:
+        self.orders: list[Listed] = []
+        self.now = START
+        self.before_page: Callable[[], None] = lambda: None
+        self.pages = 0
+        self._page = page
+        self._by_change = by_change
+        self._inclusive = inclusive
+
+    def add(self, count: int = 1, *, matches: bool = True) -> None:
+        for _ in range(count):
+            self.orders.append(Listed(f"o{len(self.orders):05}", self.now, self.now, matches))
+
+    def change(self, order: Listed, *, matches: bool) -> None:
+        order.modified, order.matches = self.now, matches
+
+    async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Order]:
+        self.before_page()
+        self.pages += 1
+        found = [order for order in self.orders if order.matches and self._within(order, date_from)]
+        page = sorted(found, key=lambda order: (order.created, order.id))[offset : offset + self._page]
+        return cast("list[Order]", page)
+
+    def _within(self, order: Listed, date_from: datetime | None) -> bool:
+        moment = order.modified if self._by_change else order.created
+        return date_from is None or moment > date_from or (self._inclusive and moment == date_from)
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        return cast("T", ended.value)
+    raise AssertionError("it waited")
+
+
+def walked(walk: Walk, most: int = 10_000, met: Callable[[str], None] = lambda _: None) -> list[str]:
+    """The ids that a walk gives, in order; each is told to ``met`` when it comes."""
+    ids: list[str] = []
+    for _ in range(most):
+        page = at_once(walk.page())
+        if page is None:
+            return ids
+        for order in page:
+            ids.append(order.id)
+            met(order.id)
+    raise AssertionError("it does not end")
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    data=st.data(),
+    page=st.integers(2, 5),
+    by_change=st.booleans(),
+    inclusive=st.booleans(),
+    steps=st.lists(st.sampled_from([0, 1, 400, 1_000, 7_000]), min_size=1, max_size=14),
+    unrest=st.integers(0, 25),
+)
+def test_what_matched_all_along_is_met_exactly_once(
+    data: st.DataObject, page: int, by_change: bool, inclusive: bool, steps: list[int], unrest: int
+) -> None:
+    """Orders come, change, leave and enter before every page for a while."""
+    listing = Listing(page=page, by_change=by_change, inclusive=inclusive)
+    for microseconds in steps:
+        listing.now += timedelta(microseconds=microseconds)
+        listing.add(matches=data.draw(st.booleans(), label="matches"))
+    left: set[str] = {order.id for order in listing.orders if not order.matches}
+
+    def something_happens() -> None:
+        if listing.pages >= unrest:
+            return
+        for event in data.draw(st.lists(st.sampled_from(["add", "leave", "enter", "touch", "time"]), max_size=3)):
+            listing.now += timedelta(microseconds=data.draw(st.sampled_from([0, 300, 5_000])))
+            order = listing.orders[data.draw(st.integers(0, len(listing.orders) - 1))]
+            if event == "add":
+                listing.add()
+                left.add(listing.orders[-1].id)  # not there from the start
+            elif event == "leave":
+                left.add(order.id)
+                listing.change(order, matches=False)
+            elif event == "enter":
+                listing.change(order, matches=True)
+            elif event == "touch":
+                listing.change(order, matches=order.matches)
+
+    listing.before_page = something_happens
+    met = walked(Walk(listing.fetch, None))
+    assert len(met) == len(set(met))
+    assert {order.id for order in listing.orders} - left <= set(met)
+
+
+@pytest.mark.parametrize("by_change", [False, True])
+@pytest.mark.parametrize("page", [2, 10, 100])
+@pytest.mark.parametrize("leaves", [True, False])
+def test_many_orders_of_one_moment(page: int, by_change: bool, leaves: bool) -> None:
+    """More than a page share a time; those met leave the filter, or are changed and stay, while the walk goes on."""
+    listing = Listing(page=page, by_change=by_change)
+    listing.add(300)
+    by_id = {order.id: order for order in listing.orders}
+
+    def handle(order_id: str) -> None:
+        listing.now += timedelta(milliseconds=3)
+        listing.change(by_id[order_id], matches=not leaves)
+
+    assert walked(Walk(listing.fetch, None), met=handle) == sorted(by_id)
+
+
+def test_an_empty_page_with_an_offset_is_not_the_end_yet() -> None:
+    """All that was met left at once, and what is left now stands before the offset."""
+    listing = Listing(page=4)
+    listing.add(6)
+
+    def all_met_leave() -> None:
+        if listing.pages == 2:
+            for order in listing.orders[:4]:
+                listing.change(order, matches=False)
+
+    listing.before_page = all_met_leave
+    assert walked(Walk(listing.fetch, None)) == [order.id for order in listing.orders]
+
+
+def test_changed_orders_that_come_again_are_skipped_once() -> None:
+    """When dates mean the last change, what was met and changed stands in front of every later page: the walk goes
+    past it by offset once, and not anew with every page."""
+    listing = Listing(page=100, by_change=True)
+    for _ in range(2_000):
+        listing.now += timedelta(seconds=1)
+        listing.add()
+    by_id = {order.id: order for order in listing.orders}
+    met = walked(Walk(listing.fetch, None), met=lambda order_id: listing.change(by_id[order_id], matches=True))
+    assert met == sorted(by_id)
+    assert listing.pages < 50
+
+
+def test_it_begins_where_it_is_told() -> None:
+    """``date_from`` of the filter is not widened."""
+    listing = Listing(page=3)
+    for _ in range(5):
+        listing.add()
+        listing.now += timedelta(hours=1)
+    assert walked(Walk(listing.fetch, START + timedelta(hours=2))) == ["o00002", "o00003", "o00004"]
+
+
+def test_orders_without_a_time_are_walked_by_offset() -> None:
+    """As far as the service shows none."""
+    found = [Listed(f"o{number:05}", START, START) for number in range(25)]
+    for order in found:
+        cast("Any", order).created = None
+
+    async def fetch(date_from: datetime | None, offset: int) -> Sequence[Order]:
+        assert date_from is None
+        return cast("list[Order]", found[offset : offset + 10])
+
+    assert walked(Walk(fetch, None)) == [order.id for order in found]
+
+
+def test_a_service_that_contradicts_itself_does_not_hold_it() -> None:
+    """Pages with an offset that begin with something new each time end after a bounded number of restarts."""
+    asked: list[int] = []
+
+    async def fetch(_: datetime | None, offset: int) -> Sequence[Order]:
+        asked.append(offset)
+        return cast("list[Order]", [] if offset else [Listed("o1", START, START), Listed("o2", START, START)])
+
+    assert walked(Walk(fetch, None)) == ["o1", "o2"]
+    assert len(asked) < 3 * MOST_RESTARTS
+
+
+class NewestFirst(Listing):
+    """A service that does not sort as asked."""
+
+    async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Order]:
+        self.before_page()
+        found = [order for order in self.orders if order.matches and self._within(order, date_from)]
+        page = sorted(found, key=lambda order: (order.created, order.id), reverse=True)
+        return cast("list[Order]", page[offset : offset + self._page])
+
+
+def test_a_service_that_does_not_sort_loses_nothing() -> None:
+    """The walk sees it on the first page, and goes by offsets alone."""
+    listing = NewestFirst(page=4)
+    for _ in range(30):
+        listing.add()
+        listing.now += timedelta(seconds=1)
+    ids = walked(Walk(listing.fetch, None))
+    assert sorted(ids) == [order.id for order in listing.orders]
