@@ -33,7 +33,7 @@ from norce_order_async.pipeline.operations import (
     Operation,
 )
 from norce_order_async.pipeline.settle import Before
-from tests.support.clock import highest
+from tests.support.clock import highest, lowest
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import Stand, sample_body, stand
 
@@ -93,6 +93,24 @@ async def test_a_status_that_is_elsewhere_is_told_and_left(second: Step | None) 
         await stand_.call(SET_STATE, before=FROM_CHECKOUT)
     assert (caught.value.target, caught.value.current) == ("processing", "completed")
     assert len(stand_.sent) == len(steps)
+
+
+async def test_a_lost_change_is_read_again_before_every_repeat() -> None:
+    """A repeat that was turned away is no news of the lost one, which may have landed meanwhile; the read waits out the
+    pause that the service asked for."""
+    stand_ = stand(
+        [
+            lost("read"),
+            order_in("checkout"),
+            answer(429, headers={"retry-after": "2"}),
+            order_in("completed"),
+        ],
+        uniform=lowest,
+    )
+    with pytest.raises(TransitionSupersededError):
+        await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert [one.split()[0] for one in stand_.sent] == ["PUT", "GET", "PUT", "GET"]
+    assert stand_.engine.times[3] - stand_.engine.times[2] == pytest.approx(2.0)
 
 
 async def test_a_refused_repeat_whose_first_try_landed_is_done() -> None:

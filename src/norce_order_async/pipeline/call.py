@@ -83,6 +83,9 @@ class _Tried:
     response: WireResponse | None = None
     data: Any = field(default=UNREADABLE, repr=False)
     retry_after: float | None = None
+    """Seconds the service asked to wait."""
+    wait: float = 0.0
+    """The same with its stretch, drawn once."""
     phase: Phase | None = None
     reason: str = ""
     gave_up: GaveUp | None = None
@@ -218,6 +221,9 @@ class Call:
                 core.telling.exchanged(request, response)
                 tried = self._answered(token, response)
         tried.seconds = core.clock.monotonic() - started
+        self.session.limiter.learned(
+            tried.outcome, seconds=tried.seconds, retry_after=tried.retry_after, status=tried.status
+        )
         return tried
 
     def _sender(self, request: WireRequest) -> Callable[[], Awaitable[WireResponse]]:
@@ -250,7 +256,12 @@ class Call:
         reason = f"answered {response.status}"
         if outcome is Outcome.UNKNOWN and response.status < 300:
             reason += " without a readable body"
-        return _Tried(outcome, token, response=response, data=data, retry_after=retry_after, reason=reason)
+        tried = _Tried(outcome, token, response=response, data=data, retry_after=retry_after, reason=reason)
+        if retry_after is not None:
+            tried.wait = backoff.stretched(retry_after, self.core.clock.uniform)
+            if outcome is Outcome.REJECTED and retry_after <= self.settings.max_retry_after:
+                self.core.pause.extend(tried.wait)
+        return tried
 
     def _unsent_or_unknown(self, token: str, error: SendError) -> _Tried:
         outcome = Outcome.NOT_SENT if isinstance(error, EngineNotSent) else Outcome.UNKNOWN
@@ -320,9 +331,6 @@ class Call:
             self._fail(tried, tried.gave_up, settled)
         throttled = tried.outcome is Outcome.REJECTED
         asked = tried.retry_after
-        wait = 0.0 if asked is None else backoff.stretched(asked, core.clock.uniform)
-        if throttled and asked is not None and asked <= settings.max_retry_after:
-            core.pause.extend(wait)
         if self.repeats + 1 >= settings.max_attempts:
             self._fail(tried, "attempts", settled)
         delay = backoff.jittered(
@@ -331,9 +339,9 @@ class Call:
             cap=settings.max_delay,
             uniform=core.clock.uniform,
         )
-        if asked is not None and (asked > settings.max_retry_after or not self.deadline.leaves(wait)):
+        if asked is not None and (asked > settings.max_retry_after or not self.deadline.leaves(tried.wait)):
             self._fail(tried, "retry-after", settled)
-        delay = max(delay, wait)
+        delay = max(delay, tried.wait)
         if not self.deadline.leaves(delay):
             self._fail(tried, "deadline", settled)
         taken = self.session.budget.take(throttled=throttled)

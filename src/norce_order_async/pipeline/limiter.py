@@ -3,6 +3,9 @@
 A permit is for one attempt and is given back when its send has really ended, before any sleep: back-off clogs
 nothing, and a read-back inside a call can't deadlock. When the service says when to come back, nobody gets a permit
 until then.
+
+A limiter that learns (:mod:`norce_order_async.bulk.load`) overrides three things: ``_held`` says how long the next
+permit must wait, ``_grant`` counts one given, and ``learned`` hears how every attempt went.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections import deque
 import anyio
 
 from norce_order_async.clock import Clock
+from norce_order_async.pipeline.outcome import Outcome
 
 MAX_IN_FLIGHT = 50
 
@@ -53,11 +57,13 @@ class Pause:
 class Limiter:
     """Hands out at most ``limit`` permits at a time, in the order they were asked for."""
 
-    __slots__ = ("_clock", "_pause", "_queue", "in_flight", "limit")
+    __slots__ = ("_clock", "_pause", "_queue", "in_flight", "limit", "throttled_seconds")
 
     def __init__(self, limit: int, clock: Clock, pause: Pause) -> None:
         self.limit = limit
         self.in_flight = 0
+        self.throttled_seconds = 0.0
+        """How long callers stood in line for a pause or a rate, and not for others to end."""
         self._clock = clock
         self._pause = pause
         self._queue: deque[_Place] = deque()
@@ -67,14 +73,29 @@ class Limiter:
         """How many callers stand in the queue."""
         return len(self._queue)
 
+    @property
+    def rate(self) -> float | None:
+        """Permits a second; None when there is no bound."""
+        return None
+
+    def learned(self, outcome: Outcome, *, seconds: float, retry_after: float | None, status: int | None) -> None:
+        """Hear how one attempt went that had a permit; its permit may or may not be back already.
+
+        Args:
+            outcome: what became of it.
+            seconds: how long it was in the air.
+            retry_after: seconds the service asked to wait, when it did.
+            status: of the answer; None without one.
+        """
+
     async def acquire(self, timeout: float | None) -> bool:
         """Wait for a permit; False when none was to be had within ``timeout`` seconds.
 
         Every permit must be given back with :meth:`release`. A caller that is cancelled while waiting loses its place
         and holds nothing.
         """
-        if self.in_flight < self.limit and not self._queue and not self._pause.left():
-            self.in_flight += 1
+        if self.in_flight < self.limit and not self._queue and not self._held():
+            self._grant()
             return True
         place = _Place()
         self._queue.append(place)
@@ -93,11 +114,20 @@ class Limiter:
         self.in_flight -= 1
         self._hand_out()
 
+    def _held(self) -> float:
+        """Seconds until the next permit may be given; 0 when it may be now."""
+        return self._pause.left()
+
+    def _grant(self) -> None:
+        self.in_flight += 1
+
     async def _wait(self, place: _Place) -> None:
         while not place.granted:
             # The first in the queue waits out a pause for everybody behind it.
-            if self._queue[0] is place and (left := self._pause.left()):
+            if self._queue[0] is place and (left := self._held()):
+                began = self._clock.monotonic()
                 await self._clock.sleep(left)
+                self.throttled_seconds += self._clock.monotonic() - began
                 self._hand_out()
             else:
                 await place.woken.wait()
@@ -106,9 +136,9 @@ class Limiter:
     def _hand_out(self) -> None:
         while self._queue and self.in_flight < self.limit:
             first = self._queue[0]
-            if not self._pause.left():
+            if not self._held():
                 self._queue.popleft()
-                self.in_flight += 1
+                self._grant()
                 first.granted = True
             first.woken.set()
             if not first.granted:
