@@ -102,7 +102,7 @@ async def test_a_lost_change_is_read_again_before_every_repeat() -> None:
         [
             lost("read"),
             order_in("checkout"),
-            answer(429, headers={"retry-after": "2"}),
+            answer(429, retry_after="2"),
             order_in("completed"),
         ],
         uniform=lowest,
