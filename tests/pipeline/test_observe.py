@@ -139,7 +139,7 @@ def test_what_helps_is_shown() -> None:
         (b"Anna Svensson", "<13 bytes>"),
         (b"<html>Anna</html>", "<17 bytes>"),
         (b"\xff\xfeA", "<3 bytes>"),
-        (b"[" * 600 + b"]" * 600, "<1200 bytes>"),
+        (b"[" * 100_000 + b"]" * 100_000, "<200000 bytes>"),
         (b"199001011234", "***"),
         (b"-701234567.0", "***"),
         (
