@@ -106,6 +106,8 @@ class Sandbox:
         self.clock = clock or SystemClock()
         self.faults = Faults(self.clock, seed, faults)
         store = Store(database)
+        # An entered sandbox can still be asked for its effects after it was left, so the store outlives the server.
+        self._finalizer = weakref.finalize(self, store.close)
         self.effects = Effects(store)
         self.deliveries = Deliveries(keep_requests)
         outside = Outside(Caller(allowed_hosts, callback_token), configuration or {}, hook_timeout, validation_timeout)
@@ -137,8 +139,6 @@ class Sandbox:
         self._host = host
         self._port = port
         self._running: _Running | None = None
-        # An entered sandbox can still be asked for its effects after it was left, so the store outlives the server.
-        self._finalizer = weakref.finalize(self, store.close)
 
     def __repr__(self) -> str:
         return f"<Sandbox {'at ' + self.base_url if self._running else 'not running'}>"
