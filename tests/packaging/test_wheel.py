@@ -7,7 +7,6 @@ other one's packages only.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.packaging.support import ROOT, demanded, ran
+
 README = ROOT.joinpath("README.md").read_text("utf-8")
 
 USER_FILE = """\
@@ -46,28 +46,6 @@ class Installed:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return ran(str(self.python), *arguments, cwd=self.folder)
-
-
-def ran(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Outside the checkout, and without what the caller's environment would add to the path."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NORCE_"))}
-    return subprocess.run(
-        [*command], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False
-    )
-
-
-def demanded(*command: str, cwd: Path) -> str:
-    done = ran(*command, cwd=cwd)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    demanded(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT), cwd=folder)
-    (built,) = folder.glob("*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")

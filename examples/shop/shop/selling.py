@@ -1,0 +1,59 @@
+"""From a basket to a completed order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from norce_order_async import BadRequestError, NorceOrderClient, Order
+
+PRICES = {"MUG-01": 125.0, "TEA-02": 62.5}
+VAT = 0.25
+
+
+class SoldOutError(Exception):
+    """The warehouse does not have what is in the cart."""
+
+
+class Shop:
+    """Sells in one channel; ``warehouse`` is asked before a cart changes."""
+
+    def __init__(self, norce: NorceOrderClient, warehouse: str | None = None) -> None:
+        self._norce = norce
+        self._warehouse = warehouse
+
+    async def begin(self, basket: str, quantities: Mapping[str, int]) -> Order:
+        """An order for a basket. Its id makes sure that there is one order, however often answers are lost."""
+        cart = {"reference": basket, "items": [_item(sku, quantity) for sku, quantity in quantities.items()]}
+        order = await self._norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
+        if self._warehouse is not None:
+            hook = {"adapterId": "warehouse", "subscribeTo": "/cart", "invoke": self._warehouse}
+            await order.hooks.create(hook)
+        return await order.refresh()
+
+    async def change(self, order: Order, quantities: Mapping[str, int]) -> None:
+        """Put something else into the cart.
+
+        Raises:
+            SoldOutError: the warehouse says no; the cart stays as it was.
+        """
+        cart = {"reference": order.cart.reference, "items": [_item(sku, n) for sku, n in quantities.items()]}
+        try:
+            await order.cart.put(cart)
+        except BadRequestError as refused:
+            raise SoldOutError from refused
+
+    async def sell(self, order: Order, receipt: str) -> None:
+        """Take the payment that is outstanding and complete the order."""
+        await order.refresh()
+        await order.payments.create({"reference": receipt, "amount": float(order.outstanding), "state": "captured"})
+        await order.transition_to("completed")
+
+
+def _item(sku: str, quantity: int) -> dict[str, object]:
+    price = PRICES[sku] * quantity
+    return {
+        "sku": sku,
+        "quantity": quantity,
+        "vatRate": VAT,
+        "total": {"includingVat": price, "excludingVat": price / (1 + VAT)},
+    }

@@ -1,0 +1,23 @@
+"""Commands as a user of the wheel gives them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def ran(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Outside the checkout, and without what the caller's environment would add to the path."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NORCE_"))}
+    return subprocess.run(
+        [*command], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False
+    )
+
+
+def demanded(*command: str, cwd: Path) -> str:
+    done = ran(*command, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

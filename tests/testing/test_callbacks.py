@@ -1,0 +1,77 @@
+"""The receiver of callbacks by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import monotonic
+
+import httpx
+import pytest
+
+from norce_order_async.testing import CallbackCall, CallbackReceiver, Reply
+
+
+@pytest.fixture
+def receiver() -> Iterator[CallbackReceiver]:
+    receiver = CallbackReceiver()
+    yield receiver
+    receiver.close()
+
+
+def test_it_answers_in_turn_and_the_last_stays(receiver: CallbackReceiver) -> None:
+    """And 200 with nothing at a path where nothing was told."""
+    address = receiver.answer("/hook", Reply(403), Reply(200, [{"op": "remove", "path": "/reference"}]))
+    answers = [httpx.post(address, json={"id": "o1"}, trust_env=False) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [403, 200, 200]
+    assert answers[2].json() == [{"op": "remove", "path": "/reference"}]
+    silent = httpx.post(f"{receiver.url}/elsewhere?a=b", trust_env=False)
+    assert (silent.status_code, silent.content) == (200, b"")
+    assert [call.path for call in receiver.calls] == ["/hook", "/hook", "/hook", "/elsewhere"]
+    assert (receiver.at("/hook")[0].json, receiver.at("/elsewhere")[0].query) == ({"id": "o1"}, "a=b")
+
+
+def test_it_answers_by_a_function(receiver: CallbackReceiver) -> None:
+    """Which is given the call."""
+
+    def by_total(call: CallbackCall) -> Reply:
+        return Reply(200 if call.json["total"] < 100 else 403)
+
+    address = receiver.answer("/hook", by_total)
+    statuses = [httpx.post(address, json={"total": total}, trust_env=False).status_code for total in (50, 200)]
+    assert statuses == [200, 403]
+
+
+def test_a_function_that_fails_is_told_at_the_end() -> None:
+    """The caller gets a 500; closing raises what it raised."""
+    receiver = CallbackReceiver()
+    address = receiver.answer("/hook", lambda call: Reply(call.json["status"]))
+    assert httpx.post(address, json={}, trust_env=False).status_code == 500
+    with pytest.raises(KeyError, match="status"):
+        receiver.close()
+
+
+def test_a_delay_is_not_waited_out_at_the_end() -> None:
+    """The caller gives up, and closing comes at once."""
+    receiver = CallbackReceiver()
+    address = receiver.answer("/hook", Reply(delay=60))
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(address, timeout=0.1, trust_env=False)
+    began = monotonic()
+    receiver.close()
+    assert monotonic() - began < 5
+    assert len(receiver.calls) == 1
+
+
+def test_nothing_personal_is_shown(receiver: CallbackReceiver) -> None:
+    """Neither bodies nor headers are in a repr."""
+    address = receiver.answer("/hook", Reply(200, {"name": "Testsson"}))
+    httpx.post(f"{address}?name=Testsson", json={"name": "Testsson"}, headers={"x": "Testsson"}, trust_env=False)
+    assert "Testsson" not in repr(receiver.calls) + repr(Reply(200, {"name": "Testsson"}))
+
+
+def test_what_can_t_be_told(receiver: CallbackReceiver) -> None:
+    """A path without its slash, and no answer at all."""
+    with pytest.raises(ValueError, match="begins with a slash"):
+        receiver.answer("hook", Reply())
+    with pytest.raises(ValueError, match="at least one answer"):
+        receiver.answer("/hook")
