@@ -28,6 +28,11 @@ Reply: TypeAlias = tuple[int, Any]
 OK: Reply = (200, None)
 
 
+class _Server(ThreadingHTTPServer):
+    # With room for five only, of thirty callers at once some would wait a second to knock again.
+    request_queue_size = 128
+
+
 class Receiver:
     """Answers each call with what `answer` gives; by path, with `routes`, before that."""
 
@@ -57,7 +62,7 @@ class Receiver:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     @property

@@ -82,19 +82,19 @@ async def test_what_is_not_there_is_named(api: Api, method: str, path: str, body
     assert await api.refused(method, "/orders/oaAaAaAA" + path, body) == (404, "order-not-found")
 
 
-@rule("errors")
+@rule("errors", "unknown-path")
 @pytest.mark.parametrize("path", ["", "/", "/checkout/order", "/checkout/order/api/v0/checkout/orders/a/b"])
 async def test_an_unknown_path_is_an_error_like_any_other(api: Api, path: str) -> None:
     response = await api.send("GET", f"http://localhost{path}")
     assert (response.status_code, response.json()["code"]) == (404, "not-found")
 
 
-@rule("errors")
+@rule("unknown-path")
 async def test_an_empty_id_is_not_the_collection(api: Api) -> None:
     assert await api.refused("DELETE", "/orders/") == (404, "not-found")
 
 
-@rule("errors")
+@rule("unknown-path")
 async def test_a_method_that_a_path_does_not_have(api: Api) -> None:
     response = await api.send("PUT", "/orders", {})
     assert (response.status_code, response.json()["code"]) == (405, "method-not-allowed")

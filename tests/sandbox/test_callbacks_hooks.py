@@ -68,6 +68,19 @@ async def test_a_hook_is_asked_about_its_part_only_and_only_when_it_changes(api:
     assert len(receiver.got) == 1
 
 
+@rule("same-status")
+async def test_the_same_status_again_calls_nobody(api: Api, receiver: Receiver) -> None:
+    order = await api.payable()
+    await hook(api, order, receiver.url + "/hook", "/state")
+    await api.ok("POST", f"{order}/notifications", {"scope": "/state", "invoke": receiver.url + "/notification"})
+    await api.status(order, "checkout")
+    await api.sandbox.deliver_due()
+    assert receiver.paths == []
+    await api.status(order, "processing")
+    await api.sandbox.deliver_due()
+    assert receiver.paths == ["/hook", "/notification"]
+
+
 @rule("hook-denial", "hook-before-commit")
 @pytest.mark.parametrize("status", [302, 307, 400, 404, 418, 500])
 async def test_any_other_answer_denies_and_nothing_is_changed(
@@ -145,7 +158,7 @@ async def test_an_adapters_own_hooks_are_left_out(api: Api, receiver: Receiver) 
     assert receiver.paths == ["/psp"]
 
 
-@rule("hook-order")
+@rule("hook-order", "hook-order-last")
 async def test_hooks_are_called_by_part_and_then_by_target(api: Api, receiver: Receiver) -> None:
     order = await api.order(cart=CART)
     for name, part, target in [
@@ -159,7 +172,7 @@ async def test_hooks_are_called_by_part_and_then_by_target(api: Api, receiver: R
     assert receiver.paths == ["/2", "/3", "/4", "/5"]
 
 
-@rule("hook-order", "hook-patch")
+@rule("hook-order", "hook-order-last", "hook-patch")
 async def test_what_a_patch_changes_fires_its_hooks_in_the_order_of_the_parts(api: Api, receiver: Receiver) -> None:
     order = await api.order()
     parts = ["attributes", "reference", "payments", "shippings", "cart", "customer", "consents"]

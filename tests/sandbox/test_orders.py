@@ -67,7 +67,7 @@ async def test_times_come_from_the_clock_in_utc(api: Api, clock: ManualClock) ->
     assert order["state"]["transitions"] == [{"status": "processing", "timeStamp": "2026-01-01T00:01:00.500000Z"}]
 
 
-@rule("delete-order")
+@rule("delete-order", "answers")
 @pytest.mark.parametrize("status", ["checkout", "completed", "removed"])
 async def test_a_deleted_order_is_gone(api: Api, status: str) -> None:
     path = await api.order_in(status)

@@ -98,7 +98,7 @@ async def test_the_reference_is_a_bare_string(api: Api) -> None:
     assert (await api.ok("GET", path))["reference"] == "R-1"
 
 
-@rule("payment-defaults")
+@rule("payment-defaults", "answers")
 async def test_payments_are_made_listed_fetched_and_replaced(api: Api) -> None:
     path = await api.order()
     response = await api.send("POST", f"{path}/payments", {"amount": 5, "reference": "r"})
@@ -113,7 +113,7 @@ async def test_payments_are_made_listed_fetched_and_replaced(api: Api) -> None:
     assert await api.ok("GET", one) == replaced
 
 
-@rule("payment-defaults", "soft-delete")
+@rule("payment-defaults", "soft-delete", "answers")
 async def test_shippings_are_made_listed_fetched_and_replaced(api: Api) -> None:
     path = await api.order()
     response = await api.send("POST", f"{path}/shippings", {**SHIPPING, "name": "Home"})

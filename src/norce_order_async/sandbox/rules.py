@@ -44,6 +44,16 @@ RULES: tuple[Rule, ...] = (
         "The other codes: order-bad-request, order-conflict, order-validation, payment-error, "
         "unauthorized and `<thing>-not-found`.",
     ),
+    _assumed(
+        "unknown-path",
+        "A path that the service does not have is 404 `not-found`, a method that a path does not have 405 "
+        "`method-not-allowed`.",
+    ),
+    _certain(
+        "answers",
+        "A new payment or shipping is 201 with `{id}`, a replaced one 200 with the whole; reading shows what there is, "
+        "deleting an order is 204, and other changes are 200 without a body.",
+    ),
     _assumed("scope", "An order is seen only under the merchant and channel that made it; 404 otherwise."),
     _assumed("body-size", "A body over the limit (4 MiB unless set) is 413."),
     _assumed("media-type", "A body that says it is something other than JSON is 400."),
@@ -80,7 +90,7 @@ RULES: tuple[Rule, ...] = (
     _assumed("cart-total", "A cart without a total gets the sum of its items' totals."),
     # Status
     _assumed("transitions", "The table of transitions; anything else is 400 `order-bad-request` naming both."),
-    _assumed("same-status", "The same status again: 200, no new entry, nothing changed."),
+    _assumed("same-status", "The same status again: 200, no new entry, nothing changed, nobody called."),
     _certain("required-consents", "Entering processing demands that every required consent is checked."),
     _assumed(
         "entry-demands",
@@ -90,7 +100,8 @@ RULES: tuple[Rule, ...] = (
     _assumed(
         "locks",
         "Cart, customer and consents change in checkout only; shippings and callbacks until the order "
-        "is completed, declined or removed; payments, reference and attributes until it is removed.",
+        "is completed, declined or removed; payments with their transactions and actions, reference and attributes "
+        "until it is removed.",
     ),
     # Parts
     _assumed("cart-items", "PUT cart replaces; an item with an id the cart knows keeps it, any other gets a new one."),
@@ -141,8 +152,13 @@ RULES: tuple[Rule, ...] = (
     _certain("hook-patch", "A hook may answer with JSON Patch operations; what they change fires hooks in turn."),
     _certain(
         "hook-order",
-        "Hooks are called in the order state, consents, customer, cart, shippings, payments, reference, attributes, "
-        "by subscribeTo, then by target.",
+        "Hooks are called in the order state, consents, customer, cart, shippings, payments, by subscribeTo, then by "
+        "target.",
+    ),
+    _assumed(
+        "hook-order-last",
+        "Hooks on reference, which only a published sample has, and on attributes, which none has, are called after "
+        "those, in this order; a hook without a target comes after those with one.",
     ),
     _certain("hook-own-adapter", "Hooks whose adapterId is the request's x-adapterid are left out."),
     _assumed(
