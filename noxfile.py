@@ -6,7 +6,7 @@ import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "floors", "regenerate", "tests"]
+nox.options.sessions = ["lint", "types", "floors", "regenerate", "api", "workflows", "tests"]
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
@@ -14,7 +14,7 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 def install(session: nox.Session) -> None:
     """This project, editable, with everything that tests need."""
     session.install("--upgrade", "pip>=25.1")
-    session.install("--editable", ".[sandbox,cli]", "--group", "dev")
+    session.install("--editable", ".[sandbox,cli,fast]", "--group", "dev")
 
 
 @nox.session
@@ -44,6 +44,27 @@ def floors(session: nox.Session) -> None:
 def regenerate(session: nox.Session) -> None:
     """The generated client is what the generator makes of the description."""
     session.run("scripts/regenerate.sh", "--check", external=True)
+
+
+@nox.session(default=False)
+def drift(session: nox.Session) -> None:
+    """A new description, end to end: an address or a file after ``--``, or NORCE_OPENAPI_URL."""
+    # 2: all is done but the places that it names.
+    session.run("scripts/regenerate.sh", "--from", *session.posargs, external=True, success_codes=[0, 2])
+
+
+@nox.session
+def api(session: nox.Session) -> None:
+    """What has changed in the public API is named in the changelog."""
+    install(session)
+    session.run("python", "api/guard.py")
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """The workflow files, looked over."""
+    install(session)
+    session.run("zizmor", "--offline", ".github/workflows")
 
 
 @nox.session(python=PYTHONS)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes generated/norce_order_api anew from openapi/. Runs on a bare clone and from any folder; needs Python 3.11 or newer.
 #   scripts/regenerate.sh                    from the description in the repository
-#   scripts/regenerate.sh --from URL|FILE    from another one, which takes the place of that in the repository
+#   scripts/regenerate.sh --from URL|FILE    from another one, which takes the place of that in the repository, with a
+#                                            report of what it changes (docs/regenerate.md); alone: NORCE_OPENAPI_URL
 #   scripts/regenerate.sh --check            changes nothing; names the files that would change and exits 1
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)

@@ -120,6 +120,7 @@ class Model(Protocol):
 
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 def as_object(data: Any, where: str) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def read_models(kind: type[M], data: Any, where: str) -> list[M] | None:
     return [one for one in models if one is not None]
 
 
-def read_plain(kind: type[Any], data: Any, where: str) -> Any:
+def read_plain(kind: type[T], data: Any, where: str) -> T | None:
     """A whole answer that is a bare text, number or the like."""
     if not isinstance(data, kind):
         drift(where, "missing" if data is None else "wrong-type")
@@ -322,8 +323,6 @@ def header_value(value: str, name: str) -> str:
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
-
-T = TypeVar("T")
 
 
 @define

@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import os
 import signal
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from regenerate import document, overlay, provenance, swap
+from regenerate import document, overlay, provenance, review, swap
 from regenerate.compare import differences
 from regenerate.failure import RegenerationError
 from regenerate.generate import generate
@@ -18,16 +19,17 @@ from regenerate.layout import HERE, Layout
 from regenerate.obtain import Obtained, obtain
 from regenerate.stamp import stamp
 
+DEFAULT_ADDRESS = "NORCE_OPENAPI_URL"
+PLACES_LEFT = 2
+"""The exit status when all is done that a program can do, and named places are left to people."""
+
 
 def main(arguments: list[str], layout: Layout = HERE) -> int:
-    parser = argparse.ArgumentParser(prog="regenerate.sh", description="Makes generated/norce_order_api anew.")
-    parser.add_argument("--from", dest="source", metavar="URL|FILE", help="take this description into the repository")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 and name the files that would")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        obtained = obtain(options.source) if options.source else None
+        obtained = None if options.source is None else obtain(options.source or _default_address())
         with _alone(layout.work):
-            return _regenerate(layout, obtained, check=options.check)
+            return _regenerate(layout, obtained, check=options.check, folder=options.report or layout.report)
     except RegenerationError as error:
         print(f"regenerate: {error}", file=sys.stderr)
         return 1
@@ -39,35 +41,96 @@ def main(arguments: list[str], layout: Layout = HERE) -> int:
         return 130
 
 
-def _regenerate(layout: Layout, obtained: Obtained | None, *, check: bool) -> int:
-    description = obtained.content if obtained else _read(layout.description)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="regenerate.sh",
+        description="Makes generated/norce_order_api anew.",
+        epilog="Exit status: 0 all fits, 1 refused and nothing changed (with --check: files would change), "
+        f"{PLACES_LEFT} done, and the places named are left to change by hand.",
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="URL|FILE",
+        nargs="?",
+        const="",
+        help=f"take this description into the repository; by itself: the one at ${DEFAULT_ADDRESS}",
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 and name the files that would")
+    parser.add_argument(
+        "--report",
+        metavar="FOLDER",
+        type=Path,
+        help="where report.md and report.json go when a description has changed (.cache/regeneration-report)",
+    )
+    return parser
+
+
+def _default_address() -> str:
+    address = os.environ.get(DEFAULT_ADDRESS)
+    if not address:
+        raise RegenerationError(
+            f"--from needs an address or a file, or {DEFAULT_ADDRESS} set; the vendor's reference is at docs.norce.io "
+            "under api-reference/nco/openapi/order, but the address behind its download link is not known"
+        )
+    return address
+
+
+def _regenerate(layout: Layout, obtained: Obtained | None, *, check: bool, folder: Path) -> int:
+    present = _read(layout.description)
     run = Path(tempfile.mkdtemp(prefix="run-", dir=layout.work))
     package = run / layout.package.name
-    _build(layout, description, run, package)
+    corrected, stale = _build(layout, obtained.content if obtained else present, run, package, new=bool(obtained))
+    reviewed = review.review(layout, corrected, stale, package, obtained.address if obtained else "the repository")
+    if obtained and obtained.content != present:
+        review.compare(layout, reviewed, present, corrected)
+        review.write(reviewed, folder)
+        print(f"regenerate: advice {reviewed.headline()}\nregenerate: the report is {folder / review.PAGE}")
+    told = differences(layout.package, package)
     if check:
-        return _report(differences(layout.package, package))
-    moves = [swap.Move(package, layout.package)]
+        return _report(told) or _tell(reviewed.places)
+    moves = [swap.Move(package, layout.package)] if told else []
     if obtained:
         moves += _description_moves(layout, obtained, run)
-    swap.commit(layout.work, moves)
-    print(f"regenerate: wrote {layout.package.relative_to(layout.root)}")
-    return 0
+    if moves:
+        swap.commit(layout.work, moves)
+    wrote = [str(move.place.relative_to(layout.root)) for move in moves]
+    print(f"regenerate: wrote {', '.join(wrote)}" if wrote else "regenerate: nothing to change")
+    return _tell(reviewed.places)
 
 
-def _build(layout: Layout, description: bytes, scratch: Path, package: Path) -> None:
+def _build(
+    layout: Layout, description: bytes, scratch: Path, package: Path, *, new: bool
+) -> tuple[document.Document, list[str]]:
+    """Writes the package. Gives the corrected description, and the corrections that a new one no longer needs."""
     described = document.read(description, "the description")
     document.validate(described, "the description")
-    corrected = overlay.apply(described, document.read(_read(layout.overlay), "the overlay"))
+    stale: list[str] = []
+    corrections = document.read(_read(layout.overlay), "the overlay")
+    corrected = overlay.apply(described, corrections, stale=stale if new else None)
     document.validate(corrected, "the corrected description")
     generate(corrected, layout, scratch, package)
     (package / "STAMP").write_bytes(stamp(layout, description))
+    return corrected, stale
+
+
+def _tell(places: list[review.Place]) -> int:
+    if places:
+        print(f"regenerate: places to change by hand: {len(places)}", file=sys.stderr)
+        print("\n".join(f"  {place}" for place in places), file=sys.stderr)
+    return PLACES_LEFT if places else 0
 
 
 def _description_moves(layout: Layout, obtained: Obtained, scratch: Path) -> list[swap.Move]:
-    description, noted = scratch / "description", scratch / "provenance"
-    description.write_bytes(obtained.content)
-    noted.write_text(provenance.updated(_read(layout.provenance).decode(), obtained), encoding="utf-8")
-    return [swap.Move(description, layout.description), swap.Move(noted, layout.provenance)]
+    """Of the files that would be other than they are."""
+    noted = provenance.updated(_read(layout.provenance).decode(), obtained).encode()
+    moves: list[swap.Move] = []
+    for content, place in ((obtained.content, layout.description), (noted, layout.provenance)):
+        if content != _read(place):
+            ready = scratch / place.name
+            ready.write_bytes(content)
+            moves.append(swap.Move(ready, place))
+    return moves
 
 
 def _report(lines: list[str]) -> int:

@@ -1,7 +1,9 @@
 """Reads a description, YAML or JSON, and makes sure that it is valid OpenAPI."""
 
+import codecs
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -33,20 +35,74 @@ class _Loader(yaml.SafeLoader):
 
 Document = dict[str, Any]
 
+MAX_NODES = 500_000
+"""What a document may hold once every alias is written out; the description of this API holds some 7 000."""
+
 
 def read(content: bytes, what: str) -> Document:
     """The object in a YAML or JSON text, as plain JSON data: text keys, nothing shared."""
     try:
-        data = yaml.load(content, Loader=_Loader)  # noqa: S506 - a safe loader
+        data = _parsed(content, what)
     except (yaml.YAMLError, ValueError) as error:
         raise RegenerationError(f"{what} is neither YAML nor JSON: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise RegenerationError(f"{what} is nested too deeply") from error
     if not isinstance(data, dict):
         raise RegenerationError(f"{what} holds no object at its top")
     try:
-        plain: Document = json.loads(json.dumps(data))
-    except (TypeError, ValueError) as error:
+        plain: Document = json.loads(json.dumps(data, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
         raise RegenerationError(f"{what} holds what JSON can't: {_first_line(error)}") from error
     return plain
+
+
+def _parsed(content: bytes, what: str) -> Any:
+    """JSON first, because not all of it is YAML: tabs are not."""
+    if content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{":
+        try:
+            return json.loads(content)
+        except ValueError:
+            pass  # YAML can begin with a brace too
+    loader = _Loader(content)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_size(node, what)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _check_size(top: yaml.Node, what: str) -> None:
+    """Refuses aliases that point to what holds them, and those that a few lines blow up to gigabytes with.
+
+    The parser gives one node for an anchor and all its aliases, so counting each node once and adding what it holds is
+    cheap whatever the written-out size.
+    """
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in sizes:
+            return sizes[id(node)]
+        if id(node) in open_nodes:
+            raise RegenerationError(f"{what} has an alias that points to what holds it")
+        open_nodes.add(id(node))
+        total = 1 + sum(size(held) for held in _held(node))
+        open_nodes.remove(id(node))
+        if total > MAX_NODES:
+            raise RegenerationError(f"{what} grows to more than {MAX_NODES} values through its aliases")
+        sizes[id(node)] = total
+        return total
+
+    size(top)
+
+
+def _held(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def validate(document: Document, what: str) -> None:
@@ -54,6 +110,12 @@ def validate(document: Document, what: str) -> None:
     version = document.get("openapi")
     if not isinstance(version, str) or not version.startswith("3.") or not isinstance(document.get("paths"), dict):
         raise RegenerationError(f"{what} is no OpenAPI 3 description")
+    if not re.match(r"3\.[01]\.", version):
+        raise RegenerationError(f"{what} is OpenAPI {version}; the generator knows 3.0 and 3.1")
+    # Before the validator sees it, which would go and fetch what they point to.
+    for reference in _references(document):
+        if not reference.startswith("#/"):
+            raise RegenerationError(f"{what} points outside itself: {reference[:200]}; give it in one piece")
     try:
         validate_openapi(document)
     except OpenAPIValidationError as error:
@@ -68,6 +130,18 @@ def validate(document: Document, what: str) -> None:
 def write(document: Document) -> bytes:
     """The document as JSON, in its own order: the same bytes for the same document."""
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, held in value.items():
+            if name == "$ref" and isinstance(held, str):
+                yield held
+            else:
+                yield from _references(held)
+    elif isinstance(value, list):
+        for held in value:
+            yield from _references(held)
 
 
 def _first_line(error: Exception) -> str:

@@ -41,5 +41,10 @@ class Layout:
         """Ignored by git, and on the file system of what is to be replaced, so that renaming is all it takes."""
         return self.root / ".cache" / "regenerate"
 
+    @property
+    def report(self) -> Path:
+        """Ignored by git too: a report is for reading, or for the text of a pull request."""
+        return self.root / ".cache" / "regeneration-report"
+
 
 HERE = Layout(Path(__file__).resolve().parents[2])

@@ -16,17 +16,24 @@ from regenerate.failure import RegenerationError
 Part = str | int
 
 
-def apply(document: Document, overlay: Document) -> Document:
-    """The corrected document. Actions run in order, each on what the one before has left."""
+def apply(document: Document, overlay: Document, *, stale: list[str] | None = None) -> Document:
+    """The corrected document. Actions run in order, each on what the one before has left.
+
+    An action whose target matches nothing is an error, and all such actions are named, unless there is a list to tell
+    them to: with a new description it is news, a correction that the vendor has made himself.
+    """
     if overlay.get("overlay") != "1.0.0" or not isinstance(overlay.get("actions"), list):
         raise RegenerationError("the overlay is no OpenAPI Overlay 1.0.0 with actions")
     corrected = deepcopy(document)
+    unmatched: list[str] = [] if stale is None else stale
     for number, action in enumerate(overlay["actions"], start=1):
-        _apply_action(corrected, action, f"overlay action {number}")
+        _apply_action(corrected, action, f"overlay action {number}", unmatched)
+    if stale is None and unmatched:
+        raise RegenerationError("\n".join(unmatched))
     return corrected
 
 
-def _apply_action(document: Document, action: Any, which: str) -> None:
+def _apply_action(document: Document, action: Any, which: str, unmatched: list[str]) -> None:
     if not _is_object(action) or not isinstance(action.get("target"), str):
         raise RegenerationError(f"{which} has no target")
     if not action.get("description"):
@@ -37,7 +44,8 @@ def _apply_action(document: Document, action: Any, which: str) -> None:
     except jsonpath.JSONPathError as error:
         raise RegenerationError(f"{which} has a target that is no JSONPath: {target}") from error
     if not places:
-        raise RegenerationError(f"{which} matches nothing: {target}")
+        unmatched.append(f"{which} matches nothing: {target}")
+        return
     if action.get("remove") is True:
         # From the back, so that removing from a list does not move what is still to go.
         for place in sorted(places, key=_from_the_back, reverse=True):

@@ -1,4 +1,4 @@
-"""Keeps the block in PROVENANCE.md that machines read: address, date, sha256 of the description."""
+"""Keeps the block in PROVENANCE.md that machines read: address, date, hashes of the description."""
 
 import hashlib
 import json
@@ -20,6 +20,7 @@ def updated(text: str, obtained: Obtained) -> str:
         "address": obtained.address,
         "date": datetime.now(UTC).date().isoformat(),
         "sha256": hashlib.sha256(obtained.content).hexdigest(),
+        "sha512": hashlib.sha512(obtained.content).hexdigest(),
     }
     before = json.loads(found.group())
     if all(before.get(key) == now[key] for key in ("address", "sha256")):

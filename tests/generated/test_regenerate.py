@@ -30,10 +30,10 @@ PACKAGE = Path("generated/norce_order_api")
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A bare copy: openapi/, scripts/, generated/, and nothing of Python's around it."""
+    """A bare copy of what the script reads, and nothing of Python's around it."""
     tree = tmp_path / "with space" / "repo"
     skip = shutil.ignore_patterns("__pycache__")
-    for folder in ("openapi", "scripts", "generated"):
+    for folder in ("openapi", "scripts", "generated", "src"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=skip)
     (tree / DESCRIPTION).chmod(0o644)
     # Settings above generated/ that would change every line if they had a say.
@@ -218,16 +218,19 @@ def test_from_an_address_replaces_description_and_package_together(tree: Path, a
     changed = changed_description(tree, "      - removed\n", "      - removed\n      - paused\n")
     source = f"{address.replace('user:secret@', '')}/changed.yaml?token=secret"
     done = run(tree, "--from", source)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert "status-unknown: src/norce_order_async/orders/lifecycle.py:" in done.stderr
     assert (tree / DESCRIPTION).read_bytes() == changed.read_bytes()
     noted = (tree / PROVENANCE).read_text(encoding="utf-8")
     assert "/changed.yaml" in noted
     assert "secret" not in noted
     assert "paused" in (tree / PACKAGE / "models" / "order_status.py").read_text(encoding="utf-8")
     after = everything(tree)
-    assert run(tree, "--from", source).returncode == 0
+    again = run(tree, "--from", source)
+    assert (again.returncode, again.stdout) == (2, "regenerate: nothing to change\n")
+    assert again.stderr == done.stderr
     assert everything(tree) == after
-    assert run(tree, "--check").returncode == 0
+    assert run(tree, "--check").returncode == 2
 
 
 def test_check_from_elsewhere_changes_nothing(tree: Path) -> None:

@@ -130,7 +130,7 @@ def _check(value: Any, schema: Json, path: str) -> None:
     if value is None:
         assert schema.get("nullable") or not schema.keys() & {"type", "allOf"}, path
         return
-    for part in [*schema.get("allOf", []), *schema.get("oneOf", [])[:1]]:
+    for part in [*schema.get("allOf", []), *schema.get("anyOf", [])[:1]]:
         _check(value, part, path)
     match schema.get("type"):
         case "object":

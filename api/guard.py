@@ -1,0 +1,151 @@
+"""Holds the public API against what it was at the last release, and the changelog against the difference.
+
+`released.txt` beside this file is the API at that release, one line a name with its signature. What has been added
+since must be named under "Added" in the changelog's section "Unreleased", what has been removed or changed under
+"Breaking". The API is read as text (griffe), nothing of it is imported.
+
+    python api/guard.py              exit 1, and what the changelog does not say
+    python api/guard.py --release    the present API becomes the released one
+"""
+
+# ruff: noqa: INP001 - a program beside its data, not a package
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import griffe
+
+ROOT = Path(__file__).resolve().parents[1]
+RELEASED = Path("api", "released.txt")
+CHANGELOG = Path("CHANGELOG.md")
+PACKAGE = "norce_order_async"
+# Imported from by users beside the package itself.
+MODULES = ("models", "sandbox", "testing")
+
+
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    parser = argparse.ArgumentParser(description="Holds the public API against the changelog.")
+    parser.add_argument("--release", action="store_true", help="the present API becomes the released one")
+    options = parser.parse_args(arguments)
+    present = api(root)
+    if options.release:
+        (root / RELEASED).write_text("\n".join(present) + "\n", encoding="utf-8")
+        return 0
+    released = (root / RELEASED).read_text(encoding="utf-8").splitlines()
+    missing = unsaid(released, present, (root / CHANGELOG).read_text(encoding="utf-8"))
+    for line in missing:
+        sys.stderr.write(f"{line}\n")
+    return 1 if missing else 0
+
+
+def unsaid(released: list[str], present: list[str], changelog: str) -> list[str]:
+    """What has changed and is not named in the changelog under the heading it belongs to."""
+    before, after = _by_name(released), _by_name(present)
+    breaking, added = _said(changelog, "Breaking"), _said(changelog, "Added")
+    told: list[str] = []
+    for name in before:
+        if name not in after and not _names(breaking, name):
+            told.append(f'{name} is gone: {CHANGELOG} must name it under "Breaking"')
+        elif name in after and before[name] != after[name] and not _names(breaking, name):
+            told.append(f'{name} has changed: {CHANGELOG} must name it under "Breaking"')
+    told += [
+        f'{name} is new: {CHANGELOG} must name it, or what it belongs to, under "Added"'
+        for name in after
+        if name not in before and not _names(added, name) and not _names(breaking, name)
+    ]
+    return told
+
+
+def api(root: Path) -> list[str]:
+    """The public API, a line a name, sorted."""
+    loader = griffe.GriffeLoader(search_paths=[root / "src", root / "generated"])
+    package = loader.load(PACKAGE)
+    loader.load("norce_order_api")
+    loader.resolve_aliases(implicit=True, external=False)
+    lines: list[str] = []
+    for name in _exported(package):
+        lines += _lines(_resolved(package, name), name)
+    for module in MODULES:
+        # Models are the generated ones, under our own name.
+        home = loader.modules_collection["norce_order_api.models"] if module == "models" else package.members[module]
+        for name in _exported(home):
+            lines += _lines(_resolved(home, name), f"{module}.{name}")
+    return sorted(set(lines))
+
+
+def _exported(module: griffe.Object | griffe.Alias) -> list[str]:
+    return [str(name) for name in module.exports or []]
+
+
+def _resolved(module: griffe.Object | griffe.Alias, name: str) -> griffe.Object | None:
+    """What a public name stands for; None when that is not ours or can't be known without running."""
+    found = module.members.get(name)
+    try:
+        target = found.final_target if isinstance(found, griffe.Alias) else found
+    except griffe.AliasResolutionError:
+        return None
+    return target if isinstance(target, griffe.Object) else None
+
+
+def _lines(found: griffe.Object | None, name: str) -> Iterator[str]:
+    if isinstance(found, griffe.Class):
+        bases = ", ".join(str(base) for base in found.bases)
+        yield f"{name}: class({bases})"
+        for member in found.members.values():
+            if isinstance(member, griffe.Object) and (not member.name.startswith("_") or member.name == "__init__"):
+                yield from _lines(member, f"{name}.{member.name}")
+    elif isinstance(found, griffe.Function):
+        kind = "async " if "async" in found.labels else ""
+        yield f"{name}: {kind}({_parameters(found)}) -> {found.returns}"
+    elif isinstance(found, griffe.Attribute):
+        # The value of a constant is no promise; the words of a Literal are.
+        words = f" = {found.value}" if "Literal" in str(found.value) else ""
+        kind = "property " if "property" in found.labels else ""
+        yield f"{name}: {kind}{found.annotation}{words}"
+    else:
+        yield f"{name}: there"
+
+
+def _parameters(function: griffe.Function) -> str:
+    marks = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}
+    told: list[str] = []
+    keyword_only = False
+    for one in function.parameters:
+        if one.kind is griffe.ParameterKind.keyword_only and not keyword_only:
+            told.append("*")
+            keyword_only = True
+        mark = marks.get(one.kind, "") if one.kind else ""
+        default = "" if one.default is None or mark else " = ..."
+        if one.annotation is not None or mark:
+            told.append(f"{mark}{one.name}: {one.annotation}{default}")
+    return ", ".join(told)
+
+
+def _by_name(lines: list[str]) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in lines if line)
+
+
+def _said(changelog: str, heading: str) -> str:
+    """What the section of the next release says under a heading."""
+    section = re.search(r"^## Unreleased\n(.*?)(?=^## |\Z)", changelog, re.DOTALL | re.MULTILINE)
+    if section is None:
+        return ""
+    part = re.search(rf"^### {heading}\n(.*?)(?=^### |\Z)", section.group(1), re.DOTALL | re.MULTILINE)
+    return part.group(1) if part else ""
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether a text names something, with its class and module or with its own name in code quotes."""
+    parts = name.split(".")
+    ways = {".".join(parts[start:end]) for start in range(len(parts)) for end in range(start + 1, len(parts) + 1)}
+    # Its module alone says too little.
+    ways -= {module for module in MODULES if len(parts) > 1}
+    return any(f"`{way}`" in text or f"`{way}(" in text for way in ways)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,169 @@
+"""Holds a description and the hand-written code against each other: each disagreement a named place to change.
+
+It asks how things are, not what has changed, so it says the same however often it is run, until the place is mended.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from regenerate.drift.described import Described, Operation
+from regenerate.drift.house import (
+    CONTEXT,
+    FILTER,
+    HANDLERS,
+    INPUTS,
+    LIFECYCLE,
+    REQUEST,
+    TABLE,
+    House,
+    Row,
+    line_of,
+)
+
+# The listing's page is its own affair; everything else of the query is a filter.
+_LISTING = "GetCheckoutOrders"
+_PAGING = {"offset", "limit"}
+_STATUS = "OrderStatus"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Something to change, and where."""
+
+    name: str
+    where: str
+    """File and line."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.where}: {self.text}"
+
+
+def check(described: Described, house: House, generated_models: frozenset[str]) -> list[Place]:
+    """Every place where the code no longer fits."""
+    rows = {row.operation: row for row in house.rows}
+    return [
+        *_operations(described, house, rows),
+        *_parameters(described, house, rows),
+        *_statuses(described, house),
+        *_patterns(described, house),
+        *_models(house, generated_models),
+        *_natural_keys(described, house),
+    ]
+
+
+def _operations(described: Described, house: House, rows: dict[str, Row]) -> Iterator[Place]:
+    for operation in described.operations.values():
+        row = rows.get(operation.id)
+        if row is None:
+            text = f"{operation.id} ({operation.method.upper()} {operation.path}) has no row, and no facade method"
+            yield Place("operation-without-method", f"{TABLE}:{line_of(house.root, TABLE, 'OPERATIONS:')}", text)
+        elif not house.methods[row.constant]:
+            text = f"no facade method names {row.constant}: {operation.id} can't be reached"
+            yield Place("operation-without-method", f"{TABLE}:{row.line}", text)
+        if row is not None and row.tag != operation.tag:
+            text = f"{operation.id} has the tag {operation.tag} now; its row says {row.tag}"
+            yield Place("module-moved", f"{TABLE}:{row.line}", text)
+        if operation.id not in house.handlers:
+            where = f"{HANDLERS}:{line_of(house.root, HANDLERS, 'HANDLERS:')}"
+            yield Place("operation-without-handler", where, f"the sandbox does not carry out {operation.id}")
+    for row in house.rows:
+        if row.operation not in described.operations:
+            callers = ", ".join(map(str, house.methods[row.constant])) or "no facade method"
+            text = f"{row.operation} is no longer described; called by {callers}"
+            yield Place("method-without-operation", f"{TABLE}:{row.line}", text)
+    for operation_id, handler in house.handlers.items():
+        if operation_id not in described.operations:
+            where = f"{HANDLERS}:{line_of(house.root, HANDLERS, operation_id)}"
+            yield Place("handler-without-operation", where, f"{operation_id} is no longer described ({handler})")
+
+
+def _parameters(described: Described, house: House, rows: dict[str, Row]) -> Iterator[Place]:
+    missing: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
+    for operation in described.operations.values():
+        headers = {name for place, name in operation.parameters if place == "header"}
+        for name in headers - house.headers:
+            unknown.setdefault(name, []).append(operation.id)
+        for name in house.headers - headers:
+            missing.setdefault(name, []).append(operation.id)
+        if operation.id in rows:
+            yield from _path(operation, house, rows[operation.id])
+        yield from _query(operation, house)
+    for name, operations in sorted(unknown.items()):
+        where = f"{CONTEXT}:{line_of(house.root, CONTEXT, 'class Context')}"
+        yield Place("header-not-injected", where, f"{name} is described on {_few(operations)}; the context has it not")
+    for name, operations in sorted(missing.items()):
+        where = f"{REQUEST}:{line_of(house.root, REQUEST, name)}"
+        yield Place("header-not-described", where, f"{name} is handed to builders that lack it: {_few(operations)}")
+
+
+def _path(operation: Operation, house: House, row: Row) -> Iterator[Place]:
+    named = {name for place, name in operation.parameters if place == "path"} - {"order_id"}
+    for name in sorted(named - house.words[row.constant]):
+        for method in house.methods[row.constant]:
+            text = f"{operation.id} wants the path parameter {name}, which {method.name} does not give"
+            yield Place("path-parameter-not-given", f"{method.file}:{method.line}", text)
+
+
+def _query(operation: Operation, house: House) -> Iterator[Place]:
+    named = {name for place, name in operation.parameters if place == "query"}
+    where = f"{FILTER}:{line_of(house.root, FILTER, 'class OrderFilter')}"
+    if operation.id != _LISTING:
+        for name in sorted(named):
+            text = f"{operation.id} has the query parameter {name}, which no facade method takes"
+            yield Place("parameter-not-offered", f"{TABLE}:{line_of(house.root, TABLE, operation.id)}", text)
+        return
+    for name in sorted(named - _PAGING - house.filters):
+        yield Place("parameter-not-offered", where, f"{operation.id} can be filtered by {name}, OrderFilter can't")
+    for name in sorted((house.filters | _PAGING) - named):
+        yield Place("parameter-vanished", where, f"{operation.id} no longer takes {name}")
+
+
+def _statuses(described: Described, house: House) -> Iterator[Place]:
+    where = f"{LIFECYCLE}:{line_of(house.root, LIFECYCLE, 'EDGES')}"
+    words = set(described.schemas.get(_STATUS, {}).get("enum", ()))
+    if not words:
+        yield Place("status-unknown", where, f"the schema {_STATUS} is gone, and with it what the statuses are")
+        return
+    for word in sorted(words - house.statuses):
+        yield Place("status-unknown", where, f"the state machine does not know the status {word}")
+    for word in sorted(house.statuses - words):
+        yield Place("status-vanished", where, f"the state machine has the status {word}, which is gone")
+
+
+def _patterns(described: Described, house: House) -> Iterator[Place]:
+    for (schema, member), pattern in house.patterns.items():
+        found = described.schemas.get(schema, {}).get("properties", {}).get(member, {}).get("pattern")
+        if found != pattern:
+            row = f'("{schema}", "{member}")'
+            where = f"{INPUTS}:{line_of(house.root, INPUTS, row)}"
+            yield Place("pattern-changed", where, f"{schema}.{member} is checked against {pattern}, now {found}")
+
+
+def _models(house: House, generated: frozenset[str]) -> Iterator[Place]:
+    for name, where in sorted(house.models.items()):
+        # A module of the models can be imported too: norce_order_api.models.order_status.
+        if name not in generated:
+            yield Place("model-vanished", where, f"imports {name}, which is no longer generated")
+
+
+def _natural_keys(described: Described, house: House) -> Iterator[Place]:
+    """A key's list is a member of the order, and its other members are members of what is in it."""
+    for row in house.rows:
+        operation = described.operations.get(row.operation)
+        if not row.keys or operation is None:
+            continue
+        sent = operation.body or {}
+        schema = described.schemas.get(str(sent.get("$ref", "")).rpartition("/")[2], sent)
+        members = set(schema.get("properties", {}))
+        orders = set(described.schemas.get("Order", {}).get("properties", {}))
+        gone = [name for name in row.keys[1:] if name not in members] + [row.keys[0]] * (row.keys[0] not in orders)
+        for name in gone:
+            text = f"{row.operation} is recognised by {name}, which is no longer described"
+            yield Place("natural-key-vanished", f"{TABLE}:{line_of(house.root, Path(TABLE), 'NaturalKey(')}", text)
+
+
+def _few(operations: list[str]) -> str:
+    return ", ".join(operations[:3]) + (f" and {len(operations) - 3} more" if len(operations) > 3 else "")

@@ -1,0 +1,290 @@
+"""The hand-written code as far as a description concerns it, read as text: nothing of it is imported or run.
+
+The table of operations ties everything together: a row's constant is what a facade method names, its operation id is
+what a sandbox handler is filed under, its tests and pages are found by these and by the method's own name.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from regenerate.failure import RegenerationError
+
+SOURCE = Path("src/norce_order_async")
+TABLE = SOURCE / "pipeline" / "operations.py"
+CONTEXT = SOURCE / "context.py"
+REQUEST = SOURCE / "pipeline" / "request.py"
+LIFECYCLE = SOURCE / "orders" / "lifecycle.py"
+FILTER = SOURCE / "orders" / "filter.py"
+INPUTS = SOURCE / "orders" / "inputs.py"
+HANDLERS = SOURCE / "sandbox" / "handlers" / "__init__.py"
+_FACADE = ("orders", "bulk", "client.py")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table of operations."""
+
+    constant: str
+    operation: str
+    tag: str
+    keys: tuple[str, ...]
+    """Members of the natural key, when it is given by name or in place."""
+    line: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """A facade method that calls an operation."""
+
+    file: str
+    name: str
+    """With its class."""
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.name}"
+
+
+@dataclass(frozen=True)
+class House:
+    """What the checks and the report ask of the code."""
+
+    root: Path
+    rows: tuple[Row, ...] = ()
+    methods: Mapping[str, tuple[Method, ...]] = field(default_factory=dict)
+    """By constant of the table."""
+    handlers: Mapping[str, str] = field(default_factory=dict)
+    """The function that answers, as `file function`, by operation id."""
+    headers: frozenset[str] = frozenset()
+    """Headers that the pipeline hands to every builder, as the builder calls them."""
+    words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Every name and text in the facade files that name an operation, by its constant."""
+    statuses: frozenset[str] = frozenset()
+    filters: frozenset[str] = frozenset()
+    patterns: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By schema and member."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """Generated models that hand-written code imports, each with one place where it does."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Tests and pages: content by path."""
+
+
+def read_house(root: Path) -> House:
+    """Everything there is to know of the code below `root`."""
+    trees = {file: _parse(root / file) for file in (TABLE, CONTEXT, REQUEST, LIFECYCLE, FILTER, INPUTS, HANDLERS)}
+    rows = tuple(_rows(trees[TABLE]))
+    methods: dict[str, list[Method]] = {row.constant: [] for row in rows}
+    words: dict[str, frozenset[str]] = {row.constant: frozenset() for row in rows}
+    for file in _facade_files(root):
+        tree = _parse(root / file)
+        held = _words(tree)
+        for constant, method in _callers(tree, file.as_posix(), frozenset(methods)):
+            methods[constant].append(method)
+            words[constant] |= held
+    return House(
+        root=root,
+        rows=rows,
+        methods={constant: tuple(dict.fromkeys(found)) for constant, found in methods.items()},
+        handlers=dict(_handlers(trees[HANDLERS])),
+        headers=frozenset(_headers(trees[REQUEST])),
+        words=words,
+        statuses=frozenset(_statuses(trees[LIFECYCLE])),
+        filters=frozenset(_filters(trees[FILTER])),
+        patterns=dict(_patterns(trees[INPUTS])),
+        models=dict(_models(root)),
+        texts=dict(_texts(root)),
+    )
+
+
+def line_of(root: Path, file: Path, text: str) -> int:
+    """Where a text stands in a file; 1 when it doesn't."""
+    for number, line in enumerate((root / file).read_text(encoding="utf-8").splitlines(), start=1):
+        if text in line:
+            return number
+    return 1
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RegenerationError(f"the code beside the description can't be read: {path.name}: {error}") from error
+
+
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr, int]]:
+    """The constants of a module, with their values and lines."""
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            yield statement.targets[0].id, statement.value, statement.lineno
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+            yield statement.target.id, statement.value, statement.lineno
+
+
+def _text(node: ast.expr | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _rows(tree: ast.Module) -> Iterator[Row]:
+    keys = {
+        name: tuple(text for part in ast.walk(value) if isinstance(part, ast.expr) and (text := _text(part)))
+        for name, value, _ in _assigned(tree)
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "NaturalKey"
+    }
+    for name, value, line in _assigned(tree):
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "Operation":
+            given = [*value.args, *(keyword.value for keyword in value.keywords)]
+            named = [keys[part.id] for part in given if isinstance(part, ast.Name) and part.id in keys]
+            operation, tag = (_text(part) for part in value.args[:2])
+            yield Row(name, operation or "", tag or "", named[0] if named else (), line)
+
+
+def _facade_files(root: Path) -> Iterator[Path]:
+    for name in _FACADE:
+        place = root / SOURCE / name
+        found = sorted(place.rglob("*.py")) if place.is_dir() else [place] if place.exists() else []
+        yield from (path.relative_to(root) for path in found)
+
+
+def _callers(tree: ast.Module, file: str, constants: frozenset[str]) -> Iterator[tuple[str, Method]]:
+    """The functions that use a constant; for a private one also those of the file that use it."""
+    functions = list(_functions(tree))
+    used = {name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} for name, node in functions}
+    for name, node in functions:
+        attributes = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+        used[name] |= {one for one in attributes if one.startswith("_")}
+    for constant in sorted(constants):
+        reached = {name for name, names in used.items() if constant in names}
+        while True:
+            private = {name.rpartition(".")[2] for name in reached} - _public(reached)
+            grown = reached | {name for name, names in used.items() if names & private}
+            if grown == reached:
+                break
+            reached = grown
+        public = [(name, node) for name, node in functions if name in reached and not _is_private(name)]
+        for name, node in public or [(name, node) for name, node in functions if name in reached]:
+            yield constant, Method(file, name, node.lineno)
+
+
+def _public(names: set[str]) -> set[str]:
+    return {last for name in names if not (last := name.rpartition(".")[2]).startswith("_")}
+
+
+def _is_private(name: str) -> bool:
+    return any(part.startswith("_") for part in name.split("."))
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+    for node in tree.body:
+        if isinstance(node, Function):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}.{one.name}", one) for one in node.body if isinstance(one, Function))
+
+
+def _words(tree: ast.Module) -> frozenset[str]:
+    return frozenset(text for node in ast.walk(tree) if isinstance(node, ast.expr) and (text := _text(node)))
+
+
+def _handlers(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for name, value, _ in _assigned(tree):
+        if name == "HANDLERS" and isinstance(value, ast.Dict):
+            for key, handler in zip(value.keys, value.values, strict=True):
+                for part in ast.walk(handler):
+                    if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.attr.islower():
+                        file = HANDLERS.with_name(f"{part.value.id}.py").as_posix()
+                        yield _text(key) or "", f"{file} {part.attr}"
+                        break
+
+
+def _headers(tree: ast.Module) -> Iterator[str]:
+    """The keys that `prepare` sets for every operation: arguments["x_merchant"] = ..."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            text = _text(node.targets[0].slice)
+            if text and text.startswith("x_"):
+                yield text
+
+
+def _statuses(tree: ast.Module) -> Iterator[str]:
+    for name, value, _ in _assigned(tree):
+        if name == "EDGES" and isinstance(value, ast.Dict):
+            yield from (text for key in value.keys if (text := _text(key)))
+
+
+def _filters(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == "OrderFilter":
+            for part in node.body:
+                if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+                    yield part.target.id
+
+
+def _patterns(tree: ast.Module) -> Iterator[tuple[tuple[str, str], str]]:
+    values = {name: value for name, value, _ in _assigned(tree)}
+    table = values.get("PATTERNS")
+    if not isinstance(table, ast.Dict):
+        return
+    for key, value in zip(table.keys, table.values, strict=True):
+        if isinstance(key, ast.Tuple) and isinstance(value, ast.Tuple) and isinstance(value.elts[0], ast.Name):
+            schema, member = (_text(part) or "" for part in key.elts)
+            yield (schema, member), _text(values.get(value.elts[0].id)) or ""
+
+
+def _models(root: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted((root / SOURCE).rglob("*.py")):
+        for node in ast.walk(_parse(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("norce_order_api.models"):
+                place = f"{path.relative_to(root).as_posix()}:{node.lineno}"
+                yield from ((name.name, place) for name in node.names if name.name != "*")
+
+
+def _texts(root: Path) -> Iterator[tuple[str, str]]:
+    places = [*sorted((root / "tests").rglob("test_*.py")), *sorted((root / "docs").glob("*.md")), root / "README.md"]
+    for path in places:
+        if path.exists():
+            yield path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What someone who looks after a change should look at."""
+
+    methods: tuple[str, ...]
+    handlers: tuple[str, ...]
+    tests: tuple[str, ...]
+    pages: tuple[str, ...]
+
+
+def touched(house: House, operations: tuple[str, ...], schema: str | None) -> Touched:
+    """The code, tests and pages that a change of these operations, or of this schema, touches.
+
+    A schema that nearly every operation holds would point at everything, so tests and pages are those that name it.
+    """
+    rows = [row for row in house.rows if row.operation in operations]
+    methods = [method for row in rows for method in house.methods[row.constant]]
+    handlers = [house.handlers[row.operation] for row in rows if row.operation in house.handlers]
+    if schema:
+        patterns = [re.compile(rf"\b{re.escape(schema)}\b")]
+    else:
+        patterns = [re.compile(rf"\b{re.escape(operation)}\b") for operation in operations]
+        patterns += [re.compile(rf"\b{row.constant}\b") for row in rows]
+        patterns += [re.compile(_called(method)) for method in methods]
+    found = [path for path, text in house.texts.items() if any(pattern.search(text) for pattern in patterns)]
+    return Touched(
+        methods=tuple(dict.fromkeys(map(str, methods))),
+        handlers=tuple(dict.fromkeys(handlers)),
+        tests=tuple(path for path in found if path.startswith("tests/")),
+        pages=tuple(path for path in found if not path.startswith("tests/")),
+    )
+
+
+def _called(method: Method) -> str:
+    """How a call of it reads: `payments.create(`, `order.delete(`, `orders.list(`."""
+    room = Path(method.file).stem
+    room = {"collection": "orders", "snapshot": "order"}.get(room, room)
+    return rf"\b{room}\.{method.name.rpartition('.')[2]}\("

@@ -1,0 +1,126 @@
+"""Fetches a description from an address, which is not to be trusted further than that.
+
+What the maintainer typed is where he wants to go, so any host will do, over https, or over http on this machine. What
+an answer asks for is another matter: a redirect is followed only over https, to the same host, and not when that host's
+name suddenly means an address inside a network. Size and time are limited for the whole of it, not for each read: a
+server that sends a byte a second would never run into the latter.
+"""
+
+import http.client
+import ipaddress
+import signal
+import socket
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import IO
+
+from regenerate.failure import RegenerationError
+
+MAX_BYTES = 5_000_000
+TIMEOUT = 30.0
+_CHUNK = 65_536
+
+
+def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
+    """The body behind an address, as it came."""
+    parts = urllib.parse.urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not _is_here(host):
+        raise RegenerationError("the address must begin with https://: code is generated from what it answers")
+    request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"})  # noqa: S310 - checked above
+    opener = urllib.request.build_opener(_SameSite(host, inside=_is_inside(host)))
+    try:
+        with _within(limit), opener.open(request, timeout=limit) as answer:
+            return _body(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise RegenerationError(f"the address answered {error.code} {error.reason}") from error
+    except http.client.IncompleteRead as error:
+        raise RegenerationError("the connection broke before the whole description was there") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, TimeoutError):
+            raise RegenerationError(f"the address did not answer in full within {limit:g} seconds") from error
+        raise RegenerationError(f"the address can't be reached: {reason}") from error
+
+
+class _SameSite(urllib.request.HTTPRedirectHandler):
+    """Redirects stay where they are, and become no less safe."""
+
+    max_redirections = 5
+
+    def __init__(self, host: str, *, inside: bool) -> None:
+        self._host = host
+        self._inside = inside
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        target = urllib.parse.urlsplit(newurl)
+        host = target.hostname or ""
+        if target.scheme != "https":
+            raise RegenerationError(f"the address redirects to {target.scheme}:// on {host}, which is not followed")
+        if not self._inside and _is_inside(host):
+            raise RegenerationError(f"the address redirects to {host}, inside a private network: not followed")
+        if host != self._host:
+            raise RegenerationError(f"the address redirects to another host, {host}: give that address if it is right")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    too_long = f"the answer is longer than {MAX_BYTES} bytes, which is no description of this service"
+    if (answer.length or 0) > MAX_BYTES:
+        raise RegenerationError(too_long)
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise RegenerationError("the answer is compressed, although that was not asked for")
+    content = bytearray()
+    while chunk := answer.read(min(_CHUNK, MAX_BYTES + 1 - len(content))):
+        content += chunk
+        if len(content) > MAX_BYTES:
+            raise RegenerationError(too_long)
+    if answer.length:
+        # `read` with an amount says nothing when the connection ends early.
+        raise http.client.IncompleteRead(bytes(content), answer.length)
+    return bytes(content)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_inside(host: str) -> bool:
+    """Whether a host is, or resolves to, an address that is not on the public internet."""
+    try:
+        found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return False  # the attempt to connect will say so
+    return any(not ipaddress.ip_address(address).is_global for address in found)
+
+
+@contextmanager
+def _within(seconds: float) -> Generator[None, None, None]:
+    """A limit on all of it: name, connection, headers and body."""
+
+    def late(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

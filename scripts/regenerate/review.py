@@ -1,0 +1,76 @@
+"""Looks at a generated package before it takes its place: does the hand-written code fit, and what is new."""
+
+import ast
+from pathlib import Path
+
+from regenerate import document, overlay
+from regenerate.document import Document
+from regenerate.drift.check import Place, check
+from regenerate.drift.described import Described
+from regenerate.drift.house import read_house
+from regenerate.drift.operations import compare_descriptions
+from regenerate.drift.report import Report, as_json, as_markdown
+from regenerate.failure import RegenerationError
+from regenerate.layout import Layout
+
+__all__ = ["DATA", "PAGE", "Place", "compare", "models_of", "review", "write"]
+
+PAGE = "report.md"
+DATA = "report.json"
+
+
+def review(layout: Layout, corrected: Document, stale: list[str], package: Path, address: str) -> Report:
+    """What is to be done by hand; a report without changes as yet."""
+    house = read_house(layout.root)
+    described = Described(corrected)
+    return Report(
+        address=address,
+        version_before=_version(corrected),
+        version_after=_version(corrected),
+        changes=[],
+        places=[*_stale(layout, stale), *check(described, house, models_of(package))],
+        not_in_sandbox=[name for name in described.operations if name not in house.handlers],
+        house=house,
+    )
+
+
+def compare(layout: Layout, report: Report, present: bytes, corrected: Document) -> None:
+    """Fills in what the new description changes against the present one, both corrected."""
+    described = document.read(present, "the present description")
+    corrections = document.read(layout.overlay.read_bytes(), "the overlay")
+    before = overlay.apply(described, corrections, stale=[])
+    report.changes.extend(compare_descriptions(Described(before), Described(corrected)))
+    report.version_before = _version(before)
+
+
+def write(report: Report, folder: Path) -> None:
+    """The page and the data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PAGE).write_text(as_markdown(report), encoding="utf-8")
+    (folder / DATA).write_text(as_json(report), encoding="utf-8")
+
+
+def _version(described: Document) -> str:
+    return f"{described['info'].get('version', '')} (OpenAPI {described['openapi']})"
+
+
+def _stale(layout: Layout, stale: list[str]) -> list[Place]:
+    """A correction that matches nothing any more: the vendor made it himself, or moved what it was about."""
+    file = layout.overlay.relative_to(layout.root)
+    lines = layout.overlay.read_text(encoding="utf-8").splitlines()
+    places: list[Place] = []
+    for text in stale:
+        ending = "target: " + text.partition("matches nothing: ")[2]
+        line = next((number for number, line in enumerate(lines, start=1) if line.endswith(ending)), 1)
+        advice = "delete it if the vendor made it himself, else give it the new target"
+        places.append(Place("correction-without-target", f"{file}:{line}", f"{text}; {advice}"))
+    return places
+
+
+def models_of(package: Path) -> frozenset[str]:
+    """The names that the generated models have, and those of the modules that hold them."""
+    tree = ast.parse((package / "models" / "__init__.py").read_text(encoding="utf-8"))
+    names = {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
+    if not names:
+        raise RegenerationError("the generated models name none of them")
+    return frozenset(names)

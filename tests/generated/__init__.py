@@ -1,0 +1,1 @@
+"""Tests of the generated core, and of what makes it."""

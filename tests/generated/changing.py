@@ -1,0 +1,67 @@
+"""The changes of tests/data/descriptions, made and looked at in the environment of the regeneration.
+
+Run there as a program, with the repository and what to do: `reports` prints what review and comparison say of every
+change, `make FOLDER` writes each changed description into a file by its name. Nothing is generated here.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# By name: the scripts are checked by type checkers in an environment of their own, not from here.
+document: Any = importlib.import_module("regenerate.document")
+overlay: Any = importlib.import_module("regenerate.overlay")
+check: Any = importlib.import_module("regenerate.drift.check")
+described: Any = importlib.import_module("regenerate.drift.described")
+house: Any = importlib.import_module("regenerate.drift.house")
+operations: Any = importlib.import_module("regenerate.drift.operations")
+report: Any = importlib.import_module("regenerate.drift.report")
+review: Any = importlib.import_module("regenerate.review")
+
+Document = dict[str, Any]
+
+
+def main(root: Path, what: str, *arguments: str) -> None:
+    base = document.read((root / "openapi" / "order-management.v0.yaml").read_bytes(), "the description")
+    table: list[dict[str, Any]] = yaml.safe_load((root / "tests/data/descriptions/changes.yaml").read_text("utf-8"))
+    changed = {one["name"]: _changed(base, one["actions"]) for one in table}
+    if what == "make":
+        for name, description in changed.items():
+            (Path(arguments[0]) / f"{name}.json").write_bytes(document.write(description))
+    else:
+        json.dump(_reports(root, base, changed), sys.stdout)
+
+
+def _changed(base: Document, actions: list[dict[str, Any]]) -> Document:
+    told = [{"description": "a change", **action} for action in actions]
+    changed: Document = overlay.apply(base, {"overlay": "1.0.0", "actions": told})
+    return changed
+
+
+def _reports(root: Path, base: Document, changed: dict[str, Document]) -> dict[str, Any]:
+    corrections = document.read((root / "openapi" / "overlay.yaml").read_bytes(), "the overlay")
+    code = house.read_house(root)
+    generated = review.models_of(root / "generated" / "norce_order_api")
+    before = described.Described(overlay.apply(base, corrections))
+    found: dict[str, Any] = {}
+    for name, description in changed.items():
+        stale: list[str] = []
+        after = described.Described(overlay.apply(description, corrections, stale=stale))
+        changes = operations.compare_descriptions(before, after)
+        # Nothing was generated: a model is there when its schema is.
+        models = generated - (before.schemas.keys() - after.schemas.keys()) | after.schemas.keys()
+        places = ["correction-without-target"] * len(stale) + [one.name for one in check.check(after, code, models)]
+        found[name] = {
+            "advice": report.Report("", "", "", changes, [], [], code).advice,
+            "changes": [[change.kind, change.subject, change.level] for change in changes],
+            "places": places,
+        }
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,73 @@
+"""Which generated names the hand-written code leans on, where, and what they look like.
+
+Run as a program it writes that down in tests/data/leaned_on.json, which a test compares with: to be done when the
+places that the test names have been looked at.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from norce_order_async.pipeline.operations import OPERATIONS
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "norce_order_async"
+PINNED = ROOT / "tests" / "data" / "leaned_on.json"
+# What the pipeline takes from every endpoint module.
+ENDPOINT = ("STATUSES", "_get_kwargs", "parse")
+
+
+def places() -> dict[str, list[str]]:
+    """Every generated name that is imported, with the files that do; `module:name`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for module, name in _imports(ast.parse(path.read_text(encoding="utf-8"))):
+            # models.py hands all of them on, whatever they are.
+            if name != "*":
+                files = found.setdefault(f"{module}:{name}", [])
+                files.append(path.relative_to(ROOT).as_posix())
+    for operation in OPERATIONS:
+        for name in ENDPOINT:
+            found[f"norce_order_api.api.{operation.module}:{name}"] = ["src/norce_order_async/pipeline/request.py"]
+    return {name: sorted(set(files)) for name, files in sorted(found.items())}
+
+
+def shapes() -> dict[str, Any]:
+    """What each of them looks like now."""
+    return {name: shape_of(name) for name in places()}
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "norce_order_api":
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def shape_of(name: str) -> Any:
+    """What one of them looks like now; `gone` when it is not there."""
+    module, _, attribute = name.partition(":")
+    try:
+        value = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return "gone"
+    if get_args(value):
+        return [str(word) for word in get_args(value)]
+    if isinstance(value, frozenset):
+        return sorted(cast("frozenset[int]", value))
+    if inspect.isfunction(value):
+        return str(inspect.signature(value))
+    if inspect.isclass(value):
+        methods = {"from_dict", "to_dict"} & set(dir(value))
+        told = {method: str(inspect.signature(getattr(value, method))) for method in sorted(methods)}
+        return {"__init__": str(inspect.signature(value)), **told}
+    return type(value).__name__
+
+
+if __name__ == "__main__":
+    PINNED.write_text(json.dumps(shapes(), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,275 @@
+"""What an address, or a file, may do to the regeneration: nothing but bring a description."""
+
+import contextlib
+import importlib
+import os
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+environment: Any = importlib.import_module("regenerate.environment")
+failure: Any = importlib.import_module("regenerate.failure")
+fetch: Any = importlib.import_module("regenerate.fetch")
+obtain: Any = importlib.import_module("regenerate.obtain")
+
+ROOT = Path(__file__).parents[2]
+Answering = Callable[[BaseHTTPRequestHandler], None]
+
+
+@contextlib.contextmanager
+def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> Generator[int, None, None]:
+    """The port of a server that answers every GET so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            # Whoever asked may have gone.
+            with contextlib.suppress(OSError):
+                answer(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Not in the tests' output."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def redirecting(target: str) -> Answering:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path == "/description":
+            handler.send_response(200)
+            handler.end_headers()
+            handler.wfile.write(b"openapi: 3.0.3")
+            return
+        handler.send_response(302)
+        handler.send_header("Location", target.replace("PORT", str(handler.server.server_address[1])))  # type: ignore[index]  # pyright: ignore
+        handler.end_headers()
+
+    return answer
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ssl.SSLContext:
+    """A server's side of TLS for localhost, which this process trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    return context
+
+
+def test_a_redirect_over_https_on_the_same_host_is_followed(trusted: ssl.SSLContext) -> None:
+    """As when a page moves."""
+    with serving(redirecting("/description"), trusted) as port:
+        assert fetch.fetch(f"https://localhost:{port}/old") == b"openapi: 3.0.3"
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("http://localhost:PORT/description", "redirects to http://"),
+        ("https://127.0.0.1:PORT/description", "another host, 127.0.0.1"),
+        ("https://localhost.example.com/description", "another host, localhost.example.com"),
+        ("file:///etc/passwd", "is not allowed"),
+        ("ftp://localhost/description", "redirects to ftp://"),
+    ],
+)
+def test_any_other_redirect_is_refused(trusted: ssl.SSLContext, target: str, says: str) -> None:
+    """Down to http, to another host, to another scheme."""
+    with serving(redirecting(target), trusted) as port, pytest.raises(failure.RegenerationError, match=says):
+        fetch.fetch(f"https://localhost:{port}/old")
+
+
+@pytest.mark.parametrize("inside", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "192.168.0.1"])
+def test_a_redirect_from_outside_to_a_private_address_is_refused(inside: str) -> None:
+    """Also where the name stays and only what it means has changed."""
+    host = inside.strip("[]")
+    handler = fetch._SameSite(host, inside=False)
+    with pytest.raises(failure.RegenerationError, match="inside a private network"):
+        handler.redirect_request(None, None, 302, "Found", None, f"https://{inside}/latest")
+
+
+def test_redirects_in_a_circle_end(trusted: ssl.SSLContext) -> None:
+    """After a few."""
+    with serving(redirecting("/again"), trusted) as port, pytest.raises(failure.RegenerationError, match="302"):
+        fetch.fetch(f"https://localhost:{port}/old")
+
+
+def test_plain_http_is_for_this_machine_alone() -> None:
+    """Code is made of the answer, so nobody on the way may have a hand in it."""
+    with pytest.raises(failure.RegenerationError, match="https://"):
+        fetch.fetch("http://docs.example.com/openapi.yaml")
+
+
+def half_a_gigabyte(handler: BaseHTTPRequestHandler, *, told: bool) -> int:
+    handler.send_response(200)
+    if told:
+        handler.send_header("Content-Length", str(500_000_000))
+    handler.end_headers()
+    sent = 0
+    with contextlib.suppress(OSError):
+        while sent < 500_000_000:
+            sent += handler.wfile.write(b"a" * 1_000_000)
+    return sent
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_half_a_gigabyte_is_refused_without_reading_it(told: bool) -> None:
+    """Whether its length is told or not."""
+    sent: list[int] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        sent.append(half_a_gigabyte(handler, told=told))
+
+    with serving(answer) as port, pytest.raises(failure.RegenerationError, match="longer than 5000000 bytes"):
+        fetch.fetch(f"http://127.0.0.1:{port}/")
+    assert all(one < 50_000_000 for one in sent)
+
+
+def test_a_file_of_half_a_gigabyte_is_refused_without_reading_it(tmp_path: Path) -> None:
+    """A sparse one, to be kind to the disk."""
+    big = tmp_path / "big.yaml"
+    with big.open("wb") as file:
+        file.truncate(500_000_000)
+    with pytest.raises(failure.RegenerationError, match="longer than 5000000 bytes"):
+        obtain.obtain(str(big))
+
+
+def test_a_body_that_drips_runs_into_the_time_limit() -> None:
+    """A byte at a time would keep every single read content."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while True:  # until whoever asked has gone
+            time.sleep(0.05)
+            handler.wfile.write(b"a")
+            handler.wfile.flush()
+
+    begun = time.monotonic()
+    with serving(answer) as port, pytest.raises(failure.RegenerationError, match=r"within 0\.5 seconds"):
+        fetch.fetch(f"http://127.0.0.1:{port}/", limit=0.5)
+    assert time.monotonic() - begun < 5
+
+
+def test_headers_that_never_come_run_into_the_time_limit() -> None:
+    """Likewise."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.rfile.read(1)  # nothing more comes until whoever asked has gone
+
+    with serving(answer) as port, pytest.raises(failure.RegenerationError, match=r"within 0\.5 seconds"):
+        fetch.fetch(f"http://127.0.0.1:{port}/", limit=0.5)
+
+
+def test_a_connection_that_breaks_is_no_shorter_description() -> None:
+    """The network is cut after half of it."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"openapi: 3.0.3\n")
+
+    with serving(answer) as port, pytest.raises(failure.RegenerationError, match="connection broke"):
+        fetch.fetch(f"http://127.0.0.1:{port}/")
+
+
+def test_a_compressed_body_is_not_unpacked() -> None:
+    """It was not asked for, and a small one can hold a large one."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.end_headers()
+
+    with serving(answer) as port, pytest.raises(failure.RegenerationError, match="compressed"):
+        fetch.fetch(f"http://127.0.0.1:{port}/")
+
+
+READING = r"""
+import sys, time
+from regenerate import document
+from regenerate.failure import RegenerationError
+
+bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 30)
+)
+for text, says in (
+    (bomb.encode(), "through its aliases"),
+    (b"a: &a [*a]", "points to what holds it"),
+    (b"[" * 100_000, "nested too deeply"),
+    (b'{"a":' * 100_000, "nested too deeply"),
+    (b'{"a": NaN}', "what JSON can't"),
+    (b"\xff\xfe\x00", "neither YAML nor JSON"),
+):
+    begun = time.monotonic()
+    try:
+        document.read(text, "the description")
+    except RegenerationError as error:
+        assert says in str(error), (says, str(error))
+    else:
+        raise AssertionError(says)
+    assert time.monotonic() - begun < 5, says
+
+same = {"openapi": "3.1.0", "n": [1, 1.5, None, "0123", True]}
+assert document.read(b'{\n\t"openapi": "3.1.0", "n": [1, 1.5, null, "0123", true]}', "JSON with tabs") == same
+assert document.read(b"\xef\xbb\xbf" + b"openapi: 3.1.0\nn: [1, 1.5, null, '0123', true]", "YAML with a mark") == same
+assert document.read(b"{openapi: 3.1.0, n: [1, 1.5, ~, '0123', true]}", "YAML that begins with a brace") == same
+assert document.read(b"a: &a {b: 1}\nc: *a\n", "an honest alias") == {"a": {"b": 1}, "c": {"b": 1}}
+
+whole = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {}}
+for version in ("3.0.3", "3.1.0"):
+    document.validate({**whole, "openapi": version}, "the description")
+for wrong, says in (
+    ({**whole, "openapi": "3.2.0"}, "3.0 and 3.1"),
+    ({**whole, "openapi": "2.0"}, "no OpenAPI 3"),
+    ({**whole, "components": {"schemas": {"A": {"$ref": "http://127.0.0.1:9/a.yaml"}}}}, "points outside itself"),
+    ({**whole, "components": {"schemas": {"A": {"$ref": "file:///etc/passwd"}}}}, "points outside itself"),
+    ({**whole, "components": {"schemas": {"A": {"$ref": "other.yaml#/A"}}}}, "points outside itself"),
+):
+    try:
+        document.validate(wrong, "the description")
+    except RegenerationError as error:
+        assert says in str(error), (says, str(error))
+    else:
+        raise AssertionError(says)
+"""
+
+
+def test_what_is_read_is_plain_and_of_a_sane_size() -> None:
+    """Alias bombs, circles, depth, what JSON can't say, references to elsewhere; YAML and JSON, 3.0 and 3.1."""
+    python = environment.ensure(ROOT / ".venv-regenerate")
+    subprocess.run([str(python), "-c", READING], check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")})
+
+
+def test_without_an_address_it_says_what_is_not_known() -> None:
+    """`--from` by itself takes NORCE_OPENAPI_URL; the vendor's own address is nobody's guess."""
+    script = [str(ROOT / "scripts" / "regenerate.sh"), "--check", "--from"]
+    outside = {**os.environ, "NORCE_REGENERATE_ENV": str(ROOT / ".venv-regenerate")}
+    outside.pop("NORCE_OPENAPI_URL", None)
+    done = subprocess.run(script, capture_output=True, text=True, check=False, env=outside)
+    assert done.returncode == 1
+    assert "NORCE_OPENAPI_URL" in done.stderr
+    assert "docs.norce.io" in done.stderr
+    with_one = {**outside, "NORCE_OPENAPI_URL": "http://127.0.0.1:9/openapi.yaml"}
+    done = subprocess.run(script, capture_output=True, text=True, check=False, env=with_one)
+    assert done.returncode == 1
+    assert "can't be reached" in done.stderr

@@ -1,0 +1,111 @@
+"""The regeneration, killed after each of its steps: the old or the new, never a mixture; the next run does its work."""
+
+import importlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+environment: Any = importlib.import_module("regenerate.environment")
+
+ROOT = Path(__file__).parents[2]
+
+# Kills its own process, as the system would, when the named function has been called so many times.
+KILLED = """
+import importlib, os, signal, sys
+from pathlib import Path
+from regenerate import __main__ as command
+from regenerate.layout import Layout
+
+root, where, name, times = sys.argv[1:5]
+module = command if where == "command" else importlib.import_module(where)
+real, calls = getattr(module, name), []
+
+def dying(*arguments, **options):
+    answer = real(*arguments, **options)
+    calls.append(1)
+    if len(calls) == int(times):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+
+setattr(module, name, dying)
+sys.exit(command.main(sys.argv[5:], Layout(Path(root))))
+"""
+
+BEFORE = [
+    ("command", "obtain", 1),
+    ("regenerate.document", "read", 1),
+    ("regenerate.document", "validate", 1),
+    ("regenerate.overlay", "apply", 1),
+    ("regenerate.document", "validate", 2),
+    ("regenerate.generate", "_run", 1),
+    ("regenerate.generate", "_run", 3),
+    ("command", "generate", 1),
+    ("command", "stamp", 1),
+    ("regenerate.review", "review", 1),
+    ("regenerate.review", "compare", 1),
+    ("regenerate.review", "write", 1),
+    ("command", "differences", 1),
+    ("command", "_description_moves", 1),
+]
+MOVING = [("regenerate.swap", "_move", number) for number in (1, 2, 3)]
+QUICK = {"obtain", "apply", "compare", "_description_moves"}
+
+
+def run(tree: Path, *arguments: str, program: str | None = None) -> int:
+    python = str(environment.ensure(ROOT / ".venv-regenerate"))
+    what = ["-c", program, str(tree)] if program else ["-m", "regenerate"]
+    done = subprocess.run(
+        [python, *what, *arguments],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tree / "scripts")},
+    )
+    return done.returncode
+
+
+def contents(tree: Path) -> dict[str, bytes]:
+    files = (path for folder in ("openapi", "generated") for path in (tree / folder).rglob("*") if path.is_file())
+    return {path.relative_to(tree).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for folder in ("openapi", "scripts", "generated", "src"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (tmp_path / "openapi/order-management.v0.yaml").read_text(encoding="utf-8")
+    (tmp_path / "new.yaml").write_text(text.replace("title: Norce", "title: New Norce", 1), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "times"),
+    [
+        pytest.param(*step, id=f"{step[1]} {step[2]}", marks=() if step[1] in QUICK else pytest.mark.soak)
+        for step in BEFORE
+    ],
+)
+def test_killed_before_the_swap_nothing_has_changed(tree: Path, where: str, name: str, times: int) -> None:
+    """Whatever the step."""
+    before = contents(tree)
+    assert run(tree, where, name, str(times), "--from", str(tree / "new.yaml"), program=KILLED) == -9
+    assert contents(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "times"),
+    [pytest.param(*step, id=f"{step[1]} {step[2]}", marks=() if step[2] == 2 else pytest.mark.soak) for step in MOVING],
+)
+def test_killed_during_the_swap_the_next_run_finishes_it(tree: Path, where: str, name: str, times: int) -> None:
+    """Package, description and provenance go together: what is begun is done before anything else."""
+    begun = run(tree, where, name, str(times), "--from", str(tree / "new.yaml"), program=KILLED)
+    assert begun == -9
+    assert run(tree, "--check") == 0
+    after = contents(tree)
+    assert after["openapi/order-management.v0.yaml"] == (tree / "new.yaml").read_bytes()
+    assert b"new.yaml" in after["openapi/PROVENANCE.md"]
+    assert b"New Norce" in after["generated/norce_order_api/openapi.json"]
+    assert not (tree / ".cache" / "regenerate").exists()
