@@ -15,7 +15,7 @@ if [ "${1-}" = "--soak" ]; then
   shift
 fi
 
-ensure_venv "sandbox,cli,otel" dev
+ensure_venv "sandbox,cli,otel,fast" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
 

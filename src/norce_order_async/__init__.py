@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from norce_order_async._version import __version__
     from norce_order_async.auth import CallableToken, StaticToken, TokenProvider
+    from norce_order_async.bulk.action import Action
+    from norce_order_async.bulk.errors import JournalError, JournalLockedError, JournalMismatchError
+    from norce_order_async.bulk.job import Job
+    from norce_order_async.bulk.load import Adaptive, Fixed
+    from norce_order_async.bulk.outcome import ItemOutcome, Summary
     from norce_order_async.client import NorceOrderClient, Scope
     from norce_order_async.context import OMIT
     from norce_order_async.engines.base import WireRequest, WireResponse
@@ -67,6 +72,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "_version": ("__version__",),
     "auth": ("CallableToken", "StaticToken", "TokenProvider"),
+    "bulk.action": ("Action",),
+    "bulk.errors": ("JournalError", "JournalLockedError", "JournalMismatchError"),
+    "bulk.job": ("Job",),
+    "bulk.load": ("Adaptive", "Fixed"),
+    "bulk.outcome": ("ItemOutcome", "Summary"),
     "client": ("NorceOrderClient", "Scope"),
     "context": ("OMIT",),
     "engines.base": ("WireRequest", "WireResponse"),
@@ -127,6 +137,8 @@ __all__ = [
     "ENVIRONMENTS",
     "OMIT",
     "STATUSES",
+    "Action",
+    "Adaptive",
     "Answer",
     "Attempt",
     "AttemptInfo",
@@ -148,8 +160,14 @@ __all__ = [
     "DriftRecord",
     "Ensured",
     "Environment",
+    "Fixed",
     "ForbiddenError",
     "InvalidRequestError",
+    "ItemOutcome",
+    "Job",
+    "JournalError",
+    "JournalLockedError",
+    "JournalMismatchError",
     "NorceError",
     "NorceOrderClient",
     "NotFoundError",
@@ -169,6 +187,7 @@ __all__ = [
     "StaticToken",
     "StatusPeriod",
     "StatusUnreachableError",
+    "Summary",
     "TokenError",
     "TokenProvider",
     "TransitionRefusedError",

@@ -10,6 +10,7 @@ import os
 import platform
 import ssl
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -18,6 +19,7 @@ from norce_order_async.auth import TokenProvider, TokenSource, provider_of
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.context import Context, HeaderValue, Omit
 from norce_order_async.engines.base import Engine
+from norce_order_async.engines.choose import EngineName, choose
 from norce_order_async.environments import Environment, is_loopback, resolve_base_url
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.oauth import ClientCredentials, ClientCredentialsProvider, process_rate
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     import httpx
 
     import norce_order_api
+    from norce_order_async.bulk.job import Job
+    from norce_order_async.bulk.load import Load
 
 ENVIRONMENT_VARIABLES = {
     "environment": "NORCE_ENVIRONMENT",
@@ -82,7 +86,10 @@ class Scope:
 
     @property
     def engine(self) -> str:
-        """Which HTTP engine sends: ``"httpx"`` or the name of one handed in."""
+        """Which HTTP engine sends: ``"aiohttp"``, ``"httpx"`` or the name of one handed in.
+
+        With ``engine="auto"`` this is ``"auto"`` until a loop runs.
+        """
         return self._session.core.engine.name
 
     @property
@@ -135,6 +142,55 @@ class Scope:
             )
         )
 
+    def bulk(
+        self,
+        journal: str | Path | None = None,
+        *,
+        load: Load | None = None,
+        ordered: bool = False,
+        failure_limit: float | None = None,
+        dry_run: bool = False,
+        grace: float = 30.0,
+        options: CallOptions | None = None,
+        partition: tuple[int, int] | None = None,
+        allow_production: bool = False,
+    ) -> Job:
+        """A job over many orders, for use with ``async with``.
+
+        Its calls have no deadline, waits of up to 20 s between attempts, and a retry budget and a limiter of their
+        own; what ``options`` sets wins over that.
+
+        Args:
+            journal: a file to keep what was asked and what came of it, so that a job that was stopped or killed goes
+                on where it was.
+            load: ``Adaptive`` unless given; ``Fixed`` for a known concurrency or rate.
+            ordered: whether outcomes come in the order of the source.
+            failure_limit: refused and unknown items, as a count (an int) or a share (a float), beyond which the job
+                ends.
+            dry_run: only read each order and tell what would be done; the journal is not touched.
+            grace: seconds that what is in the air gets when the job is stopped.
+            options: what its calls do differently.
+            partition: ``(index, of)``, counted from 1: only this part of the keys, by a hash of the key.
+            allow_production: leave to change orders in production.
+
+        Raises:
+            ConfigurationError: a value that can't be.
+        """
+        from norce_order_async.bulk.job import Job
+
+        return Job(
+            self._session,
+            journal=journal,
+            load=load,
+            ordered=ordered,
+            failure_limit=failure_limit,
+            dry_run=dry_run,
+            grace=grace,
+            options=options,
+            partition=partition,
+            allow_production=allow_production,
+        )
+
     def __repr__(self) -> str:
         context = self._session.context
         adapter = f", adapter_id={context.adapter_id!r}" if context.adapter_id else ""
@@ -170,7 +226,8 @@ class NorceOrderClient(Scope):
         cert: path of a client certificate, or ``(certificate, key)``.
         proxy: address of a proxy.
         trust_env: whether proxies are also read from the environment.
-        engine: an engine of your own instead of httpx.
+        engine: ``"httpx"`` or ``"aiohttp"``; ``"auto"`` is aiohttp on asyncio where it is installed, otherwise httpx;
+            or an engine of your own.
         clock: time, sleep and randomness; for tests.
 
     Raises:
@@ -203,7 +260,7 @@ class NorceOrderClient(Scope):
         cert: str | tuple[str, str] | None = None,
         proxy: str | None = None,
         trust_env: bool = False,
-        engine: Engine | None = None,
+        engine: Engine | EngineName = "auto",
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -221,11 +278,9 @@ class NorceOrderClient(Scope):
             # request as it goes out.
             call_middleware = (telemetry.call, *call_middleware)
             attempt_middleware = (*attempt_middleware, telemetry.attempt)
-        if engine is None:
-            from norce_order_async.engines.httpx import HttpxEngine
-
-            engine = HttpxEngine(
-                client=http_client, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock
+        if isinstance(engine, str):
+            engine = choose(
+                engine, client=http_client, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock
             )
         elif http_client is not None:
             raise ConfigurationError("give either engine or http_client, not both")
@@ -251,7 +306,7 @@ class NorceOrderClient(Scope):
             drift=DriftRecord(),
             http=HttpOptions(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env),
             telling=Telling(tuple(observers), log_bodies),
-            user_agent=f"norce-order-async/{__version__} python/{platform.python_version()} {engine.name}",
+            product=f"norce-order-async/{__version__} python/{platform.python_version()}",
         )
         if options is not None:
             context = context.changed(adapter_id=options.adapter_id, headers=options.header_changes())

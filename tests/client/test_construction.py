@@ -35,7 +35,7 @@ def test_where_it_points(changes: dict[str, Any], address: str) -> None:
     """Outside any event loop; nothing is opened."""
     client = NorceOrderClient(**{**GIVEN, **changes})
     assert client.base_url == address
-    assert client.engine == "httpx"
+    assert client.engine == "auto"
     assert repr(client) == f"<NorceOrderClient {address} merchant='acme', channel='se'>"
 
 

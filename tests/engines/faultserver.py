@@ -348,6 +348,11 @@ PLAYS: dict[str, Play] = {
     "once": _says(answer()),
     "then-close": _then(_close),
     "then-reset": _then(_reset),
+    "extra": _says(answer(b"first") + answer(b"unasked"), keep=True),
+    "extra-later": _says(answer(b"first"), answer(b"unasked"), pause=0.02, keep=True),
+    "extra-half": _says(answer(b"first") + answer(b"unasked")[:40], keep=True),
+    "extra-half-later": _says(answer(b"first"), answer(b"unasked")[:40], pause=0.02, keep=True),
+    "extra-garbage": _says(answer(b"first") + b"unasked", keep=True),
     "connect": _connect,
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
+from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.base import Engine, NotSentError, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.pipeline.ownership import OwnedSends
@@ -90,8 +91,7 @@ async def fuzz(make_engine: EngineFactory, server: FaultServer, cancels: int) ->
     assert permits.free == PERMITS
     await engine.aclose()
     assert server.settle() == 0
-    if isinstance(engine, HttpxEngine):
-        assert server.accepted <= PERMITS + 3, "sends whose callers left must leave their connections usable"
+    assert server.accepted <= PERMITS + 3, "sends whose callers left must leave their connections usable"
 
 
 async def test_after_many_cancelled_callers_the_engine_serves(make_engine: EngineFactory, server: FaultServer) -> None:
@@ -164,12 +164,15 @@ async def test_draining_ends_sends_that_never_would(make_engine: EngineFactory, 
     assert len(ended) == 4
 
 
-def test_asyncio_run_ends_cleanly_with_sends_in_the_air(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
-    """The main task returns, asyncio.run cancels the rest: no warning, no connection left."""
+@pytest.mark.parametrize("make", [HttpxEngine, AiohttpEngine])
+def test_asyncio_run_ends_cleanly_with_sends_in_the_air(
+    make: EngineFactory, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The main task returns, asyncio.run cancels the rest: no connection left, and nobody complains of the sends."""
     ended: list[int] = []
+    engine = make()
 
     async def main() -> int:
-        engine = HttpxEngine()
         owned = OwnedSends()
         for _ in range(3):
             with anyio.move_on_after(0.05):
@@ -180,6 +183,7 @@ def test_asyncio_run_ends_cleanly_with_sends_in_the_air(server: FaultServer, cap
     assert ended == [1, 1, 1]
     assert server.settle() == 0
     assert not caplog.records
+    asyncio.run(engine.aclose())
 
 
 def test_trio_run_ends_cleanly_with_sends_in_the_air(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:

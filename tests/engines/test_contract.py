@@ -18,12 +18,12 @@ from norce_order_async.engines.base import (
     Engine,
     MaybeSentError,
     NotSentError,
-    Phase,
     SendError,
     Timeouts,
     WireRequest,
     WireResponse,
 )
+from norce_order_async.errors import Phase
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer, closed_port, unanswered_port
@@ -64,6 +64,8 @@ class Fault:
     phase: Phase
     timeouts: Timeouts = PATIENT
     total: float | None = None
+    or_phase: Phase | None = None
+    """What an engine says that parses as it receives, and so loses a head that came with a bad body."""
 
 
 FAULTS = [
@@ -80,7 +82,7 @@ FAULTS = [
     Fault("half-body-reset", "body"),
     Fault("half-body-hang", "body", HASTY),
     Fault("cut-chunks", "body"),
-    Fault("bad-chunk", "body"),
+    Fault("bad-chunk", "body", or_phase="read"),
     Fault("bad-gzip", "body"),
     Fault("drip-body", "body", total=0.3),
     Fault("drip-head", "read", total=0.3),
@@ -101,7 +103,7 @@ async def test_a_fault_after_the_request_may_have_been_acted_on(
     error = await fails(engine, request)
 
     assert isinstance(error, MaybeSentError)
-    assert error.phase == fault.phase
+    assert error.phase in (fault.phase, fault.or_phase)
     assert server.counts[fault.play] == 1
     await still_serves(engine, server)
     assert server.counts[fault.play] == 1
@@ -232,16 +234,31 @@ async def test_an_idle_connection_the_server_has_closed_is_not_used(
 
 
 async def test_the_address_goes_out_byte_for_byte(make_engine: EngineFactory, server: FaultServer) -> None:
-    """What is encoded stays encoded: a slash, dots, a percent sign, a colon, an empty query."""
+    """What is encoded stays encoded: a slash, dots, a percent sign, a colon."""
     engine = make_engine()
     for target in (
         "/echo/a%2Fb/%2e%2e/c%20d/100%25",
         "/echo/a:b@c;d=e,f",
         "/echo?x=%2F&y=a+b&z=%C3%A5&list=1,2&t=2026-01-01T00:00:00%2B01:00",
-        "/echo//double?",
+        "/echo//double",
         "/echo/%7Btilde%7D~'()*!$",
     ):
         answer = await engine.send(wire(server.url + target))
+        assert answer.body.decode().splitlines()[0] == f"GET {target}"
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("target", ["/echo?", "/echo/a/../b", "/echo/./a", "/echo/a b", "/echo/å", '/echo/"a"?b=<c>'])
+async def test_an_odd_address_goes_out_as_it_is_or_not_at_all(
+    make_engine: EngineFactory, server: FaultServer, target: str
+) -> None:
+    """An empty query, dots, what ought to be encoded: no engine may mend it into another address."""
+    engine = make_engine()
+    try:
+        answer = await engine.send(wire(server.url + target))
+    except NotSentError:
+        assert server.counts == {}
+    else:
         assert answer.body.decode().splitlines()[0] == f"GET {target}"
     await engine.aclose()
 

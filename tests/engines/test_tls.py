@@ -16,6 +16,7 @@ import trustme
 from norce_order_async.engines.base import MaybeSentError, NotSentError
 from norce_order_async.engines.httpx import HttpxEngine
 
+from .conftest import EngineFactory
 from .faultserver import FaultServer
 from .tls import server_context, trusting
 from .wire import HASTY, wire
@@ -34,9 +35,11 @@ def secure(authority: trustme.CA) -> Iterator[FaultServer]:
         yield server
 
 
-async def test_a_trusted_server_is_talked_to(secure: FaultServer, authority: trustme.CA) -> None:
+async def test_a_trusted_server_is_talked_to(
+    make_engine: EngineFactory, secure: FaultServer, authority: trustme.CA
+) -> None:
     """One handshake serves many requests, and closing closes it."""
-    engine = HttpxEngine(verify=trusting(authority))
+    engine = make_engine(verify=trusting(authority))
     for _ in range(5):
         assert (await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))).status == 200
     assert secure.accepted == 1
@@ -45,9 +48,11 @@ async def test_a_trusted_server_is_talked_to(secure: FaultServer, authority: tru
 
 
 @pytest.mark.parametrize("play", ["close", "reset", "half-head"])
-async def test_a_fault_under_tls_may_have_been_acted_on(secure: FaultServer, authority: trustme.CA, play: str) -> None:
+async def test_a_fault_under_tls_may_have_been_acted_on(
+    make_engine: EngineFactory, secure: FaultServer, authority: trustme.CA, play: str
+) -> None:
     """As without TLS: the server has read it."""
-    engine = HttpxEngine(verify=trusting(authority))
+    engine = make_engine(verify=trusting(authority))
     with pytest.raises(MaybeSentError) as caught:
         await engine.send(wire(f"{secure.url}/{play}", "POST", body=b"{}"))
     assert caught.value.phase == "read"
@@ -56,9 +61,9 @@ async def test_a_fault_under_tls_may_have_been_acted_on(secure: FaultServer, aut
     assert secure.settle() == 0
 
 
-async def test_an_unknown_authority_is_not_sent(secure: FaultServer) -> None:
+async def test_an_unknown_authority_is_not_sent(make_engine: EngineFactory, secure: FaultServer) -> None:
     """certifi's authorities know nothing of this one."""
-    engine = HttpxEngine()
+    engine = make_engine()
     with pytest.raises(NotSentError) as caught:
         await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))
     assert caught.value.phase == "tls"
@@ -67,17 +72,17 @@ async def test_an_unknown_authority_is_not_sent(secure: FaultServer) -> None:
     assert secure.settle() == 0
 
 
-async def test_no_check_when_asked_for(secure: FaultServer) -> None:
+async def test_no_check_when_asked_for(make_engine: EngineFactory, secure: FaultServer) -> None:
     """``verify=False`` talks to anybody."""
-    engine = HttpxEngine(verify=False)
+    engine = make_engine(verify=False)
     assert (await engine.send(wire(f"{secure.url}/good"))).status == 200
     await engine.aclose()
 
 
-async def test_a_certificate_for_another_name_is_not_sent(authority: trustme.CA) -> None:
+async def test_a_certificate_for_another_name_is_not_sent(make_engine: EngineFactory, authority: trustme.CA) -> None:
     """A trusted authority is not enough."""
     with FaultServer(tls=server_context(authority, "elsewhere.test")) as server:
-        engine = HttpxEngine(verify=trusting(authority))
+        engine = make_engine(verify=trusting(authority))
         with pytest.raises(NotSentError) as caught:
             await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
         assert caught.value.phase == "tls"
@@ -85,17 +90,20 @@ async def test_a_certificate_for_another_name_is_not_sent(authority: trustme.CA)
         await engine.aclose()
 
 
-async def test_a_server_without_tls_is_not_sent(server: FaultServer) -> None:
+async def test_a_server_without_tls_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
     """It takes the handshake for a bad request and closes, or waits."""
-    engine = HttpxEngine(verify=False)
+    engine = make_engine(verify=False)
     with pytest.raises(NotSentError) as caught:
         await engine.send(wire(f"https://127.0.0.1:{server.port}/good", "POST", body=b"{}", timeouts=HASTY))
-    assert caught.value.phase == "tls"
+    # aiohttp has one bound for both steps and does not say which of them it ended.
+    assert caught.value.phase in ("tls", "connect")
     await engine.aclose()
     assert server.settle() == 0
 
 
-async def test_a_client_certificate(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_certificate(
+    make_engine: EngineFactory, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From a file, with certifi's authorities replaced by the test's own."""
     clients = trustme.CA()
     pem = tmp_path / "client.pem"
@@ -104,11 +112,11 @@ async def test_a_client_certificate(authority: trustme.CA, tmp_path: Path, monke
     authority.cert_pem.write_to_path(str(roots))
     monkeypatch.setenv("SSL_CERT_FILE", str(roots))
     with FaultServer(tls=server_context(authority, "127.0.0.1", clients=clients)) as server:
-        engine = HttpxEngine(cert=str(pem), trust_env=True)
+        engine = make_engine(cert=str(pem), trust_env=True)
         assert (await engine.send(wire(f"{server.url}/good"))).status == 200
         await engine.aclose()
 
-        without = HttpxEngine(verify=trusting(authority))
+        without = make_engine(verify=trusting(authority))
         with pytest.raises((NotSentError, MaybeSentError)):
             await without.send(wire(f"{server.url}/good", "POST", body=b"{}"))
         await without.aclose()
@@ -116,9 +124,11 @@ async def test_a_client_certificate(authority: trustme.CA, tmp_path: Path, monke
         assert server.settle() == 0
 
 
-async def test_a_client_certificate_that_is_missing_is_not_sent(secure: FaultServer) -> None:
+async def test_a_client_certificate_that_is_missing_is_not_sent(
+    make_engine: EngineFactory, secure: FaultServer
+) -> None:
     """Told when it is needed, without its path."""
-    engine = HttpxEngine(cert=("/no/such/cert.pem", "/no/such/key.pem"))
+    engine = make_engine(cert=("/no/such/cert.pem", "/no/such/key.pem"))
     with pytest.raises(NotSentError, match="FileNotFoundError") as caught:
         await engine.send(wire(f"{secure.url}/good"))
     assert caught.value.phase == "tls"
@@ -126,10 +136,10 @@ async def test_a_client_certificate_that_is_missing_is_not_sent(secure: FaultSer
     await engine.aclose()
 
 
-def test_a_client_certificate_beside_a_context_is_refused() -> None:
+def test_a_client_certificate_beside_a_context_is_refused(make_engine: EngineFactory) -> None:
     """Loading it into a context that is shared would change other clients."""
     with pytest.raises(ValueError, match="load the client certificate"):
-        HttpxEngine(verify=ssl.create_default_context(), cert="client.pem")
+        make_engine(verify=ssl.create_default_context(), cert="client.pem")
 
 
 async def test_the_context_is_built_once_in_a_thread_at_the_first_need(

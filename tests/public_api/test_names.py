@@ -17,6 +17,8 @@ PUBLIC = [
     "ENVIRONMENTS",
     "OMIT",
     "STATUSES",
+    "Action",
+    "Adaptive",
     "Answer",
     "Attempt",
     "AttemptInfo",
@@ -38,8 +40,14 @@ PUBLIC = [
     "DriftRecord",
     "Ensured",
     "Environment",
+    "Fixed",
     "ForbiddenError",
     "InvalidRequestError",
+    "ItemOutcome",
+    "Job",
+    "JournalError",
+    "JournalLockedError",
+    "JournalMismatchError",
     "NorceError",
     "NorceOrderClient",
     "NotFoundError",
@@ -59,6 +67,7 @@ PUBLIC = [
     "StaticToken",
     "StatusPeriod",
     "StatusUnreachableError",
+    "Summary",
     "TokenError",
     "TokenProvider",
     "TransitionRefusedError",
@@ -178,10 +187,14 @@ def test_naming_a_model_loads_what_it_is_made_of() -> None:
 
 
 def test_building_a_client_loads_only_its_engine() -> None:
-    """httpx, and no event loop's backend yet."""
-    modules = loaded(
+    """None before a loop runs, unless it is named; and no event loop's backend yet."""
+    build = (
         "from norce_order_async import NorceOrderClient\n"
-        "NorceOrderClient(base_url='https://a.example', merchant='a', channel='b', token='t')"
+        "NorceOrderClient(base_url='https://a.example', merchant='a', channel='b', token='t', engine='{}')"
     )
-    assert "httpx" in modules
-    assert not modules & {"aiohttp", "trio", "starlette", "uvicorn", "norce_order_api.models.order_data"}
+    never = {"trio", "starlette", "uvicorn", "norce_order_api.models.order_data"}
+    engines = {"aiohttp", "httpx"}
+    for engine, loads in (("auto", set[str]()), ("httpx", {"httpx"}), ("aiohttp", {"aiohttp"})):
+        modules = loaded(build.format(engine))
+        assert modules & engines == loads
+        assert not modules & never

@@ -8,12 +8,11 @@ transports, a full pool) does the exception's class decide. Classes are compared
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from norce_order_async.clock import Clock
+from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
 from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest
 from norce_order_async.errors import Phase
 
@@ -40,17 +39,6 @@ _SENT_CLASSES: Final[Mapping[str, Phase]] = {
     "WriteError": "write",
     "WriteTimeout": "write",
     "DecodingError": "body",
-}
-
-_PHRASES: Final[Mapping[Phase, str]] = {
-    "resolve": "the host name could not be resolved",
-    "connect": "no connection could be made",
-    "tls": "the TLS handshake failed",
-    "pool": "no connection was free in time",
-    "closed": "the engine is closed",
-    "write": "the request was not written whole",
-    "read": "no answer came",
-    "body": "the answer was not whole",
 }
 
 
@@ -103,40 +91,35 @@ class Progress:
     def failure(self, exc: Exception, *, own_transport: bool) -> SendError:
         """What to raise for ``exc``, which came from a transport of the engine's making or from somebody else's."""
         if self.answered:
-            return _error(MaybeSentError, "body", exc)
+            return failure(MaybeSentError, "body", exc)
         if self._heads:
-            return _error(MaybeSentError, self._sent_phase(), exc)
+            return failure(MaybeSentError, self._sent_phase(), exc)
         if self._phase == "write":
             return NotSentError("connect", f"the protocol does not allow this request: {type(exc).__name__}")
         if self._phase is not None:
-            return _error(NotSentError, _refined(self._unsent_phase(), exc), exc)
+            return failure(NotSentError, refined(self._unsent_phase(), exc), exc)
         for name in _class_names(exc):
             if name in _UNSENT_CLASSES and (own_transport or _speaks_for_itself(exc)):
-                return _error(NotSentError, _refined(_UNSENT_CLASSES[name], exc), exc)
+                return failure(NotSentError, refined(_UNSENT_CLASSES[name], exc), exc)
             if name in _SENT_CLASSES:
-                return _error(MaybeSentError, _SENT_CLASSES[name], exc)
-        return _error(MaybeSentError, "read", exc)
+                return failure(MaybeSentError, _SENT_CLASSES[name], exc)
+        return failure(MaybeSentError, "read", exc)
 
     def timed_out(self) -> SendError:
         """What to raise when the total is over."""
-        reason = "the time for the whole send is over"
         if self.answered:
-            return MaybeSentError("body", reason)
+            return MaybeSentError("body", OUT_OF_TIME)
         if self._heads:
-            return MaybeSentError(self._sent_phase(), reason)
+            return MaybeSentError(self._sent_phase(), OUT_OF_TIME)
         if self._phase is not None:
-            return NotSentError(self._unsent_phase(), reason)
-        return MaybeSentError("read", reason)
+            return NotSentError(self._unsent_phase(), OUT_OF_TIME)
+        return MaybeSentError("read", OUT_OF_TIME)
 
     def _sent_phase(self) -> Phase:
         return "write" if self._phase == "write" else "read"
 
     def _unsent_phase(self) -> Phase:
         return "tls" if self._phase == "tls" else "connect"
-
-
-def _error(kind: type[SendError], phase: Phase, exc: Exception) -> SendError:
-    return kind(phase, f"{_PHRASES[phase]}: {type(exc).__name__}")
 
 
 def _class_names(exc: BaseException) -> Iterator[str]:
@@ -155,16 +138,3 @@ def _speaks_for_itself(exc: Exception) -> bool:
     """
     behind = exc.__cause__ or exc.__context__
     return behind is None or type(behind).__module__.startswith("httpcore")
-
-
-def _refined(phase: Phase, exc: Exception) -> Phase:
-    """``connect`` made exact by what lies behind the exception."""
-    behind: BaseException | None = exc
-    while phase == "connect" and behind is not None:
-        if isinstance(behind, socket.gaierror):
-            return "resolve"
-        if isinstance(behind, ssl.SSLError):
-            return "tls"
-        # httpcore's pool re-raises "from None", which empties the cause and leaves the context.
-        behind = behind.__cause__ or behind.__context__
-    return phase

@@ -4,8 +4,9 @@ A permit is for one attempt and is given back when its send has really ended, be
 nothing, and a read-back inside a call can't deadlock. When the service says when to come back, nobody gets a permit
 until then.
 
-A limiter that learns (:mod:`norce_order_async.bulk.load`) overrides three things: ``_held`` says how long the next
-permit must wait, ``_grant`` counts one given, and ``learned`` hears how every attempt went.
+A limiter that learns (:mod:`norce_order_async.bulk.load`) overrides four things: ``_held`` says how long the next
+permit must wait and ``_throttled`` because of whom, ``_grant`` counts one given, and ``learned`` hears how every
+attempt went.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Limiter:
         self.limit = limit
         self.in_flight = 0
         self.throttled_seconds = 0.0
-        """How long callers stood in line for a pause or a rate, and not for others to end."""
+        """How long the next permit was held back by the service, and not by others that have to end first."""
         self._clock = clock
         self._pause = pause
         self._queue: deque[_Place] = deque()
@@ -118,6 +119,10 @@ class Limiter:
         """Seconds until the next permit may be given; 0 when it may be now."""
         return self._pause.left()
 
+    def _throttled(self) -> bool:
+        """Whether it is the service that holds permits back, and not a rate of the user's own."""
+        return self._pause.left() > 0
+
     def _grant(self) -> None:
         self.in_flight += 1
 
@@ -125,9 +130,10 @@ class Limiter:
         while not place.granted:
             # The first in the queue waits out a pause for everybody behind it.
             if self._queue[0] is place and (left := self._held()):
-                began = self._clock.monotonic()
+                throttled, began = self._throttled(), self._clock.monotonic()
                 await self._clock.sleep(left)
-                self.throttled_seconds += self._clock.monotonic() - began
+                if throttled:
+                    self.throttled_seconds += self._clock.monotonic() - began
                 self._hand_out()
             else:
                 await place.woken.wait()

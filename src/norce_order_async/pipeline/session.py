@@ -54,11 +54,16 @@ class Core:
     clock: Clock
     pause: Pause
     drift: DriftRecord
-    user_agent: str
+    product: str
     http: HttpOptions
     telling: Telling
     call_middleware: tuple[CallMiddleware, ...] = ()
     attempt_middleware: tuple[AttemptMiddleware, ...] = ()
+
+    @property
+    def user_agent(self) -> str:
+        """Product and engine; an engine that is chosen by the loop has its name once one runs."""
+        return f"{self.product} {self.engine.name}"
 
 
 class Session:
@@ -72,11 +77,7 @@ class Session:
         self.settings = settings
         self.limiter = limiter
         self.budget = budget
-        self._base_headers = {
-            "user-agent": core.user_agent,
-            "accept": "application/json",
-            **dict(context.headers),
-        }
+        self._base_headers: dict[str, str] | None = None
 
     def scoped(
         self,
@@ -188,6 +189,13 @@ class Session:
         correlation_id: str | None = None,
     ) -> Call:
         """A call that is checked and encoded, and not begun."""
+        if self._base_headers is None:
+            # Not sooner: which engine there is may depend on the loop that runs.
+            self._base_headers = {
+                "user-agent": self.core.user_agent,
+                "accept": "application/json",
+                **dict(self.context.headers),
+            }
         prepared = prepare(
             operation,
             base_url=self.core.base_url,

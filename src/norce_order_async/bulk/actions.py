@@ -1,0 +1,265 @@
+"""The actions that are ready to use.
+
+Each can be made again from its name and parameters as a journal keeps them (:func:`from_journal`). They settle by
+reading the order; all of them set something to a value, so that doing one again after it landed late changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from norce_order_async.bulk.action import Action, Plain, Row, Settled
+from norce_order_async.bulk.export import Export, ExportFormat
+from norce_order_async.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    NotFoundError,
+    TransitionRefusedError,
+)
+from norce_order_async.orders.lifecycle import check_status, explain, predecessors
+from norce_order_async.orders.transition import Transitioned
+from norce_order_async.orders.validation import ValidationReport
+from norce_order_async.pipeline.settings import CallOptions
+
+if TYPE_CHECKING:
+    from norce_order_api.models import OrderStatus
+    from norce_order_async.orders.order import Order
+
+T = TypeVar("T")
+
+SHOWN_WITHIN = 60.0
+"""Seconds for one change of status. Calls of a job have no deadline otherwise, but a change that was taken in (202) may
+have been dropped, and would be waited for without end."""
+_IN_TIME = CallOptions(deadline=SHOWN_WITHIN)
+
+__all__ = [
+    "delete",
+    "export",
+    "from_journal",
+    "patch_attributes",
+    "plain",
+    "remove",
+    "set_reference",
+    "transition",
+    "validate",
+]
+
+
+class Transition(Action[Transitioned]):
+    """Move orders to a status."""
+
+    name = "transition"
+
+    def __init__(self, to: OrderStatus) -> None:
+        self._to: OrderStatus = check_status(to)
+        self.parameters = {"to": self._to}
+
+    async def apply(self, order: Order, row: Row) -> Transitioned:
+        del row
+        return await order.transition_to(self._to, options=_IN_TIME)
+
+    async def settle(self, order: Order, row: Row) -> Settled:
+        """There, or past it by the service's own log: done. Where it can be asked for from: not done."""
+        del row
+        await order.refresh()
+        if order.status == self._to or any(period.status == self._to for period in order.transitions):
+            return "done"
+        return "not done" if order.status in predecessors(self._to) else "unknown"
+
+    async def preview(self, order: Order, row: Row) -> str:
+        del row
+        await order.refresh()
+        return explain(order.status, self._to)
+
+    def did_nothing(self, value: Transitioned) -> bool:
+        return not value.called
+
+    def excuses(self, error: Exception) -> bool:
+        return isinstance(error, TransitionRefusedError)
+
+
+class Validate(Action[ValidationReport]):
+    """Have the service check orders; the reports are the values."""
+
+    name = "validate"
+    writes = False
+
+    def __init__(self) -> None:
+        self.parameters = {}
+
+    async def apply(self, order: Order, row: Row) -> ValidationReport:
+        del row
+        return await order.validate()
+
+
+class SetReference(Action[None]):
+    """Give orders their identifier in another system: one for all, or each its own from a column of the source."""
+
+    name = "set reference"
+
+    def __init__(self, value: str | None, column: str | None) -> None:
+        if (value is None) == (column is None):
+            raise ConfigurationError("give either value or column")
+        self._value = value
+        self.columns = () if column is None else (column,)
+        self.parameters = {"value": value, "column": column}
+
+    def _wanted(self, row: Row) -> str:
+        wanted = row[self.columns[0]] if self.columns else self._value
+        if not isinstance(wanted, str) or not wanted:
+            raise InvalidRequestError("the reference must be a string that is not empty")
+        return wanted
+
+    async def apply(self, order: Order, row: Row) -> None:
+        await order.set_reference(self._wanted(row))
+
+    async def settle(self, order: Order, row: Row) -> Settled:
+        await order.refresh()
+        return "done" if order.reference == self._wanted(row) else "not done"
+
+    async def preview(self, order: Order, row: Row) -> str:
+        await order.refresh()
+        if order.reference == self._wanted(row):
+            return "has this reference already"
+        return "would replace its reference" if order.reference else "would get a reference"
+
+
+class PatchAttributes(Action[None]):
+    """Set attributes: the same for all, or from columns of the source that have the attributes' names."""
+
+    name = "patch attributes"
+
+    def __init__(self, changes: Mapping[str, Any] | None, columns: tuple[str, ...]) -> None:
+        if not changes and not columns:
+            raise ConfigurationError("give changes, columns, or both")
+        self._changes = dict(changes or {})
+        self.columns = columns
+        self.parameters = {"changes": self._changes, "columns": list(columns)}
+
+    async def apply(self, order: Order, row: Row) -> None:
+        await order.attributes.update({**self._changes, **row})
+
+    async def settle(self, order: Order, row: Row) -> Settled:
+        await order.refresh()
+        return "not done" if self._missing(order, row) else "done"
+
+    async def preview(self, order: Order, row: Row) -> str:
+        await order.refresh()
+        missing = self._missing(order, row)
+        return f"would set {', '.join(missing)}" if missing else "has these attributes already"
+
+    def _missing(self, order: Order, row: Row) -> list[str]:
+        wanted = {**self._changes, **row}
+        return [name for name, value in wanted.items() if order.attributes.get(name) != value]
+
+
+class Delete(Action[None]):
+    """Delete orders from the service's storage."""
+
+    name = "delete"
+
+    def __init__(self) -> None:
+        self.parameters = {}
+
+    async def apply(self, order: Order, row: Row) -> None:
+        del row
+        await order.delete()
+
+    async def settle(self, order: Order, row: Row) -> Settled:
+        del row
+        try:
+            await order.refresh()
+        except NotFoundError:
+            return "done"
+        return "not done"
+
+    async def preview(self, order: Order, row: Row) -> str:
+        del row
+        await order.refresh()
+        return f"would be deleted; it is {order.status}"
+
+
+def transition(to: OrderStatus) -> Transition:
+    """Move orders to a status. Those that are there count as already done.
+
+    Raises:
+        InvalidRequestError: no such status.
+    """
+    return Transition(to)
+
+
+def remove() -> Transition:
+    """Set orders to ``removed``: abandoned, and kept readable."""
+    return Transition("removed")
+
+
+def validate() -> Validate:
+    """Have the service check orders. An order that does not validate is done; its report says what is missing."""
+    return Validate()
+
+
+def export(out: str | Path, *, fields: Mapping[str, str] | None = None, format: ExportFormat | None = None) -> Export:
+    """Read orders and write them to a file.
+
+    Args:
+        out: the file, made when every order has been read; until then it grows beside it as ``<name>.part``.
+        fields: columns and where they are in an order, such as ``{"total": "total.includingVat"}``. Left out, JSON
+            Lines hold the whole order, and CSV and Parquet a few columns without personal data.
+        format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); by the file's ending unless given.
+
+    Raises:
+        ConfigurationError: an unknown format, or the extra is missing.
+    """
+    return Export(Path(out), fields, format)
+
+
+def set_reference(value: str | None = None, *, column: str | None = None) -> SetReference:
+    """Set the identifier in another system, to one value or from a column of the source's rows.
+
+    Raises:
+        ConfigurationError: neither or both are given.
+    """
+    return SetReference(value, column)
+
+
+def patch_attributes(changes: Mapping[str, Any] | None = None, *, columns: tuple[str, ...] = ()) -> PatchAttributes:
+    """Set attributes, to the same values for all orders, from columns of the source's rows, or both.
+
+    Raises:
+        ConfigurationError: nothing is to be set.
+    """
+    return PatchAttributes(changes, columns)
+
+
+def delete() -> Delete:
+    """Delete orders from the service's storage. What :func:`remove` does keeps them readable."""
+    return Delete()
+
+
+def plain(name: str, function: Callable[[Order], Awaitable[T]]) -> Plain[T]:
+    """An async function as an action with a name, so that it can be journaled.
+
+    Whether it took effect can't be looked up: what was in the air at a crash is told as unknown.
+    """
+    return Plain(function, name)
+
+
+def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
+    """The ready action that a journal tells of.
+
+    Raises:
+        ConfigurationError: it is none of the ready ones.
+    """
+    made: dict[str, Callable[[], Action[Any]]] = {
+        "transition": lambda: Transition(parameters["to"]),
+        "validate": Validate,
+        "export": lambda: Export(Path(parameters["out"]), parameters["fields"], parameters["format"]),
+        "set reference": lambda: SetReference(parameters["value"], parameters["column"]),
+        "patch attributes": lambda: PatchAttributes(parameters["changes"], tuple(parameters["columns"])),
+        "delete": Delete,
+    }
+    if name not in made:
+        raise ConfigurationError(f"{name!r} is none of the ready actions: run it from the program it is from")
+    return made[name]()

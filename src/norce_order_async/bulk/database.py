@@ -1,0 +1,272 @@
+"""The journal's file: SQLite in WAL mode. Blocking; the journal calls it in a worker thread, one call at a time.
+
+Every commit is brought to disk before it counts (``synchronous=FULL``), so that neither ``kill -9`` nor a power cut
+can take back that an item was sent: without that mark it would be sent again without a look. Commits are made in
+groups, so one such write is shared by all that were waiting for it. A new file is built aside and moved into place
+whole; a file that is not a journal of ours is left untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from norce_order_async.bulk.errors import JournalError
+from norce_order_async.bulk.source import Item, as_json
+
+State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
+"""Not begun, or put back; on its way, perhaps there; took effect; turned down; may or may not have taken effect."""
+
+APPLICATION_ID = 0x4E6F4A6C
+VERSION = 1
+_MAGIC = b"SQLite format 3\x00"
+_SCHEMA = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE item (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    asked TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    state TEXT NOT NULL DEFAULT 'planned',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    correlation_id TEXT NOT NULL DEFAULT '',
+    changed REAL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one item."""
+
+    number: int
+    state: State
+    changed: float
+    attempts: int = 0
+    reason: str = ""
+    correlation_id: str = ""
+    line: bytes = b""
+    """What it adds to the file the job makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a list of items differs from the one in the journal; examples are keys."""
+
+    added: int
+    gone: int
+    changed: int
+    examples: tuple[str, ...]
+
+
+class Database:
+    """An open journal file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with told(path):
+            if not path.exists():
+                _build(path)
+            check_header(path)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        try:
+            with told(path):
+                self._check_pages()
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._connection.execute("PRAGMA fullfsync=ON")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def facts(self) -> dict[str, Any]:
+        """What is known of the job as a whole."""
+        with told(self._path):
+            return {name: json.loads(value) for name, value in self._connection.execute("SELECT name, value FROM fact")}
+
+    def begin(self, facts: Mapping[str, Any]) -> None:
+        """A new listing, in place of one that was not finished."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM item")
+            self._connection.execute("DELETE FROM fact")
+            self._put_facts(facts)
+
+    def put_facts(self, facts: Mapping[str, Any]) -> None:
+        with self._transaction():
+            self._put_facts(facts)
+
+    def add(self, items: Sequence[Item]) -> tuple[int, str | None]:
+        """Plan items: how many were there already, asked for in the same way; and the key of one asked otherwise."""
+        with self._transaction():
+            before = self._connection.total_changes
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO item (number, key, asked, hash) VALUES (?, ?, ?, ?)", _rows(items)
+            )
+            ignored = len(items) - (self._connection.total_changes - before)
+            if not ignored:
+                return 0, None
+            for item in items:
+                (found,) = self._connection.execute("SELECT hash FROM item WHERE key = ?", (item.key,)).fetchone()
+                if found != item.hash:
+                    return ignored, item.key
+            return ignored, None
+
+    def begin_comparison(self) -> None:
+        with told(self._path):
+            self._connection.execute("DROP TABLE IF EXISTS temp.given")
+            self._connection.execute(
+                "CREATE TEMP TABLE given (number INTEGER, key TEXT PRIMARY KEY, asked TEXT, hash BLOB) WITHOUT ROWID"
+            )
+
+    def compare(self, items: Sequence[Item]) -> None:
+        """Add items to those given this time."""
+        with self._transaction():
+            self._connection.executemany("INSERT OR IGNORE INTO temp.given VALUES (?, ?, ?, ?)", _rows(items))
+
+    def difference(self) -> Difference:
+        """How what was given this time differs from what is planned."""
+        added = "FROM temp.given g LEFT JOIN item i USING (key) WHERE i.key IS NULL"
+        gone = "FROM item i LEFT JOIN temp.given g USING (key) WHERE g.key IS NULL"
+        changed = "FROM item i JOIN temp.given g USING (key) WHERE g.hash <> i.hash"
+        with told(self._path):
+            counts = [self._one(f"SELECT count(*) {part}") for part in (added, gone, changed)]
+            examples = [
+                str(key)
+                for part in (added, gone, changed)
+                for (key,) in self._connection.execute(f"SELECT key {part} LIMIT 3")
+            ]
+            self._connection.execute("DROP TABLE temp.given")
+        return Difference(counts[0], counts[1], counts[2], tuple(examples[:3]))
+
+    def counts(self) -> dict[str, int]:
+        """Items by state."""
+        with told(self._path):
+            return dict(self._connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall())
+
+    def last_sent(self) -> float | None:
+        """When the latest of the items in the air was sent, by the machine's clock."""
+        with told(self._path):
+            found = self._connection.execute("SELECT max(changed) FROM item WHERE state = 'sent'").fetchone()
+        return None if found is None or found[0] is None else float(found[0])
+
+    def some(self, state: State, after: int, count: int) -> list[Item]:
+        """The next items in a state, in the order of the source."""
+        with told(self._path):
+            found = self._connection.execute(
+                "SELECT number, key, asked FROM item WHERE state = ? AND number > ? ORDER BY number LIMIT ?",
+                (state, after, count),
+            ).fetchall()
+        return [Item(number, key, json.loads(asked)) for number, key, asked in found]
+
+    def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
+        """Write down what became of items."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE item SET state = ?, changed = ?, attempts = attempts + ?, reason = ?, correlation_id = ? "
+                "WHERE number = ?",
+                [(c.state, c.changed, c.attempts, c.reason, c.correlation_id, c.number) for c in changes],
+            )
+            self._put_facts(facts)
+
+    def plan_again(self, states: Iterable[State]) -> int:
+        """Put items back to planned; how many."""
+        with self._transaction():
+            return sum(
+                self._connection.execute("UPDATE item SET state = 'planned' WHERE state = ?", (state,)).rowcount
+                for state in states
+            )
+
+    def _check_pages(self) -> None:
+        if self._connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("its pages do not fit together")
+
+    def _put_facts(self, facts: Mapping[str, Any]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO fact VALUES (?, ?)", [(name, json.dumps(value)) for name, value in facts.items()]
+        )
+
+    def _one(self, query: str) -> int:
+        return int(self._connection.execute(query).fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        with told(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended it already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def check_header(path: Path) -> None:
+    """Look at a file's first bytes without touching it.
+
+    Raises:
+        JournalError: it is no journal of ours.
+    """
+    with told(path), path.open("rb") as file:
+        header = file.read(100)
+    if len(header) < 100 or not header.startswith(_MAGIC):
+        raise JournalError(f"{path} is no journal of a bulk job: it was left as it is; name another file")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise JournalError(f"{path} is a database of something else: it was left as it is; name another file")
+    if (version := int.from_bytes(header[60:64], "big")) != VERSION:
+        raise JournalError(f"{path} is a journal of format {version}, and this version knows {VERSION}")
+
+
+@contextmanager
+def told(path: Path) -> Generator[None]:
+    """Failures of the file in words.
+
+    Raises:
+        JournalError: instead of what SQLite or the operating system raised.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorname", "")
+        why = {
+            "SQLITE_FULL": "the disk is full; make room and run it again",
+            "SQLITE_READONLY": "it can't be written to",
+            "SQLITE_BUSY": "another program has locked it",
+            "SQLITE_CANTOPEN": "it can't be opened; check the folder and its rights",
+        }.get(code)
+        if why is None:
+            damaged = code in ("SQLITE_CORRUPT", "SQLITE_NOTADB") or not isinstance(error, sqlite3.OperationalError)
+            why = f"it is damaged and was left as it is ({error})" if damaged else f"it can't be written ({error})"
+        raise JournalError(f"journal {path}: {why}") from error
+    except OSError as error:
+        raise JournalError(f"journal {path}: {error.strerror or error}") from error
+
+
+def _build(path: Path) -> None:
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(aside, isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.executescript(
+            f"BEGIN; PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; {_SCHEMA} COMMIT;"
+        )
+    finally:
+        connection.close()
+    aside.rename(path)
+
+
+def _rows(items: Sequence[Item]) -> list[tuple[int, str, str, bytes]]:
+    return [(item.number, item.key, as_json(item.row), item.hash) for item in items]

@@ -1,0 +1,189 @@
+"""A job over many orders, as its caller meets it.
+
+``async with client.bulk(...) as job`` opens the journal; ``async for outcome in job.run(source, action)`` works
+through the source; leaving the ``async with``, for whatever reason, stops the job and closes the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sized
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import anyio
+
+from norce_order_async.bulk.action import Action, action_of
+from norce_order_async.bulk.journal import Journal
+from norce_order_async.bulk.load import Adaptive, Fixed, Load
+from norce_order_async.bulk.outcome import Summary
+from norce_order_async.bulk.run import Plan, Run
+from norce_order_async.bulk.source import Key, Partition, Source
+from norce_order_async.environments import is_production
+from norce_order_async.errors import ConfigurationError
+from norce_order_async.pipeline.budget import RetryBudget
+from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.session import Session
+from norce_order_async.pipeline.settings import CallOptions
+
+T = TypeVar("T")
+
+GRACE = 30.0
+MAX_DELAY = 20.0
+OTHER_LOAD = 50
+"""Items worked on at once under a load that does not say how many."""
+_END_WITHIN = 5.0
+
+
+class Job:
+    """Work on many orders. Made by ``client.bulk(...)``; for use with ``async with``."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        journal: str | Path | None = None,
+        load: Load | None = None,
+        ordered: bool = False,
+        failure_limit: float | None = None,
+        dry_run: bool = False,
+        grace: float = GRACE,
+        options: CallOptions | None = None,
+        partition: tuple[int, int] | None = None,
+        allow_production: bool = False,
+    ) -> None:
+        load = load or Adaptive()
+        _check_failure_limit(failure_limit)
+        if grace < 0:
+            raise ConfigurationError(f"grace must be 0 s or more; got {grace}")
+        core = session.core
+        changed = session.scoped(CallOptions(deadline=None, max_delay=MAX_DELAY))
+        changed = changed if options is None else changed.scoped(options)
+        self.limiter = load.limiter(core.clock, core.pause)
+        self._session = Session(core, changed.context, changed.settings, self.limiter, RetryBudget())
+        self._tasks = OwnedSends(core.clock)
+        self._workers = _at_once(load)
+        self._path = None if journal is None else Path(journal)
+        self._journal: Journal | None = None
+        self._ordered = ordered
+        self._failure_limit = failure_limit
+        self._dry_run = dry_run
+        self._grace = grace
+        self._partition = Partition.create(partition)
+        self._allow_production = allow_production
+        self._entered = False
+        self._run: Run[Any] | None = None
+
+    @property
+    def summary(self) -> Summary:
+        """The job so far; also while it runs."""
+        return Summary() if self._run is None else self._run.summary
+
+    @property
+    def journal(self) -> Path | None:
+        """Where the journal is."""
+        return self._path
+
+    def run(
+        self,
+        source: Source | None,
+        action: Action[T] | Callable[[Any], Awaitable[T]],
+        *,
+        key: Key = "order_id",
+    ) -> Run[T]:
+        """Do something to every order of a source, and give the outcomes as they come.
+
+        With a journal the whole source is listed into it first, and so is an ``OrderFilter`` in any case; else the
+        source is read as the work goes on. Items that an earlier run of the journal finished are not given again.
+
+        Args:
+            source: ids, handles, rows or an ``OrderFilter``; None goes on with what is in the journal.
+            action: one of ``norce_order_async.bulk.actions``, one of your own, or an async function of an order.
+            key: the column of a row that holds the order's id, or a function of an entry that returns it.
+
+        Raises:
+            ConfigurationError: the job was not entered or has a run already, a function without a name is to be
+                journaled, or orders in production would be changed without ``allow_production``.
+        """
+        if not self._entered:
+            raise ConfigurationError("use the job with 'async with'")
+        if self._run is not None:
+            raise ConfigurationError("a job has one run: make another with client.bulk(...)")
+        if source is None and self._journal is None:
+            raise ConfigurationError("give a source; going on without one needs a journal that was begun")
+        # An item that waits for the journal's disk is not in the air: half as many more keep the air full meanwhile.
+        workers = self._workers if self._journal is None else self._workers * 3 // 2
+        chosen: Action[T] = action_of(action, journaled=self._journal is not None)
+        self._guard_production(chosen, source)
+        run = Run(
+            Plan(
+                session=self._session,
+                action=chosen,
+                source=source,
+                key=key,
+                partition=self._partition,
+                workers=workers,
+                ordered=self._ordered,
+                failure_limit=self._failure_limit,
+                dry_run=self._dry_run,
+            ),
+            self._journal,
+            self._tasks,
+        )
+        self._run = run
+        return run
+
+    def stop(self, *, now: bool = False, why: str = "stopped") -> None:
+        """Begin nothing new; what is in the air may finish within the grace time. ``now``: it may not.
+
+        The journal stays true either way. To be called on the job's event loop.
+        """
+        if self._run is not None:
+            self._run.stop(None if now else self._grace, why)
+
+    async def __aenter__(self) -> Self:
+        if self._path is not None and not self._dry_run:
+            self._journal = await Journal.open(self._path, self._tasks)
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered = False
+        try:
+            if self._run is not None:
+                self._run.leave()
+                self.stop(now=error is not None, why="left early")
+                await self._run.ended()
+        finally:
+            # Whoever is cancelled here still owes the journal its last lines, and for no longer than this.
+            if self._run is not None:
+                self._run.stop(None, "left early")
+            with anyio.CancelScope(shield=True):
+                await self._tasks.drain(_END_WITHIN)
+            if self._journal is not None:
+                self._journal.close()
+
+    def _guard_production(self, action: Action[Any], source: Source | None) -> None:
+        core, context = self._session.core, self._session.context
+        if not action.writes or self._dry_run or self._allow_production or not is_production(core.base_url):
+            return
+        count = f"{len(source)} orders" if isinstance(source, Sized) else "orders"
+        raise ConfigurationError(
+            f"{action.name or 'this'} would change {count} of merchant {context.merchant}, channel {context.channel} "
+            "in production: give allow_production=True if that is meant"
+        )
+
+
+def _at_once(load: Load) -> int:
+    if isinstance(load, Adaptive):
+        return load.max_in_flight
+    return load.in_flight if isinstance(load, Fixed) else OTHER_LOAD
+
+
+def _check_failure_limit(limit: float | None) -> None:
+    if limit is None:
+        return
+    if limit < 0 or (isinstance(limit, float) and limit > 1):
+        raise ConfigurationError(f"failure_limit is a count (an int), or a share from 0.0 to 1.0; got {limit}")

@@ -1,0 +1,231 @@
+"""The journal as a running job uses it: without blocking the loop, and with writes in groups.
+
+Whoever writes adds a change to the group being gathered and waits until that group is on disk. While one group is
+being written the next one gathers, so the cost of bringing it to disk is shared by everything that came meanwhile.
+After a failure nothing more is written, and everybody is told: an item that could not be marked as sent is not sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from norce_order_async.bulk.database import Change, Database, State
+from norce_order_async.bulk.errors import JournalError, JournalMismatchError
+from norce_order_async.bulk.lock import RunLock
+from norce_order_async.bulk.source import Item, some_of
+from norce_order_async.bulk.spool import Spool
+from norce_order_async.errors import Attempt, InvalidRequestError
+from norce_order_async.pipeline.ownership import OwnedSends
+
+T = TypeVar("T")
+
+LISTED_AT_ONCE = 1000
+READ_AT_ONCE = 500
+_LISTED = "listed"
+_SPOOLED = "spooled"
+
+
+class _Group:
+    """Changes that go to disk together."""
+
+    __slots__ = ("changes", "done", "error")
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.done = anyio.Event()
+        self.error: JournalError | None = None
+
+
+@dataclass(slots=True)
+class Journal:
+    """One job's journal. Made by :meth:`open`."""
+
+    path: Path
+    _lock: RunLock
+    _database: Database
+    _tasks: OwnedSends
+    _file: anyio.Lock = field(default_factory=anyio.Lock)
+    _group: _Group = field(default_factory=_Group)
+    _writing: bool = False
+    _broken: JournalError | None = None
+    _spool: Spool[Any] | None = None
+
+    @classmethod
+    async def open(cls, path: Path, tasks: OwnedSends) -> Journal:
+        """The journal in a file, made when there is none.
+
+        Raises:
+            JournalLockedError: another run has it.
+            JournalError: it can't be opened, is damaged, or is none.
+        """
+        lock = RunLock(path)
+
+        def opened() -> Database:
+            try:
+                lock.take()
+            except OSError as error:
+                raise JournalError(f"journal {path}: {error.strerror or error}") from error
+            try:
+                return Database(path)
+            except BaseException:
+                lock.release()
+                raise
+
+        return cls(path, lock, await to_thread.run_sync(opened), tasks)
+
+    def close(self) -> None:
+        """Close the file and let others have it. Blocking, but only for the closing of files."""
+        if self._spool is not None:
+            self._spool.close()
+        self._database.close()
+        self._lock.release()
+
+    # What the job is about
+
+    async def list_items(
+        self, facts: Mapping[str, Any], items: Callable[[], AsyncIterator[Item]], *, compare: bool
+    ) -> None:
+        """Plan every item before any is acted on; on a journal that has its list, see that it is the same one.
+
+        Args:
+            facts: what makes it this job.
+            items: those given.
+            compare: whether a list that is there is compared with those given; a filter finds others each time.
+
+        Raises:
+            JournalMismatchError: it is another job's, or the items differ.
+            JournalError: it can't be written.
+        """
+        found = await self._in_thread(self._database.facts)
+        listed = bool(found.get(_LISTED))
+        if listed:
+            _check_facts(self.path, found, facts)
+            if compare:
+                await self._compare(items())
+            return
+        await self._in_thread(lambda: self._database.begin(facts))
+        given = items()
+        while some := await some_of(given, LISTED_AT_ONCE):
+            _, other = await self._in_thread(partial(self._database.add, some))
+            if other is not None:
+                raise InvalidRequestError(f"order {other} is in the source twice, asked for differently")
+        await self._in_thread(lambda: self._database.put_facts({_LISTED: True}))
+
+    async def check_listed(self, facts: Mapping[str, Any]) -> None:
+        """See that the journal has its list, and is this job's.
+
+        Raises:
+            JournalMismatchError: it is not.
+        """
+        found = await self._in_thread(self._database.facts)
+        if not found.get(_LISTED):
+            raise JournalMismatchError(f"journal {self.path} holds no list of items yet: give a source")
+        _check_facts(self.path, found, {name: value for name, value in facts.items() if name != "source"})
+
+    async def _compare(self, items: AsyncIterator[Item]) -> None:
+        await self._in_thread(self._database.begin_comparison)
+        while some := await some_of(items, LISTED_AT_ONCE):
+            await self._in_thread(partial(self._database.compare, some))
+        found = await self._in_thread(self._database.difference)
+        if found.added or found.gone or found.changed:
+            raise JournalMismatchError(
+                f"journal {self.path} was begun with other items: {found.added} are new, {found.gone} are missing, "
+                f"{found.changed} ask for something else (such as {', '.join(found.examples)}); give the same items, "
+                "or begin another journal"
+            )
+
+    async def counts(self) -> Counter[str]:
+        """Items by state."""
+        return Counter(await self._in_thread(self._database.counts))
+
+    async def last_sent(self) -> float | None:
+        """When the latest item in the air was sent."""
+        return await self._in_thread(self._database.last_sent)
+
+    async def some(self, state: State, after: int) -> list[Item]:
+        """The next items in a state."""
+        return await self._in_thread(lambda: self._database.some(state, after, READ_AT_ONCE))
+
+    # What comes of it
+
+    async def use_spool(self, spool: Spool[Any]) -> None:
+        """Write lines to a file from now on, from where the journal knows it."""
+
+        def opened() -> None:
+            spool.open(int(self._database.facts().get(_SPOOLED, 0)))
+
+        await self._in_thread(opened)
+        self._spool = spool
+
+    async def record(
+        self,
+        item: Item,
+        state: State,
+        *,
+        attempts: tuple[Attempt, ...] = (),
+        reason: str = "",
+        correlation_id: str = "",
+        line: bytes = b"",
+    ) -> None:
+        """Bring to disk what became of an item, and return when it is there.
+
+        Raises:
+            JournalError: it can't be written, now or since an earlier write.
+        """
+        if self._broken is not None:
+            raise self._broken
+        group = self._group
+        group.changes.append(Change(item.number, state, time.time(), len(attempts), reason, correlation_id, line))
+        if not self._writing:
+            self._writing = True
+            self._tasks.start(self._write_groups)
+        await group.done.wait()
+        if group.error is not None:
+            raise group.error
+
+    async def _write_groups(self) -> None:
+        try:
+            while self._group.changes:
+                group, self._group = self._group, _Group()
+                try:
+                    if self._broken is not None:
+                        raise self._broken
+                    await self._in_thread(partial(self._commit, group.changes))
+                except JournalError as error:
+                    self._broken = group.error = error
+                finally:
+                    group.done.set()
+        finally:
+            self._writing = False
+
+    def _commit(self, changes: list[Change]) -> None:
+        facts: dict[str, Any] = {}
+        lines = [change.line for change in changes if change.line]
+        if lines and self._spool is not None:
+            self._spool.append(lines, durable=True)
+            facts[_SPOOLED] = self._spool.length
+        self._database.record(changes, facts)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        async with self._file:
+            try:
+                return await to_thread.run_sync(work)
+            except OSError as error:
+                raise JournalError(f"{error.filename or self.path}: {error.strerror or error}") from error
+
+
+def _check_facts(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    different = [name for name, value in facts.items() if found.get(name) != value]
+    if different:
+        raise JournalMismatchError(
+            f"journal {path} belongs to a job with another {', '.join(different)}: begin another journal for this one"
+        )

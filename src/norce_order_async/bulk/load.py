@@ -1,0 +1,137 @@
+"""How hard a job leans on the service: a load a user names, and the limiter it makes.
+
+:class:`Fixed` is for those who know what the service bears. :class:`Adaptive` finds out: "too many requests" sets the
+rate (:mod:`.cubic`), latency and requests without an answer set how many are in the air (:mod:`.vegas`), and both stay
+within ceilings. A permit is given when there is room in the air, a token in the bucket (:mod:`.pacing`) and no pause
+that the service asked for. Everything is learned from attempts as they end; nothing runs in the background.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from norce_order_async.bulk.cubic import Cubic
+from norce_order_async.bulk.pacing import Meter, TokenBucket
+from norce_order_async.bulk.vegas import Vegas
+from norce_order_async.clock import Clock
+from norce_order_async.errors import ConfigurationError
+from norce_order_async.pipeline.limiter import Limiter, Pause
+from norce_order_async.pipeline.outcome import Outcome
+
+MAX_IN_FLIGHT = 100
+
+_OVERLOADED = frozenset({408, 502, 503, 504})
+"""Statuses that say the service, or what stands in front of it, did not get to it in time."""
+
+
+class Load(Protocol):
+    """What a job is told about how hard to work."""
+
+    def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        """A fresh limiter for one job."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """As many in the air, and as many a second, as it says; whatever the service answers.
+
+    Args:
+        in_flight: attempts in the air at once.
+        rate: attempts a second; None for no bound.
+    """
+
+    in_flight: int
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        _check("in_flight", self.in_flight, "rate", self.rate)
+
+    def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        return PacedLimiter(self.in_flight, self.rate, clock, pause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptive:
+    """Starts with a few in the air, grows while it pays, and gives way when the service asks or slows down.
+
+    Args:
+        max_in_flight: attempts in the air at once, at most.
+        max_rate: attempts a second, at most; None for no such ceiling.
+    """
+
+    max_in_flight: int = MAX_IN_FLIGHT
+    max_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        _check("max_in_flight", self.max_in_flight, "max_rate", self.max_rate)
+
+    def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        return AdaptiveLimiter(self.max_in_flight, self.max_rate, clock, pause)
+
+
+class PacedLimiter(Limiter):
+    """A limiter that also keeps to a rate."""
+
+    __slots__ = ("_bucket",)
+
+    def __init__(self, limit: int, rate: float | None, clock: Clock, pause: Pause) -> None:
+        super().__init__(limit, clock, pause)
+        self._bucket = TokenBucket(rate, clock.monotonic())
+
+    @property
+    def rate(self) -> float | None:
+        return self._bucket.rate
+
+    def _held(self) -> float:
+        return max(super()._held(), self._bucket.wait(self._clock.monotonic()))
+
+    def _grant(self) -> None:
+        super()._grant()
+        self._bucket.take(self._clock.monotonic())
+
+
+class AdaptiveLimiter(PacedLimiter):
+    """A limiter whose rate and limit follow what the service bears."""
+
+    __slots__ = ("_cubic", "_max_rate", "_meter", "_vegas")
+
+    def __init__(self, max_in_flight: int, max_rate: float | None, clock: Clock, pause: Pause) -> None:
+        self._max_rate = max_rate
+        self._cubic = Cubic(max_rate)
+        self._vegas = Vegas(max_in_flight)
+        self._meter = Meter()
+        super().__init__(self._vegas.limit, max_rate, clock, pause)
+
+    def learned(self, outcome: Outcome, *, seconds: float, retry_after: float | None, status: int | None) -> None:
+        del retry_after  # The pause that it asks for is the pipeline's business and holds for every limiter.
+        now = self._clock.monotonic()
+        sent = now - seconds
+        if outcome is Outcome.REJECTED:
+            self._cubic.throttled(now, sent=sent, measured=self._meter.rate(now))
+        elif outcome in (Outcome.SUCCEEDED, Outcome.REFUSED):
+            self._cubic.admitted(now, measured=self._meter.rate(now))
+            # Its own permit is back already.
+            self._vegas.answered(now, sent=sent, in_flight=self.in_flight + 1)
+        elif status is None or status in _OVERLOADED:
+            self._vegas.lost(now, sent=sent)
+        self._bucket.change(self._cubic.rate, now)
+        before, self.limit = self.limit, self._vegas.limit
+        if self.limit > before:
+            self._hand_out()
+
+    def _grant(self) -> None:
+        super()._grant()
+        self._meter.count(self._clock.monotonic())
+
+    def _throttled(self) -> bool:
+        return super()._throttled() or self._cubic.rate != self._max_rate
+
+
+def _check(limit_name: str, limit: int, rate_name: str, rate: float | None) -> None:
+    if limit < 1:
+        raise ConfigurationError(f"{limit_name} must be at least 1; got {limit}")
+    if rate is not None and not (0 < rate < math.inf):
+        raise ConfigurationError(f"{rate_name} must be a finite number above 0; got {rate}")

@@ -1,0 +1,116 @@
+"""Looking into a journal from outside, also while its job runs, and planning some of it again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from norce_order_async.bulk.database import Database, check_header, told
+from norce_order_async.bulk.errors import JournalError, JournalLockedError
+from norce_order_async.bulk.lock import RunLock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalReport:
+    """What a journal says."""
+
+    action: str
+    parameters: Mapping[str, Any]
+    merchant: str
+    channel: str
+    service: str
+    """The address in front of ``/api/v0``."""
+    partition: tuple[int, int]
+    listed: bool
+    """Whether every item is in it; nothing is acted on before."""
+    running: bool
+    """Whether a run has it right now."""
+    counts: Counter[str]
+    """Items by state: planned, sent, confirmed, refused, unknown."""
+    reasons: Mapping[str, int]
+    """Refused and unknown items by reason."""
+
+    @property
+    def left(self) -> int:
+        """Items that another run would take up."""
+        return self.counts["planned"] + self.counts["sent"]
+
+
+def read_journal(path: str | Path) -> JournalReport:
+    """Read a journal without changing it. Blocking.
+
+    Raises:
+        JournalError: there is none, it is damaged, or it is something else.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise JournalError(f"there is no journal {path}")
+    check_header(path)
+    with told(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            facts = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM fact")}
+            counts = Counter(dict(connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall()))
+            reasons = dict(
+                connection.execute(
+                    "SELECT reason, count(*) FROM item WHERE state IN ('refused', 'unknown') GROUP BY reason"
+                ).fetchall()
+            )
+        finally:
+            connection.close()
+    if "action" not in facts:
+        raise JournalError(f"journal {path} is empty: its job was ended before it began")
+    index, of = facts["partition"]
+    return JournalReport(
+        action=facts["action"],
+        parameters=facts["parameters"],
+        merchant=facts["merchant"],
+        channel=facts["channel"],
+        service=facts["service"],
+        partition=(index, of),
+        listed=bool(facts.get("listed")),
+        running=_is_running(path),
+        counts=counts,
+        reasons=reasons,
+    )
+
+
+def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]]) -> int:
+    """Put refused or unknown items back to planned, for the next run; how many. Blocking.
+
+    An unknown item may have taken effect: plan it again only where doing it twice does no harm, or after a look.
+
+    Raises:
+        JournalError: there is none, it is damaged, or it is something else; another run has it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise JournalError(f"there is no journal {path}")
+    lock = RunLock(path)
+    with told(path):
+        lock.take()
+    try:
+        database = Database(path)
+        try:
+            return database.plan_again(states)
+        finally:
+            database.close()
+    finally:
+        lock.release()
+
+
+def _is_running(path: Path) -> bool:
+    lock = RunLock(path)
+    try:
+        lock.take()
+    except JournalLockedError:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

@@ -1,0 +1,161 @@
+"""What a job is about: ids, handles, rows or a filter, read one after the other.
+
+Every item has a key, the order's id, and of a row only what the action asks for. A partition keeps those keys whose
+hash falls to it, so that several machines can share one list without talking to each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from norce_order_async.errors import ConfigurationError, InvalidRequestError
+from norce_order_async.orders.filter import OrderFilter
+from norce_order_async.orders.order import Order
+from norce_order_async.pipeline.request import check_id
+from norce_order_async.plain import is_mapping
+
+Entry = str | Order | Mapping[str, Any]
+Source = Iterable[Entry] | AsyncIterable[Entry] | OrderFilter
+Key = str | Callable[[Any], str]
+
+
+@dataclass(slots=True)
+class Item:
+    """One order of a job."""
+
+    number: int
+    """Its place in the source, from 1."""
+    key: str
+    row: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    tries: int = 0
+    """How often it was sent on its way in this run."""
+
+    @property
+    def hash(self) -> bytes:
+        """Of what was asked for this item."""
+        return hashlib.sha256(f"{self.key}\n{as_json(self.row)}".encode()).digest()[:16]
+
+
+def as_json(data: Any) -> str:
+    """One text for the same data.
+
+    Raises:
+        ConfigurationError: it is no JSON.
+    """
+    try:
+        return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError("parameters and rows of a job must be JSON data") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Which part of the keys is this job's."""
+
+    index: int
+    of: int
+
+    @classmethod
+    def create(cls, given: tuple[int, int] | None) -> Partition:
+        """``(index, of)`` counts from 1: ``(1, 4)`` is the first quarter.
+
+        Raises:
+            ConfigurationError: there is no such part.
+        """
+        index, of = given or (1, 1)
+        if not 1 <= index <= of:
+            raise ConfigurationError(f"partition must be (index, of) with index from 1 to of; got {(index, of)}")
+        return cls(index, of)
+
+    def holds(self, key: str) -> bool:
+        """By a hash that is the same on every machine."""
+        if self.of == 1:
+            return True
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % self.of == self.index - 1
+
+
+class Items(AsyncIterator[Item]):
+    """The items of a partition, numbered, read one at a time. No async generator, so that one left early leaves
+    nothing to be closed.
+
+    Raises:
+        InvalidRequestError: an entry without an id, one that can't be an id, or a row that lacks a column.
+    """
+
+    def __init__(
+        self, source: Iterable[Entry] | AsyncIterable[Entry], key: Key, columns: tuple[str, ...], partition: Partition
+    ) -> None:
+        self._entries = aiter(source) if isinstance(source, AsyncIterable) else iter(source)
+        self._key = key
+        self._columns = columns
+        self._partition = partition
+        self._position = 0
+        self._number = 0
+
+    async def __anext__(self) -> Item:
+        while True:
+            entry = await self._entry()
+            self._position += 1
+            key = _key_of(entry, self._key, self._position)
+            if self._partition.holds(key):
+                self._number += 1
+                return Item(self._number, key, _row_of(entry, self._columns, self._position))
+
+    async def _entry(self) -> Entry:
+        if isinstance(self._entries, AsyncIterator):
+            return await anext(self._entries)
+        for entry in self._entries:
+            return entry
+        raise StopAsyncIteration
+
+
+async def some_of(items: AsyncIterator[Item], count: int) -> list[Item]:
+    """The next few items; none at the end."""
+    some: list[Item] = []
+    while len(some) < count:
+        try:
+            some.append(await anext(items))
+        except StopAsyncIteration:
+            break
+    return some
+
+
+def check_source(source: object) -> None:
+    """Refuse what would be taken apart into letters or names.
+
+    Raises:
+        ConfigurationError: it is one id, one row or no source at all.
+    """
+    if isinstance(source, str | bytes | Mapping) or not isinstance(source, Iterable | AsyncIterable | OrderFilter):
+        raise ConfigurationError(
+            "source must be an iterable of ids, handles or rows, or an OrderFilter; for one, [one]"
+        )
+
+
+def _key_of(entry: Entry, key: Key, position: int) -> str:
+    if isinstance(entry, Order):
+        return entry.id
+    if callable(key):
+        found: object = key(entry)
+    else:
+        found = entry.get(key) if is_mapping(entry) else entry
+    try:
+        return check_id(key if isinstance(key, str) else "key", found)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"entry {position} of the source: {error}") from error
+
+
+def _row_of(entry: Entry, columns: tuple[str, ...], position: int) -> Mapping[str, Any]:
+    if not columns:
+        return {}
+    row: Mapping[str, Any] = entry if is_mapping(entry) else {}
+    missing = [name for name in columns if name not in row]
+    if missing:
+        raise InvalidRequestError(
+            f"entry {position} of the source has no column {missing[0]!r}, which the action needs"
+        )
+    return {name: row[name] for name in columns}

@@ -1,0 +1,367 @@
+"""The fast engine: aiohttp, on asyncio, with the ``fast`` extra.
+
+Its parts, in the order a request meets them:
+
+* ``send`` checks what aiohttp would change or refuse late, and bounds the whole by the clock.
+* ``_exchange`` asks aiohttp for one answer and reads it whole.
+* :class:`_Request` stands between aiohttp's connector and the socket. It sees each request at the last moment before
+  its first byte, which is what makes "not sent" something known: whatever fails before has sent nothing, whatever
+  fails after may have been acted on, and no name of an exception is asked. It also lets a request through only once,
+  because aiohttp sends some again by itself, and turns away a connection on which an answer to nothing has come in.
+* :class:`_LargeBody` writes what does not fit into a socket's buffer, with the write timeout that aiohttp lacks.
+
+How many sends are in flight is bounded above the engine, first come, first served; aiohttp's own queue, which is
+not, is switched off. A cancelled send closes its connection and touches no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import re
+import ssl
+import urllib.request
+import weakref
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, final
+
+import aiohttp
+import certifi
+import yarl
+
+from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
+from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, Timeouts, WireRequest, WireResponse
+from norce_order_async.errors import Phase
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.connector import Connection
+
+_ADDRESS: Final = re.compile(r"https?://[^/?#@\s]+(/[!-\"$-~]*)?", re.ASCII)
+"""Absolute, encoded, without credentials and without a fragment."""
+
+_BREAKS_A_HEADER: Final = re.compile(r"[\0\r\n]")
+
+_KEEP_IDLE: Final = 5.0
+"""Seconds an unused connection is kept: short enough that a server's own limit rarely comes first."""
+
+_LONGEST_LINE: Final = 100_000
+"""Bytes of an answer's longest header; aiohttp's own limit of 8 190 is less than what gateways send."""
+
+_AT_ONCE: Final = 64 * 1024
+"""Bytes aiohttp hands to the socket without waiting for it."""
+
+_AUTOMATIC: Final = ("Accept", "Content-Type", "User-Agent")
+"""Headers aiohttp would add."""
+
+
+@final
+class AiohttpEngine:
+    """Sends over aiohttp, on the event loop of its first send.
+
+    Args:
+        verify: True for certifi's authorities, False for no check, or a context of your own.
+        cert: A client certificate: a path, or the arguments of ``ssl.SSLContext.load_cert_chain``.
+        proxy: The address of a proxy for all requests, ``http`` or ``https``.
+        trust_env: Whether proxies and certificate files are also taken from the environment.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: ssl.SSLContext | bool = True,
+        cert: str | tuple[str, str] | tuple[str, str, str] | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        if cert is not None and isinstance(verify, ssl.SSLContext):
+            raise ValueError("load the client certificate into the context given as verify")
+        self._verify = verify
+        self._cert = cert
+        self._proxy = None if proxy is None else _Proxy(proxy)
+        self._trust_env = trust_env
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._tls = verify if isinstance(verify, ssl.SSLContext) else None
+        self._tls_lock = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """``"aiohttp"``."""
+        return "aiohttp"
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send once and read the whole answer."""
+        session = self._session_here()
+        url = _address(request)
+        step = _Step()
+        cause: Exception | None = None
+        try:
+            with self._clock.move_on_after(request.total):
+                return await self._exchange(session, url, request, step)
+            error = step.timed_out()
+        except SendError as exc:
+            error = exc
+        except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
+            error = step.failed(exc, closed=self._closed)
+            # What the system said may be told. What aiohttp says of an answer holds the request's headers and the
+            # answer's bytes, and is left behind.
+            cause = exc if isinstance(exc, OSError) else None
+        raise error from cause
+
+    async def aclose(self) -> None:
+        """Close every connection; a send still in the air fails."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, url: yarl.URL, request: WireRequest, step: _Step
+    ) -> WireResponse:
+        context = await self._context() if url.scheme == "https" else True
+        proxy = self._proxy_for(url) if self._trust_env else self._proxy
+        headers = request.headers
+        body: Any = request.body
+        if body is not None and len(body) > _AT_ONCE:
+            body = _LargeBody(body, request.timeouts.write, step)
+        arguments: dict[str, Any] = {}
+        if proxy is not None:
+            arguments["proxy"] = proxy.url
+            if proxy.authorization and url.scheme == "https":
+                arguments["proxy_headers"] = {"Proxy-Authorization": proxy.authorization}
+            elif proxy.authorization:
+                headers = {**headers, "Proxy-Authorization": proxy.authorization}
+            if proxy.url.scheme == "https":
+                context = await self._context()
+        before = _STEP.set(step)
+        try:
+            while True:
+                try:
+                    response = await session.request(
+                        request.method,
+                        url,
+                        headers=headers,
+                        data=body,
+                        timeout=_timeouts(request.timeouts),
+                        ssl=context,
+                        allow_redirects=False,
+                        **arguments,
+                    )
+                    break
+                except _StaleConnectionError:
+                    # Nothing went out, and that connection is closed: the next one.
+                    continue
+            step.answered = True
+            content = await response.read()
+        finally:
+            _STEP.reset(before)
+        return WireResponse(response.status, _joined(response), content)
+
+    def _session_here(self) -> aiohttp.ClientSession:
+        """The session, made on the loop of the first send; that is why an engine may be made where none runs."""
+        if self._closed:
+            raise NotSentError("closed", "the engine is closed")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise NotSentError("closed", "the aiohttp engine runs on asyncio alone") from None
+        if self._session is None:
+            self._loop = loop
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=_Request,
+                skip_auto_headers=_AUTOMATIC,
+                max_line_size=_LONGEST_LINE,
+                max_field_size=_LONGEST_LINE,
+            )
+            # Spares the new connection that aiohttp would open to send again; _Request refuses it in any case.
+            # There is no public switch.
+            self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            # Forgotten and without an open connection, an engine leaves nothing that anyone need hear of. With one,
+            # the connector still warns.
+            weakref.finalize(self, self._session.detach).atexit = False
+        elif loop is not self._loop:
+            raise NotSentError(
+                "closed", "the engine belongs to the event loop of its first call, which was another one"
+            )
+        return self._session
+
+    def _proxy_for(self, url: yarl.URL) -> _Proxy | None:
+        """The proxy handed in, or the environment's for this address."""
+        if self._proxy is not None or urllib.request.proxy_bypass(f"{url.raw_host}:{url.port}"):
+            return self._proxy
+        proxies = urllib.request.getproxies()
+        found = proxies.get(url.scheme) or proxies.get("all")
+        return None if found is None else _Proxy(found)
+
+    async def _context(self) -> ssl.SSLContext:
+        """The TLS context of all connections; built at the first need, once, in a thread, as it takes its time."""
+        if self._tls is not None:
+            return self._tls
+        async with self._tls_lock:
+            if self._tls is None:
+                try:
+                    self._tls = await asyncio.to_thread(self._new_context)
+                except Exception as exc:
+                    raise NotSentError("tls", f"no TLS context could be made: {type(exc).__name__}") from exc
+            return self._tls
+
+    def _new_context(self) -> ssl.SSLContext:
+        if self._verify is False:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        else:
+            file, folder = _authorities(trust_env=self._trust_env)
+            context = ssl.create_default_context(cafile=file, capath=folder)
+        context.set_alpn_protocols(["http/1.1"])
+        if self._cert is not None:
+            arguments = (self._cert,) if isinstance(self._cert, str) else self._cert
+            context.load_cert_chain(*arguments)
+        return context
+
+
+class _Step:
+    """How far one send got; made anew for each."""
+
+    __slots__ = ("answered", "sent", "writing")
+
+    def __init__(self) -> None:
+        self.sent = False
+        self.writing = False
+        self.answered = False
+
+    def failed(self, exc: Exception, *, closed: bool) -> SendError:
+        """What to raise for ``exc``."""
+        if self.sent:
+            return failure(MaybeSentError, self._phase(), exc)
+        if closed:
+            return NotSentError("closed", "the engine was closed meanwhile")
+        return failure(NotSentError, refined("connect", exc), exc)
+
+    def timed_out(self) -> SendError:
+        """What to raise when the total is over."""
+        if self.sent:
+            return MaybeSentError(self._phase(), OUT_OF_TIME)
+        return NotSentError("connect", OUT_OF_TIME)
+
+    def _phase(self) -> Phase:
+        if self.answered:
+            return "body"
+        return "write" if self.writing else "read"
+
+
+_STEP: ContextVar[_Step] = ContextVar("norce_order_async.aiohttp_step")
+"""Tells a request inside aiohttp whose it is; both run in the same task."""
+
+
+class _SentAlreadyError(Exception):
+    """aiohttp was about to send a request again."""
+
+
+class _StaleConnectionError(Exception):
+    """The connection that aiohttp picked holds an answer that nobody asked for."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that reports its first byte, goes out once, and not over a connection that spoke unasked."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Called by aiohttp with a connection that is ready, right before the first byte."""
+        step = _STEP.get()
+        if step.sent:
+            raise _SentAlreadyError
+        if conn.protocol is None or conn.protocol.should_close:
+            raise _StaleConnectionError
+        step.sent = True
+        return await super().send(conn)
+
+
+class _LargeBody(aiohttp.Payload):
+    """A body in pieces, each with the write timeout; what fits into the socket's buffer needs none."""
+
+    def __init__(self, body: bytes, patience: float, step: _Step) -> None:
+        super().__init__(body)
+        self._size = len(body)
+        self._body = memoryview(body)
+        self._patience = patience
+        self._step = step
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - aiohttp's signature
+        """For aiohttp's logs of failures; a body is in no log."""
+        return ""
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write it all; a timeout here fails the request."""
+        self._step.writing = True
+        for start in range(0, len(self._body), _AT_ONCE):
+            async with asyncio.timeout(self._patience):
+                await writer.write(self._body[start : start + _AT_ONCE])
+        self._step.writing = False
+
+
+class _Proxy:
+    """A proxy's address, and the credentials that came with it as the header they become."""
+
+    __slots__ = ("authorization", "url")
+
+    def __init__(self, address: str) -> None:
+        url = yarl.URL(address)
+        if url.scheme not in ("http", "https") or not url.raw_host:
+            raise ValueError("the aiohttp engine knows proxies with http and https addresses only")
+        self.url = url.with_user(None)
+        self.authorization: str | None = None
+        if url.user is not None:
+            credentials = f"{url.user}:{url.password or ''}".encode()
+            self.authorization = f"Basic {base64.b64encode(credentials).decode('ascii')}"
+
+
+def _address(request: WireRequest) -> yarl.URL:
+    """The address as aiohttp's type, or the reason why it can't be sent as it is."""
+    if _ADDRESS.fullmatch(request.url) is None:
+        raise NotSentError("connect", "the address is not a plain absolute one")
+    if _BREAKS_A_HEADER.search("".join((*request.headers, *request.headers.values()))):
+        raise NotSentError("connect", "the protocol does not allow this header")
+    try:
+        url = yarl.URL(request.url, encoded=True)
+        unchanged = str(url) == request.url
+    except ValueError as exc:
+        raise NotSentError("connect", f"the address can't be read: {type(exc).__name__}") from None
+    if not unchanged:
+        raise NotSentError("connect", "aiohttp would change the address")
+    return url
+
+
+@lru_cache(maxsize=64)
+def _timeouts(bounds: Timeouts) -> aiohttp.ClientTimeout:
+    """aiohttp's form of the bounds. Zero means "no bound" there, so none is zero."""
+    return aiohttp.ClientTimeout(
+        total=None, connect=max(bounds.connect, 0.001), sock_read=max(bounds.read, 0.001), ceil_threshold=3600.0
+    )
+
+
+def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Lower-case names, repeated ones in one value."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+def _authorities(*, trust_env: bool) -> tuple[str | None, str | None]:
+    """The file or folder with the authorities' certificates: certifi's, or what the environment names."""
+    if trust_env:
+        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        if file or folder:
+            return file, folder
+    return certifi.where(), None

@@ -1,0 +1,122 @@
+"""Which engine a client gets.
+
+``"auto"`` is aiohttp where it is installed and asyncio runs, otherwise httpx. Which loop runs is known only once one
+does: :func:`choose` decides at once when called inside a loop, otherwise it gives an :class:`AutoEngine`, which decides
+at its first use. A client of httpx's own and a proxy that aiohttp does not know mean httpx in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import ssl
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, final
+
+from norce_order_async.clock import Clock
+from norce_order_async.engines.base import Engine, WireRequest, WireResponse
+from norce_order_async.errors import ConfigurationError
+
+EngineName = Literal["auto", "httpx", "aiohttp"]
+
+
+def choose(
+    name: EngineName,
+    *,
+    client: Any | None,
+    verify: ssl.SSLContext | bool,
+    cert: str | tuple[str, str] | None,
+    proxy: str | None,
+    trust_env: bool,
+    clock: Clock,
+) -> Engine:
+    """The engine of that name, or the better one of the two.
+
+    Raises:
+        ConfigurationError: a name there is none of, aiohttp without being installed or for a client of httpx's.
+        ValueError: arguments that no engine takes.
+    """
+    make_httpx = partial(_httpx, client=client, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock)
+    make_aiohttp = partial(_aiohttp, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock)
+    if name == "httpx":
+        return make_httpx()
+    if name == "aiohttp":
+        if client is not None:
+            raise ConfigurationError('http_client is sent with by httpx: leave engine out, or give engine="httpx"')
+        if not _has_aiohttp():
+            raise ConfigurationError("aiohttp is not installed: pip install norce-order-async[fast]")
+        return make_aiohttp()
+    if name != "auto":
+        raise ConfigurationError(f"engine is auto, httpx, aiohttp or an engine of your own; got {name!r}")
+    if client is not None or not _has_aiohttp() or not _is_plain(proxy):
+        return make_httpx()
+    if cert is not None and isinstance(verify, ssl.SSLContext):
+        raise ValueError("load the client certificate into the context given as verify")
+    auto = AutoEngine(make_aiohttp, make_httpx)
+    return auto if _loop() is None else auto.chosen()
+
+
+@final
+class AutoEngine:
+    """Becomes one of two engines at its first use, when it is known which loop runs."""
+
+    def __init__(self, on_asyncio: Callable[[], Engine], elsewhere: Callable[[], Engine]) -> None:
+        self._on_asyncio = on_asyncio
+        self._elsewhere = elsewhere
+        self._engine: Engine | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the engine chosen; ``"auto"`` as long as no loop has run."""
+        if self._engine is None and _loop() is None:
+            return "auto"
+        return self.chosen().name
+
+    def chosen(self) -> Engine:
+        """The engine; chosen now, if it was not yet."""
+        if self._engine is None:
+            self._engine = self._on_asyncio() if _loop() == "asyncio" else self._elsewhere()
+        return self._engine
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send with the engine chosen."""
+        return await (self._engine or self.chosen()).send(request)
+
+    async def aclose(self) -> None:
+        """Close the engine chosen. One never used is chosen to be closed, so that it stays closed."""
+        await self.chosen().aclose()
+
+
+def _httpx(**arguments: Any) -> Engine:
+    from norce_order_async.engines.httpx import HttpxEngine
+
+    return HttpxEngine(**arguments)
+
+
+def _aiohttp(**arguments: Any) -> Engine:
+    from norce_order_async.engines.aiohttp import AiohttpEngine
+
+    return AiohttpEngine(**arguments)
+
+
+def _has_aiohttp() -> bool:
+    return importlib.util.find_spec("aiohttp") is not None
+
+
+def _is_plain(proxy: str | None) -> bool:
+    return proxy is None or proxy.startswith(("http://", "https://"))
+
+
+def _loop() -> str | None:
+    """Which loop runs here: ``"asyncio"``, ``"trio"``, or none."""
+    # Asked of trio first: in its guest mode an asyncio loop is running as well.
+    trio: Any = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return "trio"
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return "asyncio"

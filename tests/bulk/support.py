@@ -1,0 +1,55 @@
+"""What these tests share: a client of a service, new orders, and what took effect by the service's own log."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from norce_order_async import CallOptions, NorceOrderClient
+from norce_order_async.sandbox import Sandbox
+
+MERCHANT = "acme"
+CHANNEL = "se"
+SET_STATE = "UpdateCheckoutOrderState"
+AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, max_delay=0.05, settling_pause=0.0)
+PRICE = {"includingVat": 125.0, "excludingVat": 100.0}
+
+
+def client_of(sandbox: Sandbox, **changes: Any) -> NorceOrderClient:
+    given: dict[str, Any] = {
+        "base_url": sandbox.base_url,
+        "token": sandbox.token,
+        "merchant": MERCHANT,
+        "channel": CHANNEL,
+        "options": AT_ONCE,
+    }
+    return NorceOrderClient(**{**given, **changes})
+
+
+async def new_orders(norce: NorceOrderClient, count: int) -> list[str]:
+    """Orders that may be removed, referenced and so on."""
+    ids: list[str] = []
+    for number in range(count):
+        cart = {"reference": f"c{number}", "items": [{"sku": "T1", "quantity": 1, "total": PRICE}], "total": PRICE}
+        order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
+        ids.append(order.id)
+    return ids
+
+
+def effects(sandbox: Sandbox, operation: str = SET_STATE) -> Counter[str]:
+    """How often an operation took effect, by order."""
+    return Counter(effect.order_id for effect in sandbox.effects.of(None, operation) if effect.order_id)
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))

@@ -1,0 +1,376 @@
+"""The journal: going on, settling first, and every way in which it can't be used."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from norce_order_async import (
+    ConfigurationError,
+    Fixed,
+    InvalidRequestError,
+    JournalError,
+    JournalLockedError,
+    JournalMismatchError,
+    Order,
+    OrderFilter,
+)
+from norce_order_async.bulk import actions
+from norce_order_async.bulk.action import Action, Row
+from norce_order_async.bulk.database import Database, told
+from norce_order_async.bulk.report import plan_again, read_journal
+from norce_order_async.sandbox import Sandbox
+
+from .support import client_of, content, effects, new_orders, write
+from .test_job import all_of
+
+pytestmark = pytest.mark.anyio
+
+FEW = Fixed(in_flight=5)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "job.journal"
+
+
+def mark(journal: Path, state: str, count: int) -> None:
+    """As a run leaves it that was killed."""
+    connection = sqlite3.connect(journal)
+    with connection:
+        connection.execute("UPDATE item SET state = ?, changed = 0 WHERE number <= ?", (state, count))
+    connection.close()
+
+
+async def planned(sandbox: Sandbox, journal: Path, ids: list[str], action: Any) -> None:
+    """A journal with its list, of a job that has not begun to act."""
+    async with client_of(sandbox) as norce, norce.bulk(journal) as job:
+        job.stop()
+        run: Any = job.run(ids, action)
+        await run._journal.list_items(run._facts(), lambda: run._items(ids), compare=True)
+
+
+async def test_a_second_run_repeats_nothing(sandbox: Sandbox, journal: Path) -> None:
+    """Its summary knows what was done before; the report says so too."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 5)
+        for outcomes_expected in (6, 0):
+            async with norce.bulk(journal, load=FEW) as job:
+                outcomes = await all_of(job.run([*ids, "o-missing"], actions.remove()))
+            assert len(outcomes) == outcomes_expected
+    assert job.summary.before == {"done": 5, "refused": 1}
+    assert job.summary.left == 0
+    report = read_journal(journal)
+    assert (report.action, report.parameters, report.left, report.running) == (
+        "transition",
+        {"to": "removed"},
+        0,
+        False,
+    )
+    assert report.counts == {"confirmed": 5, "refused": 1}
+    assert sum(report.reasons.values()) == 1
+
+
+async def test_the_rest_is_done_by_the_next_run(sandbox: Sandbox, journal: Path) -> None:
+    """With the source again, or without one."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 30)
+        async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
+            async for _ in job.run(ids, actions.remove()):
+                job.stop()
+        left = job.summary.left
+        assert left
+        assert read_journal(journal).left == left
+        async with norce.bulk(journal, load=FEW) as job:
+            outcomes = await all_of(job.run(None, actions.remove()))
+        assert len(outcomes) == left
+        assert job.summary.complete
+    assert set(effects(sandbox).values()) == {1}
+
+
+async def test_what_was_in_the_air_is_settled_first(sandbox: Sandbox, journal: Path) -> None:
+    """What had landed is not sent again, what had not is; all of it is read before anything is sent."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 6)
+        await planned(sandbox, journal, ids, actions.remove())
+        mark(journal, "sent", 4)
+        for key in ids[:2]:
+            await norce.orders(key).remove()
+        async with norce.bulk(journal, load=FEW) as job:
+            outcomes = await all_of(job.run(ids, actions.remove()))
+    assert {outcome.verdict for outcome in outcomes.values()} == {"done"}
+    assert "in the air" in outcomes[ids[0]].note
+    assert set(effects(sandbox).values()) == {1}
+    methods = [request.method for request in sandbox.requests if request.method in ("GET", "PUT")]
+    assert methods[-8:] == ["GET"] * 4 + ["PUT"] * 4
+
+
+async def test_what_a_function_had_in_the_air_is_unknown(sandbox: Sandbox, journal: Path) -> None:
+    """Nothing is known of how to look, so it is not sent again."""
+
+    async def remove(order: Order) -> str:
+        await order.remove()
+        return order.id
+
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 4)
+        action = actions.plain("my removing", remove)
+        await planned(sandbox, journal, ids, action)
+        mark(journal, "sent", 1)
+        async with norce.bulk(journal, load=FEW) as job:
+            outcomes = await all_of(job.run(ids, action))
+        assert outcomes[ids[0]].verdict == "unknown"
+        assert outcomes[ids[1]].value == ids[1]
+        assert len(effects(sandbox)) == 3
+        assert plan_again(journal, ["unknown"]) == 1
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(None, action))
+    assert len(effects(sandbox)) == 4
+    with pytest.raises(ConfigurationError, match="none of the ready"):
+        actions.from_journal(read_journal(journal).action, {})
+
+
+async def test_a_function_without_a_name_is_not_journaled(sandbox: Sandbox, journal: Path) -> None:
+    """The text says how to name it."""
+
+    async def nothing(order: Order) -> None:
+        del order
+
+    async with client_of(sandbox) as norce, norce.bulk(journal) as job:
+        with pytest.raises(ConfigurationError, match=r"actions\.plain"):
+            job.run([], nothing)
+
+
+async def test_a_filter_is_listed_before_anything_is_done(sandbox: Sandbox, journal: Path) -> None:
+    """And not again when the job goes on: by then it matches other orders."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 8)
+        where = OrderFilter(status="checkout")
+        async with norce.bulk(journal, load=Fixed(in_flight=1)) as job:
+            async for _ in job.run(where, actions.remove()):
+                job.stop()
+        assert job.summary.total == 8
+        await new_orders(norce, 0)
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(where, actions.remove()))
+        with pytest.raises(JournalMismatchError, match="another source"):
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(OrderFilter(status="accepted"), actions.remove()))
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_another_job_or_other_items_are_told(sandbox: Sandbox, journal: Path) -> None:
+    """The text names what differs; nothing is sent."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 3)
+        await planned(sandbox, journal, ids, actions.remove())
+        others: list[tuple[list[str], Any, str]] = [
+            (ids, actions.transition("completed"), "another parameters"),
+            (ids, actions.delete(), "another action"),
+            (ids[1:], actions.remove(), "0 are new, 1 are missing"),
+            ([*ids, "o-new"], actions.remove(), "1 are new, 0 are missing, 0 ask .*such as o-new"),
+        ]
+        for source, action, text in others:
+            async with norce.bulk(journal) as job:
+                with pytest.raises(JournalMismatchError, match=text):
+                    await all_of(job.run(source, action))
+        async with norce.scoped(channel="no").bulk(journal) as job:
+            with pytest.raises(JournalMismatchError, match="another channel"):
+                await all_of(job.run(ids, actions.remove()))
+    assert not effects(sandbox)
+
+
+async def test_rows_that_ask_for_something_else(sandbox: Sandbox, journal: Path) -> None:
+    """Only the column the action uses is compared, and kept."""
+    rows = [{"order_id": "o1", "erp": "a", "name": "Kim"}]
+    action = actions.set_reference(column="erp")
+    async with client_of(sandbox) as norce:
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(rows, action))
+        async with norce.bulk(journal) as job:
+            await all_of(job.run([{**rows[0], "name": "Sam"}], action))
+        async with norce.bulk(journal) as job:
+            with pytest.raises(JournalMismatchError, match="1 ask for something else"):
+                await all_of(job.run([{**rows[0], "erp": "b"}], action))
+        async with norce.bulk(journal.with_name("other")) as job:
+            with pytest.raises(InvalidRequestError, match="order o1 is in the source twice"):
+                await all_of(job.run([*rows, {**rows[0], "erp": "b"}], action))
+    assert b"Kim" not in content(journal)
+    assert actions.from_journal("set reference", read_journal(journal).parameters).columns == ("erp",)
+
+
+async def test_an_order_named_twice_is_done_once(sandbox: Sandbox, journal: Path) -> None:
+    """A journal knows its keys."""
+    async with client_of(sandbox) as norce:
+        (key,) = await new_orders(norce, 1)
+        async with norce.bulk(journal) as job:
+            assert len([outcome async for outcome in job.run([key, key], actions.remove())]) == 1
+
+
+async def test_a_list_that_broke_off_is_made_again(sandbox: Sandbox, journal: Path) -> None:
+    """Nothing was done for it."""
+    async with client_of(sandbox) as norce:
+        (key,) = await new_orders(norce, 1)
+        async with norce.bulk(journal) as job:
+            with pytest.raises(InvalidRequestError):
+                await all_of(job.run([key, ""], actions.remove()))
+        async with norce.bulk(journal) as job:
+            with pytest.raises(JournalMismatchError, match="no list"):
+                await all_of(job.run(None, actions.remove()))
+        async with norce.bulk(journal) as job:
+            assert set(await all_of(job.run([key], actions.remove()))) == {key}
+
+
+async def test_two_runs_exclude_each_other(sandbox: Sandbox, journal: Path) -> None:
+    """At once, and the report says that one is running."""
+    async with client_of(sandbox) as norce, norce.bulk(journal) as job:
+        await all_of(job.run([], actions.remove()))
+        with pytest.raises(JournalLockedError):
+            await norce.bulk(journal).__aenter__()
+        with pytest.raises(JournalLockedError):
+            plan_again(journal, ["refused"])
+        assert read_journal(journal).running
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "other database", "newer"])
+async def test_a_foreign_file_is_left_as_it_is(sandbox: Sandbox, journal: Path, kind: str) -> None:
+    """To the byte, and the error says what it is."""
+    if kind == "other database":
+        sqlite3.connect(journal).execute("CREATE TABLE t (x)").connection.close()
+    elif kind == "newer":
+        Database(journal).close()
+        written = bytearray(content(journal))
+        written[60:64] = (9).to_bytes(4, "big")
+        write(journal, bytes(written))
+    else:
+        write(journal, b"order ids\n" * 50 if kind == "text" else b"")
+    before = content(journal)
+    async with client_of(sandbox) as norce:
+        with pytest.raises(JournalError, match=r"no journal|something else|format 9"):
+            await norce.bulk(journal).__aenter__()
+    assert content(journal) == before
+
+
+async def test_a_damaged_journal_is_refused(sandbox: Sandbox, journal: Path) -> None:
+    """And not mended, as what it said of the orders is lost."""
+    await planned(sandbox, journal, [f"o{n:05}" for n in range(2000)], actions.remove())
+    damaged = bytearray(content(journal))
+    for page in range(4096, len(damaged), 4096):
+        damaged[page : page + 64] = b"\xff" * 64
+    write(journal, bytes(damaged))
+    async with client_of(sandbox) as norce:
+        with pytest.raises(JournalError, match="damaged"):
+            await norce.bulk(journal).__aenter__()
+    assert content(journal) == damaged
+
+
+async def test_a_folder_that_is_not_there_or_not_for_writing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Told before anything is sent."""
+    async with client_of(sandbox) as norce:
+        for folder in (tmp_path / "missing", Path("/proc")):
+            with pytest.raises(JournalError, match="journal"):
+                await norce.bulk(folder / "j").__aenter__()
+
+
+async def test_a_disk_that_fills_up(sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job stops; what could not be marked as sent was not sent, and room made, it goes on."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 40)
+        async with norce.bulk(journal, load=FEW) as job:
+            run = job.run(ids, actions.remove())
+            await anext(run)
+
+            def full(*_: Any) -> None:
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorname = "SQLITE_FULL"
+                with told(journal):
+                    raise error
+
+            monkeypatch.setattr(Database, "record", full)
+            with pytest.raises(JournalError, match="disk is full"):
+                await all_of(run)
+        monkeypatch.undo()
+        assert len(effects(sandbox)) < 20
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(ids, actions.remove()))
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+def test_a_file_that_may_not_grow(sandbox: Sandbox, journal: Path) -> None:
+    """The operating system's own limit, in a process of its own: told as a journal error, and nothing is damaged."""
+    program = f"""
+        import resource, anyio
+        from norce_order_async import JournalError, NorceOrderClient
+        from norce_order_async.bulk import actions
+        async def main():
+            async with NorceOrderClient(base_url={sandbox.base_url!r}, token="t", merchant="a", channel="b") as norce:
+                async with norce.bulk({str(journal)!r}) as job:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+                    try:
+                        async for _ in job.run((f"o{{n:030}}" for n in range(20_000)), actions.remove()):
+                            print("acted")
+                    except JournalError as error:
+                        print("told", error)
+        anyio.run(main)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("told journal")
+    assert not read_journal_counts(journal)
+
+
+def read_journal_counts(journal: Path) -> dict[str, int]:
+    database = Database(journal)
+    try:
+        return {state: count for state, count in database.counts().items() if state != "planned"}
+    finally:
+        database.close()
+
+
+async def test_an_export_goes_on_where_it_was(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:
+    """Lines that a killed run wrote and did not commit are cut off; each order is in the file once."""
+    out = tmp_path / "out.jsonl"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 10)
+        async with norce.bulk(journal, load=Fixed(in_flight=1)) as job:
+            async for _ in job.run(ids, actions.export(out, fields={"key": "id"})):
+                job.stop()
+        part = out.with_name("out.jsonl.part")
+        write(part, content(part) + b'{"key": "o-half')
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(ids, actions.export(out, fields={"key": "id"})))
+        assert sorted(json.loads(line)["key"] for line in content(out).splitlines()) == sorted(ids)
+        async with norce.bulk(journal, load=FEW) as job:
+            assert not await all_of(job.run(ids, actions.export(out, fields={"key": "id"})))
+
+
+async def test_an_action_of_ones_own(sandbox: Sandbox, journal: Path) -> None:
+    """With columns, a result and a way to settle."""
+
+    class Note(Action[str]):
+        name = "note"
+        columns = ("text",)
+
+        def __init__(self) -> None:
+            self.parameters = {"version": 1}
+
+        async def apply(self, order: Order, row: Row) -> str:
+            await order.attributes.update({"note": row["text"]})
+            return str(row["text"])
+
+    async with client_of(sandbox) as norce:
+        (key,) = await new_orders(norce, 1)
+        async with norce.bulk(journal) as job:
+            outcomes = await all_of(job.run([{"order_id": key, "text": "hello"}], Note()))
+        assert outcomes[key].value == "hello"
+        assert (await norce.orders.get(key)).attributes["note"] == "hello"

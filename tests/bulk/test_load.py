@@ -1,0 +1,341 @@
+"""The arithmetic behind a load, with numbers worked out by hand, and what a call tells its limiter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from norce_order_async.bulk.cubic import Cubic
+from norce_order_async.bulk.load import Adaptive, Fixed
+from norce_order_async.bulk.pacing import Meter, TokenBucket
+from norce_order_async.bulk.vegas import Vegas
+from norce_order_async.errors import CallError, ConfigurationError
+from norce_order_async.orders.collection import OrderCollection
+from norce_order_async.pipeline.budget import RetryBudget
+from norce_order_async.pipeline.limiter import Limiter, Pause
+from norce_order_async.pipeline.outcome import Outcome
+from norce_order_async.pipeline.session import Session
+from tests.support.clock import FakeClock
+from tests.support.engine import Step, answer, lost
+from tests.support.pipeline import Stand, stand
+
+# The rate
+
+
+def cut(measured: float, ceiling: float | None = None) -> Cubic:
+    """Throttled at the moment 0."""
+    cubic = Cubic(ceiling)
+    cubic.throttled(0.0, sent=-0.05, measured=measured)
+    return cubic
+
+
+def used(cubic: Cubic, until: float, begin: float = 0.0) -> float:
+    """The rate after it was used all the time up to a moment."""
+    steps = round((until - begin) * 100)
+    for step in range(1, steps + 1):
+        cubic.admitted(begin + step / 100, measured=cubic.rate or 0.0)
+    return cubic.rate or 0.0
+
+
+def test_there_is_no_rate_before_the_first_throttling() -> None:
+    """Only the ceiling, where there is one."""
+    free, capped = Cubic(), Cubic(50)
+    for cubic in (free, capped):
+        cubic.admitted(1.0, measured=1000)
+    assert (free.rate, capped.rate) == (None, 50)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate"),
+    # Peak 100, scale 0.5, k = cbrt(100 * 0.15 / 0.5) = 3.1072.
+    [(0.0, 85.0), (1.0, 95.322), (2.0, 99.321), (3.1, 100.0), (5.1, 103.957), (8.1, 162.23)],
+)
+def test_the_curve_from_a_peak_of_100(seconds: float, rate: float) -> None:
+    """Down to 0.85, steep, flat around the peak, and steep again."""
+    assert used(cut(100), seconds) == pytest.approx(rate, abs=0.02)
+
+
+def test_every_peak_is_reached_again_after_the_same_time() -> None:
+    """And a small one is passed faster than its size would have it."""
+    assert used(cut(2000), 3.1072) == pytest.approx(2000, abs=0.1)
+    assert used(cut(10), 3.1072) == pytest.approx(10, abs=0.01)
+    # 10 + 0.4 * 2 ** 3
+    assert used(cut(10), 5.1072) == pytest.approx(13.2, abs=0.1)
+
+
+def test_requests_in_the_air_at_a_cut_do_not_cut_again() -> None:
+    """One that was sent afterwards does."""
+    cubic = cut(100)
+    cubic.throttled(0.04, sent=-0.01, measured=85)
+    assert cubic.rate == pytest.approx(85)
+    cubic.throttled(0.06, sent=0.01, measured=85)
+    assert cubic.rate == pytest.approx(72.25)
+
+
+def test_a_rate_that_is_hardly_used_is_not_what_was_too_much() -> None:
+    """Throttled at 10 a second with a rate of 85: half of it is the peak; at 60 of 85, the rate is."""
+    cubic = cut(100)
+    cubic.throttled(1.0, sent=0.5, measured=10)
+    assert cubic.rate == pytest.approx(36.125)
+    other = cut(100)
+    other.throttled(1.0, sent=0.5, measured=60)
+    assert other.rate == pytest.approx(72.25)
+
+
+def test_time_in_which_the_rate_is_not_used_does_not_count() -> None:
+    """A pause of a minute leaves it where it was; nor does it grow past twice what is sent."""
+    cubic = cut(100)
+    before = used(cubic, 2.0)
+    cubic.admitted(62.0, measured=1)
+    assert cubic.rate == before
+    for step in range(1, 2001):
+        cubic.admitted(62.0 + step / 100, measured=60)
+    assert cubic.rate == pytest.approx(120)
+
+
+def test_the_rate_keeps_between_floor_and_ceiling() -> None:
+    """However often it is cut, and however long it is not."""
+    cubic = cut(100, ceiling=90)
+    for second in range(1, 200):
+        cubic.throttled(float(second), sent=second - 0.5, measured=0.1)
+    assert cubic.rate == 0.5
+    assert used(cubic, 260, 200) == 90
+
+
+# Tokens and the meter
+
+
+def test_the_bucket_gives_evenly_and_little_at_once() -> None:
+    """At 100 a second one each 10 ms; after a rest five at once, a twentieth of a second's."""
+    bucket = TokenBucket(100, 0.0)
+    bucket.take(0.0)
+    assert bucket.wait(0.0) == pytest.approx(0.01)
+    assert bucket.wait(0.004) == pytest.approx(0.006)
+    assert bucket.wait(0.01) == 0
+    assert bucket.wait(5.0) == 0
+    for _ in range(5):
+        assert bucket.wait(5.0) == 0
+        bucket.take(5.0)
+    assert bucket.wait(5.0) == pytest.approx(0.01)
+
+
+def test_the_bucket_changes_its_rate_in_the_middle() -> None:
+    """What has run in so far counts at the old rate."""
+    bucket = TokenBucket(None, 0.0)
+    bucket.take(1.0)
+    assert bucket.wait(1.0) == 0
+    bucket.change(10, 1.0)
+    bucket.take(1.0)
+    bucket.change(1, 1.05)
+    assert bucket.wait(1.05) == pytest.approx(0.5)
+
+
+def test_the_meter_tells_the_last_second() -> None:
+    """Young as well as old, and nothing of what is long gone."""
+    meter = Meter()
+    for step in range(1, 26):
+        meter.count(step / 50)
+    assert meter.rate(0.5) == pytest.approx(52, abs=1)
+    for step in range(26, 501):
+        meter.count(step / 50)
+    assert meter.rate(10.0) == pytest.approx(50, abs=2)
+    assert meter.rate(10.5) == pytest.approx(50 * 0.4 / 0.9, abs=2)
+    assert meter.rate(12.0) == 0
+    meter.count(20.0)
+    assert meter.rate(20.0) == pytest.approx(20)
+
+
+# The number in the air
+
+
+def windows(vegas: Vegas, seconds: float, count: int = 1, begin: float = 0.0, busy: int | None = None) -> float:
+    """So many windows of answers that each took ``seconds``; the moment of the last."""
+    now = begin
+    for _ in range(count):
+        for _ in range(max(30, 4 * vegas.limit)):
+            now += 0.001
+            vegas.answered(now, sent=now - seconds, in_flight=vegas.limit if busy is None else busy)
+    return now
+
+
+def test_it_starts_small_and_grows_fast_while_nothing_queues() -> None:
+    """The first window measures; then six more a window, twelve once it passes a hundred, up to the ceiling."""
+    vegas = Vegas(200)
+    assert vegas.limit == 4
+    limits: list[int] = []
+    now = 0.0
+    for _ in range(19):
+        now = windows(vegas, 0.05, begin=now)
+        limits.append(vegas.limit)
+    assert limits[:4] == [4, 10, 16, 23]
+    assert 100 < limits[-2] < limits[-1] <= limits[-2] + 13
+    windows(vegas, 0.05, 30, begin=now)
+    assert vegas.limit == 200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit"),
+    # The limit is 23.22 and a unit log10 of it, 1.366: few 1.37, some 4.10, many 8.20.
+    [
+        (0.05, 31.4),  # none waiting
+        (0.055, 24.59),  # 2.1 waiting
+        (0.065, 23.22),  # 5.4 waiting
+        (0.1, 21.86),  # 11.6 waiting
+    ],
+)
+def test_a_window_moves_the_limit_by_how_many_wait(seconds: float, limit: float) -> None:
+    """Little's law: of 23.22, ``23.22 * (1 - 0.05 / seconds)`` wait."""
+    vegas = Vegas(100)
+    now = windows(vegas, 0.05, 4)
+    assert vegas.limit == 23
+    windows(vegas, seconds, begin=now)
+    assert vegas.limit == int(limit)
+
+
+def test_a_limit_that_is_not_used_does_not_grow() -> None:
+    """Less than half of it in the air proves nothing."""
+    vegas = Vegas(100)
+    now = windows(vegas, 0.05, 4)
+    windows(vegas, 0.05, 5, begin=now, busy=10)
+    assert vegas.limit == 23
+
+
+def test_a_lost_request_takes_a_tenth_once_for_those_in_the_air() -> None:
+    """Down to one, and no further."""
+    vegas = Vegas(100)
+    now = windows(vegas, 0.05, 4)
+    vegas.lost(now + 1.0, sent=now)
+    vegas.lost(now + 1.1, sent=now + 0.5)
+    assert vegas.limit == 20  # 23.22 * 0.9 = 20.9
+    for step in range(100):
+        vegas.lost(now + 10 + step, sent=now + 9.5 + step)
+    assert vegas.limit == 1
+
+
+def test_the_base_is_measured_anew_at_half_the_limit() -> None:
+    """After half a minute; what was sent before the probe does not count in it."""
+    vegas = Vegas(100)
+    now = windows(vegas, 0.05, 4)
+    now = windows(vegas, 0.1, begin=now + 31)
+    assert vegas.limit == 11
+    vegas.answered(now + 0.1, sent=now - 0.1, in_flight=23)
+    for step in range(60):
+        vegas.answered(now + 1 + step, sent=now + 0.92 + step, in_flight=11)
+    assert vegas.limit == 23
+    windows(vegas, 0.08, begin=now + 61)
+    assert vegas.limit == 31
+
+
+# What a call tells
+
+
+class Hearing(Limiter):
+    """Writes down what it is told."""
+
+    def __init__(self, clock: FakeClock, pause: Pause) -> None:
+        super().__init__(5, clock, pause)
+        self.heard: list[tuple[Outcome, float, float | None, int | None]] = []
+
+    def learned(self, outcome: Outcome, *, seconds: float, retry_after: float | None, status: int | None) -> None:
+        self.heard.append((outcome, round(seconds, 6), retry_after, status))
+
+
+def with_limiter(stand_: Stand, limiter: Limiter) -> OrderCollection:
+    """Orders whose calls go through it."""
+    session = stand_.session
+    return OrderCollection(Session(session.core, session.context, session.settings, limiter, RetryBudget()))
+
+
+@pytest.mark.anyio
+async def test_a_call_tells_its_limiter_of_every_attempt() -> None:
+    """Once each, with how long it took and what the service said."""
+    steps: list[Step] = [
+        answer(429, {}, takes=0.01, retry_after="2"),
+        lost("read", takes=0.3),
+        answer(200, {"id": "o1"}, takes=0.05),
+    ]
+    stand_ = stand(steps)
+    limiter = Hearing(stand_.clock, stand_.session.core.pause)
+    await with_limiter(stand_, limiter).get("o1")
+    assert limiter.heard == [
+        (Outcome.REJECTED, 0.01, 2.0, 429),
+        (Outcome.UNKNOWN, 0.3, None, None),
+        (Outcome.SUCCEEDED, 0.05, None, 200),
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_call_that_is_refused_tells_too() -> None:
+    """A 404 is an answer like another."""
+    stand_ = stand([answer(404, {}, takes=0.02)])
+    limiter = Hearing(stand_.clock, stand_.session.core.pause)
+    with pytest.raises(CallError):
+        await with_limiter(stand_, limiter).get("o1")
+    assert limiter.heard == [(Outcome.REFUSED, 0.02, None, 404)]
+
+
+@pytest.mark.anyio
+async def test_calls_under_an_adaptive_load_learn_its_rate() -> None:
+    """A hundred calls, of which the service turns one away: from then on there is a rate."""
+    turned_away = iter([False] * 20 + [True])
+    stand_ = stand(lambda _: answer(429 if next(turned_away, False) else 200, {"id": "o1"}, takes=0.05))
+    limiter = Adaptive(max_in_flight=8).limiter(stand_.clock, stand_.session.core.pause)
+    assert (limiter.limit, limiter.rate) == (4, None)
+    orders = with_limiter(stand_, limiter)
+    async with anyio.create_task_group() as group:
+        for _ in range(100):
+            group.start_soon(orders.get, "o1")
+    assert limiter.rate is not None
+    assert 40 <= limiter.rate <= 200
+    assert limiter.limit == 8
+    assert (limiter.in_flight, limiter.waiting) == (0, 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("outcome", "status", "limit"),
+    [
+        (Outcome.UNKNOWN, None, 3),
+        (Outcome.UNKNOWN, 503, 3),
+        (Outcome.NOT_SENT, None, 3),
+        (Outcome.UNKNOWN, 500, 4),
+        (Outcome.REJECTED, 429, 4),
+    ],
+)
+async def test_what_says_too_many_at_once(outcome: Outcome, status: int | None, limit: int) -> None:
+    """No answer, or one that says nobody got to it; a fault in the service itself says nothing about load."""
+    clock = FakeClock()
+    limiter = Adaptive().limiter(clock, Pause(clock))
+    limiter.learned(outcome, seconds=0.1, retry_after=None, status=status)
+    assert limiter.limit == limit
+    assert (limiter.rate is None) == (outcome is not Outcome.REJECTED)
+
+
+@pytest.mark.parametrize(
+    ("load", "wrong", "named"),
+    [
+        (Fixed, {"in_flight": 0}, "in_flight must be at least 1; got 0"),
+        (Fixed, {"in_flight": 1, "rate": 0.0}, "rate must be a finite number above 0; got 0.0"),
+        (Adaptive, {"max_in_flight": -1}, "max_in_flight must be at least 1; got -1"),
+        (Adaptive, {"max_rate": float("nan")}, "max_rate must be a finite number above 0; got nan"),
+        (Adaptive, {"max_rate": float("inf")}, "max_rate must be a finite number above 0; got inf"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(load: Any, wrong: dict[str, Any], named: str) -> None:
+    """By name, before any job begins."""
+    with pytest.raises(ConfigurationError, match=named):
+        load(**wrong)
+
+
+@pytest.mark.anyio
+async def test_the_page_shows_loads_that_can_be_made() -> None:
+    """Its program runs as it stands."""
+    page = (Path(__file__).parents[2] / "docs" / "load.md").read_text("utf-8")
+    program = page.split("```python\n")[1].split("```")[0]
+    stand_ = stand([])
+    exec(program, {"client": stand_.client})
+    assert stand_.sent == []
+    assert program.count("client.bulk(") == 3

@@ -1,0 +1,287 @@
+"""Loads against a service that is simulated in virtual time, whose capacity moves: converging, neither starving nor
+storming. The limiters are the real ones; the calls in front of them repeat what was turned away, as the pipeline does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+
+from norce_order_async.bulk.load import Adaptive, Fixed, Load
+from norce_order_async.pipeline.limiter import Limiter, Pause
+from norce_order_async.pipeline.outcome import Outcome
+from tests.support.clock import START, FakeClock
+
+pytestmark = pytest.mark.anyio
+
+Answer = tuple[Outcome, int | None]
+DONE: Answer = (Outcome.SUCCEEDED, 200)
+TOO_MANY: Answer = (Outcome.REJECTED, 429)
+NO_ANSWER: Answer = (Outcome.UNKNOWN, None)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Hundreds of thousands of steps, in which the event loop plays no part."""
+    return "asyncio"
+
+
+@dataclass
+class Admitting:
+    """Takes 50 ms, admits ``capacity`` requests a second and turns the rest away after 5 ms."""
+
+    clock: FakeClock
+    capacity: float
+    latency: Callable[[], float] = lambda: 0.05
+    burst_seconds: float = 0.05
+    tokens: float = math.inf
+    filled_at: float = START
+
+    async def serve(self) -> Answer:
+        now = self.clock.monotonic()
+        burst = max(1.0, self.capacity * self.burst_seconds)
+        self.tokens = min(burst, self.tokens + (now - self.filled_at) * self.capacity)
+        self.filled_at = now
+        if self.tokens < 1:
+            await self.clock.wait(0.005)
+            return TOO_MANY
+        self.tokens -= 1
+        await self.clock.wait(self.latency())
+        return DONE
+
+
+@dataclass
+class Queueing:
+    """Has ``places`` that take 50 ms a request, lets everybody wait for one, and never turns away."""
+
+    clock: FakeClock
+    places: int
+    busy: int = 0
+    queue: deque[anyio.Event] = field(default_factory=deque[anyio.Event])
+
+    async def serve(self) -> Answer:
+        if self.busy >= self.places:
+            turn = anyio.Event()
+            self.queue.append(turn)
+            await turn.wait()
+        self.busy += 1
+        await self.clock.wait(self.clock.uniform(0.03, 0.07))
+        self.busy -= 1
+        if self.queue and self.busy < self.places:
+            self.queue.popleft().set()
+        return DONE
+
+
+@dataclass
+class Run:
+    """A job's calls against a service, and what became of them second by second."""
+
+    clock: FakeClock
+    limiter: Limiter
+    pause: Pause
+    done: Counter[int] = field(default_factory=Counter[int])
+    throttled: Counter[int] = field(default_factory=Counter[int])
+    most: Counter[int] = field(default_factory=Counter[int])
+    """In the air at once, at most."""
+
+    def rate(self, begin: int, end: int) -> float:
+        """Requests done a second between two moments."""
+        return sum(self.done[second] for second in range(begin, end)) / (end - begin)
+
+    def share_throttled(self, begin: int, end: int) -> float:
+        """What part of the requests was turned away."""
+        away = sum(self.throttled[second] for second in range(begin, end))
+        return away / max(1, away + sum(self.done[second] for second in range(begin, end)))
+
+    async def worker(self, serve: Callable[[], Awaitable[Answer]], until: float) -> None:
+        clock = self.clock
+        while clock.passed < until:
+            assert await self.limiter.acquire(None)
+            second = int(clock.passed)
+            self.most[second] = max(self.most[second], self.limiter.in_flight)
+            began = clock.monotonic()
+            outcome, status = await serve()
+            self.limiter.release()
+            self.limiter.learned(outcome, seconds=clock.monotonic() - began, retry_after=None, status=status)
+            if outcome is Outcome.SUCCEEDED:
+                self.done[int(clock.passed)] += 1
+            elif outcome is Outcome.REJECTED:
+                self.throttled[int(clock.passed)] += 1
+                await clock.wait(clock.uniform(0.0, 1.0))
+
+
+async def play(
+    load: Load,
+    make: Callable[[FakeClock], Admitting | Queueing],
+    until: int,
+    changes: dict[int, float] | None = None,
+    workers: int = 120,
+) -> Run:
+    """Run so many seconds; at the moments in ``changes`` the capacity becomes what they say."""
+    clock = FakeClock(seed=7)
+    pause = Pause(clock)
+    run = Run(clock, load.limiter(clock, pause), pause)
+    service = make(clock)
+
+    async def change() -> None:
+        for moment, capacity in sorted((changes or {}).items()):
+            await clock.wait(moment - clock.passed)
+            if isinstance(service, Admitting):
+                service.capacity = capacity
+            else:
+                service.places = int(capacity)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(change)
+        for _ in range(workers):
+            group.start_soon(run.worker, service.serve, float(until))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("capacity", "at_least", "away"),
+    [(5, 0.8, 0.1), (20, 0.9, 0.03), (200, 0.95, 0.01), (600, 0.9, 0.01)],
+)
+async def test_gets_what_the_service_admits_and_hardly_more(capacity: float, at_least: float, away: float) -> None:
+    """From five requests a second to six hundred, from the tenth second on."""
+    run = await play(Adaptive(), lambda clock: Admitting(clock, capacity), 60)
+    assert at_least * capacity <= run.rate(10, 60) <= 1.05 * capacity
+    assert run.share_throttled(10, 60) < away
+
+
+@pytest.mark.parametrize("burst_seconds", [0.0, 0.05, 0.25, 1.0])
+async def test_however_the_service_counts(burst_seconds: float) -> None:
+    """Whether it minds every single request or looks at whole seconds."""
+    run = await play(Adaptive(), lambda clock: Admitting(clock, 200, burst_seconds=burst_seconds), 60)
+    assert run.rate(10, 60) >= 0.93 * 200
+    assert run.share_throttled(10, 60) < 0.01
+
+
+async def test_follows_a_capacity_that_halves_and_doubles() -> None:
+    """Within ten seconds at the new level, and without a storm on the way."""
+    changes: dict[int, float] = {30: 100, 60: 200, 90: 400, 120: 200}
+    run = await play(Adaptive(), lambda clock: Admitting(clock, 200), 150, changes)
+    for begin, capacity in changes.items():
+        assert 0.9 * capacity <= run.rate(begin + 10, begin + 30) <= 1.03 * capacity, begin
+        assert run.share_throttled(begin + 10, begin + 30) < 0.01
+    assert run.share_throttled(10, 150) < 0.01
+    assert max(run.throttled[second] for second in range(10, 150)) <= 20
+
+
+async def test_comes_back_from_a_minute_of_nothing() -> None:
+    """While nothing is admitted it hardly asks; fifteen seconds after the end it is there again."""
+    run = await play(Adaptive(), lambda clock: Admitting(clock, 200), 120, {30: 1e-9, 90: 200})
+    asked = sum(run.throttled[second] for second in range(40, 90))
+    assert asked <= 50
+    assert run.rate(105, 120) >= 0.9 * 200
+
+
+async def test_a_job_that_comes_late_gets_its_half() -> None:
+    """Within twenty seconds, of a service that another one had to itself, and without hurting it."""
+    clock = FakeClock(seed=11)
+    pause = Pause(clock)
+    service = Admitting(clock, 200)
+    first, second = (Run(clock, Adaptive().limiter(clock, pause), pause) for _ in range(2))
+    async with anyio.create_task_group() as group:
+        for run in (first, second):
+            for _ in range(50):
+                group.start_soon(run.worker, service.serve, 90.0)
+            await clock.wait(20.0)
+    for run in (first, second):
+        assert 0.4 * 200 <= run.rate(40, 90) <= 0.6 * 200
+        assert run.share_throttled(20, 90) < 0.02
+    assert 0.93 * 200 <= first.rate(20, 90) + second.rate(20, 90) <= 1.03 * 200
+
+
+async def test_finds_how_many_work_at_once_and_keeps_the_queue_short() -> None:
+    """A service that never turns away gets little more than it has places, before and after these change."""
+    changes: dict[int, float] = {60: 5, 120: 20}
+    run = await play(Adaptive(), lambda clock: Queueing(clock, 10), 180, changes)
+    for begin, end, places in ((10, 60, 10), (70, 120, 5), (130, 180, 20)):
+        assert run.rate(begin, end) >= 0.95 * places / 0.05
+        assert max(run.most[second] for second in range(begin, end)) <= places + 10
+    assert not run.throttled
+
+
+async def test_times_that_vary_do_not_pass_for_a_queue() -> None:
+    """Where nothing queues and latency is wildly uneven, it goes to the ceiling."""
+
+    def make(clock: FakeClock) -> Admitting:
+        return Admitting(clock, 1e6, latency=lambda: clock.uniform(0.001, 0.4) ** 2 * 3)
+
+    run = await play(Adaptive(max_in_flight=40), make, 90)
+    assert run.limiter.limit >= 36
+    assert max(run.most.values()) == 40
+
+
+async def test_a_service_that_stops_answering_is_left_with_few() -> None:
+    """Every request runs into a time-out of 2 s: the requests in the air shrink, and grow again afterwards."""
+    clock = FakeClock(seed=3)
+    pause = Pause(clock)
+    run = Run(clock, Adaptive().limiter(clock, pause), pause)
+    service = Queueing(clock, 30)
+
+    async def serve() -> Answer:
+        if 30 <= clock.passed < 90:
+            await clock.wait(2.0)
+            return NO_ANSWER
+        return await service.serve()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(100):
+            group.start_soon(run.worker, serve, 150.0)
+    before = max(run.most[second] for second in range(20, 30))
+    during = max(run.most[second] for second in range(85, 90))
+    assert before >= 30
+    assert during <= 4
+    assert run.rate(120, 150) >= 0.9 * 30 / 0.05
+
+
+async def test_after_a_pause_it_goes_on_where_it_was() -> None:
+    """Neither with all it has at once, nor as if it had never learned."""
+    clock = FakeClock(seed=5)
+    pause = Pause(clock)
+    run = Run(clock, Adaptive().limiter(clock, pause), pause)
+    service = Admitting(clock, 200)
+
+    async def ask_to_wait() -> None:
+        await clock.wait(30.0)
+        pause.extend(20.0)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask_to_wait)
+        for _ in range(100):
+            group.start_soon(run.worker, service.serve, 70.0)
+    assert run.rate(31, 50) == 0
+    assert run.rate(51, 53) >= 0.8 * 200
+    assert run.share_throttled(50, 70) < 0.01
+    assert run.limiter.throttled_seconds >= 20
+
+
+async def test_fixed_keeps_to_its_numbers_whatever_the_service_says() -> None:
+    """So many a second evenly, and never more in the air."""
+    run = await play(Fixed(in_flight=3, rate=40), lambda clock: Admitting(clock, 1000), 20)
+    assert run.rate(0, 20) == pytest.approx(40, abs=0.5)
+    assert max(run.done.values()) <= 41
+    assert run.limiter.throttled_seconds == 0
+    slow = await play(Fixed(in_flight=3), lambda clock: Admitting(clock, 1000), 20)
+    assert slow.rate(0, 20) == pytest.approx(3 / 0.05, abs=1)
+    assert max(slow.most.values()) == 3
+    away = await play(Fixed(in_flight=3, rate=40), lambda clock: Admitting(clock, 20, burst_seconds=0.25), 20)
+    assert away.share_throttled(5, 20) == pytest.approx(0.5, abs=0.05)
+
+
+async def test_ceilings_hold() -> None:
+    """Neither the rate nor the number in the air passes what the user allows."""
+    run = await play(Adaptive(max_in_flight=6, max_rate=30), lambda clock: Admitting(clock, 1000), 20)
+    assert max(run.done.values()) <= 31
+    assert run.rate(2, 20) == pytest.approx(30, abs=0.5)
+    assert run.limiter.throttled_seconds == 0
+    narrow = await play(Adaptive(max_in_flight=6), lambda clock: Admitting(clock, 1000), 20)
+    assert max(narrow.most.values()) == 6
+    assert narrow.rate(5, 20) == pytest.approx(6 / 0.05, abs=2)

@@ -1,0 +1,65 @@
+"""Memory is bounded by the concurrency, not by the input."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from norce_order_async import Fixed, NorceOrderClient
+from norce_order_async.bulk import actions
+from norce_order_async.engines.base import WireRequest, WireResponse
+
+pytestmark = pytest.mark.anyio
+
+
+class Stub:
+    """Answers everything at once."""
+
+    name = "stub"
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        del request
+        return WireResponse(200, {}, b"[]")
+
+    async def aclose(self) -> None:
+        pass
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+async def grown(count: int, journal: Path | None) -> tuple[int, int]:
+    """Bytes that a run adds after its first tenth, and how many outcomes there were."""
+    seen = 0
+    base = 0
+    async with (
+        NorceOrderClient(base_url="http://127.0.0.1:9", merchant="a", channel="b", token="t", engine=Stub()) as norce,
+        norce.bulk(journal, load=Fixed(in_flight=50)) as job,
+    ):
+        async for _ in job.run((f"o{number}" for number in range(count)), actions.validate()):
+            seen += 1
+            if seen == count // 10:
+                base = resident()
+        return resident() - base, seen
+
+
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_ten_thousand_items(tmp_path: Path, journaled: bool) -> None:
+    """What comes after the start needs next to nothing."""
+    growth, seen = await grown(10_000, tmp_path / "j" if journaled else None)
+    assert seen == 10_000
+    assert growth < 10_000_000
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_a_million_items(tmp_path: Path, journaled: bool) -> None:
+    """Flat."""
+    growth, seen = await grown(1_000_000, tmp_path / "j" if journaled else None)
+    assert seen == 1_000_000
+    assert growth < 20_000_000

@@ -1,0 +1,230 @@
+"""What is the aiohttp engine's own: nothing sent twice, one loop, bodies that wait, secrets of its exceptions."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import ssl
+import threading
+import traceback
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import anyio
+import anyio.to_thread
+import pytest
+import trustme
+
+from norce_order_async.engines import aiohttp as module
+from norce_order_async.engines.aiohttp import AiohttpEngine
+from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError, SendError, Timeouts
+
+from .faultserver import FaultServer
+from .tls import server_context
+from .wire import wire
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[AiohttpEngine]:
+    engine = AiohttpEngine()
+    yield engine
+    await engine.aclose()
+
+
+def session_of(engine: AiohttpEngine) -> Any:
+    """Private, and looked at here alone."""
+    return engine._session  # pyright: ignore[reportPrivateUsage]
+
+
+def test_it_is_an_engine() -> None:
+    """For type checkers as much as for the assertion."""
+    engine: Engine = AiohttpEngine()
+    assert engine.name == "aiohttp"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "gopher://127.0.0.1", "127.0.0.1:3128"])
+def test_a_proxy_it_does_not_know_is_refused(proxy: str) -> None:
+    """At construction, in words."""
+    with pytest.raises(ValueError, match="proxies with http and https"):
+        AiohttpEngine(proxy=proxy)
+
+
+# --- nothing is sent twice
+
+
+async def test_the_switch_for_sending_again_is_there_and_off(engine: AiohttpEngine, server: FaultServer) -> None:
+    """A private name: a version of aiohttp without it shows here."""
+    async with aiohttp.ClientSession() as untouched:
+        assert untouched._retry_connection is True  # pyright: ignore[reportPrivateUsage]
+    await engine.send(wire(f"{server.url}/good"))
+    assert session_of(engine)._retry_connection is False
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("play", ["close", "reset", "then-close", "then-reset"])
+async def test_without_that_switch_nothing_is_sent_twice_either(
+    engine: AiohttpEngine, server: FaultServer, play: str, method: str
+) -> None:
+    """aiohttp left to itself sends these again after a disconnect; the request refuses to go out a second time."""
+    first = play if play.startswith("then") else "good"
+    await engine.send(wire(f"{server.url}/{first}", method))
+    session_of(engine)._retry_connection = True
+    before = server.counts[play]
+
+    with pytest.raises(MaybeSentError):
+        await engine.send(wire(f"{server.url}/{play}", method))
+
+    assert server.counts[play] == before + 1
+    assert (await engine.send(wire(f"{server.url}/good"))).status == 200
+
+
+# --- loops
+
+
+async def test_a_second_loop_is_told_so(engine: AiohttpEngine, server: FaultServer) -> None:
+    """Its connections belong to the loop of the first call; nothing is sent from another one."""
+
+    async def send() -> None:
+        await engine.send(wire(f"{server.url}/good"))
+
+    await send()
+    with pytest.raises(NotSentError, match="the event loop of its first call") as caught:
+        await anyio.to_thread.run_sync(lambda: asyncio.run(send()))
+    assert caught.value.phase == "closed"
+    assert server.counts == {"good": 1}
+
+
+def test_trio_is_told_so(server: FaultServer) -> None:
+    """Not a RuntimeError from the depths."""
+    import trio
+
+    engine = AiohttpEngine()
+
+    async def send() -> None:
+        await engine.send(wire(f"{server.url}/good"))
+
+    with pytest.raises(NotSentError, match="asyncio alone"):
+        trio.run(send)
+
+
+async def test_an_engine_never_used_is_closed_without_a_word() -> None:
+    """It has opened nothing."""
+    engine = AiohttpEngine()
+    await engine.aclose()
+    del engine
+    gc.collect()
+
+
+# --- bodies and bounds
+
+
+async def test_a_large_body_arrives_whole(engine: AiohttpEngine, server: FaultServer) -> None:
+    """Three megabytes, in pieces, with their length in front."""
+    body = bytes(range(256)) * 12_000
+    answer = await engine.send(wire(f"{server.url}/good", "PUT", body=body, total=10.0))
+    assert answer.status == 200
+    assert server.received[0].body == body
+    assert "transfer-encoding" not in server.received[0].headers
+    assert "content-type" not in server.received[0].headers
+
+
+async def test_an_answer_before_the_body_is_read_is_an_answer(engine: AiohttpEngine) -> None:
+    """A server that refuses early: the writing is given up with its connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                sock.recv(1000)
+                sock.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno")
+                gone.wait(5)
+
+        gone = threading.Event()
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/orders"
+        answer = await engine.send(wire(url, "PUT", body=b"x" * 32_000_000, total=5.0))
+        assert (answer.status, answer.body) == (413, b"no")
+        await engine.aclose()
+        gone.set()
+        thread.join(5)
+
+
+async def test_the_total_ends_what_the_bounds_would_not(engine: AiohttpEngine, server: FaultServer) -> None:
+    """While connecting, reading and writing; the connection goes with it."""
+    with FaultServer(deaf=True) as deaf:
+        with pytest.raises(MaybeSentError) as caught:
+            await engine.send(wire(f"{deaf.url}/good", "PUT", body=b"x" * 32_000_000, total=0.2))
+        assert caught.value.phase == "write"
+        assert deaf.accepted == 1
+    await engine.send(wire(f"{server.url}/good"))
+
+
+def test_no_bound_is_never_no_bound_at_all() -> None:
+    """aiohttp takes zero for "forever"."""
+    bounds = module._timeouts(Timeouts(connect=0.0, write=0.0, read=0.0, pool=0.0))  # pyright: ignore[reportPrivateUsage]
+    assert bounds.connect
+    assert bounds.sock_read
+
+
+# --- secrets
+
+
+@pytest.mark.parametrize("play", ["garbage", "bad-chunk", "huge-head", "half-head", "cut-chunks", "close", "reset"])
+async def test_no_exception_holds_the_headers_or_the_answer(
+    engine: AiohttpEngine, server: FaultServer, play: str
+) -> None:
+    """aiohttp's own keep the request with its token, and bytes of the answer: those are not chained."""
+    request = wire(f"{server.url}/{play}", headers={"Authorization": "Bearer hush"})
+    with pytest.raises(SendError) as caught:
+        await engine.send(request)
+    error: BaseException | None = caught.value
+    shown = "".join(traceback.format_exception(caught.value))
+    while error is not None:
+        shown += repr(error) + repr(error.args)
+        error = error.__cause__ or error.__context__
+    assert "hush" not in shown
+    assert "this is not http" not in shown
+    assert "hello" not in shown
+
+
+# --- TLS
+
+
+async def test_the_context_is_built_once_in_a_thread_at_the_first_need(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain http never builds one; thirty first sends over https build one."""
+    build = AiohttpEngine._new_context  # pyright: ignore[reportPrivateUsage]
+    threads: list[int] = []
+
+    def counted(engine: AiohttpEngine) -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return build(engine)
+
+    monkeypatch.setattr(AiohttpEngine, "_new_context", counted)
+    engine = AiohttpEngine(verify=False)
+    await engine.send(wire(f"{server.url}/good"))
+    assert threads == []
+
+    with FaultServer(tls=server_context(trustme.CA(), "127.0.0.1")) as secure:
+
+        async def send() -> None:
+            assert (await engine.send(wire(f"{secure.url}/good"))).status == 200
+
+        async with anyio.create_task_group() as group:
+            for _ in range(30):
+                group.start_soon(send)
+        await engine.aclose()
+        assert secure.settle() == 0
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()

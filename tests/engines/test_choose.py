@@ -1,0 +1,114 @@
+"""Which engine a client gets, and when that is known."""
+
+from __future__ import annotations
+
+import importlib.util
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from norce_order_async import CallError, ConfigurationError, NorceOrderClient
+
+from .faultserver import FaultServer
+
+GIVEN: dict[str, Any] = {"merchant": "acme", "channel": "se", "token": "t"}
+
+EXPECTED = {"asyncio": "aiohttp", "trio": "httpx"}
+
+
+def client_of(base_url: str = "https://a.example", **changes: Any) -> NorceOrderClient:
+    settings: dict[str, Any] = {**GIVEN, "base_url": base_url, **changes}
+    return NorceOrderClient(**settings)
+
+
+@pytest.fixture
+def without_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
+    find: Callable[..., Any] = importlib.util.find_spec
+
+    def lost(name: str, package: str | None = None) -> Any:
+        return None if name == "aiohttp" else find(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", lost)
+
+
+@pytest.mark.anyio
+async def test_a_client_made_in_a_loop_knows_its_engine(anyio_backend: str) -> None:
+    """aiohttp on asyncio, httpx on trio; the scope says the same."""
+    async with client_of() as norce:
+        assert norce.engine == norce.scoped(channel="no").engine == EXPECTED[anyio_backend]
+
+
+@pytest.mark.anyio
+async def test_a_client_made_outside_chooses_at_its_first_call(server: FaultServer, anyio_backend: str) -> None:
+    """Whatever runs then; and each request's User-Agent names it, in scopes made before too."""
+    norce = await anyio.to_thread.run_sync(lambda: client_of(f"{server.url}/status-499"))
+    scope = norce.scoped(channel="no")
+    for maker in (norce, scope, norce):
+        with pytest.raises(CallError):
+            await maker.orders("o1").refresh()
+    agents = {request.headers["user-agent"].rpartition(" ")[2] for request in server.received}
+    assert agents == {norce.engine} == {EXPECTED[anyio_backend]}
+    await norce.aclose()
+    assert server.settle() == 0
+
+
+@pytest.mark.anyio
+async def test_a_client_made_outside_and_closed_unused_stays_closed(server: FaultServer) -> None:
+    """Nothing was opened, and nothing will be."""
+    norce = await anyio.to_thread.run_sync(lambda: client_of(f"{server.url}/status-499"))
+    await norce.aclose()
+    with pytest.raises(CallError, match="closed"):
+        await norce.orders("o1").refresh()
+    assert server.accepted == 0
+
+
+def test_outside_a_loop_nothing_is_chosen() -> None:
+    """And asking does not choose."""
+    assert client_of().engine == "auto"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+async def test_an_engine_by_name(engine: str) -> None:
+    """Is that one, on any loop."""
+    async with client_of(engine=engine) as norce:
+        assert norce.engine == engine
+
+
+@pytest.mark.anyio
+async def test_what_only_httpx_can_do_is_httpx() -> None:
+    """A client handed in."""
+    async with httpx.AsyncClient() as theirs, client_of(http_client=theirs) as norce:
+        assert norce.engine == "httpx"
+
+
+@pytest.mark.anyio
+async def test_without_aiohttp_it_is_httpx(without_aiohttp: None) -> None:
+    """The fast extra is an extra."""
+    async with client_of() as norce:
+        assert norce.engine == "httpx"
+
+
+def test_aiohttp_by_name_without_it_installed(without_aiohttp: None) -> None:
+    """Says what to install."""
+    with pytest.raises(ConfigurationError, match=r"norce-order-async\[fast\]"):
+        client_of(engine="aiohttp")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"engine": "requests"}, ConfigurationError, "auto, httpx, aiohttp"),
+        ({"engine": "aiohttp", "http_client": object()}, ConfigurationError, "http_client"),
+        ({"verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "cert": "client.pem"}, ValueError, "client certificate"),
+        ({"proxy": "gopher://127.0.0.1"}, ValueError, "gopher"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(changes: dict[str, Any], error: type[Exception], words: str) -> None:
+    """Also where the engine is chosen later."""
+    with pytest.raises(error, match=words):
+        client_of(**changes)
