@@ -20,9 +20,14 @@ from collections.abc import Sequence
 import click
 
 from norce_order_async._version import __version__
+from norce_order_async.cli.bulk.command import bulk
 from norce_order_async.cli.demo.command import demo
+from norce_order_async.cli.doctor.command import doctor
 from norce_order_async.cli.failures import cause, one_line
+from norce_order_async.cli.get import get
+from norce_order_async.cli.listing import list_orders
 from norce_order_async.cli.sandbox import sandbox
+from norce_order_async.cli.transition import transition
 
 NAME = "norce-order"
 
@@ -30,7 +35,7 @@ NAME = "norce-order"
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=NAME)
 def norce_order() -> None:
-    """Orders of Norce Checkout: see the client at work, and a local service to build against."""
+    """Orders of Norce Checkout: look at them, change them one by one or in batches, try it all on a local service."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -59,5 +64,5 @@ def _told(error: BaseException) -> int:
     raise error
 
 
-for _command in (demo, sandbox):
+for _command in (demo, sandbox, get, list_orders, transition, bulk, doctor):
     norce_order.add_command(_command)

@@ -1,0 +1,180 @@
+"""How a job looks while it runs: a bar on a terminal, lines in a pipe, JSON for machines.
+
+For people everything but the result goes to standard error, as programs that are piped do; for machines, standard
+output is JSON and nothing else, one object an order and the summary last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from norce_order_async.cli.bulk import telling
+from norce_order_async.cli.tables import facts
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from norce_order_async.bulk.outcome import ItemOutcome, Summary
+
+MOST_LINES = 20
+"""Orders that are told of one by one, for people; the journal and ``--json`` have all of them."""
+
+
+class Display(Protocol):
+    """What a running job is shown on."""
+
+    every: float
+    """Seconds between two looks at how it goes."""
+
+    @property
+    def to_look_at(self) -> int:
+        """Orders told so far that somebody should look at."""
+        ...
+
+    def outcome(self, outcome: ItemOutcome[Any]) -> None:
+        """One order is through."""
+        ...
+
+    def tick(self, summary: Summary, in_flight: int) -> None:
+        """How it goes."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something that people should know."""
+        ...
+
+    def end(self, summary: Summary) -> None:
+        """What it came to."""
+        ...
+
+
+@contextmanager
+def display(*, as_json: bool, dry_run: bool, counted: int | None) -> Generator[Display]:
+    """The display that fits where the output goes.
+
+    Args:
+        as_json: whether machines read it.
+        dry_run: whether every order is worth a line.
+        counted: how many orders there are, where the job itself does not know.
+    """
+    if as_json:
+        yield _Json(dry_run)
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _Lines(dry_run, counted)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, refresh_per_second=5) as bar:
+        yield _Bar(dry_run, counted, bar, bar.add_task("", total=counted))
+
+
+class _Counts:
+    """What the job's summary does not have: reports that were made, and are not good."""
+
+    def __init__(self, dry_run: bool) -> None:
+        self._dry_run = dry_run
+        self._not_valid = 0
+        self.to_look_at = 0
+
+    def _count(self, outcome: ItemOutcome[Any]) -> bool:
+        """Whether somebody should look at this order."""
+        fine = telling.fine(outcome, dry_run=self._dry_run)
+        self._not_valid += outcome.verdict == "done" and not fine
+        self.to_look_at += not fine
+        return not fine
+
+
+class _Json(_Counts):
+    every = 3600.0
+
+    def outcome(self, outcome: ItemOutcome[Any]) -> None:
+        self._count(outcome)
+        _write(telling.record(outcome))
+
+    def tick(self, summary: Summary, in_flight: int) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        click.echo(text, err=True)
+
+    def end(self, summary: Summary) -> None:
+        _write({"summary": telling.summary_record(summary, self._not_valid)})
+
+
+class _Lines(_Counts):
+    every = 5.0
+
+    def __init__(self, dry_run: bool, counted: int | None) -> None:
+        super().__init__(dry_run)
+        self._counted = counted
+        self._told = 0
+
+    def outcome(self, outcome: ItemOutcome[Any]) -> None:
+        to_look_at = self._count(outcome)
+        # What was not tried is no news by itself: it is what is left.
+        if not self._dry_run and (not to_look_at or outcome.verdict == "not tried"):
+            return
+        self._told += 1
+        if self._told <= MOST_LINES:
+            self._say(telling.line(outcome))
+        elif self._told == MOST_LINES + 1:
+            self._say("... and more; --json tells every one")
+
+    def tick(self, summary: Summary, in_flight: int) -> None:
+        through, total = sum(summary.verdicts.values()), self._total(summary)
+        of = "" if total is None else f" of {total:,}"
+        self._say(f"{through:,}{of}, {telling.so_far(summary, in_flight, total)}")
+
+    def note(self, text: str) -> None:
+        self._say(text)
+
+    def end(self, summary: Summary) -> None:
+        facts(telling.summary_lines(summary, self._not_valid))
+
+    def _total(self, summary: Summary) -> int | None:
+        """Of this run, without what earlier ones did."""
+        return self._counted if summary.total is None else summary.total - sum(summary.before.values())
+
+    def _say(self, text: str) -> None:
+        click.echo(text, err=True)
+
+
+class _Bar(_Lines):
+    every = 0.2
+
+    def __init__(self, dry_run: bool, counted: int | None, bar: Progress, task: TaskID) -> None:
+        super().__init__(dry_run, counted)
+        self._bar = bar
+        self._task = task
+
+    def tick(self, summary: Summary, in_flight: int) -> None:
+        total = self._total(summary)
+        self._bar.update(
+            self._task,
+            completed=sum(summary.verdicts.values()),
+            total=total,
+            description=telling.so_far(summary, in_flight, total),
+        )
+
+    def end(self, summary: Summary) -> None:
+        # The bar may have been looked at a moment before the last order.
+        self.tick(summary, 0)
+        self._bar.stop()
+        super().end(summary)
+
+    def _say(self, text: str) -> None:
+        self._bar.console.print(text, soft_wrap=True)
+
+
+def _write(record: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(record))

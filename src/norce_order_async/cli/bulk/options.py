@@ -1,0 +1,156 @@
+"""The options that all jobs share: which orders, how hard, how far, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from norce_order_async.cli.connection import Command, with_options
+from norce_order_async.cli.filters import filter_options
+from norce_order_async.cli.production import production_option
+
+if TYPE_CHECKING:
+    from norce_order_async.orders.filter import OrderFilter
+
+GRACE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which orders: those of a file, or those that a filter finds; every one when there is neither."""
+
+    file: str | None
+    column: str | None
+    where: OrderFilter | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How the job is run and told."""
+
+    journal: str | None = None
+    dry_run: bool = False
+    partition: tuple[int, int] | None = None
+    failure_limit: float | None
+    max_in_flight: int | None
+    rate: float | None
+    grace: float
+    as_json: bool
+    yes_production: bool = False
+
+
+def which_options(command: Command) -> Command:
+    """Give a command the options, and ``which``."""
+
+    @wraps(command)
+    def chosen(
+        *, where: OrderFilter | None, from_file: str | None, column: str | None, everything: bool, **others: Any
+    ) -> Any:
+        said = [
+            name for name, given in (("--from-file", from_file), ("filters", where), ("--all", everything)) if given
+        ]
+        if len(said) != 1:
+            given = f"not {' and '.join(said)}" if said else "and this has none"
+            raise click.UsageError(f"say which orders by one of --from-file, filters or --all; {given}")
+        if column is not None and from_file is None:
+            raise click.UsageError("--column goes with --from-file")
+        return command(which=Which(from_file, column, where), **others)
+
+    return with_options(
+        (
+            click.option(
+                "--from-file",
+                metavar="FILE",
+                help="CSV file with a column order_id, or one id a line; - reads standard input.",
+            ),
+            click.option("--column", metavar="HEAD", help="Head of the column of ids, if it is not order_id or id."),
+            click.option("--all", "everything", is_flag=True, help="Every order of the channel."),
+            filter_options,
+        ),
+        chosen,
+    )
+
+
+def how_options(command: Command) -> Command:
+    """Give a command that only reads the options, and ``how``."""
+    return with_options((*_ACCOUNT, *_RUN), _collected(command))
+
+
+def writing_options(command: Command) -> Command:
+    """Give a command that changes orders the options, and ``how``."""
+    return with_options((*_ACCOUNT, *_RUN, production_option), _collected(command))
+
+
+def retry_options(command: Command) -> Command:
+    """Give a command that goes on with a journal the options, and ``how`` without the journal."""
+    return with_options((*_RUN, production_option), _collected(command))
+
+
+_NAMES = tuple(each.name for each in fields(How))
+
+
+def _collected(command: Command) -> Command:
+    """The command with one ``how`` in place of the options that it is made of."""
+
+    @wraps(command)
+    def told(**options: Any) -> Any:
+        how = How(**{name: options.pop(name) for name in _NAMES if name in options})
+        return command(how=how, **options)
+
+    return told
+
+
+def _share_or_count(_context: click.Context, _option: click.Parameter, value: str | None) -> int | float | None:
+    """``100`` or ``5%``."""
+    if value is None:
+        return None
+    try:
+        limit = float(value[:-1]) / 100 if value.endswith("%") else int(value)
+    except ValueError:
+        raise click.BadParameter("must be a number such as 100, or a share such as 5%") from None
+    if limit < 0 or (isinstance(limit, float) and not 0 < limit <= 1):
+        raise click.BadParameter("must be 0 or more, or a share above 0% and up to 100%")
+    return limit
+
+
+def _part(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """``1/4``."""
+    if value is None:
+        return None
+    index, _, of = value.partition("/")
+    if not (index.isdecimal() and of.isdecimal() and 1 <= int(index) <= int(of)):
+        raise click.BadParameter("must be such as 1/4: the first of four parts")
+    return int(index), int(of)
+
+
+_ACCOUNT = (
+    click.option("--journal", metavar="FILE", help="Keep account here; the same command again then goes on."),
+    click.option("--dry-run", is_flag=True, help="Only read, and say what would be done."),
+    click.option("--partition", metavar="I/N", callback=_part, help="Only this part of the orders, such as 1/4."),
+)
+_RUN = (
+    click.option("--failure-limit", metavar="N|P%", callback=_share_or_count, help="Stop beyond so many failures."),
+    click.option("--max-in-flight", type=click.IntRange(min=1), help="Requests at once, at most."),
+    click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second, at most."),
+    click.option(
+        "--grace",
+        type=click.FloatRange(min=0),
+        default=GRACE,
+        show_default=True,
+        help="Seconds that Ctrl-C leaves to what is in the air.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="A line of JSON an order, and the summary last."),
+)
+
+
+def load_of(how: How) -> Mapping[str, Any]:
+    """The load that the options ask for, as an argument of ``bulk``; none for the usual one."""
+    if how.max_in_flight is None and how.rate is None:
+        return {}
+    from norce_order_async.bulk.load import MAX_IN_FLIGHT, Adaptive
+
+    return {"load": Adaptive(max_in_flight=how.max_in_flight or MAX_IN_FLIGHT, max_rate=how.rate)}

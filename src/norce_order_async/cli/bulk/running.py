@@ -1,0 +1,202 @@
+"""Running a job from the command line: ask, run, show, stop when told to, and answer with an exit code."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from norce_order_async.bulk.errors import JournalError
+from norce_order_async.bulk.outcome import Summary
+from norce_order_async.bulk.stopping import stopped_by_signals
+from norce_order_async.cli.bulk.display import Display, display
+from norce_order_async.cli.bulk.options import How, Which, load_of
+from norce_order_async.cli.bulk.rows import KEY, BadInput, order_file
+from norce_order_async.cli.connection import Connection
+from norce_order_async.cli.failures import cause, one_line
+from norce_order_async.cli.filters import PERSONAL
+from norce_order_async.cli.production import confirm
+from norce_order_async.environments import is_production
+from norce_order_async.errors import ConfigurationError, InvalidRequestError
+from norce_order_async.orders.filter import OrderFilter
+
+if TYPE_CHECKING:
+    from norce_order_async.bulk.action import Action
+    from norce_order_async.bulk.job import Job
+    from norce_order_async.cli.bulk.rows import OrderFile, Row
+
+DONE, WRONG, SOME_NOT, STOPPED, AT_ONCE = 0, 2, 3, 4, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A job as the command line asks for it."""
+
+    connection: Connection
+    action: Action[Any]
+    what: str
+    """The action in words, for the question before production."""
+    how: How
+
+
+class Rows:
+    """The rows of a file that was checked and counted; each iteration reads it anew."""
+
+    def __init__(self, file: OrderFile) -> None:
+        self._file = file
+        self._count = file.check()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._file.rows()
+
+
+def run(request: Request, which: Which) -> int:
+    """Run it on the orders of a file or a filter; the answer is the exit code."""
+    if which.file is None:
+        where = which.where or OrderFilter()
+        return go(request, where, lambda: f"{anyio.run(_count, request.connection, where):,}")
+    with order_file(which.file, which.column, request.action.columns) as file:
+        rows = Rows(file)
+        return go(request, rows, lambda: f"{len(rows):,}")
+
+
+def go(
+    request: Request,
+    source: Rows | OrderFilter | None,
+    count: Callable[[], str],
+    *,
+    before: Callable[[], None] | None = None,
+) -> int:
+    """Ask where that is due, run, and answer with the exit code.
+
+    Args:
+        request: the job.
+        source: None for what the journal holds.
+        count: how many orders there are, in words; called only when somebody is to read it.
+        before: done first, once it is sure that the job is to run.
+    """
+    how, norce = request.how, request.connection.client()
+    if request.action.writes and not how.dry_run and is_production(norce.base_url):
+        # Outside the event loop, where Ctrl-C still ends the question.
+        part = f", of which part {how.partition[0]} of {how.partition[1]}" if how.partition else ""
+        confirm(norce, request.what, count() + part, yes=how.yes_production)
+    if before is not None:
+        before()
+    return anyio.run(_run, request, source)
+
+
+async def _count(connection: Connection, where: OrderFilter) -> int:
+    async with connection.client() as norce:
+        return await norce.orders.count(where)
+
+
+async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
+    how = request.how
+    # Without a journal the job does not know how many there are; the file was counted.
+    counted = len(source) if isinstance(source, Rows) and how.partition is None else None
+    async with request.connection.client() as norce:
+        job = norce.bulk(
+            how.journal,
+            failure_limit=how.failure_limit,
+            dry_run=how.dry_run,
+            grace=how.grace,
+            partition=how.partition,
+            # Asked for before, in words and with a count.
+            allow_production=True,
+            **load_of(how),
+        )
+        with display(as_json=how.as_json, dry_run=how.dry_run, counted=counted) as shown:
+            try:
+                async with job:
+                    heard = await _through(job, request.action, source, shown)
+            except Exception as error:
+                failure = cause(error)
+                if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
+                    raise BadInput(one_line(failure)) from error
+                shown.end(job.summary)
+                _tell_how_to_go_on(how, shown)
+                raise
+            shown.end(job.summary)
+            code = _code(job.summary, shown, how, heard)
+            if code in (STOPPED, AT_ONCE):
+                _tell_how_to_go_on(how, shown)
+    return code
+
+
+_NOT_BEGUN = (ConfigurationError, InvalidRequestError, JournalError)
+"""What can be wrong with a job before it does anything."""
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What signals said so far."""
+
+    stop: bool = False
+    at_once: bool = False
+
+
+async def _through(job: Job, action: Action[Any], source: Rows | OrderFilter | None, shown: Display) -> _Heard:
+    """Run the job to its end, or until it is told to stop."""
+    heard = _Heard()
+
+    def tell(_signal: signal.Signals, again: bool) -> None:
+        heard.stop = True
+        if not again:
+            shown.note("stopping: what is in the air may come to its end; once more stops at once")
+            return
+        heard.at_once = True
+        # It may still be listing, or waiting for the service.
+        tasks.cancel_scope.cancel()
+
+    async def look() -> None:
+        while True:
+            await anyio.sleep(shown.every)
+            shown.tick(job.summary, job.limiter.in_flight)
+
+    async with anyio.create_task_group() as tasks, stopped_by_signals(job, tell):
+        tasks.start_soon(look)
+        async for outcome in job.run(source, action, key=KEY):
+            shown.outcome(outcome)
+        tasks.cancel_scope.cancel()
+    return heard
+
+
+def _code(summary: Summary, shown: Display, how: How, heard: _Heard) -> int:
+    if heard.at_once:
+        return AT_ONCE
+    # Told to stop, but so late that nothing was left: that is no stop.
+    if summary.stopped or (heard.stop and summary.left != 0):
+        return STOPPED
+    if summary.left and not how.dry_run:
+        return STOPPED
+    before = summary.before["refused"] + summary.before["unknown"]
+    return SOME_NOT if before or shown.to_look_at else DONE
+
+
+def _tell_how_to_go_on(how: How, shown: Display) -> None:
+    if how.journal is None:
+        shown.note("without --journal there is no account of what was done; with it, the same command goes on")
+        return
+    shown.note(f"to go on:\n  {again(sys.argv[1:])}")
+
+
+def again(arguments: list[str]) -> str:
+    """This command line, to be used again, without what it says of customers."""
+    words: list[str] = []
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        name, parted, _ = word.partition("=")
+        if before in PERSONAL:
+            words.append("...")
+        elif parted and name in PERSONAL:
+            words.append(f"{name}=...")
+        else:
+            words.append(word)
+    return shlex.join(["norce-order", *words])

@@ -1,0 +1,119 @@
+"""What is said of one order and of the whole job, for people and for machines; nothing of any customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async.cli.failures import one_line, printable
+from norce_order_async.errors import shown_code
+from norce_order_async.orders.validation import ValidationReport
+
+if TYPE_CHECKING:
+    from norce_order_async.bulk.outcome import ItemOutcome, Summary
+
+VERDICTS = ("done", "already done", "refused", "unknown", "not tried")
+
+
+def fine(outcome: ItemOutcome[Any], *, dry_run: bool) -> bool:
+    """Whether nobody needs to look at this order."""
+    if isinstance(outcome.value, ValidationReport):
+        return outcome.value.ok
+    if dry_run:
+        return outcome.error is None
+    return outcome.verdict in ("done", "already done")
+
+
+def line(outcome: ItemOutcome[Any]) -> str:
+    """One order, for people."""
+    verdict = "not valid" if isinstance(outcome.value, ValidationReport) and not outcome.value else outcome.verdict
+    why = _problems_in_words(outcome.value) or (one_line(outcome.error) if outcome.error else printable(outcome.note))
+    return f"{verdict:<12} {printable(outcome.key)}{f'  {why}' if why else ''}"
+
+
+def record(outcome: ItemOutcome[Any]) -> Mapping[str, Any]:
+    """One order, for machines."""
+    told: dict[str, Any] = {
+        "order_id": outcome.key,
+        "verdict": outcome.verdict,
+        "attempts": len(outcome.attempts),
+        "reason": outcome.reason or None,
+        "error": one_line(outcome.error) if outcome.error else None,
+        "note": outcome.note or None,
+    }
+    if isinstance(outcome.value, ValidationReport):
+        told["valid"] = outcome.value.ok
+        told["problems"] = [
+            {"adapter_id": each.adapter_id, "code": shown_code(each.code)} for each in outcome.value.problems
+        ]
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def summary_record(summary: Summary, not_valid: int) -> Mapping[str, Any]:
+    """The whole job, for machines."""
+    return {
+        "verdicts": {verdict: count for verdict, count in summary.verdicts.items() if count},
+        "before": dict(summary.before),
+        "refusals": dict(summary.refusals),
+        "not_valid": not_valid,
+        "total": summary.total,
+        "left": summary.left,
+        "retries": summary.retries,
+        "throttled": summary.throttled,
+        "throttled_seconds": round(summary.throttled_seconds, 3),
+        "elapsed": round(summary.elapsed, 3),
+        "rate": round(summary.rate, 3),
+        "stopped": summary.stopped or None,
+    }
+
+
+def summary_lines(summary: Summary, not_valid: int) -> list[tuple[str, str]]:
+    """The whole job, for people."""
+    told = [(verdict, f"{count:,}") for verdict in VERDICTS if (count := summary.verdicts[verdict])] or [("done", "0")]
+    if not_valid:
+        told.append(("not valid", f"{not_valid:,}"))
+    told += [(f"  {reason}", f"{count:,}") for reason, count in summary.refusals.most_common()]
+    if summary.before:
+        told.append(("before", ", ".join(f"{count:,} {verdict}" for verdict, count in summary.before.items())))
+    if summary.left:
+        told.append(("left", f"{summary.left:,}"))
+    took = [f"{summary.elapsed:.1f} s", f"{summary.rate:,.0f} orders a second"]
+    if summary.retries:
+        took.append(f"{summary.retries:,} repeats")
+    if summary.throttled_seconds:
+        took.append(f"held back {summary.throttled_seconds:.1f} s for the service")
+    told.append(("took", ", ".join(took)))
+    if summary.stopped:
+        told.append(("stopped", summary.stopped))
+    return told
+
+
+def so_far(summary: Summary, in_flight: int, total: int | None) -> str:
+    """How the job goes, while it runs; ``total`` is what this run has to do, where that is known."""
+    through = sum(summary.verdicts.values())
+    rate = through / summary.elapsed if summary.elapsed else 0.0
+    parts = [f"{rate:,.0f}/s", f"{in_flight} at once"]
+    wrong = summary.verdicts["refused"] + summary.verdicts["unknown"]
+    if wrong:
+        parts.append(f"{wrong:,} refused or unknown")
+    if summary.throttled_seconds >= 0.05:
+        parts.append(f"held back {summary.throttled_seconds:.1f} s")
+    if summary.failed_probes:
+        parts.append(f"{summary.failed_probes:,} probes in vain")
+    if total is not None and total > through and rate:
+        parts.append(f"{span((total - through) / rate)} left")
+    return ", ".join(parts)
+
+
+def span(seconds: float) -> str:
+    """A stretch of time as people say it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+def _problems_in_words(value: object) -> str:
+    if not isinstance(value, ValidationReport):
+        return ""
+    return ", ".join(f"{shown_code(each.adapter_id)}: {shown_code(each.code)}" for each in value.problems)

@@ -1,0 +1,122 @@
+"""Which service a command talks to, and for whom: options shared by all, over what ``NORCE_*`` say.
+
+The token is never an argument, because those show in the list of processes: it comes from ``NORCE_TOKEN``, or from a
+file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from norce_order_async.cli.failures import printable
+from norce_order_async.environments import ENVIRONMENTS
+
+if TYPE_CHECKING:
+    from norce_order_async.client import NorceOrderClient
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the command line said about the service; the rest is in the environment."""
+
+    given: Mapping[str, str]
+    """Arguments of the client, by name; only those given."""
+    token_file: str | None = None
+
+    def token(self) -> str | None:
+        """The token of the file; None without one.
+
+        Raises:
+            UsageError: the file can't be read, or is empty.
+        """
+        if self.token_file is None:
+            return None
+        try:
+            token = Path(self.token_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.BadParameter(f"can't be read: {type(error).__name__}", param_hint="--token-file") from error
+        if not token:
+            raise click.BadParameter("the file is empty", param_hint="--token-file")
+        return token
+
+    def client(self, **arguments: Any) -> NorceOrderClient:
+        """A client for this service.
+
+        Args:
+            arguments: of the client, besides where and for whom.
+
+        Raises:
+            UsageError: something is missing or wrong; the text says which option or variable.
+        """
+        from norce_order_async.client import NorceOrderClient
+        from norce_order_async.errors import ConfigurationError
+
+        token = self.token()
+        secret = {} if token is None else {"token": token}
+        try:
+            return NorceOrderClient.from_env(**self.given, **secret, **arguments)
+        except ConfigurationError as error:
+            raise click.UsageError(printable(str(error))) from error
+
+    def arguments(self) -> list[str]:
+        """The same on a command line, for telling how to go on."""
+        words = [word for name, value in self.given.items() for word in (f"--{name.replace('_', '-')}", value)]
+        return words if self.token_file is None else [*words, "--token-file", self.token_file]
+
+
+_OPTIONS = (
+    click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Which of Norce's; NORCE_ENVIRONMENT."),
+    click.option("--slug", metavar="NAME", help="The customer's host name at Norce; NORCE_SLUG."),
+    click.option("--location", metavar="NAME", help="The region part of the host; NORCE_LOCATION."),
+    click.option("--base-url", metavar="URL", help="The whole address instead of the three above; NORCE_BASE_URL."),
+    click.option("--merchant", metavar="NAME", help="Whose orders; NORCE_MERCHANT."),
+    click.option("--channel", metavar="NAME", help="Of which channel; NORCE_CHANNEL."),
+    click.option("--adapter-id", metavar="NAME", help="Act as this adapter; NORCE_ADAPTER_ID."),
+    click.option("--token-file", metavar="FILE", help="File that holds the token; else it is in NORCE_TOKEN."),
+)
+
+
+def connection_options(command: Command) -> Command:
+    """Give a command the options, and a ``connection`` made of them."""
+
+    @wraps(command)
+    def connected(
+        *,
+        environment: str | None,
+        slug: str | None,
+        location: str | None,
+        base_url: str | None,
+        merchant: str | None,
+        channel: str | None,
+        adapter_id: str | None,
+        token_file: str | None,
+        **others: Any,
+    ) -> Any:
+        named = {
+            "environment": environment,
+            "slug": slug,
+            "location": location,
+            "base_url": base_url,
+            "merchant": merchant,
+            "channel": channel,
+            "adapter_id": adapter_id,
+        }
+        given = {name: value for name, value in named.items() if value is not None}
+        return command(connection=Connection(given, token_file), **others)
+
+    return with_options(_OPTIONS, connected)
+
+
+def with_options(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    """The command with options, shown in the order given."""
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,58 @@
+"""The command: every check in its order, a line each, and an exit code."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from norce_order_async.cli.connection import Connection, connection_options
+from norce_order_async.cli.failures import printable
+
+if TYPE_CHECKING:
+    from norce_order_async.cli.doctor.finding import Finding
+
+_COLOURS = {"ok": "green", "doubt": "yellow", "wrong": "red", "skipped": "bright_black"}
+
+
+@click.command(short_help="Say what is wrong with the way to the service.")
+@click.option("--json", "as_json", is_flag=True, help="Tell the findings as JSON.")
+@connection_options
+def doctor(connection: Connection, as_json: bool) -> int:
+    """Check settings, token, network, service and clock, and say in words what is wrong.
+
+    Asks the service for a list of one order and changes nothing. The token is never shown. Exit code 0 when nothing is
+    wrong, 1 otherwise.
+    """
+    import anyio
+
+    found = anyio.run(_examine, connection)
+    well = all(finding.verdict in ("ok", "doubt") for finding in found)
+    if as_json:
+        checks = [{"check": each.check, "verdict": each.verdict, "said": each.said} for each in found]
+        click.echo(json.dumps({"ok": well, "checks": checks}, indent=2))
+        return 0 if well else 1
+    for finding in found:
+        verdict = click.style(f"{finding.verdict:<8}", fg=_COLOURS[finding.verdict])
+        click.echo(f"{verdict}{finding.check:<12} {printable(finding.said)}")
+    wrong = [finding.check for finding in found if finding.verdict == "wrong"]
+    click.echo(f"\nTo put right first: {wrong[0]}." if wrong else "\nNothing is wrong.")
+    return 0 if well else 1
+
+
+async def _examine(connection: Connection) -> list[Finding]:
+    from norce_order_async.cli.doctor.finding import Finding
+    from norce_order_async.cli.doctor.network import way_to
+    from norce_order_async.cli.doctor.service import asked
+    from norce_order_async.cli.doctor.settings import Settings, address, headers, token, versions
+    from norce_order_async.clock import SystemClock
+
+    clock, settings = SystemClock(), Settings(connection)
+    where = address(settings)
+    found = [versions(), where, *headers(settings), token(settings, clock.wall())]
+    if where.verdict == "ok":
+        found += await way_to(settings.base_url(), clock)
+    if any(finding.verdict in ("wrong", "skipped") for finding in found):
+        return [*found, Finding("answer", "skipped", "something before it has to be put right")]
+    return [*found, *await asked(connection, clock)]

@@ -1,0 +1,94 @@
+"""Which orders a command is about: options shared by all that look for orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+import click
+
+from norce_order_async.cli.connection import Command, with_options
+from norce_order_async.cli.failures import printable
+
+
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    """A date or a time as ISO 8601 writes it; without a zone it is this machine's time."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f"{printable(value)!r} is no time such as 2026-11-20 or 2026-11-20T08:30:00+01:00"
+        ) from None
+
+
+STATUSES = ("checkout", "processing", "accepted", "completed", "declined", "removed")
+
+_ONE = (
+    click.option("--search", metavar="TEXT", help="Free text."),
+    click.option("--reference", metavar="TEXT", help="Reference in another system."),
+    click.option("--cart-reference", metavar="TEXT", help="Reference of the cart."),
+    click.option("--payment-id", metavar="ID", help="The order with this payment."),
+    click.option(
+        "--date-from", callback=_moment, metavar="TIME", help="From this time on, local unless it has a zone."
+    ),
+    click.option("--date-to", callback=_moment, metavar="TIME", help="Up to this time."),
+)
+
+_MANY = {
+    "status": "In this status",
+    "country": "Of this country",
+    "billing_name": "Billed to this name",
+    "billing_email": "Billed to this address",
+    "billing_phone": "Billed to this number",
+    "billing_country": "Billed in this country",
+    "shipping_name": "Sent to this name",
+    "shipping_email": "Sent to this address",
+    "shipping_phone": "Sent to this number",
+    "shipping_country": "Sent to this country",
+}
+_PLURAL = {"status": "status", "country": "countries", "billing_country": "billing_countries"} | {
+    "shipping_country": "shipping_countries"
+}
+
+
+def _many(name: str, help: str) -> Any:
+    kind = click.Choice(STATUSES, case_sensitive=False) if name == "status" else click.STRING
+    return click.option(
+        f"--{name.replace('_', '-')}", name, type=kind, multiple=True, metavar="WORD", help=f"{help}; repeat for more."
+    )
+
+
+PERSONAL = frozenset({"--search", *(f"--{name.replace('_', '-')}" for name in _MANY if "_" in name)})
+"""Options whose values may say something of a customer."""
+
+_OPTIONS = (_many("status", _MANY["status"]), *_ONE, *(_many(*each) for each in list(_MANY.items())[1:]))
+
+
+def filter_options(command: Command) -> Command:
+    """Give a command the options, and ``where``: an ``OrderFilter`` of them, None when none was given."""
+
+    @wraps(command)
+    def filtered(**options: Any) -> Any:
+        from norce_order_async.errors import InvalidRequestError
+        from norce_order_async.orders.filter import OrderFilter
+
+        names = ("search", "reference", "cart_reference", "payment_id", "date_from", "date_to")
+        given: dict[str, Any] = {name: value for name in names if (value := options.pop(name)) is not None}
+        for name in _MANY:
+            values: Sequence[str] = options.pop(name)
+            if values:
+                given[_PLURAL.get(name, f"{name}s")] = list(values)
+        where = OrderFilter(**given) if given else None
+        try:
+            if where is not None:
+                where.query()
+        except InvalidRequestError as error:
+            raise click.UsageError(printable(str(error))) from error
+        return command(where=where, **options)
+
+    return with_options(_OPTIONS, filtered)

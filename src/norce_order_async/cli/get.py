@@ -1,0 +1,56 @@
+"""``norce-order get``: one order, without anything of the customer unless all of it is asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from norce_order_async.cli.connection import Connection, connection_options
+from norce_order_async.cli.tables import facts
+
+if TYPE_CHECKING:
+    from norce_order_async.orders.order import Order
+
+
+@click.command(short_help="Show an order.")
+@click.argument("order_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="The whole order as the service tells it, personal data too.")
+@connection_options
+def get(connection: Connection, order_id: str, as_json: bool) -> None:
+    """Show an order: status, sums, counts and history; nothing of the customer without --json."""
+    import anyio
+
+    order = anyio.run(_read, connection, order_id)
+    if as_json:
+        click.echo(json.dumps(order.data.to_dict(), indent=2))
+    else:
+        _show(order)
+
+
+async def _read(connection: Connection, order_id: str) -> Order:
+    async with connection.client() as norce:
+        return await norce.orders.get(order_id)
+
+
+def _show(order: Order) -> None:
+    currency = order.data.currency or ""
+    facts(
+        (
+            ("order", order.id),
+            ("status", str(order.status)),
+            ("reference", order.reference or "-"),
+            ("total", "unknown" if order.amount is None else f"{order.amount} {currency}"),
+            ("outstanding", f"{order.outstanding} {currency}"),
+            ("cart", f"{len(order.cart.items)} lines"),
+            ("shippings", str(len(order.shippings.active))),
+            ("payments", str(len(order.payments.active))),
+            ("created", _moment(order)),
+        )
+    )
+    facts((period.status, f"since {period.entered:%Y-%m-%d %H:%M:%S %Z}") for period in order.transitions)
+
+
+def _moment(order: Order) -> str:
+    return f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else "unknown"

@@ -1,0 +1,54 @@
+"""The question before a command changes orders of a running shop."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from norce_order_async.cli.failures import printable
+from norce_order_async.environments import is_production
+
+if TYPE_CHECKING:
+    from norce_order_async.client import Scope
+
+FLAG = "--yes-production"
+
+
+def production_option(command: click.decorators.FC) -> click.decorators.FC:
+    """The flag that answers the question beforehand."""
+    return click.option(FLAG, is_flag=True, help="Do not ask before changing orders in production.")(command)
+
+
+def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
+    """Go on against production only when somebody at a terminal, or the flag, says so.
+
+    Args:
+        scope: where, and for whom.
+        what: what is about to be done.
+        orders: how many, in words.
+        yes: whether the flag was given.
+
+    Raises:
+        UsageError: nobody to ask.
+        ClickException: the answer was no.
+    """
+    if not is_production(scope.base_url):
+        return
+    click.echo("This changes orders in production:\n", err=True)
+    for name, value in (
+        ("address", scope.base_url),
+        ("merchant", scope.merchant),
+        ("channel", scope.channel),
+        ("what", what),
+        ("orders", orders),
+    ):
+        click.echo(f"  {name:<10} {printable(value)}", err=True)
+    click.echo(err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"nobody to ask without a terminal: say {FLAG} to go on; nothing was sent")
+    if not click.confirm("Go on?", err=True):
+        raise click.ClickException("not confirmed; nothing was changed")

@@ -1,0 +1,50 @@
+"""``norce-order transition``: move one order to another status."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from norce_order_async.cli.connection import Connection, connection_options
+from norce_order_async.cli.failures import printable
+from norce_order_async.cli.filters import STATUSES
+from norce_order_async.cli.production import confirm, production_option
+
+if TYPE_CHECKING:
+    from norce_order_api.models import OrderStatus
+    from norce_order_async.client import NorceOrderClient
+    from norce_order_async.orders.transition import Transitioned
+
+
+@click.command(short_help="Move an order to another status.")
+@click.argument("order_id", metavar="ID")
+@click.option("--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="Where to.")
+@click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON.")
+@production_option
+@connection_options
+def transition(connection: Connection, order_id: str, target: OrderStatus, as_json: bool, yes_production: bool) -> None:
+    """Move an order to another status. The service decides whether it may go there."""
+    import anyio
+
+    from norce_order_async.pipeline.request import check_id
+
+    norce = connection.client()
+    # Asked outside the event loop, where Ctrl-C still ends the question.
+    confirm(norce, f"to {target}", f"1: {check_id('order_id', order_id)}", yes=yes_production)
+    came_to = anyio.run(_move, norce, order_id, target)
+    if as_json:
+        told = {"order_id": order_id, "status": came_to.to, "before": came_to.origin, "called": came_to.called}
+        click.echo(json.dumps(told))
+    elif came_to.called:
+        click.echo(f"{printable(order_id)}: {came_to.origin} -> {came_to.to}")
+    else:
+        click.echo(f"{printable(order_id)}: {came_to.to} already")
+
+
+async def _move(norce: NorceOrderClient, order_id: str, target: OrderStatus) -> Transitioned:
+    async with norce:
+        # Read first, so that an order that is there already is told and left alone.
+        order = await norce.orders.get(order_id)
+        return await order.transition_to(target)

@@ -1,0 +1,270 @@
+"""``norce-order bulk``: from files and filters, told to people and to machines, with exit codes for a scheduler."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .shop import TOKEN, Shop, shop
+from .terminal import Ran, on_terminal, piped
+
+
+@pytest.fixture(scope="module")
+def here() -> Generator[Shop]:
+    with shop(3000) as opened:
+        yield opened
+
+
+def _ids_file(tmp_path: Path, ids: list[str]) -> str:
+    path = tmp_path / "ids.csv"
+    path.write_text("order_id\n" + "".join(f"{each}\n" for each in ids))
+    return str(path)
+
+
+def _records(ran: Ran) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The outcomes and the summary; there is nothing but JSON on standard output."""
+    *outcomes, last = [json.loads(line) for line in ran.out.splitlines()]
+    return outcomes, last["summary"]
+
+
+def _changes(here: Shop, ids: list[str]) -> list[int]:
+    """How often each order's status was changed since it was seeded."""
+    return [len(here.sandbox.effects.of(each, "UpdateCheckoutOrderState")) for each in ids]
+
+
+def test_transition_from_a_file(here: Shop, tmp_path: Path) -> None:
+    """Everything moved once, told in plain text; the same command again finds nothing to do."""
+    ids = here.ids(6)
+    arguments = ("bulk", "transition", "--to", "accepted", "--from-file", _ids_file(tmp_path, ids))
+    journal = ("--journal", str(tmp_path / "close.journal"))
+    ran = piped(*arguments, *journal, env=here.env)
+    assert (ran.code, ran.err) == (0, "")
+    assert "\x1b" not in ran.out
+    assert ran.out.startswith("done          6\n")
+    assert {here.status(each) for each in ids} == {"accepted"}
+    again = piped(*arguments, *journal, env=here.env)
+    assert again.code == 0
+    assert "6 done" in again.out
+    assert _changes(here, ids) == [1] * 6
+
+
+def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) -> None:
+    """Another action, other orders, a file that is no journal: nothing is sent, and the files stay as they are."""
+    file, journal = _ids_file(tmp_path, here.ids(2)), str(tmp_path / "j")
+    kept = ("--from-file", file, "--journal", journal)
+    assert piped("bulk", "transition", "--to", "accepted", *kept, env=here.env).code == 0
+    changed = len(here.sandbox.effects)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine\n" * 100)
+    for arguments in (
+        ("transition", "--to", "completed", *kept),
+        ("transition", "--to", "accepted", "--journal", journal, "--from-file", _ids_file(tmp_path, ["o1"])),
+        ("transition", "--to", "accepted", "--journal", str(notes), "--from-file", file),
+    ):
+        ran = piped("bulk", *arguments, env=here.env)
+        assert (ran.code, ran.out) == (2, ""), ran.err
+        assert ran.err.startswith("Error: ")
+    assert len(here.sandbox.effects) == changed
+    assert notes.read_text() == "mine\n" * 100
+
+
+def test_a_token_that_is_refused_ends_the_job(here: Shop) -> None:
+    """Once, and not once for every order."""
+    ran = piped("bulk", "validate", "--all", env=here.env | {"NORCE_TOKEN": "w" * 44})
+    assert ran.code == 1
+    assert ran.err.count("401") == 1
+
+
+def test_json_is_all_there_is_for_machines(here: Shop, tmp_path: Path) -> None:
+    ids = [*here.ids(3), *here.ids(2, "accepted")]
+    file = _ids_file(tmp_path, ids)
+    ran = piped("bulk", "transition", "--to", "accepted", "--from-file", file, "--json", env=here.env)
+    assert ran.code == 0
+    outcomes, summary = _records(ran)
+    assert sorted(each["order_id"] for each in outcomes) == sorted(ids)
+    assert summary["verdicts"] == {"done": 5}
+    assert summary["left"] in (0, None)
+
+
+def test_refusals_are_told_and_have_a_code(here: Shop, tmp_path: Path) -> None:
+    ids = [*here.ids(2), *here.ids(1, "declined"), "oNowhere", *here.ids(1, "completed")]
+    file = _ids_file(tmp_path, ids)
+    ran = piped("bulk", "transition", "--to", "accepted", "--from-file", file, env=here.env)
+    assert ran.code == 3
+    assert f"refused      {ids[2]}" in ran.err
+    assert "refused      oNowhere" in ran.err
+    told = [line.rsplit(None, 1) for line in ran.out.splitlines()[:3]]
+    assert told == [["done", "2"], ["already done", "1"], ["refused", "2"]]
+    assert _records(piped("bulk", "validate", "--from-file", file, "--json", env=here.env))[1]["verdicts"] == {
+        "done": 4,
+        "refused": 1,
+    }
+
+
+def test_nothing_is_sent_for_a_file_that_is_wrong(here: Shop, tmp_path: Path) -> None:
+    file = _ids_file(tmp_path, [*here.ids(2), "../x"])
+    asked = len(here.sandbox.requests)
+    ran = piped("bulk", "remove", "--from-file", file, env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert "line 4: " in ran.err
+    assert len(here.sandbox.requests) == asked
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--all", "--status", "checkout"),
+        ("--all", "--column", "x"),
+        ("--all", "--partition", "5/4"),
+        ("--all", "--failure-limit", "some"),
+        ("--all", "--failure-limit", "120%"),
+        ("--all", "--rate", "0"),
+    ],
+)
+def test_command_lines_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...]) -> None:
+    ran = piped("bulk", "transition", "--to", "removed", *arguments, env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Error: " in ran.err
+
+
+def test_references_from_a_file(here: Shop, tmp_path: Path) -> None:
+    ids = here.ids(4)
+    path = tmp_path / "refs.csv"
+    path.write_text("Id;Reference\n" + "".join(f"{each};erp-{index}\n" for index, each in enumerate(ids)))
+    ran = piped("bulk", "set-reference", "--from-file", str(path), env=here.env)
+    assert (ran.code, ran.err) == (0, "")
+    assert [here.whole(each)["reference"] for each in ids] == ["erp-0", "erp-1", "erp-2", "erp-3"]
+    assert piped("bulk", "set-reference", "--all", env=here.env).code == 2
+
+
+def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
+    """JSON Lines with whole orders; CSV without customers, with those columns one asks for."""
+    whole, table, own = tmp_path / "all.jsonl", tmp_path / "all.csv", tmp_path / "own.csv"
+    assert piped("bulk", "export", "--status", "accepted", "--out", str(whole), env=here.env).code == 0
+    orders = [json.loads(line) for line in whole.read_text().splitlines()]
+    assert orders
+    assert {order["state"]["currentStatus"] for order in orders} == {"accepted"}
+    assert piped("bulk", "export", "--status", "accepted", "--out", str(table), env=here.env).code == 0
+    assert len(table.read_text().splitlines()) == len(orders) + 1
+    assert "@" not in table.read_text()
+    fields = ("--field", "order=id", "--field", "mail=customer.billing.email")
+    assert piped("bulk", "export", "--status", "accepted", "--out", str(own), *fields, env=here.env).code == 0
+    with own.open() as lines:
+        found = {row["order"]: row["mail"] for row in csv.DictReader(lines)}
+    assert found == {order["id"]: order["customer"]["billing"]["email"] for order in orders}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(("--out", "x.doc"), "no format"), (("--out", "x.csv", "--field", "total"), "NAME=PATH")],
+)
+def test_exports_that_can_not_be_made(here: Shop, arguments: tuple[str, ...], told: str) -> None:
+    ran = piped("bulk", "export", "--all", *arguments, env=here.env)
+    assert ran.code == 2
+    assert told in ran.err
+
+
+def test_validate_tells_what_is_missing(here: Shop) -> None:
+    """An order that is not valid is a reason to look: it has the exit code for that."""
+    ran = piped("bulk", "validate", "--status", "checkout", "--json", env=here.env)
+    outcomes, summary = _records(ran)
+    not_valid = [each for each in outcomes if not each["valid"]]
+    assert (ran.code == 3) == bool(not_valid)
+    assert summary["not_valid"] == len(not_valid)
+    assert all(each["problems"] for each in not_valid)
+
+
+def test_a_dry_run_changes_nothing(here: Shop, tmp_path: Path) -> None:
+    ids = here.ids(3)
+    file = _ids_file(tmp_path, ids)
+    ran = piped("bulk", "transition", "--to", "accepted", "--from-file", file, "--dry-run", env=here.env)
+    assert ran.code == 0
+    assert ran.err.count("from processing to accepted") == 3
+    assert _changes(here, ids) == [0] * 3
+
+
+def test_a_failure_limit_stops_the_job(here: Shop, tmp_path: Path) -> None:
+    ids = [f"oNowhere{index}" for index in range(40)]
+    file = _ids_file(tmp_path, ids)
+    ran = piped(
+        "bulk", "remove", "--from-file", file, "--failure-limit", "3", "--max-in-flight", "1", "--json", env=here.env
+    )
+    assert ran.code == 4
+    summary = _records(ran)[1]
+    assert summary["stopped"]
+    assert summary["verdicts"]["refused"] < 40
+
+
+def test_parts_make_the_whole(here: Shop, tmp_path: Path) -> None:
+    ids = here.ids(8)
+    file = _ids_file(tmp_path, ids)
+    done: list[str] = []
+    for part in ("1/2", "2/2"):
+        ran = piped("bulk", "validate", "--from-file", file, "--partition", part, "--json", env=here.env)
+        done += [each["order_id"] for each in _records(ran)[0]]
+    assert sorted(done) == sorted(ids)
+
+
+def test_production_is_asked_about_with_the_count(tmp_path: Path) -> None:
+    env = {"NORCE_TOKEN": TOKEN, "NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "no"}
+    file = _ids_file(tmp_path, ["o1", "o2", "o3"])
+    arguments = ("bulk", "remove", "--from-file", file, "--environment", "production", "--slug", "acme")
+    ran = piped(*arguments, env=env)
+    assert ran.code == 2
+    assert "--yes-production" in ran.err
+    for shown in ("merchant   acme", "channel    no", "orders     3"):
+        assert shown in ran.err
+    asked = on_terminal(*arguments, env=env, wait_for="Go on? [y/N]:", then=b"n\n")
+    assert asked.code == 1
+    assert "not confirmed; nothing was changed" in asked.out
+
+
+def test_a_bar_on_a_terminal(here: Shop, tmp_path: Path) -> None:
+    file = _ids_file(tmp_path, here.ids(5))
+    ran = on_terminal("bulk", "validate", "--from-file", file, env=here.env)
+    assert "5/5" in ran.out
+    assert "at once" in ran.out
+
+
+def test_a_journal_is_told_of_and_its_refusals_tried_again(here: Shop, tmp_path: Path) -> None:
+    """What was refused goes through once its reason is gone; nothing else is touched."""
+    *ids, gone = here.ids(4)
+    taken = here.sandbox.snapshot()
+    here.delete(gone)
+    file, journal = _ids_file(tmp_path, [*ids, gone]), str(tmp_path / "decline.journal")
+    first = piped("bulk", "transition", "--to", "declined", "--from-file", file, "--journal", journal, env=here.env)
+    assert first.code == 3
+    told = piped("bulk", "status", journal)
+    assert told.code == 3
+    assert 'transition {"to": "declined"}' in told.out
+    assert "404 order-not-found" in told.out
+    assert TOKEN not in told.out
+    counted = json.loads(piped("bulk", "status", journal, "--json").out)
+    assert counted["states"] == {"confirmed": 3, "refused": 1}
+    # The shop as it was: the order is there again, and what had been done to the others is not.
+    here.sandbox.restore(taken)
+    elsewhere = piped("bulk", "retry", journal, "--only", "refused", "--channel", "no", env=here.env)
+    assert elsewhere.code == 2
+    assert "is of channel se, not no" in elsewhere.err
+    again = piped("bulk", "retry", journal, "--only", "refused", env=here.env)
+    assert again.code == 0, again.err
+    assert [here.status(each) for each in (*ids, gone)] == ["processing"] * 3 + ["declined"]
+    assert piped("bulk", "status", journal).code == 0
+
+
+def test_what_is_no_journal(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("mine\n" * 100)
+    none = str(tmp_path / "none")
+    for arguments in (("status", str(path)), ("status", none), ("retry", str(path), "--only", "refused")):
+        ran = piped("bulk", *arguments, env={"NORCE_BASE_URL": "http://127.0.0.1:9", "NORCE_MERCHANT": "a",
+                    "NORCE_CHANNEL": "b", "NORCE_TOKEN": TOKEN})  # fmt: skip
+        assert ran.code == 2, ran.err
+    assert path.read_text() == "mine\n" * 100
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,142 @@
+"""Ctrl-C and SIGTERM in the middle of a job: what is in the air ends, what is left is told, nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from norce_order_async.sandbox import FaultPlan
+from norce_order_async.sandbox.faults.kinds import UniformDelay
+from norce_order_async.sandbox.faults.plan import FaultRule
+
+from .shop import Shop, shop
+from .terminal import BOUND, Ran, command, environment, on_terminal, piped
+
+SLOW = FaultPlan((FaultRule(UniformDelay(0.15, 0.25), ("UpdateCheckoutOrderState",)),))
+SLOWER = FaultPlan((FaultRule(UniformDelay(0.8, 0.9), ("UpdateCheckoutOrderState",)),))
+
+
+@pytest.fixture
+def here() -> Generator[Shop]:
+    with shop(800, faults=SLOW) as opened:
+        yield opened
+
+
+@contextmanager
+def _started(here: Shop, arguments: list[str]) -> Generator[subprocess.Popen[str]]:
+    """A job that has changed at least two orders."""
+    with subprocess.Popen(
+        command(*arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(here.env),
+    ) as process:
+        try:
+            give_up = time.monotonic() + BOUND
+            while len(here.sandbox.effects.of(operation="UpdateCheckoutOrderState")) < 2:
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < give_up
+                time.sleep(0.02)
+            yield process
+        finally:
+            process.kill()
+
+
+def _ended(process: subprocess.Popen[str]) -> Ran:
+    out, err = process.communicate(timeout=BOUND)
+    return Ran(process.returncode, out, err)
+
+
+def _job(here: Shop, tmp_path: Path) -> tuple[list[str], list[str]]:
+    ids = here.ids(10)
+    file = tmp_path / "ids.csv"
+    file.write_text("order_id\n" + "\n".join(ids))
+    journal = tmp_path / "close.journal"
+    arguments = ["bulk", "transition", "--to", "accepted", "--from-file", str(file), "--journal", str(journal)]
+    return ids, [*arguments, "--max-in-flight", "2"]
+
+
+def _all_once(here: Shop, ids: list[str]) -> None:
+    assert {here.status(each) for each in ids} == {"accepted"}
+    assert [len(here.sandbox.effects.of(each, "UpdateCheckoutOrderState")) for each in ids] == [1] * len(ids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_once_lets_what_is_in_the_air_end(here: Shop, tmp_path: Path, number: signal.Signals) -> None:
+    """The command that it names goes on, and every order is changed exactly once."""
+    ids, arguments = _job(here, tmp_path)
+    with _started(here, arguments) as process:
+        process.send_signal(number)
+        ran = _ended(process)
+    assert ran.code == 4, ran.err
+    assert "Traceback" not in ran.err
+    assert "left" in ran.out
+    (to_go_on,) = [line for line in ran.err.splitlines() if line.strip().startswith("norce-order bulk transition")]
+    assert shlex.split(to_go_on) == ["norce-order", *arguments]
+    changed = len(here.sandbox.effects.of(operation="UpdateCheckoutOrderState"))
+    assert changed < len(ids)
+    assert piped(*shlex.split(to_go_on)[1:], env=here.env).code == 0
+    _all_once(here, ids)
+
+
+def test_twice_stops_at_once(tmp_path: Path) -> None:
+    """And the journal still knows what was in the air."""
+    with shop(800, faults=SLOWER) as here:
+        ids, arguments = _job(here, tmp_path)
+        with _started(here, arguments) as process:
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith("stopping: ")
+            process.send_signal(signal.SIGINT)
+            ran = _ended(process)
+        assert ran.code == 130, ran.err
+        assert "Traceback" not in ran.err
+        assert "to go on:" in ran.err
+        assert piped(*arguments, env=here.env).code == 0
+        _all_once(here, ids)
+
+
+def test_pressed_on_a_terminal(here: Shop, tmp_path: Path) -> None:
+    """The bar leaves the terminal as it was, and what is left is below it."""
+    _, arguments = _job(here, tmp_path)
+    ran = on_terminal(*arguments, env=here.env, wait_for="2 at once", then=b"\x03")
+    assert ran.code == 4, ran.out
+    assert "once more stops at once" in ran.out
+    assert "\x1b[?25h" in ran.out
+    assert "SIGINT" in ran.out
+    assert "Traceback" not in ran.out
+
+
+def test_two_runs_exclude_each_other(here: Shop, tmp_path: Path) -> None:
+    ids, arguments = _job(here, tmp_path)
+    with _started(here, [*arguments, "--rate", "1"]) as process:
+        second = piped(*arguments, env=here.env)
+        assert (second.code, second.out) == (2, "")
+        assert "another run" in second.err
+        told = piped("bulk", "status", arguments[arguments.index("--journal") + 1], "--json")
+        assert told.code == 4
+        assert json.loads(told.out)["running"]
+        process.send_signal(signal.SIGINT)
+        assert _ended(process).code == 4
+    assert piped(*arguments, env=here.env).code == 0
+    _all_once(here, ids)
+
+
+def test_without_a_journal_it_says_so(here: Shop, tmp_path: Path) -> None:
+    _, arguments = _job(here, tmp_path)
+    at = arguments.index("--journal")
+    with _started(here, arguments[:at] + arguments[at + 2 :]) as process:
+        process.send_signal(signal.SIGINT)
+        ran = _ended(process)
+    assert ran.code == 4, ran.err
+    assert "--journal" in ran.err
