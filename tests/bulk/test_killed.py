@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -16,24 +17,39 @@ from norce_order_async.sandbox import Sandbox
 
 from .support import client_of, effects, new_orders
 
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """One whose log holds every request, to kill by."""
+    with Sandbox(keep_requests=1_000_000) as sandbox:
+        yield sandbox
+
+
 PROGRAM = Path(__file__).with_name("killed_job.py")
 
 
-def run_once(sandbox: Sandbox, journal: Path, ids: Path, seconds: float | None) -> int | None:
-    """Run the job; kill it after so many seconds. What it exited with, or None when it was killed."""
+def run_once(sandbox: Sandbox, journal: Path, ids: Path, kill_after: int | None) -> bool:
+    """Run the job, and kill it once the service has received so many more requests. Whether it was killed."""
     command = [sys.executable, str(PROGRAM), sandbox.base_url, str(journal), str(ids)]
+    before = received(sandbox)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=PROGRAM.parents[2]) as job:
-        try:
-            _, errors = job.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            job.kill()
-            job.communicate()
-            return None
+        while kill_after is not None and job.poll() is None:
+            if received(sandbox) - before >= kill_after:
+                job.kill()
+                job.communicate()
+                return True
+            time.sleep(0.002)
+        _, errors = job.communicate()
         assert job.returncode == 0, errors.decode()
-        return 0
+        return False
 
 
-def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, at_least: int, faults: str) -> None:
+def received(sandbox: Sandbox) -> int:
+    """How many requests the service has received."""
+    return len(sandbox.requests)
+
+
+def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, faults: str) -> None:
     async def prepare() -> list[str]:
         async with client_of(sandbox) as norce:
             return await new_orders(norce, orders)
@@ -42,15 +58,10 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, at_le
     ids, journal = folder / "ids", folder / "remove.journal"
     ids.write_text("\n".join(keys))
     sandbox.faults.play(faults)
-    started = time.monotonic()
     rng = random.Random(orders)
-    killed = 0
-    while killed < kills:
-        # Starting takes about half a second; some are killed before they have sent anything.
-        if run_once(sandbox, journal, ids, rng.uniform(0.3, 1.1)) is not None:
-            break
-        killed += 1
-    assert killed >= at_least, f"the job was done after {killed} kills and {time.monotonic() - started:.0f} s"
+    for _ in range(kills):
+        # Some are killed before they have sent anything; together they never get to the end.
+        assert run_once(sandbox, journal, ids, rng.randint(0, orders // (kills + 1))), "the job was done too soon"
     run_once(sandbox, journal, ids, None)
     counts = read_journal(journal).counts
     assert counts["planned"] == counts["sent"] == counts["refused"] == 0
@@ -64,11 +75,11 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, at_le
 @pytest.mark.parametrize("faults", ["lost-answers", "rate-limited"])
 def test_every_order_is_changed_exactly_once(sandbox: Sandbox, tmp_path: Path, faults: str) -> None:
     """By the service's own log, however often the job is killed."""
-    kill_often(sandbox, tmp_path, orders=300 if faults == "lost-answers" else 150, kills=8, at_least=3, faults=faults)
+    kill_often(sandbox, tmp_path, orders=300 if faults == "lost-answers" else 150, kills=8, faults=faults)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_two_hundred_kills_in_a_row(sandbox: Sandbox, tmp_path: Path) -> None:
     """Over thousands of orders, at forty requests a second."""
-    kill_often(sandbox, tmp_path, orders=5000, kills=200, at_least=200, faults="rate-limited")
+    kill_often(sandbox, tmp_path, orders=5000, kills=200, faults="rate-limited")

@@ -183,7 +183,7 @@ def test_the_overlay_is_in_the_data_that_comes_along() -> None:
     assert "202" in paths[order + "/state"]["put"]["responses"]
     assert "409" in paths[order + "/cart"]["put"]["responses"]
     invalid = paths[order + "/validate"]["post"]["responses"]["400"]["content"]["application/json"]["schema"]
-    assert len(invalid["oneOf"]) == 3
+    assert len(invalid["anyOf"]) == 3
     assert "message" in schemas["ValidationError"]["properties"]
     assert "required" not in schemas["Order"]
     assert "required" not in schemas["Customer"]
