@@ -33,4 +33,4 @@ step "types (mypy)" mypy
 step "types (pyright)" pyright
 step "floors" lint-imports --no-logo
 step "generated code" scripts/regenerate.sh --check
-step "tests" pytest -n "${TEST_WORKERS:-2}" -m "$which_tests" "$@"
+step "tests" pytest -n "${TEST_WORKERS:-3}" -m "$which_tests" "$@"
