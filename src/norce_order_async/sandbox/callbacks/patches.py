@@ -2,7 +2,7 @@
 
 from typing import Any, TypeGuard, cast
 
-import jsonpatch  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+import jsonpatch
 
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.rules import PARTS
