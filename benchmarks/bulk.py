@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import anyio
@@ -52,7 +52,7 @@ def serve(port: int, orders: int, ids: Path) -> None:
 
 
 @contextlib.contextmanager
-def service(orders: int, folder: Path) -> Iterator[str]:
+def service(orders: int, folder: Path) -> Generator[str]:
     """The base URL of a service with enough orders."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
