@@ -7,9 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from norce_order_async import (
@@ -28,7 +30,7 @@ from norce_order_async.bulk.database import Database, told
 from norce_order_async.bulk.report import plan_again, read_journal
 from norce_order_async.sandbox import Sandbox
 
-from .support import client_of, content, effects, new_orders, write
+from .support import AT_ONCE, client_of, content, effects, new_orders, write
 from .test_job import all_of
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +113,21 @@ async def test_what_was_in_the_air_is_settled_first(sandbox: Sandbox, journal: P
     assert set(effects(sandbox).values()) == {1}
     methods = [request.method for request in sandbox.requests if request.method in ("GET", "PUT")]
     assert methods[-8:] == ["GET"] * 4 + ["PUT"] * 4
+
+
+async def test_a_service_that_is_away_while_settling(sandbox: Sandbox, journal: Path) -> None:
+    """Its first answer, to the probe, is that an order was not changed: the others go on with that."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 12)
+        await planned(sandbox, journal, ids, actions.remove())
+        mark(journal, "sent", 12)
+        sandbox.faults.play({"rules": [{"fault": {"answer": 429}, "operations": ["reads"], "first": 12}]})
+        with anyio.fail_after(20):
+            async with norce.bulk(journal, load=FEW, options=replace(AT_ONCE, max_attempts=1)) as job:
+                outcomes = await all_of(job.run(ids, actions.remove()))
+    assert {outcome.verdict for outcome in outcomes.values()} == {"done"}
+    assert set(effects(sandbox).values()) == {1}
+    assert job.summary.failed_probes
 
 
 async def test_what_a_function_had_in_the_air_is_unknown(sandbox: Sandbox, journal: Path) -> None:

@@ -26,6 +26,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 PROGRAM = Path(__file__).with_name("killed_job.py")
+GOES_ON_FOR = 600
+"""Seconds that a run which is not killed may take; the soak's has about 4000 requests to make, forty a second."""
 
 
 def run_once(sandbox: Sandbox, journal: Path, ids: Path, kill_after: int | None) -> bool:
@@ -33,13 +35,14 @@ def run_once(sandbox: Sandbox, journal: Path, ids: Path, kill_after: int | None)
     command = [sys.executable, str(PROGRAM), sandbox.base_url, str(journal), str(ids)]
     before = received(sandbox)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=PROGRAM.parents[2]) as job:
-        while kill_after is not None and job.poll() is None:
-            if received(sandbox) - before >= kill_after:
-                job.kill()
-                job.communicate()
-                return True
-            time.sleep(0.002)
-        _, errors = job.communicate()
+        try:
+            while kill_after is not None and job.poll() is None:
+                if received(sandbox) - before >= kill_after:
+                    return True
+                time.sleep(0.002)
+            _, errors = job.communicate(timeout=GOES_ON_FOR)
+        finally:
+            job.kill()
         assert job.returncode == 0, errors.decode()
         return False
 

@@ -270,6 +270,7 @@ class Run(AsyncIterator[ItemOutcome[T]]):
             try:
                 while (item := await self._take()) is not None:
                     outcome = await self._handled(item)
+                    self._end_probe(item)
                     if outcome is not None and self._journal is None:
                         await self._give(item, outcome)
                     elif outcome is not None:
@@ -283,6 +284,12 @@ class Run(AsyncIterator[ItemOutcome[T]]):
         if scope.cancelled_caught and item is not None:
             self._cut_off(item)
         self._worker_ended()
+
+    def _end_probe(self, item: Item) -> None:
+        """Whatever came of a probe, the next one may go."""
+        if item is self._probe:
+            self._probe = None
+            self._outage.give_up_turn()
 
     async def _give_aside(self, item: Item, outcome: ItemOutcome[T]) -> None:
         try:
@@ -426,6 +433,7 @@ class Run(AsyncIterator[ItemOutcome[T]]):
     async def _settled_from_before(self, item: Item, order: Order) -> ItemOutcome[T] | None:
         """An item that was in the air when an earlier run ended."""
         settled = await self._action.settle(order, item.row)
+        self._outage.answered()
         if settled == "not done":
             await self._return(item)
             return None
@@ -455,6 +463,7 @@ class Run(AsyncIterator[ItemOutcome[T]]):
             summary.throttled += sum(attempt.outcome == "rejected" for attempt in error.attempts)
         probe = item is self._probe
         if probe:
+            self._probe = None
             summary.failed_probes += 1
             self._check_failures()
         self._outage.failed(probe=probe, at_once=gave_up in ("budget", "retry-after", "token"), asked=asked)
