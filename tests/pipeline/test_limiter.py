@@ -27,6 +27,35 @@ def limiter(limit: int, clock: FakeClock) -> tuple[Limiter, Pause]:
     return Limiter(limit, clock, pause), pause
 
 
+class Ticking(FakeClock):
+    """A millisecond passes with every look at it."""
+
+    def monotonic(self) -> float:
+        self.now += 0.001
+        return super().monotonic()
+
+
+@pytest.mark.parametrize("milliseconds", range(1, 12))
+@pytest.mark.parametrize("waits", [1, 2])
+async def test_a_pause_that_ends_while_somebody_looks(milliseconds: int, waits: int) -> None:
+    """Whoever looked first when it was on, and then when it was over, gets the permit all the same."""
+    clock = Ticking()
+    permits, pause = limiter(1, clock)
+    pause.extend(milliseconds / 1000)
+    granted: list[bool] = []
+
+    async def ask() -> None:
+        granted.append(await permits.acquire(1.0))
+        pause.extend(milliseconds / 1000)
+        permits.release()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(waits):
+            group.start_soon(ask)
+    assert granted == [True] * waits
+    assert (permits.in_flight, permits.waiting) == (0, 0)
+
+
 async def test_first_come_first_served() -> None:
     """Also when some leave the queue, by cancellation or because their time is up."""
     clock = FakeClock()

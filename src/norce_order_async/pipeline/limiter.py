@@ -128,16 +128,18 @@ class Limiter:
 
     async def _wait(self, place: _Place) -> None:
         while not place.granted:
-            # The first in the queue waits out a pause for everybody behind it.
-            if self._queue[0] is place and (left := self._held()):
+            if self._queue[0] is not place or self.in_flight >= self.limit:
+                await place.woken.wait()
+                place.woken = anyio.Event()
+                continue
+            # The first in the queue waits out a pause for everybody behind it, and asks again by itself: the pause may
+            # have ended since it was last looked at, and then nobody else would.
+            if left := self._held():
                 throttled, began = self._throttled(), self._clock.monotonic()
                 await self._clock.sleep(left)
                 if throttled:
                     self.throttled_seconds += self._clock.monotonic() - began
-                self._hand_out()
-            else:
-                await place.woken.wait()
-                place.woken = anyio.Event()
+            self._hand_out()
 
     def _hand_out(self) -> None:
         while self._queue and self.in_flight < self.limit:
