@@ -1,10 +1,10 @@
 """The adaptive load against a service whose capacity moves, over real sockets.
 
-Run ``python benchmarks/adaptive.py`` (two and a half minutes). A service in a process of its own takes 50 ms a request,
-admits so many a second through a token bucket and answers 429 without Retry-After beyond; it goes through ``--plan``
-and counts. This process reads orders through the client, with the adaptive limiter in front, as fast as that lets it.
-With ``--job`` the reads are items of a bulk job instead. Figures are the service's own: whole seconds of what it
-admitted and turned away.
+Run ``python benchmarks/adaptive.py`` (two and a half minutes); ``python -m benchmarks`` has a shorter one. A service in
+a process of its own takes 50 ms a request, admits so many a second through a token bucket and answers 429 without
+Retry-After beyond; it goes through ``--plan`` and counts. This process reads orders through the client, with the
+adaptive limiter in front, as fast as that lets it. With ``--job`` the reads are items of a bulk job instead. Figures
+are the service's own: whole seconds of what it admitted and turned away.
 """
 
 # The limiter is put under plain calls here, for which there is no public way.
@@ -38,6 +38,8 @@ BURST_SECONDS = 0.25
 """What may come at once, so that a moment without a processor for either side does not count as too many."""
 SETTLING = 10
 """Seconds at the start of each phase that its figures leave out."""
+PLAN = "200:40,100:30,200:30,400:30,200:30"
+COLUMNS = ("capacity", "admitted/s", "of capacity", "turned away", "at the new level after")
 ORDER = json.dumps({"id": "o1", "state": {"currentStatus": "processing"}}).encode()
 
 
@@ -110,8 +112,8 @@ async def serve(plan: list[tuple[float, int]]) -> None:
 # The client
 
 
-async def read_orders(client: NorceOrderClient, load: Load, seconds: float) -> float:
-    """Read through the limiter until the time is up, what was turned away again; how long it held callers back."""
+async def read_orders(client: NorceOrderClient, load: Load, seconds: float) -> None:
+    """Read through the limiter until the time is up, what was turned away again."""
     shared: Session = cast("Any", client)._session
     settings = shared.settings.changed(CallOptions(deadline=None, max_delay=20.0))
     limiter = load.limiter(shared.core.clock, shared.core.pause)
@@ -129,10 +131,9 @@ async def read_orders(client: NorceOrderClient, load: Load, seconds: float) -> f
     async with asyncio.TaskGroup() as group:
         for _ in range(120):
             group.create_task(worker())
-    return limiter.throttled_seconds
 
 
-async def run_job(client: NorceOrderClient, load: Load, seconds: float) -> float:
+async def run_job(client: NorceOrderClient, load: Load, seconds: float) -> None:
     """The same reads as items of a bulk job without a journal."""
     until = time.monotonic() + seconds
 
@@ -148,39 +149,60 @@ async def run_job(client: NorceOrderClient, load: Load, seconds: float) -> float
     async with client.bulk(load=load) as job:
         async for _ in job.run(ids(), read):
             pass
-        return job.summary.throttled_seconds
 
 
 # What came of it
 
 
-def table(plan: list[tuple[float, int]], admitted: Counter[int], away: Counter[int]) -> str:
-    lines = [
-        "| capacity | admitted/s | of capacity | turned away | at the new level after |",
-        "|---|---|---|---|---|",
-    ]
+@dataclass(frozen=True)
+class Phase:
+    """What the service saw while it had one capacity; figures leave the first seconds out."""
+
+    capacity: float
+    admitted: float
+    """A second."""
+    away: float
+    """The share of requests that was turned away."""
+    settled: int | None
+    """Seconds until it was at the new level; None if never."""
+
+
+def phases(plan: list[tuple[float, int]], admitted: Counter[int], away: Counter[int]) -> list[Phase]:
+    found: list[Phase] = []
     begin = 0
     for capacity, seconds in plan:
-        settled = range(begin + SETTLING, begin + seconds)
-        done, refused = (sum(count[second] for second in settled) for count in (admitted, away))
-        lines.append(
-            f"| {capacity:g}/s | {done / len(settled):.1f} | {done / len(settled) / capacity:.1%} "
-            f"| {refused / max(1, done + refused):.2%} | {_settled(capacity, begin, seconds, admitted, away)} |"
-        )
+        counted = range(begin + SETTLING, begin + seconds)
+        done, refused = (sum(count[second] for second in counted) for count in (admitted, away))
+        settled = _settled(capacity, begin, seconds, admitted, away)
+        found.append(Phase(capacity, done / len(counted), refused / max(1, done + refused), settled))
         begin += seconds
-    return "\n".join(lines)
+    return found
 
 
-def _settled(capacity: float, begin: int, seconds: int, admitted: Counter[int], away: Counter[int]) -> str:
+def rows(found: list[Phase]) -> list[list[str]]:
+    """As they stand in a table."""
+    return [
+        [
+            f"{phase.capacity:g}/s",
+            f"{phase.admitted:.1f}",
+            f"{phase.admitted / phase.capacity:.1%}",
+            f"{phase.away:.2%}",
+            "never" if phase.settled is None else f"{phase.settled} s",
+        ]
+        for phase in found
+    ]
+
+
+def _settled(capacity: float, begin: int, seconds: int, admitted: Counter[int], away: Counter[int]) -> int | None:
     """From when on three seconds together have 90 % of the capacity and under 5 % turned away."""
     for second in range(begin, begin + seconds - 2):
         done, refused = (sum(count[at] for at in range(second, second + 3)) for count in (admitted, away))
         if done >= 0.9 * 3 * capacity and refused < 0.05 * (done + refused):
-            return f"{second - begin} s"
-    return "never"
+            return second - begin
+    return None
 
 
-async def measure(plan: list[tuple[float, int]], load: Load, *, job: bool) -> str:
+async def measure(plan: list[tuple[float, int]], load: Load, *, job: bool) -> list[Phase]:
     seconds = sum(length for _, length in plan)
     words = ",".join(f"{capacity:g}:{length}" for capacity, length in plan)
     command = [sys.executable, __file__, "--serve", "--plan", words]
@@ -191,13 +213,12 @@ async def measure(plan: list[tuple[float, int]], load: Load, *, job: bool) -> st
         raise RuntimeError("the service has no pipes")
     port = int(await service.stdout.readline())
     async with NorceOrderClient(base_url=f"http://127.0.0.1:{port}", merchant="m", channel="c", token="t") as client:
-        held = await (run_job if job else read_orders)(client, load, seconds)
-        engine = client.engine
+        await (run_job if job else read_orders)(client, load, seconds)
     figures = await _figures(port)
     service.stdin.close()
     await service.wait()
     admitted, away = (Counter({int(second): count for second, count in each.items()}) for each in figures)
-    return f"{load}, {engine} engine, held back for {held:.0f} s\n\n{table(plan, admitted, away)}"
+    return phases(plan, admitted, away)
 
 
 async def _figures(port: int) -> list[dict[str, int]]:
@@ -210,7 +231,7 @@ async def _figures(port: int) -> list[dict[str, int]]:
     return list(figures)
 
 
-def _plan(words: str) -> list[tuple[float, int]]:
+def plan_of(words: str) -> list[tuple[float, int]]:
     plan = [(float(capacity), int(seconds)) for capacity, seconds in (part.split(":") for part in words.split(","))]
     if any(seconds <= SETTLING for _, seconds in plan):
         raise argparse.ArgumentTypeError(f"every phase must be longer than {SETTLING} s")
@@ -219,7 +240,7 @@ def _plan(words: str) -> list[tuple[float, int]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plan", type=_plan, default="200:40,100:30,200:30,400:30,200:30", help="capacity:seconds,...")
+    parser.add_argument("--plan", type=plan_of, default=PLAN, help="capacity:seconds,...")
     parser.add_argument("--job", action="store_true", help="through a bulk job instead of plain calls")
     parser.add_argument("--fixed", type=int, metavar="IN_FLIGHT", help="compare: a fixed number in the air")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -228,7 +249,9 @@ def main() -> None:
         asyncio.run(serve(given.plan))
         return
     load: Load = Fixed(in_flight=given.fixed) if given.fixed else Adaptive()
-    print(asyncio.run(measure(given.plan, load, job=given.job)))
+    print(f"{load}\n")
+    for row in [[*COLUMNS], ["---"] * len(COLUMNS), *rows(asyncio.run(measure(given.plan, load, job=given.job)))]:
+        print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """What a job over many orders costs: memory over its start, and the journal's share of the time.
 
-    python benchmarks/bulk.py                      100 000 orders with a journal, then 10 000 with and without one
-    python benchmarks/bulk.py --orders 20000       a smaller one
-    python benchmarks/bulk.py --json figures.json
+    python -m benchmarks.bulk                      100 000 orders with a journal, then 10 000 with and without one
+    python -m benchmarks.bulk --orders 20000       a smaller one
+    python -m benchmarks.bulk --json figures.json
 
-The local order service runs in a process of its own. The action sets an attribute, one PATCH an order; memory is this
-process's resident set, sampled with every thousandth outcome.
+Unlike the jobs of ``python -m benchmarks`` it runs against the local order service, in a process of its own. The action
+sets an attribute, one PATCH an order; memory is this process's resident set, sampled with every thousandth outcome.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks.machine import resident
 from norce_order_async import Fixed, NorceOrderClient, OrderFilter, Scope
 from norce_order_async.bulk import actions
 from norce_order_async.sandbox import Sandbox
@@ -32,14 +33,6 @@ TOKEN = "benchmark"
 MERCHANT = "acme"
 CHANNELS = ("se", "no", "dk", "fi", "de")
 IN_FLIGHT = 50
-
-
-def resident() -> float:
-    """This process's resident set in MB (Linux)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise OSError("no VmRSS in /proc/self/status")
 
 
 def serve(port: int, orders: int, ids: Path) -> None:
@@ -58,8 +51,18 @@ def service(orders: int, folder: Path) -> Generator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ids = folder / "ids"
-    command = [sys.executable, __file__, "--serve", str(port), "--orders", str(orders), "--ids", str(ids)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.bulk",
+        "--serve",
+        str(port),
+        "--orders",
+        str(orders),
+        "--ids",
+        str(ids),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:
         try:
             while not ids.with_suffix(".ready").exists():
                 if process.poll() is not None:

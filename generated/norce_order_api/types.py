@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Set as AbstractSet
 from contextvars import ContextVar
-from datetime import datetime, timezone
-from typing import Any, ClassVar, Final, Generic, Literal, Protocol, TypeVar, cast
+from datetime import date, datetime, timezone
+from itertools import repeat, starmap
+from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, cast
 from urllib.parse import quote
 
 from attrs import define, field
@@ -108,19 +109,42 @@ def drift(where: str, kind: str) -> None:
 # --- reading: nothing here raises -------------------------------------------------------------------------------------
 
 
-class Model(Protocol):
-    """What every generated model class can do."""
+@define
+class Model:
+    """What every model is: its members, and room for what else came, of which most have nothing."""
 
     MEMBERS: ClassVar[frozenset[str]]
 
-    def to_dict(self) -> dict[str, Any]: ...
+    _rest: dict[str, Any] | None = field(default=None, init=False, repr=False, eq=lambda rest: rest or None)
+
+    @property
+    def additional_properties(self) -> dict[str, Any]:
+        """What came beside the description or did not fit it, under its JSON name."""
+        if self._rest is None:
+            self._rest = {}
+        return self._rest
+
+    @additional_properties.setter
+    def additional_properties(self, rest: dict[str, Any]) -> None:
+        self._rest = rest
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as JSON-ready data in the API's own spelling."""
+        raise NotImplementedError
 
     @classmethod
-    def from_dict(cls, src_dict: Any) -> Any: ...
+    def from_dict(cls, src_dict: Any) -> Self:
+        """The model from decoded JSON, whatever that holds: never raises."""
+        raise NotImplementedError
 
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
+
+
+def supply(kind: type[T]) -> Callable[[], T]:
+    """What gives an empty object of a class at each call; object.__new__(kind) would pack its argument every time."""
+    return cast("Callable[[], T]", starmap(object.__new__, repeat((kind,))).__next__)
 
 
 def as_object(data: Any, where: str) -> dict[str, Any]:
@@ -131,31 +155,32 @@ def as_object(data: Any, where: str) -> dict[str, Any]:
     return {}
 
 
-def keep_raw(rest: dict[str, Any], name: str, value: Any, where: str) -> None:
+def keep_raw(model: Model, value: Any, name: str, where: str) -> None:
     """Keeps a value that does not fit its member, so that writing back loses nothing."""
-    rest[name] = value
+    model.additional_properties[name] = value
     drift(where, "wrong-type")
 
 
-def keep_rest(data: dict[str, Any], members: frozenset[str], rest: dict[str, Any], where: str) -> None:
-    """Keeps the members that the description does not know."""
+def or_keep(model: Model, value: Any, name: str, where: str, read: T | None = None) -> T | None:
+    """What a value reads as; when that is nothing, the value is kept."""
+    if read is None:
+        keep_raw(model, value, name, where)
+    return read
+
+
+def note_odd(model: Model, data: dict[str, Any], where: str, *, silent: AbstractSet[str] = frozenset()) -> None:
+    """Keeps the members that the description does not know, and tells of them and of nulls in those that it does.
+
+    Args:
+        silent: The members in which a null is nothing to tell of.
+    """
     for name, value in data.items():
-        if name not in members:
-            rest[name] = value
+        if name not in model.MEMBERS:
+            model.additional_properties[name] = value
             # A name is the service's own word as a rule, but a map keyed by customer would put people into the log.
             shown = name if name.isidentifier() and len(name) <= 40 else "?"
             drift(f"{where}.{shown}", "extra")
-
-
-def note_absent(data: dict[str, Any], name: str, where: str) -> None:
-    """Tells of a required member without a value."""
-    drift(where, "null" if name in data else "missing")
-
-
-def note_nulls(data: dict[str, Any], members: AbstractSet[str], where: str) -> None:
-    """Tells of nulls in optional members that the description does not call nullable."""
-    for name, value in data.items():
-        if value is None and name in members:
+        elif value is None and name not in silent:
             drift(f"{where}.{name}", "null")
 
 
@@ -190,15 +215,17 @@ def read_datetime(value: Any, where: str) -> datetime | None:
     """An aware time; a text without offset is taken as UTC, which is what the description says of its times."""
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            time = datetime.fromisoformat(value)
         except ValueError:
             return None
-    if not isinstance(value, datetime):
+    elif isinstance(value, datetime):
+        time = value
+    else:
         return None
-    if value.tzinfo is None:
+    if time.tzinfo is None:
         drift(where, "no-offset")
-        return value.replace(tzinfo=timezone.utc)
-    return value
+        return time.replace(tzinfo=timezone.utc)
+    return time
 
 
 def read_model(kind: type[M], data: Any, where: str) -> M | None:
@@ -207,7 +234,7 @@ def read_model(kind: type[M], data: Any, where: str) -> M | None:
         drift(where, "missing" if data is None else "wrong-type")
         return None
     try:
-        return cast("M", kind.from_dict(cast("Mapping[str, Any]", data)))
+        return kind.from_dict(cast("Mapping[str, Any]", data))
     except RecursionError:
         drift(where, "too-deep")
         return None
@@ -287,6 +314,9 @@ def write_number(value: Any, where: str) -> Any:
 
 
 def write_datetime(value: Any, where: str) -> str:
+    if value.__class__ is datetime and value.tzinfo is timezone.utc:
+        # What isoformat() makes of it, in half the time: that asks for the offset again and again.
+        return f"{date.isoformat(value)}T{value.time().isoformat()}Z"
     if isinstance(value, str):
         return value
     if value.tzinfo is None:
@@ -296,15 +326,24 @@ def write_datetime(value: Any, where: str) -> str:
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
-def write_list(written: list[Any], raw: Any, reread: Callable[[Any], list[Any]]) -> list[Any]:
-    """What a list member sends. Read with elements that did not fit, and untouched since, it goes back as it came."""
-    if raw.__class__ is not list:
-        return written
+def with_rest(model: Model, written: dict[str, Any]) -> dict[str, Any]:
+    """What a model sends when something came beside its members, or did not fit them.
+
+    A list that was read with elements that did not fit, and is untouched since, goes back as it came.
+    """
+    rest = model.additional_properties
+    whole = {**rest, **written}
     told_once = DRIFT.set(None)
     try:
-        return raw if reread(raw) == written else written
+        for name in rest.keys() & written.keys():
+            if rest[name].__class__ is list:
+                again = model.from_dict({name: rest[name]})
+                again.additional_properties.clear()
+                if again.to_dict().get(name) == written[name]:
+                    whole[name] = rest[name]
     finally:
         DRIFT.reset(told_once)
+    return whole
 
 
 def path_segment(value: str, name: str) -> str:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
     from norce_order_async.orders.transition import Transitioned
     from norce_order_async.orders.validation import ValidationProblem, ValidationReport
-    from norce_order_async.pipeline.call import Answer
+    from norce_order_async.pipeline.answer import Answer
     from norce_order_async.pipeline.decode import Drift, DriftRecord
     from norce_order_async.pipeline.middleware import (
         AttemptInfo,
@@ -117,7 +117,7 @@ _HOMES = {
     "orders.order": ("Order",),
     "orders.transition": ("Transitioned",),
     "orders.validation": ("ValidationProblem", "ValidationReport"),
-    "pipeline.call": ("Answer",),
+    "pipeline.answer": ("Answer",),
     "pipeline.decode": ("Drift", "DriftRecord"),
     "pipeline.middleware": (
         "AttemptInfo",

@@ -33,6 +33,13 @@ class TokenProvider(Protocol):
         ...
 
 
+@runtime_checkable
+class _Ready(Protocol):
+    """A provider that can tell at once whether it has a token; asked before anything is awaited."""
+
+    def at_hand(self) -> str | None: ...
+
+
 class StaticToken:
     """One token, or a primary and a secondary: after a 401 the other one is tried once, and kept if it is taken."""
 
@@ -45,8 +52,12 @@ class StaticToken:
         self._tokens = tuple(tokens)
         self._current = 0
 
-    async def token(self) -> str:
+    def at_hand(self) -> str:
+        """The token, without waiting."""
         return self._tokens[self._current]
+
+    async def token(self) -> str:
+        return self.at_hand()
 
     async def refused(self, token: str) -> bool:
         if len(self._tokens) < 2:
@@ -121,6 +132,56 @@ class _GuardedProvider:
 
     def __repr__(self) -> str:
         return f"<{type(self._provider).__name__}>"
+
+
+class Signed:
+    """A token as it was handed out, and the ``Authorization`` value that it makes."""
+
+    __slots__ = ("header", "token")
+
+    def __init__(self, token: str, header: str) -> None:
+        self.token = token
+        self.header = header
+
+
+class Tokens:
+    """A provider's tokens, checked. The last one is kept with its header value, because it seldom changes."""
+
+    __slots__ = ("_last", "_provider", "_ready")
+
+    def __init__(self, provider: TokenProvider) -> None:
+        self._provider = provider
+        self._ready = provider if isinstance(provider, _Ready) else None
+        self._last: Signed | None = None
+
+    def at_hand(self) -> Signed | None:
+        """The token to send now, when it can be had without waiting."""
+        token = None if self._ready is None else self._ready.at_hand()
+        return None if token is None else self._signed(token)
+
+    async def signed(self) -> Signed:
+        """The token to send now.
+
+        Raises:
+            TokenError: none can be had, or one that can't be a header.
+        """
+        return self._signed(await self._provider.token())
+
+    async def token(self) -> str:
+        """The provider's."""
+        return await self._provider.token()
+
+    async def refused(self, token: str) -> bool:
+        """The provider's."""
+        return await self._provider.refused(token)
+
+    def _signed(self, token: str) -> Signed:
+        if self._last is None or self._last.token != token:
+            self._last = Signed(checked_token(token), bearer(token))
+        return self._last
+
+    def __repr__(self) -> str:
+        return repr(self._provider)
 
 
 def provider_of(token: str | TokenSource | TokenProvider | None, secondary: str | None = None) -> TokenProvider:

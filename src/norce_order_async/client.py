@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from norce_order_async._version import __version__
-from norce_order_async.auth import TokenProvider, TokenSource, provider_of
+from norce_order_async.auth import TokenProvider, Tokens, TokenSource, provider_of
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.context import Context, HeaderValue, Omit
 from norce_order_async.engines.base import Engine
@@ -298,7 +298,7 @@ class NorceOrderClient(Scope):
             base_url=address,
             engine=engine,
             owned=owned,
-            auth=auth,
+            auth=Tokens(auth),
             clock=clock,
             pause=(pause := Pause(clock)),
             call_middleware=tuple(call_middleware),

@@ -72,7 +72,9 @@ class Context:
         adapter_id: str | Literal[Omit.OMIT] | None = None,
         headers: Mapping[str, HeaderValue] | None = None,
     ) -> Context:
-        """The same context with some of it replaced; None keeps, OMIT leaves out."""
+        """This context, with some of it replaced; None keeps, OMIT leaves out."""
+        if merchant is None and channel is None and adapter_id is None and not headers:
+            return self
         if adapter_id is OMIT:
             adapter: str | None = None
         else:

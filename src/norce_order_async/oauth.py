@@ -176,18 +176,22 @@ class ClientCredentialsProvider:
         self._keep_refused_until = 0.0
         self._refresh: _Refresh | None = None
 
+    def at_hand(self) -> str | None:
+        """A token that is not due, without waiting; None when there is none. One that soon is gets replaced meanwhile."""
+        now = self._clock.monotonic()
+        if self._token is None or now >= self._due:
+            return None
+        if now >= self._early and self._refresh is None:
+            self._begin()
+        return self._token
+
     async def token(self) -> str:
         """A token that is not due; waits only when there is none.
 
         Raises:
             TokenError: the identity service gave none.
         """
-        now = self._clock.monotonic()
-        if self._token is None or now >= self._due:
-            return await self._refreshed()
-        if now >= self._early and self._refresh is None:
-            self._begin()
-        return self._token
+        return self.at_hand() or await self._refreshed()
 
     async def refused(self, token: str) -> bool:
         """A refused token is due at once; one that has been replaced meanwhile needs no refresh.

@@ -1,21 +1,70 @@
-"""Looking into JSON data of unknown shape, without surprises and with types."""
+"""JSON data: from bytes and to bytes, and looking into what is of unknown shape, without surprises and with types.
+
+orjson does the work where it is installed (the ``fast`` extra), the standard library elsewhere. Where they differ, the
+standard library has the last word, so that what is read and sent does not depend on what is installed.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from enum import Enum
+from types import ModuleType
 from typing import Any, Final, TypeGuard
+from uuid import UUID
+
+orjson: ModuleType | None
+try:
+    import orjson
+except ImportError:
+    orjson = None
 
 UNREADABLE: Final = object()
 """Stands for a body that is no JSON."""
 
+# What the standard library does not write either.
+_OPTIONS: Final = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+_DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
+_LONG: Final = b"0" * 19
+"""Whole numbers of so many digits can be beyond 64 bits."""
+
 
 def read_json(body: bytes) -> Any:
     """The JSON data of a body, or :data:`UNREADABLE`. NaN and infinities, which JSON has not, read as null."""
+    if orjson is not None and not _has_long_number(body):
+        try:
+            return orjson.loads(body)
+        except ValueError:
+            pass  # no JSON, or what only the standard library reads: NaN, UTF-16, half a surrogate pair
     try:
         return json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return UNREADABLE
+
+
+def write_json(data: Any) -> bytes:
+    """JSON data as bytes.
+
+    Raises:
+        ValueError: NaN, an infinity, half a surrogate pair, or nested without end.
+        TypeError: something that is no JSON data.
+    """
+    if orjson is not None:
+        try:
+            body: bytes = orjson.dumps(data, None, _OPTIONS)
+        except TypeError:
+            pass  # no JSON data, or what only the standard library writes: numbers beyond 64 bits, keys that are none
+        else:
+            # NaN and infinities come out as null. Searching from the end takes a third of the time here.
+            if body.rfind(b"null") < 0:
+                return body
+    try:
+        return _STANDARD.encode(data).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except UnicodeEncodeError:  # which holds the whole body
+        raise ValueError("a text in it holds half a surrogate pair") from None
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
@@ -43,5 +92,24 @@ def text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _has_long_number(body: bytes) -> bool:
+    """Whether so many digits stand in a row that orjson might make a float of a whole number.
+
+    A look at every fourth byte settles it for nearly every body, in a sixth of the time that decoding takes.
+    """
+    return body[::4].translate(_DIGITS).rfind(b"0000") >= 0 and _LONG in body.translate(_DIGITS)
+
+
 def _no_number(_: str) -> None:
     return None
+
+
+def _as_orjson_does(value: object) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON data")
+
+
+_STANDARD: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_orjson_does)

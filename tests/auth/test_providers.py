@@ -16,7 +16,7 @@ from norce_order_async import (
     TokenError,
     UnauthorizedError,
 )
-from norce_order_async.auth import bearer, checked_token, provider_of
+from norce_order_async.auth import Tokens, bearer, checked_token, provider_of
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER
 from tests.support.engine import Step, answer, lost
@@ -324,3 +324,35 @@ async def test_tokens_show_in_no_repr_and_no_log_line(caplog: pytest.LogCaptureF
     things = [shown.client, shown.session.core.auth, CallableToken(source), custom, *shown.engine.requests]
     assert "hush" not in caplog.text + repr(things)
     assert "GetCheckoutOrder" in caplog.text
+
+
+# As the pipeline takes them
+
+
+async def test_a_token_at_hand_is_not_waited_for() -> None:
+    """A string's is; a function's, and that of a provider of one's own, is not."""
+    tokens = Tokens(StaticToken("one", "two"))
+    first = tokens.at_hand()
+    assert first is not None
+    assert (first.token, first.header) == ("Bearer one", "Bearer one")
+    assert tokens.at_hand() is first
+    assert await tokens.refused(first.token)
+    second = tokens.at_hand()
+    assert second is not None
+    assert second.header == "Bearer two"
+
+    async def source() -> str:
+        return "three"
+
+    asked = Tokens(provider_of(source))
+    assert asked.at_hand() is None
+    assert (await asked.signed()).header == "Bearer three"
+    assert Tokens(provider_of(Vault("four"))).at_hand() is None
+
+
+async def test_a_token_is_told_apart_from_its_header() -> None:
+    """The provider is asked about what it handed out; the header is made once for the same token."""
+    tokens = Tokens(provider_of(Vault("four", "four")))
+    first, again = await tokens.signed(), await tokens.signed()
+    assert first is again
+    assert (first.token, first.header) == ("four", "Bearer four")

@@ -1,4 +1,4 @@
-"""A local order service for each test."""
+"""A local order service that is as new for each test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import pytest
 from norce_order_async.sandbox import Sandbox
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+@pytest.fixture(scope="package")
+def service() -> Iterator[Sandbox]:
+    """One for all of them: starting and stopping it takes longer than most tests."""
     with Sandbox(keep_requests=100) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def sandbox(service: Sandbox) -> Iterator[Sandbox]:
+    yield service
+    service.faults.stop()
+    service.reset()

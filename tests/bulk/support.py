@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from norce_order_async import CallOptions, NorceOrderClient
+from norce_order_async.bulk.beginning import list_source
+from norce_order_async.bulk.database import Database, State
+from norce_order_async.bulk.job import Job
+from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.sandbox import Sandbox
 
 MERCHANT = "acme"
@@ -53,3 +57,31 @@ def write(path: Path, content: bytes) -> None:
 
 def names_in(folder: Path) -> list[str]:
     return sorted(os.listdir(folder))
+
+
+class Stub:
+    """An engine that answers everything at once."""
+
+    name = "stub"
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        del request
+        return WireResponse(200, {}, b"[]")
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def list_only(job: Job, ids: list[str], action: Any) -> None:
+    """A journal with its list, as of a job that was killed before it acted."""
+    run: Any = job.run(ids, action)
+    await list_source(run._plan, run._journal)
+
+
+def move_all(journal: Path, state: State, to: State) -> None:
+    """Put all items of a state into another."""
+    database = Database(journal)
+    try:
+        database.move(state, to)
+    finally:
+        database.close()

@@ -17,6 +17,7 @@ from norce_order_async import (
     InvalidRequestError,
     ItemOutcome,
     NorceOrderClient,
+    NotSentError,
     Order,
     OrderFilter,
     UnauthorizedError,
@@ -126,6 +127,30 @@ async def test_in_the_order_of_the_source(sandbox: Sandbox) -> None:
     assert found == ids
 
 
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_in_order_when_the_first_one_goes_back(tmp_path: Path, journaled: bool) -> None:
+    """All that may be ahead of it are done before it is tried again: they must not keep it from that."""
+    done: list[str] = []
+
+    async def slow_to_start(order: Order) -> None:
+        if order.id == "o0" and not full.is_set():
+            await full.wait()
+            raise NotSentError("no connection", operation="x", gave_up="attempts")
+        done.append(order.id)
+        if len(done) == ahead:
+            full.set()
+
+    ids = [f"o{number}" for number in range(60)]
+    async with NorceOrderClient(base_url="http://127.0.0.1:9", merchant="a", channel="b", token="t") as norce:
+        journal = tmp_path / "j" if journaled else None
+        # Two workers, three with a journal; the window is four times as many, with the first one in it.
+        ahead, full = 4 * (3 if journaled else 2) - 1, anyio.Event()
+        with anyio.fail_after(5):
+            async with norce.bulk(journal, load=Fixed(in_flight=2), ordered=True) as job:
+                found = [outcome.key async for outcome in job.run(ids, actions.plain("mine", slow_to_start))]
+    assert found == ids
+
+
 async def test_the_source_is_read_as_the_work_goes_on(sandbox: Sandbox) -> None:
     """An endless one works; leaving the loop early stops the job."""
     read: list[int] = []
@@ -232,53 +257,6 @@ async def test_lost_answers(sandbox: Sandbox) -> None:
             outcomes = await all_of(job.run(ids, actions.remove()))
     assert {outcome.verdict for outcome in outcomes.values()} == {"done"}
     assert set(effects(sandbox).values()) == {1}
-
-
-async def test_stopping(sandbox: Sandbox) -> None:
-    """What is in the air may finish; nothing new is begun."""
-    async with client_of(sandbox) as norce:
-        ids = await new_orders(norce, 30)
-        outcomes: list[ItemOutcome[Any]] = []
-        async with norce.bulk(load=Fixed(in_flight=2)) as job:
-            async for outcome in job.run(ids, actions.remove()):
-                outcomes.append(outcome)
-                job.stop(why="enough")
-    assert len(outcomes) < 10
-    assert {outcome.verdict for outcome in outcomes} == {"done"}
-    assert job.summary.stopped == "enough"
-    assert sum(effects(sandbox).values()) == len(outcomes)
-
-
-async def test_stopping_now(sandbox: Sandbox) -> None:
-    """What was in the air is told as unknown."""
-    started: list[str] = []
-
-    async def forever(order: Order) -> None:
-        started.append(order.id)
-        if len(started) < 4:
-            return
-        if len(started) == 5:
-            job.stop(now=True)
-        await anyio.sleep_forever()
-
-    async with client_of(sandbox) as norce, norce.bulk(load=Fixed(in_flight=2)) as job:
-        with anyio.fail_after(5):
-            await all_of(job.run([f"o{n}" for n in range(9)], forever))
-        assert job.summary.verdicts == {"done": 3, "unknown": 2}
-        assert job.summary.left == 4
-
-
-async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
-    """What has not finished by then is cut off."""
-
-    async def forever(order: Order) -> None:
-        job.stop()
-        await anyio.sleep_forever()
-
-    async with client_of(sandbox) as norce, norce.bulk(load=FEW, grace=0.1) as job:
-        with anyio.fail_after(5):
-            outcomes = await all_of(job.run(["o1"], forever))
-    assert outcomes["o1"].verdict == "unknown"
 
 
 async def test_a_function_that_fails_by_itself(sandbox: Sandbox) -> None:
@@ -391,8 +369,6 @@ async def test_deleting(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 async def test_exporting(sandbox: Sandbox, tmp_path: Path, ending: str) -> None:
     """Each order once, whole or in columns; the file is there when the job is complete."""
-    if ending == "parquet":
-        pytest.importorskip("pyarrow")
     out = tmp_path / f"orders.{ending}"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 5)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,18 +22,19 @@ from norce_order_async import (
     OrderFilter,
 )
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.action import Action, Row
-from norce_order_async.bulk.database import Database, told
+from norce_order_async.bulk.action import Action, Row, Settled
+from norce_order_async.bulk.database import Database
 from norce_order_async.bulk.report import plan_again, read_journal
 from norce_order_async.sandbox import Sandbox
 
-from .support import AT_ONCE, client_of, content, effects, new_orders, write
+from .support import AT_ONCE, client_of, content, effects, list_only, new_orders, write
 from .test_job import all_of
 
 pytestmark = pytest.mark.anyio
 
 FEW = Fixed(in_flight=5)
 ROOT = Path(__file__).parents[2]
+SET_REFERENCE = "UpdateCheckoutOrderReference"
 
 
 @pytest.fixture
@@ -55,9 +53,7 @@ def mark(journal: Path, state: str, count: int) -> None:
 async def planned(sandbox: Sandbox, journal: Path, ids: list[str], action: Any) -> None:
     """A journal with its list, of a job that has not begun to act."""
     async with client_of(sandbox) as norce, norce.bulk(journal) as job:
-        job.stop()
-        run: Any = job.run(ids, action)
-        await run._journal.list_items(run._facts(), lambda: run._items(ids), compare=True)
+        await list_only(job, ids, action)
 
 
 async def test_a_second_run_repeats_nothing(sandbox: Sandbox, journal: Path) -> None:
@@ -147,12 +143,79 @@ async def test_what_a_function_had_in_the_air_is_unknown(sandbox: Sandbox, journ
         assert outcomes[ids[0]].verdict == "unknown"
         assert outcomes[ids[1]].value == ids[1]
         assert len(effects(sandbox)) == 3
-        assert plan_again(journal, ["unknown"]) == 1
+        with pytest.raises(ConfigurationError, match=r"'my removing' can't look .* its 1 unknown items .*send_again"):
+            plan_again(journal, ["unknown"])
+        assert read_journal(journal).counts["unknown"] == 1
+        assert plan_again(journal, ["unknown"], send_again=True) == 1
         async with norce.bulk(journal, load=FEW) as job:
             await all_of(job.run(None, action))
     assert len(effects(sandbox)) == 4
     with pytest.raises(ConfigurationError, match="none of the ready"):
         actions.from_journal(read_journal(journal).action, {})
+
+
+@pytest.mark.parametrize("send_again", [False, True])
+async def test_unknown_ones_taken_up_again_are_looked_at_first(
+    sandbox: Sandbox, journal: Path, send_again: bool
+) -> None:
+    """And sent only if they were not done; unless the user asks for a second send of all."""
+    async with client_of(sandbox) as norce:
+        rows = [{"order_id": key, "erp": f"erp-{key}"} for key in await new_orders(norce, 4)]
+        action = actions.set_reference(column="erp")
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(rows, action))
+        await norce.orders(rows[0]["order_id"]).set_reference("by somebody else")
+        mark(journal, "unknown", 2)
+        mark(journal, "refused", 1)
+        before = effects(sandbox, SET_REFERENCE)
+        assert plan_again(journal, ["unknown", "refused"], send_again=send_again) == 2
+        assert read_journal(journal).left == 2
+        async with norce.bulk(journal, load=FEW) as job:
+            outcomes = await all_of(job.run(None, action))
+        assert job.summary.complete
+    assert {outcome.verdict for outcome in outcomes.values()} == {"done"}
+    sent = {key for key, count in effects(sandbox, SET_REFERENCE).items() if count > before[key]}
+    assert sent == {row["order_id"] for row in rows[: 2 if send_again else 1]}
+
+
+async def test_an_action_may_learn_to_look(sandbox: Sandbox, journal: Path) -> None:
+    """The journal goes by the action of the latest run."""
+
+    class Silent(Action[None]):
+        name = "note"
+
+        def __init__(self) -> None:
+            self.parameters = {}
+
+        async def apply(self, order: Order, row: Row) -> None:
+            pass
+
+    class Telling(Silent):
+        async def settle(self, order: Order, row: Row) -> Settled:
+            return "not done"
+
+    async with client_of(sandbox) as norce:
+        for action, settles in ((Silent(), False), (Telling(), True), (actions.plain("note", ignore), False)):
+            async with norce.bulk(journal) as job:
+                await all_of(job.run(["o1"], action))
+            assert read_journal(journal).settles is settles
+
+
+async def ignore(order: Order) -> None:
+    del order
+
+
+@pytest.mark.parametrize("name", ["transition", "validate", "export", "set reference", "patch attributes", "delete"])
+def test_a_function_is_not_taken_for_a_ready_action(name: str) -> None:
+    """Whoever tries its journal again from the command line would run something else."""
+    with pytest.raises(ConfigurationError, match="give the function another"):
+        actions.plain(name, ignore)
+
+
+def test_an_action_of_ones_own_with_a_ready_name_is_told_apart() -> None:
+    """As far as its parameters tell."""
+    with pytest.raises(ConfigurationError, match="none of the ready"):
+        actions.from_journal("transition", {"status": "removed"})
 
 
 async def test_a_function_without_a_name_is_not_journaled(sandbox: Sandbox, journal: Path) -> None:
@@ -289,69 +352,21 @@ async def test_a_damaged_journal_is_refused(sandbox: Sandbox, journal: Path) -> 
     assert content(journal) == damaged
 
 
-async def test_a_folder_that_is_not_there_or_not_for_writing(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Told before anything is sent."""
+async def test_a_write_that_is_cut_off_passes_for_none(
+    sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it was: nobody may go on as if it were on disk."""
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("nobody thought of this")
+
     async with client_of(sandbox) as norce:
-        for folder in (tmp_path / "missing", Path("/proc")):
-            with pytest.raises(JournalError, match="journal"):
-                await norce.bulk(folder / "j").__aenter__()
-
-
-async def test_a_disk_that_fills_up(sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The job stops; what could not be marked as sent was not sent, and room made, it goes on."""
-    async with client_of(sandbox) as norce:
-        ids = await new_orders(norce, 40)
+        ids = await new_orders(norce, 3)
         async with norce.bulk(journal, load=FEW) as job:
-            run = job.run(ids, actions.remove())
-            await anext(run)
-
-            def full(*_: Any) -> None:
-                error = sqlite3.OperationalError("database or disk is full")
-                error.sqlite_errorname = "SQLITE_FULL"
-                with told(journal):
-                    raise error
-
-            monkeypatch.setattr(Database, "record", full)
-            with pytest.raises(JournalError, match="disk is full"):
-                await all_of(run)
-        monkeypatch.undo()
-        assert len(effects(sandbox)) < 20
-        async with norce.bulk(journal, load=FEW) as job:
-            await all_of(job.run(ids, actions.remove()))
-    assert effects(sandbox) == dict.fromkeys(ids, 1)
-
-
-def test_a_file_that_may_not_grow(sandbox: Sandbox, journal: Path) -> None:
-    """The operating system's own limit, in a process of its own: told as a journal error, and nothing is damaged."""
-    program = f"""
-        import resource, anyio
-        from norce_order_async import JournalError, NorceOrderClient
-        from norce_order_async.bulk import actions
-        async def main():
-            async with NorceOrderClient(base_url={sandbox.base_url!r}, token="t", merchant="a", channel="b") as norce:
-                async with norce.bulk({str(journal)!r}) as job:
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-                    try:
-                        async for _ in job.run((f"o{{n:030}}" for n in range(20_000)), actions.remove()):
-                            print("acted")
-                    except JournalError as error:
-                        print("told", error)
-        anyio.run(main)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("told journal")
-    assert not read_journal_counts(journal)
-
-
-def read_journal_counts(journal: Path) -> dict[str, int]:
-    database = Database(journal)
-    try:
-        return {state: count for state, count in database.counts().items() if state != "planned"}
-    finally:
-        database.close()
+            monkeypatch.setattr(Database, "record", broken)
+            with pytest.raises(JournalError, match="writing was cut off"), anyio.fail_after(5):
+                await all_of(job.run(ids, actions.remove()))
+    assert not effects(sandbox)
 
 
 async def test_an_export_goes_on_where_it_was(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:

@@ -9,22 +9,16 @@ import pytest
 
 from norce_order_async import Fixed, NorceOrderClient
 from norce_order_async.bulk import actions
-from norce_order_async.engines.base import WireRequest, WireResponse
+
+from .support import Stub
 
 pytestmark = pytest.mark.anyio
 
 
-class Stub:
-    """Answers everything at once."""
-
-    name = "stub"
-
-    async def send(self, request: WireRequest) -> WireResponse:
-        del request
-        return WireResponse(200, {}, b"[]")
-
-    async def aclose(self) -> None:
-        pass
+@pytest.fixture
+def anyio_backend() -> str:
+    """What a job holds on to does not depend on the event loop."""
+    return "asyncio"
 
 
 def resident() -> int:

@@ -1,22 +1,112 @@
-"""Signals while a job runs."""
+"""Stopping a job, by call and by signal, before its work has begun and in the middle."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from norce_order_async import Fixed, Order
+from norce_order_async import Fixed, ItemOutcome, Job, Order, OrderFilter
+from norce_order_async.bulk import actions
 from norce_order_async.bulk.stopping import stopped_by_signals
 from norce_order_async.sandbox import Sandbox
 
-from .support import client_of
+from .support import client_of, effects, names_in, new_orders
 from .test_job import all_of
 
 pytestmark = pytest.mark.anyio
+
+FEW = Fixed(in_flight=5)
+
+
+async def test_stopping(sandbox: Sandbox) -> None:
+    """What is in the air may finish; nothing new is begun."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 30)
+        outcomes: list[ItemOutcome[Any]] = []
+        async with norce.bulk(load=Fixed(in_flight=2)) as job:
+            async for outcome in job.run(ids, actions.remove()):
+                outcomes.append(outcome)
+                job.stop(why="enough")
+    assert len(outcomes) < 10
+    assert {outcome.verdict for outcome in outcomes} == {"done"}
+    assert job.summary.stopped == "enough"
+    assert sum(effects(sandbox).values()) == len(outcomes)
+
+
+@pytest.mark.parametrize("when", ["before the run", "before its first outcome", "while it lists"])
+@pytest.mark.parametrize("source", ["filter", "journal", "export"])
+async def test_stopping_before_the_work_has_begun(sandbox: Sandbox, tmp_path: Path, source: str, when: str) -> None:
+    """Says why it stopped, and nothing was done."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 5)
+
+        async def listed() -> AsyncIterator[str]:
+            for key in ids:
+                if when == "while it lists":
+                    job.stop(why="enough")
+                yield key
+
+        given: Any = OrderFilter(status="checkout") if source == "filter" else listed()
+        journal = None if source == "filter" else tmp_path / "j"
+        action: Any = actions.export(tmp_path / "out.csv") if source == "export" else actions.remove()
+        if source == "filter" and when == "while it lists":
+            sandbox.faults.play({"rules": [{"fault": {"delay": 0.2}}]})
+        async with norce.bulk(journal, load=FEW) as job, anyio.create_task_group() as group:
+            if when == "before the run":
+                job.stop(why="enough")
+            run = job.run(given, action)
+            if when == "before its first outcome":
+                job.stop(why="enough")
+            elif source == "filter" and when == "while it lists":
+                group.start_soon(stop_soon, job)
+            assert await all_of(run) == {}
+        assert job.summary.stopped == "enough"
+        assert not job.summary.complete
+    assert not effects(sandbox)
+    assert "out.csv" not in names_in(tmp_path)
+
+
+async def stop_soon(job: Job) -> None:
+    await anyio.sleep(0.05)
+    job.stop(why="enough")
+
+
+async def test_stopping_now(sandbox: Sandbox) -> None:
+    """What was in the air is told as unknown."""
+    started: list[str] = []
+
+    async def forever(order: Order) -> None:
+        started.append(order.id)
+        if len(started) < 4:
+            return
+        if len(started) == 5:
+            job.stop(now=True)
+        await anyio.sleep_forever()
+
+    async with client_of(sandbox) as norce, norce.bulk(load=Fixed(in_flight=2)) as job:
+        with anyio.fail_after(5):
+            await all_of(job.run([f"o{n}" for n in range(9)], forever))
+        assert job.summary.verdicts == {"done": 3, "unknown": 2}
+        assert job.summary.left == 4
+
+
+async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
+    """What has not finished by then is cut off."""
+
+    async def forever(order: Order) -> None:
+        job.stop()
+        await anyio.sleep_forever()
+
+    async with client_of(sandbox) as norce, norce.bulk(load=FEW, grace=0.1) as job:
+        with anyio.fail_after(5):
+            outcomes = await all_of(job.run(["o1"], forever))
+    assert outcomes["o1"].verdict == "unknown"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from norce_order_async.engines.choose import EngineName
 from norce_order_async.sandbox import Sandbox
 from tests.support.proxy import Proxy
+from tests.support.wires import WIRES, engine_of, loop_of
 
 from .service import Truth
 
@@ -27,10 +29,20 @@ def proxy(sandbox: Sandbox) -> Iterator[Proxy]:
         yield proxy
 
 
+@pytest.fixture(params=WIRES)
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return loop_of(request)
+
+
 @pytest.fixture
-def truth(sandbox: Sandbox) -> Truth:
+def engine(request: pytest.FixtureRequest) -> EngineName:
+    return engine_of(request)
+
+
+@pytest.fixture
+def truth(sandbox: Sandbox, engine: EngineName) -> Truth:
     """The service as it is, for a merchant that nobody else uses."""
-    return Truth(sandbox, f"merchant-{next(_merchants)}")
+    return Truth(sandbox, f"merchant-{next(_merchants)}", engine)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from norce_order_async import CallOptions, NorceOrderClient
+from norce_order_async.engines.choose import EngineName
 from norce_order_async.sandbox import Effect, Sandbox
 from tests.support.proxy import Proxy
 
@@ -37,10 +38,10 @@ def shipping(reference: str) -> dict[str, Any]:
     return {"reference": reference, "total": {"includingVat": 0.0, "excludingVat": 0.0}, "vatRate": 0.25}
 
 
-def client_of(service: Proxy | Truth, merchant: str, **changes: Any) -> NorceOrderClient:
-    """A client of the service, or of the proxy in front of it."""
+def client_of(base_url: str, merchant: str, **changes: Any) -> NorceOrderClient:
+    """A client that waits for nothing."""
     given: dict[str, Any] = {
-        "base_url": service.base_url,
+        "base_url": base_url,
         "token": "sandbox-token",
         "merchant": merchant,
         "channel": CHANNEL,
@@ -55,6 +56,12 @@ class Truth:
 
     sandbox: Sandbox
     merchant: str
+    engine: EngineName = "auto"
+    """What clients of it send with."""
+
+    def client(self, through: Proxy | None = None, **changes: Any) -> NorceOrderClient:
+        """A client of the service, or of the proxy in front of it."""
+        return client_of((through or self).base_url, self.merchant, engine=self.engine, **changes)
 
     @property
     def base_url(self) -> str:

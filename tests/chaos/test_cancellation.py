@@ -13,7 +13,7 @@ from tests.support.faults import DROPS, Fault, Seeded
 from tests.support.proxy import Proxy
 
 from .leftovers import descriptors, session_of, tasks, until
-from .service import CONTEXT, CREATE_ORDER, Truth, cart, client_of, payment
+from .service import CONTEXT, CREATE_ORDER, Truth, cart, payment
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +74,7 @@ async def test_the_client_serves_after_any_number_of_cancelled_callers(
     what was created in the middle is there once or not at all."""
     cancels = cancels if not lossy else cancels // 5
     tasks_before, descriptors_before = tasks(), descriptors()
-    norce = client_of(proxy, truth.merchant, max_in_flight=PERMITS)
+    norce = truth.client(proxy, max_in_flight=PERMITS)
     session = session_of(norce)
     order_id = (await norce.orders.create(**CONTEXT, cart=cart("first"))).id
     proxy.plan = Seeded(1, 0.2, DROPS) if lossy else Seeded(1, 0.3, [Fault.DELAY])

@@ -17,7 +17,7 @@ from tests.support.faults import Fault, Passing, Seeded
 from tests.support.proxy import Proxy
 
 from .leftovers import descriptors, session_of, tasks, until
-from .service import CONTEXT, Truth, cart, client_of, payment
+from .service import CONTEXT, Truth, cart, payment
 
 GRACE = 0.2
 SLACK = 1.5
@@ -54,7 +54,7 @@ async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, tru
     """It ends within the grace, callers learn what can be known, and no task, socket or permit is left."""
     proxy.plan = silent
     tasks_before, descriptors_before = tasks(), descriptors()
-    norce = client_of(proxy, truth.merchant)
+    norce = truth.client(proxy)
     told: dict[str, BaseException] = {}
 
     async def call(name: str) -> None:
@@ -83,7 +83,7 @@ async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, tru
 async def test_calls_that_wait_for_a_permit_are_told_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
     """Behind two sends that are never answered a queue stands; closing sends it home."""
     proxy.plan = silent
-    norce = client_of(proxy, truth.merchant, max_in_flight=2)
+    norce = truth.client(proxy, max_in_flight=2)
     told: list[type[CallError]] = []
 
     async def call() -> None:
@@ -107,7 +107,7 @@ async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Tru
     """A slow answer within the grace is not lost."""
     proxy.plan = Seeded(1, 1.0, [Fault.DELAY])
     proxy.delay = 0.1
-    norce = client_of(proxy, truth.merchant)
+    norce = truth.client(proxy)
     created: list[str] = []
 
     async def call() -> None:
@@ -125,7 +125,7 @@ async def test_whoever_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> No
     """Cancelled while it waits out the grace, closing lets go at once and leaves nothing in the air."""
     proxy.plan = silent
     tasks_before, descriptors_before = tasks(), descriptors()
-    norce = client_of(proxy, truth.merchant)
+    norce = truth.client(proxy)
     started = time.monotonic()
     async with anyio.create_task_group() as group:
 
@@ -145,7 +145,7 @@ async def test_whoever_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> No
 
 async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
     """Calls in the air, in a client that is closed on the way out or not at all."""
-    norce = client_of(proxy, truth.merchant)
+    norce = truth.client(proxy)
     try:
         async with anyio.create_task_group() as group:
             for make, _ in CALLS.values():
@@ -156,6 +156,7 @@ async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
                 await norce.aclose(0.0)
 
 
+@pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
 @pytest.mark.parametrize("closed", [True, False], ids=["closed on the way out", "never closed"])
 def test_a_run_of_asyncio_cancelled_in_the_middle(
     proxy: Proxy, truth: Truth, caplog: pytest.LogCaptureFixture, closed: bool

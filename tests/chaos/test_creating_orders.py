@@ -20,7 +20,7 @@ from norce_order_async import (
 from tests.support.faults import ALL_THAT_END, DROPS, Fault, Plan, Seeded
 from tests.support.proxy import Proxy
 
-from .service import CONTEXT, CREATE_ORDER, Truth, cart, client_of
+from .service import CONTEXT, CREATE_ORDER, Truth, cart
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +83,7 @@ def check(told: Told, truth: Truth, count: int) -> None:
 
 async def run(proxy: Proxy, truth: Truth, plan: Plan, count: int) -> Told:
     proxy.plan = plan
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         told = await create_all(norce, count)
     proxy.settle()
     check(told, truth, count)

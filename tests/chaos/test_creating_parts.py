@@ -12,7 +12,7 @@ from norce_order_async import CallError, NotSentError, Order, OutcomeUnknownErro
 from tests.support.faults import ALL_THAT_END, DROPS, Fault, Scripted, Seeded
 from tests.support.proxy import Proxy
 
-from .service import CONTEXT, Truth, cart, client_of, payment, shipping
+from .service import CONTEXT, Truth, cart, payment, shipping
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +90,7 @@ def check(kind: Kind, told: Told, truth: Truth, order_id: str) -> None:
 
 
 async def new_order(truth: Truth) -> str:
-    async with client_of(truth, truth.merchant) as direct:
+    async with truth.client() as direct:
         return (await direct.orders.create(**CONTEXT, cart=cart())).id
 
 
@@ -104,7 +104,7 @@ async def test_on_an_order_that_was_read_a_lost_answer_is_settled(kind: Kind, pr
     proxy.plan = Seeded(3, 0.4, DROPS, writes_only=True)
     order_id = await new_order(truth)
     told: Told = {}
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         for name in names(15):
             await tell(kind, await norce.orders.get(order_id), name, told)
     check(kind, told, truth, order_id)
@@ -121,7 +121,7 @@ async def test_on_an_order_that_was_not_read_a_lost_answer_stays_unknown(
     proxy.plan = Seeded(3, 0.4, DROPS, writes_only=True)
     order_id = await new_order(truth)
     told: Told = {}
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         for name in names(15):
             await tell(kind, norce.orders(order_id), name, told)
     check(kind, told, truth, order_id)
@@ -140,7 +140,7 @@ async def test_under_every_fault_at_once_on_one_shared_handle(
     told: Told = {}
     proxy.plan = Seeded(count, 0.3, ALL_THAT_END)
     pending = iter(names(count))
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         order = norce.orders(order_id)
 
         async def work() -> None:
@@ -175,7 +175,7 @@ async def test_a_part_that_was_there_before_is_not_taken_for_the_new_one(
     kind = KINDS[member]
     order_id = await new_order(truth)
     told: Told = {}
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         first = await kind.create(norce.orders(order_id), "same")
         order = await norce.orders.get(order_id)
         proxy.plan = Scripted(fault)
@@ -203,7 +203,7 @@ async def test_two_of_one_reference_at_once_are_never_taken_for_each_other(
     kind = KINDS[member]
     order_id = await new_order(truth)
     answers: list[Answer] = []
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         order = await norce.orders.get(order_id)
         proxy.plan = Scripted(*faults)
 

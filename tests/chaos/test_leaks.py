@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from norce_order_async import CallError, NorceOrderClient
+from norce_order_async.engines.choose import EngineName
 from norce_order_async.sandbox import Sandbox
 from tests.support.faults import ALL_THAT_END, Fault, Plan, Seeded, passes
 from tests.support.proxy import Proxy
@@ -74,14 +75,16 @@ async def calls(norce: NorceOrderClient, order_id: str, count: int) -> None:
     [passes, Seeded(1, 0.3, [fault for fault in ALL_THAT_END if fault is not Fault.DELAY])],
     ids=["calm", "chaos"],
 )
-async def test_nothing_grows(forgetful: Proxy, plan: Plan, tell: Callable[[str], None], count: int) -> None:
+async def test_nothing_grows(
+    forgetful: Proxy, engine: EngineName, plan: Plan, tell: Callable[[str], None], count: int
+) -> None:
     """After a warm-up, a client that made many calls holds no more than one that made few; while it makes them, no
     more sockets than its callers need are open."""
     clients: list[NorceOrderClient] = []
 
     async def run(calls_of_it: int) -> int:
         """Descriptors at the end of it."""
-        norce = client_of(forgetful, "acme")
+        norce = client_of(forgetful.base_url, "acme", engine=engine)
         clients.append(norce)
         forgetful.plan = passes
         order_id = (await norce.orders.create(**CONTEXT, cart=cart())).id

@@ -39,12 +39,13 @@ from norce_order_async import (
     TransitionSupersededError,
     UnavailableError,
 )
+from norce_order_async.engines.choose import EngineName
 from norce_order_async.models import OrderStatus
 from norce_order_async.sandbox import Sandbox
 from tests.support.faults import ALL_THAT_END, Fault, Scripted, passes
 from tests.support.proxy import Proxy
 
-from .service import CONTEXT, CREATE_ORDER, SET_STATE, Truth, cart, client_of
+from .service import CONTEXT, CREATE_ORDER, SET_STATE, Truth, cart
 from .test_creating_parts import KINDS, Kind
 
 SET_REFERENCE = "UpdateCheckoutOrderReference"
@@ -96,7 +97,7 @@ class Calls(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.client = client_of(self.proxy, self.truth.merchant)
+        self.client = self.truth.client(self.proxy)
         self.known: list[Known] = []
 
     @initialize(target=orders, read=st.booleans())
@@ -249,13 +250,15 @@ def portal(anyio_backend: str) -> Iterator[BlockingPortal]:
 
 
 @pytest.mark.parametrize("extent", EXTENTS)
-def test_what_callers_are_told_is_so(sandbox: Sandbox, proxy: Proxy, portal: BlockingPortal, extent: settings) -> None:
+def test_what_callers_are_told_is_so(
+    sandbox: Sandbox, proxy: Proxy, portal: BlockingPortal, engine: EngineName, extent: settings
+) -> None:
     """For any sequence."""
 
     class CallsHere(Calls):
         def __init__(self) -> None:
             self.proxy, self.portal = proxy, portal
-            self.truth = Truth(sandbox, f"model-{next(_merchants)}")
+            self.truth = Truth(sandbox, f"model-{next(_merchants)}", engine)
             super().__init__()
 
     run_state_machine_as_test(

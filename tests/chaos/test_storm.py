@@ -13,7 +13,7 @@ from tests.support.faults import Fault, Seeded, passes
 from tests.support.proxy import Proxy
 
 from .leftovers import session_of
-from .service import CONTEXT, Truth, cart, client_of
+from .service import CONTEXT, Truth, cart
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ async def test_repeats_stay_within_the_bound_of_the_budget(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], faults: list[Fault], cost: int, calls: int
 ) -> None:
     """N calls that all fail offer N + capacity // cost requests, and not the 3 N that three attempts would be."""
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         budget = session_of(norce).budget
         proxy.plan = Seeded(1, 1.0, faults)
         ended = await load(norce, calls)
@@ -87,7 +87,7 @@ async def test_creations_in_a_storm_offer_one_read_back_each_and_no_more(proxy: 
     """An unknown outcome is read back once; that costs no tokens, but only its repeats could, and those have the
     bound."""
     calls = 200
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         proxy.plan = Seeded(1, 1.0, [Fault.GATEWAY])
         ended = await load(norce, calls, creating=True)
         assert ended[None] == 0

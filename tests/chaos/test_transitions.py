@@ -23,7 +23,7 @@ from norce_order_async import (
 from tests.support.faults import ALL_THAT_END, DROPS, Fault, Passing, Seeded
 from tests.support.proxy import Proxy
 
-from .service import CONTEXT, SET_STATE, Truth, cart, client_of, payment
+from .service import CONTEXT, SET_STATE, Truth, cart, payment
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ TIMES = 12
 async def ready_orders(truth: Truth, count: int) -> list[str]:
     """Orders that may be completed."""
     ids: list[str] = []
-    async with client_of(truth, truth.merchant) as direct:
+    async with truth.client() as direct:
         for _ in range(count):
             order = await direct.orders.create(**CONTEXT, cart=cart())
             await order.payments.create(payment("whole"))
@@ -97,7 +97,7 @@ async def test_lost_answers_are_settled_by_reading(proxy: Proxy, truth: Truth, c
     """With a third of the answers to writes lost every caller is told done: none sends twice, none is left in doubt."""
     ids = await ready_orders(truth, count)
     proxy.plan = Seeded(count, 0.33, DROPS, writes_only=True)
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         told = await walk_all(norce, ids, truth)
     assert told == {"done": 3 * count}
     assert proxy.faults > count / 2
@@ -109,7 +109,7 @@ async def test_any_fault_on_any_request(proxy: Proxy, truth: Truth, tell: Callab
     """Reads fail too, requests land late: what is told holds, each step happens once, in order."""
     ids = await ready_orders(truth, count)
     proxy.plan = Seeded(count, 0.3, ALL_THAT_END)
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         told = await walk_all(norce, ids, truth)
     proxy.settle()
     assert told["done"] > 2 * count
@@ -144,7 +144,7 @@ async def test_a_newer_status_is_left_alone(proxy: Proxy, truth: Truth, fault: F
     told."""
     (order_id,) = await ready_orders(truth, 1)
     proxy.plan = Overtaken(truth, order_id, "completed", fault)
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         with pytest.raises(TransitionSupersededError) as superseded:
             await norce.orders(order_id).transition_to("processing")
     assert (superseded.value.target, superseded.value.current) == ("processing", "completed")
@@ -156,7 +156,7 @@ async def test_a_status_behind_is_not_asked_for_again(proxy: Proxy, truth: Truth
     """Sent back to checkout by somebody else while the answer is lost: asked for from processing, accepted is not
     asked for again from there."""
     (order_id,) = await ready_orders(truth, 1)
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         order = norce.orders(order_id)
         await order.transition_to("processing")
         proxy.plan = Overtaken(truth, order_id, "checkout", Fault.RESET)
@@ -169,9 +169,9 @@ async def test_a_status_behind_is_not_asked_for_again(proxy: Proxy, truth: Truth
 async def test_a_refusal_after_a_lost_answer_says_that_it_may_have_changed(proxy: Proxy, truth: Truth) -> None:
     """What is refused at once has changed nothing; the same order is refused after a lost answer only as long as
     reading does not show why."""
-    async with client_of(truth, truth.merchant) as direct:
+    async with truth.client() as direct:
         bare = (await direct.orders.create(**CONTEXT, cart=cart())).id
-    async with client_of(proxy, truth.merchant) as norce:
+    async with truth.client(proxy) as norce:
         with pytest.raises(TransitionRefusedError) as refused:
             await norce.orders(bare).transition_to("completed")
         assert not refused.value.maybe_changed

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Generator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from norce_order_async.bulk.database import Database, State
+
+from .inside import inside
 from .shop import TOKEN, Shop, shop
 from .terminal import Ran, on_terminal, piped
 
@@ -57,7 +62,7 @@ def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) 
     """Another action, other orders, a file that is no journal: nothing is sent, and the files stay as they are."""
     file, journal = _ids_file(tmp_path, here.ids(2)), str(tmp_path / "j")
     kept = ("--from-file", file, "--journal", journal)
-    assert piped("bulk", "transition", "--to", "accepted", *kept, env=here.env).code == 0
+    assert inside("bulk", "transition", "--to", "accepted", *kept, env=here.env).code == 0
     changed = len(here.sandbox.effects)
     notes = tmp_path / "notes.txt"
     notes.write_text("mine\n" * 100)
@@ -66,7 +71,7 @@ def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) 
         ("transition", "--to", "accepted", "--journal", journal, "--from-file", _ids_file(tmp_path, ["o1"])),
         ("transition", "--to", "accepted", "--journal", str(notes), "--from-file", file),
     ):
-        ran = piped("bulk", *arguments, env=here.env)
+        ran = inside("bulk", *arguments, env=here.env)
         assert (ran.code, ran.out) == (2, ""), ran.err
         assert ran.err.startswith("Error: ")
     assert len(here.sandbox.effects) == changed
@@ -75,7 +80,7 @@ def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) 
 
 def test_a_token_that_is_refused_ends_the_job(here: Shop) -> None:
     """Once, and not once for every order."""
-    ran = piped("bulk", "validate", "--all", env=here.env | {"NORCE_TOKEN": "w" * 44})
+    ran = inside("bulk", "validate", "--all", env=here.env | {"NORCE_TOKEN": "w" * 44})
     assert ran.code == 1
     assert ran.err.count("401") == 1
 
@@ -83,7 +88,7 @@ def test_a_token_that_is_refused_ends_the_job(here: Shop) -> None:
 def test_json_is_all_there_is_for_machines(here: Shop, tmp_path: Path) -> None:
     ids = [*here.ids(3), *here.ids(2, "accepted")]
     file = _ids_file(tmp_path, ids)
-    ran = piped("bulk", "transition", "--to", "accepted", "--from-file", file, "--json", env=here.env)
+    ran = inside("bulk", "transition", "--to", "accepted", "--from-file", file, "--json", env=here.env)
     assert ran.code == 0
     outcomes, summary = _records(ran)
     assert sorted(each["order_id"] for each in outcomes) == sorted(ids)
@@ -94,13 +99,13 @@ def test_json_is_all_there_is_for_machines(here: Shop, tmp_path: Path) -> None:
 def test_refusals_are_told_and_have_a_code(here: Shop, tmp_path: Path) -> None:
     ids = [*here.ids(2), *here.ids(1, "declined"), "oNowhere", *here.ids(1, "completed")]
     file = _ids_file(tmp_path, ids)
-    ran = piped("bulk", "transition", "--to", "accepted", "--from-file", file, env=here.env)
+    ran = inside("bulk", "transition", "--to", "accepted", "--from-file", file, env=here.env)
     assert ran.code == 3
     assert f"refused      {ids[2]}" in ran.err
     assert "refused      oNowhere" in ran.err
     told = [line.rsplit(None, 1) for line in ran.out.splitlines()[:3]]
     assert told == [["done", "2"], ["already done", "1"], ["refused", "2"]]
-    assert _records(piped("bulk", "validate", "--from-file", file, "--json", env=here.env))[1]["verdicts"] == {
+    assert _records(inside("bulk", "validate", "--from-file", file, "--json", env=here.env))[1]["verdicts"] == {
         "done": 4,
         "refused": 1,
     }
@@ -109,7 +114,7 @@ def test_refusals_are_told_and_have_a_code(here: Shop, tmp_path: Path) -> None:
 def test_nothing_is_sent_for_a_file_that_is_wrong(here: Shop, tmp_path: Path) -> None:
     file = _ids_file(tmp_path, [*here.ids(2), "../x"])
     asked = len(here.sandbox.requests)
-    ran = piped("bulk", "remove", "--from-file", file, env=here.env)
+    ran = inside("bulk", "remove", "--from-file", file, env=here.env)
     assert (ran.code, ran.out) == (2, "")
     assert "line 4: " in ran.err
     assert len(here.sandbox.requests) == asked
@@ -128,7 +133,7 @@ def test_nothing_is_sent_for_a_file_that_is_wrong(here: Shop, tmp_path: Path) ->
     ],
 )
 def test_command_lines_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...]) -> None:
-    ran = piped("bulk", "transition", "--to", "removed", *arguments, env=here.env)
+    ran = inside("bulk", "transition", "--to", "removed", *arguments, env=here.env)
     assert (ran.code, ran.out) == (2, "")
     assert "Error: " in ran.err
 
@@ -137,27 +142,49 @@ def test_references_from_a_file(here: Shop, tmp_path: Path) -> None:
     ids = here.ids(4)
     path = tmp_path / "refs.csv"
     path.write_text("Id;Reference\n" + "".join(f"{each};erp-{index}\n" for index, each in enumerate(ids)))
-    ran = piped("bulk", "set-reference", "--from-file", str(path), env=here.env)
+    ran = inside("bulk", "set-reference", "--from-file", str(path), env=here.env)
     assert (ran.code, ran.err) == (0, "")
     assert [here.whole(each)["reference"] for each in ids] == ["erp-0", "erp-1", "erp-2", "erp-3"]
-    assert piped("bulk", "set-reference", "--all", env=here.env).code == 2
+    assert inside("bulk", "set-reference", "--all", env=here.env).code == 2
 
 
 def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
     """JSON Lines with whole orders; CSV without customers, with those columns one asks for."""
     whole, table, own = tmp_path / "all.jsonl", tmp_path / "all.csv", tmp_path / "own.csv"
-    assert piped("bulk", "export", "--status", "accepted", "--out", str(whole), env=here.env).code == 0
+    assert inside("bulk", "export", "--status", "accepted", "--out", str(whole), env=here.env).code == 0
     orders = [json.loads(line) for line in whole.read_text().splitlines()]
     assert orders
     assert {order["state"]["currentStatus"] for order in orders} == {"accepted"}
-    assert piped("bulk", "export", "--status", "accepted", "--out", str(table), env=here.env).code == 0
+    assert inside("bulk", "export", "--status", "accepted", "--out", str(table), env=here.env).code == 0
     assert len(table.read_text().splitlines()) == len(orders) + 1
     assert "@" not in table.read_text()
     fields = ("--field", "order=id", "--field", "mail=customer.billing.email")
-    assert piped("bulk", "export", "--status", "accepted", "--out", str(own), *fields, env=here.env).code == 0
+    assert inside("bulk", "export", "--status", "accepted", "--out", str(own), *fields, env=here.env).code == 0
     with own.open() as lines:
         found = {row["order"]: row["mail"] for row in csv.DictReader(lines)}
     assert found == {order["id"]: order["customer"]["billing"]["email"] for order in orders}
+
+
+def test_export_to_parquet(here: Shop, tmp_path: Path) -> None:
+    """With columns of numbers and of text; a second run of a journal that is through leaves the file as it is."""
+    out, journal = tmp_path / "orders.parquet", str(tmp_path / "j")
+    fields = ("--field", "order=id", "--field", "total=total.includingVat", "--field", "state=state.currentStatus")
+    for _ in range(2):
+        ran = inside(
+            "bulk", "export", "--status", "accepted", "--out", str(out), "--journal", journal, *fields, env=here.env
+        )
+        assert ran.code == 0, ran.err
+    parquet: Any = import_module("pyarrow.parquet")
+    table = parquet.read_table(out)
+    assert {field.name: str(field.type) for field in table.schema} == {
+        "order": "string",
+        "total": "double",
+        "state": "string",
+    }
+    rows = table.to_pylist()
+    assert {row["order"] for row in rows} == set(here.ids(len(rows), "accepted"))
+    assert all(row["total"] == here.whole(row["order"])["total"]["includingVat"] for row in rows[:5])
+    assert sorted(os.listdir(tmp_path)) == ["j", "j.lock", "orders.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -165,14 +192,14 @@ def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
     [(("--out", "x.doc"), "no format"), (("--out", "x.csv", "--field", "total"), "NAME=PATH")],
 )
 def test_exports_that_can_not_be_made(here: Shop, arguments: tuple[str, ...], told: str) -> None:
-    ran = piped("bulk", "export", "--all", *arguments, env=here.env)
+    ran = inside("bulk", "export", "--all", *arguments, env=here.env)
     assert ran.code == 2
     assert told in ran.err
 
 
 def test_validate_tells_what_is_missing(here: Shop) -> None:
     """An order that is not valid is a reason to look: it has the exit code for that."""
-    ran = piped("bulk", "validate", "--status", "checkout", "--json", env=here.env)
+    ran = inside("bulk", "validate", "--status", "checkout", "--json", env=here.env)
     outcomes, summary = _records(ran)
     not_valid = [each for each in outcomes if not each["valid"]]
     assert (ran.code == 3) == bool(not_valid)
@@ -183,7 +210,7 @@ def test_validate_tells_what_is_missing(here: Shop) -> None:
 def test_a_dry_run_changes_nothing(here: Shop, tmp_path: Path) -> None:
     ids = here.ids(3)
     file = _ids_file(tmp_path, ids)
-    ran = piped("bulk", "transition", "--to", "accepted", "--from-file", file, "--dry-run", env=here.env)
+    ran = inside("bulk", "transition", "--to", "accepted", "--from-file", file, "--dry-run", env=here.env)
     assert ran.code == 0
     assert ran.err.count("from processing to accepted") == 3
     assert _changes(here, ids) == [0] * 3
@@ -192,7 +219,7 @@ def test_a_dry_run_changes_nothing(here: Shop, tmp_path: Path) -> None:
 def test_a_failure_limit_stops_the_job(here: Shop, tmp_path: Path) -> None:
     ids = [f"oNowhere{index}" for index in range(40)]
     file = _ids_file(tmp_path, ids)
-    ran = piped(
+    ran = inside(
         "bulk", "remove", "--from-file", file, "--failure-limit", "3", "--max-in-flight", "1", "--json", env=here.env
     )
     assert ran.code == 4
@@ -206,7 +233,7 @@ def test_parts_make_the_whole(here: Shop, tmp_path: Path) -> None:
     file = _ids_file(tmp_path, ids)
     done: list[str] = []
     for part in ("1/2", "2/2"):
-        ran = piped("bulk", "validate", "--from-file", file, "--partition", part, "--json", env=here.env)
+        ran = inside("bulk", "validate", "--from-file", file, "--partition", part, "--json", env=here.env)
         done += [each["order_id"] for each in _records(ran)[0]]
     assert sorted(done) == sorted(ids)
 
@@ -215,7 +242,7 @@ def test_production_is_asked_about_with_the_count(tmp_path: Path) -> None:
     env = {"NORCE_TOKEN": TOKEN, "NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "no"}
     file = _ids_file(tmp_path, ["o1", "o2", "o3"])
     arguments = ("bulk", "remove", "--from-file", file, "--environment", "production", "--slug", "acme")
-    ran = piped(*arguments, env=env)
+    ran = inside(*arguments, env=env)
     assert ran.code == 2
     assert "--yes-production" in ran.err
     for shown in ("merchant   acme", "channel    no", "orders     3"):
@@ -238,24 +265,54 @@ def test_a_journal_is_told_of_and_its_refusals_tried_again(here: Shop, tmp_path:
     taken = here.sandbox.snapshot()
     here.delete(gone)
     file, journal = _ids_file(tmp_path, [*ids, gone]), str(tmp_path / "decline.journal")
-    first = piped("bulk", "transition", "--to", "declined", "--from-file", file, "--journal", journal, env=here.env)
+    first = inside("bulk", "transition", "--to", "declined", "--from-file", file, "--journal", journal, env=here.env)
     assert first.code == 3
-    told = piped("bulk", "status", journal)
+    told = inside("bulk", "status", journal)
     assert told.code == 3
     assert 'transition {"to": "declined"}' in told.out
     assert "404 order-not-found" in told.out
     assert TOKEN not in told.out
-    counted = json.loads(piped("bulk", "status", journal, "--json").out)
+    counted = json.loads(inside("bulk", "status", journal, "--json").out)
     assert counted["states"] == {"confirmed": 3, "refused": 1}
     # The shop as it was: the order is there again, and what had been done to the others is not.
     here.sandbox.restore(taken)
-    elsewhere = piped("bulk", "retry", journal, "--only", "refused", "--channel", "no", env=here.env)
+    elsewhere = inside("bulk", "retry", journal, "--only", "refused", "--channel", "no", env=here.env)
     assert elsewhere.code == 2
     assert "is of channel se, not no" in elsewhere.err
-    again = piped("bulk", "retry", journal, "--only", "refused", env=here.env)
+    again = inside("bulk", "retry", journal, "--only", "refused", env=here.env)
     assert again.code == 0, again.err
     assert [here.status(each) for each in (*ids, gone)] == ["processing"] * 3 + ["declined"]
-    assert piped("bulk", "status", journal).code == 0
+    assert inside("bulk", "status", journal).code == 0
+
+
+def test_unknown_orders_are_looked_at_before_they_are_sent(here: Shop, tmp_path: Path) -> None:
+    """What had been done is not done again, unless that is asked for."""
+    done, undone = here.ids(2)
+    file, journal = _ids_file(tmp_path, [done, undone]), tmp_path / "accept.journal"
+    taken = here.sandbox.snapshot()
+    arguments = ("bulk", "transition", "--to", "accepted", "--from-file")
+    assert inside(*arguments, file, "--journal", str(journal), env=here.env).code == 0
+    here.sandbox.restore(taken)
+    assert inside(*arguments, _ids_file(tmp_path, [done]), env=here.env).code == 0
+    _all_to(journal, "unknown")
+    assert inside("bulk", "status", str(journal)).code == 3
+    again = inside("bulk", "retry", str(journal), "--only", "unknown", "--json", env=here.env)
+    assert again.code == 0, again.err
+    assert _changes(here, [done, undone]) == [1, 1]
+    asked = len(here.sandbox.requests.of(operation="UpdateCheckoutOrderState"))
+    _all_to(journal, "unknown")
+    assert inside("bulk", "retry", str(journal), "--only", "unknown", "--send-again", env=here.env).code == 0
+    assert len(here.sandbox.requests.of(operation="UpdateCheckoutOrderState")) == asked + 2
+    wrong = inside("bulk", "retry", str(journal), "--only", "refused", "--send-again", env=here.env)
+    assert (wrong.code, "goes with --only unknown" in wrong.err) == (2, True)
+
+
+def _all_to(journal: Path, state: State) -> None:
+    database = Database(journal)
+    try:
+        assert database.move("confirmed", state)
+    finally:
+        database.close()
 
 
 def test_what_is_no_journal(tmp_path: Path) -> None:
@@ -263,7 +320,7 @@ def test_what_is_no_journal(tmp_path: Path) -> None:
     path.write_text("mine\n" * 100)
     none = str(tmp_path / "none")
     for arguments in (("status", str(path)), ("status", none), ("retry", str(path), "--only", "refused")):
-        ran = piped("bulk", *arguments, env={"NORCE_BASE_URL": "http://127.0.0.1:9", "NORCE_MERCHANT": "a",
+        ran = inside("bulk", *arguments, env={"NORCE_BASE_URL": "http://127.0.0.1:9", "NORCE_MERCHANT": "a",
                     "NORCE_CHANNEL": "b", "NORCE_TOKEN": TOKEN})  # fmt: skip
         assert ran.code == 2, ran.err
     assert path.read_text() == "mine\n" * 100

@@ -17,6 +17,7 @@ from norce_order_async.sandbox import FaultPlan
 from norce_order_async.sandbox.faults.kinds import UniformDelay
 from norce_order_async.sandbox.faults.plan import FaultRule
 
+from .inside import inside
 from .shop import Shop, shop
 from .terminal import BOUND, Ran, command, environment, on_terminal, piped
 
@@ -85,6 +86,7 @@ def test_once_lets_what_is_in_the_air_end(here: Shop, tmp_path: Path, number: si
     assert shlex.split(to_go_on) == ["norce-order", *arguments]
     changed = len(here.sandbox.effects.of(operation="UpdateCheckoutOrderState"))
     assert changed < len(ids)
+    here.sandbox.faults.stop()
     assert piped(*shlex.split(to_go_on)[1:], env=here.env).code == 0
     _all_once(here, ids)
 
@@ -102,7 +104,8 @@ def test_twice_stops_at_once(tmp_path: Path) -> None:
         assert ran.code == 130, ran.err
         assert "Traceback" not in ran.err
         assert "to go on:" in ran.err
-        assert piped(*arguments, env=here.env).code == 0
+        here.sandbox.faults.stop()
+        assert inside(*arguments, env=here.env).code == 0
         _all_once(here, ids)
 
 
@@ -119,16 +122,16 @@ def test_pressed_on_a_terminal(here: Shop, tmp_path: Path) -> None:
 
 def test_two_runs_exclude_each_other(here: Shop, tmp_path: Path) -> None:
     ids, arguments = _job(here, tmp_path)
-    with _started(here, [*arguments, "--rate", "1"]) as process:
-        second = piped(*arguments, env=here.env)
+    with _started(here, [*arguments, "--rate", "3"]) as process:
+        second = inside(*arguments, env=here.env)
         assert (second.code, second.out) == (2, "")
         assert "another run" in second.err
-        told = piped("bulk", "status", arguments[arguments.index("--journal") + 1], "--json")
+        told = inside("bulk", "status", arguments[arguments.index("--journal") + 1], "--json")
         assert told.code == 4
         assert json.loads(told.out)["running"]
         process.send_signal(signal.SIGINT)
         assert _ended(process).code == 4
-    assert piped(*arguments, env=here.env).code == 0
+    assert inside(*arguments, env=here.env).code == 0
     _all_once(here, ids)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,9 +43,12 @@ def running(*options: str) -> Generator[tuple[subprocess.Popen[str], str, str]]:
                 interrupt(process)
 
 
+def listing(url: str, **query: str) -> Any:
+    return httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS, params=query).json()
+
+
 def total(url: str) -> int:
-    answer = httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS).json()
-    size: int = answer["pagination"]["totalSize"]
+    size: int = listing(url)["pagination"]["totalSize"]
     return size
 
 
@@ -80,6 +85,24 @@ def test_its_own_endpoints_can_be_left_out() -> None:
     with running("--no-admin") as (_, said, url):
         assert "admin" not in said
         assert httpx.get(httpx.URL(url).join("/__sandbox/clock"), headers=HEADERS).status_code == 404
+
+
+def test_either_reading_of_a_listing_can_be_played() -> None:
+    """An order changed since a moment that lies after its creation; the figures of a page that shows one of two."""
+    for switches, sizes, found in (
+        ((), (1, 2), 0),
+        (("--pagination", "matches", "--date-filter", "modified"), (2, 2), 1),
+    ):
+        with running(*switches) as (_, _, url):
+            orders = f"{url}/api/v0/checkout/orders"
+            first = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
+            time.sleep(0.01)
+            second = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
+            later = httpx.get(f"{orders}/{second}", headers=HEADERS).json()["created"]
+            assert httpx.put(f"{orders}/{first}/reference", headers=HEADERS, json="r").status_code == 200
+            page = listing(url, limit="1")["pagination"]
+            assert (page["size"], page["totalSize"]) == sizes
+            assert len(listing(url, date_from=later, reference="r")["data"]) == found
 
 
 def test_a_stop_does_not_wait_for_a_slow_answer(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from norce_order_async import InvalidRequestError, NorceOrderClient, Order, money
-from norce_order_async.models import Item, OrderData, Payment, Price
+from norce_order_async.models import Item, Payment, Price
 from norce_order_async.money import Money
+from norce_order_async.orders.body import OrderBody
 from norce_order_async.sandbox import Sandbox
 from tests.support.pipeline import stand
 
@@ -125,9 +126,8 @@ def test_10000_random_carts() -> None:
     for _ in range(CARTS):
         one = bought(random)
         assert money.total_of(one.cart.items or []).including_vat + 49 * len(one.shippings) == one.total
-        total = Price(including_vat=float(one.total), excluding_vat=0.0)
-        payments = [Payment.from_dict(payment) for payment in one.payments]
-        order = Order(session, "o1", OrderData(total=total, payments=payments))
+        total = {"includingVat": float(one.total), "excludingVat": 0.0}
+        order = Order(session, "o1", OrderBody({"total": total, "payments": one.payments}, session.core.drift))
         assert order.amount == one.total
         assert order.outstanding == one.total - one.standing()
         assert one.standing() + Decimal(repr(float(order.outstanding))) == one.total

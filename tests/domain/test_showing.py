@@ -20,9 +20,9 @@ pytestmark = pytest.mark.anyio
 SECRET: dict[str, Any] = {"givenName": "Sekret", "email": "sekret@example.com", "country": "SE", "phone": "+46sekret"}
 
 
-def shown(order: object) -> str:
+def shown(thing: object) -> str:
     console = Console(file=io.StringIO(), width=100)
-    console.print(order)
+    console.print(thing)
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
@@ -71,7 +71,51 @@ async def test_results_are_shown_without_bodies(norce: NorceOrderClient) -> None
         page = await norce.orders.list(limit=1)
         ensured = await order.payments.ensure({"amount": 1.0, "name": "sekret"}, reference=unique("p"))
     done = await order.transition_to("removed")
-    assert "sekret" not in f"{page!r} {ensured!r} {answers!r} {done!r}".lower()
+    assert "sekret" not in f"{page!r} {shown(page)} {ensured!r} {answers!r} {done!r}".lower()
+
+
+async def test_a_page_is_shown_an_order_a_line() -> None:
+    """With what the service tells of each, and no customer."""
+    told = {
+        "state": {"currentStatus": "processing"},
+        "created": "2026-01-02T03:04:05Z",
+        "total": {"includingVat": 125.5, "excludingVat": 100.4},
+        "currency": "SEK",
+        "customer": {"type": "person", "billing": SECRET},
+    }
+    page = await stand([answer(200, {"data": [{"id": "o1", **told}, {"id": "o2"}]})]).client.orders.list()
+    lines = shown(page).splitlines()
+    assert [line.strip("│┃ ").split() for line in lines if "o1" in line or "o2" in line] == [
+        ["o1", "│", "processing", "│", "2026-01-02", "03:04:05", "UTC", "│", "125.50", "SEK"],
+        ["o2", "│", "unknown", "│", "│", "unknown"],
+    ]
+    assert "sekret" not in shown(page).lower()
+
+
+async def test_drift_is_shown_a_kind_a_line() -> None:
+    """Names of fields, the most frequent first."""
+    odd = {"id": "o1", "surprise": "sekret", "state": {"currentStatus": "Sekret"}}
+    service = stand([answer(200, odd), answer(200, {"id": "o1", "surprise": 1})])
+    for _ in range(2):
+        await service.client.orders.get("o1")
+    lines = [line.strip("│┃ ").split() for line in shown(service.client.drift).splitlines() if "Get" in line]
+    assert lines == [
+        ["GetCheckoutOrder", "│", "OrderData.surprise", "│", "extra", "│", "2"],
+        ["GetCheckoutOrder", "│", "State.currentStatus", "│", "unknown-word", "│", "1"],
+    ]
+
+
+async def test_a_report_is_shown_a_problem_a_line() -> None:
+    """Codes and who reported them; an explanation, or a code that is none, may name somebody."""
+    odd = {"code": "blocked: sekret@example.com", "adapterId": "risk", "message": "sekret is blocked"}
+    missing = {"code": "payment-missing", "adapterId": "norce", "message": "sekret has not paid"}
+    service = stand([answer(400, {"errors": [missing, odd]}), answer(200, {"errors": []})])
+    order = service.client.orders("o1")
+    table = shown(await order.validate())
+    for word in ("Order o1", "payment-missing", "norce", "not shown", "risk"):
+        assert word in table
+    assert "sekret" not in table.lower()
+    assert shown(await order.validate()) == "Order o1: nothing is wrong\n"
 
 
 async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:

@@ -9,6 +9,7 @@ import ssl
 import threading
 import traceback
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ import anyio.to_thread
 import pytest
 import trustme
 
+from norce_order_async.clock import SystemClock
 from norce_order_async.engines import aiohttp as module
 from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError, SendError, Timeouts
@@ -169,11 +171,48 @@ async def test_the_total_ends_what_the_bounds_would_not(engine: AiohttpEngine, s
     await engine.send(wire(f"{server.url}/good"))
 
 
-def test_no_bound_is_never_no_bound_at_all() -> None:
+async def test_no_bound_is_never_no_bound_at_all(engine: AiohttpEngine, server: FaultServer) -> None:
     """aiohttp takes zero for "forever"."""
     bounds = module._timeouts(Timeouts(connect=0.0, write=0.0, read=0.0, pool=0.0))  # pyright: ignore[reportPrivateUsage]
     assert bounds.connect
-    assert bounds.sock_read
+    with anyio.fail_after(3.0), pytest.raises(MaybeSentError) as caught:
+        await engine.send(wire(f"{server.url}/hang", timeouts=Timeouts(read=0.0)))
+    assert caught.value.phase == "read"
+
+
+async def test_an_answer_that_keeps_coming_is_not_silent(engine: AiohttpEngine, server: FaultServer) -> None:
+    """It takes longer than the read timeout as a whole, and no piece of it does: the total is what ends it."""
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(MaybeSentError, match="the time for the whole send is over"):
+        await engine.send(wire(f"{server.url}/drip-body", timeouts=Timeouts(read=0.4), total=1.0))
+    assert asyncio.get_running_loop().time() - began > 0.9
+
+
+async def test_a_clock_of_somebodys_own_is_asked_for_the_whole(server: FaultServer) -> None:
+    """As every engine does."""
+
+    class Hurried(SystemClock):
+        def move_on_after(self, seconds: float | None) -> AbstractContextManager[Any]:
+            assert seconds == 60.0
+            return anyio.move_on_after(0.05)
+
+    engine = AiohttpEngine(clock=Hurried())
+    with anyio.fail_after(3.0), pytest.raises(MaybeSentError, match="the time for the whole send is over"):
+        await engine.send(wire(f"{server.url}/hang", total=60.0))
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT", "PATCH"])
+@pytest.mark.parametrize("body", [None, b"{}"])
+@pytest.mark.parametrize("names", [(), ("accept", "user-agent"), ("accept", "user-agent", "content-type")])
+async def test_no_header_is_added_whatever_is_there(
+    engine: AiohttpEngine, server: FaultServer, method: str, body: bytes | None, names: tuple[str, ...]
+) -> None:
+    """Nor lost."""
+    await engine.send(wire(f"{server.url}/good", method, body=body, headers=dict.fromkeys(names, "text/mine")))
+    received = server.received[0].headers
+    own = {"host", "content-length", "accept-encoding", "connection"}
+    assert {name: value for name, value in received.items() if name not in own} == dict.fromkeys(names, "text/mine")
 
 
 # --- secrets

@@ -151,6 +151,30 @@ def test_models_compare_by_content() -> None:
     assert State.from_dict({"x": 1}) != State.from_dict({"x": 2})
 
 
+def test_what_is_put_beside_the_description_is_sent() -> None:
+    """In place or as a whole; that somebody looked whether there is something changes nothing."""
+    price, other = Price(including_vat=1), Price(including_vat=1)
+    assert price.additional_properties == {}
+    assert price == other
+    price.additional_properties["rounding"] = None
+    other.additional_properties = {"rounding": None}
+    assert price == other != Price(including_vat=1)
+    assert price.to_dict() == other.to_dict() == {"rounding": None, "includingVat": 1}
+    assert Price().additional_properties == {}
+
+
+def test_a_class_of_ones_own_reads_as_itself() -> None:
+    """Whatever is nested in it is of the generated classes."""
+
+    class Basket(Cart):
+        pass
+
+    basket = Basket.from_dict({"items": [{"name": "a"}], "total": {}})
+    assert type(basket) is Basket
+    assert [type(item) for item in basket.items or []] == [Item]
+    assert OrderData(cart=basket).to_dict() == {"cart": {"items": [{"name": "a"}], "total": {}}}
+
+
 def test_the_lists_of_names_hold() -> None:
     """Every name in __all__ is there, and no other is made up."""
     for name in models.__all__:

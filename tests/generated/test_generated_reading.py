@@ -138,6 +138,14 @@ def test_a_changed_list_wins_over_what_came() -> None:
     assert cart.to_dict() == {"items": []}
 
 
+def test_a_list_where_none_belongs_gives_way_to_what_is_set() -> None:
+    """It came instead of a cart, and a cart took its place."""
+    order = OrderData.from_dict({"cart": [{"items": []}], "hooks": [7]})
+    assert order.to_dict() == {"cart": [{"items": []}], "hooks": [7]}
+    order.cart = Cart(reference="c1")
+    assert order.to_dict() == {"cart": {"reference": "c1"}, "hooks": [7]}
+
+
 def test_unknown_members_go_back_and_are_told(told: Told) -> None:
     """Told by name where the name is a word, and without it where it could be somebody's address."""
     body = {"reference": "r", "loyalty": {"points": 1}, "anna@example.com": None}

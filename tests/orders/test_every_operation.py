@@ -1,4 +1,4 @@
-"""Every operation of the description through the facade, over a socket, on both event loops.
+"""Every operation of the description through the facade, over a socket, on both event loops, with every engine.
 
 ``CALLS`` says for each operation which method of the facade makes it and what has to arrive at the service. A test
 compares its keys with the description, so an operation without a method fails here, and so does a method that is gone.
@@ -7,7 +7,7 @@ compares its keys with the description, so an operation without a method fails h
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -33,8 +33,9 @@ from norce_order_async.models import (
 )
 from norce_order_async.pipeline.operations import OPERATIONS
 from norce_order_async.sandbox import Sandbox
+from tests.support.wires import WIRES, engine_of, loop_of
 
-from .support import CART, CONTEXT
+from .support import CART, CONTEXT, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -262,6 +263,17 @@ CALLS: dict[str, Call] = {
         {"total": PRICE, "vatRate": 0.25, "state": "removed"},
     ),
 }
+
+
+@pytest.fixture(params=WIRES)
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return loop_of(request)
+
+
+@pytest.fixture
+async def norce(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator[NorceOrderClient]:
+    async with client_of(sandbox, engine=engine_of(request)) as client:
+        yield client
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 
 from norce_order_async.clock import SystemClock
 from norce_order_async.engines.base import MaybeSentError, NotSentError
-from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.ownership import OwnedSends, StillInTheAirError
+from tests.support.clock import FakeClock
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -122,6 +123,50 @@ async def test_the_send_sees_the_callers_context() -> None:
         return variable.get()
 
     assert await owned.run(send, lambda: None) == "inside"
+
+
+@pytest.mark.parametrize("within", [0.02, 3.0])
+async def test_a_caller_may_wait_for_so_long_and_no_longer(within: float) -> None:
+    """The send goes on, and its permit comes back at its end; near and far bounds alike."""
+    owned, send = OwnedSends(), Send()
+    began = anyio.current_time()
+    if within > 1.0:
+        # Only that it is not cut short; the far bound's own end is a matter of the alarms.
+        with anyio.move_on_after(0.05):
+            await owned.run(send, send.on_end, within)
+    else:
+        with pytest.raises(StillInTheAirError):
+            await owned.run(send, send.on_end, within)
+    assert 0.019 <= anyio.current_time() - began < 1.0
+    assert (send.ended, owned.in_flight) == (0, 1)
+    send.go.set()
+    await until_empty(owned)
+    assert (send.ended, send.finished) == (1, True)
+
+
+@pytest.mark.parametrize("error", [None, MaybeSentError("read", "no answer came")])
+async def test_what_ends_in_time_is_not_cut(error: Exception | None) -> None:
+    """Its result or its exception, and nothing left of the bound."""
+    owned, send = OwnedSends(), Send(error)
+    send.go.set()
+    if error is None:
+        assert await owned.run(send, send.on_end, 0.01) == "answer"
+    else:
+        with pytest.raises(MaybeSentError):
+            await owned.run(send, send.on_end, 0.01)
+    await anyio.sleep(0.02)
+    assert (send.ended, owned.in_flight) == (1, 0)
+
+
+async def test_a_bound_is_the_clocks() -> None:
+    """A clock that is not the machine's is asked, so that virtual time bounds a send too."""
+    clock = FakeClock()
+    owned, send = OwnedSends(clock), Send()
+    with pytest.raises(StillInTheAirError):
+        await owned.run(send, send.on_end, 3_600.0)
+    assert clock.passed == 3_600.0
+    send.go.set()
+    await until_empty(owned)
 
 
 async def test_a_drain_waits_for_what_is_in_the_air() -> None:

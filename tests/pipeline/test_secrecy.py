@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from norce_order_async import CallOptions
+from norce_order_async.auth import StaticToken, Tokens
 from norce_order_async.context import Context
 from norce_order_async.errors import NorceError
-from norce_order_async.pipeline.call import Answer
+from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import OPERATIONS, Operation
-from norce_order_async.pipeline.request import prepare
+from norce_order_async.pipeline.request import Requests
 from norce_order_async.pipeline.settle import Before
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import BASE_URL, Stand, stand
@@ -114,11 +115,9 @@ def test_what_is_prepared_shows_nothing_either() -> None:
     """The pieces in between, as a debugger or a crash report prints them."""
     (create,) = [row for row in OPERATIONS if row.id == "CreateCheckoutOrder"]
     context = Context.create(merchant="acme", channel="se", headers={"x-key": "hdr-5ecret"})
-    headers = {"authorization": TOKEN, **dict(context.headers)}
-    prepared = prepare(
-        create, base_url=BASE_URL, context=context, base_headers=headers, path={}, query=None, body=PERSON
-    )
-    told = repr(prepared) + repr(context)
+    requests = Requests(BASE_URL, context, "agent")
+    told = repr(requests.prepare(create, {}, body=PERSON)) + repr(requests) + repr(context)
+    told += repr(Tokens(StaticToken(TOKEN))) + repr(Tokens(StaticToken(TOKEN)).at_hand())
     assert [secret for secret in SECRETS if secret in told] == []
 
 

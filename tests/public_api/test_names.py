@@ -12,6 +12,7 @@ import pytest
 import norce_order_api.models as generated
 import norce_order_async
 from norce_order_async import errors, models
+from norce_order_async.sandbox import Sandbox
 
 PUBLIC = [
     "ENVIRONMENTS",
@@ -135,6 +136,9 @@ def test_the_models_are_the_generated_ones() -> None:
     assert "OrderData" in dir(models)
 
 
+ENGINES = {"aiohttp", "httpx"}
+
+
 def loaded(statement: str) -> set[str]:
     """The modules that a fresh interpreter has loaded after a statement and had not before."""
     program = (
@@ -159,17 +163,8 @@ def test_importing_the_package_loads_nothing_else() -> None:
 def test_naming_the_client_loads_no_http_library_and_no_model() -> None:
     """They come with the first client, and each model with its first use."""
     modules = loaded("from norce_order_async import NorceOrderClient, CallOptions, NorceError, Order")
-    assert not modules & {
-        "httpx",
-        "httpcore",
-        "aiohttp",
-        "trio",
-        "starlette",
-        "uvicorn",
-        "click",
-        "rich",
-        "opentelemetry",
-    }
+    # Of the extras nothing but the JSON codec, which is small.
+    assert roots(modules) - {"orjson"} == {"norce_order_async", "norce_order_api", "anyio", "attr", "attrs"}
     assert not any(name.startswith("anyio._backends.") for name in modules)
     api = {name for name in modules if name.startswith("norce_order_api.")}
     assert api <= {
@@ -193,8 +188,46 @@ def test_building_a_client_loads_only_its_engine() -> None:
         "NorceOrderClient(base_url='https://a.example', merchant='a', channel='b', token='t', engine='{}')"
     )
     never = {"trio", "starlette", "uvicorn", "norce_order_api.models.order_data"}
-    engines = {"aiohttp", "httpx"}
     for engine, loads in (("auto", set[str]()), ("httpx", {"httpx"}), ("aiohttp", {"aiohttp"})):
         modules = loaded(build.format(engine))
-        assert modules & engines == loads
+        assert modules & ENGINES == loads
         assert not modules & never
+
+
+CALLING = """
+import anyio
+from norce_order_async import NorceOrderClient, NotFoundError
+
+async def main():
+    async with NorceOrderClient(
+        base_url="{base_url}", merchant="a", channel="b", token="{token}", engine="{engine}"
+    ) as norce:
+        try:
+            await norce.orders("o1").payments.list()
+        except NotFoundError:
+            pass
+
+anyio.run(main, backend="{loop}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "loop", "loads"),
+    [("auto", "asyncio", "aiohttp"), ("httpx", "asyncio", "httpx"), ("auto", "trio", "httpx")],
+)
+def test_calling_loads_one_engine_and_what_the_answer_is_made_of(engine: str, loop: str, loads: str) -> None:
+    """Not the other engine, no other operation and its models, and nothing of jobs or the command line."""
+    with Sandbox() as sandbox:
+        modules = loaded(
+            CALLING.format(base_url=sandbox.base_url, token=sandbox.token, engine=engine, loop=loop),
+        )
+    assert modules & ENGINES == {loads}
+    assert {name for name in modules if name.startswith("norce_order_api.api.")} == {
+        "norce_order_api.api.checkout_payment",
+        "norce_order_api.api.checkout_payment.get_order_payments",
+    }
+    assert "norce_order_api.models.payment" in modules
+    assert "norce_order_api.models.order_data" not in modules
+    rooms = {name.split(".")[1] for name in modules if name.startswith("norce_order_async.")}
+    assert not rooms & {"bulk", "cli", "raw", "sandbox", "telemetry", "testing"}
+    assert not roots(modules) & {"starlette", "uvicorn", "opentelemetry", "yaml"}

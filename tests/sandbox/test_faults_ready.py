@@ -21,14 +21,8 @@ QUICK = CallOptions(base_delay=0.005, throttled_base_delay=0.01, max_delay=0.05,
 
 ITEMS = [{"sku": "T001", "quantity": 1, "total": {"includingVat": 12.5, "excludingVat": 10}}]
 
-WALKS = {"slow": 1, "deploy": 3, "chaos": 5}
+WALKS = {"slow": 1, "deploy": 3, "chaos": 3}
 """How many orders; eight in the other plans."""
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """One loop: what is told apart here is the plans."""
-    return "asyncio"
 
 
 @pytest.fixture(params=READY)

@@ -47,8 +47,23 @@ def nothing_listens(base_url: str) -> bool:
         return probe.connect_ex(("127.0.0.1", urlsplit(base_url).port)) != 0
 
 
+_BEFORE: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _threads_before() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Other tests in this process may share a sandbox that runs on."""
+    _BEFORE.clear()
+    _BEFORE.update(threading.enumerate())
+
+
 def sandbox_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("order-sandbox")]
+    """Those that came since the test began."""
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread not in _BEFORE and thread.name.startswith("order-sandbox")
+    ]
 
 
 def test_the_tutorial_over_a_socket_without_any_loop() -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from norce_order_async import NorceOrderClient
 from norce_order_async.auth import TokenProvider, TokenSource
 from norce_order_async.engines.base import WireRequest
-from norce_order_async.pipeline.call import Answer
+from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions

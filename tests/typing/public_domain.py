@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import assert_type
+from typing import Any, assert_type
 
 from norce_order_async import (
     Answer,
@@ -50,6 +50,7 @@ async def moving(order: Order) -> tuple[tuple[str | None, str | None], ...]:
     assert_type(await order.complete(), Transitioned)
     assert_type(await order.wait_for("completed", timeout=5), Order)
     await order.wait_for(lambda order: order.reference == "erp-1", timeout=5.0)
+    assert_type(order.plain, Mapping[str, Any])
     assert_type(order.transitions, tuple[StatusPeriod, ...])
     assert_type(order.transitions[0].duration, timedelta | None)
     return ()

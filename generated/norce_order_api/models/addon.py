@@ -7,17 +7,17 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    is_number as _is_number,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
     write_number as _write_number,
 )
 
 
 @define
-class Addon:
+class Addon(Model):
     """Extra service bought on top of a delivery option.
 
     Attributes:
@@ -35,42 +35,47 @@ class Addon:
 
     reference: str | None = field(default=None, repr=False)
     price: float | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.price is not None:
-            _result["price"] = _write_number(self.price, "Addon.price")
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.price) is not None:
+            _result["price"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Addon.price")
+            )
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Addon")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Addon.reference")
-            reference = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        price = src_dict.get("price")
-        if price is not None and not _is_number(price):
-            _keep_raw(_rest, "price", price, "Addon.price")
-            price = None
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Addon.reference", _v if isinstance(_v, str) else None)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Addon")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Addon")
-        _model = cls(
-            reference,
-            price,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.price = _v = src_dict.get("price")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.price = _or_keep(self, _v, "price", "Addon.price")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 2:
+            _note_odd(self, src_dict, "Addon")
+        return self

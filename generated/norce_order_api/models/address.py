@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
-    write_word as _write_word,
+    with_rest as _with_rest,
 )
 from .customer_type import CUSTOMER_TYPE_VALUES, CUSTOMER_TYPE_WORDS
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Address:
+class Address(Model):
     """Postal address together with contact and identity details.
 
     Attributes:
@@ -86,176 +87,185 @@ class Address:
     national_identification_number: str | None = field(default=None, repr=False)
     organization_identification_number: str | None = field(default=None, repr=False)
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.type_ is not None:
-            _result["type"] = _write_word(self.type_)
-        if self.given_name is not None:
-            _result["givenName"] = self.given_name
-        if self.family_name is not None:
-            _result["familyName"] = self.family_name
-        if self.care_of is not None:
-            _result["careOf"] = self.care_of
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.organization_name is not None:
-            _result["organizationName"] = self.organization_name
-        if self.street_address is not None:
-            _result["streetAddress"] = self.street_address
-        if self.street_address_2 is not None:
-            _result["streetAddress2"] = self.street_address_2
-        if self.postal_code is not None:
-            _result["postalCode"] = self.postal_code
-        if self.city is not None:
-            _result["city"] = self.city
-        if self.region is not None:
-            _result["region"] = self.region
-        if self.country is not None:
-            _result["country"] = self.country
-        if self.phone is not None:
-            _result["phone"] = self.phone
-        if self.email is not None:
-            _result["email"] = self.email
-        if self.national_identification_number is not None:
-            _result["nationalIdentificationNumber"] = self.national_identification_number
-        if self.organization_identification_number is not None:
-            _result["organizationIdentificationNumber"] = self.organization_identification_number
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.type_) is not None:
+            _result["type"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.given_name) is not None:
+            _result["givenName"] = _v
+        if (_v := self.family_name) is not None:
+            _result["familyName"] = _v
+        if (_v := self.care_of) is not None:
+            _result["careOf"] = _v
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.organization_name) is not None:
+            _result["organizationName"] = _v
+        if (_v := self.street_address) is not None:
+            _result["streetAddress"] = _v
+        if (_v := self.street_address_2) is not None:
+            _result["streetAddress2"] = _v
+        if (_v := self.postal_code) is not None:
+            _result["postalCode"] = _v
+        if (_v := self.city) is not None:
+            _result["city"] = _v
+        if (_v := self.region) is not None:
+            _result["region"] = _v
+        if (_v := self.country) is not None:
+            _result["country"] = _v
+        if (_v := self.phone) is not None:
+            _result["phone"] = _v
+        if (_v := self.email) is not None:
+            _result["email"] = _v
+        if (_v := self.national_identification_number) is not None:
+            _result["nationalIdentificationNumber"] = _v
+        if (_v := self.organization_identification_number) is not None:
+            _result["organizationIdentificationNumber"] = _v
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Address")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        type_ = src_dict.get("type")
-        if type_ is not None and (type(type_) is not str or type_ not in CUSTOMER_TYPE_VALUES):
-            _raw = type_
-            type_ = _read_word(_raw, CUSTOMER_TYPE_WORDS, "Address.type")
-            if type_ is None:
-                _keep_raw(_rest, "type", _raw, "Address.type")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        given_name = src_dict.get("givenName")
-        if given_name is not None and not isinstance(given_name, str):
-            _keep_raw(_rest, "givenName", given_name, "Address.givenName")
-            given_name = None
+        self.type_ = _v = src_dict.get("type")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in CUSTOMER_TYPE_VALUES:
+            self.type_ = _or_keep(self, _v, "type", "Address.type", _read_word(_v, CUSTOMER_TYPE_WORDS, "Address.type"))
 
-        family_name = src_dict.get("familyName")
-        if family_name is not None and not isinstance(family_name, str):
-            _keep_raw(_rest, "familyName", family_name, "Address.familyName")
-            family_name = None
+        self.given_name = _v = src_dict.get("givenName")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.given_name = _or_keep(self, _v, "givenName", "Address.givenName", _v if isinstance(_v, str) else None)
 
-        care_of = src_dict.get("careOf")
-        if care_of is not None and not isinstance(care_of, str):
-            _keep_raw(_rest, "careOf", care_of, "Address.careOf")
-            care_of = None
+        self.family_name = _v = src_dict.get("familyName")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.family_name = _or_keep(
+                self, _v, "familyName", "Address.familyName", _v if isinstance(_v, str) else None
+            )
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Address.reference")
-            reference = None
+        self.care_of = _v = src_dict.get("careOf")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.care_of = _or_keep(self, _v, "careOf", "Address.careOf", _v if isinstance(_v, str) else None)
 
-        organization_name = src_dict.get("organizationName")
-        if organization_name is not None and not isinstance(organization_name, str):
-            _keep_raw(_rest, "organizationName", organization_name, "Address.organizationName")
-            organization_name = None
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Address.reference", _v if isinstance(_v, str) else None)
 
-        street_address = src_dict.get("streetAddress")
-        if street_address is not None and not isinstance(street_address, str):
-            _keep_raw(_rest, "streetAddress", street_address, "Address.streetAddress")
-            street_address = None
+        self.organization_name = _v = src_dict.get("organizationName")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.organization_name = _or_keep(
+                self, _v, "organizationName", "Address.organizationName", _v if isinstance(_v, str) else None
+            )
 
-        street_address_2 = src_dict.get("streetAddress2")
-        if street_address_2 is not None and not isinstance(street_address_2, str):
-            _keep_raw(_rest, "streetAddress2", street_address_2, "Address.streetAddress2")
-            street_address_2 = None
+        self.street_address = _v = src_dict.get("streetAddress")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.street_address = _or_keep(
+                self, _v, "streetAddress", "Address.streetAddress", _v if isinstance(_v, str) else None
+            )
 
-        postal_code = src_dict.get("postalCode")
-        if postal_code is not None and not isinstance(postal_code, str):
-            _keep_raw(_rest, "postalCode", postal_code, "Address.postalCode")
-            postal_code = None
+        self.street_address_2 = _v = src_dict.get("streetAddress2")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.street_address_2 = _or_keep(
+                self, _v, "streetAddress2", "Address.streetAddress2", _v if isinstance(_v, str) else None
+            )
 
-        city = src_dict.get("city")
-        if city is not None and not isinstance(city, str):
-            _keep_raw(_rest, "city", city, "Address.city")
-            city = None
+        self.postal_code = _v = src_dict.get("postalCode")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.postal_code = _or_keep(
+                self, _v, "postalCode", "Address.postalCode", _v if isinstance(_v, str) else None
+            )
 
-        region = src_dict.get("region")
-        if region is not None and not isinstance(region, str):
-            _keep_raw(_rest, "region", region, "Address.region")
-            region = None
+        self.city = _v = src_dict.get("city")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.city = _or_keep(self, _v, "city", "Address.city", _v if isinstance(_v, str) else None)
 
-        country = src_dict.get("country")
-        if country is not None and not isinstance(country, str):
-            _keep_raw(_rest, "country", country, "Address.country")
-            country = None
+        self.region = _v = src_dict.get("region")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.region = _or_keep(self, _v, "region", "Address.region", _v if isinstance(_v, str) else None)
 
-        phone = src_dict.get("phone")
-        if phone is not None and not isinstance(phone, str):
-            _keep_raw(_rest, "phone", phone, "Address.phone")
-            phone = None
+        self.country = _v = src_dict.get("country")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.country = _or_keep(self, _v, "country", "Address.country", _v if isinstance(_v, str) else None)
 
-        email = src_dict.get("email")
-        if email is not None and not isinstance(email, str):
-            _keep_raw(_rest, "email", email, "Address.email")
-            email = None
+        self.phone = _v = src_dict.get("phone")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.phone = _or_keep(self, _v, "phone", "Address.phone", _v if isinstance(_v, str) else None)
 
-        national_identification_number = src_dict.get("nationalIdentificationNumber")
-        if national_identification_number is not None and not isinstance(national_identification_number, str):
-            _keep_raw(
-                _rest,
+        self.email = _v = src_dict.get("email")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.email = _or_keep(self, _v, "email", "Address.email", _v if isinstance(_v, str) else None)
+
+        self.national_identification_number = _v = src_dict.get("nationalIdentificationNumber")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.national_identification_number = _or_keep(
+                self,
+                _v,
                 "nationalIdentificationNumber",
-                national_identification_number,
                 "Address.nationalIdentificationNumber",
+                _v if isinstance(_v, str) else None,
             )
-            national_identification_number = None
 
-        organization_identification_number = src_dict.get("organizationIdentificationNumber")
-        if organization_identification_number is not None and not isinstance(organization_identification_number, str):
-            _keep_raw(
-                _rest,
+        self.organization_identification_number = _v = src_dict.get("organizationIdentificationNumber")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.organization_identification_number = _or_keep(
+                self,
+                _v,
                 "organizationIdentificationNumber",
-                organization_identification_number,
                 "Address.organizationIdentificationNumber",
+                _v if isinstance(_v, str) else None,
             )
-            organization_identification_number = None
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Address.attributes")
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Address.attributes")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Address")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Address")
-        _model = cls(
-            type_,
-            given_name,
-            family_name,
-            care_of,
-            reference,
-            organization_name,
-            street_address,
-            street_address_2,
-            postal_code,
-            city,
-            region,
-            country,
-            phone,
-            email,
-            national_identification_number,
-            organization_identification_number,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 17:
+            _note_odd(self, src_dict, "Address")
+        return self

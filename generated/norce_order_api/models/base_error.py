@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class BaseError:
+class BaseError(Model):
     """Body returned with every non-2xx status (except a failed validation).
 
     Attributes:
@@ -33,42 +34,43 @@ class BaseError:
 
     code: str | None = field(default=None, repr=False)
     message: str | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.code is not None:
-            _result["code"] = self.code
-        if self.message is not None:
-            _result["message"] = self.message
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.code) is not None:
+            _result["code"] = _v
+        if (_v := self.message) is not None:
+            _result["message"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "BaseError")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        code = src_dict.get("code")
-        if code is not None and not isinstance(code, str):
-            _keep_raw(_rest, "code", code, "BaseError.code")
-            code = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        message = src_dict.get("message")
-        if message is not None and not isinstance(message, str):
-            _keep_raw(_rest, "message", message, "BaseError.message")
-            message = None
+        self.code = _v = src_dict.get("code")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.code = _or_keep(self, _v, "code", "BaseError.code", _v if isinstance(_v, str) else None)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "BaseError")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "BaseError")
-        _model = cls(
-            code,
-            message,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.message = _v = src_dict.get("message")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.message = _or_keep(self, _v, "message", "BaseError.message", _v if isinstance(_v, str) else None)
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 2:
+            _note_odd(self, src_dict, "BaseError")
+        return self

@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class Callback:
+class Callback(Model):
     """Validation callback. Called v1 "Validation", with different members.
 
     Attributes:
@@ -37,50 +38,51 @@ class Callback:
     id: str | None = None
     adapter_id: str | None = field(default=None, repr=False)
     url: str | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.adapter_id is not None:
-            _result["adapterId"] = self.adapter_id
-        if self.url is not None:
-            _result["url"] = self.url
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.adapter_id) is not None:
+            _result["adapterId"] = _v
+        if (_v := self.url) is not None:
+            _result["url"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Callback")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "Callback.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        adapter_id = src_dict.get("adapterId")
-        if adapter_id is not None and not isinstance(adapter_id, str):
-            _keep_raw(_rest, "adapterId", adapter_id, "Callback.adapterId")
-            adapter_id = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "Callback.id", _v if isinstance(_v, str) else None)
 
-        url = src_dict.get("url")
-        if url is not None and not isinstance(url, str):
-            _keep_raw(_rest, "url", url, "Callback.url")
-            url = None
+        self.adapter_id = _v = src_dict.get("adapterId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.adapter_id = _or_keep(self, _v, "adapterId", "Callback.adapterId", _v if isinstance(_v, str) else None)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Callback")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Callback")
-        _model = cls(
-            id,
-            adapter_id,
-            url,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.url = _v = src_dict.get("url")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.url = _or_keep(self, _v, "url", "Callback.url", _v if isinstance(_v, str) else None)
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 3:
+            _note_odd(self, src_dict, "Callback")
+        return self

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
-    write_list as _write_list,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    supply as _supply,
+    with_rest as _with_rest,
     write_object as _write_object,
 )
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Cart:
+class Cart(Model):
     """Contents of the cart.
 
     Attributes:
@@ -47,101 +49,98 @@ class Cart:
     discounts: list[Discount] | None = field(default=None, repr=False)
     total: Price | None = field(default=None, repr=False)
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.items is not None:
-            _result["items"] = [_write_object(_one) for _one in self.items]
-            if "items" in self.additional_properties:
-                _result["items"] = _write_list(
-                    _result["items"],
-                    self.additional_properties["items"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Item.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.discounts is not None:
-            _result["discounts"] = [_write_object(_one) for _one in self.discounts]
-            if "discounts" in self.additional_properties:
-                _result["discounts"] = _write_list(
-                    _result["discounts"],
-                    self.additional_properties["discounts"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Discount.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.total is not None:
-            _result["total"] = _write_object(self.total)
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.items) is not None:
+            _result["items"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Item else _write_object(_one))
+        if (_v := self.discounts) is not None:
+            _result["discounts"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Discount else _write_object(_one))
+        if (_v := self.total) is not None:
+            _result["total"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Cart")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Cart.reference")
-            reference = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        items: list[Item] | None = None
-        _raw = src_dict.get("items")
-        if _raw.__class__ is list:
-            items = [Item.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(items) != len(_raw):
-                _keep_raw(_rest, "items", _raw, "Cart.items")
-        elif _raw is not None:
-            _keep_raw(_rest, "items", _raw, "Cart.items")
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Cart.reference", _v if isinstance(_v, str) else None)
 
-        discounts: list[Discount] | None = None
-        _raw = src_dict.get("discounts")
-        if _raw.__class__ is list:
-            discounts = [Discount.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(discounts) != len(_raw):
-                _keep_raw(_rest, "discounts", _raw, "Cart.discounts")
-        elif _raw is not None:
-            _keep_raw(_rest, "discounts", _raw, "Cart.discounts")
+        self.items = _v = src_dict.get("items")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.items = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.items.append(_new_item().__fill__(_one))
+            if len(self.items) != len(_v):
+                _keep_raw(self, _v, "items", "Cart.items")
+        else:
+            self.items = _or_keep(self, _v, "items", "Cart.items")
 
-        total: Price | None = None
-        _raw = src_dict.get("total")
-        if _raw.__class__ is dict:
-            total = Price.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "total", _raw, "Cart.total")
+        self.discounts = _v = src_dict.get("discounts")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.discounts = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.discounts.append(_new_discount().__fill__(_one))
+            if len(self.discounts) != len(_v):
+                _keep_raw(self, _v, "discounts", "Cart.discounts")
+        else:
+            self.discounts = _or_keep(self, _v, "discounts", "Cart.discounts")
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Cart.attributes")
+        self.total = _v = src_dict.get("total")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.total = _new_price().__fill__(_v)
+        else:
+            self.total = _or_keep(self, _v, "total", "Cart.total")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Cart")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Cart")
-        _model = cls(
-            reference,
-            items,
-            discounts,
-            total,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Cart.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 5:
+            _note_odd(self, src_dict, "Cart")
+        return self
 
 
 from .discount import Discount
 from .item import Item
 from .price import Price
+
+_new_discount = _supply(Discount)
+_new_item = _supply(Item)
+_new_price = _supply(Price)

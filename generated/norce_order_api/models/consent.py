@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class Consent:
+class Consent(Model):
     """A consent shown in the checkout.
 
     Attributes:
@@ -39,58 +40,59 @@ class Consent:
     checked: bool | None = None
     text: str | None = field(default=None, repr=False)
     required: bool | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.checked is not None:
-            _result["checked"] = self.checked
-        if self.text is not None:
-            _result["text"] = self.text
-        if self.required is not None:
-            _result["required"] = self.required
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.checked) is not None:
+            _result["checked"] = _v
+        if (_v := self.text) is not None:
+            _result["text"] = _v
+        if (_v := self.required) is not None:
+            _result["required"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Consent")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "Consent.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        checked = src_dict.get("checked")
-        if checked is not None and not isinstance(checked, bool):
-            _keep_raw(_rest, "checked", checked, "Consent.checked")
-            checked = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "Consent.id", _v if isinstance(_v, str) else None)
 
-        text = src_dict.get("text")
-        if text is not None and not isinstance(text, str):
-            _keep_raw(_rest, "text", text, "Consent.text")
-            text = None
+        self.checked = _v = src_dict.get("checked")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not bool:
+            self.checked = _or_keep(self, _v, "checked", "Consent.checked")
 
-        required = src_dict.get("required")
-        if required is not None and not isinstance(required, bool):
-            _keep_raw(_rest, "required", required, "Consent.required")
-            required = None
+        self.text = _v = src_dict.get("text")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.text = _or_keep(self, _v, "text", "Consent.text", _v if isinstance(_v, str) else None)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Consent")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Consent")
-        _model = cls(
-            id,
-            checked,
-            text,
-            required,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.required = _v = src_dict.get("required")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not bool:
+            self.required = _or_keep(self, _v, "required", "Consent.required")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 4:
+            _note_odd(self, src_dict, "Consent")
+        return self

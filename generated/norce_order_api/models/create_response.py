@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from attrs import define, field
+from attrs import define
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class CreateResponse:
+class CreateResponse(Model):
     """Answer to a successful creation.
 
     Attributes:
@@ -30,34 +31,35 @@ class CreateResponse:
     )
 
     id: str | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "CreateResponse")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "CreateResponse.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "CreateResponse")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "CreateResponse")
-        _model = cls(
-            id,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "CreateResponse.id", _v if isinstance(_v, str) else None)
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 1:
+            _note_odd(self, src_dict, "CreateResponse")
+        return self

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
+    supply as _supply,
+    with_rest as _with_rest,
     write_object as _write_object,
-    write_word as _write_word,
 )
 from .customer_type import CUSTOMER_TYPE_VALUES, CUSTOMER_TYPE_WORDS
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Customer:
+class Customer(Model):
     """Customer of the order.
 
     Attributes:
@@ -47,69 +49,70 @@ class Customer:
     shipping: Address | None = field(default=None, repr=False)
     type_: CustomerType | str | None = None
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.billing is not None:
-            _result["billing"] = _write_object(self.billing)
-        if self.shipping is not None:
-            _result["shipping"] = _write_object(self.shipping)
-        if self.type_ is not None:
-            _result["type"] = _write_word(self.type_)
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.billing) is not None:
+            _result["billing"] = _v.to_dict() if _v.__class__ is Address else _write_object(_v)
+        if (_v := self.shipping) is not None:
+            _result["shipping"] = _v.to_dict() if _v.__class__ is Address else _write_object(_v)
+        if (_v := self.type_) is not None:
+            _result["type"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Customer")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        billing: Address | None = None
-        _raw = src_dict.get("billing")
-        if _raw.__class__ is dict:
-            billing = Address.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "billing", _raw, "Customer.billing")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        shipping: Address | None = None
-        _raw = src_dict.get("shipping")
-        if _raw.__class__ is dict:
-            shipping = Address.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "shipping", _raw, "Customer.shipping")
+        self.billing = _v = src_dict.get("billing")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.billing = _new_address().__fill__(_v)
+        else:
+            self.billing = _or_keep(self, _v, "billing", "Customer.billing")
 
-        type_ = src_dict.get("type")
-        if type_ is not None and (type(type_) is not str or type_ not in CUSTOMER_TYPE_VALUES):
-            _raw = type_
-            type_ = _read_word(_raw, CUSTOMER_TYPE_WORDS, "Customer.type")
-            if type_ is None:
-                _keep_raw(_rest, "type", _raw, "Customer.type")
+        self.shipping = _v = src_dict.get("shipping")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.shipping = _new_address().__fill__(_v)
+        else:
+            self.shipping = _or_keep(self, _v, "shipping", "Customer.shipping")
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Customer.attributes")
+        self.type_ = _v = src_dict.get("type")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in CUSTOMER_TYPE_VALUES:
+            self.type_ = _or_keep(
+                self, _v, "type", "Customer.type", _read_word(_v, CUSTOMER_TYPE_WORDS, "Customer.type")
+            )
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Customer")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Customer")
-        _model = cls(
-            billing,
-            shipping,
-            type_,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Customer.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 4:
+            _note_odd(self, src_dict, "Customer")
+        return self
 
 
 from .address import Address
+
+_new_address = _supply(Address)

@@ -7,16 +7,18 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    supply as _supply,
+    with_rest as _with_rest,
     write_object as _write_object,
 )
 
 
 @define
-class DeliveryDetails:
+class DeliveryDetails(Model):
     """How a shipping is delivered.
 
     Attributes:
@@ -43,74 +45,80 @@ class DeliveryDetails:
     class_: str | None = field(default=None, repr=False)
     product: Product | None = field(default=None, repr=False)
     pickup_location: PickupLocation | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.carrier is not None:
-            _result["carrier"] = self.carrier
-        if self.carrier_product_id is not None:
-            _result["carrierProductId"] = self.carrier_product_id
-        if self.class_ is not None:
-            _result["class"] = self.class_
-        if self.product is not None:
-            _result["product"] = _write_object(self.product)
-        if self.pickup_location is not None:
-            _result["pickupLocation"] = _write_object(self.pickup_location)
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.carrier) is not None:
+            _result["carrier"] = _v
+        if (_v := self.carrier_product_id) is not None:
+            _result["carrierProductId"] = _v
+        if (_v := self.class_) is not None:
+            _result["class"] = _v
+        if (_v := self.product) is not None:
+            _result["product"] = _v.to_dict() if _v.__class__ is Product else _write_object(_v)
+        if (_v := self.pickup_location) is not None:
+            _result["pickupLocation"] = _v.to_dict() if _v.__class__ is PickupLocation else _write_object(_v)
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "DeliveryDetails")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        carrier = src_dict.get("carrier")
-        if carrier is not None and not isinstance(carrier, str):
-            _keep_raw(_rest, "carrier", carrier, "DeliveryDetails.carrier")
-            carrier = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        carrier_product_id = src_dict.get("carrierProductId")
-        if carrier_product_id is not None and not isinstance(carrier_product_id, str):
-            _keep_raw(_rest, "carrierProductId", carrier_product_id, "DeliveryDetails.carrierProductId")
-            carrier_product_id = None
+        self.carrier = _v = src_dict.get("carrier")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.carrier = _or_keep(self, _v, "carrier", "DeliveryDetails.carrier", _v if isinstance(_v, str) else None)
 
-        class_ = src_dict.get("class")
-        if class_ is not None and not isinstance(class_, str):
-            _keep_raw(_rest, "class", class_, "DeliveryDetails.class")
-            class_ = None
+        self.carrier_product_id = _v = src_dict.get("carrierProductId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.carrier_product_id = _or_keep(
+                self, _v, "carrierProductId", "DeliveryDetails.carrierProductId", _v if isinstance(_v, str) else None
+            )
 
-        product: Product | None = None
-        _raw = src_dict.get("product")
-        if _raw.__class__ is dict:
-            product = Product.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "product", _raw, "DeliveryDetails.product")
+        self.class_ = _v = src_dict.get("class")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.class_ = _or_keep(self, _v, "class", "DeliveryDetails.class", _v if isinstance(_v, str) else None)
 
-        pickup_location: PickupLocation | None = None
-        _raw = src_dict.get("pickupLocation")
-        if _raw.__class__ is dict:
-            pickup_location = PickupLocation.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "pickupLocation", _raw, "DeliveryDetails.pickupLocation")
+        self.product = _v = src_dict.get("product")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.product = _new_product().__fill__(_v)
+        else:
+            self.product = _or_keep(self, _v, "product", "DeliveryDetails.product")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "DeliveryDetails")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "DeliveryDetails")
-        _model = cls(
-            carrier,
-            carrier_product_id,
-            class_,
-            product,
-            pickup_location,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.pickup_location = _v = src_dict.get("pickupLocation")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.pickup_location = _new_pickup_location().__fill__(_v)
+        else:
+            self.pickup_location = _or_keep(self, _v, "pickupLocation", "DeliveryDetails.pickupLocation")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 5:
+            _note_odd(self, src_dict, "DeliveryDetails")
+        return self
 
 
 from .pickup_location import PickupLocation
 from .product import Product
+
+_new_pickup_location = _supply(PickupLocation)
+_new_product = _supply(Product)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
+    supply as _supply,
+    with_rest as _with_rest,
     write_object as _write_object,
-    write_word as _write_word,
 )
 from .discount_type import DISCOUNT_TYPE_VALUES, DISCOUNT_TYPE_WORDS
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Discount:
+class Discount(Model):
     """A price reduction.
 
     Attributes:
@@ -56,91 +58,94 @@ class Discount:
     code: str | None = field(default=None, repr=False)
     value: Price | None = field(default=None, repr=False)
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.type_ is not None:
-            _result["type"] = _write_word(self.type_)
-        if self.name is not None:
-            _result["name"] = self.name
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.description is not None:
-            _result["description"] = self.description
-        if self.code is not None:
-            _result["code"] = self.code
-        if self.value is not None:
-            _result["value"] = _write_object(self.value)
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.type_) is not None:
+            _result["type"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.name) is not None:
+            _result["name"] = _v
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.description) is not None:
+            _result["description"] = _v
+        if (_v := self.code) is not None:
+            _result["code"] = _v
+        if (_v := self.value) is not None:
+            _result["value"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Discount")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        type_ = src_dict.get("type")
-        if type_ is not None and (type(type_) is not str or type_ not in DISCOUNT_TYPE_VALUES):
-            _raw = type_
-            type_ = _read_word(_raw, DISCOUNT_TYPE_WORDS, "Discount.type")
-            if type_ is None:
-                _keep_raw(_rest, "type", _raw, "Discount.type")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        name = src_dict.get("name")
-        if name is not None and not isinstance(name, str):
-            _keep_raw(_rest, "name", name, "Discount.name")
-            name = None
+        self.type_ = _v = src_dict.get("type")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in DISCOUNT_TYPE_VALUES:
+            self.type_ = _or_keep(
+                self, _v, "type", "Discount.type", _read_word(_v, DISCOUNT_TYPE_WORDS, "Discount.type")
+            )
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Discount.reference")
-            reference = None
+        self.name = _v = src_dict.get("name")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.name = _or_keep(self, _v, "name", "Discount.name", _v if isinstance(_v, str) else None)
 
-        description = src_dict.get("description")
-        if description is not None and not isinstance(description, str):
-            _keep_raw(_rest, "description", description, "Discount.description")
-            description = None
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Discount.reference", _v if isinstance(_v, str) else None)
 
-        code = src_dict.get("code")
-        if code is not None and not isinstance(code, str):
-            _keep_raw(_rest, "code", code, "Discount.code")
-            code = None
+        self.description = _v = src_dict.get("description")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.description = _or_keep(
+                self, _v, "description", "Discount.description", _v if isinstance(_v, str) else None
+            )
 
-        value: Price | None = None
-        _raw = src_dict.get("value")
-        if _raw.__class__ is dict:
-            value = Price.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "value", _raw, "Discount.value")
+        self.code = _v = src_dict.get("code")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.code = _or_keep(self, _v, "code", "Discount.code", _v if isinstance(_v, str) else None)
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Discount.attributes")
+        self.value = _v = src_dict.get("value")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.value = _new_price().__fill__(_v)
+        else:
+            self.value = _or_keep(self, _v, "value", "Discount.value")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Discount")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Discount")
-        _model = cls(
-            type_,
-            name,
-            reference,
-            description,
-            code,
-            value,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Discount.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 7:
+            _note_odd(self, src_dict, "Discount")
+        return self
 
 
 from .price import Price
+
+_new_price = _supply(Price)

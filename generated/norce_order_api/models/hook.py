@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
-    write_word as _write_word,
+    with_rest as _with_rest,
 )
 from .order_version import ORDER_VERSION_VALUES, ORDER_VERSION_WORDS
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Hook:
+class Hook(Model):
     """Synchronous callback run when part of the order changes.
 
     Attributes:
@@ -52,76 +53,79 @@ class Hook:
     target: str | None = field(default=None, repr=False)
     invoke: str | None = field(default=None, repr=False)
     version: OrderVersion | str | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.adapter_id is not None:
-            _result["adapterId"] = self.adapter_id
-        if self.subscribe_to is not None:
-            _result["subscribeTo"] = self.subscribe_to
-        if self.target is not None:
-            _result["target"] = self.target
-        if self.invoke is not None:
-            _result["invoke"] = self.invoke
-        if self.version is not None:
-            _result["version"] = _write_word(self.version)
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.adapter_id) is not None:
+            _result["adapterId"] = _v
+        if (_v := self.subscribe_to) is not None:
+            _result["subscribeTo"] = _v
+        if (_v := self.target) is not None:
+            _result["target"] = _v
+        if (_v := self.invoke) is not None:
+            _result["invoke"] = _v
+        if (_v := self.version) is not None:
+            _result["version"] = _v.spelled if _v.__class__ is _Word else _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Hook")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "Hook.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        adapter_id = src_dict.get("adapterId")
-        if adapter_id is not None and not isinstance(adapter_id, str):
-            _keep_raw(_rest, "adapterId", adapter_id, "Hook.adapterId")
-            adapter_id = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "Hook.id", _v if isinstance(_v, str) else None)
 
-        subscribe_to = src_dict.get("subscribeTo")
-        if subscribe_to is not None and not isinstance(subscribe_to, str):
-            _keep_raw(_rest, "subscribeTo", subscribe_to, "Hook.subscribeTo")
-            subscribe_to = None
+        self.adapter_id = _v = src_dict.get("adapterId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.adapter_id = _or_keep(self, _v, "adapterId", "Hook.adapterId", _v if isinstance(_v, str) else None)
 
-        target = src_dict.get("target")
-        if target is not None and not isinstance(target, str):
-            _keep_raw(_rest, "target", target, "Hook.target")
-            target = None
+        self.subscribe_to = _v = src_dict.get("subscribeTo")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.subscribe_to = _or_keep(
+                self, _v, "subscribeTo", "Hook.subscribeTo", _v if isinstance(_v, str) else None
+            )
 
-        invoke = src_dict.get("invoke")
-        if invoke is not None and not isinstance(invoke, str):
-            _keep_raw(_rest, "invoke", invoke, "Hook.invoke")
-            invoke = None
+        self.target = _v = src_dict.get("target")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.target = _or_keep(self, _v, "target", "Hook.target", _v if isinstance(_v, str) else None)
 
-        version = src_dict.get("version")
-        if version is not None and (type(version) is not str or version not in ORDER_VERSION_VALUES):
-            _raw = version
-            version = _read_word(_raw, ORDER_VERSION_WORDS, "Hook.version")
-            if version is None:
-                _keep_raw(_rest, "version", _raw, "Hook.version")
+        self.invoke = _v = src_dict.get("invoke")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.invoke = _or_keep(self, _v, "invoke", "Hook.invoke", _v if isinstance(_v, str) else None)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Hook")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Hook")
-        _model = cls(
-            id,
-            adapter_id,
-            subscribe_to,
-            target,
-            invoke,
-            version,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.version = _v = src_dict.get("version")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in ORDER_VERSION_VALUES:
+            self.version = _or_keep(
+                self, _v, "version", "Hook.version", _read_word(_v, ORDER_VERSION_WORDS, "Hook.version")
+            )
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 6:
+            _note_odd(self, src_dict, "Hook")
+        return self

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    is_number as _is_number,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_integer as _read_integer,
     read_word as _read_word,
-    write_list as _write_list,
+    supply as _supply,
+    with_rest as _with_rest,
     write_number as _write_number,
     write_object as _write_object,
-    write_word as _write_word,
 )
 from .product_type import PRODUCT_TYPE_VALUES, PRODUCT_TYPE_WORDS
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Item:
+class Item(Model):
     """One line of the cart.
 
     Attributes:
@@ -93,215 +94,215 @@ class Item:
     logistics: Logistics | None = field(default=None, repr=False)
     upsell: bool | None = None
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.name is not None:
-            _result["name"] = self.name
-        if self.sku is not None:
-            _result["sku"] = self.sku
-        if self.product_type is not None:
-            _result["productType"] = _write_word(self.product_type)
-        if self.items is not None:
-            _result["items"] = [_write_object(_one) for _one in self.items]
-            if "items" in self.additional_properties:
-                _result["items"] = _write_list(
-                    _result["items"],
-                    self.additional_properties["items"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Item.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.url is not None:
-            _result["url"] = self.url
-        if self.image_url is not None:
-            _result["imageUrl"] = self.image_url
-        if self.quantity is not None:
-            _result["quantity"] = self.quantity
-        if self.unit is not None:
-            _result["unit"] = self.unit
-        if self.price is not None:
-            _result["price"] = _write_object(self.price)
-        if self.total is not None:
-            _result["total"] = _write_object(self.total)
-        if self.original_total is not None:
-            _result["originalTotal"] = _write_object(self.original_total)
-        if self.vat_rate is not None:
-            _result["vatRate"] = _write_number(self.vat_rate, "Item.vatRate")
-        if self.discounts is not None:
-            _result["discounts"] = [_write_object(_one) for _one in self.discounts]
-            if "discounts" in self.additional_properties:
-                _result["discounts"] = _write_list(
-                    _result["discounts"],
-                    self.additional_properties["discounts"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Discount.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.logistics is not None:
-            _result["logistics"] = _write_object(self.logistics)
-        if self.upsell is not None:
-            _result["upsell"] = self.upsell
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.name) is not None:
+            _result["name"] = _v
+        if (_v := self.sku) is not None:
+            _result["sku"] = _v
+        if (_v := self.product_type) is not None:
+            _result["productType"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.items) is not None:
+            _result["items"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Item else _write_object(_one))
+        if (_v := self.url) is not None:
+            _result["url"] = _v
+        if (_v := self.image_url) is not None:
+            _result["imageUrl"] = _v
+        if (_v := self.quantity) is not None:
+            _result["quantity"] = _v
+        if (_v := self.unit) is not None:
+            _result["unit"] = _v
+        if (_v := self.price) is not None:
+            _result["price"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
+        if (_v := self.total) is not None:
+            _result["total"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
+        if (_v := self.original_total) is not None:
+            _result["originalTotal"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
+        if (_v := self.vat_rate) is not None:
+            _result["vatRate"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Item.vatRate")
+            )
+        if (_v := self.discounts) is not None:
+            _result["discounts"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Discount else _write_object(_one))
+        if (_v := self.logistics) is not None:
+            _result["logistics"] = _v.to_dict() if _v.__class__ is Logistics else _write_object(_v)
+        if (_v := self.upsell) is not None:
+            _result["upsell"] = _v
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Item")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "Item.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Item.reference")
-            reference = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "Item.id", _v if isinstance(_v, str) else None)
 
-        name = src_dict.get("name")
-        if name is not None and not isinstance(name, str):
-            _keep_raw(_rest, "name", name, "Item.name")
-            name = None
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Item.reference", _v if isinstance(_v, str) else None)
 
-        sku = src_dict.get("sku")
-        if sku is not None and not isinstance(sku, str):
-            _keep_raw(_rest, "sku", sku, "Item.sku")
-            sku = None
+        self.name = _v = src_dict.get("name")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.name = _or_keep(self, _v, "name", "Item.name", _v if isinstance(_v, str) else None)
 
-        product_type = src_dict.get("productType")
-        if product_type is not None and (type(product_type) is not str or product_type not in PRODUCT_TYPE_VALUES):
-            _raw = product_type
-            product_type = _read_word(_raw, PRODUCT_TYPE_WORDS, "Item.productType")
-            if product_type is None:
-                _keep_raw(_rest, "productType", _raw, "Item.productType")
+        self.sku = _v = src_dict.get("sku")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.sku = _or_keep(self, _v, "sku", "Item.sku", _v if isinstance(_v, str) else None)
 
-        items: list[Item] | None = None
-        _raw = src_dict.get("items")
-        if _raw.__class__ is list:
-            items = [Item.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(items) != len(_raw):
-                _keep_raw(_rest, "items", _raw, "Item.items")
-        elif _raw is not None:
-            _keep_raw(_rest, "items", _raw, "Item.items")
+        self.product_type = _v = src_dict.get("productType")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in PRODUCT_TYPE_VALUES:
+            self.product_type = _or_keep(
+                self, _v, "productType", "Item.productType", _read_word(_v, PRODUCT_TYPE_WORDS, "Item.productType")
+            )
 
-        url = src_dict.get("url")
-        if url is not None and not isinstance(url, str):
-            _keep_raw(_rest, "url", url, "Item.url")
-            url = None
+        self.items = _v = src_dict.get("items")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.items = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.items.append(_new_item().__fill__(_one))
+            if len(self.items) != len(_v):
+                _keep_raw(self, _v, "items", "Item.items")
+        else:
+            self.items = _or_keep(self, _v, "items", "Item.items")
 
-        image_url = src_dict.get("imageUrl")
-        if image_url is not None and not isinstance(image_url, str):
-            _keep_raw(_rest, "imageUrl", image_url, "Item.imageUrl")
-            image_url = None
+        self.url = _v = src_dict.get("url")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.url = _or_keep(self, _v, "url", "Item.url", _v if isinstance(_v, str) else None)
 
-        quantity = src_dict.get("quantity")
-        if quantity is not None and type(quantity) is not int:
-            _raw = quantity
-            quantity = _read_integer(_raw)
-            if quantity is None:
-                _keep_raw(_rest, "quantity", _raw, "Item.quantity")
+        self.image_url = _v = src_dict.get("imageUrl")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.image_url = _or_keep(self, _v, "imageUrl", "Item.imageUrl", _v if isinstance(_v, str) else None)
 
-        unit = src_dict.get("unit")
-        if unit is not None and not isinstance(unit, str):
-            _keep_raw(_rest, "unit", unit, "Item.unit")
-            unit = None
+        self.quantity = _v = src_dict.get("quantity")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.quantity = _or_keep(self, _v, "quantity", "Item.quantity", _read_integer(_v))
 
-        price: Price | None = None
-        _raw = src_dict.get("price")
-        if _raw.__class__ is dict:
-            price = Price.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "price", _raw, "Item.price")
+        self.unit = _v = src_dict.get("unit")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.unit = _or_keep(self, _v, "unit", "Item.unit", _v if isinstance(_v, str) else None)
 
-        total: Price | None = None
-        _raw = src_dict.get("total")
-        if _raw.__class__ is dict:
-            total = Price.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "total", _raw, "Item.total")
+        self.price = _v = src_dict.get("price")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.price = _new_price().__fill__(_v)
+        else:
+            self.price = _or_keep(self, _v, "price", "Item.price")
 
-        original_total: Price | None = None
-        _raw = src_dict.get("originalTotal")
-        if _raw.__class__ is dict:
-            original_total = Price.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "originalTotal", _raw, "Item.originalTotal")
+        self.total = _v = src_dict.get("total")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.total = _new_price().__fill__(_v)
+        else:
+            self.total = _or_keep(self, _v, "total", "Item.total")
 
-        vat_rate = src_dict.get("vatRate")
-        if vat_rate is not None and not _is_number(vat_rate):
-            _keep_raw(_rest, "vatRate", vat_rate, "Item.vatRate")
-            vat_rate = None
+        self.original_total = _v = src_dict.get("originalTotal")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.original_total = _new_price().__fill__(_v)
+        else:
+            self.original_total = _or_keep(self, _v, "originalTotal", "Item.originalTotal")
 
-        discounts: list[Discount] | None = None
-        _raw = src_dict.get("discounts")
-        if _raw.__class__ is list:
-            discounts = [Discount.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(discounts) != len(_raw):
-                _keep_raw(_rest, "discounts", _raw, "Item.discounts")
-        elif _raw is not None:
-            _keep_raw(_rest, "discounts", _raw, "Item.discounts")
+        self.vat_rate = _v = src_dict.get("vatRate")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.vat_rate = _or_keep(self, _v, "vatRate", "Item.vatRate")
 
-        logistics: Logistics | None = None
-        _raw = src_dict.get("logistics")
-        if _raw.__class__ is dict:
-            logistics = Logistics.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "logistics", _raw, "Item.logistics")
+        self.discounts = _v = src_dict.get("discounts")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.discounts = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.discounts.append(_new_discount().__fill__(_one))
+            if len(self.discounts) != len(_v):
+                _keep_raw(self, _v, "discounts", "Item.discounts")
+        else:
+            self.discounts = _or_keep(self, _v, "discounts", "Item.discounts")
 
-        upsell = src_dict.get("upsell")
-        if upsell is not None and not isinstance(upsell, bool):
-            _keep_raw(_rest, "upsell", upsell, "Item.upsell")
-            upsell = None
+        self.logistics = _v = src_dict.get("logistics")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.logistics = _new_logistics().__fill__(_v)
+        else:
+            self.logistics = _or_keep(self, _v, "logistics", "Item.logistics")
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Item.attributes")
+        self.upsell = _v = src_dict.get("upsell")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not bool:
+            self.upsell = _or_keep(self, _v, "upsell", "Item.upsell")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Item")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Item")
-        _model = cls(
-            id,
-            reference,
-            name,
-            sku,
-            product_type,
-            items,
-            url,
-            image_url,
-            quantity,
-            unit,
-            price,
-            total,
-            original_total,
-            vat_rate,
-            discounts,
-            logistics,
-            upsell,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Item.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 18:
+            _note_odd(self, src_dict, "Item")
+        return self
 
 
 from .discount import Discount
 from .logistics import Logistics
 from .price import Price
+
+_new_discount = _supply(Discount)
+_new_item = _supply(Item)
+_new_logistics = _supply(Logistics)
+_new_price = _supply(Price)

@@ -8,19 +8,20 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_datetime as _read_datetime,
     read_integer as _read_integer,
+    with_rest as _with_rest,
     write_datetime as _write_datetime,
-    write_list as _write_list,
 )
 
 
 @define
-class Logistics:
+class Logistics(Model):
     """Shipping-related facts about an item.
 
     Attributes:
@@ -50,94 +51,81 @@ class Logistics:
     length: int | None = None
     tags: list[str] | None = field(default=None, repr=False)
     shipping_date: datetime | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.weight is not None:
-            _result["weight"] = self.weight
-        if self.height is not None:
-            _result["height"] = self.height
-        if self.width is not None:
-            _result["width"] = self.width
-        if self.length is not None:
-            _result["length"] = self.length
-        if self.tags is not None:
-            _result["tags"] = list(self.tags)
-            if "tags" in self.additional_properties:
-                _result["tags"] = _write_list(
-                    _result["tags"],
-                    self.additional_properties["tags"],
-                    lambda _raw: list([_one for _one in _raw if isinstance(_one, str)]),
-                )
-        if self.shipping_date is not None:
-            _result["shippingDate"] = _write_datetime(self.shipping_date, "Logistics.shippingDate")
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.weight) is not None:
+            _result["weight"] = _v
+        if (_v := self.height) is not None:
+            _result["height"] = _v
+        if (_v := self.width) is not None:
+            _result["width"] = _v
+        if (_v := self.length) is not None:
+            _result["length"] = _v
+        if (_v := self.tags) is not None:
+            _result["tags"] = list(_v)
+        if (_v := self.shipping_date) is not None:
+            _result["shippingDate"] = _write_datetime(_v, "Logistics.shippingDate")
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Logistics")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        weight = src_dict.get("weight")
-        if weight is not None and type(weight) is not int:
-            _raw = weight
-            weight = _read_integer(_raw)
-            if weight is None:
-                _keep_raw(_rest, "weight", _raw, "Logistics.weight")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        height = src_dict.get("height")
-        if height is not None and type(height) is not int:
-            _raw = height
-            height = _read_integer(_raw)
-            if height is None:
-                _keep_raw(_rest, "height", _raw, "Logistics.height")
+        self.weight = _v = src_dict.get("weight")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.weight = _or_keep(self, _v, "weight", "Logistics.weight", _read_integer(_v))
 
-        width = src_dict.get("width")
-        if width is not None and type(width) is not int:
-            _raw = width
-            width = _read_integer(_raw)
-            if width is None:
-                _keep_raw(_rest, "width", _raw, "Logistics.width")
+        self.height = _v = src_dict.get("height")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.height = _or_keep(self, _v, "height", "Logistics.height", _read_integer(_v))
 
-        length = src_dict.get("length")
-        if length is not None and type(length) is not int:
-            _raw = length
-            length = _read_integer(_raw)
-            if length is None:
-                _keep_raw(_rest, "length", _raw, "Logistics.length")
+        self.width = _v = src_dict.get("width")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.width = _or_keep(self, _v, "width", "Logistics.width", _read_integer(_v))
 
-        tags: list[str] | None = None
-        _raw = src_dict.get("tags")
-        if _raw.__class__ is list:
-            tags = [_one for _one in _raw if isinstance(_one, str)]
-            if len(tags) != len(_raw):
-                _keep_raw(_rest, "tags", _raw, "Logistics.tags")
-        elif _raw is not None:
-            _keep_raw(_rest, "tags", _raw, "Logistics.tags")
+        self.length = _v = src_dict.get("length")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.length = _or_keep(self, _v, "length", "Logistics.length", _read_integer(_v))
 
-        shipping_date = src_dict.get("shippingDate")
-        if shipping_date is not None:
-            _raw = shipping_date
-            shipping_date = _read_datetime(_raw, "Logistics.shippingDate")
-            if shipping_date is None:
-                _keep_raw(_rest, "shippingDate", _raw, "Logistics.shippingDate")
+        self.tags = _v = src_dict.get("tags")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.tags = [_one for _one in _v if isinstance(_one, str)]
+            if len(self.tags) != len(_v):
+                _keep_raw(self, _v, "tags", "Logistics.tags")
+        else:
+            self.tags = _or_keep(self, _v, "tags", "Logistics.tags")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Logistics")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Logistics")
-        _model = cls(
-            weight,
-            height,
-            width,
-            length,
-            tags,
-            shipping_date,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.shipping_date = _v = src_dict.get("shippingDate")
+        if _v is None:
+            _places += 1
+        else:
+            self.shipping_date = _time = _read_datetime(_v, "Logistics.shippingDate")
+            if _time is None:
+                _keep_raw(self, _v, "shippingDate", "Logistics.shippingDate")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 6:
+            _note_odd(self, src_dict, "Logistics")
+        return self

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_integer as _read_integer,
     read_word as _read_word,
-    write_word as _write_word,
+    with_rest as _with_rest,
 )
 from .order_version import ORDER_VERSION_VALUES, ORDER_VERSION_WORDS
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Notification:
+class Notification(Model):
     """Asynchronous callback sent after something has happened to the order.
 
     Attributes:
@@ -63,104 +64,107 @@ class Notification:
     invoke: str | None = field(default=None, repr=False)
     version: OrderVersion | str | None = None
     delay: int | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.adapter_id is not None:
-            _result["adapterId"] = self.adapter_id
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.description is not None:
-            _result["description"] = self.description
-        if self.scope is not None:
-            _result["scope"] = self.scope
-        if self.schema is not None:
-            _result["schema"] = self.schema
-        if self.invoke is not None:
-            _result["invoke"] = self.invoke
-        if self.version is not None:
-            _result["version"] = _write_word(self.version)
-        if self.delay is not None:
-            _result["delay"] = self.delay
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.adapter_id) is not None:
+            _result["adapterId"] = _v
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.description) is not None:
+            _result["description"] = _v
+        if (_v := self.scope) is not None:
+            _result["scope"] = _v
+        if (_v := self.schema) is not None:
+            _result["schema"] = _v
+        if (_v := self.invoke) is not None:
+            _result["invoke"] = _v
+        if (_v := self.version) is not None:
+            _result["version"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.delay) is not None:
+            _result["delay"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Notification")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "Notification.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        adapter_id = src_dict.get("adapterId")
-        if adapter_id is not None and not isinstance(adapter_id, str):
-            _keep_raw(_rest, "adapterId", adapter_id, "Notification.adapterId")
-            adapter_id = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "Notification.id", _v if isinstance(_v, str) else None)
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Notification.reference")
-            reference = None
+        self.adapter_id = _v = src_dict.get("adapterId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.adapter_id = _or_keep(
+                self, _v, "adapterId", "Notification.adapterId", _v if isinstance(_v, str) else None
+            )
 
-        description = src_dict.get("description")
-        if description is not None and not isinstance(description, str):
-            _keep_raw(_rest, "description", description, "Notification.description")
-            description = None
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(
+                self, _v, "reference", "Notification.reference", _v if isinstance(_v, str) else None
+            )
 
-        scope = src_dict.get("scope")
-        if scope is not None and not isinstance(scope, str):
-            _keep_raw(_rest, "scope", scope, "Notification.scope")
-            scope = None
+        self.description = _v = src_dict.get("description")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.description = _or_keep(
+                self, _v, "description", "Notification.description", _v if isinstance(_v, str) else None
+            )
 
-        schema: JsonSchema | None = None
-        _raw = src_dict.get("schema")
-        if _raw.__class__ is dict:
-            schema = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "schema", _raw, "Notification.schema")
+        self.scope = _v = src_dict.get("scope")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.scope = _or_keep(self, _v, "scope", "Notification.scope", _v if isinstance(_v, str) else None)
 
-        invoke = src_dict.get("invoke")
-        if invoke is not None and not isinstance(invoke, str):
-            _keep_raw(_rest, "invoke", invoke, "Notification.invoke")
-            invoke = None
+        self.schema = _v = src_dict.get("schema")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.schema = _or_keep(self, _v, "schema", "Notification.schema")
 
-        version = src_dict.get("version")
-        if version is not None and (type(version) is not str or version not in ORDER_VERSION_VALUES):
-            _raw = version
-            version = _read_word(_raw, ORDER_VERSION_WORDS, "Notification.version")
-            if version is None:
-                _keep_raw(_rest, "version", _raw, "Notification.version")
+        self.invoke = _v = src_dict.get("invoke")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.invoke = _or_keep(self, _v, "invoke", "Notification.invoke", _v if isinstance(_v, str) else None)
 
-        delay = src_dict.get("delay")
-        if delay is not None and type(delay) is not int:
-            _raw = delay
-            delay = _read_integer(_raw)
-            if delay is None:
-                _keep_raw(_rest, "delay", _raw, "Notification.delay")
+        self.version = _v = src_dict.get("version")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in ORDER_VERSION_VALUES:
+            self.version = _or_keep(
+                self, _v, "version", "Notification.version", _read_word(_v, ORDER_VERSION_WORDS, "Notification.version")
+            )
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Notification")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Notification")
-        _model = cls(
-            id,
-            adapter_id,
-            reference,
-            description,
-            scope,
-            schema,
-            invoke,
-            version,
-            delay,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.delay = _v = src_dict.get("delay")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.delay = _or_keep(self, _v, "delay", "Notification.delay", _read_integer(_v))
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 9:
+            _note_odd(self, src_dict, "Notification")
+        return self

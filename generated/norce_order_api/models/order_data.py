@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_datetime as _read_datetime,
+    supply as _supply,
+    with_rest as _with_rest,
     write_datetime as _write_datetime,
-    write_list as _write_list,
     write_object as _write_object,
 )
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @define
-class OrderData:
+class OrderData(Model):
     """The checkout order.
 
     Attributes:
@@ -96,281 +98,258 @@ class OrderData:
     notifications: list[Notification] | None = field(default=None, repr=False)
     total: Price | None = field(default=None, repr=False)
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.merchant is not None:
-            _result["merchant"] = self.merchant
-        if self.channel is not None:
-            _result["channel"] = self.channel
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.created is not None:
-            _result["created"] = _write_datetime(self.created, "OrderData.created")
-        if self.last_modified is not None:
-            _result["lastModified"] = _write_datetime(self.last_modified, "OrderData.lastModified")
-        if self.state is not None:
-            _result["state"] = _write_object(self.state)
-        if self.culture is not None:
-            _result["culture"] = self.culture
-        if self.currency is not None:
-            _result["currency"] = self.currency
-        if self.country is not None:
-            _result["country"] = self.country
-        if self.cart is not None:
-            _result["cart"] = _write_object(self.cart)
-        if self.shippings is not None:
-            _result["shippings"] = [_write_object(_one) for _one in self.shippings]
-            if "shippings" in self.additional_properties:
-                _result["shippings"] = _write_list(
-                    _result["shippings"],
-                    self.additional_properties["shippings"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Shipping.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.payments is not None:
-            _result["payments"] = [_write_object(_one) for _one in self.payments]
-            if "payments" in self.additional_properties:
-                _result["payments"] = _write_list(
-                    _result["payments"],
-                    self.additional_properties["payments"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Payment.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.customer is not None:
-            _result["customer"] = _write_object(self.customer)
-        if self.consents is not None:
-            _result["consents"] = [_write_object(_one) for _one in self.consents]
-            if "consents" in self.additional_properties:
-                _result["consents"] = _write_list(
-                    _result["consents"],
-                    self.additional_properties["consents"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Consent.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.validations is not None:
-            _result["validations"] = [_write_object(_one) for _one in self.validations]
-            if "validations" in self.additional_properties:
-                _result["validations"] = _write_list(
-                    _result["validations"],
-                    self.additional_properties["validations"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Callback.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.hooks is not None:
-            _result["hooks"] = [_write_object(_one) for _one in self.hooks]
-            if "hooks" in self.additional_properties:
-                _result["hooks"] = _write_list(
-                    _result["hooks"],
-                    self.additional_properties["hooks"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Hook.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.notifications is not None:
-            _result["notifications"] = [_write_object(_one) for _one in self.notifications]
-            if "notifications" in self.additional_properties:
-                _result["notifications"] = _write_list(
-                    _result["notifications"],
-                    self.additional_properties["notifications"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Notification.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.total is not None:
-            _result["total"] = _write_object(self.total)
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.merchant) is not None:
+            _result["merchant"] = _v
+        if (_v := self.channel) is not None:
+            _result["channel"] = _v
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.created) is not None:
+            _result["created"] = _write_datetime(_v, "OrderData.created")
+        if (_v := self.last_modified) is not None:
+            _result["lastModified"] = _write_datetime(_v, "OrderData.lastModified")
+        if (_v := self.state) is not None:
+            _result["state"] = _v.to_dict() if _v.__class__ is State else _write_object(_v)
+        if (_v := self.culture) is not None:
+            _result["culture"] = _v
+        if (_v := self.currency) is not None:
+            _result["currency"] = _v
+        if (_v := self.country) is not None:
+            _result["country"] = _v
+        if (_v := self.cart) is not None:
+            _result["cart"] = _v.to_dict() if _v.__class__ is Cart else _write_object(_v)
+        if (_v := self.shippings) is not None:
+            _result["shippings"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Shipping else _write_object(_one))
+        if (_v := self.payments) is not None:
+            _result["payments"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Payment else _write_object(_one))
+        if (_v := self.customer) is not None:
+            _result["customer"] = _v.to_dict() if _v.__class__ is Customer else _write_object(_v)
+        if (_v := self.consents) is not None:
+            _result["consents"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Consent else _write_object(_one))
+        if (_v := self.validations) is not None:
+            _result["validations"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Callback else _write_object(_one))
+        if (_v := self.hooks) is not None:
+            _result["hooks"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Hook else _write_object(_one))
+        if (_v := self.notifications) is not None:
+            _result["notifications"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Notification else _write_object(_one))
+        if (_v := self.total) is not None:
+            _result["total"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "OrderData")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "OrderData.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        merchant = src_dict.get("merchant")
-        if merchant is not None and not isinstance(merchant, str):
-            _keep_raw(_rest, "merchant", merchant, "OrderData.merchant")
-            merchant = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "OrderData.id", _v if isinstance(_v, str) else None)
 
-        channel = src_dict.get("channel")
-        if channel is not None and not isinstance(channel, str):
-            _keep_raw(_rest, "channel", channel, "OrderData.channel")
-            channel = None
+        self.merchant = _v = src_dict.get("merchant")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.merchant = _or_keep(self, _v, "merchant", "OrderData.merchant", _v if isinstance(_v, str) else None)
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "OrderData.reference")
-            reference = None
+        self.channel = _v = src_dict.get("channel")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.channel = _or_keep(self, _v, "channel", "OrderData.channel", _v if isinstance(_v, str) else None)
 
-        created = src_dict.get("created")
-        if created is not None:
-            _raw = created
-            created = _read_datetime(_raw, "OrderData.created")
-            if created is None:
-                _keep_raw(_rest, "created", _raw, "OrderData.created")
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "OrderData.reference", _v if isinstance(_v, str) else None)
 
-        last_modified = src_dict.get("lastModified")
-        if last_modified is not None:
-            _raw = last_modified
-            last_modified = _read_datetime(_raw, "OrderData.lastModified")
-            if last_modified is None:
-                _keep_raw(_rest, "lastModified", _raw, "OrderData.lastModified")
+        self.created = _v = src_dict.get("created")
+        if _v is None:
+            _places += 1
+        else:
+            self.created = _time = _read_datetime(_v, "OrderData.created")
+            if _time is None:
+                _keep_raw(self, _v, "created", "OrderData.created")
 
-        state: State | None = None
-        _raw = src_dict.get("state")
-        if _raw.__class__ is dict:
-            state = State.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "state", _raw, "OrderData.state")
+        self.last_modified = _v = src_dict.get("lastModified")
+        if _v is None:
+            _places += 1
+        else:
+            self.last_modified = _time = _read_datetime(_v, "OrderData.lastModified")
+            if _time is None:
+                _keep_raw(self, _v, "lastModified", "OrderData.lastModified")
 
-        culture = src_dict.get("culture")
-        if culture is not None and not isinstance(culture, str):
-            _keep_raw(_rest, "culture", culture, "OrderData.culture")
-            culture = None
+        self.state = _v = src_dict.get("state")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.state = _new_state().__fill__(_v)
+        else:
+            self.state = _or_keep(self, _v, "state", "OrderData.state")
 
-        currency = src_dict.get("currency")
-        if currency is not None and not isinstance(currency, str):
-            _keep_raw(_rest, "currency", currency, "OrderData.currency")
-            currency = None
+        self.culture = _v = src_dict.get("culture")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.culture = _or_keep(self, _v, "culture", "OrderData.culture", _v if isinstance(_v, str) else None)
 
-        country = src_dict.get("country")
-        if country is not None and not isinstance(country, str):
-            _keep_raw(_rest, "country", country, "OrderData.country")
-            country = None
+        self.currency = _v = src_dict.get("currency")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.currency = _or_keep(self, _v, "currency", "OrderData.currency", _v if isinstance(_v, str) else None)
 
-        cart: Cart | None = None
-        _raw = src_dict.get("cart")
-        if _raw.__class__ is dict:
-            cart = Cart.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "cart", _raw, "OrderData.cart")
+        self.country = _v = src_dict.get("country")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.country = _or_keep(self, _v, "country", "OrderData.country", _v if isinstance(_v, str) else None)
 
-        shippings: list[Shipping] | None = None
-        _raw = src_dict.get("shippings")
-        if _raw.__class__ is list:
-            shippings = [Shipping.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(shippings) != len(_raw):
-                _keep_raw(_rest, "shippings", _raw, "OrderData.shippings")
-        elif _raw is not None:
-            _keep_raw(_rest, "shippings", _raw, "OrderData.shippings")
+        self.cart = _v = src_dict.get("cart")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.cart = _new_cart().__fill__(_v)
+        else:
+            self.cart = _or_keep(self, _v, "cart", "OrderData.cart")
 
-        payments: list[Payment] | None = None
-        _raw = src_dict.get("payments")
-        if _raw.__class__ is list:
-            payments = [Payment.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(payments) != len(_raw):
-                _keep_raw(_rest, "payments", _raw, "OrderData.payments")
-        elif _raw is not None:
-            _keep_raw(_rest, "payments", _raw, "OrderData.payments")
+        self.shippings = _v = src_dict.get("shippings")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.shippings = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.shippings.append(_new_shipping().__fill__(_one))
+            if len(self.shippings) != len(_v):
+                _keep_raw(self, _v, "shippings", "OrderData.shippings")
+        else:
+            self.shippings = _or_keep(self, _v, "shippings", "OrderData.shippings")
 
-        customer: Customer | None = None
-        _raw = src_dict.get("customer")
-        if _raw.__class__ is dict:
-            customer = Customer.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "customer", _raw, "OrderData.customer")
+        self.payments = _v = src_dict.get("payments")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.payments = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.payments.append(_new_payment().__fill__(_one))
+            if len(self.payments) != len(_v):
+                _keep_raw(self, _v, "payments", "OrderData.payments")
+        else:
+            self.payments = _or_keep(self, _v, "payments", "OrderData.payments")
 
-        consents: list[Consent] | None = None
-        _raw = src_dict.get("consents")
-        if _raw.__class__ is list:
-            consents = [Consent.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(consents) != len(_raw):
-                _keep_raw(_rest, "consents", _raw, "OrderData.consents")
-        elif _raw is not None:
-            _keep_raw(_rest, "consents", _raw, "OrderData.consents")
+        self.customer = _v = src_dict.get("customer")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.customer = _new_customer().__fill__(_v)
+        else:
+            self.customer = _or_keep(self, _v, "customer", "OrderData.customer")
 
-        validations: list[Callback] | None = None
-        _raw = src_dict.get("validations")
-        if _raw.__class__ is list:
-            validations = [Callback.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(validations) != len(_raw):
-                _keep_raw(_rest, "validations", _raw, "OrderData.validations")
-        elif _raw is not None:
-            _keep_raw(_rest, "validations", _raw, "OrderData.validations")
+        self.consents = _v = src_dict.get("consents")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.consents = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.consents.append(_new_consent().__fill__(_one))
+            if len(self.consents) != len(_v):
+                _keep_raw(self, _v, "consents", "OrderData.consents")
+        else:
+            self.consents = _or_keep(self, _v, "consents", "OrderData.consents")
 
-        hooks: list[Hook] | None = None
-        _raw = src_dict.get("hooks")
-        if _raw.__class__ is list:
-            hooks = [Hook.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(hooks) != len(_raw):
-                _keep_raw(_rest, "hooks", _raw, "OrderData.hooks")
-        elif _raw is not None:
-            _keep_raw(_rest, "hooks", _raw, "OrderData.hooks")
+        self.validations = _v = src_dict.get("validations")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.validations = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.validations.append(_new_callback().__fill__(_one))
+            if len(self.validations) != len(_v):
+                _keep_raw(self, _v, "validations", "OrderData.validations")
+        else:
+            self.validations = _or_keep(self, _v, "validations", "OrderData.validations")
 
-        notifications: list[Notification] | None = None
-        _raw = src_dict.get("notifications")
-        if _raw.__class__ is list:
-            notifications = [Notification.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(notifications) != len(_raw):
-                _keep_raw(_rest, "notifications", _raw, "OrderData.notifications")
-        elif _raw is not None:
-            _keep_raw(_rest, "notifications", _raw, "OrderData.notifications")
+        self.hooks = _v = src_dict.get("hooks")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.hooks = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.hooks.append(_new_hook().__fill__(_one))
+            if len(self.hooks) != len(_v):
+                _keep_raw(self, _v, "hooks", "OrderData.hooks")
+        else:
+            self.hooks = _or_keep(self, _v, "hooks", "OrderData.hooks")
 
-        total: Price | None = None
-        _raw = src_dict.get("total")
-        if _raw.__class__ is dict:
-            total = Price.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "total", _raw, "OrderData.total")
+        self.notifications = _v = src_dict.get("notifications")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.notifications = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.notifications.append(_new_notification().__fill__(_one))
+            if len(self.notifications) != len(_v):
+                _keep_raw(self, _v, "notifications", "OrderData.notifications")
+        else:
+            self.notifications = _or_keep(self, _v, "notifications", "OrderData.notifications")
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "OrderData.attributes")
+        self.total = _v = src_dict.get("total")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.total = _new_price().__fill__(_v)
+        else:
+            self.total = _or_keep(self, _v, "total", "OrderData.total")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "OrderData")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "OrderData")
-        _model = cls(
-            id,
-            merchant,
-            channel,
-            reference,
-            created,
-            last_modified,
-            state,
-            culture,
-            currency,
-            country,
-            cart,
-            shippings,
-            payments,
-            customer,
-            consents,
-            validations,
-            hooks,
-            notifications,
-            total,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "OrderData.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 20:
+            _note_odd(self, src_dict, "OrderData")
+        return self
 
 
 from .callback import Callback
@@ -383,3 +362,14 @@ from .payment import Payment
 from .price import Price
 from .shipping import Shipping
 from .state import State
+
+_new_callback = _supply(Callback)
+_new_cart = _supply(Cart)
+_new_consent = _supply(Consent)
+_new_customer = _supply(Customer)
+_new_hook = _supply(Hook)
+_new_notification = _supply(Notification)
+_new_payment = _supply(Payment)
+_new_price = _supply(Price)
+_new_shipping = _supply(Shipping)
+_new_state = _supply(State)

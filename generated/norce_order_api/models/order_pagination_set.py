@@ -7,17 +7,19 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
-    write_list as _write_list,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    supply as _supply,
+    with_rest as _with_rest,
     write_object as _write_object,
 )
 
 
 @define
-class OrderPaginationSet:
+class OrderPaginationSet(Model):
     """A page of orders.
 
     Attributes:
@@ -35,61 +37,63 @@ class OrderPaginationSet:
 
     data: list[OrderData] | None = field(default=None, repr=False)
     pagination: Pagination | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.data is not None:
-            _result["data"] = [_write_object(_one) for _one in self.data]
-            if "data" in self.additional_properties:
-                _result["data"] = _write_list(
-                    _result["data"],
-                    self.additional_properties["data"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [OrderData.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.pagination is not None:
-            _result["pagination"] = _write_object(self.pagination)
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.data) is not None:
+            _result["data"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is OrderData else _write_object(_one))
+        if (_v := self.pagination) is not None:
+            _result["pagination"] = _v.to_dict() if _v.__class__ is Pagination else _write_object(_v)
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "OrderPaginationSet")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        data: list[OrderData] | None = None
-        _raw = src_dict.get("data")
-        if _raw.__class__ is list:
-            data = [OrderData.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(data) != len(_raw):
-                _keep_raw(_rest, "data", _raw, "OrderPaginationSet.data")
-        elif _raw is not None:
-            _keep_raw(_rest, "data", _raw, "OrderPaginationSet.data")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        pagination: Pagination | None = None
-        _raw = src_dict.get("pagination")
-        if _raw.__class__ is dict:
-            pagination = Pagination.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "pagination", _raw, "OrderPaginationSet.pagination")
+        self.data = _v = src_dict.get("data")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.data = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.data.append(_new_order_data().__fill__(_one))
+            if len(self.data) != len(_v):
+                _keep_raw(self, _v, "data", "OrderPaginationSet.data")
+        else:
+            self.data = _or_keep(self, _v, "data", "OrderPaginationSet.data")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "OrderPaginationSet")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "OrderPaginationSet")
-        _model = cls(
-            data,
-            pagination,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.pagination = _v = src_dict.get("pagination")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.pagination = _new_pagination().__fill__(_v)
+        else:
+            self.pagination = _or_keep(self, _v, "pagination", "OrderPaginationSet.pagination")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 2:
+            _note_odd(self, src_dict, "OrderPaginationSet")
+        return self
 
 
 from .order_data import OrderData
 from .pagination import Pagination
+
+_new_order_data = _supply(OrderData)
+_new_pagination = _supply(Pagination)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from attrs import define, field
+from attrs import define
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    is_number as _is_number,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_integer as _read_integer,
+    with_rest as _with_rest,
     write_number as _write_number,
 )
 
 
 @define
-class Pagination:
+class Pagination(Model):
     """Paging figures.
 
     Attributes:
@@ -45,74 +45,71 @@ class Pagination:
     size: int | None = None
     value_sum: float | None = None
     total_size: int | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.offset is not None:
-            _result["offset"] = self.offset
-        if self.limit is not None:
-            _result["limit"] = self.limit
-        if self.size is not None:
-            _result["size"] = self.size
-        if self.value_sum is not None:
-            _result["valueSum"] = _write_number(self.value_sum, "Pagination.valueSum")
-        if self.total_size is not None:
-            _result["totalSize"] = self.total_size
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.offset) is not None:
+            _result["offset"] = _v
+        if (_v := self.limit) is not None:
+            _result["limit"] = _v
+        if (_v := self.size) is not None:
+            _result["size"] = _v
+        if (_v := self.value_sum) is not None:
+            _result["valueSum"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Pagination.valueSum")
+            )
+        if (_v := self.total_size) is not None:
+            _result["totalSize"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Pagination")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        offset = src_dict.get("offset")
-        if offset is not None and type(offset) is not int:
-            _raw = offset
-            offset = _read_integer(_raw)
-            if offset is None:
-                _keep_raw(_rest, "offset", _raw, "Pagination.offset")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        limit = src_dict.get("limit")
-        if limit is not None and type(limit) is not int:
-            _raw = limit
-            limit = _read_integer(_raw)
-            if limit is None:
-                _keep_raw(_rest, "limit", _raw, "Pagination.limit")
+        self.offset = _v = src_dict.get("offset")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.offset = _or_keep(self, _v, "offset", "Pagination.offset", _read_integer(_v))
 
-        size = src_dict.get("size")
-        if size is not None and type(size) is not int:
-            _raw = size
-            size = _read_integer(_raw)
-            if size is None:
-                _keep_raw(_rest, "size", _raw, "Pagination.size")
+        self.limit = _v = src_dict.get("limit")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.limit = _or_keep(self, _v, "limit", "Pagination.limit", _read_integer(_v))
 
-        value_sum = src_dict.get("valueSum")
-        if value_sum is not None and not _is_number(value_sum):
-            _keep_raw(_rest, "valueSum", value_sum, "Pagination.valueSum")
-            value_sum = None
+        self.size = _v = src_dict.get("size")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.size = _or_keep(self, _v, "size", "Pagination.size", _read_integer(_v))
 
-        total_size = src_dict.get("totalSize")
-        if total_size is not None and type(total_size) is not int:
-            _raw = total_size
-            total_size = _read_integer(_raw)
-            if total_size is None:
-                _keep_raw(_rest, "totalSize", _raw, "Pagination.totalSize")
+        self.value_sum = _v = src_dict.get("valueSum")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.value_sum = _or_keep(self, _v, "valueSum", "Pagination.valueSum")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Pagination")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Pagination")
-        _model = cls(
-            offset,
-            limit,
-            size,
-            value_sum,
-            total_size,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.total_size = _v = src_dict.get("totalSize")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not int:
+            self.total_size = _or_keep(self, _v, "totalSize", "Pagination.totalSize", _read_integer(_v))
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 5:
+            _note_odd(self, src_dict, "Pagination")
+        return self

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    is_number as _is_number,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
-    write_list as _write_list,
+    supply as _supply,
+    with_rest as _with_rest,
     write_number as _write_number,
     write_object as _write_object,
-    write_word as _write_word,
 )
 from .payment_state import PAYMENT_STATE_VALUES, PAYMENT_STATE_WORDS
 from .payment_type import PAYMENT_TYPE_VALUES, PAYMENT_TYPE_WORDS
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Payment:
+class Payment(Model):
     """A payment of an order.
 
     Attributes:
@@ -89,182 +90,189 @@ class Payment:
     actions: list[PaymentAction] | None = field(default=None, repr=False)
     recurring: Recurring | None = field(default=None, repr=False)
     upsell: Upsell | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.adapter_id is not None:
-            _result["adapterId"] = self.adapter_id
-        if self.name is not None:
-            _result["name"] = self.name
-        if self.merchant is not None:
-            _result["merchant"] = self.merchant
-        if self.channel is not None:
-            _result["channel"] = self.channel
-        if self.currency is not None:
-            _result["currency"] = self.currency
-        if self.type_ is not None:
-            _result["type"] = _write_word(self.type_)
-        if self.order_id is not None:
-            _result["orderId"] = self.order_id
-        if self.amount is not None:
-            _result["amount"] = _write_number(self.amount, "Payment.amount")
-        if self.upper_limit_amount is not None:
-            _result["upperLimitAmount"] = _write_number(self.upper_limit_amount, "Payment.upperLimitAmount")
-        if self.state is not None:
-            _result["state"] = _write_word(self.state)
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        if self.actions is not None:
-            _result["actions"] = [_write_object(_one) for _one in self.actions]
-            if "actions" in self.additional_properties:
-                _result["actions"] = _write_list(
-                    _result["actions"],
-                    self.additional_properties["actions"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [PaymentAction.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.recurring is not None:
-            _result["recurring"] = _write_object(self.recurring)
-        if self.upsell is not None:
-            _result["upsell"] = _write_object(self.upsell)
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.adapter_id) is not None:
+            _result["adapterId"] = _v
+        if (_v := self.name) is not None:
+            _result["name"] = _v
+        if (_v := self.merchant) is not None:
+            _result["merchant"] = _v
+        if (_v := self.channel) is not None:
+            _result["channel"] = _v
+        if (_v := self.currency) is not None:
+            _result["currency"] = _v
+        if (_v := self.type_) is not None:
+            _result["type"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.order_id) is not None:
+            _result["orderId"] = _v
+        if (_v := self.amount) is not None:
+            _result["amount"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Payment.amount")
+            )
+        if (_v := self.upper_limit_amount) is not None:
+            _result["upperLimitAmount"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Payment.upperLimitAmount")
+            )
+        if (_v := self.state) is not None:
+            _result["state"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        if (_v := self.actions) is not None:
+            _result["actions"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is PaymentAction else _write_object(_one))
+        if (_v := self.recurring) is not None:
+            _result["recurring"] = _v.to_dict() if _v.__class__ is Recurring else _write_object(_v)
+        if (_v := self.upsell) is not None:
+            _result["upsell"] = _v.to_dict() if _v.__class__ is Upsell else _write_object(_v)
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Payment")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "Payment.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        adapter_id = src_dict.get("adapterId")
-        if adapter_id is not None and not isinstance(adapter_id, str):
-            _keep_raw(_rest, "adapterId", adapter_id, "Payment.adapterId")
-            adapter_id = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "Payment.id", _v if isinstance(_v, str) else None)
 
-        name = src_dict.get("name")
-        if name is not None and not isinstance(name, str):
-            _keep_raw(_rest, "name", name, "Payment.name")
-            name = None
+        self.adapter_id = _v = src_dict.get("adapterId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.adapter_id = _or_keep(self, _v, "adapterId", "Payment.adapterId", _v if isinstance(_v, str) else None)
 
-        merchant = src_dict.get("merchant")
-        if merchant is not None and not isinstance(merchant, str):
-            _keep_raw(_rest, "merchant", merchant, "Payment.merchant")
-            merchant = None
+        self.name = _v = src_dict.get("name")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.name = _or_keep(self, _v, "name", "Payment.name", _v if isinstance(_v, str) else None)
 
-        channel = src_dict.get("channel")
-        if channel is not None and not isinstance(channel, str):
-            _keep_raw(_rest, "channel", channel, "Payment.channel")
-            channel = None
+        self.merchant = _v = src_dict.get("merchant")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.merchant = _or_keep(self, _v, "merchant", "Payment.merchant", _v if isinstance(_v, str) else None)
 
-        currency = src_dict.get("currency")
-        if currency is not None and not isinstance(currency, str):
-            _keep_raw(_rest, "currency", currency, "Payment.currency")
-            currency = None
+        self.channel = _v = src_dict.get("channel")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.channel = _or_keep(self, _v, "channel", "Payment.channel", _v if isinstance(_v, str) else None)
 
-        type_ = src_dict.get("type")
-        if type_ is not None and (type(type_) is not str or type_ not in PAYMENT_TYPE_VALUES):
-            _raw = type_
-            type_ = _read_word(_raw, PAYMENT_TYPE_WORDS, "Payment.type")
-            if type_ is None:
-                _keep_raw(_rest, "type", _raw, "Payment.type")
+        self.currency = _v = src_dict.get("currency")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.currency = _or_keep(self, _v, "currency", "Payment.currency", _v if isinstance(_v, str) else None)
 
-        order_id = src_dict.get("orderId")
-        if order_id is not None and not isinstance(order_id, str):
-            _keep_raw(_rest, "orderId", order_id, "Payment.orderId")
-            order_id = None
+        self.type_ = _v = src_dict.get("type")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in PAYMENT_TYPE_VALUES:
+            self.type_ = _or_keep(self, _v, "type", "Payment.type", _read_word(_v, PAYMENT_TYPE_WORDS, "Payment.type"))
 
-        amount = src_dict.get("amount")
-        if amount is not None and not _is_number(amount):
-            _keep_raw(_rest, "amount", amount, "Payment.amount")
-            amount = None
+        self.order_id = _v = src_dict.get("orderId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.order_id = _or_keep(self, _v, "orderId", "Payment.orderId", _v if isinstance(_v, str) else None)
 
-        upper_limit_amount = src_dict.get("upperLimitAmount")
-        if upper_limit_amount is not None and not _is_number(upper_limit_amount):
-            _keep_raw(_rest, "upperLimitAmount", upper_limit_amount, "Payment.upperLimitAmount")
-            upper_limit_amount = None
+        self.amount = _v = src_dict.get("amount")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.amount = _or_keep(self, _v, "amount", "Payment.amount")
 
-        state = src_dict.get("state")
-        if state is not None and (type(state) is not str or state not in PAYMENT_STATE_VALUES):
-            _raw = state
-            state = _read_word(_raw, PAYMENT_STATE_WORDS, "Payment.state")
-            if state is None:
-                _keep_raw(_rest, "state", _raw, "Payment.state")
+        self.upper_limit_amount = _v = src_dict.get("upperLimitAmount")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.upper_limit_amount = _or_keep(self, _v, "upperLimitAmount", "Payment.upperLimitAmount")
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Payment.reference")
-            reference = None
+        self.state = _v = src_dict.get("state")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in PAYMENT_STATE_VALUES:
+            self.state = _or_keep(
+                self, _v, "state", "Payment.state", _read_word(_v, PAYMENT_STATE_WORDS, "Payment.state")
+            )
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Payment.attributes")
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Payment.reference", _v if isinstance(_v, str) else None)
 
-        actions: list[PaymentAction] | None = None
-        _raw = src_dict.get("actions")
-        if _raw.__class__ is list:
-            actions = [PaymentAction.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(actions) != len(_raw):
-                _keep_raw(_rest, "actions", _raw, "Payment.actions")
-        elif _raw is not None:
-            _keep_raw(_rest, "actions", _raw, "Payment.actions")
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Payment.attributes")
 
-        recurring: Recurring | None = None
-        _raw = src_dict.get("recurring")
-        if _raw.__class__ is dict:
-            recurring = Recurring.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "recurring", _raw, "Payment.recurring")
+        self.actions = _v = src_dict.get("actions")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.actions = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.actions.append(_new_payment_action().__fill__(_one))
+            if len(self.actions) != len(_v):
+                _keep_raw(self, _v, "actions", "Payment.actions")
+        else:
+            self.actions = _or_keep(self, _v, "actions", "Payment.actions")
 
-        upsell: Upsell | None = None
-        _raw = src_dict.get("upsell")
-        if _raw.__class__ is dict:
-            upsell = Upsell.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "upsell", _raw, "Payment.upsell")
+        self.recurring = _v = src_dict.get("recurring")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.recurring = _new_recurring().__fill__(_v)
+        else:
+            self.recurring = _or_keep(self, _v, "recurring", "Payment.recurring")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Payment")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Payment")
-        _model = cls(
-            id,
-            adapter_id,
-            name,
-            merchant,
-            channel,
-            currency,
-            type_,
-            order_id,
-            amount,
-            upper_limit_amount,
-            state,
-            reference,
-            attributes,
-            actions,
-            recurring,
-            upsell,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.upsell = _v = src_dict.get("upsell")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.upsell = _new_upsell().__fill__(_v)
+        else:
+            self.upsell = _or_keep(self, _v, "upsell", "Payment.upsell")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 16:
+            _note_odd(self, src_dict, "Payment")
+        return self
 
 
 from .payment_action import PaymentAction
 from .recurring import Recurring
 from .upsell import Upsell
+
+_new_payment_action = _supply(PaymentAction)
+_new_recurring = _supply(Recurring)
+_new_upsell = _supply(Upsell)

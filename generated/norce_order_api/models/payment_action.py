@@ -7,16 +7,17 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_absent as _note_absent,
-    note_nulls as _note_nulls,
+    drift as _drift,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class PaymentAction:
+class PaymentAction(Model):
     """Something that can be done with a payment afterwards.
 
     Attributes:
@@ -40,70 +41,67 @@ class PaymentAction:
     type_: str | None = field(repr=False)
     url: str | None = field(repr=False)
     id: str | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.adapter_id is not None:
-            _result["adapterId"] = self.adapter_id
-        if self.type_ is not None:
-            _result["type"] = self.type_
-        if self.url is not None:
-            _result["url"] = self.url
-        if self.id is not None:
-            _result["id"] = self.id
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.adapter_id) is not None:
+            _result["adapterId"] = _v
+        if (_v := self.type_) is not None:
+            _result["type"] = _v
+        if (_v := self.url) is not None:
+            _result["url"] = _v
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "PaymentAction")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        adapter_id = src_dict.get("adapterId")
-        if adapter_id is not None and not isinstance(adapter_id, str):
-            _keep_raw(_rest, "adapterId", adapter_id, "PaymentAction.adapterId")
-            adapter_id = None
-        if src_dict.get("adapterId") is None:
-            _note_absent(src_dict, "adapterId", "PaymentAction.adapterId")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        type_ = src_dict.get("type")
-        if type_ is not None and not isinstance(type_, str):
-            _keep_raw(_rest, "type", type_, "PaymentAction.type")
-            type_ = None
-        if src_dict.get("type") is None:
-            _note_absent(src_dict, "type", "PaymentAction.type")
-
-        url = src_dict.get("url")
-        if url is not None and not isinstance(url, str):
-            _keep_raw(_rest, "url", url, "PaymentAction.url")
-            url = None
-        if src_dict.get("url") is None:
-            _note_absent(src_dict, "url", "PaymentAction.url")
-
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "PaymentAction.id")
-            id = None
-
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "PaymentAction")
-        if None in src_dict.values():
-            _note_nulls(
-                src_dict,
-                {
-                    "id",
-                },
-                "PaymentAction",
+        self.adapter_id = _v = src_dict.get("adapterId")
+        if _v is None:
+            _places += 1
+            if "adapterId" not in src_dict:
+                _drift("PaymentAction.adapterId", "missing")
+        elif _v.__class__ is not str:
+            self.adapter_id = _or_keep(
+                self, _v, "adapterId", "PaymentAction.adapterId", _v if isinstance(_v, str) else None
             )
-        _model = cls(
-            adapter_id,
-            type_,
-            url,
-            id,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+
+        self.type_ = _v = src_dict.get("type")
+        if _v is None:
+            _places += 1
+            if "type" not in src_dict:
+                _drift("PaymentAction.type", "missing")
+        elif _v.__class__ is not str:
+            self.type_ = _or_keep(self, _v, "type", "PaymentAction.type", _v if isinstance(_v, str) else None)
+
+        self.url = _v = src_dict.get("url")
+        if _v is None:
+            _places += 1
+            if "url" not in src_dict:
+                _drift("PaymentAction.url", "missing")
+        elif _v.__class__ is not str:
+            self.url = _or_keep(self, _v, "url", "PaymentAction.url", _v if isinstance(_v, str) else None)
+
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "PaymentAction.id", _v if isinstance(_v, str) else None)
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 4:
+            _note_odd(self, src_dict, "PaymentAction")
+        return self

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    is_number as _is_number,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_datetime as _read_datetime,
     read_word as _read_word,
+    supply as _supply,
+    with_rest as _with_rest,
     write_datetime as _write_datetime,
     write_number as _write_number,
     write_object as _write_object,
-    write_word as _write_word,
 )
 from .payment_event import PAYMENT_EVENT_VALUES, PAYMENT_EVENT_WORDS
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @define
-class PaymentTransaction:
+class PaymentTransaction(Model):
     """Entry in the log of a payment.
 
     Attributes:
@@ -69,115 +71,136 @@ class PaymentTransaction:
     response_json: str | None = field(default=None, repr=False)
     created: datetime | None = None
     payment_action: PaymentAction | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.event is not None:
-            _result["event"] = _write_word(self.event)
-        if self.psp_event is not None:
-            _result["pspEvent"] = self.psp_event
-        if self.amount is not None:
-            _result["amount"] = _write_number(self.amount, "PaymentTransaction.amount")
-        if self.is_success is not None:
-            _result["isSuccess"] = self.is_success
-        if self.error_detail is not None:
-            _result["errorDetail"] = self.error_detail
-        if self.psp_status is not None:
-            _result["pspStatus"] = self.psp_status
-        if self.request_json is not None:
-            _result["requestJson"] = self.request_json
-        if self.response_json is not None:
-            _result["responseJson"] = self.response_json
-        if self.created is not None:
-            _result["created"] = _write_datetime(self.created, "PaymentTransaction.created")
-        if self.payment_action is not None:
-            _result["paymentAction"] = _write_object(self.payment_action)
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.event) is not None:
+            _result["event"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.psp_event) is not None:
+            _result["pspEvent"] = _v
+        if (_v := self.amount) is not None:
+            _result["amount"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "PaymentTransaction.amount")
+            )
+        if (_v := self.is_success) is not None:
+            _result["isSuccess"] = _v
+        if (_v := self.error_detail) is not None:
+            _result["errorDetail"] = _v
+        if (_v := self.psp_status) is not None:
+            _result["pspStatus"] = _v
+        if (_v := self.request_json) is not None:
+            _result["requestJson"] = _v
+        if (_v := self.response_json) is not None:
+            _result["responseJson"] = _v
+        if (_v := self.created) is not None:
+            _result["created"] = _write_datetime(_v, "PaymentTransaction.created")
+        if (_v := self.payment_action) is not None:
+            _result["paymentAction"] = _v.to_dict() if _v.__class__ is PaymentAction else _write_object(_v)
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "PaymentTransaction")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        event = src_dict.get("event")
-        if event is not None and (type(event) is not str or event not in PAYMENT_EVENT_VALUES):
-            _raw = event
-            event = _read_word(_raw, PAYMENT_EVENT_WORDS, "PaymentTransaction.event")
-            if event is None:
-                _keep_raw(_rest, "event", _raw, "PaymentTransaction.event")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        psp_event = src_dict.get("pspEvent")
-        if psp_event is not None and not isinstance(psp_event, str):
-            _keep_raw(_rest, "pspEvent", psp_event, "PaymentTransaction.pspEvent")
-            psp_event = None
+        self.event = _v = src_dict.get("event")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in PAYMENT_EVENT_VALUES:
+            self.event = _or_keep(
+                self,
+                _v,
+                "event",
+                "PaymentTransaction.event",
+                _read_word(_v, PAYMENT_EVENT_WORDS, "PaymentTransaction.event"),
+            )
 
-        amount = src_dict.get("amount")
-        if amount is not None and not _is_number(amount):
-            _keep_raw(_rest, "amount", amount, "PaymentTransaction.amount")
-            amount = None
+        self.psp_event = _v = src_dict.get("pspEvent")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.psp_event = _or_keep(
+                self, _v, "pspEvent", "PaymentTransaction.pspEvent", _v if isinstance(_v, str) else None
+            )
 
-        is_success = src_dict.get("isSuccess")
-        if is_success is not None and not isinstance(is_success, bool):
-            _keep_raw(_rest, "isSuccess", is_success, "PaymentTransaction.isSuccess")
-            is_success = None
+        self.amount = _v = src_dict.get("amount")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.amount = _or_keep(self, _v, "amount", "PaymentTransaction.amount")
 
-        error_detail = src_dict.get("errorDetail")
-        if error_detail is not None and not isinstance(error_detail, str):
-            _keep_raw(_rest, "errorDetail", error_detail, "PaymentTransaction.errorDetail")
-            error_detail = None
+        self.is_success = _v = src_dict.get("isSuccess")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not bool:
+            self.is_success = _or_keep(self, _v, "isSuccess", "PaymentTransaction.isSuccess")
 
-        psp_status = src_dict.get("pspStatus")
-        if psp_status is not None and not isinstance(psp_status, str):
-            _keep_raw(_rest, "pspStatus", psp_status, "PaymentTransaction.pspStatus")
-            psp_status = None
+        self.error_detail = _v = src_dict.get("errorDetail")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.error_detail = _or_keep(
+                self, _v, "errorDetail", "PaymentTransaction.errorDetail", _v if isinstance(_v, str) else None
+            )
 
-        request_json = src_dict.get("requestJson")
-        if request_json is not None and not isinstance(request_json, str):
-            _keep_raw(_rest, "requestJson", request_json, "PaymentTransaction.requestJson")
-            request_json = None
+        self.psp_status = _v = src_dict.get("pspStatus")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.psp_status = _or_keep(
+                self, _v, "pspStatus", "PaymentTransaction.pspStatus", _v if isinstance(_v, str) else None
+            )
 
-        response_json = src_dict.get("responseJson")
-        if response_json is not None and not isinstance(response_json, str):
-            _keep_raw(_rest, "responseJson", response_json, "PaymentTransaction.responseJson")
-            response_json = None
+        self.request_json = _v = src_dict.get("requestJson")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.request_json = _or_keep(
+                self, _v, "requestJson", "PaymentTransaction.requestJson", _v if isinstance(_v, str) else None
+            )
 
-        created = src_dict.get("created")
-        if created is not None:
-            _raw = created
-            created = _read_datetime(_raw, "PaymentTransaction.created")
-            if created is None:
-                _keep_raw(_rest, "created", _raw, "PaymentTransaction.created")
+        self.response_json = _v = src_dict.get("responseJson")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.response_json = _or_keep(
+                self, _v, "responseJson", "PaymentTransaction.responseJson", _v if isinstance(_v, str) else None
+            )
 
-        payment_action: PaymentAction | None = None
-        _raw = src_dict.get("paymentAction")
-        if _raw.__class__ is dict:
-            payment_action = PaymentAction.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "paymentAction", _raw, "PaymentTransaction.paymentAction")
+        self.created = _v = src_dict.get("created")
+        if _v is None:
+            _places += 1
+        else:
+            self.created = _time = _read_datetime(_v, "PaymentTransaction.created")
+            if _time is None:
+                _keep_raw(self, _v, "created", "PaymentTransaction.created")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "PaymentTransaction")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "PaymentTransaction")
-        _model = cls(
-            event,
-            psp_event,
-            amount,
-            is_success,
-            error_detail,
-            psp_status,
-            request_json,
-            response_json,
-            created,
-            payment_action,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.payment_action = _v = src_dict.get("paymentAction")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.payment_action = _new_payment_action().__fill__(_v)
+        else:
+            self.payment_action = _or_keep(self, _v, "paymentAction", "PaymentTransaction.paymentAction")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 10:
+            _note_odd(self, src_dict, "PaymentTransaction")
+        return self
 
 
 from .payment_action import PaymentAction
+
+_new_payment_action = _supply(PaymentAction)

@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class PickupLocationAddress:
+class PickupLocationAddress(Model):
     """Address of a pickup point.
 
     Attributes:
@@ -39,58 +40,65 @@ class PickupLocationAddress:
     city: str | None = field(default=None, repr=False)
     postal_code: str | None = field(default=None, repr=False)
     country: str | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.street_address is not None:
-            _result["streetAddress"] = self.street_address
-        if self.city is not None:
-            _result["city"] = self.city
-        if self.postal_code is not None:
-            _result["postalCode"] = self.postal_code
-        if self.country is not None:
-            _result["country"] = self.country
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.street_address) is not None:
+            _result["streetAddress"] = _v
+        if (_v := self.city) is not None:
+            _result["city"] = _v
+        if (_v := self.postal_code) is not None:
+            _result["postalCode"] = _v
+        if (_v := self.country) is not None:
+            _result["country"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "PickupLocationAddress")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        street_address = src_dict.get("streetAddress")
-        if street_address is not None and not isinstance(street_address, str):
-            _keep_raw(_rest, "streetAddress", street_address, "PickupLocationAddress.streetAddress")
-            street_address = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        city = src_dict.get("city")
-        if city is not None and not isinstance(city, str):
-            _keep_raw(_rest, "city", city, "PickupLocationAddress.city")
-            city = None
+        self.street_address = _v = src_dict.get("streetAddress")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.street_address = _or_keep(
+                self, _v, "streetAddress", "PickupLocationAddress.streetAddress", _v if isinstance(_v, str) else None
+            )
 
-        postal_code = src_dict.get("postalCode")
-        if postal_code is not None and not isinstance(postal_code, str):
-            _keep_raw(_rest, "postalCode", postal_code, "PickupLocationAddress.postalCode")
-            postal_code = None
+        self.city = _v = src_dict.get("city")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.city = _or_keep(self, _v, "city", "PickupLocationAddress.city", _v if isinstance(_v, str) else None)
 
-        country = src_dict.get("country")
-        if country is not None and not isinstance(country, str):
-            _keep_raw(_rest, "country", country, "PickupLocationAddress.country")
-            country = None
+        self.postal_code = _v = src_dict.get("postalCode")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.postal_code = _or_keep(
+                self, _v, "postalCode", "PickupLocationAddress.postalCode", _v if isinstance(_v, str) else None
+            )
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "PickupLocationAddress")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "PickupLocationAddress")
-        _model = cls(
-            street_address,
-            city,
-            postal_code,
-            country,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.country = _v = src_dict.get("country")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.country = _or_keep(
+                self, _v, "country", "PickupLocationAddress.country", _v if isinstance(_v, str) else None
+            )
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 4:
+            _note_odd(self, src_dict, "PickupLocationAddress")
+        return self

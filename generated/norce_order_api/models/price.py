@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from attrs import define, field
+from attrs import define
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    is_number as _is_number,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
     write_number as _write_number,
 )
 
 
 @define
-class Price:
+class Price(Model):
     """An amount with and without VAT.
 
     Attributes:
@@ -35,42 +35,51 @@ class Price:
 
     including_vat: float | None = None
     excluding_vat: float | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.including_vat is not None:
-            _result["includingVat"] = _write_number(self.including_vat, "Price.includingVat")
-        if self.excluding_vat is not None:
-            _result["excludingVat"] = _write_number(self.excluding_vat, "Price.excludingVat")
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.including_vat) is not None:
+            _result["includingVat"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Price.includingVat")
+            )
+        if (_v := self.excluding_vat) is not None:
+            _result["excludingVat"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Price.excludingVat")
+            )
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Price")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        including_vat = src_dict.get("includingVat")
-        if including_vat is not None and not _is_number(including_vat):
-            _keep_raw(_rest, "includingVat", including_vat, "Price.includingVat")
-            including_vat = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        excluding_vat = src_dict.get("excludingVat")
-        if excluding_vat is not None and not _is_number(excluding_vat):
-            _keep_raw(_rest, "excludingVat", excluding_vat, "Price.excludingVat")
-            excluding_vat = None
+        self.including_vat = _v = src_dict.get("includingVat")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.including_vat = _or_keep(self, _v, "includingVat", "Price.includingVat")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Price")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Price")
-        _model = cls(
-            including_vat,
-            excluding_vat,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.excluding_vat = _v = src_dict.get("excludingVat")
+        if _v is None:
+            _places += 1
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.excluding_vat = _or_keep(self, _v, "excludingVat", "Price.excludingVat")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 2:
+            _note_odd(self, src_dict, "Price")
+        return self

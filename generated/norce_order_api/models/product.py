@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class Product:
+class Product(Model):
     """A product of a carrier.
 
     Attributes:
@@ -33,42 +34,43 @@ class Product:
 
     reference: str | None = field(default=None, repr=False)
     name: str | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.name is not None:
-            _result["name"] = self.name
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.name) is not None:
+            _result["name"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Product")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Product.reference")
-            reference = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        name = src_dict.get("name")
-        if name is not None and not isinstance(name, str):
-            _keep_raw(_rest, "name", name, "Product.name")
-            name = None
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Product.reference", _v if isinstance(_v, str) else None)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Product")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Product")
-        _model = cls(
-            reference,
-            name,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.name = _v = src_dict.get("name")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.name = _or_keep(self, _v, "name", "Product.name", _v if isinstance(_v, str) else None)
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 2:
+            _note_odd(self, src_dict, "Product")
+        return self

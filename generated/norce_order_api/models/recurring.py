@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_absent as _note_absent,
-    note_nulls as _note_nulls,
+    drift as _drift,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Recurring:
+class Recurring(Model):
     """Data of a recurring payment.
 
     Attributes:
@@ -40,61 +41,55 @@ class Recurring:
     token: str | None = field(repr=False)
     description: str | None = field(default=None, repr=False)
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.token is not None:
-            _result["token"] = self.token
-        if self.description is not None:
-            _result["description"] = self.description
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.token) is not None:
+            _result["token"] = _v
+        if (_v := self.description) is not None:
+            _result["description"] = _v
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Recurring")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        token = src_dict.get("token")
-        if token is not None and not isinstance(token, str):
-            _keep_raw(_rest, "token", token, "Recurring.token")
-            token = None
-        if src_dict.get("token") is None:
-            _note_absent(src_dict, "token", "Recurring.token")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        description = src_dict.get("description")
-        if description is not None and not isinstance(description, str):
-            _keep_raw(_rest, "description", description, "Recurring.description")
-            description = None
+        self.token = _v = src_dict.get("token")
+        if _v is None:
+            _places += 1
+            if "token" not in src_dict:
+                _drift("Recurring.token", "missing")
+        elif _v.__class__ is not str:
+            self.token = _or_keep(self, _v, "token", "Recurring.token", _v if isinstance(_v, str) else None)
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Recurring.attributes")
-
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Recurring")
-        if None in src_dict.values():
-            _note_nulls(
-                src_dict,
-                {
-                    "description",
-                    "attributes",
-                },
-                "Recurring",
+        self.description = _v = src_dict.get("description")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.description = _or_keep(
+                self, _v, "description", "Recurring.description", _v if isinstance(_v, str) else None
             )
-        _model = cls(
-            token,
-            description,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Recurring.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 3:
+            _note_odd(self, src_dict, "Recurring")
+        return self

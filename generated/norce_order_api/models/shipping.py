@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    is_number as _is_number,
+    drift as _drift,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_absent as _note_absent,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
-    write_list as _write_list,
+    supply as _supply,
+    with_rest as _with_rest,
     write_number as _write_number,
     write_object as _write_object,
-    write_word as _write_word,
 )
 from .shipping_state import SHIPPING_STATE_VALUES, SHIPPING_STATE_WORDS
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Shipping:
+class Shipping(Model):
     """A shipping of an order.
 
     Attributes:
@@ -81,185 +82,175 @@ class Shipping:
     delivery_details: DeliveryDetails | None = field(default=None, repr=False)
     addons: list[Addon] | None = field(default=None, repr=False)
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.total is not None:
-            _result["total"] = _write_object(self.total)
-        if self.vat_rate is not None:
-            _result["vatRate"] = _write_number(self.vat_rate, "Shipping.vatRate")
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.merchant is not None:
-            _result["merchant"] = self.merchant
-        if self.channel is not None:
-            _result["channel"] = self.channel
-        if self.state is not None:
-            _result["state"] = _write_word(self.state)
-        if self.reference is not None:
-            _result["reference"] = self.reference
-        if self.tms_reference is not None:
-            _result["tmsReference"] = self.tms_reference
-        if self.order_id is not None:
-            _result["orderId"] = self.order_id
-        if self.adapter_id is not None:
-            _result["adapterId"] = self.adapter_id
-        if self.name is not None:
-            _result["name"] = self.name
-        if self.delivery_details is not None:
-            _result["deliveryDetails"] = _write_object(self.delivery_details)
-        if self.addons is not None:
-            _result["addons"] = [_write_object(_one) for _one in self.addons]
-            if "addons" in self.additional_properties:
-                _result["addons"] = _write_list(
-                    _result["addons"],
-                    self.additional_properties["addons"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Addon.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.total) is not None:
+            _result["total"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
+        if (_v := self.vat_rate) is not None:
+            _result["vatRate"] = (
+                _v
+                if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
+                else _write_number(_v, "Shipping.vatRate")
+            )
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.merchant) is not None:
+            _result["merchant"] = _v
+        if (_v := self.channel) is not None:
+            _result["channel"] = _v
+        if (_v := self.state) is not None:
+            _result["state"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.reference) is not None:
+            _result["reference"] = _v
+        if (_v := self.tms_reference) is not None:
+            _result["tmsReference"] = _v
+        if (_v := self.order_id) is not None:
+            _result["orderId"] = _v
+        if (_v := self.adapter_id) is not None:
+            _result["adapterId"] = _v
+        if (_v := self.name) is not None:
+            _result["name"] = _v
+        if (_v := self.delivery_details) is not None:
+            _result["deliveryDetails"] = _v.to_dict() if _v.__class__ is DeliveryDetails else _write_object(_v)
+        if (_v := self.addons) is not None:
+            _result["addons"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Addon else _write_object(_one))
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Shipping")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        total: Price | None = None
-        _raw = src_dict.get("total")
-        if _raw.__class__ is dict:
-            total = Price.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "total", _raw, "Shipping.total")
-        if src_dict.get("total") is None:
-            _note_absent(src_dict, "total", "Shipping.total")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        vat_rate = src_dict.get("vatRate")
-        if vat_rate is not None and not _is_number(vat_rate):
-            _keep_raw(_rest, "vatRate", vat_rate, "Shipping.vatRate")
-            vat_rate = None
-        if src_dict.get("vatRate") is None:
-            _note_absent(src_dict, "vatRate", "Shipping.vatRate")
+        self.total = _v = src_dict.get("total")
+        if _v is None:
+            _places += 1
+            if "total" not in src_dict:
+                _drift("Shipping.total", "missing")
+        elif _v.__class__ is dict:
+            self.total = _new_price().__fill__(_v)
+        else:
+            self.total = _or_keep(self, _v, "total", "Shipping.total")
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "Shipping.id")
-            id = None
+        self.vat_rate = _v = src_dict.get("vatRate")
+        if _v is None:
+            _places += 1
+            if "vatRate" not in src_dict:
+                _drift("Shipping.vatRate", "missing")
+        elif (_v.__class__ is not float or _v - _v != 0.0) and _v.__class__ is not int:
+            self.vat_rate = _or_keep(self, _v, "vatRate", "Shipping.vatRate")
 
-        merchant = src_dict.get("merchant")
-        if merchant is not None and not isinstance(merchant, str):
-            _keep_raw(_rest, "merchant", merchant, "Shipping.merchant")
-            merchant = None
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "Shipping.id", _v if isinstance(_v, str) else None)
 
-        channel = src_dict.get("channel")
-        if channel is not None and not isinstance(channel, str):
-            _keep_raw(_rest, "channel", channel, "Shipping.channel")
-            channel = None
+        self.merchant = _v = src_dict.get("merchant")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.merchant = _or_keep(self, _v, "merchant", "Shipping.merchant", _v if isinstance(_v, str) else None)
 
-        state = src_dict.get("state")
-        if state is not None and (type(state) is not str or state not in SHIPPING_STATE_VALUES):
-            _raw = state
-            state = _read_word(_raw, SHIPPING_STATE_WORDS, "Shipping.state")
-            if state is None:
-                _keep_raw(_rest, "state", _raw, "Shipping.state")
+        self.channel = _v = src_dict.get("channel")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.channel = _or_keep(self, _v, "channel", "Shipping.channel", _v if isinstance(_v, str) else None)
 
-        reference = src_dict.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            _keep_raw(_rest, "reference", reference, "Shipping.reference")
-            reference = None
-
-        tms_reference = src_dict.get("tmsReference")
-        if tms_reference is not None and not isinstance(tms_reference, str):
-            _keep_raw(_rest, "tmsReference", tms_reference, "Shipping.tmsReference")
-            tms_reference = None
-
-        order_id = src_dict.get("orderId")
-        if order_id is not None and not isinstance(order_id, str):
-            _keep_raw(_rest, "orderId", order_id, "Shipping.orderId")
-            order_id = None
-
-        adapter_id = src_dict.get("adapterId")
-        if adapter_id is not None and not isinstance(adapter_id, str):
-            _keep_raw(_rest, "adapterId", adapter_id, "Shipping.adapterId")
-            adapter_id = None
-
-        name = src_dict.get("name")
-        if name is not None and not isinstance(name, str):
-            _keep_raw(_rest, "name", name, "Shipping.name")
-            name = None
-
-        delivery_details: DeliveryDetails | None = None
-        _raw = src_dict.get("deliveryDetails")
-        if _raw.__class__ is dict:
-            delivery_details = DeliveryDetails.from_dict(_raw)
-        elif _raw is not None:
-            _keep_raw(_rest, "deliveryDetails", _raw, "Shipping.deliveryDetails")
-
-        addons: list[Addon] | None = None
-        _raw = src_dict.get("addons")
-        if _raw.__class__ is list:
-            addons = [Addon.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(addons) != len(_raw):
-                _keep_raw(_rest, "addons", _raw, "Shipping.addons")
-        elif _raw is not None:
-            _keep_raw(_rest, "addons", _raw, "Shipping.addons")
-
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Shipping.attributes")
-
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Shipping")
-        if None in src_dict.values():
-            _note_nulls(
-                src_dict,
-                {
-                    "id",
-                    "merchant",
-                    "channel",
-                    "state",
-                    "reference",
-                    "tmsReference",
-                    "orderId",
-                    "adapterId",
-                    "name",
-                    "deliveryDetails",
-                    "addons",
-                    "attributes",
-                },
-                "Shipping",
+        self.state = _v = src_dict.get("state")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in SHIPPING_STATE_VALUES:
+            self.state = _or_keep(
+                self, _v, "state", "Shipping.state", _read_word(_v, SHIPPING_STATE_WORDS, "Shipping.state")
             )
-        _model = cls(
-            total,
-            vat_rate,
-            id,
-            merchant,
-            channel,
-            state,
-            reference,
-            tms_reference,
-            order_id,
-            adapter_id,
-            name,
-            delivery_details,
-            addons,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+
+        self.reference = _v = src_dict.get("reference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.reference = _or_keep(self, _v, "reference", "Shipping.reference", _v if isinstance(_v, str) else None)
+
+        self.tms_reference = _v = src_dict.get("tmsReference")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.tms_reference = _or_keep(
+                self, _v, "tmsReference", "Shipping.tmsReference", _v if isinstance(_v, str) else None
+            )
+
+        self.order_id = _v = src_dict.get("orderId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.order_id = _or_keep(self, _v, "orderId", "Shipping.orderId", _v if isinstance(_v, str) else None)
+
+        self.adapter_id = _v = src_dict.get("adapterId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.adapter_id = _or_keep(self, _v, "adapterId", "Shipping.adapterId", _v if isinstance(_v, str) else None)
+
+        self.name = _v = src_dict.get("name")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.name = _or_keep(self, _v, "name", "Shipping.name", _v if isinstance(_v, str) else None)
+
+        self.delivery_details = _v = src_dict.get("deliveryDetails")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is dict:
+            self.delivery_details = _new_delivery_details().__fill__(_v)
+        else:
+            self.delivery_details = _or_keep(self, _v, "deliveryDetails", "Shipping.deliveryDetails")
+
+        self.addons = _v = src_dict.get("addons")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.addons = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.addons.append(_new_addon().__fill__(_one))
+            if len(self.addons) != len(_v):
+                _keep_raw(self, _v, "addons", "Shipping.addons")
+        else:
+            self.addons = _or_keep(self, _v, "addons", "Shipping.addons")
+
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Shipping.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 14:
+            _note_odd(self, src_dict, "Shipping")
+        return self
 
 
 from .addon import Addon
 from .delivery_details import DeliveryDetails
 from .price import Price
+
+_new_addon = _supply(Addon)
+_new_delivery_details = _supply(DeliveryDetails)
+_new_price = _supply(Price)

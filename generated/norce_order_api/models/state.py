@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
-    write_list as _write_list,
+    supply as _supply,
+    with_rest as _with_rest,
     write_object as _write_object,
-    write_word as _write_word,
 )
 from .order_status import ORDER_STATUS_VALUES, ORDER_STATUS_WORDS
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @define
-class State:
+class State(Model):
     """Status of an order and its history.
 
     Attributes:
@@ -41,62 +43,65 @@ class State:
 
     current_status: OrderStatus | str | None = None
     transitions: list[Transition] | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.current_status is not None:
-            _result["currentStatus"] = _write_word(self.current_status)
-        if self.transitions is not None:
-            _result["transitions"] = [_write_object(_one) for _one in self.transitions]
-            if "transitions" in self.additional_properties:
-                _result["transitions"] = _write_list(
-                    _result["transitions"],
-                    self.additional_properties["transitions"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [Transition.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.current_status) is not None:
+            _result["currentStatus"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.transitions) is not None:
+            _result["transitions"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is Transition else _write_object(_one))
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "State")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        current_status = src_dict.get("currentStatus")
-        if current_status is not None and (
-            type(current_status) is not str or current_status not in ORDER_STATUS_VALUES
-        ):
-            _raw = current_status
-            current_status = _read_word(_raw, ORDER_STATUS_WORDS, "State.currentStatus")
-            if current_status is None:
-                _keep_raw(_rest, "currentStatus", _raw, "State.currentStatus")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        transitions: list[Transition] | None = None
-        _raw = src_dict.get("transitions")
-        if _raw.__class__ is list:
-            transitions = [Transition.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(transitions) != len(_raw):
-                _keep_raw(_rest, "transitions", _raw, "State.transitions")
-        elif _raw is not None:
-            _keep_raw(_rest, "transitions", _raw, "State.transitions")
+        self.current_status = _v = src_dict.get("currentStatus")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in ORDER_STATUS_VALUES:
+            self.current_status = _or_keep(
+                self,
+                _v,
+                "currentStatus",
+                "State.currentStatus",
+                _read_word(_v, ORDER_STATUS_WORDS, "State.currentStatus"),
+            )
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "State")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "State")
-        _model = cls(
-            current_status,
-            transitions,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.transitions = _v = src_dict.get("transitions")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.transitions = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.transitions.append(_new_transition().__fill__(_one))
+            if len(self.transitions) != len(_v):
+                _keep_raw(self, _v, "transitions", "State.transitions")
+        else:
+            self.transitions = _or_keep(self, _v, "transitions", "State.transitions")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 2:
+            _note_odd(self, src_dict, "State")
+        return self
 
 
 from .transition import Transition
+
+_new_transition = _supply(Transition)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from attrs import define, field
+from attrs import define
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_datetime as _read_datetime,
     read_word as _read_word,
+    with_rest as _with_rest,
     write_datetime as _write_datetime,
-    write_word as _write_word,
 )
 from .order_status import ORDER_STATUS_VALUES, ORDER_STATUS_WORDS
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Transition:
+class Transition(Model):
     """One change of status.
 
     Attributes:
@@ -42,46 +44,47 @@ class Transition:
 
     status: OrderStatus | str | None = None
     time_stamp: datetime | None = None
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.status is not None:
-            _result["status"] = _write_word(self.status)
-        if self.time_stamp is not None:
-            _result["timeStamp"] = _write_datetime(self.time_stamp, "Transition.timeStamp")
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.status) is not None:
+            _result["status"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.time_stamp) is not None:
+            _result["timeStamp"] = _write_datetime(_v, "Transition.timeStamp")
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Transition")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        status = src_dict.get("status")
-        if status is not None and (type(status) is not str or status not in ORDER_STATUS_VALUES):
-            _raw = status
-            status = _read_word(_raw, ORDER_STATUS_WORDS, "Transition.status")
-            if status is None:
-                _keep_raw(_rest, "status", _raw, "Transition.status")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        time_stamp = src_dict.get("timeStamp")
-        if time_stamp is not None:
-            _raw = time_stamp
-            time_stamp = _read_datetime(_raw, "Transition.timeStamp")
-            if time_stamp is None:
-                _keep_raw(_rest, "timeStamp", _raw, "Transition.timeStamp")
+        self.status = _v = src_dict.get("status")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in ORDER_STATUS_VALUES:
+            self.status = _or_keep(
+                self, _v, "status", "Transition.status", _read_word(_v, ORDER_STATUS_WORDS, "Transition.status")
+            )
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Transition")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Transition")
-        _model = cls(
-            status,
-            time_stamp,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.time_stamp = _v = src_dict.get("timeStamp")
+        if _v is None:
+            _places += 1
+        else:
+            self.time_stamp = _time = _read_datetime(_v, "Transition.timeStamp")
+            if _time is None:
+                _keep_raw(self, _v, "timeStamp", "Transition.timeStamp")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 2:
+            _note_odd(self, src_dict, "Transition")
+        return self

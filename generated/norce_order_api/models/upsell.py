@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_datetime as _read_datetime,
+    supply as _supply,
+    with_rest as _with_rest,
     write_datetime as _write_datetime,
-    write_list as _write_list,
     write_object as _write_object,
 )
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Upsell:
+class Upsell(Model):
     """Sales added after the checkout.
 
     Attributes:
@@ -47,78 +49,77 @@ class Upsell:
     expiration: datetime | None = None
     transactions: list[UpsellTransaction] | None = field(default=None, repr=False)
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.eligible is not None:
-            _result["eligible"] = self.eligible
-        if self.expiration is not None:
-            _result["expiration"] = _write_datetime(self.expiration, "Upsell.expiration")
-        if self.transactions is not None:
-            _result["transactions"] = [_write_object(_one) for _one in self.transactions]
-            if "transactions" in self.additional_properties:
-                _result["transactions"] = _write_list(
-                    _result["transactions"],
-                    self.additional_properties["transactions"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [UpsellTransaction.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.eligible) is not None:
+            _result["eligible"] = _v
+        if (_v := self.expiration) is not None:
+            _result["expiration"] = _write_datetime(_v, "Upsell.expiration")
+        if (_v := self.transactions) is not None:
+            _result["transactions"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is UpsellTransaction else _write_object(_one))
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "Upsell")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        eligible = src_dict.get("eligible")
-        if eligible is not None and not isinstance(eligible, bool):
-            _keep_raw(_rest, "eligible", eligible, "Upsell.eligible")
-            eligible = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        expiration = src_dict.get("expiration")
-        if expiration is not None:
-            _raw = expiration
-            expiration = _read_datetime(_raw, "Upsell.expiration")
-            if expiration is None:
-                _keep_raw(_rest, "expiration", _raw, "Upsell.expiration")
+        self.eligible = _v = src_dict.get("eligible")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not bool:
+            self.eligible = _or_keep(self, _v, "eligible", "Upsell.eligible")
 
-        transactions: list[UpsellTransaction] | None = None
-        _raw = src_dict.get("transactions")
-        if _raw.__class__ is list:
-            transactions = [UpsellTransaction.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(transactions) != len(_raw):
-                _keep_raw(_rest, "transactions", _raw, "Upsell.transactions")
-        elif _raw is not None:
-            _keep_raw(_rest, "transactions", _raw, "Upsell.transactions")
+        self.expiration = _v = src_dict.get("expiration")
+        if _v is None:
+            _places += 1
+        else:
+            self.expiration = _time = _read_datetime(_v, "Upsell.expiration")
+            if _time is None:
+                _keep_raw(self, _v, "expiration", "Upsell.expiration")
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "Upsell.attributes")
+        self.transactions = _v = src_dict.get("transactions")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.transactions = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.transactions.append(_new_upsell_transaction().__fill__(_one))
+            if len(self.transactions) != len(_v):
+                _keep_raw(self, _v, "transactions", "Upsell.transactions")
+        else:
+            self.transactions = _or_keep(self, _v, "transactions", "Upsell.transactions")
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "Upsell")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "Upsell")
-        _model = cls(
-            eligible,
-            expiration,
-            transactions,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "Upsell.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 4:
+            _note_odd(self, src_dict, "Upsell")
+        return self
 
 
 from .upsell_transaction import UpsellTransaction
+
+_new_upsell_transaction = _supply(UpsellTransaction)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
+    Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
     read_word as _read_word,
-    write_word as _write_word,
+    with_rest as _with_rest,
 )
 from .upsell_state import UPSELL_STATE_VALUES, UPSELL_STATE_WORDS
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @define
-class UpsellTransaction:
+class UpsellTransaction(Model):
     """One upsell attempt.
 
     Attributes:
@@ -43,54 +44,57 @@ class UpsellTransaction:
     id: str | None = None
     state: UpsellState | str | None = None
     attributes: Attributes | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.id is not None:
-            _result["id"] = self.id
-        if self.state is not None:
-            _result["state"] = _write_word(self.state)
-        if self.attributes is not None:
-            _result["attributes"] = self.attributes
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.id) is not None:
+            _result["id"] = _v
+        if (_v := self.state) is not None:
+            _result["state"] = _v.spelled if _v.__class__ is _Word else _v
+        if (_v := self.attributes) is not None:
+            _result["attributes"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "UpsellTransaction")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        id = src_dict.get("id")
-        if id is not None and not isinstance(id, str):
-            _keep_raw(_rest, "id", id, "UpsellTransaction.id")
-            id = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        state = src_dict.get("state")
-        if state is not None and (type(state) is not str or state not in UPSELL_STATE_VALUES):
-            _raw = state
-            state = _read_word(_raw, UPSELL_STATE_WORDS, "UpsellTransaction.state")
-            if state is None:
-                _keep_raw(_rest, "state", _raw, "UpsellTransaction.state")
+        self.id = _v = src_dict.get("id")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.id = _or_keep(self, _v, "id", "UpsellTransaction.id", _v if isinstance(_v, str) else None)
 
-        attributes: Attributes | None = None
-        _raw = src_dict.get("attributes")
-        if _raw.__class__ is dict:
-            attributes = _raw
-        elif _raw is not None:
-            _keep_raw(_rest, "attributes", _raw, "UpsellTransaction.attributes")
+        self.state = _v = src_dict.get("state")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str or _v not in UPSELL_STATE_VALUES:
+            self.state = _or_keep(
+                self,
+                _v,
+                "state",
+                "UpsellTransaction.state",
+                _read_word(_v, UPSELL_STATE_WORDS, "UpsellTransaction.state"),
+            )
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "UpsellTransaction")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "UpsellTransaction")
-        _model = cls(
-            id,
-            state,
-            attributes,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.attributes = _v = src_dict.get("attributes")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not dict:
+            self.attributes = _or_keep(self, _v, "attributes", "UpsellTransaction.attributes")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 3:
+            _note_odd(self, src_dict, "UpsellTransaction")
+        return self

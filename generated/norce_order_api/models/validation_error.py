@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    with_rest as _with_rest,
 )
 
 
 @define
-class ValidationError:
+class ValidationError(Model):
     """A failed validation.
 
     Attributes:
@@ -36,50 +37,53 @@ class ValidationError:
     code: str | None = field(default=None, repr=False)
     adapter_id: str | None = field(default=None, repr=False)
     message: str | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.code is not None:
-            _result["code"] = self.code
-        if self.adapter_id is not None:
-            _result["adapterId"] = self.adapter_id
-        if self.message is not None:
-            _result["message"] = self.message
-        return _result
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.code) is not None:
+            _result["code"] = _v
+        if (_v := self.adapter_id) is not None:
+            _result["adapterId"] = _v
+        if (_v := self.message) is not None:
+            _result["message"] = _v
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "ValidationError")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        code = src_dict.get("code")
-        if code is not None and not isinstance(code, str):
-            _keep_raw(_rest, "code", code, "ValidationError.code")
-            code = None
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        adapter_id = src_dict.get("adapterId")
-        if adapter_id is not None and not isinstance(adapter_id, str):
-            _keep_raw(_rest, "adapterId", adapter_id, "ValidationError.adapterId")
-            adapter_id = None
+        self.code = _v = src_dict.get("code")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.code = _or_keep(self, _v, "code", "ValidationError.code", _v if isinstance(_v, str) else None)
 
-        message = src_dict.get("message")
-        if message is not None and not isinstance(message, str):
-            _keep_raw(_rest, "message", message, "ValidationError.message")
-            message = None
+        self.adapter_id = _v = src_dict.get("adapterId")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.adapter_id = _or_keep(
+                self, _v, "adapterId", "ValidationError.adapterId", _v if isinstance(_v, str) else None
+            )
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "ValidationError")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "ValidationError")
-        _model = cls(
-            code,
-            adapter_id,
-            message,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.message = _v = src_dict.get("message")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is not str:
+            self.message = _or_keep(self, _v, "message", "ValidationError.message", _v if isinstance(_v, str) else None)
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 3:
+            _note_odd(self, src_dict, "ValidationError")
+        return self

@@ -7,17 +7,19 @@ from typing import Any, ClassVar, Self
 from attrs import define, field
 
 from ..types import (
+    Model,
     as_object as _as_object,
     keep_raw as _keep_raw,
-    keep_rest as _keep_rest,
-    note_nulls as _note_nulls,
-    write_list as _write_list,
+    note_odd as _note_odd,
+    or_keep as _or_keep,
+    supply as _supply,
+    with_rest as _with_rest,
     write_object as _write_object,
 )
 
 
 @define
-class ValidationErrors:
+class ValidationErrors(Model):
     """Failed validations, in the second of the two shapes that the service uses.
 
     Attributes:
@@ -32,50 +34,51 @@ class ValidationErrors:
     )
 
     errors: list[ValidationError] | None = field(default=None, repr=False)
-    additional_properties: dict[str, Any] = field(init=False, factory=dict[str, Any], repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready data in the API's own spelling."""
-        _result = dict(self.additional_properties)
-        if self.errors is not None:
-            _result["errors"] = [_write_object(_one) for _one in self.errors]
-            if "errors" in self.additional_properties:
-                _result["errors"] = _write_list(
-                    _result["errors"],
-                    self.additional_properties["errors"],
-                    lambda _raw: [
-                        _write_object(_one)
-                        for _one in [ValidationError.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-                    ],
-                )
-        return _result
+        _list: list[Any]
+        _one: Any
+        _v: Any
+        _result: dict[str, Any] = {}
+        if (_v := self.errors) is not None:
+            _result["errors"] = _list = []
+            for _one in _v:
+                _list.append(_one.to_dict() if _one.__class__ is ValidationError else _write_object(_one))
+        return _with_rest(self, _result) if self._rest else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
         """The model from decoded JSON, whatever that holds: never raises."""
         if src_dict.__class__ is not dict:
             src_dict = _as_object(src_dict, "ValidationErrors")
-        _rest: dict[str, Any] = {}
+        return object.__new__(cls).__fill__(src_dict)
 
-        errors: list[ValidationError] | None = None
-        _raw = src_dict.get("errors")
-        if _raw.__class__ is list:
-            errors = [ValidationError.from_dict(_one) for _one in _raw if _one.__class__ is dict]
-            if len(errors) != len(_raw):
-                _keep_raw(_rest, "errors", _raw, "ValidationErrors.errors")
-        elif _raw is not None:
-            _keep_raw(_rest, "errors", _raw, "ValidationErrors.errors")
+    def __fill__(self, src_dict: dict[str, Any]) -> Self:
+        """Gives every member its value from decoded JSON, whatever that holds."""
+        _v: Any
+        self._rest = None
+        _places = len(src_dict)
 
-        if not src_dict.keys() <= cls.MEMBERS:
-            _keep_rest(src_dict, cls.MEMBERS, _rest, "ValidationErrors")
-        if None in src_dict.values():
-            _note_nulls(src_dict, cls.MEMBERS, "ValidationErrors")
-        _model = cls(
-            errors,
-        )
-        if _rest:
-            _model.additional_properties = _rest
-        return _model
+        self.errors = _v = src_dict.get("errors")
+        if _v is None:
+            _places += 1
+        elif _v.__class__ is list:
+            self.errors = []
+            for _one in _v:
+                if _one.__class__ is dict:
+                    self.errors.append(_new_validation_error().__fill__(_one))
+            if len(self.errors) != len(_v):
+                _keep_raw(self, _v, "errors", "ValidationErrors.errors")
+        else:
+            self.errors = _or_keep(self, _v, "errors", "ValidationErrors.errors")
+
+        # What came and what reads as None make up the members, unless something is null or no member.
+        if _places != 1:
+            _note_odd(self, src_dict, "ValidationErrors")
+        return self
 
 
 from .validation_error import ValidationError
+
+_new_validation_error = _supply(ValidationError)

@@ -1,7 +1,13 @@
 """Many orders in a job: bounded, resumable, and told one by one.
 
-``job.py`` is what a caller meets, ``run.py`` takes items through their action, ``action.py`` and ``actions.py`` say
-what is done to an order and how to find out whether it was, ``journal.py`` keeps on disk what was asked and what came
-of it, ``source.py`` reads what the job is about, ``load.py`` finds how much the service bears, ``outage.py`` waits
-while it is away, ``stopping.py`` listens for Ctrl-C.
+``job.py`` is what a caller meets: a job, and in it one run (``run.py``) as it was asked for (``plan.py``).
+
+A run begins (``beginning.py``) with its source (``source.py``) and what an earlier run left in the journal
+(``journal.py``, ``database.py``, ``lock.py``; ``spool.py`` for a file that the job makes). Then its workers
+(``work.py``) take items (``intake.py``), do what is to be done to each, decide what came of it (``handling.py``), and
+leave outcomes (``outcome.py``) for whoever iterates (``outbox.py``); ``bell.py`` wakes who waits for whom.
+
+``action.py`` says what an action is, ``actions.py`` and ``export.py`` have the ready ones. ``load.py`` finds how much
+the service bears (``cubic.py``, ``vegas.py``, ``pacing.py``), ``outage.py`` waits while it is away, ``stopping.py``
+listens for Ctrl-C, and ``report.py`` looks into a journal from outside.
 """

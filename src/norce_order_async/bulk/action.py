@@ -79,6 +79,11 @@ class Plain(Action[T]):
         return await self._function(order)
 
 
+def can_settle(action: Action[Any]) -> bool:
+    """Whether it can look. Of one that can't, what was in the air stays unknown."""
+    return not action.writes or type(action).settle is not vars(Action)["settle"]
+
+
 def action_of(given: Action[T] | Callable[[Order], Awaitable[T]], *, journaled: bool) -> Action[T]:
     """The action that was given, or a function as one.
 

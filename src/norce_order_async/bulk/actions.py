@@ -242,7 +242,12 @@ def plain(name: str, function: Callable[[Order], Awaitable[T]]) -> Plain[T]:
     """An async function as an action with a name, so that it can be journaled.
 
     Whether it took effect can't be looked up: what was in the air at a crash is told as unknown.
+
+    Raises:
+        ConfigurationError: the name is that of a ready action, which the journal would be taken to be of.
     """
+    if name in _MADE:
+        raise ConfigurationError(f"{name!r} is the name of a ready action: give the function another")
     return Plain(function, name)
 
 
@@ -252,14 +257,18 @@ def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
     Raises:
         ConfigurationError: it is none of the ready ones.
     """
-    made: dict[str, Callable[[], Action[Any]]] = {
-        "transition": lambda: Transition(parameters["to"]),
-        "validate": Validate,
-        "export": lambda: Export(Path(parameters["out"]), parameters["fields"], parameters["format"]),
-        "set reference": lambda: SetReference(parameters["value"], parameters["column"]),
-        "patch attributes": lambda: PatchAttributes(parameters["changes"], tuple(parameters["columns"])),
-        "delete": Delete,
-    }
-    if name not in made:
-        raise ConfigurationError(f"{name!r} is none of the ready actions: run it from the program it is from")
-    return made[name]()
+    try:
+        return _MADE[name](parameters)
+    except KeyError:
+        raise ConfigurationError(f"{name!r} is none of the ready actions: run it from the program it is from") from None
+
+
+_MADE: Mapping[str, Callable[[Mapping[str, Any]], Action[Any]]] = {
+    "transition": lambda told: Transition(told["to"]),
+    "validate": lambda _: Validate(),
+    "export": lambda told: Export(Path(told["out"]), told["fields"], told["format"]),
+    "set reference": lambda told: SetReference(told["value"], told["column"]),
+    "patch attributes": lambda told: PatchAttributes(told["changes"], tuple(told["columns"])),
+    "delete": lambda _: Delete(),
+}
+"""Each ready action from its parameters as a journal has them."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from norce_order_async.bulk.source import Item, as_json
 State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
 """Not begun, or put back; on its way, perhaps there; took effect; turned down; may or may not have taken effect."""
 
+SETTLES = "settles"
+"""The fact that tells whether the job's action can look if it took effect."""
 APPLICATION_ID = 0x4E6F4A6C
 VERSION = 1
 _MAGIC = b"SQLite format 3\x00"
@@ -178,13 +180,10 @@ class Database:
             )
             self._put_facts(facts)
 
-    def plan_again(self, states: Iterable[State]) -> int:
-        """Put items back to planned; how many."""
+    def move(self, state: State, to: State) -> int:
+        """Put all items of a state into another; how many."""
         with self._transaction():
-            return sum(
-                self._connection.execute("UPDATE item SET state = 'planned' WHERE state = ?", (state,)).rowcount
-                for state in states
-            )
+            return self._connection.execute("UPDATE item SET state = ? WHERE state = ?", (to, state)).rowcount
 
     def _check_pages(self) -> None:
         if self._connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):

@@ -17,7 +17,8 @@ from norce_order_async.bulk.action import Action, action_of
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.load import Adaptive, Fixed, Load
 from norce_order_async.bulk.outcome import Summary
-from norce_order_async.bulk.run import Plan, Run
+from norce_order_async.bulk.plan import Plan
+from norce_order_async.bulk.run import Run
 from norce_order_async.bulk.source import Key, Partition, Source
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError
@@ -73,6 +74,8 @@ class Job:
         self._allow_production = allow_production
         self._entered = False
         self._run: Run[Any] | None = None
+        self._stopped_before = ""
+        """Why, when it was told to stop before it had a run."""
 
     @property
     def summary(self) -> Summary:
@@ -131,6 +134,8 @@ class Job:
             self._tasks,
         )
         self._run = run
+        if self._stopped_before:
+            run.stop(None, self._stopped_before)
         return run
 
     def stop(self, *, now: bool = False, why: str = "stopped") -> None:
@@ -138,7 +143,9 @@ class Job:
 
         The journal stays true either way. To be called on the job's event loop.
         """
-        if self._run is not None:
+        if self._run is None:
+            self._stopped_before = self._stopped_before or why
+        else:
             self._run.stop(None if now else self._grace, why)
 
     async def __aenter__(self) -> Self:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio import to_thread
 
-from norce_order_async.bulk.database import Change, Database, State
+from norce_order_async.bulk.database import SETTLES, Change, Database, State
 from norce_order_async.bulk.errors import JournalError, JournalMismatchError
 from norce_order_async.bulk.lock import RunLock
 from norce_order_async.bulk.source import Item, some_of
@@ -92,13 +92,14 @@ class Journal:
     # What the job is about
 
     async def list_items(
-        self, facts: Mapping[str, Any], items: Callable[[], AsyncIterator[Item]], *, compare: bool
+        self, facts: Mapping[str, Any], items: Callable[[], AsyncIterator[Item]], *, settles: bool, compare: bool
     ) -> None:
         """Plan every item before any is acted on; on a journal that has its list, see that it is the same one.
 
         Args:
             facts: what makes it this job.
             items: those given.
+            settles: whether the action can look if it took effect; it may have learned that since.
             compare: whether a list that is there is compared with those given; a filter finds others each time.
 
         Raises:
@@ -111,8 +112,9 @@ class Journal:
             _check_facts(self.path, found, facts)
             if compare:
                 await self._compare(items())
+            await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
             return
-        await self._in_thread(lambda: self._database.begin(facts))
+        await self._in_thread(lambda: self._database.begin({**facts, SETTLES: settles}))
         given = items()
         while some := await some_of(given, LISTED_AT_ONCE):
             _, other = await self._in_thread(partial(self._database.add, some))
@@ -120,7 +122,7 @@ class Journal:
                 raise InvalidRequestError(f"order {other} is in the source twice, asked for differently")
         await self._in_thread(lambda: self._database.put_facts({_LISTED: True}))
 
-    async def check_listed(self, facts: Mapping[str, Any]) -> None:
+    async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
         """See that the journal has its list, and is this job's.
 
         Raises:
@@ -130,6 +132,7 @@ class Journal:
         if not found.get(_LISTED):
             raise JournalMismatchError(f"journal {self.path} holds no list of items yet: give a source")
         _check_facts(self.path, found, {name: value for name, value in facts.items() if name != "source"})
+        await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
 
     async def _compare(self, items: AsyncIterator[Item]) -> None:
         await self._in_thread(self._database.begin_comparison)
@@ -196,16 +199,26 @@ class Journal:
         try:
             while self._group.changes:
                 group, self._group = self._group, _Group()
-                try:
-                    if self._broken is not None:
-                        raise self._broken
-                    await self._in_thread(partial(self._commit, group.changes))
-                except JournalError as error:
-                    self._broken = group.error = error
-                finally:
-                    group.done.set()
+                await self._write(group)
         finally:
             self._writing = False
+            if self._group.changes:
+                # They gathered while the last group was cut off.
+                self._group.error = self._broken
+                self._group.done.set()
+
+    async def _write(self, group: _Group) -> None:
+        # What is cut off in the middle must not pass for written.
+        group.error = self._broken or JournalError(f"journal {self.path}: writing was cut off")
+        try:
+            if self._broken is None:
+                await self._in_thread(partial(self._commit, group.changes))
+                group.error = None
+        except JournalError as error:
+            group.error = error
+        finally:
+            self._broken = group.error
+            group.done.set()
 
     def _commit(self, changes: list[Change]) -> None:
         facts: dict[str, Any] = {}

@@ -4,84 +4,103 @@ A call that was not sent or was turned away for good puts its item back. After :
 success between, or at once when the retry budget is empty, the service counts as away: one item at a time goes as a
 probe, after a wait of full jitter that doubles up to the longest delay, and never before a Retry-After is over. The
 first probe that is answered ends it.
+
+Every item is worked on inside :meth:`Outage.turn`. Leaving that gives back a probe's turn, whatever became of the item:
+there is no other place where it could be forgotten.
 """
 
 from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import anyio
 
 from norce_order_async.clock import Clock
 from norce_order_async.pipeline import backoff
+from norce_order_async.pipeline.limiter import Limiter
 
 IN_A_ROW = 5
 FIRST_WAIT = 1.0
 
 
+class Turn:
+    """Leave to work on one item."""
+
+    __slots__ = ()
+
+
 class Outage:
     """Whether the service is away, as far as one job can tell."""
 
-    def __init__(self, clock: Clock, longest: float) -> None:
+    def __init__(self, clock: Clock, limiter: Limiter, longest: float) -> None:
         self._clock = clock
+        self._limiter = limiter
         self._longest = longest
         self._failures = 0
         self._waits = 0
-        self._probing = False
-        self._turn = anyio.Event()
+        self._prober: Turn | None = None
+        """Who finds out whether the service is back."""
+        self._changed = anyio.Event()
         self._asked = 0.0
         self._over = False
         self._sleeping: anyio.CancelScope | None = None
         self.away = False
-        self.seconds = 0.0
-        """Time spent waiting for probes, so far."""
 
-    async def gate(self) -> bool:
-        """Pass when the service is there; when it is away, wait for the turn to probe it. True for a probe."""
-        while self.away and self._probing and not self._over:
-            await self._turn.wait()
-        if not self.away or self._over:
-            return False
-        self._probing = True
-        started = self._clock.monotonic()
-        self._waits += 1
-        wait = backoff.jittered(self._waits, base=FIRST_WAIT, cap=self._longest, uniform=self._clock.uniform)
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Turn]:
+        """Leave to work on one item: at once when the service is there, else when it is time to probe it with this."""
+        while self.away and self._prober is not None and not self._over:
+            await self._changed.wait()
+        turn = Turn()
         try:
-            with anyio.CancelScope() as self._sleeping:
-                await self._clock.sleep(max(wait, self._asked))
-        except BaseException:
-            self.give_up_turn()
-            raise
+            if self.away and not self._over:
+                self._prober = turn
+                await self._wait_to_probe()
+            yield turn
         finally:
-            self.seconds += self._clock.monotonic() - started
-        return True
+            if self._prober is turn:
+                self._prober = None
+                self._tell()
 
     def end(self) -> None:
         """Nobody is to wait any longer."""
         self._over = True
-        if self._sleeping is not None:
-            self._sleeping.cancel()
-        self._wake()
-
-    def give_up_turn(self) -> None:
-        """The probe was not made after all."""
-        self._probing = False
-        self._wake()
+        self._stop_waiting()
 
     def answered(self) -> None:
         """The service did something with a call, whatever it was."""
         self._failures = self._waits = 0
         self._asked = 0.0
-        self.away = self._probing = False
-        self._wake()
+        self.away = False
+        self._prober = None
+        self._stop_waiting()
 
-    def failed(self, *, probe: bool, at_once: bool, asked: float | None) -> None:
-        """A call was not sent, or turned away for good."""
+    def failed(self, turn: Turn, *, at_once: bool, asked: float | None) -> bool:
+        """A call was not sent, or turned away for good. Whether it was a probe's."""
         self._failures += 1
-        if probe:
-            self._probing = False
         self._asked = asked or 0.0
         self.away = self.away or at_once or self._failures >= IN_A_ROW
-        self._wake()
+        return self._prober is turn
 
-    def _wake(self) -> None:
-        turn, self._turn = self._turn, anyio.Event()
-        turn.set()
+    async def _wait_to_probe(self) -> None:
+        self._waits += 1
+        wait = backoff.jittered(self._waits, base=FIRST_WAIT, cap=self._longest, uniform=self._clock.uniform)
+        began, counted = self._clock.monotonic(), self._limiter.throttled_seconds
+        try:
+            with anyio.CancelScope() as self._sleeping:
+                await self._clock.sleep(max(wait, self._asked))
+        finally:
+            self._sleeping = None
+            # The limiter's account is the job's only one: it gets what it has not counted itself meanwhile.
+            waited = self._clock.monotonic() - began
+            self._limiter.throttled_seconds = max(self._limiter.throttled_seconds, counted + waited)
+
+    def _stop_waiting(self) -> None:
+        if self._sleeping is not None:
+            self._sleeping.cancel()
+        self._tell()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()

@@ -1,4 +1,4 @@
-"""Looking into a journal from outside, also while its job runs, and planning some of it again."""
+"""Looking into a journal from outside, also while its job runs, and having some of it taken up again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from norce_order_async.bulk.database import Database, check_header, told
+from norce_order_async.bulk.database import SETTLES, Database, State, check_header, told
 from norce_order_async.bulk.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.lock import RunLock
+from norce_order_async.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class JournalReport:
     """Items by state: planned, sent, confirmed, refused, unknown."""
     reasons: Mapping[str, int]
     """Refused and unknown items by reason."""
+    settles: bool
+    """Whether the action can look if it took effect."""
 
     @property
     def left(self) -> int:
@@ -77,31 +80,49 @@ def read_journal(path: str | Path) -> JournalReport:
         running=_is_running(path),
         counts=counts,
         reasons=reasons,
+        settles=bool(facts[SETTLES]),
     )
 
 
-def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]]) -> int:
-    """Put refused or unknown items back to planned, for the next run; how many. Blocking.
+def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]], *, send_again: bool = False) -> int:
+    """Have the next run take up refused or unknown items; how many. Blocking.
 
-    An unknown item may have taken effect: plan it again only where doing it twice does no harm, or after a look.
+    A refused item did not take effect, and is planned. An unknown one may have: it counts as in the air, so that the
+    next run looks first and sends it only if it was not done.
+
+    Args:
+        path: the journal.
+        states: which.
+        send_again: plan unknown items without a look. What had taken effect is then done twice.
 
     Raises:
+        ConfigurationError: the action can't look, so its unknown items would be unknown again. Look by other means,
+            and say ``send_again=True`` if doing them twice does no harm.
         JournalError: there is none, it is damaged, or it is something else; another run has it.
     """
+    chosen = set(states)
+    report = read_journal(path)
+    if "unknown" in chosen and not (report.settles or send_again):
+        raise ConfigurationError(
+            f"{report.action!r} can't look whether it took effect, so its {report.counts['unknown']} unknown items "
+            "would stay unknown: look at the orders, and say send_again=True if doing them twice does no harm"
+        )
     path = Path(path)
-    if not path.exists():
-        raise JournalError(f"there is no journal {path}")
     lock = RunLock(path)
     with told(path):
         lock.take()
     try:
         database = Database(path)
         try:
-            return database.plan_again(states)
+            return sum(database.move(state, _next_state(state, send_again)) for state in chosen)
         finally:
             database.close()
     finally:
         lock.release()
+
+
+def _next_state(state: Literal["refused", "unknown"], send_again: bool) -> State:
+    return "sent" if state == "unknown" and not send_again else "planned"
 
 
 def _is_running(path: Path) -> bool:

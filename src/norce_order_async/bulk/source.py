@@ -33,6 +33,10 @@ class Item:
     row: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     tries: int = 0
     """How often it was sent on its way in this run."""
+    faults: int = 0
+    """How often the service answered a read of it with a fault."""
+    in_air: bool = False
+    """Whether it was sent and it is not known what came of that: it is looked at before it is sent again."""
 
     @property
     def hash(self) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -29,6 +29,20 @@ MERCHANT, CHANNEL = "demo", "se"
 @click.option("--db", type=click.Path(), help="File to keep the orders in; made if it is not there.")
 @click.option("--seed-orders", type=click.IntRange(0, 1_000_000), help="Begin with so many orders in five channels.")
 @click.option("--faults", metavar="PLAN", help="What goes wrong: a ready-made plan's name or a YAML file.")
+@click.option(
+    "--pagination",
+    type=click.Choice(["returned", "matches"]),
+    default="returned",
+    show_default=True,
+    help="What the size of a page counts: the orders returned, or all matches.",
+)
+@click.option(
+    "--date-filter",
+    type=click.Choice(["created", "modified"]),
+    default="created",
+    show_default=True,
+    help="What date_from and date_to of a listing look at.",
+)
 @click.option("--admin/--no-admin", default=True, help="Whether there are endpoints under /__sandbox/.")
 def sandbox(
     host: str,
@@ -38,6 +52,8 @@ def sandbox(
     db: str | None,
     seed_orders: int | None,
     faults: str | None,
+    pagination: Literal["returned", "matches"],
+    date_filter: Literal["created", "modified"],
     admin: bool,
 ) -> None:
     """Serve a local imitation of the order service, until Ctrl-C.
@@ -72,6 +88,8 @@ def sandbox(
             on_request=_request_line,
             database=db or ":memory:",
             faults=FaultPlan() if faults is None else faults,
+            pagination=pagination,
+            date_filter=date_filter,
         )
     except FaultPlanError as error:
         raise click.BadParameter(printable(str(error)), param_hint="--faults") from error

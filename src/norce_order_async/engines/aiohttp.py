@@ -2,7 +2,8 @@
 
 Its parts, in the order a request meets them:
 
-* ``send`` checks what aiohttp would change or refuse late, and bounds the whole by the clock.
+* ``send`` checks what aiohttp would change or refuse late, and bounds the whole and every silence with one alarm
+  (:class:`~norce_order_async.engines.alarms.Watch`), where aiohttp's own bounds would set a timer for each piece.
 * ``_exchange`` asks aiohttp for one answer and reads it whole.
 * :class:`_Request` stands between aiohttp's connector and the socket. It sees each request at the last moment before
   its first byte, which is what makes "not sent" something known: whatever fails before has sent nothing, whatever
@@ -23,6 +24,7 @@ import re
 import ssl
 import urllib.request
 import weakref
+from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, final
@@ -33,6 +35,7 @@ import yarl
 
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
+from norce_order_async.engines.alarms import Alarms, Watch
 from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, Timeouts, WireRequest, WireResponse
 from norce_order_async.errors import Phase
 
@@ -55,7 +58,11 @@ _AT_ONCE: Final = 64 * 1024
 """Bytes aiohttp hands to the socket without waiting for it."""
 
 _AUTOMATIC: Final = ("Accept", "Content-Type", "User-Agent")
-"""Headers aiohttp would add."""
+"""Headers aiohttp would add, and is told not to where the request has them not."""
+
+_COMPLETE: Final = frozenset({"accept", "user-agent"})
+_COMPLETE_WITH_BODY: Final = _COMPLETE | {"content-type"}
+"""With these there is nothing to add, which spares telling."""
 
 
 @final
@@ -87,7 +94,7 @@ class AiohttpEngine:
         self._trust_env = trust_env
         self._clock: Clock = SystemClock() if clock is None else clock
         self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._alarms: Alarms | None = None
         self._session: aiohttp.ClientSession | None = None
         self._tls = verify if isinstance(verify, ssl.SSLContext) else None
         self._tls_lock = asyncio.Lock()
@@ -99,14 +106,16 @@ class AiohttpEngine:
 
     async def send(self, request: WireRequest) -> WireResponse:
         """Send once and read the whole answer."""
-        session = self._session_here()
+        session, alarms = self._here()
         url = _address(request)
-        step = _Step()
+        system = type(self._clock) is SystemClock
+        watch = Watch(alarms, request.total if system else None, request.timeouts.read)
+        step = _Step(watch)
         cause: Exception | None = None
         try:
-            with self._clock.move_on_after(request.total):
+            with nullcontext() if system else self._clock.move_on_after(request.total), watch:
                 return await self._exchange(session, url, request, step)
-            error = step.timed_out()
+            error = step.failed(TimeoutError(), closed=False) if watch.silent else step.timed_out()
         except SendError as exc:
             error = exc
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
@@ -132,6 +141,8 @@ class AiohttpEngine:
         body: Any = request.body
         if body is not None and len(body) > _AT_ONCE:
             body = _LargeBody(body, request.timeouts.write, step)
+        reads = body is None and request.method == "GET"
+        complete = headers.keys() >= (_COMPLETE if reads else _COMPLETE_WITH_BODY)
         arguments: dict[str, Any] = {}
         if proxy is not None:
             arguments["proxy"] = proxy.url
@@ -152,6 +163,7 @@ class AiohttpEngine:
                         data=body,
                         timeout=_timeouts(request.timeouts),
                         ssl=context,
+                        skip_auto_headers=None if complete else _AUTOMATIC,
                         allow_redirects=False,
                         **arguments,
                     )
@@ -160,26 +172,25 @@ class AiohttpEngine:
                     # Nothing went out, and that connection is closed: the next one.
                     continue
             step.answered = True
-            content = await response.read()
+            content = await _whole(response, step.watch)
         finally:
             _STEP.reset(before)
         return WireResponse(response.status, _joined(response), content)
 
-    def _session_here(self) -> aiohttp.ClientSession:
-        """The session, made on the loop of the first send; that is why an engine may be made where none runs."""
+    def _here(self) -> tuple[aiohttp.ClientSession, Alarms]:
+        """Session and alarms, made on the loop of the first send; that is why an engine may be made where none runs."""
         if self._closed:
             raise NotSentError("closed", "the engine is closed")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise NotSentError("closed", "the aiohttp engine runs on asyncio alone") from None
-        if self._session is None:
-            self._loop = loop
+        if self._session is None or self._alarms is None:
+            self._alarms = Alarms(loop)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
-                skip_auto_headers=_AUTOMATIC,
                 max_line_size=_LONGEST_LINE,
                 max_field_size=_LONGEST_LINE,
             )
@@ -189,11 +200,11 @@ class AiohttpEngine:
             # Forgotten and without an open connection, an engine leaves nothing that anyone need hear of. With one,
             # the connector still warns.
             weakref.finalize(self, self._session.detach).atexit = False
-        elif loop is not self._loop:
+        elif loop is not self._alarms.loop:
             raise NotSentError(
                 "closed", "the engine belongs to the event loop of its first call, which was another one"
             )
-        return self._session
+        return self._session, self._alarms
 
     def _proxy_for(self, url: yarl.URL) -> _Proxy | None:
         """The proxy handed in, or the environment's for this address."""
@@ -233,9 +244,10 @@ class AiohttpEngine:
 class _Step:
     """How far one send got; made anew for each."""
 
-    __slots__ = ("answered", "sent", "writing")
+    __slots__ = ("answered", "sent", "watch", "writing")
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
         self.sent = False
         self.writing = False
         self.answered = False
@@ -283,6 +295,8 @@ class _Request(aiohttp.ClientRequest):
         if conn.protocol is None or conn.protocol.should_close:
             raise _StaleConnectionError
         step.sent = True
+        if not isinstance(self.body, _LargeBody):
+            step.watch.heard()
         return await super().send(conn)
 
 
@@ -307,6 +321,7 @@ class _LargeBody(aiohttp.Payload):
             async with asyncio.timeout(self._patience):
                 await writer.write(self._body[start : start + _AT_ONCE])
         self._step.writing = False
+        self._step.watch.heard()
 
 
 class _Proxy:
@@ -343,10 +358,23 @@ def _address(request: WireRequest) -> yarl.URL:
 
 @lru_cache(maxsize=64)
 def _timeouts(bounds: Timeouts) -> aiohttp.ClientTimeout:
-    """aiohttp's form of the bounds. Zero means "no bound" there, so none is zero."""
-    return aiohttp.ClientTimeout(
-        total=None, connect=max(bounds.connect, 0.001), sock_read=max(bounds.read, 0.001), ceil_threshold=3600.0
-    )
+    """aiohttp's form of the bounds that it keeps itself. Zero means "no bound" there, so none is zero."""
+    return aiohttp.ClientTimeout(total=None, connect=max(bounds.connect, 0.001), ceil_threshold=3600.0)
+
+
+async def _whole(response: aiohttp.ClientResponse, watch: Watch) -> bytes:
+    """The answer's body, each piece of which is a sign of life."""
+    pieces: list[bytes] = []
+    try:
+        watch.heard()
+        while piece := await response.content.readany():
+            pieces.append(piece)
+            watch.heard()
+    except BaseException:
+        response.close()
+        raise
+    await response.wait_for_close()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from norce_order_api.types import read_model
 from norce_order_async.errors import ConflictError, InvalidRequestError, UnavailableError
+from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.inputs import check_address, check_pattern, model_of, models_of, with_reference, written
 from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
 from norce_order_async.orders.order import Order
+from norce_order_async.orders.rendering import render_page
+from norce_order_async.pipeline.decode import DriftRecord
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.plain import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from norce_order_api.models import (
         Cart,
         Consent,
         Customer,
         OrderData,
-        OrderPaginationSet,
         Pagination,
     )
 
@@ -36,6 +42,9 @@ class OrderPage:
 
     orders: list[Order]
     pagination: Pagination | None
+
+    def __rich__(self) -> RenderableType:
+        return render_page(self)
 
 
 class OrderCollection:
@@ -154,11 +163,15 @@ class OrderCollection:
             raise InvalidRequestError(f"offset must be 0 or more and limit 1 or more; got {offset} and {limit}")
         query = (where or OrderFilter()).query() | {"offset": offset, "limit": limit}
         answer = await self._session.call(LIST_ORDERS, {}, query=query, options=options)
-        page = cast("OrderPaginationSet | None", answer.parsed)
-        found = (page.data or []) if page else []
+        drift = self._session.core.drift
+        bodies, pagination = read_page(answer.data, drift)
         return OrderPage(
-            orders=[Order(self._session, data.id, data) for data in found if data.id],
-            pagination=page.pagination if page else None,
+            orders=[
+                Order(self._session, order_id, OrderBody(plain, drift))
+                for plain in bodies
+                if (order_id := text_or_none(plain.get("id")))
+            ],
+            pagination=pagination,
         )
 
     def iterate(
@@ -346,6 +359,19 @@ class OrderCollection:
             CallError: it did not succeed.
         """
         await Order(self._session, order_id).delete(options=options)
+
+
+def read_page(page: Any, drift: DriftRecord) -> tuple[Sequence[Mapping[str, Any]], Pagination | None]:
+    """The orders of a page, not decoded, and what stands around them."""
+    from norce_order_api.models import OrderPaginationSet
+
+    entries = mapping_or_empty(page).get("data")
+    orders = [entry for entry in list_or_empty(entries) if is_mapping(entry)]
+    if is_list(entries):
+        # The page is read like any answer, but with those left in it that are no orders: so all that is odd is told.
+        page = {**page, "data": [entry for entry in entries if not is_mapping(entry)]}
+    around = drift.reading(LIST_ORDERS.id, read_model, OrderPaginationSet, page, f"{LIST_ORDERS.id}.200")
+    return orders, around.pagination if around else None
 
 
 def _given(name: str, value: str) -> str:

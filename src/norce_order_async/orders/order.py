@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
 from norce_order_async.money import ZERO, decimal, paid
 from norce_order_async.orders.attributes import AttributesRoom
+from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.callbacks import HooksRoom, NotificationsRoom, ValidationsRoom
 from norce_order_async.orders.cart import CartRoom
 from norce_order_async.orders.consents import ConsentsRoom
@@ -42,8 +43,8 @@ class Order:
 
     __slots__ = ("_snapshot",)
 
-    def __init__(self, session: Session, order_id: str, data: OrderData | None = None) -> None:
-        self._snapshot = Snapshot(session, order_id, data)
+    def __init__(self, session: Session, order_id: str, body: OrderBody | None = None) -> None:
+        self._snapshot = Snapshot(session, order_id, body)
 
     # What is known
 
@@ -54,7 +55,8 @@ class Order:
 
     @property
     def data(self) -> OrderData:
-        """The whole snapshot.
+        """The whole snapshot as models. An order from a listing is decoded here or at its parts, and not for its
+        status, reference and times alone.
 
         Raises:
             NotLoadedError: the order has not been read yet; so does every property below.
@@ -62,9 +64,14 @@ class Order:
         return self._snapshot.loaded()
 
     @property
+    def plain(self) -> Mapping[str, Any]:
+        """The snapshot as plain JSON data, as the service wrote it; nothing is decoded for it."""
+        return self._snapshot.known().plain
+
+    @property
     def loaded(self) -> bool:
         """Whether there is a snapshot."""
-        return self._snapshot.data is not None
+        return self._snapshot.body is not None
 
     @property
     def stale(self) -> bool:
@@ -79,13 +86,12 @@ class Order:
     @property
     def status(self) -> OrderStatus | str | None:
         """Where in its life the order is."""
-        state = self.data.state
-        return state.current_status if state else None
+        return self._snapshot.known().status
 
     @property
     def reference(self) -> str | None:
         """Identifier of the order in another system."""
-        return self.data.reference
+        return self._snapshot.known().reference
 
     @property
     def total(self) -> Price | None:
@@ -112,11 +118,11 @@ class Order:
 
     @property
     def created(self) -> datetime | None:
-        return self.data.created
+        return self._snapshot.known().created
 
     @property
     def last_modified(self) -> datetime | None:
-        return self.data.last_modified
+        return self._snapshot.known().last_modified
 
     # Its parts
 
@@ -307,8 +313,7 @@ class Order:
         return render_order(self)
 
     def __repr__(self) -> str:
-        data = self._snapshot.data
-        if data is None:
+        if not self.loaded:
             return f"<Order {self.id} not loaded>"
         stale = ", stale" if self.stale else ""
         return f"<Order {self.id} {self.status}{stale}, read {self.age:.0f} s ago>"

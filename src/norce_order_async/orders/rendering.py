@@ -1,13 +1,17 @@
-"""How an order looks where ``rich`` is installed: what is safe to show, nothing of a customer."""
+"""How orders and reports look where ``rich`` is installed: what is safe to show, nothing of a customer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from norce_order_async.errors import shown_code
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from norce_order_async.orders.collection import OrderPage
     from norce_order_async.orders.order import Order
+    from norce_order_async.orders.validation import ValidationReport
 
 
 def render_order(order: Order) -> RenderableType:
@@ -19,9 +23,9 @@ def render_order(order: Order) -> RenderableType:
         table.add_row("", "not loaded")
         return table
     currency = order.data.currency or ""
-    table.add_row("status", str(order.status))
+    table.add_row("status", order.status or "unknown")
     table.add_row("read", f"{order.age:.0f} s ago" + (", stale" if order.stale else ""))
-    table.add_row("total", "unknown" if order.amount is None else f"{order.amount} {currency}")
+    table.add_row("total", _total(order))
     table.add_row("outstanding", f"{order.outstanding} {currency}")
     table.add_row("cart", f"{len(order.cart.items)} lines")
     table.add_row("shippings", str(len(order.shippings.active)))
@@ -29,3 +33,30 @@ def render_order(order: Order) -> RenderableType:
     for period in order.transitions:
         table.add_row(period.status, f"{period.entered:%Y-%m-%d %H:%M:%S %Z}")
     return table
+
+
+def render_page(page: OrderPage) -> RenderableType:
+    """An order a line."""
+    from rich.table import Table
+
+    table = Table("Order", "status", "created", "total")
+    for order in page.orders:
+        created = f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else ""
+        table.add_row(order.id, order.status or "unknown", created, _total(order))
+    return table
+
+
+def render_report(report: ValidationReport) -> RenderableType:
+    """A problem a line: what failed and who says so. An explanation may name a customer, so it is not shown."""
+    from rich.table import Table
+
+    if report.ok:
+        return f"Order {report.order_id}: nothing is wrong"
+    table = Table("Problem", "reported by", title=f"Order {report.order_id}", title_justify="left")
+    for problem in report.problems:
+        table.add_row(shown_code(problem.code), shown_code(problem.adapter_id))
+    return table
+
+
+def _total(order: Order) -> str:
+    return "unknown" if order.amount is None else f"{order.amount} {order.data.currency or ''}".rstrip()

@@ -15,7 +15,7 @@ from norce_order_async.orders.waiting import Polling
 if TYPE_CHECKING:
     from norce_order_api.models import OrderData
     from norce_order_async.orders.snapshot import Snapshot
-    from norce_order_async.pipeline.call import Answer
+    from norce_order_async.pipeline.answer import Answer
     from norce_order_async.pipeline.deadline import Deadline
     from norce_order_async.pipeline.operations import Operation
     from norce_order_async.pipeline.settings import CallOptions

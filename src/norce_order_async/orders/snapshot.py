@@ -15,8 +15,9 @@ from norce_order_async.errors import (
     TokenError,
     UnavailableError,
 )
+from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.inputs import known_ids, written
-from norce_order_async.pipeline.call import Answer
+from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import GET_ORDER, Operation
 from norce_order_async.pipeline.request import check_id
@@ -50,44 +51,57 @@ class _Doubt:
 class Snapshot:
     """The last known state of one order, and the way to read and change it."""
 
-    __slots__ = ("_created", "_doubts", "_read_at", "_status", "_status_at", "data", "id", "session", "stale")
+    __slots__ = ("_created", "_doubts", "_read_at", "_status", "_status_at", "body", "id", "session", "stale")
 
-    def __init__(self, session: Session, order_id: str, data: OrderData | None = None) -> None:
+    def __init__(self, session: Session, order_id: str, body: OrderBody | None = None) -> None:
         self.session = session
         self.id = check_id("order_id", order_id)
-        self.data: OrderData | None = None
+        self.body: OrderBody | None = None
         self.stale = False
         self._read_at = 0.0
         self._status: str | None = None
         self._status_at = 0.0
         self._created: set[str] = set()
         self._doubts: list[_Doubt] = []
-        if data is not None:
-            self.take(data)
+        if body is not None:
+            self.take(body)
+
+    @property
+    def data(self) -> OrderData | None:
+        """The models of the snapshot, if there is one."""
+        return None if self.body is None else self.body.model
 
     def loaded(self) -> OrderData:
+        """The models of the snapshot.
+
+        Raises:
+            NotLoadedError: there is none yet.
+        """
+        return self.known().model
+
+    def known(self) -> OrderBody:
         """The snapshot.
 
         Raises:
             NotLoadedError: there is none yet.
         """
-        if self.data is None:
+        if self.body is None:
             raise NotLoadedError(f"order {self.id} has not been read yet: await order.refresh() first")
-        return self.data
+        return self.body
 
-    def take(self, data: OrderData) -> None:
+    def take(self, body: OrderBody) -> None:
         """Replace the snapshot by one just read."""
-        self.data = data
+        self.body = body
         self.stale = False
         self._read_at = self.session.core.clock.monotonic()
-        self.saw_status(data.state.current_status if data.state else None)
+        self.saw_status(body.status)
         # What is in the air may land after this read, and then is not in it.
         self._doubts = [doubt for doubt in self._doubts if doubt.in_the_air]
 
     @property
     def age(self) -> float | None:
         """Seconds since the snapshot was read; None without one."""
-        return None if self.data is None else self.session.core.clock.monotonic() - self._read_at
+        return None if self.body is None else self.session.core.clock.monotonic() - self._read_at
 
     def fresh_status(self) -> str | None:
         """The status, when it was read or set so lately that it may be believed."""
@@ -113,7 +127,7 @@ class Snapshot:
                 status=answer.status,
             )
         data = cast("OrderData", answer.parsed)
-        self.take(data)
+        self.take(OrderBody(answer.body, self.session.core.drift, data))
         return data
 
     async def write(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import ValidationFailedError
+from norce_order_async.orders.rendering import render_report
 from norce_order_async.plain import is_mapping, list_or_empty, mapping_or_empty, text_or_none
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,9 @@ class ValidationReport:
 
     def __bool__(self) -> bool:
         return self.ok
+
+    def __rich__(self) -> RenderableType:
+        return render_report(self)
 
 
 def read_report(order_id: str, data: Any) -> ValidationReport:

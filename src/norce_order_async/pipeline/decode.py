@@ -6,11 +6,12 @@ field and logs each kind once. A record holds names of fields, never values.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from norce_order_api.types import DRIFT
 from norce_order_async.engines.base import WireResponse
@@ -18,9 +19,13 @@ from norce_order_async.pipeline.operations import Brings, Operation
 from norce_order_async.pipeline.request import endpoint
 from norce_order_async.plain import UNREADABLE, is_list, is_mapping, mapping_or_empty, text_or_none
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 logger = logging.getLogger("norce_order_async.drift")
 
 Listener = Callable[[str, str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,14 @@ class DriftRecord:
             known = self._listeners[operation] = record
         return known
 
+    def reading(self, operation: str, parse: Callable[..., T], *args: Any, **named: Any) -> T:
+        """What a generated parser makes of an answer of this operation, or of a part of one."""
+        token = DRIFT.set(self.listener(operation))
+        try:
+            return parse(*args, **named)
+        finally:
+            DRIFT.reset(token)
+
     def add(self, operation: str, where: str, kind: str) -> None:
         """Count one surprise; log it when it is the first of its kind."""
         drift = Drift(operation, where, kind)
@@ -69,6 +82,14 @@ class DriftRecord:
 
     def __repr__(self) -> str:
         return f"<DriftRecord: {len(self)} kinds, {self._counts.total()} in all>"
+
+    def __rich__(self) -> RenderableType:
+        from rich.table import Table
+
+        table = Table("Operation", "where", "what", "times")
+        for drift, count in self:
+            table.add_row(drift.operation, drift.where, drift.kind, str(count))
+        return table
 
 
 def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bool:
@@ -100,8 +121,8 @@ def created_id(response: WireResponse, data: Any) -> str | None:
     return last or None
 
 
-def parse(operation: Operation, response: WireResponse, data: Any, drift: DriftRecord) -> Any:
-    """The models for a successful answer; None where there is nothing to read."""
+def models_of(operation: Operation, response: WireResponse, data: Any, drift: DriftRecord) -> Callable[[], Any]:
+    """What gives the models for a successful answer; None where there is nothing to read."""
     generated = endpoint(operation.module)
     status = response.status
     if status not in generated.statuses:
@@ -111,12 +132,16 @@ def parse(operation: Operation, response: WireResponse, data: Any, drift: DriftR
     if data is UNREADABLE:
         if response.body.strip():
             drift.add(operation.id, "body", "not-json")
-        return None
-    token = DRIFT.set(drift.listener(operation.id))
-    try:
-        return generated.parse(status_code=status, data=data)
-    finally:
-        DRIFT.reset(token)
+        return nothing
+    if operation.reads_late:
+        read = functools.partial(drift.reading, operation.id, generated.parse, status_code=status, data=data)
+        return functools.cache(read)
+    models = drift.reading(operation.id, generated.parse, status_code=status, data=data)
+    return lambda: models
+
+
+def nothing() -> None:
+    """The models of an answer that has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections import deque
 
-import anyio
-
 from norce_order_async.clock import Clock
 from norce_order_async.pipeline.outcome import Outcome
+from norce_order_async.pipeline.wake import Wake, wake
 
 MAX_IN_FLIGHT = 50
 
@@ -28,7 +27,8 @@ class _Place:
 
     def __init__(self) -> None:
         self.granted = False
-        self.woken = anyio.Event()
+        self.woken: Wake | None = None
+        """What it waits for, while it does."""
 
 
 class Pause:
@@ -89,20 +89,29 @@ class Limiter:
             status: of the answer; None without one.
         """
 
+    def take(self) -> bool:
+        """Take a permit, if there is one that nobody waits for; like one acquired, it must be given back."""
+        if self.in_flight < self.limit and not self._queue and not self._held():
+            self._grant()
+            return True
+        return False
+
     async def acquire(self, timeout: float | None) -> bool:
         """Wait for a permit; False when none was to be had within ``timeout`` seconds.
 
         Every permit must be given back with :meth:`release`. A caller that is cancelled while waiting loses its place
         and holds nothing.
         """
-        if self.in_flight < self.limit and not self._queue and not self._held():
-            self._grant()
+        if self.take():
             return True
         place = _Place()
         self._queue.append(place)
         try:
-            with self._clock.move_on_after(timeout):
+            if timeout is None:
                 await self._wait(place)
+            else:
+                with self._clock.move_on_after(timeout):
+                    await self._wait(place)
         except BaseException:
             self._leave(place)
             raise
@@ -129,8 +138,8 @@ class Limiter:
     async def _wait(self, place: _Place) -> None:
         while not place.granted:
             if self._queue[0] is not place or self.in_flight >= self.limit:
+                place.woken = wake()
                 await place.woken.wait()
-                place.woken = anyio.Event()
                 continue
             # The first in the queue waits out a pause for everybody behind it, and asks again by itself: the pause may
             # have ended since it was last looked at, and then nobody else would.
@@ -148,7 +157,8 @@ class Limiter:
                 self._queue.popleft()
                 self._grant()
                 first.granted = True
-            first.woken.set()
+            if first.woken is not None:
+                first.woken.set()
             if not first.granted:
                 return
 

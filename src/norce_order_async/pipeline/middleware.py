@@ -19,13 +19,11 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest, WireResponse
 from norce_order_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from norce_order_async.pipeline.call import Answer
+from norce_order_async.pipeline.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class AttemptInfo:
     """Counts from 1."""
 
 
-CallNext = Callable[[], Awaitable["Answer"]]
+CallNext = Callable[[], Awaitable[Answer]]
 AttemptNext = Callable[[WireRequest], Awaitable[WireResponse]]
 
 
@@ -127,8 +125,6 @@ class _Once:
 
 async def through_call(middleware: Sequence[CallMiddleware], call: CallInfo, run: CallNext) -> Answer:
     """Run a call inside its middleware."""
-    from norce_order_async.pipeline.call import Answer
-
     step: Callable[[], Awaitable[Any]] = run
     for one in reversed(middleware):
         step = functools.partial(one, call, _Once(step))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from norce_order_async.plain import mapping_or_empty, text_or_none
@@ -72,11 +72,14 @@ class Operation:
     natural_key: NaturalKey | None = None
     removes: bool = False
     """Whether a 404 after an unknown outcome means that it is done."""
+    reads_late: bool = False
+    """Whether the models of its answer are made only when somebody asks for them."""
 
-    @property
-    def module(self) -> str:
-        """The generated module, below ``norce_order_api.api``."""
-        return f"{self.tag}.{re.sub(r'(?<!^)(?=[A-Z])', '_', self.id).lower()}"
+    module: str = field(init=False)
+    """The generated module, below ``norce_order_api.api``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "module", f"{self.tag}.{re.sub(r'(?<!^)(?=[A-Z])', '_', self.id).lower()}")
 
     def kind_for(self, body: object) -> Kind:
         """The kind of one call: an order without a cart reference is created like anything else."""
@@ -98,7 +101,7 @@ _NOTIFICATION = NaturalKey("notifications", ("adapterId", "invoke"))
 _VALIDATION = NaturalKey("validations", ("adapterId", "url"))
 
 CREATE_ORDER = Operation("CreateCheckoutOrder", "checkout", Kind.CREATE_ORDER, Brings.ID)
-LIST_ORDERS = Operation("GetCheckoutOrders", "checkout", Kind.SAFE, Brings.VALUE)
+LIST_ORDERS = Operation("GetCheckoutOrders", "checkout", Kind.SAFE, Brings.VALUE, reads_late=True)
 GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Brings.VALUE)
 DELETE_ORDER = Operation("DeleteCheckoutOrder", "checkout", Kind.IDEMPOTENT, removes=True)
 SET_STATE = Operation("UpdateCheckoutOrderState", "checkout", Kind.STATE)

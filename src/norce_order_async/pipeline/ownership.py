@@ -14,22 +14,24 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, final
+from typing import Final, Generic, Protocol, TypeVar, final
 
 import anyio
 
 from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines.alarms import Alarm, Alarms
 from norce_order_async.engines.base import MaybeSentError, NotSentError
-
-if TYPE_CHECKING:
-    import trio
+from norce_order_async.pipeline.wake import OnAsyncio, Wake, runs_on_trio, wake
 
 T = TypeVar("T")
 
 _END_AFTER_CANCEL: Final = 2.0
 """Seconds a cancelled send gets to close its connection."""
+
+
+class StillInTheAirError(Exception):
+    """The caller has waited for as long as it wanted to."""
 
 
 class _Cancellable(Protocol):
@@ -40,11 +42,12 @@ class _Cancellable(Protocol):
 class OwnedSends:
     """The sends in the air of one client, on one event loop."""
 
-    __slots__ = ("_air", "_clock", "_closed", "_empty", "_on_trio")
+    __slots__ = ("_air", "_alarms", "_clock", "_closed", "_empty", "_on_trio")
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._air: set[_Cancellable] = set()
+        self._alarms: Alarms | None = None
         self._closed = False
         self._empty: anyio.Event | None = None
         self._on_trio: bool | None = None
@@ -54,25 +57,38 @@ class OwnedSends:
         """How many sends have not ended, whether or not somebody still waits for them."""
         return len(self._air)
 
-    async def run(self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]) -> T:
+    async def run(self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None], within: float | None = None) -> T:
         """What ``send`` returns or raises.
 
         ``on_end`` is called exactly once, when the send has ended and no sooner, and must not raise. When the caller
-        is cancelled meanwhile, the result is dropped without a word.
+        is cancelled meanwhile, or has waited for ``within`` seconds, the result is dropped without a word.
 
         Raises:
             NotSentError: these sends are closed; ``send`` was not called.
             MaybeSentError: the send was cancelled by ``drain``, not by the caller.
+            StillInTheAirError: the seconds are over; the send goes on.
         """
         if self._closed:
             on_end()
             raise NotSentError("closed", "the client is closed")
-        if self._runs_on_trio():
+        on_trio = self._runs_on_trio()
+        if within is not None and (on_trio or type(self._clock) is not SystemClock):
+            with self._clock.move_on_after(within):
+                return await self.run(send, on_end)
+            raise StillInTheAirError
+        if on_trio:
             landing = self._begin_on_trio(send, on_end)
-            await landing.done.wait()
+            await landing.woken.wait()
             return landing.result()
-        task, ended = self._begin_on_asyncio(send, on_end)
-        await ended
+        task, woken = self._begin_on_asyncio(send, on_end)
+        alarm = None if within is None else self._alarm(within, woken)
+        try:
+            in_time = await woken.future
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+        if not in_time:
+            raise StillInTheAirError
         if task.cancelled():
             raise _closed_in_the_air()
         return task.result()
@@ -111,16 +127,21 @@ class OwnedSends:
             await self._all_ended()
         return False
 
+    def _alarm(self, within: float, woken: OnAsyncio) -> Alarm:
+        if self._alarms is None:
+            self._alarms = Alarms(asyncio.get_running_loop())
+        return self._alarms.after(within, woken.give_up)
+
     def _runs_on_trio(self) -> bool:
         if self._on_trio is None:
-            self._on_trio = _in_trio()
+            self._on_trio = runs_on_trio()
         return self._on_trio
 
     def _begin_on_asyncio(
         self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]
-    ) -> tuple[asyncio.Task[T], asyncio.Future[None]]:
+    ) -> tuple[asyncio.Task[T], OnAsyncio]:
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
+        woken = OnAsyncio(loop)
         task = loop.create_task(_call(send))
         self._air.add(task)
 
@@ -130,17 +151,16 @@ class OwnedSends:
             on_end()
             if not task.cancelled():
                 task.exception()  # Looked at, so that nobody warns of it when the caller is gone.
-            if not waiter.done():
-                waiter.set_result(None)
+            woken.set()
 
         task.add_done_callback(ended)
-        return task, waiter
+        return task, woken
 
     def _begin_on_trio(self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]) -> _TrioLanding[T]:
         import trio
 
         scope = trio.CancelScope()
-        landing: _TrioLanding[T] = _TrioLanding(trio.Event())
+        landing: _TrioLanding[T] = _TrioLanding(wake())
         self._air.add(scope)
 
         async def own() -> None:
@@ -155,7 +175,7 @@ class OwnedSends:
             finally:
                 self._landed(scope)
                 on_end()
-                landing.done.set()
+                landing.woken.set()
 
         trio.lowlevel.spawn_system_task(own, context=contextvars.copy_context())
         return landing
@@ -179,10 +199,10 @@ class OwnedSends:
 class _TrioLanding(Generic[T]):
     """How a send on trio ended; asyncio's task tells this by itself."""
 
-    __slots__ = ("done", "error", "results")
+    __slots__ = ("error", "results", "woken")
 
-    def __init__(self, done: trio.Event) -> None:
-        self.done = done
+    def __init__(self, woken: Wake) -> None:
+        self.woken = woken
         self.results: list[T] = []
         self.error: BaseException | None = None
 
@@ -203,9 +223,3 @@ def _nothing() -> None:
 async def _call(send: Callable[[], Awaitable[T]]) -> T:
     """A task wants a coroutine; ``send`` may give any awaitable."""
     return await send()
-
-
-def _in_trio() -> bool:
-    # Asked of trio first: in its guest mode an asyncio loop is running as well.
-    trio: Any = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_task())

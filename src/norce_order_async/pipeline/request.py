@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import functools
 import importlib
-import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import urlencode
 
+from norce_order_api.types import path_segment
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
+from norce_order_async.pipeline.middleware import CallInfo
 from norce_order_async.pipeline.operations import Operation
+from norce_order_async.pipeline.settings import CORRELATION_HEADER
+from norce_order_async.plain import write_json
 
 # What no id of the service holds and what would leave its path segment or the request line.
 _UNFIT_FOR_PATH = re.compile(r"[/\\\x00-\x1f\x7f]")
+_NEEDS_NO_CARE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
+"""An id that can't leave its segment and looks the same quoted."""
 
 
 class Endpoint(Protocol):
@@ -43,16 +49,39 @@ class _GeneratedEndpoint:
     parse: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """One call, ready to be sent any number of times."""
 
+    operation: Operation
+    path: Mapping[str, str]
+    """The ids in its address."""
     method: str
     url: str = field(repr=False)
-    headers: dict[str, str] = field(repr=False)
-    json: Any = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    """Without the correlation id and the token. Calls share them."""
+    correlation_id: str
+    json: Any = field(default=None, repr=False)
     """The body as JSON data; None without one."""
-    body: bytes | None = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def order_id(self) -> str | None:
+        return self.path.get("order_id")
+
+    def info(self, context: Context) -> CallInfo:
+        """What middleware may know of it."""
+        return CallInfo(self.operation.id, self.order_id, context.merchant, context.channel, self.correlation_id)
+
+
+class _Built(NamedTuple):
+    """What the generated module makes of a call, whole."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    json: Any
+    body: bytes | None
 
 
 @functools.cache
@@ -81,41 +110,86 @@ def check_id(name: str, value: object) -> str:
     return value
 
 
-def prepare(
-    operation: Operation,
-    *,
-    base_url: str,
-    context: Context,
-    base_headers: Mapping[str, str],
-    path: Mapping[str, str],
-    query: Mapping[str, Any] | None,
-    body: Any,
-) -> Prepared:
-    """Build, check and encode one call.
-
-    Raises:
-        InvalidRequestError: an id, a query value or a body that can't be sent; the text names it.
-    """
-    arguments: dict[str, Any] = {name: check_id(name, value) for name, value in path.items()}
-    arguments |= query or {}
-    arguments["x_merchant"] = context.merchant
-    arguments["x_channel"] = context.channel
-    if context.adapter_id is not None:
-        arguments["x_adapterid"] = context.adapter_id
-    if body is not None:
-        arguments["body"] = body
+def _segment(operation: Operation, name: str, value: object) -> str:
+    """An id as it stands in an address."""
+    if isinstance(value, str) and _NEEDS_NO_CARE.fullmatch(value):
+        return value
     try:
-        built = endpoint(operation.module).build(**arguments)
-        encoded = encode(built["json"]) if "json" in built else None
-        params = built.get("params")
-        query_string = f"?{urlencode(params, doseq=True)}" if params else ""
-    except (ValueError, TypeError) as error:
+        return path_segment(check_id(name, value), name)
+    except ValueError as error:
+        if isinstance(error, InvalidRequestError):
+            raise
         raise InvalidRequestError(f"{operation.id} can't be sent like this: {error}") from error
-    url = f"{base_url}{built['url']}{query_string}"
-    headers = {**base_headers, **{name.lower(): value for name, value in built.get("headers", {}).items()}}
-    return Prepared(built["method"].upper(), url, headers, built.get("json"), encoded)
 
 
-def encode(data: Any) -> bytes:
-    """JSON bytes; NaN and infinities are refused, because JSON has none."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+class Requests:
+    """Makes the requests of one context. What all of them have in common, or all of one operation, is made once."""
+
+    __slots__ = ("_arguments", "_base_url", "_headers", "_outlines")
+
+    def __init__(self, base_url: str, context: Context, user_agent: str) -> None:
+        self._base_url = base_url
+        self._headers = {"user-agent": user_agent, "accept": "application/json", **dict(context.headers)}
+        arguments: dict[str, Any] = {}
+        arguments["x_merchant"] = context.merchant
+        arguments["x_channel"] = context.channel
+        if context.adapter_id is not None:
+            arguments["x_adapterid"] = context.adapter_id
+        self._arguments = arguments
+        self._outlines: dict[str, _Built] = {}
+
+    def prepare(
+        self,
+        operation: Operation,
+        path: Mapping[str, str],
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        correlation_id: str | None = None,
+    ) -> Prepared:
+        """Build, check and encode one call.
+
+        Args:
+            operation: which one.
+            path: the ids in its address.
+            query: its query parameters, by the generated builder's names.
+            body: a generated model or plain data in the API's spelling.
+            correlation_id: of another call that this one belongs to.
+
+        Raises:
+            InvalidRequestError: an id, a query value or a body that can't be sent; the text names it.
+        """
+        if query is None and body is None:
+            segments = {name: _segment(operation, name, value) for name, value in path.items()}
+            built = self._outlines.get(operation.id) or self._outlined(operation, path)
+            url = built.url.format_map(segments)
+        else:
+            ids = {name: check_id(name, value) for name, value in path.items()}
+            built = self._built(operation, {**ids, **(query or {})}, body)
+            url = built.url
+        correlation_id = correlation_id or built.headers.get(CORRELATION_HEADER) or os.urandom(16).hex()
+        return Prepared(operation, path, built.method, url, built.headers, correlation_id, built.json, built.body)
+
+    def _outlined(self, operation: Operation, path: Mapping[str, str]) -> _Built:
+        """What the calls of an operation share when nothing but their ids differs: these have to be put into its
+        address."""
+        places = {name: f"-{name}-" for name in path}
+        outline = self._built(operation, places, None)
+        url = outline.url.replace("{", "{{").replace("}", "}}")
+        for name, place in places.items():
+            url = url.replace(place, f"{{{name}}}")
+        return self._outlines.setdefault(operation.id, outline._replace(url=url))
+
+    def _built(self, operation: Operation, arguments: Mapping[str, Any], body: Any) -> _Built:
+        arguments = {**arguments, **self._arguments}
+        if body is not None:
+            arguments["body"] = body
+        try:
+            built = endpoint(operation.module).build(**arguments)
+            encoded = write_json(built["json"]) if "json" in built else None
+            params = built.get("params")
+            query_string = f"?{urlencode(params, doseq=True)}" if params else ""
+        except (ValueError, TypeError) as error:
+            raise InvalidRequestError(f"{operation.id} can't be sent like this: {error}") from error
+        url = f"{self._base_url}{built['url']}{query_string}"
+        headers = {**self._headers, **{name.lower(): value for name, value in built.get("headers", {}).items()}}
+        return _Built(built["method"].upper(), url, headers, built.get("json"), encoded)

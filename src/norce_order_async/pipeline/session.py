@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ssl
-import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from norce_order_async.auth import TokenProvider
+from norce_order_async.auth import Tokens
 from norce_order_async.clock import Clock
 from norce_order_async.context import Context
 from norce_order_async.engines.base import Engine
+from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.budget import RetryBudget
-from norce_order_async.pipeline.call import Answer, Call
+from norce_order_async.pipeline.call import Call
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.decode import DriftRecord
 from norce_order_async.pipeline.limiter import Limiter, Pause
@@ -22,8 +22,8 @@ from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddlew
 from norce_order_async.pipeline.observe import CallEvent, Telling
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.ownership import OwnedSends
-from norce_order_async.pipeline.request import prepare
-from norce_order_async.pipeline.settings import CORRELATION_HEADER, CallOptions, Settings
+from norce_order_async.pipeline.request import Prepared, Requests
+from norce_order_async.pipeline.settings import CallOptions, Settings
 from norce_order_async.pipeline.settle import Before
 
 
@@ -50,7 +50,7 @@ class Core:
     base_url: str
     engine: Engine
     owned: OwnedSends
-    auth: TokenProvider
+    auth: Tokens
     clock: Clock
     pause: Pause
     drift: DriftRecord
@@ -69,7 +69,7 @@ class Core:
 class Session:
     """Makes calls for one context with one set of numbers."""
 
-    __slots__ = ("_base_headers", "budget", "context", "core", "limiter", "settings")
+    __slots__ = ("_requests", "budget", "context", "core", "limiter", "settings", "timeouts")
 
     def __init__(self, core: Core, context: Context, settings: Settings, limiter: Limiter, budget: RetryBudget) -> None:
         self.core = core
@@ -77,7 +77,8 @@ class Session:
         self.settings = settings
         self.limiter = limiter
         self.budget = budget
-        self._base_headers: dict[str, str] | None = None
+        self.timeouts = settings.timeouts
+        self._requests: Requests | None = None
 
     def scoped(
         self,
@@ -90,13 +91,19 @@ class Session:
     ) -> Session:
         """A view with some of it changed; everything else is shared. With a limit or a budget given it has its own."""
         headers = options.header_changes()
-        return Session(
+        context = self.context.changed(
+            merchant=merchant, channel=channel, adapter_id=options.adapter_id, headers=headers
+        )
+        scoped = Session(
             self.core,
-            self.context.changed(merchant=merchant, channel=channel, adapter_id=options.adapter_id, headers=headers),
+            context,
             self.settings.changed(options),
             self.limiter if max_in_flight is None else Limiter(max_in_flight, self.core.clock, self.core.pause),
             self.budget if retry_budget is None else RetryBudget(retry_budget),
         )
+        if context is self.context:
+            scoped._requests = self._requests
+        return scoped
 
     def deadline(self, options: CallOptions | None = None) -> Deadline:
         """A deadline for several calls that belong together; not started yet."""
@@ -129,8 +136,10 @@ class Session:
             InvalidRequestError: it can't be sent like this; nothing was.
             CallError: it did not succeed; the class says how.
         """
-        session = self if options is None else self.scoped(options)
-        call = session.prepared(operation, path, query, body, before, deadline)
+        if options is not None:
+            scoped = self.scoped(options)
+            return await scoped.call(operation, path, query=query, body=body, before=before, deadline=deadline)
+        call = Call(self, self._prepared(operation, path, query, body), before, deadline)
         if not self.core.call_middleware and not self.core.telling.observers:
             answer = await call.run()
         else:
@@ -142,15 +151,15 @@ class Session:
 
     async def _watched(self, call: Call) -> Answer:
         core = self.core
+        info = call.request.info(self.context)
         started = core.clock.monotonic()
         error: BaseException | None = None
         try:
-            return await through_call(core.call_middleware, call.info, call.run)
+            return await through_call(core.call_middleware, info, call.run)
         except BaseException as raised:
             error = raised
             raise
         finally:
-            info = call.info
             core.telling.call_ended(
                 CallEvent(
                     operation=info.operation,
@@ -175,39 +184,18 @@ class Session:
     ) -> Answer:
         """A safe call inside another one: under its deadline and correlation id, and not a call of its own to
         middleware."""
-        call = self.prepared(operation, path, query, None, None, deadline, correlation_id)
-        return await call.run()
+        request = self._prepared(operation, path, query, None, correlation_id)
+        return await Call(self, request, None, deadline).run()
 
-    def prepared(
+    def _prepared(
         self,
         operation: Operation,
         path: Mapping[str, str],
         query: Mapping[str, Any] | None,
         body: Any,
-        before: Before | None,
-        deadline: Deadline | None,
         correlation_id: str | None = None,
-    ) -> Call:
-        """A call that is checked and encoded, and not begun."""
-        if self._base_headers is None:
+    ) -> Prepared:
+        if self._requests is None:
             # Not sooner: which engine there is may depend on the loop that runs.
-            self._base_headers = {
-                "user-agent": self.core.user_agent,
-                "accept": "application/json",
-                **dict(self.context.headers),
-            }
-        prepared = prepare(
-            operation,
-            base_url=self.core.base_url,
-            context=self.context,
-            base_headers=self._base_headers,
-            path=path,
-            query=query,
-            body=body,
-        )
-        headers = prepared.headers
-        if correlation_id is not None:
-            headers[CORRELATION_HEADER] = correlation_id
-        elif CORRELATION_HEADER not in headers:
-            headers[CORRELATION_HEADER] = uuid.uuid4().hex
-        return Call(self, operation, path, prepared, before, deadline)
+            self._requests = Requests(self.core.base_url, self.context, self.core.user_agent)
+        return self._requests.prepare(operation, path, query, body, correlation_id)

@@ -19,6 +19,7 @@ import httpx
 from norce_order_async.client import NorceOrderClient
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.models import OrderData
+from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.order import Order
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.sandbox import IN_PROCESS_URL, FaultPlan, Sandbox
@@ -68,7 +69,7 @@ class SandboxClient(NorceOrderClient):
 
     def handle(self, data: OrderData) -> Order:
         """A handle with a snapshot that another client has read."""
-        return Order(self._session, data.id or "", data)
+        return Order(self._session, data.id or "", OrderBody(data.to_dict(), self.drift, data))
 
 
 def sandbox_of(options: Mapping[str, Any]) -> Sandbox:

@@ -44,18 +44,24 @@ def status(path: str, as_json: bool) -> int:
     "--only",
     type=click.Choice(["refused", "unknown"]),
     required=True,
-    help="Those that were refused, or those whose outcome is not known.",
+    help="Those that were refused, or those whose outcome is not known: these are looked at before they are sent.",
 )
+@click.option("--send-again", is_flag=True, help="With --only unknown: send them without a look, done or not.")
 @retry_options
 @connection_options
-def retry(connection: Connection, path: str, only: Only, how: How) -> int:
-    """Try again the orders of a job that were refused, or whose outcome is not known, and whatever is left of it."""
+def retry(connection: Connection, path: str, only: Only, send_again: bool, how: How) -> int:
+    """Try again the orders of a job that were refused, or whose outcome is not known, and whatever is left of it.
+
+    An order whose outcome is not known is read first, and sent only if it was not done. Where reading can't tell, it
+    stays unknown: look at it yourself, and use --send-again if doing it twice does no harm.
+    """
     from norce_order_async.bulk import actions
-    from norce_order_async.bulk.errors import JournalError
     from norce_order_async.bulk.report import plan_again
     from norce_order_async.cli.bulk.running import Request, go
     from norce_order_async.errors import NorceError
 
+    if send_again and only != "unknown":
+        raise click.UsageError("--send-again goes with --only unknown")
     report = _read(path)
     try:
         action = actions.from_journal(report.action, report.parameters)
@@ -67,8 +73,8 @@ def retry(connection: Connection, path: str, only: Only, how: How) -> int:
 
     def again() -> None:
         try:
-            plan_again(path, [only])
-        except JournalError as error:
+            plan_again(path, [only], send_again=send_again)
+        except NorceError as error:
             raise BadInput(one_line(error)) from error
 
     what = f"{action.name} {json.dumps(action.parameters)}"

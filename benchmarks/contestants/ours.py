@@ -1,0 +1,45 @@
+"""The client of this project, everything on as it comes; only the number of permits is set."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Literal
+
+from benchmarks.contestants.base import CHANNEL, CONNECTIONS, MERCHANT, ORDER_ID, TOKEN, Contestant, Read
+from benchmarks.server import Target
+from norce_order_async import NorceOrderClient
+
+ON_AIOHTTP = "norce-order-async"
+ON_HTTPX = "norce-order-async on httpx"
+
+
+def client(target: Target, connections: int = CONNECTIONS, **arguments: Any) -> NorceOrderClient:
+    """A client of the service; the arguments win over what it would be made with."""
+    made: dict[str, Any] = {
+        "base_url": target.url,
+        "merchant": MERCHANT,
+        "channel": CHANNEL,
+        "token": TOKEN,
+        "max_in_flight": connections,
+        "verify": target.context() or True,
+    }
+    return NorceOrderClient(**{**made, **arguments})
+
+
+@asynccontextmanager
+async def _open(engine: Literal["aiohttp", "httpx"], target: Target, connections: int) -> AsyncGenerator[Read]:
+    async with client(target, connections, engine=engine) as norce:
+        orders = norce.orders
+
+        async def read() -> object:
+            return await orders.get(ORDER_ID)
+
+        yield read
+
+
+CONTESTANTS = (
+    Contestant(ON_AIOHTTP, "typed order", partial(_open, "aiohttp")),
+    Contestant(ON_HTTPX, "typed order", partial(_open, "httpx")),
+)

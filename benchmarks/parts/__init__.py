@@ -1,0 +1,15 @@
+"""What is measured, in the order it is shown."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from benchmarks.figures import Part
+
+NAMES = ("calls", "throughput", "codecs", "memory", "jobs", "features", "imports", "load")
+
+
+def part(name: str) -> Part:
+    """One of the parts."""
+    return cast("Part", importlib.import_module(f"benchmarks.parts.{name}"))

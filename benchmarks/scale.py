@@ -1,0 +1,119 @@
+"""How much is measured: everything for the tables, a minute's worth for a look, a pinch for the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """The counts of all parts. Seconds throughout."""
+
+    rounds: int
+    """Turns that those get from whom ratios are taken."""
+    blocks: int
+    """Turns of what is timed in short blocks."""
+    block_calls: int
+    """Calls in one block."""
+    block_tasks: tuple[int, ...]
+    """How many tasks make them."""
+    block_seconds: float
+    """How long a block of decoding or encoding takes at least."""
+
+    tasks: tuple[int, ...]
+    """How many tasks read orders at once."""
+    tls_tasks: tuple[int, ...]
+    """The same over TLS."""
+    settle: float
+    """Before a lap counts, with few tasks."""
+    settle_many: float
+    """The same with hundreds: httpx, for one, gets slower for seconds before it goes steadily."""
+    window: float
+    """In which a lap counts."""
+    contestants: tuple[str, ...] | None
+    """Only these; None for all."""
+    generated: bool
+    """Whether generators are run, for clients and models to compare with."""
+
+    memory_calls: int
+    memory_in_flight: int
+    memory_latency: float
+    """While they are in flight."""
+    bulk_items: int
+    bulk_memory_items: int
+    import_runs: int
+    load_plan: str
+    """Phases of a service's capacity, as ``requests:seconds``; empty leaves that part out."""
+
+
+FULL = Scale(
+    rounds=3,
+    blocks=16,
+    block_calls=200,
+    block_tasks=(1, 50),
+    block_seconds=0.01,
+    tasks=(1, 50, 500, 2000),
+    tls_tasks=(50, 500),
+    settle=0.4,
+    settle_many=3.0,
+    window=1.0,
+    contestants=None,
+    generated=True,
+    memory_calls=100_000,
+    memory_in_flight=2000,
+    memory_latency=1.0,
+    bulk_items=6000,
+    bulk_memory_items=100_000,
+    import_runs=11,
+    load_plan="200:20,100:20",
+)
+
+QUICK = Scale(
+    rounds=1,
+    blocks=4,
+    block_calls=200,
+    block_tasks=(1, 50),
+    block_seconds=0.003,
+    tasks=(500,),
+    tls_tasks=(),
+    settle=0.3,
+    settle_many=0.5,
+    window=0.5,
+    contestants=(
+        "norce-order-async",
+        "norce-order-async on httpx",
+        "aiohttp",
+        "httpx",
+        "openapi-python-client",
+    ),
+    generated=True,
+    memory_calls=5_000,
+    memory_in_flight=500,
+    memory_latency=1.0,
+    bulk_items=1000,
+    bulk_memory_items=2_000,
+    import_runs=3,
+    load_plan="",
+)
+
+TINY = Scale(
+    rounds=1,
+    blocks=2,
+    block_calls=5,
+    block_tasks=(1, 2),
+    block_seconds=0.0,
+    tasks=(2,),
+    tls_tasks=(2,),
+    settle=0.02,
+    settle_many=0.02,
+    window=0.05,
+    contestants=("norce-order-async",),
+    generated=False,
+    memory_calls=20,
+    memory_in_flight=5,
+    memory_latency=0.1,
+    bulk_items=20,
+    bulk_memory_items=20,
+    import_runs=1,
+    load_plan="",
+)

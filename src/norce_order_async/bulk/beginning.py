@@ -1,0 +1,129 @@
+"""How a run begins: what it is about, where its items come from, and what an earlier run of its journal left.
+
+With a journal the whole source is listed into it before anything is done, and when it is resumed the list is compared
+with what is given. Without one only a filter is listed, into memory.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from anyio import to_thread
+
+from norce_order_async.bulk.action import can_settle
+from norce_order_async.bulk.journal import Journal
+from norce_order_async.bulk.outcome import Summary
+from norce_order_async.bulk.plan import Plan
+from norce_order_async.bulk.source import Entry, Item, Items, as_json, check_source
+from norce_order_async.bulk.spool import Spool
+from norce_order_async.orders.collection import OrderCollection
+from norce_order_async.orders.filter import OrderFilter
+from norce_order_async.orders.order import Order
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[T]):
+    """What the work starts from."""
+
+    items: AsyncIterator[Item] | Journal
+    spool: Spool[T] | None
+    settling: bool = False
+    """Whether there are items that were in the air when an earlier run ended."""
+
+
+async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Begun[T]:
+    """List what is to be listed, and tell the summary what is known before the work starts.
+
+    Raises:
+        ConfigurationError: the source is none.
+        JournalError: the journal can't be written, or it is another job's.
+    """
+    if plan.source is not None:
+        check_source(plan.source)
+    spool = None if plan.dry_run else plan.action.spool()
+    if journal is not None:
+        return await _begin_journaled(plan, journal, spool, summary)
+    items = await _items_of(plan, summary)
+    if spool is not None:
+        await to_thread.run_sync(spool.open, 0)
+    return Begun(items, spool)
+
+
+async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
+    source = plan.source
+    if isinstance(source, OrderFilter):
+        # The work may take orders out of the filter or put others in, so all are listed before.
+        source = [order.id async for order in _found(plan, source)]
+    if isinstance(source, list | tuple) and plan.partition.of == 1:
+        summary.total = len(cast("list[Entry]", source))
+    return _items(plan, source)
+
+
+async def _begin_journaled(plan: Plan[T], journal: Journal, spool: Spool[T] | None, summary: Summary) -> Begun[T]:
+    await list_source(plan, journal)
+    counts = await journal.counts()
+    summary.total = sum(counts.values())
+    for state, verdict in (("confirmed", "done"), ("refused", "refused"), ("unknown", "unknown")):
+        if counts[state]:
+            summary.before[verdict] = counts[state]
+    if not (counts["planned"] or counts["sent"]):
+        spool = None
+    if spool is not None:
+        await journal.use_spool(spool)
+    if counts["sent"]:
+        await _wait_for_late_ones(plan, journal)
+    return Begun(journal, spool, settling=bool(counts["sent"]))
+
+
+async def list_source(plan: Plan[Any], journal: Journal) -> None:
+    """See that the journal has the plan's list and no other; make it where there is none yet."""
+    facts, settles = _facts(plan), can_settle(plan.action)
+    if plan.source is None:
+        await journal.check_listed(facts, settles=settles)
+        return
+    source = plan.source
+    entries = _found(plan, source) if isinstance(source, OrderFilter) else source
+    await journal.list_items(
+        facts, lambda: _items(plan, entries), settles=settles, compare=not isinstance(source, OrderFilter)
+    )
+
+
+async def _wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
+    """What a killed run sent last may still be landing; a read before that would say "not done" too early."""
+    sent = await journal.last_sent()
+    pause = plan.session.settings.settling_pause
+    if sent is not None and (wait := min(pause, sent + pause - time.time())) > 0:
+        await plan.session.core.clock.sleep(wait)
+
+
+def _facts(plan: Plan[Any]) -> dict[str, Any]:
+    """What makes it this job, as a journal gives it back."""
+    session, source = plan.session, plan.source
+    return {
+        "action": plan.action.name,
+        "parameters": json.loads(as_json(plan.action.parameters)),
+        "columns": list(plan.action.columns),
+        "merchant": session.context.merchant,
+        "channel": session.context.channel,
+        "service": session.core.base_url,
+        "partition": [plan.partition.index, plan.partition.of],
+        "source": _filter_facts(source) if isinstance(source, OrderFilter) else "items",
+    }
+
+
+def _filter_facts(where: OrderFilter) -> str:
+    return as_json({name: str(value) for name, value in where.query().items()})
+
+
+def _found(plan: Plan[Any], where: OrderFilter) -> AsyncIterator[Order]:
+    return OrderCollection(plan.session).iterate(where)
+
+
+def _items(plan: Plan[Any], source: Any) -> AsyncIterator[Item]:
+    return Items(cast("list[Entry]", source), plan.key, plan.action.columns, plan.partition)

@@ -1,0 +1,198 @@
+"""Doing one item's work, and deciding what its end means: an outcome, or that the item was not done and goes back.
+
+The rule behind all of it: an item is sent again only where it is known that nothing was done, or where a read showed
+so. What reading can't tell is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from norce_order_async.bulk.action import Settled
+from norce_order_async.bulk.journal import Journal
+from norce_order_async.bulk.outcome import ItemOutcome, Verdict
+from norce_order_async.bulk.plan import Plan
+from norce_order_async.bulk.source import Item
+from norce_order_async.errors import (
+    CallError,
+    InvalidRequestError,
+    NorceError,
+    NotSentError,
+    RefusedError,
+    RejectedError,
+    TokenError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from norce_order_async.orders.capture import capture_answers
+from norce_order_async.orders.order import Order
+
+T = TypeVar("T")
+
+TRIES = 3
+"""How often an item is sent whose answer was lost and that reading showed not to be done, and how often one is read
+that the service answers with a fault."""
+_AWAY = frozenset({408, 502, 503, 504, *range(520, 525)})
+"""Statuses of what stands in front of a service that is not there or not in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """The item was in the air, and a read shows that it was not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoesBack:
+    """Nothing was done, or nothing could be read: the item is tried again when the service is there."""
+
+    error: Exception
+
+    @property
+    def ends_run(self) -> bool:
+        """Whether the next item would fare no better, however long one waits."""
+        return isinstance(self.error, UnauthorizedError) or self._gave_up == "closed"
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it says by itself that the service is not to be had."""
+        return self._gave_up in ("budget", "retry-after", "token")
+
+    @property
+    def asked(self) -> float | None:
+        """Seconds the service asked to wait."""
+        return self.error.retry_after if isinstance(self.error, RejectedError) else None
+
+    @property
+    def _gave_up(self) -> str | None:
+        return self.error.gave_up if isinstance(self.error, CallError) else "token"
+
+
+class Handling(Generic[T]):
+    """Takes items through the action of a plan."""
+
+    def __init__(self, plan: Plan[T], journal: Journal | None) -> None:
+        self._session = plan.session
+        self._action = plan.action
+        self._dry_run = plan.dry_run
+        self._journal = journal
+
+    async def handle(self, item: Item) -> ItemOutcome[T] | GoesBack | NotDone:
+        """Do it, or look whether it was done if it is in the air, or what would be done.
+
+        Raises:
+            JournalError: it could not be marked as sent, so it was not.
+        """
+        order = Order(self._session, item.key)
+        if self._dry_run:
+            return await self._previewed(item, order)
+        with capture_answers() as answers:
+            came = await (self._settled(item, order) if item.in_air else self._applied(item, order))
+            attempts = tuple(attempt for answer in answers for attempt in answer.attempts)
+        if not isinstance(came, ItemOutcome):
+            return came
+        lost = came.error.attempts if isinstance(came.error, CallError) else ()
+        return replace(came, attempts=(*attempts, *lost))
+
+    async def _applied(self, item: Item, order: Order) -> ItemOutcome[T] | GoesBack:
+        if self._journal is not None:
+            await self._journal.record(item, "sent")
+        item.tries += 1
+        try:
+            value = await self._action.apply(order, item.row)
+        except Exception as error:  # noqa: BLE001 - each kind is decided on in one place
+            return await self._decided(item, order, error)
+        nothing = self._action.did_nothing(value)
+        return ItemOutcome(key=item.key, verdict="already done" if nothing else "done", value=value)
+
+    async def _decided(self, item: Item, order: Order, error: Exception) -> ItemOutcome[T] | GoesBack:
+        """What an error means for an item that was to be done."""
+        if _may_go_back(item, error, reading=not self._action.writes):
+            return GoesBack(error)
+        if not isinstance(error, NorceError):
+            return _outcome(item, "unknown", error, "the action failed by itself")
+        if isinstance(error, InvalidRequestError):
+            return _outcome(item, "refused", error)
+        if isinstance(error, RefusedError):
+            return await self._refused(item, order, error)
+        looked = await self._look(item, order)
+        if isinstance(looked, GoesBack):
+            return looked
+        if looked == "done":
+            return _outcome(item, "done", note="found by reading")
+        if looked == "not done" and item.tries < TRIES:
+            return GoesBack(error)
+        return _outcome(item, "unknown", error)
+
+    async def _refused(self, item: Item, order: Order, error: RefusedError) -> ItemOutcome[T] | GoesBack:
+        if error.maybe_changed:
+            looked = await self._look(item, order)
+            if isinstance(looked, GoesBack):
+                return looked
+            verdicts: Mapping[Settled, Verdict] = {"done": "done", "not done": "refused", "unknown": "unknown"}
+            note = "found by reading" if looked == "done" else ""
+            return _outcome(item, verdicts[looked], None if looked == "done" else error, note)
+        if self._action.excuses(error) and await self._was_so_before(item, order):
+            return _outcome(item, "already done", note="found by reading")
+        return _outcome(item, "refused", error)
+
+    async def _look(self, item: Item, order: Order) -> Settled | GoesBack:
+        """Whether it was done. While it can't be read the item is in the air: it is looked at when that is possible."""
+        try:
+            return await self._action.settle(order, item.row)
+        except NorceError as error:
+            if not _may_go_back(item, error, reading=True):
+                return "unknown"
+            item.in_air = True
+            return GoesBack(error)
+
+    async def _was_so_before(self, item: Item, order: Order) -> bool:
+        try:
+            return await self._action.settle(order, item.row) == "done"
+        except NorceError:
+            return False
+
+    async def _settled(self, item: Item, order: Order) -> ItemOutcome[T] | GoesBack | NotDone:
+        """What became of an item that is in the air. Nothing is sent but reads."""
+        try:
+            looked = await self._action.settle(order, item.row)
+        except Exception as error:  # noqa: BLE001 - each kind is decided on here
+            if _may_go_back(item, error, reading=True):
+                return GoesBack(error)
+            # It could not be looked at, and that says nothing of what was sent.
+            note = "" if isinstance(error, NorceError) else "the action failed by itself"
+            return _outcome(item, "unknown", error, note)
+        if looked == "not done" and item.tries < TRIES:
+            return NotDone()
+        by = "found by reading" if item.tries else "was in the air when an earlier run ended"
+        return _outcome(item, "done" if looked == "done" else "unknown", note=by)
+
+    async def _previewed(self, item: Item, order: Order) -> ItemOutcome[T]:
+        try:
+            note = await self._action.preview(order, item.row)
+        except Exception as error:  # noqa: BLE001 - told with the item, as for one that is acted on
+            return _outcome(item, "not tried", error, "could not be looked at")
+        return ItemOutcome(key=item.key, verdict="not tried", note=note)
+
+
+def _may_go_back(item: Item, error: Exception, *, reading: bool) -> bool:
+    """Whether nothing was changed and it may be tried again; so it is after any read.
+
+    While the service is away that goes on for as long as it takes. A service that is there, and answers a read of this
+    order with a fault, will do so again.
+    """
+    if isinstance(error, NotSentError | RejectedError | TokenError):
+        return True
+    if isinstance(error, UnauthorizedError):
+        return not error.maybe_changed
+    if not (reading and isinstance(error, UnavailableError)):
+        return False
+    if error.status is None or error.status in _AWAY:
+        return True
+    item.faults += 1
+    return item.faults < TRIES
+
+
+def _outcome(item: Item, verdict: Verdict, error: Exception | None = None, note: str = "") -> ItemOutcome[Any]:
+    return ItemOutcome(key=item.key, verdict=verdict, error=error, note=note)

@@ -1,0 +1,36 @@
+"""What a call that succeeded gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from norce_order_async.errors import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A call that succeeded."""
+
+    data: Any = field(repr=False)
+    """The body as plain JSON data; None when there is none."""
+    id: str | None
+    """Of what was created."""
+    status: int | None
+    """The HTTP status; None when the effect was found by reading back."""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    attempts: tuple[Attempt, ...]
+    correlation_id: str
+    _models: Callable[[], Any] = field(repr=False, compare=False)
+
+    @property
+    def parsed(self) -> Any:
+        """The generated models; None when the answer has no body."""
+        return self._models()
+
+    @property
+    def adopted(self) -> bool:
+        """Whether no attempt was answered, and the effect was found by reading back."""
+        return self.status is None

@@ -1,0 +1,182 @@
+"""One attempt: a token, a permit, a send in a task of its own, and what became of it.
+
+Waiting is the exception. A token at hand and a free permit are taken without a scope, a timer or an event, and the send
+is waited for with one timer; only what has to wait pays for it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async.engines.base import NotSentError as EngineNotSent
+from norce_order_async.engines.base import SendError, WireRequest, WireResponse
+from norce_order_async.errors import GaveUp, Phase, TokenError
+from norce_order_async.pipeline import backoff
+from norce_order_async.pipeline.deadline import Deadline
+from norce_order_async.pipeline.decode import brings_enough
+from norce_order_async.pipeline.middleware import AttemptInfo, through_attempt
+from norce_order_async.pipeline.outcome import Outcome, classify
+from norce_order_async.pipeline.ownership import StillInTheAirError
+from norce_order_async.pipeline.request import Prepared
+from norce_order_async.pipeline.settings import CORRELATION_HEADER
+from norce_order_async.plain import UNREADABLE, read_json
+
+if TYPE_CHECKING:
+    from norce_order_async.auth import Signed
+    from norce_order_async.pipeline.session import Core, Session
+
+
+@dataclass(slots=True)
+class Tried:
+    """One attempt's raw result."""
+
+    outcome: Outcome
+    reason: str
+    phase: Phase | None = None
+    gave_up: GaveUp | None = None
+    """Set when no further attempt makes sense."""
+    cause: BaseException | None = None
+    signed: Signed | None = None
+    """The token it was sent with."""
+    response: WireResponse | None = None
+    data: Any = field(default=UNREADABLE, repr=False)
+    retry_after: float | None = None
+    """Seconds the service asked to wait."""
+    wait: float = 0.0
+    """The same with its stretch, drawn once."""
+    seconds: float = 0.0
+    number: int = 0
+    """Its place among the call's attempts, once it is written down."""
+
+    @property
+    def status(self) -> int | None:
+        return self.response.status if self.response else None
+
+
+async def attempt(session: Session, request: Prepared, deadline: Deadline, number: int) -> Tried:
+    """Send once, and tell what came of it.
+
+    The first attempt waits for its permit as long as the queue's timeout allows, and starts the deadline with it; the
+    others wait within the deadline.
+
+    Raises:
+        TokenError: there is no token for the first attempt.
+    """
+    core = session.core
+    queues = number == 1 and not deadline.started
+    too_late: GaveUp = "queue" if queues else "deadline"
+    patience: Deadline | None = None
+    try:
+        signed = core.auth.at_hand()
+        if signed is None:
+            patience = _patience(session, deadline, queues=queues)
+            signed = await _token(core, patience, deadline)
+    except TokenError as error:
+        if number == 1:
+            raise
+        return _not_sent("token", str(error))
+    if signed is None:
+        return _not_sent(too_late, "no token in time")
+    if not session.limiter.take():
+        patience = patience or _patience(session, deadline, queues=queues)
+        if not await session.limiter.acquire(patience.remaining()):
+            return _not_sent(too_late, "no permit in time")
+    deadline.start()
+    remaining = deadline.remaining()
+    if remaining == 0:
+        session.limiter.release()
+        return _not_sent("deadline", "no time was left")
+    return await _send(session, request, signed, remaining, number)
+
+
+def _patience(session: Session, deadline: Deadline, *, queues: bool) -> Deadline:
+    """How long an attempt may wait before it is sent."""
+    if not queues:
+        return deadline
+    patience = Deadline(session.core.clock, session.settings.queue_timeout)
+    patience.start()
+    return patience
+
+
+async def _token(core: Core, patience: Deadline, deadline: Deadline) -> Signed | None:
+    """A token that has to be waited for; None when none came in time."""
+    # A deadline that has not begun still bounds the wait: a token that never comes must not hang the call.
+    within = min((left for left in (patience.remaining(), deadline.remaining()) if left is not None), default=None)
+    with core.clock.move_on_after(within):
+        return await core.auth.signed()
+    return None
+
+
+async def _send(session: Session, request: Prepared, signed: Signed, remaining: float | None, number: int) -> Tried:
+    core = session.core
+    wire = WireRequest(
+        request.method,
+        request.url,
+        {**request.headers, CORRELATION_HEADER: request.correlation_id, "authorization": signed.header},
+        request.body,
+        session.timeouts if remaining is None else session.timeouts.cut(remaining),
+        remaining,
+    )
+    started = core.clock.monotonic()
+    try:
+        response = await core.owned.run(_sender(session, request, wire, number), session.limiter.release, remaining)
+    except SendError as error:
+        tried = _unsent_or_unknown(error)
+    except StillInTheAirError:
+        tried = Tried(
+            Outcome.UNKNOWN, "the deadline was over while it was in the air", phase="read", gave_up="deadline"
+        )
+    else:
+        core.telling.exchanged(wire, response)
+        tried = _answered(session, request, response)
+    tried.signed = signed
+    tried.seconds = core.clock.monotonic() - started
+    session.limiter.learned(tried.outcome, seconds=tried.seconds, retry_after=tried.retry_after, status=tried.status)
+    return tried
+
+
+def _sender(
+    session: Session, request: Prepared, wire: WireRequest, number: int
+) -> Callable[[], Awaitable[WireResponse]]:
+    core = session.core
+    if not core.attempt_middleware:
+        return functools.partial(core.engine.send, wire)
+    info = AttemptInfo(request.info(session.context), number)
+    return functools.partial(through_attempt, core.attempt_middleware, info, wire, core.engine.send)
+
+
+def _answered(session: Session, request: Prepared, response: WireResponse) -> Tried:
+    core = session.core
+    data = read_json(response.body) if response.body else UNREADABLE
+    retry_after = backoff.retry_after(response.headers, core.clock.wall) if response.status >= 400 else None
+    outcome = classify(
+        response.status,
+        retry_after=retry_after is not None,
+        readable=brings_enough(request.operation, response, data),
+    )
+    reason = f"answered {response.status}"
+    if outcome is Outcome.UNKNOWN and response.status < 300:
+        reason += " without a readable body"
+    tried = Tried(outcome, reason, response=response, data=data, retry_after=retry_after)
+    if retry_after is not None:
+        tried.wait = backoff.stretched(retry_after, core.clock.uniform)
+        if outcome is Outcome.REJECTED and retry_after <= session.settings.max_retry_after:
+            core.pause.extend(tried.wait)
+    return tried
+
+
+def _unsent_or_unknown(error: SendError) -> Tried:
+    return Tried(
+        Outcome.NOT_SENT if isinstance(error, EngineNotSent) else Outcome.UNKNOWN,
+        error.reason,
+        phase=error.phase,
+        gave_up="closed" if error.phase == "closed" else None,
+        cause=error,
+    )
+
+
+def _not_sent(gave_up: GaveUp, reason: str) -> Tried:
+    return Tried(Outcome.NOT_SENT, reason, phase="pool", gave_up=gave_up)

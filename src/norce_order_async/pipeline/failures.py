@@ -1,0 +1,113 @@
+"""What is raised for a call that did not succeed: the class that fits, what is known, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async.errors import (
+    CallError,
+    GaveUp,
+    NotSentError,
+    OutcomeUnknownError,
+    RefusedError,
+    RejectedError,
+    TransitionSupersededError,
+    UnavailableError,
+    refusal_class,
+    shown_code,
+)
+from norce_order_async.pipeline.decode import read_refusal
+from norce_order_async.pipeline.operations import Kind, Operation
+from norce_order_async.pipeline.outcome import Outcome
+
+if TYPE_CHECKING:
+    from norce_order_async.pipeline.attempt import Tried
+    from norce_order_async.pipeline.call import Call
+    from norce_order_async.pipeline.settle import Settled
+
+_ADVICE = {
+    400: "the error's message attribute holds the service's own words",
+    401: "check the token, and that it belongs to this environment",
+    403: "the token does not reach this",
+    404: "check the id, and that merchant and channel are those it was made under",
+    409: "something like it is there already: read it back",
+}
+
+
+def refused(call: Call, tried: Tried) -> RefusedError:
+    """The service answered and said no."""
+    said = read_refusal(tried.data)
+    status = tried.status or 0
+    code = f" ({shown_code(said.code)})" if said.code else ""
+    advice = _ADVICE.get(status, "")
+    if call.maybe_done:
+        advice = "an earlier attempt may have taken effect: read the order before going on"
+    return refusal_class(status)(
+        f"refused with {status}{code}",
+        status=status,
+        code=said.code,
+        message=said.message,
+        problem=said.problem,
+        retry_after=tried.retry_after,
+        maybe_changed=call.maybe_done,
+        advice=advice,
+        **_facts(call, None),
+    )
+
+
+def superseded(call: Call, settled: Settled) -> TransitionSupersededError:
+    """The answer to a change of status was lost, and the order was found in a third one."""
+    target = str(call.request.json.get("currentStatus"))
+    return TransitionSupersededError(
+        f"asked for {target}, the answer was lost, and the order is {settled.status} now",
+        target=target,
+        current=settled.status or "",
+        advice="look at the order before going on; it was left as it is",
+        **_facts(call, None),
+    )
+
+
+def failed(call: Call, tried: Tried, gave_up: GaveUp, detail: str) -> CallError:
+    """No attempt brought a usable answer, and there will be no other."""
+    facts = _facts(call, gave_up)
+    wait = "" if tried.retry_after is None else f", asked to wait {tried.retry_after:g} s"
+    if tried.outcome is Outcome.UNKNOWN or call.maybe_done:
+        if call.kind is Kind.SAFE:
+            advice = "nothing was changed; it may be called again"
+            return UnavailableError(f"{tried.reason}{wait}", status=tried.status, advice=advice, **facts)
+        return OutcomeUnknownError(
+            f"outcome unknown: {tried.reason}{wait}{detail}",
+            status=tried.status,
+            request=call.request.json,
+            advice=_how_to_check(call.request.operation, call.kind),
+            **facts,
+        )
+    if tried.outcome is Outcome.REJECTED:
+        return RejectedError(
+            f"turned away unprocessed with {tried.status}{wait}",
+            status=tried.status or 0,
+            retry_after=tried.retry_after,
+            advice="nothing was changed; it may be called again later",
+            **facts,
+        )
+    return NotSentError(f"not sent: {tried.reason}", advice="nothing was changed; it may be called again", **facts)
+
+
+def _facts(call: Call, gave_up: GaveUp | None) -> dict[str, Any]:
+    return {
+        "operation": call.request.operation.id,
+        "order_id": call.request.order_id,
+        "correlation_id": call.request.correlation_id,
+        "attempts": tuple(call.attempts),
+        "gave_up": gave_up,
+    }
+
+
+def _how_to_check(operation: Operation, kind: Kind) -> str:
+    if kind is Kind.CREATE_ORDER:
+        return "look for it with orders.find_by_cart_reference before creating it again"
+    if operation.natural_key:
+        return f"await order.refresh() and look among its {operation.natural_key.member} before doing it again"
+    if kind is Kind.EXECUTE:
+        return "look at the payment and at its provider before executing it again"
+    return "read it back before doing it again"

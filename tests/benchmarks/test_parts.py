@@ -1,0 +1,50 @@
+"""Every part runs, with a pinch of everything, and what it measured can be shown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+from benchmarks.parts import NAMES, part
+from benchmarks.scale import TINY
+
+from benchmarks import bulk
+from norce_order_async.plain import is_list, is_mapping
+
+
+def numbers(figures: Any) -> Iterator[float]:
+    """All numbers in there."""
+    if is_mapping(figures):
+        figures = list(figures.values())
+    if is_list(figures):
+        for value in figures:
+            yield from numbers(value)
+    elif isinstance(figures, int | float):
+        yield figures
+
+
+def test_every_part_measures_and_shows() -> None:
+    """Figures that can be kept as JSON, without a hole, and tables with as many cells as columns."""
+    for name in NAMES:
+        figures = json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
+        assert all(math.isfinite(number) for number in numbers(figures)), name
+        tables = part(name).tables(figures)
+        assert bool(tables) == (name != "load")
+        for table in tables:
+            assert table.rows, name
+            assert {len(row) for row in table.rows} == {len(table.columns)}, name
+        if name == "throughput":
+            laps = [lap for cell in figures["laps"].values() for contestant in cell.values() for lap in contestant]
+            assert len(laps) == len(figures["cells"]) == 4
+            assert all(lap["rate"] > 0 and lap["failures"] == 0 for lap in laps)
+
+
+def test_the_job_against_the_local_service(tmp_path: Path) -> None:
+    """All orders are done, with a journal and without."""
+    figures = anyio.run(bulk.measure, 20, 1, tmp_path)
+    assert list(figures) == ["without a journal, round 1", "with a journal, round 1", "with a journal, all"]
+    assert figures["with a journal, all"]["orders"] == 20

@@ -1,0 +1,43 @@
+"""Packages that the pinned generator makes while the tests run, from any description, with its templates or ours."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+DESCRIPTION: dict[str, Any] = json.loads((ROOT / "generated/norce_order_api/openapi.json").read_text(encoding="utf-8"))
+OUR_TEMPLATES = ("--custom-template-path", str(ROOT / "openapi" / "templates"))
+
+
+@contextmanager
+def made(folder: Path, name: str, description: dict[str, Any], *options: str) -> Generator[ModuleType]:
+    """The models of a fresh package, which is forgotten afterwards."""
+    # By name: the scripts are checked by type checkers in an environment of their own, not from here.
+    environment: Any = importlib.import_module("regenerate.environment")
+    source = folder / f"{name}.json"
+    source.write_text(json.dumps(description), encoding="utf-8")
+    subprocess.run(
+        [
+            str(environment.ensure(ROOT / ".venv-regenerate")),
+            *("-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
+            *("--path", str(source), "--config", str(ROOT / "openapi" / "generator.yaml")),
+            *("--output-path", str(folder / name), *options),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    sys.path.insert(0, str(folder))
+    try:
+        yield importlib.import_module(f"{name}.models")
+    finally:
+        sys.path.remove(str(folder))
+        for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+            del sys.modules[module]

@@ -1,0 +1,205 @@
+"""What our templates read and write, held against what the generator's own do with the same description."""
+
+# JSON data, of which nothing is known, is what these tests are about.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from norce_order_api import models
+
+from . import kinds, stock
+from .described import Body, Described, anything, misfits
+
+VENDOR: dict[str, Any] = stock.DESCRIPTION["components"]["schemas"]
+CLASSES = [
+    *(("vendor", name) for name, schema in VENDOR.items() if "properties" in schema),
+    *(("kinds", name) for name, schema in kinds.SCHEMAS.items() if "properties" in schema),
+]
+every_class = pytest.mark.parametrize(("which", "name"), CLASSES)
+several_times = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+class Pair(NamedTuple):
+    """One description, and its models from both sets of templates."""
+
+    described: Described
+    ours: ModuleType
+    theirs: ModuleType
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Pair]]:
+    """The vendor's description, and the one with every kind of member."""
+    folder = tmp_path_factory.mktemp("stock")
+    with (
+        stock.made(folder, "stock_vendor", stock.DESCRIPTION) as theirs,
+        stock.made(folder, "stock_kinds", kinds.DESCRIPTION) as their_kinds,
+        stock.made(folder, "our_kinds", kinds.DESCRIPTION, *stock.OUR_TEMPLATES) as our_kinds,
+    ):
+        yield {
+            "vendor": Pair(Described(VENDOR), models, theirs),
+            "kinds": Pair(Described(kinds.SCHEMAS), our_kinds, their_kinds),
+        }
+
+
+def class_of(package: ModuleType, name: str) -> Any:
+    """The model class of a schema: only the order's has another name."""
+    return getattr(package, "OrderData" if name == "Order" else name)
+
+
+@contextmanager
+def told_by(package: ModuleType) -> Generator[list[tuple[str, str]]]:
+    """Where and kind of every surprise that these models tell of."""
+    drift = importlib.import_module(f"{package.__name__.rpartition('.')[0]}.types").DRIFT
+    record: list[tuple[str, str]] = []
+    token = drift.set(lambda where, what: record.append((where, what)))
+    try:
+        yield record
+    finally:
+        drift.reset(token)
+
+
+def assert_read_alike(ours: Any, theirs: Any) -> None:
+    """The same value in both models' terms: not there, null, a list, a model, free data, or something plain."""
+    if type(theirs).__name__ == "Unset":
+        assert ours is None
+    elif theirs is None:
+        assert repr(ours) == "NULL" or ours is None
+    elif isinstance(theirs, list):
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            assert_read_alike(one, other)
+    elif attrs.has(type(theirs)):
+        assert_models_alike(ours, theirs)
+    else:
+        assert (type(ours), ours) == (type(theirs), theirs)
+
+
+def assert_models_alike(ours: Any, theirs: Any, but: str | None = None) -> None:
+    """Every member alike, and what came beside the description; but for one member."""
+    if isinstance(ours, dict):
+        assert ours == theirs.to_dict()
+        return
+    for member in attrs.fields_dict(type(theirs)):
+        if member not in ("additional_properties", but):
+            assert_read_alike(getattr(ours, member), getattr(theirs, member))
+    if but is None:
+        assert ours.additional_properties == theirs.additional_properties
+
+
+def in_one_notation(value: Any) -> Any:
+    """The data with its times as times: the two write UTC in different ways."""
+    if isinstance(value, dict):
+        return {name: in_one_notation(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [in_one_notation(one) for one in value]
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+@every_class
+@several_times
+@given(data=st.data())
+def test_a_valid_body_is_read_and_written_alike(
+    which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]
+) -> None:
+    """Member by member and as JSON; and but for what is beside the description there is nothing to tell of."""
+    described, ours, theirs = pairs[which]
+    body = data.draw(described.bodies(name))
+    kind = class_of(ours, name)
+    with told_by(ours) as told:
+        read = kind.from_dict(body)
+    stock_read = class_of(theirs, name).from_dict(body)
+    assert_models_alike(read, stock_read)
+    assert in_one_notation(read.to_dict()) == in_one_notation(stock_read.to_dict()) == in_one_notation(body)
+    assert {what for _, what in told} <= {"extra"}
+
+
+@every_class
+@several_times
+@given(data=st.data())
+def test_one_odd_member_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
+    """The others read as they would without it; it reads as None, is kept and told of, and goes back as it came."""
+    described, ours, theirs = pairs[which]
+    valid = data.draw(described.bodies(name))
+    # A member without a type is never odd.
+    typed = {member: schema for member, schema in described.members(name).items() if "type" in schema}
+    odd = data.draw(st.sampled_from(sorted(typed)))
+    value = data.draw(misfits(typed[odd]))
+    kind = class_of(ours, name)
+    with told_by(ours) as told:
+        read = kind.from_dict({**valid, odd: value})
+    attribute = attribute_of(kind, odd)
+    assert getattr(read, attribute) is None
+    assert read.additional_properties[odd] == value
+    assert (f"{kind.__name__}.{odd}", "wrong-type") in told
+    assert_models_alike(read, class_of(theirs, name).from_dict(valid), but=attribute)
+    if value != math.inf:
+        assert read.to_dict()[odd] == value
+
+
+@every_class
+@several_times
+@given(data=st.data())
+def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
+    """Where the description has no null it is told and reads as None; a required member that is missing is told too."""
+    described, ours, theirs = pairs[which]
+    valid = data.draw(described.bodies(name))
+    schema = described.schemas[name]
+    odd = data.draw(st.sampled_from(sorted(schema["properties"])))
+    there = data.draw(st.booleans())
+    kind = class_of(ours, name)
+    with told_by(ours) as told:
+        read = kind.from_dict({**{k: v for k, v in valid.items() if k != odd}, **({odd: None} if there else {})})
+    nullable, typed = schema["properties"][odd].get("nullable"), "type" in described.members(name)[odd]
+    required = odd in schema.get("required", ())
+    attribute = attribute_of(kind, odd)
+    assert repr(getattr(read, attribute)) == ("NULL" if nullable and there else "None")
+    assert read.to_dict().get(odd, "absent") == (None if nullable and there else "absent")
+    told_of = not nullable and (required or typed) if there else required
+    expected = ["null" if there else "missing"] if told_of else []
+    assert [what for where, what in told if where == f"{kind.__name__}.{odd}"] == expected
+    assert_models_alike(read, class_of(theirs, name).from_dict(valid), but=attribute)
+
+
+@every_class
+@several_times
+@given(data=st.data())
+def test_whatever_comes_goes_back(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
+    """Any data under any member: nothing raises, and what is written reads as what was read."""
+    described, ours, _ = pairs[which]
+    members = st.sampled_from(sorted(described.members(name)))
+    kind = class_of(ours, name)
+    read = kind.from_dict(data.draw(st.dictionaries(members, anything, max_size=4)))
+    again = kind.from_dict(read.to_dict())
+    assert in_one_notation(again.to_dict()) == in_one_notation(read.to_dict())
+
+
+def attribute_of(kind: Any, member: str) -> str:
+    """What Python calls a member: the attributes come in the description's order."""
+    return [name for name in attrs.fields_dict(kind) if not name.startswith("_")][_order(kind).index(member)]
+
+
+def _order(kind: Any) -> list[str]:
+    name = "Order" if kind.__name__ == "OrderData" else kind.__name__
+    schema: Body = VENDOR[name] if kind.__module__.startswith("norce_order_api") else kinds.SCHEMAS[name]
+    required = schema.get("required", ())
+    members = list(schema["properties"])
+    return [one for one in members if one in required] + [one for one in members if one not in required]

@@ -1,0 +1,109 @@
+"""Requests made from what is prepared once: the same as the generated builder's, and nothing leaks between calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from norce_order_async.context import Context
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.pipeline.operations import GET_ORDER, GET_PAYMENT, LIST_ORDERS, OPERATIONS, Operation
+from norce_order_async.pipeline.request import Requests, endpoint
+from norce_order_async.pipeline.session import Session
+from norce_order_async.pipeline.settings import CallOptions
+from tests.support.engine import answer
+from tests.support.pipeline import BASE_URL, path_names, sample_body, stand
+
+CONTEXT = Context.create(merchant="acme", channel="se", adapter_id="a1", headers={"x-own": "1"})
+
+ODD_IDS = ("o1", "a-b_c~d", "a.b", ".a", "a..", "...", "a b", "å/".removesuffix("/"), "a%2Fb", "{order_id}", "{}", "%s",
+           "-order_id-", "-payment_id-", "a?b#c", "a@b:c", "o" * 300)  # fmt: skip
+WITHOUT_BODY = [operation for operation in OPERATIONS if sample_body(operation) is None]
+
+
+def requests() -> Requests:
+    return Requests(BASE_URL, CONTEXT, "agent")
+
+
+@pytest.mark.parametrize("operation", WITHOUT_BODY, ids=lambda operation: operation.id)
+def test_an_address_filled_in_is_the_builders(operation: Operation) -> None:
+    """For any id, the first time and every time after, with the method and the headers."""
+    made = requests()
+    for order_id in (*ODD_IDS, *ODD_IDS):
+        ids = dict.fromkeys(path_names(operation), "x1") | ({"order_id": order_id} if path_names(operation) else {})
+        built = endpoint(operation.module).build(**ids, x_merchant="acme", x_channel="se", x_adapterid="a1")
+        prepared = made.prepare(operation, ids)
+        assert (prepared.method, prepared.url) == (built["method"].upper(), BASE_URL + built["url"])
+        assert prepared.headers == {
+            "user-agent": "agent",
+            "accept": "application/json",
+            "x-own": "1",
+            "x-merchant": "acme",
+            "x-channel": "se",
+            "x-adapterid": "a1",
+        }
+        assert (prepared.json, prepared.body) == (None, None)
+
+
+def test_each_id_goes_to_its_place() -> None:
+    """Also when one looks like the place of the other."""
+    made = requests()
+    for _ in range(2):
+        prepared = made.prepare(GET_PAYMENT, {"order_id": "-payment_id-", "payment_id": "-order_id-"})
+        assert prepared.url.endswith("/orders/-payment_id-/payments/-order_id-")
+
+
+def test_an_address_of_ones_own_may_hold_braces() -> None:
+    """Nothing in front of the path is taken for a place."""
+    made = Requests("http://127.0.0.1/{order_id}/{}", CONTEXT, "agent")
+    assert made.prepare(GET_ORDER, {"order_id": "o1"}).url.startswith("http://127.0.0.1/{order_id}/{}/api/v0/")
+
+
+@pytest.mark.parametrize("bad", ["", " ", ".", "..", "a/b", "a\\b", "a\nb", "a\x7f", "a\x85b", 5, None])
+def test_a_bad_id_is_refused_the_first_time_and_later(bad: str) -> None:
+    """What was prepared for a good one does not let it through."""
+    made = requests()
+    with pytest.raises(InvalidRequestError, match="order_id"):
+        made.prepare(GET_ORDER, {"order_id": bad})
+    made.prepare(GET_ORDER, {"order_id": "o1"})
+    with pytest.raises(InvalidRequestError, match="order_id"):
+        made.prepare(GET_ORDER, {"order_id": bad})
+
+
+def test_a_query_is_not_kept() -> None:
+    """A listing with one and then without."""
+    made = requests()
+    assert made.prepare(LIST_ORDERS, {}, {"limit": 3}).url.endswith("orders?limit=3")
+    assert made.prepare(LIST_ORDERS, {}).url.endswith("/orders")
+    assert made.prepare(LIST_ORDERS, {}, {"limit": 4}).url.endswith("orders?limit=4")
+
+
+def test_every_call_has_a_correlation_id_of_its_own() -> None:
+    """Thirty-two characters, unless one is given or stands in the context."""
+    made = requests()
+    found = {made.prepare(GET_ORDER, {"order_id": "o1"}).correlation_id for _ in range(1_000)}
+    assert len(found) == 1_000
+    assert {len(each) for each in found} == {32}
+    assert made.prepare(GET_ORDER, {"order_id": "o1"}, correlation_id="given").correlation_id == "given"
+    mine = CONTEXT.changed(headers={"x-correlation-id": "mine"})
+    assert Requests(BASE_URL, mine, "agent").prepare(GET_ORDER, {"order_id": "o1"}).correlation_id == "mine"
+
+
+def made_by(session: Session) -> object:
+    """Private, and looked at here alone."""
+    return session._requests  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.anyio
+async def test_what_is_prepared_is_shared_by_scopes_of_one_context() -> None:
+    """Other numbers make no other requests; another channel does."""
+    stand_ = stand(lambda _: answer(200, {"id": "o1"}))
+    await stand_.call(GET_ORDER)
+    session = stand_.session
+    assert made_by(session.scoped(CallOptions(deadline=1.0))) is made_by(session) is not None
+    for other in (
+        session.scoped(CallOptions(), channel="no"),
+        session.scoped(CallOptions(adapter_id="a2")),
+        session.scoped(CallOptions(headers={"x-own": "2"})),
+        session.scoped(CallOptions(correlation_id="c1")),
+    ):
+        assert made_by(other) is None

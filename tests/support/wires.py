@@ -1,0 +1,30 @@
+"""Event loops, each with every engine it can have: for tests over a socket.
+
+A module or a conftest makes fixtures of these::
+
+    @pytest.fixture(params=WIRES)
+    def anyio_backend(request): return loop_of(request)
+
+    @pytest.fixture
+    def engine(request): return engine_of(request)
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from norce_order_async.engines.choose import EngineName
+
+WIRES = ["asyncio", "asyncio-httpx", "trio"]
+"""A loop with the engine that is chosen there, or with the one named."""
+
+
+def loop_of(request: pytest.FixtureRequest) -> str:
+    """The loop of the wire that a fixture has for its parameter."""
+    return str(request.param).partition("-")[0]
+
+
+def engine_of(request: pytest.FixtureRequest) -> EngineName:
+    """What the clients of a test send with; what is chosen by itself in a test that has no wire."""
+    called = getattr(request.node, "callspec", None)
+    return "httpx" if called and called.params.get("anyio_backend") == "asyncio-httpx" else "auto"
