@@ -177,7 +177,7 @@ class ClientCredentialsProvider:
         self._refresh: _Refresh | None = None
 
     def at_hand(self) -> str | None:
-        """A token that is not due, without waiting; None when there is none. One that soon is gets replaced meanwhile."""
+        """A token that is not due, without waiting; None when there is none. One due soon is replaced meanwhile."""
         now = self._clock.monotonic()
         if self._token is None or now >= self._due:
             return None
