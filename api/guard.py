@@ -95,8 +95,10 @@ def _lines(found: griffe.Object | None, name: str) -> Iterator[str]:
     if isinstance(found, griffe.Class):
         bases = ", ".join(str(base) for base in found.bases)
         yield f"{name}: class({bases})"
-        for member in found.members.values():
-            if isinstance(member, griffe.Object) and (not member.name.startswith("_") or member.name == "__init__"):
+        # What a class of ours inherits from another is promised for it too.
+        for own in {**found.inherited_members, **found.members}.values():
+            member = own.final_target if isinstance(own, griffe.Alias) else own
+            if not member.name.startswith("_") or member.name == "__init__":
                 yield from _lines(member, f"{name}.{member.name}")
     elif isinstance(found, griffe.Function):
         kind = "async " if "async" in found.labels else ""
