@@ -157,6 +157,13 @@ class FaultServer:
         with self._lock:
             return len(self._open)
 
+    def heard(self, play: str, seconds: float = 3.0) -> int:
+        """How many requests it has received for a play; waits for the first one, as a hasty client leaves sooner."""
+        end = time.monotonic() + seconds
+        while not self.counts[play] and time.monotonic() < end:
+            time.sleep(0.005)
+        return self.counts[play]
+
     def settle(self, connections: int = 0, seconds: float = 3.0) -> int:
         """Wait until no more than so many connections are open; returns how many are."""
         end = time.monotonic() + seconds

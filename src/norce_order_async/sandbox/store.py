@@ -233,9 +233,9 @@ class Store:
         """What took effect, oldest first, for one order or all, by one operation or any."""
         with self._lock:
             rows = self._database.execute(
-                "SELECT * FROM effects WHERE (?1 IS NULL OR order_id = ?1) AND (?2 IS NULL OR operation = ?2) "
-                "ORDER BY number",
-                (order_id, operation),
+                "SELECT * FROM effects WHERE (:order_id IS NULL OR order_id = :order_id) "
+                "AND (:operation IS NULL OR operation = :operation) ORDER BY number",
+                {"order_id": order_id, "operation": operation},
             ).fetchall()
         return [Effect(*row) for row in rows]
 
