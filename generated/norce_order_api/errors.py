@@ -9,5 +9,5 @@ class UnexpectedStatus(Exception):
         self.content = content
         super().__init__(f"Unexpected status {status_code}, with a body of {len(content)} bytes")
 
-    def __reduce__(self) -> tuple[type["UnexpectedStatus"], tuple[int, bytes]]:
-        return UnexpectedStatus, (self.status_code, self.content)
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.status_code, self.content), vars(self)

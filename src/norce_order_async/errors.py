@@ -29,6 +29,9 @@
 Texts say what happened, to which order, under which correlation id, and what to do. They hold no token, no header, no
 body and nothing of a customer; what the service said is in :attr:`RefusedError.message`, and shown only as far as its
 ``code`` goes, because services put names and addresses into messages.
+
+All of them can be pickled and copied, with their attributes and notes: they cross processes as they are. Their
+``__cause__`` stays behind, as it does for every exception of Python's.
 """
 
 from __future__ import annotations
@@ -69,8 +72,21 @@ class Attempt:
     """Tokens left in the retry budget after it."""
 
 
+def revived(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """An exception that was pickled or copied, before its attributes are put back.
+
+    Not through its ``__init__``, as Python would do it: that takes other arguments than ``args`` holds.
+    """
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
+
 class NorceError(Exception):
     """Base of everything this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return revived, (type(self), self.args), self.__dict__
 
 
 class ConfigurationError(NorceError, ValueError):

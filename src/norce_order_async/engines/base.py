@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from norce_order_async.errors import Phase
+from norce_order_async.errors import Phase, revived
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,9 @@ class SendError(Exception):
         super().__init__(f"{reason} ({phase})")
         self.phase: Phase = phase
         self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return revived, (type(self), self.args), self.__dict__
 
 
 class NotSentError(SendError):

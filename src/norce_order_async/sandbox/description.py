@@ -30,7 +30,10 @@ class Fault(Exception):  # noqa: N818 - it is the sender's
     """A value that the description forbids."""
 
     def __init__(self, path: str, complaint: str) -> None:
-        super().__init__(f"{path}: {complaint}")
+        super().__init__(path, complaint)
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ class Refusal(Exception):  # noqa: N818 - it is an answer
     """Ends a request with an error answer; nothing of the request takes effect."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(status, code, message)
         self.status = status
         self.code = code
         self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def bad_request(message: str) -> Refusal:
