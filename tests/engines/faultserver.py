@@ -105,11 +105,15 @@ class FaultServer:
         tls: Speak TLS on every connection.
         deaf: Accept and never read.
         latency: Seconds before a good answer.
+        greeting: Said on every connection before anything was asked.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, deaf: bool = False, latency: float = 0.0) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, deaf: bool = False, latency: float = 0.0, greeting: bytes = b""
+    ) -> None:
         self.tls = tls
         self.latency = latency
+        self.greeting = greeting
         self.received: list[Received] = []
         self.accepted = 0
         self.stopping = threading.Event()
@@ -193,6 +197,8 @@ class FaultServer:
                 return
             if self.tls is not None:
                 connection.sock = self.tls.wrap_socket(sock, server_side=True)
+            if self.greeting:
+                connection.send(self.greeting)
             while (request := connection.read_request()) is not None:
                 connection.requests += 1
                 with self._lock:
@@ -250,6 +256,19 @@ def _says(*parts: bytes, pause: float = 0.0, keep: bool = False) -> Play:
             if pause:
                 connection.wait(pause)
         return keep
+
+    return play
+
+
+def _says_in_one_packet(*parts: bytes) -> Play:
+    """Each part is a record of its own under TLS; all of them leave together."""
+
+    def play(connection: Connection, request: Received) -> bool:
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        for part in parts:
+            connection.send(part)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+        return True
 
     return play
 
@@ -360,6 +379,9 @@ PLAYS: dict[str, Play] = {
     "extra-half": _says(answer(b"first") + answer(b"unasked")[:40], keep=True),
     "extra-half-later": _says(answer(b"first"), answer(b"unasked")[:40], pause=0.02, keep=True),
     "extra-garbage": _says(answer(b"first") + b"unasked", keep=True),
+    "extra-chunked": _says(_CHUNKED + b"5\r\nfirst\r\n0\r\n\r\n" + answer(b"unasked"), keep=True),
+    "extra-empty": _says(b"HTTP/1.1 204 No Content\r\n\r\n" + answer(b"unasked"), keep=True),
+    "extra-packet": _says_in_one_packet(answer(b"first"), answer(b"unasked")),
     "connect": _connect,
 }
 

@@ -2,39 +2,95 @@
 
 from __future__ import annotations
 
-import anyio
-import pytest
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from norce_order_async.engines.base import MaybeSentError
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+import trustme
+
+from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError
+from norce_order_async.engines.httpx import HttpxEngine
 
 from .conftest import EngineFactory
-from .faultserver import FaultServer
+from .faultserver import FaultServer, answer
+from .tls import server_context, trusting
 from .wire import wire
 
 pytestmark = pytest.mark.anyio
 
-HTTPX_DEFECT = "httpcore keeps what came in the same packet and takes it for the next answer"
+TOGETHER = ["extra", "extra-half", "extra-chunked", "extra-empty", "extra-packet"]
+"""The surplus comes with the answer, whole or half."""
+
+LATER = ["extra-later", "extra-half-later"]
+"""It comes on a connection that is idle by then."""
 
 
-@pytest.mark.parametrize("play", ["extra", "extra-later", "extra-half", "extra-half-later"])
-async def test_bytes_after_an_answer_are_not_the_next_answer(
-    request: pytest.FixtureRequest, make_engine: EngineFactory, engine_name: str, server: FaultServer, play: str
-) -> None:
-    """Whether they come with the answer or after it, whole or half: the next request gets its own answer."""
-    if (engine_name, play) == ("httpx", "extra"):
-        request.applymarker(pytest.mark.xfail(reason=HTTPX_DEFECT, strict=True, raises=AssertionError))
-    engine = make_engine()
-    try:
-        assert (await engine.send(wire(f"{server.url}/{play}"))).body == b"first"
+async def the_next_request_gets_its_own_answer(engine: Engine, server: FaultServer, play: str) -> None:
+    first = await engine.send(wire(f"{server.url}/{play}"))
+    assert (first.status, first.body) == ((204, b"") if play == "extra-empty" else (200, b"first"))
+    if play in TOGETHER:
+        assert await anyio.to_thread.run_sync(server.settle) == 0, "the connection must be closed"
+    else:
         await anyio.sleep(0.06)
 
-        answer = await engine.send(wire(f"{server.url}/echo/second", "POST", body=b"{}"))
+    second = await engine.send(wire(f"{server.url}/echo/second", "POST", body=b"{}"))
 
-        assert answer.body.startswith(b"POST /echo/second")
-        assert server.counts == {play: 1, "echo": 1}
+    assert second.body.startswith(b"POST /echo/second")
+    assert server.counts == {play: 1, "echo": 1}
+    assert server.accepted == 2
+
+
+@pytest.mark.parametrize("play", TOGETHER + LATER)
+async def test_bytes_after_an_answer_are_not_the_next_answer(
+    make_engine: EngineFactory, server: FaultServer, play: str
+) -> None:
+    """Whether they come with the answer or after it, whole or half: that connection is closed."""
+    engine = make_engine()
+    try:
+        await the_next_request_gets_its_own_answer(engine, server, play)
     finally:
         await engine.aclose()
     assert server.settle() == 0
+
+
+@pytest.mark.parametrize("play", TOGETHER + LATER)
+async def test_nor_are_they_under_tls(make_engine: EngineFactory, play: str) -> None:
+    """Where they may have been received and not been decrypted yet."""
+    authority = trustme.CA()
+    with FaultServer(tls=server_context(authority, "127.0.0.1")) as server:
+        engine = make_engine(verify=trusting(authority))
+        try:
+            await the_next_request_gets_its_own_answer(engine, server, play)
+        finally:
+            await engine.aclose()
+        assert server.settle() == 0
+
+
+@asynccontextmanager
+async def foreign() -> AsyncGenerator[Engine]:
+    async with httpx.AsyncClient() as client:
+        yield HttpxEngine(client=client)
+
+
+@asynccontextmanager
+async def trusting_the_environment() -> AsyncGenerator[Engine]:
+    engine = HttpxEngine(trust_env=True)
+    yield engine
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("made", [foreign, trusting_the_environment])
+@pytest.mark.parametrize("play", TOGETHER + LATER)
+async def test_nor_are_they_over_a_client_of_httpxs_own(
+    made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, play: str
+) -> None:
+    """One handed in, and the one that reads the environment's proxies."""
+    async with made() as engine:
+        await the_next_request_gets_its_own_answer(engine, server, play)
 
 
 async def test_bytes_that_are_no_answer_fail_a_request_at_most(make_engine: EngineFactory, server: FaultServer) -> None:
@@ -50,3 +106,55 @@ async def test_bytes_that_are_no_answer_fail_a_request_at_most(make_engine: Engi
     assert all(body == b"first" or body.startswith(b"POST /echo/") for body in answers)
     await engine.aclose()
     assert server.settle() == 0
+
+
+@pytest.mark.parametrize("greeting", [answer(b"unasked"), answer(b"unasked")[:40], b"220 mail.example ready\r\n"])
+async def test_a_server_that_speaks_first_is_not_asked_for_ever(make_engine: EngineFactory, greeting: bytes) -> None:
+    """It can't be told from a quick answer once the request is out; but no connection is made again and again."""
+    with FaultServer(greeting=greeting) as server:
+        engine = make_engine()
+        with anyio.fail_after(5):
+            for _ in range(3):
+                with contextlib.suppress(NotSentError, MaybeSentError):
+                    await engine.send(wire(f"{server.url}/echo/second", "POST", body=b"{}"))
+        assert server.accepted <= 3
+        await engine.aclose()
+        assert server.settle() == 0
+
+
+async def test_an_answer_can_have_its_connection_dropped(make_engine: EngineFactory, server: FaultServer) -> None:
+    """For an answer that turns out to be another request's; the next one goes over another connection."""
+    engine = make_engine()
+    for number in range(1, 4):
+        received = await engine.send(wire(f"{server.url}/good"))
+        received.drop_connection()
+        received.drop_connection()
+        assert await anyio.to_thread.run_sync(server.settle) == 0
+        assert server.accepted == number
+    await engine.aclose()
+
+
+async def test_dropping_ends_whatever_is_on_that_connection(make_engine: EngineFactory, server: FaultServer) -> None:
+    """The answer to a request on it can't be trusted either: that request fails as "maybe"."""
+    engine = make_engine()
+    received = await engine.send(wire(f"{server.url}/good"))
+    async with anyio.create_task_group() as group:
+
+        async def another() -> None:
+            with pytest.raises(MaybeSentError):
+                await engine.send(wire(f"{server.url}/hang", "POST", body=b"{}"))
+
+        group.start_soon(another)
+        await anyio.to_thread.run_sync(server.heard, "hang")
+        received.drop_connection()
+    assert server.accepted == 1
+    assert (await engine.send(wire(f"{server.url}/good"))).status == 200
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_an_answer_without_a_connection_can_be_dropped_too() -> None:
+    """Made by a mock or by a middleware: there is nothing to do."""
+    engine = HttpxEngine(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    (await engine.send(wire("http://127.0.0.1/good"))).drop_connection()
+    await engine.aclose()

@@ -8,7 +8,8 @@ Its parts, in the order a request meets them:
 * :class:`_Request` stands between aiohttp's connector and the socket. It sees each request at the last moment before
   its first byte, which is what makes "not sent" something known: whatever fails before has sent nothing, whatever
   fails after may have been acted on, and no name of an exception is asked. It also lets a request through only once,
-  because aiohttp sends some again by itself, and turns away a connection on which an answer to nothing has come in.
+  because aiohttp sends some again by itself, and turns away a connection on which an answer to nothing has come in
+  (:class:`~norce_order_async.engines._aiohttp_connection.WatchedConnection` sees that).
 * :class:`_LargeBody` writes what does not fit into a socket's buffer, with the write timeout that aiohttp lacks.
 
 How many sends are in flight is bounded above the engine, first come, first served; aiohttp's own queue, which is
@@ -34,6 +35,7 @@ import certifi
 import yarl
 
 from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
 from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
 from norce_order_async.engines.alarms import Alarms, Watch
 from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, Timeouts, WireRequest, WireResponse
@@ -175,7 +177,12 @@ class AiohttpEngine:
             content = await _whole(response, step.watch)
         finally:
             _STEP.reset(before)
-        return WireResponse(response.status, _joined(response), content)
+        connection = step.connection
+        if connection is None:
+            return WireResponse(response.status, _joined(response), content)
+        if connection.should_close:
+            connection.close()
+        return WireResponse(response.status, _joined(response), content, connection.drop)
 
     def _here(self) -> tuple[aiohttp.ClientSession, Alarms]:
         """Session and alarms, made on the loop of the first send; that is why an engine may be made where none runs."""
@@ -188,7 +195,7 @@ class AiohttpEngine:
         if self._session is None or self._alarms is None:
             self._alarms = Alarms(loop)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE),
+                connector=Connector(_KEEP_IDLE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
                 max_line_size=_LONGEST_LINE,
@@ -244,10 +251,11 @@ class AiohttpEngine:
 class _Step:
     """How far one send got; made anew for each."""
 
-    __slots__ = ("answered", "sent", "watch", "writing")
+    __slots__ = ("answered", "connection", "sent", "watch", "writing")
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
+        self.connection: WatchedConnection | None = None
         self.sent = False
         self.writing = False
         self.answered = False
@@ -292,8 +300,16 @@ class _Request(aiohttp.ClientRequest):
         step = _STEP.get()
         if step.sent:
             raise _SentAlreadyError
-        if conn.protocol is None or conn.protocol.should_close:
+        connection = conn.protocol
+        watched = connection if isinstance(connection, WatchedConnection) else None
+        if watched is not None and watched.fresh and (watched.spoke_first or watched.should_close):
+            # Another one would fare no better.
+            raise NotSentError("connect", "the server spoke before it was asked, or closed the connection")
+        if connection is None or connection.should_close:
             raise _StaleConnectionError
+        if watched is not None:
+            watched.ask()
+            step.connection = watched
         step.sent = True
         if not isinstance(self.body, _LargeBody):
             step.watch.heard()

@@ -13,14 +13,15 @@ the only question the pipeline has: *may the service have acted on this request?
 An engine may raise :class:`NotSentError` only when it knows. In doubt it raises :class:`MaybeSentError`.
 
 An engine never retries, never follows redirects, never keeps cookies, never reads proxies or credentials from the
-environment unless asked to, and raises nothing but these two and the event loop's own cancellation. A body is read
+environment unless asked to, and raises nothing but these two and the event loop's own cancellation. A connection on
+which more came than the answer is closed, as the surplus would pass as the answer to its next request. A body is read
 whole, in chunks, with a look at ``WireRequest.total`` in between, so that a slow drip ends too. Content codings the
 engine asked for are undone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -61,6 +62,10 @@ class WireRequest:
     """Seconds the whole send may take, answer body included; None leaves only the bounds in ``timeouts``."""
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class WireResponse:
     """One whole answer. ``headers`` has lower-case names; repeated ones are joined by a comma and a space."""
@@ -68,6 +73,10 @@ class WireResponse:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    drop_connection: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
+    """Closes the connection it came over, at once and whatever is on it by now: for an answer that turns out to be
+    another request's, because then no further answer of that connection can be believed. Does nothing a second time,
+    and nothing where an engine has no way to do it."""
 
 
 class SendError(Exception):

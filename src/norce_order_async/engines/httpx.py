@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, Final, cast, final
 
 import anyio
@@ -31,6 +32,7 @@ import httpx
 
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._httpx_progress import Progress
+from norce_order_async.engines._httpx_stream import Stream, left_over, shut_down, watch
 from norce_order_async.engines.base import NotSentError, SendError, WireRequest, WireResponse
 
 _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
@@ -182,10 +184,13 @@ class HttpxEngine:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
             raise
+        drop = _dropping(response)
         if self._closed and pool.close is not _leave_open:
             # The pool was closed under this send and no longer knows the connection.
             await _hang_up(response)
-        return WireResponse(response.status_code, dict(response.headers.items()), body)
+        elif left_over(response):
+            drop()
+        return WireResponse(response.status_code, dict(response.headers.items()), body, drop)
 
     async def _pool_for(self, *, secure: bool) -> _Pool:
         if self._closed:
@@ -211,11 +216,13 @@ class HttpxEngine:
         if self._trust_env and self._proxy is None:
             # Only httpx's client knows the environment's proxies and their exceptions.
             client = httpx.AsyncClient(verify=context, limits=limits, trust_env=True)
+            watch(client)
             return _Pool(_sender(client), client.aclose)
         proxy = self._proxy
         if proxy is not None and proxy.url.scheme == "https":
             proxy = httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
         transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False, proxy=proxy)
+        watch(transport)
         return _Pool(transport.handle_async_request, transport.aclose)
 
     def _retire(self, pool: _Pool) -> None:
@@ -326,3 +333,15 @@ async def _hang_up(response: Any) -> None:
     stream = response.extensions.get("network_stream")
     if stream is not None:
         await stream.aclose()
+
+
+def _dropping(response: Any) -> Callable[[], None]:
+    """What closes the connection of an answer without waiting; nothing where there is none, as with mocks."""
+    stream = response.extensions.get("network_stream")
+    if isinstance(stream, Stream):
+        return stream.drop
+    return _nothing if stream is None else partial(shut_down, stream)
+
+
+def _nothing() -> None:
+    pass
