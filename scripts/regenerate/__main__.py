@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from regenerate import document, overlay, provenance, review, swap
+from regenerate.audit import audit
 from regenerate.compare import differences
 from regenerate.failure import RegenerationError
 from regenerate.generate import generate
@@ -110,6 +111,7 @@ def _build(
     corrected = overlay.apply(described, corrections, stale=stale if new else None)
     document.validate(corrected, "the corrected description")
     generate(corrected, layout, scratch, package)
+    audit(package, layout.templates)
     (package / "STAMP").write_bytes(stamp(layout, description))
     return corrected, stale
 

@@ -19,17 +19,7 @@ def generate(corrected: Document, layout: Layout, scratch: Path, package: Path) 
     """Writes the package, with the corrected description in it as data and the marker that it is typed."""
     source = scratch / "corrected.json"
     source.write_bytes(document.write(corrected))
-    _run(
-        "the generator",
-        "openapi_python_client",
-        "generate",
-        *("--path", str(source)),
-        *("--config", str(layout.generator)),
-        *("--custom-template-path", str(layout.templates)),
-        *("--meta", "none"),
-        *("--output-path", str(package)),
-        "--fail-on-warning",
-    )
+    _run("the generator", "regenerate.render", str(source), str(layout.generator), str(layout.templates), str(package))
     _run("ruff check", "ruff", "check", *_CHECK, str(package))
     _run("ruff format", "ruff", "format", *_FORMAT, str(package))
     (package / "py.typed").write_bytes(b"")

@@ -10,8 +10,10 @@ from regenerate.drift.described import Described
 from regenerate.drift.house import read_house
 from regenerate.drift.operations import compare_descriptions
 from regenerate.drift.report import Report, as_json, as_markdown
+from regenerate.drift.texts import compare_texts
 from regenerate.failure import RegenerationError
 from regenerate.layout import Layout
+from regenerate.text import said
 
 __all__ = ["DATA", "PAGE", "Place", "compare", "models_of", "review", "write"]
 
@@ -28,6 +30,7 @@ def review(layout: Layout, corrected: Document, stale: list[str], package: Path,
         version_before=_version(corrected),
         version_after=_version(corrected),
         changes=[],
+        texts=[],
         places=[*_stale(layout, stale), *check(described, house, models_of(package))],
         not_in_sandbox=[name for name in described.operations if name not in house.handlers],
         house=house,
@@ -40,6 +43,7 @@ def compare(layout: Layout, report: Report, present: bytes, corrected: Document)
     corrections = document.read(layout.overlay.read_bytes(), "the overlay")
     before = overlay.apply(described, corrections, stale=[])
     report.changes.extend(compare_descriptions(Described(before), Described(corrected)))
+    report.texts.extend(compare_texts(Described(before), Described(corrected)))
     report.version_before = _version(before)
 
 
@@ -60,10 +64,13 @@ def _stale(layout: Layout, stale: list[str]) -> list[Place]:
     lines = layout.overlay.read_text(encoding="utf-8").splitlines()
     places: list[Place] = []
     for text in stale:
-        ending = "target: " + text.partition("matches nothing: ")[2]
+        what, _, target = text.partition("matches nothing: ")
+        ending = f"target: {target}"
         line = next((number for number, line in enumerate(lines, start=1) if line.endswith(ending)), 1)
         advice = "delete it if the vendor made it himself, else give it the new target"
-        places.append(Place("correction-without-target", f"{file}:{line}", f"{text}; {advice}"))
+        places.append(
+            Place("correction-without-target", f"{file}:{line}", f"{what}matches nothing: {said(target)}; {advice}")
+        )
     return places
 
 

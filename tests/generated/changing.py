@@ -56,7 +56,7 @@ def _reports(root: Path, base: Document, changed: dict[str, Document]) -> dict[s
         models = generated - (before.schemas.keys() - after.schemas.keys()) | after.schemas.keys()
         places = ["correction-without-target"] * len(stale) + [one.name for one in check.check(after, code, models)]
         found[name] = {
-            "advice": report.Report("", "", "", changes, [], [], code).advice,
+            "advice": report.Report("", "", "", changes, [], [], [], code).advice,
             "changes": [[change.kind, change.subject, change.level] for change in changes],
             "places": places,
         }

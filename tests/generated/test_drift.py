@@ -177,9 +177,24 @@ def test_what_a_description_says_is_no_markup_in_the_report() -> None:
     change: Any = importlib.import_module("regenerate.drift.change")
     house: Any = importlib.import_module("regenerate.drift.house")
     report: Any = importlib.import_module("regenerate.drift.report")
-    odd = "x\n# @everybody [y](http://z) <b> `code`"
-    told = report.Report("here", "1", "2", [change.Change("kind", odd, odd, "note")], [], [], house.House(ROOT))
+    texts: Any = importlib.import_module("regenerate.drift.texts")
+    words: Any = importlib.import_module("regenerate.text")
+    odd = "x\n# @everybody [y](http://z) <b> `code` &#64;all\u202e"
+    told = report.Report(
+        "here",
+        "1",
+        "2",
+        [change.Change("kind", odd, odd, "note"), change.Change("kind", odd, f"is {words.said(odd)}", "breaking")],
+        [texts.TextChange(odd, odd, odd, None)],
+        [],
+        [],
+        house.House(ROOT),
+    )
     page = report.as_markdown(told)
-    assert "@everybody" not in page.replace("`x # @everybody [y](http://z) <b> 'code'`", "")
+    inert = "`x # @everybody [y](http://z) <b> 'code' &#64;all\\u202e`"
+    assert page.count(inert) == 6
+    assert "@everybody" not in page.replace(inert, "")
     assert "\n# @" not in page
-    assert r"\[y\](http://z) \<b\>" in page
+    assert "x \\#\u200b @\u200beverybody \\[y\\](http://\u200bz) \\<b\\>" in page
+    assert "\\&\\#\u200b64;all" in page
+    assert json.loads(report.as_json(told))["changes"][1]["text"] == f"is {words.shown(odd)}"

@@ -20,6 +20,7 @@ from regenerate.drift.house import (
     Row,
     line_of,
 )
+from regenerate.text import said, unmarked
 
 # The listing's page is its own affair; everything else of the query is a filter.
 _LISTING = "GetCheckoutOrders"
@@ -37,7 +38,7 @@ class Place:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.where}: {self.text}"
+        return f"{self.name}: {self.where}: {unmarked(self.text)}"
 
 
 def check(described: Described, house: House, generated_models: frozenset[str]) -> list[Place]:
@@ -57,26 +58,27 @@ def _operations(described: Described, house: House, rows: dict[str, Row]) -> Ite
     for operation in described.operations.values():
         row = rows.get(operation.id)
         if row is None:
-            text = f"{operation.id} ({operation.method.upper()} {operation.path}) has no row, and no facade method"
+            called = f"{said(operation.id)} ({operation.method.upper()} {said(operation.path)})"
+            text = f"{called} has no row, and no facade method"
             yield Place("operation-without-method", f"{TABLE}:{line_of(house.root, TABLE, 'OPERATIONS:')}", text)
         elif not house.methods[row.constant]:
-            text = f"no facade method names {row.constant}: {operation.id} can't be reached"
+            text = f"no facade method names {row.constant}: {said(operation.id)} can't be reached"
             yield Place("operation-without-method", f"{TABLE}:{row.line}", text)
         if row is not None and row.tag != operation.tag:
-            text = f"{operation.id} has the tag {operation.tag} now; its row says {row.tag}"
+            text = f"{said(operation.id)} has the tag {said(operation.tag)} now; its row says {row.tag}"
             yield Place("module-moved", f"{TABLE}:{row.line}", text)
         if operation.id not in house.handlers:
             where = f"{HANDLERS}:{line_of(house.root, HANDLERS, 'HANDLERS:')}"
-            yield Place("operation-without-handler", where, f"the sandbox does not carry out {operation.id}")
+            yield Place("operation-without-handler", where, f"the sandbox does not carry out {said(operation.id)}")
     for row in house.rows:
         if row.operation not in described.operations:
             callers = ", ".join(map(str, house.methods[row.constant])) or "no facade method"
-            text = f"{row.operation} is no longer described; called by {callers}"
+            text = f"{said(row.operation)} is no longer described; called by {callers}"
             yield Place("method-without-operation", f"{TABLE}:{row.line}", text)
     for operation_id, handler in house.handlers.items():
         if operation_id not in described.operations:
             where = f"{HANDLERS}:{line_of(house.root, HANDLERS, operation_id)}"
-            yield Place("handler-without-operation", where, f"{operation_id} is no longer described ({handler})")
+            yield Place("handler-without-operation", where, f"{said(operation_id)} is no longer described ({handler})")
 
 
 def _parameters(described: Described, house: House, rows: dict[str, Row]) -> Iterator[Place]:
@@ -93,17 +95,21 @@ def _parameters(described: Described, house: House, rows: dict[str, Row]) -> Ite
         yield from _query(operation, house)
     for name, operations in sorted(unknown.items()):
         where = f"{CONTEXT}:{line_of(house.root, CONTEXT, 'class Context')}"
-        yield Place("header-not-injected", where, f"{name} is described on {_few(operations)}; the context has it not")
+        yield Place(
+            "header-not-injected", where, f"{said(name)} is described on {_few(operations)}; the context has it not"
+        )
     for name, operations in sorted(missing.items()):
         where = f"{REQUEST}:{line_of(house.root, REQUEST, name)}"
-        yield Place("header-not-described", where, f"{name} is handed to builders that lack it: {_few(operations)}")
+        yield Place(
+            "header-not-described", where, f"{said(name)} is handed to builders that lack it: {_few(operations)}"
+        )
 
 
 def _path(operation: Operation, house: House, row: Row) -> Iterator[Place]:
     named = {name for place, name in operation.parameters if place == "path"} - {"order_id"}
     for name in sorted(named - house.words[row.constant]):
         for method in house.methods[row.constant]:
-            text = f"{operation.id} wants the path parameter {name}, which {method.name} does not give"
+            text = f"{said(operation.id)} wants the path parameter {said(name)}, which {method.name} does not give"
             yield Place("path-parameter-not-given", f"{method.file}:{method.line}", text)
 
 
@@ -112,13 +118,15 @@ def _query(operation: Operation, house: House) -> Iterator[Place]:
     where = f"{FILTER}:{line_of(house.root, FILTER, 'class OrderFilter')}"
     if operation.id != _LISTING:
         for name in sorted(named):
-            text = f"{operation.id} has the query parameter {name}, which no facade method takes"
+            text = f"{said(operation.id)} has the query parameter {said(name)}, which no facade method takes"
             yield Place("parameter-not-offered", f"{TABLE}:{line_of(house.root, TABLE, operation.id)}", text)
         return
     for name in sorted(named - _PAGING - house.filters):
-        yield Place("parameter-not-offered", where, f"{operation.id} can be filtered by {name}, OrderFilter can't")
+        yield Place(
+            "parameter-not-offered", where, f"{said(operation.id)} can be filtered by {said(name)}, OrderFilter can't"
+        )
     for name in sorted((house.filters | _PAGING) - named):
-        yield Place("parameter-vanished", where, f"{operation.id} no longer takes {name}")
+        yield Place("parameter-vanished", where, f"{said(operation.id)} no longer takes {said(name)}")
 
 
 def _statuses(described: Described, house: House) -> Iterator[Place]:
@@ -127,10 +135,10 @@ def _statuses(described: Described, house: House) -> Iterator[Place]:
     if not words:
         yield Place("status-unknown", where, f"the schema {_STATUS} is gone, and with it what the statuses are")
         return
-    for word in sorted(words - house.statuses):
-        yield Place("status-unknown", where, f"the state machine does not know the status {word}")
+    for word in sorted(words - house.statuses, key=str):
+        yield Place("status-unknown", where, f"the state machine does not know the status {said(word)}")
     for word in sorted(house.statuses - words):
-        yield Place("status-vanished", where, f"the state machine has the status {word}, which is gone")
+        yield Place("status-vanished", where, f"the state machine has the status {said(word)}, which is gone")
 
 
 def _patterns(described: Described, house: House) -> Iterator[Place]:
@@ -139,14 +147,16 @@ def _patterns(described: Described, house: House) -> Iterator[Place]:
         if found != pattern:
             row = f'("{schema}", "{member}")'
             where = f"{INPUTS}:{line_of(house.root, INPUTS, row)}"
-            yield Place("pattern-changed", where, f"{schema}.{member} is checked against {pattern}, now {found}")
+            yield Place(
+                "pattern-changed", where, f"{schema}.{member} is checked against {said(pattern)}, now {said(found)}"
+            )
 
 
 def _models(house: House, generated: frozenset[str]) -> Iterator[Place]:
     for name, where in sorted(house.models.items()):
         # A module of the models can be imported too: norce_order_api.models.order_status.
         if name not in generated:
-            yield Place("model-vanished", where, f"imports {name}, which is no longer generated")
+            yield Place("model-vanished", where, f"imports {said(name)}, which is no longer generated")
 
 
 def _natural_keys(described: Described, house: House) -> Iterator[Place]:
@@ -161,9 +171,9 @@ def _natural_keys(described: Described, house: House) -> Iterator[Place]:
         orders = set(described.schemas.get("Order", {}).get("properties", {}))
         gone = [name for name in row.keys[1:] if name not in members] + [row.keys[0]] * (row.keys[0] not in orders)
         for name in gone:
-            text = f"{row.operation} is recognised by {name}, which is no longer described"
+            text = f"{said(row.operation)} is recognised by {said(name)}, which is no longer described"
             yield Place("natural-key-vanished", f"{TABLE}:{line_of(house.root, Path(TABLE), 'NaturalKey(')}", text)
 
 
 def _few(operations: list[str]) -> str:
-    return ", ".join(operations[:3]) + (f" and {len(operations) - 3} more" if len(operations) > 3 else "")
+    return ", ".join(map(said, operations[:3])) + (f" and {len(operations) - 3} more" if len(operations) > 3 else "")

@@ -13,7 +13,7 @@ from regenerate.drift.shape import references
 if TYPE_CHECKING:
     from regenerate.document import Document
 
-_METHODS = ("get", "put", "post", "patch", "delete", "head", "options", "trace")
+METHODS = ("get", "put", "post", "patch", "delete", "head", "options", "trace")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Described:
     def _operations(self) -> Iterator[Operation]:
         for path, item in self.document["paths"].items():
             for method, described in item.items():
-                if method in _METHODS:
+                if method in METHODS:
                     yield self._operation(path, method, described, item.get("parameters", []))
 
     def _operation(self, path: str, method: str, described: dict[str, Any], shared: list[Any]) -> Operation:

@@ -8,6 +8,7 @@ from regenerate.drift.change import Change, Level
 from regenerate.drift.described import Described, Operation
 from regenerate.drift.schemas import Use, compare, compare_schemas, renamed
 from regenerate.drift.shape import Shape, shape
+from regenerate.text import said
 
 
 def compare_descriptions(old: Described, new: Described) -> list[Change]:
@@ -24,7 +25,7 @@ def _compare_operations(old: Described, new: Described, names: dict[str, str]) -
         heir = places.get((before.method, before.path))
         if after is None and heir is not None and heir not in old.operations:
             taken_over.add(heir)
-            text = f"is now called {heir}, under the same path: callers of the facade do not see it"
+            text = f"is now called {said(heir)}, under the same path: callers of the facade do not see it"
             yield Change("operation-renamed", f"operation {before.id}", text, "note", (heir,))
             after = new.operations[heir]
         if after is None:
@@ -34,7 +35,7 @@ def _compare_operations(old: Described, new: Described, names: dict[str, str]) -
             yield replace(change, subject=f"operation {after.id}", operations=(after.id,))
     for after in new.operations.values():
         if after.id not in old.operations and after.id not in taken_over:
-            text = f"is new: {after.method.upper()} {after.path}"
+            text = f"is new: {after.method.upper()} {said(after.path)}"
             yield Change("operation-added", f"operation {after.id}", text, "addition", (after.id,))
 
 
@@ -45,7 +46,7 @@ def _compare_operation(old: Operation, new: Operation, names: dict[str, str]) ->
         text = f"its path {_path_difference(old.path, new.path)}: callers of the facade do not see it"
         yield Change("path-changed", "", text, "note")
     if old.tag != new.tag:
-        yield Change("tag-changed", "", f"its generated module moves from {old.tag} to {new.tag}", "note")
+        yield Change("tag-changed", "", f"its generated module moves from {said(old.tag)} to {said(new.tag)}", "note")
     yield from _compare_parameters(old, new, names)
     yield from _compare_body(old, new, names)
     yield from _compare_answers(old, new, names)
@@ -55,8 +56,10 @@ def _path_difference(old: str, new: str) -> str:
     """The segments that differ, so that a change common to many operations reads the same for each."""
     was, now = old.split("/"), new.split("/")
     if len(was) != len(now):
-        return f"was {old}, is {new}"
-    return "has " + ", ".join(f"{then} for {before}" for before, then in zip(was, now, strict=True) if before != then)
+        return f"was {said(old)}, is {said(new)}"
+    return "has " + ", ".join(
+        f"{said(then)} for {said(before)}" for before, then in zip(was, now, strict=True) if before != then
+    )
 
 
 def _compare_parameters(old: Operation, new: Operation, names: dict[str, str]) -> Iterator[Change]:
@@ -64,20 +67,20 @@ def _compare_parameters(old: Operation, new: Operation, names: dict[str, str]) -
         place, name = key
         after = new.parameters.get(key)
         if after is None:
-            yield Change("parameter-removed", "", f"{place} parameter {name} is gone", _hidden(place, "breaking"))
+            yield Change("parameter-removed", "", f"{place} parameter {said(name)} is gone", _hidden(place, "breaking"))
             continue
         if after.get("required") and not before.get("required"):
-            text = f"{place} parameter {name} is now required"
+            text = f"{place} parameter {said(name)} is now required"
             yield Change("parameter-required", "", text, _hidden(place, "breaking"))
         was, now = _shape(before.get("schema"), names), shape(after.get("schema"))
-        yield from compare(was, now, f"{place} parameter {name}", Use(sent=True, read=False))
+        yield from compare(was, now, f"{place} parameter {said(name)}", Use(sent=True, read=False))
     for key, after in new.parameters.items():
         if key not in old.parameters:
             place, name = key
             if after.get("required"):
-                text, level = f"{place} parameter {name} is new and required", _hidden(place, "breaking")
+                text, level = f"{place} parameter {said(name)} is new and required", _hidden(place, "breaking")
             else:
-                text, level = f"{place} parameter {name} is new", _hidden(place, "addition")
+                text, level = f"{place} parameter {said(name)} is new", _hidden(place, "addition")
             yield Change("parameter-added", "", text, level)
 
 

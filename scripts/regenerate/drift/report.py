@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from regenerate.drift.change import ADVICE, Change, Level, worst
 from regenerate.drift.check import Place
 from regenerate.drift.house import House, Touched, touched
+from regenerate.drift.texts import TextChange
+from regenerate.text import parts, shown, unmarked
 
 _HEADINGS: dict[Level, str] = {
     "breaking": "Breaking for callers of the facade",
@@ -20,6 +22,11 @@ _REASONS: dict[Level, str] = {
     "note": "callers of the facade do not see a difference",
 }
 
+# A pull request holds 65536 characters, and some of it is not ours.
+_LENGTH = 60_000
+_CUT = "The rest is in `report.json`."
+_TEXTS = 50
+
 
 @dataclass
 class Report:
@@ -29,6 +36,8 @@ class Report:
     version_before: str
     version_after: str
     changes: list[Change]
+    texts: list[TextChange]
+    """Words for people; of no effect on programs, but they become docstrings."""
     places: list[Place]
     not_in_sandbox: list[str]
     """Operations that the local order service does not carry out."""
@@ -43,6 +52,9 @@ class Report:
     def headline(self) -> str:
         """The advice, with its reason."""
         level = worst(self.changes)
+        if level is None and self.texts:
+            number = len(self.texts)
+            return f"none: only words for people have changed ({number} text{'s' * (number != 1)})"
         if level is None:
             return "none: nothing has changed that the generated code is made of"
         number = sum(change.level == level for change in self.changes)
@@ -56,20 +68,32 @@ def as_json(report: Report) -> str:
         "version": {"before": report.version_before, "after": report.version_after},
         "advice": report.advice,
         "reason": report.headline(),
-        "changes": [{**asdict(change), "touches": asdict(_touched(report.house, change))} for change in report.changes],
-        "places": [asdict(place) for place in report.places],
+        "changes": [
+            {**asdict(change), "text": unmarked(change.text), "touches": asdict(_touched(report.house, change))}
+            for change in report.changes
+        ],
+        "texts": [asdict(text) for text in report.texts],
+        "places": [{**asdict(place), "text": unmarked(place.text)} for place in report.places],
         "not_in_sandbox": report.not_in_sandbox,
     }
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
 def as_markdown(report: Report) -> str:
-    """One page: what to do first, then what changed, the worst first; long lists are cut and say so."""
-    return "\n".join(_lines(report)) + "\n"
+    """One page, for a pull request too: what to do, then what changed, the worst first; what is cut says so."""
+    lines: list[str] = []
+    length = 0
+    for line in _lines(report):
+        length += len(line) + 1
+        if length > _LENGTH - len(_CUT):
+            return "\n".join([*lines, "", _CUT]) + "\n"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield "# The description has changed" if report.changes else "# The description says what it said"
+    changed = report.changes or report.texts
+    yield "# The description has changed" if changed else "# The description says what it said"
     yield ""
     versions = f"{report.version_before} to {report.version_after}"
     if report.version_before == report.version_after:
@@ -80,6 +104,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _places(report.places)
     for level, heading in _HEADINGS.items():
         yield from _section(heading, [change for change in report.changes if change.level == level], report.house)
+    yield from _texts(report.texts)
     if report.not_in_sandbox:
         yield from ("", "## Not in the local order service yet", "")
         yield from (f"- {_code(operation)}" for operation in report.not_in_sandbox)
@@ -107,6 +132,18 @@ def _section(heading: str, changes: list[Change], house: House) -> Iterator[str]
     for subject, group in _grouped(changes, lambda change: _code(change.subject)):
         yield f"- {subject}: " + "; ".join(f"**{change.kind}**: {_plain(change.text)}" for change in group)
         yield from _touches(_touched(house, group[0]))
+
+
+def _texts(texts: list[TextChange]) -> Iterator[str]:
+    """Each with what it was and what it is; both become docstrings, so someone should have read them."""
+    if not texts:
+        return
+    yield from ("", f"## Changed texts ({len(texts)})", "")
+    for text in texts[:_TEXTS]:
+        was, now = (_code(words, 300) if words is not None else "nothing" for words in (text.before, text.after))
+        yield f"- {_code(text.subject)} {_code(text.where)}: was {was}, is {now}"
+    if len(texts) > _TEXTS:
+        yield f"- and {len(texts) - _TEXTS} more, all of them in `report.json`"
 
 
 def _grouped(changes: list[Change], key: Callable[[Change], str]) -> list[tuple[str, list[Change]]]:
@@ -138,13 +175,18 @@ def _few(entries: Sequence[str], number: int) -> str:
     return ", ".join(entries[:number]) + (f" and {more} more" if more > 0 else "")
 
 
-def _code(text: str) -> str:
-    """Whatever a description says, it stays on its line and between its backticks."""
-    return f"`{' '.join(text.replace('`', chr(39)).split())}`"
+def _code(text: str, length: int = 200) -> str:
+    """Whatever a description says, it stays on its line and between its backticks, where nothing means anything."""
+    held = " ".join(shown(text, length).replace("`", "'").split())
+    return f"`{held or ' '}`"
 
 
-def _plain(text: str) -> str:
-    """Words of the description can't become links, pictures, markup or mentions in a pull request."""
-    one_line = " ".join(text.split())
-    escaped = re.sub(r"([\\`*_\[\]<>|#!])", r"\\\1", one_line[:600])
-    return escaped.replace("@", "@\u200b")
+def _plain(sentence: str) -> str:
+    """A sentence of ours, in which what a description said stands as code."""
+    return "".join(_code(piece) if is_said else _escaped(piece) for is_said, piece in parts(sentence))
+
+
+def _escaped(text: str) -> str:
+    """Should a word of a description be in it unmarked, it becomes no link, picture, markup or mention either."""
+    escaped = re.sub(r"([\\`*_~\[\]<>|#!&$])", r"\\\1", " ".join(re.split(r"\s", shown(text, 600))))
+    return re.sub(r"(@|#|://|www\.|GH-)", "\\1\u200b", escaped)

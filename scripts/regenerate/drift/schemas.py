@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from regenerate.drift.change import Change, Level
 from regenerate.drift.described import Described
 from regenerate.drift.shape import Shape, shape
+from regenerate.text import said, unmarked
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ def compare_schemas(old: Described, new: Described, names: dict[str, str]) -> It
         operations = uses.operations(name, other)
         if other != name:
             told = (
-                f"is now called {other}: the model's name changes for whoever imports it, unless class_overrides in "
-                "openapi/generator.yaml keeps the old one"
+                f"is now called {said(other)}: the model's name changes for whoever imports it, unless "
+                "class_overrides in openapi/generator.yaml keeps the old one"
             )
             yield Change("schema-renamed", f"schema {name}", told, "breaking", operations)
         elif name not in new.schemas:
@@ -64,7 +65,7 @@ def compare(old: Shape, new: Shape, where: str, use: Use) -> Iterator[Change]:
         return Change(kind, "", f"{where}: {text}" if where else text, level)
 
     if old.kind != new.kind:
-        yield change("type-changed", f"was {old.kind}, is {new.kind}", "breaking")
+        yield change("type-changed", f"was {said(old.kind)}, is {said(new.kind)}", "breaking")
         return
     yield from _compare_marks(old, new, where, use)
     yield from _compare_enum(old, new, where)
@@ -94,8 +95,8 @@ def _compare_marks(old: Shape, new: Shape, where: str, use: Use) -> Iterator[Cha
 
 def _compare_enum(old: Shape, new: Shape, where: str) -> Iterator[Change]:
     told = f"{where}: " if where else ""
-    grown = [str(word) for word in new.enum if word not in old.enum]
-    gone = [str(word) for word in old.enum if word not in new.enum]
+    grown = [said(word) for word in new.enum if word not in old.enum]
+    gone = [said(word) for word in old.enum if word not in new.enum]
     if grown:
         text = f"new words {', '.join(grown)}: enums are open, so reading them never failed"
         yield Change("enum-grown", "", told + text, "addition")
@@ -105,7 +106,7 @@ def _compare_enum(old: Shape, new: Shape, where: str) -> Iterator[Change]:
 
 def _compare_members(old: Shape, new: Shape, where: str, use: Use) -> Iterator[Change]:
     for name, before in old.members.items():
-        place = f"{where}.{name}".lstrip(".")
+        place = _member(where, name)
         after = new.members.get(name)
         if after is None:
             yield Change("member-removed", "", f"{place} is gone", "breaking")
@@ -120,16 +121,21 @@ def _compare_members(old: Shape, new: Shape, where: str, use: Use) -> Iterator[C
             yield Change("member-optional", "", f"{place} {text}", "breaking" if use.read else "addition")
     for name, after in new.members.items():
         if name not in old.members:
-            place = f"{where}.{name}".lstrip(".")
+            place = _member(where, name)
             if name in new.required and use.sent and not after.read_only:
                 text = f"{place} is new and required: who does not send it is refused"
                 yield Change("required-member-added", "", text, "breaking")
             else:
-                yield Change("member-added", "", f"{place} is new ({after.kind})", "addition")
+                yield Change("member-added", "", f"{place} is new ({said(after.kind)})", "addition")
+
+
+def _member(where: str, name: str) -> str:
+    """What is said of where, with a member's name after it."""
+    return said(f"{unmarked(where)}.{name}") if where else said(name)
 
 
 def _limits(one: Shape) -> str:
-    return ", ".join(f"{name} {value}" for name, value in one.limits.items()) or "without limits"
+    return ", ".join(f"{name} {said(value)}" for name, value in one.limits.items()) or "without limits"
 
 
 class _Uses:

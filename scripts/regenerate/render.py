@@ -1,0 +1,104 @@
+"""Writes the package: the generator reads the description, and the templates of openapi/templates make code of that.
+
+A program of its own, so that it can be stopped: `python -m regenerate.render DESCRIPTION SETTINGS TEMPLATES PACKAGE`.
+No template of the generator is used, and none of its ways to escape text: what a description says gets into code by
+the filters `prose` and `quoted` (see `text`), and anything else that comes of it is a name made by the generator. What
+can't be written is refused, by name.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from openapi_python_client import strings
+from openapi_python_client.config import Config, ConfigFile, MetaType
+from openapi_python_client.parser.errors import GeneratorError
+from openapi_python_client.parser.openapi import Endpoint, GeneratorData
+from openapi_python_client.parser.properties import LiteralEnumProperty
+from openapi_python_client.schema.untrusted_string import UntrustedString
+
+from regenerate import text
+from regenerate.failure import RegenerationError
+from regenerate.templates import environment, raw, refuse
+
+
+def main(description: Path, settings: Path, templates: Path, package: Path) -> None:
+    """Writes the package into a folder that is not there yet."""
+    config = Config.from_sources(
+        ConfigFile.load_from_path(settings),
+        meta_type=MetaType.NONE,
+        document_source=description,
+        file_encoding="utf-8",
+        overwrite=False,
+        output_path=package,
+    )
+    data = GeneratorData.from_dict(json.loads(description.read_bytes()), config=config)
+    if isinstance(data, GeneratorError):
+        raise RegenerationError(_told([data]))
+    errors = [*data.errors, *(one for tag in data.endpoint_collections_by_tag.values() for one in tag.parse_errors)]
+    if errors:
+        raise RegenerationError(_told(errors))
+    _Package(package, templates, config).write(data)
+
+
+def _told(errors: list[Any]) -> str:
+    """What the generator could not read; by itself it would leave that out and go on."""
+    lines = [line for one in errors for line in f"{one.header}\n{one.detail or ''}".splitlines() if line.strip()]
+    return "\n".join(text.shown(line, 400) for line in lines)
+
+
+class _Package:
+    """A folder, and the templates that fill it."""
+
+    def __init__(self, folder: Path, templates: Path, config: Config) -> None:
+        self._folder = folder
+        self._config = config
+        self._environment = environment(templates)
+        self._environment.filters["pascalcase"] = strings.pascal_case
+        self._environment.globals["url"] = _url
+
+    def write(self, data: GeneratorData) -> None:
+        about = UntrustedString(f"A client library for accessing {raw(data.title)}")
+        self._file("__init__.py", "package_init", about=about)
+        for name in ("types", "client", "errors"):
+            self._file(f"{name}.py", name)
+        self._file("api/__init__.py", "api_init")
+        self._file("models/__init__.py", "models_init", classes=[one.class_info for one in (*data.models, *data.enums)])
+        for model in data.models:
+            self._file(f"models/{model.class_info.module_name}.py", "model", model=model)
+        for enum in data.enums:
+            if not isinstance(enum, LiteralEnumProperty):
+                refuse(enum.class_info.name, "an enum that is no Literal (literal_enums in generator.yaml)")
+            self._file(f"models/{enum.class_info.module_name}.py", "literal_enum", enum=enum)
+        for tag, collection in data.endpoint_collections_by_tag.items():
+            self._file(f"api/{tag}/__init__.py", "endpoint_init")
+            for endpoint in collection.endpoints:
+                module = strings.PythonIdentifier(endpoint.name, self._config.field_prefix)
+                self._file(f"api/{tag}/{module}.py", "endpoint_module", endpoint=endpoint)
+
+    def _file(self, name: str, template: str, **values: object) -> None:
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = self._environment.get_template(f"{template}.py.jinja").render(**values)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(written)
+
+
+def _url(endpoint: Endpoint) -> str:
+    """The path as a literal into which the quoted ids go."""
+    places = {f"{{{one.python_name}}}": f"{{{one.python_name}_segment}}" for one in endpoint.path_parameters}
+    parts = [raw(endpoint.path)]
+    for place in places:
+        parts = [part for whole in parts for part in whole.partition(place)]
+    if any(brace in part for part in parts if part not in places for brace in "{}"):
+        refuse(endpoint.name, "a path with a brace that belongs to no path parameter")
+    path = "".join(places.get(part) or text.in_quotes(part) for part in parts)
+    return f'f"{path}"' if places else f'"{path}"'
+
+
+if __name__ == "__main__":
+    try:
+        main(*map(Path, sys.argv[1:]))
+    except RegenerationError as error:
+        sys.exit(str(error))

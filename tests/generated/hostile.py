@@ -1,0 +1,257 @@
+"""Hostile words for a description, and a look at what a package made from them does when it is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parents[2]
+Document = dict[str, Any]
+
+TEXT_KEYS = ("description", "summary", "title", "example")
+
+FRAGMENTS = [
+    *('"', '""', '"""', '""""', '"""""', "'", "'''", "\\", "\\\\", '\\"', '\\"""', "\\N{", "\\x", "\\u12", "\\U0000"),
+    *(
+        "\n",
+        "\r",
+        "\r\n",
+        "\x0b",
+        "\x0c",
+        "\x1c",
+        "\x1d",
+        "\x1e",
+        "\x85",
+        "\u2028",
+        "\u2029",
+        "\t",
+        "\x00",
+        "\x1b",
+        "\x7f",
+    ),
+    *(
+        "\u00a0",
+        "\u2003",
+        "\u202f",
+        "\u3000",
+        "\u200b",
+        "\u200d",
+        "\u2060",
+        "\u00ad",
+        "\ufeff",
+        "\u202e",
+        "\u2066",
+        "\ufffe",
+    ),
+    *(
+        "#",
+        "# ",
+        "#\u00a0",
+        ";",
+        "%s",
+        "{",
+        "}",
+        "{}",
+        "{{",
+        "}}",
+        "{% raw %}",
+        "{{ 7 * 7 }}",
+        "{#",
+        "${{ github.token }}",
+    ),
+    *(";CANARY();", "CANARY()", "{CANARY()}", "\n    CANARY()\n", '""");CANARY();("""', "']);CANARY();(['"),
+    *(
+        "__import__('os')",
+        "# coding: utf-7",
+        "# type: ignore",
+        "# fmt: off",
+        "@property",
+        "\nimport os\n",
+        "<!--",
+        "]]>",
+    ),
+    *(
+        "-",
+        "--",
+        ">>> CANARY()",
+        "...",
+        ".",
+        "\u00e5",
+        "\u00df",
+        "\ufb01",
+        "\u0130",
+        "\u017f",
+        "\u6570",
+        "\U0001f600",
+        "e\u0301",
+    ),
+]
+
+
+def _aligned(width: int) -> st.SearchStrategy[str]:
+    """Letters that bring quotes to the end of a wrapped line, behind a space at which a line is not wrapped."""
+    letters = st.integers(width - 9, width - 2).map("x".__mul__)
+    return st.tuples(letters, st.sampled_from("\u00a0\u2003\u202f"), st.integers(1, 6).map('"'.__mul__)).map("".join)
+
+
+characters = st.characters(codec="utf-8")
+_parts = st.sampled_from(FRAGMENTS) | characters | st.sampled_from([" ", "word", "y" * 40])
+_lines = st.sampled_from(["", "", "\n"]).flatmap(
+    lambda begun: st.sampled_from([76, 106, 110]).flatmap(_aligned).map(begun.__add__)
+)
+texts: st.SearchStrategy[str] = st.tuples(
+    st.just("") | _lines, st.lists(_parts, min_size=1, max_size=6).map("".join), st.just("") | _lines
+).map("".join)
+names: st.SearchStrategy[str] = st.lists(
+    st.sampled_from(FRAGMENTS) | characters | st.sampled_from(["a", "B", "_", "self", "class"]), min_size=1, max_size=5
+).map("".join)
+
+
+def drawn(strategy: st.SearchStrategy[str], number: int) -> list[str]:
+    """So many different values: they are tried together, because a generation takes seconds whatever is in it."""
+    found: dict[str, None] = {}
+    for seed in range(10):
+
+        @settings(
+            max_examples=number,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+            deadline=None,
+        )
+        @given(strategy)
+        def collect(value: str) -> None:
+            found[value] = None
+
+        collect()
+        if len(found) >= number:
+            return list(found)[:number]
+        assert seed < 9, f"only {len(found)} different values"
+    raise AssertionError
+
+
+def description() -> Document:
+    """The description as it is."""
+    described: Document = json.loads((ROOT / "generated/norce_order_api/openapi.json").read_text(encoding="utf-8"))
+    return described
+
+
+def places(value: Any, names: bool = False) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every object and key under which a text for people stands; below `names`, keys are names."""
+    if isinstance(value, list):
+        for one in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from places(one)
+    elif isinstance(value, dict):
+        held = cast("dict[str, Any]", value)
+        for key, one in held.items():
+            if key in TEXT_KEYS and isinstance(one, str) and not names:
+                yield held, key
+            else:
+                yield from places(
+                    one, key in ("properties", "schemas", "paths", "responses", "parameters") and not names
+                )
+
+
+def tree(folder: Path) -> Path:
+    """A copy of what the command works on, with the corrections made in the description, so that any other will do."""
+    for name in ("openapi", "scripts", "generated", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    plain = "overlay: 1.0.0\ninfo: {title: none, version: '1'}\nactions: []\n"
+    (folder / "openapi/overlay.yaml").write_text(plain, encoding="utf-8")
+    (folder / "openapi/order-management.v0.yaml").write_text(json.dumps(description()), encoding="utf-8")
+    return folder
+
+
+def regenerate(folder: Path, described: Document | bytes) -> subprocess.CompletedProcess[str]:
+    """The whole command, on a description from a file."""
+    source = folder / "description.json"
+    source.write_bytes(described if isinstance(described, bytes) else json.dumps(described).encode())
+    return subprocess.run(
+        [str(folder / "scripts" / "regenerate.sh"), "--from", str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NORCE_REGENERATE_ENV": str(ROOT / ".venv-regenerate")},
+    )
+
+
+# Imports every module, and says what else happened meanwhile, and what the package has.
+_IMPORTER = r"""
+import builtins, importlib, json, pkgutil, sys
+import attrs, datetime, httpx, typing, urllib.parse  # what the package itself needs
+
+effects, watching = [], False
+HARMLESS = {"import", "compile", "exec", "marshal.loads", "object.__getattr__", "os.listdir", "os.scandir",
+            "sys._getframe", "sys._getframemodulename", "code.__new__"}
+
+def watch(event, arguments):
+    if not watching or event in HARMLESS or (event == "open" and arguments[1] in ("r", "rb")):
+        return
+    effects.append(event)
+
+builtins.CANARY = lambda *given: effects.append("canary")
+before = set(vars(builtins))
+sys.addaudithook(watch)
+sys.path.insert(0, sys.argv[1])
+sys.dont_write_bytecode = True
+import norce_order_api
+watching = True
+found = [one.name for one in pkgutil.walk_packages(norce_order_api.__path__, "norce_order_api.")]
+modules = [importlib.import_module(name) for name in found]
+from norce_order_api import models
+kinds = {name: getattr(models, name) for name in models.__all__}
+watching = False
+
+operations = {}
+for module in modules:
+    if hasattr(module, "_get_kwargs"):
+        code = module._get_kwargs.__code__
+        needed = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        told = module._get_kwargs(**{name: {} if name == "body" else "v" for name in needed})
+        operations[module.__name__] = [told["method"], told["url"]]
+json.dump(
+    {
+        "effects": effects + sorted(set(vars(builtins)) - before),
+        "operations": operations,
+        "members": {name: sorted(one.MEMBERS) for name, one in kinds.items() if hasattr(one, "MEMBERS")},
+        "names": {name: [one.name for one in attrs.fields(kind)] for name, kind in kinds.items() if attrs.has(kind)},
+        "words": {name: typing.get_args(one) for name, one in kinds.items() if str(one).startswith("typing.Literal")},
+        "models": sorted(kinds),
+        "docs": [module.__doc__ for module in modules],
+    },
+    sys.stdout,
+)
+"""
+
+
+def imported(folder: Path) -> dict[str, Any]:
+    """What the package below `folder` did when it was imported, and what it has."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORTER, str(folder / "generated")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:surrogatepass"},
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def operations(described: Document) -> list[list[str]]:
+    """Method and path of every operation, with an id in each place of the path."""
+    return sorted(
+        [method, "/".join("v" if part.startswith("{") else part for part in path.split("/"))]
+        for path, item in described["paths"].items()
+        for method in item
+        if method in ("get", "put", "post", "patch", "delete")
+    )
