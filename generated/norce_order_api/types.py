@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Set as AbstractSet
 from contextvars import ContextVar
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from itertools import repeat, starmap
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, cast
 from urllib.parse import quote
@@ -306,11 +307,21 @@ def write_word(value: Any) -> Any:
     return value.spelled if isinstance(value, Word) else value
 
 
-def write_number(value: Any, where: str) -> Any:
-    if type(value) is float and not -INFINITY < value < INFINITY:
+def write_number(value: Any, where: str) -> float:
+    """A number as JSON can say it. A decimal goes out as the number that means exactly the same."""
+    number = value
+    if isinstance(value, Decimal):
+        number = float(value)
+        if value.is_finite() and Decimal(repr(number)) != value:
+            msg = f"{where} has more digits than a JSON number keeps; give {number!r} instead"
+            raise ValueError(msg)
+    if not isinstance(number, (int, float)) or isinstance(number, bool):
+        msg = f"{where} must be a number, not {type(number).__name__}"
+        raise TypeError(msg)
+    if not -INFINITY < number < INFINITY:
         msg = f"{where} is NaN or infinite, which JSON can't say; give a finite number or None to leave it out"
         raise ValueError(msg)
-    return value
+    return number
 
 
 def write_datetime(value: Any, where: str) -> str:

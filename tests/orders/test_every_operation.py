@@ -117,10 +117,15 @@ CALLS: dict[str, Call] = {
         {"currentStatus": "processing"},
     ),
     "UpdateCheckoutOrderCart": Call(
-        lambda on: on.order.cart.put(Cart(items=[Item(sku="T2", quantity=1)], total=Price(including_vat=3.5))),
+        lambda on: on.order.cart.put(
+            Cart(items=[Item(sku="T2", quantity=1, total=Price(including_vat=3.5))], total=Price(including_vat=3.5))
+        ),
         "PUT",
         "/orders/{order}/cart",
-        {"items": [{"sku": "T2", "quantity": 1}], "total": {"includingVat": 3.5}},
+        {
+            "items": [{"sku": "T2", "quantity": 1, "total": {"includingVat": 3.5}}],
+            "total": {"includingVat": 3.5},
+        },
     ),
     "UpdateCheckoutOrderCustomerBilling": Call(
         lambda on: on.order.customer.set_billing(Address(type_="person", given_name="Åsa", country="SE")),
@@ -287,7 +292,8 @@ async def stage(norce: NorceOrderClient, provider_url: str) -> Stage:
             "hooks": [{"adapterId": "erp", "subscribeTo": "/cart", "invoke": provider_url}],
             "notifications": [{"scope": "/state", "invoke": provider_url}],
             "validations": [{"adapterId": "stock", "url": provider_url}],
-        }
+        },
+        callbacks_in_body=True,
     )
     await order.shippings.create({"total": PRICE, "vatRate": 0.25, "reference": "tms-1"})
     action = {"adapterId": "psp", "type": "capture", "url": provider_url}

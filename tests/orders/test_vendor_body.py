@@ -34,22 +34,27 @@ ORDER: dict[str, Any] = {
     },
     "attributes": {"property1": None, "nested": {"property2": [None]}},
 }
+TOTAL = {"includingVat": 125.0, "excludingVat": 100.0}
+"""Of the one line; the vendor leaves it to the caller to send it."""
 PAYMENT: dict[str, Any] = {"merchant": "thingsandstuff", "state": "Intent", "type": "Voucher", "amount": 125}
 
 
 async def test_it_goes_out_as_it_was_given(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """As a dict and as a model made of it, spelling and nulls included, and the service takes it."""
-    await norce.orders.create(ORDER)
-    assert json.loads(sandbox.requests[-1].body) == ORDER
-    order = await norce.orders.create(OrderData.from_dict(ORDER))
-    assert json.loads(sandbox.requests[-1].body) == ORDER
+    """As a dict and as a model made of it, spelling and nulls included, and the service takes it. The cart gains its
+    total."""
+    shop = norce.scoped(merchant=ORDER["merchant"])
+    sent = {**ORDER, "cart": {**ORDER["cart"], "total": TOTAL}}
+    await shop.orders.create(ORDER)
+    assert json.loads(sandbox.requests[-1].body) == sent
+    order = await shop.orders.create(OrderData.from_dict(ORDER))
+    assert json.loads(sandbox.requests[-1].body) == sent
     await order.payments.create(PAYMENT)
     assert json.loads(sandbox.requests[-1].body) == PAYMENT
     await order.customer.set_billing(PERSON)
     assert json.loads(sandbox.requests[-1].body) == PERSON
 
     await order.refresh()
-    assert order.data.merchant == "acme"
+    assert order.data.merchant == "thingsandstuff"
     assert order.customer.type == "person"
     (payment,) = order.payments
     assert (payment.state, payment.type_) == ("intent", "voucher")

@@ -19,7 +19,7 @@ pytestmark = {mark}
 async def test_an_order_is_completed(norce_client, norce_order, norce_sandbox):
     assert (norce_order.status, norce_order.stale, len(norce_order.payments)) == ("checkout", False, 0)
     assert len(norce_sandbox.requests) == 0
-    await norce_order.payments.create({{"amount": float(norce_order.outstanding)}})
+    await norce_order.payments.create({{"amount": norce_order.outstanding}})
     await norce_order.transition_to("completed")
     again = await norce_client.orders.get(norce_order.id)
     assert (again.status, again.outstanding) == ("completed", 0)

@@ -68,7 +68,7 @@ def planning(current: str | None) -> str:
 
 
 async def paying(order: Order) -> Decimal:
-    assert_type(order.outstanding, Decimal)
+    assert_type(order.outstanding, Decimal | None)
     assert_type(order.amount, Decimal | None)
     assert_type(await order.payments.create_for_outstanding(Payment(name="Invoice")), str | None)
     assert_type(await order.payments.create_for_outstanding({"name": "Invoice"}), str | None)
@@ -77,7 +77,7 @@ async def paying(order: Order) -> Decimal:
     assert_type(line.vat, Decimal)
     assert_type(line.price(), Price)
     items = [Item(total=line.price())]
-    return money.total_of(items).including_vat - order.outstanding
+    return money.total_of(items).including_vat - (order.outstanding or 0)
 
 
 async def ensuring(order: Order) -> bool:

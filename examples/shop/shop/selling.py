@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from norce_order_async import BadRequestError, NorceOrderClient, Order
+from norce_order_async import BadRequestError, NorceOrderClient, Order, money
 
 PRICES = {"MUG-01": 125.0, "TEA-02": 62.5}
 VAT = 0.25
@@ -45,15 +45,15 @@ class Shop:
     async def sell(self, order: Order, receipt: str) -> None:
         """Take the payment that is outstanding and complete the order."""
         await order.refresh()
-        await order.payments.create({"reference": receipt, "amount": float(order.outstanding), "state": "captured"})
+        await order.payments.create({"reference": receipt, "amount": order.outstanding, "state": "captured"})
         await order.transition_to("completed")
 
 
 def _item(sku: str, quantity: int) -> dict[str, object]:
-    price = PRICES[sku] * quantity
+    total = money.line(PRICES[sku], quantity, VAT)
     return {
         "sku": sku,
         "quantity": quantity,
         "vatRate": VAT,
-        "total": {"includingVat": price, "excludingVat": price / (1 + VAT)},
+        "total": {"includingVat": total.including_vat, "excludingVat": total.excluding_vat},
     }

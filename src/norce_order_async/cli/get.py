@@ -42,7 +42,7 @@ def _show(order: Order) -> None:
             ("status", str(order.status)),
             ("reference", order.reference or "-"),
             ("total", "unknown" if order.amount is None else f"{order.amount} {currency}"),
-            ("outstanding", f"{order.outstanding} {currency}"),
+            ("outstanding", "unknown" if order.outstanding is None else f"{order.outstanding} {currency}"),
             ("cart", f"{len(order.cart.items)} lines"),
             ("shippings", str(len(order.shippings.active))),
             ("payments", str(len(order.payments.active))),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.orders.amounts import check_amounts
 from norce_order_async.orders.editing import Edit, edited, showing
-from norce_order_async.orders.inputs import model_of
+from norce_order_async.orders.inputs import model_of, written
 from norce_order_async.orders.shown import until_shown
 from norce_order_async.orders.snapshot import Room
+from norce_order_async.orders.totals import after_edit, with_total
 from norce_order_async.pipeline.operations import SET_CART
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.plain import is_list, is_mapping
@@ -52,42 +55,67 @@ class CartRoom(Room):
         """Free-form data kept with the cart."""
         return (self.data.attributes or {}) if self.data else {}
 
-    async def put(self, cart: Cart | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+    async def put(
+        self,
+        cart: Cart | Mapping[str, Any],
+        *,
+        check_total: bool = True,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
+    ) -> None:
         """Replace the cart; last write wins, because the API has no ETags.
+
+        Norce leaves it to the caller to add up ``cart.total``. A cart with lines and without a total gets their sum; a
+        total that is not their sum is refused.
 
         When the service takes it in without having done it (202), the order is read until the cart shows.
 
+        Args:
+            cart: a model, or a dict in the API's spelling.
+            check_total: False sends the cart as it is.
+            allow_fractions: True sends amounts with more than two decimals. Those of the cart that was last read go
+                back in any case.
+            options: what the calls do differently.
+
         Raises:
-            InvalidRequestError: the cart can't be sent; nothing was.
+            InvalidRequestError: the cart can't be sent; nothing was. The text names the line or both figures.
             PendingError: taken in, but not shown before the deadline.
             CallError: it did not succeed.
         """
         from norce_order_api.models import Cart
 
-        model = model_of(Cart, cart, "cart")
-        deadline = self._snapshot.session.deadline(options)
-        answer = await self._snapshot.write(SET_CART, model, options=options, deadline=deadline)
-        if answer.status == 202:
-            sent = model.to_dict()
-            await until_shown(
-                self._snapshot,
-                lambda order: order.cart is not None and shows(sent, order.cart.to_dict()),
-                what="the cart",
-                operation=SET_CART,
-                answer=answer,
-                deadline=deadline,
-                options=options,
-            )
+        sent = written(model_of(Cart, cart, "cart"), "cart")
+        if check_total:
+            sent = with_total(sent, "cart")
+        came = partial(self._snapshot.received, "cart")
+        check_amounts("Cart", sent, "cart", came=came, allow_fractions=allow_fractions)
+        await self._put(sent, options)
 
-    async def update(self, edit: Edit[Cart], *, options: CallOptions | None = None) -> None:
+    async def update(
+        self,
+        edit: Edit[Cart],
+        *,
+        check_total: bool = True,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
+    ) -> None:
         """Read the order, apply a function to its cart, and put the result. Last write wins: the API has no ETags, so
-        what somebody else writes between the reading and the writing is lost.
+        changes that others make between the reading and the writing are lost.
+
+        ``cart.total`` follows the lines: if it was their sum before the edit, it is their sum afterwards. A line whose
+        quantity or price changed gets a new total if it cost quantity times price without a discount; otherwise set
+        its total too.
 
         Args:
             edit: takes the cart and changes it, or returns another one.
+            check_total: False puts the cart as the edit left it.
+            allow_fractions: True puts amounts with more than two decimals. Those that came from the service go back in
+                any case.
             options: what the calls do differently.
 
         Raises:
+            InvalidRequestError: what the cart or a line costs now does not follow from what was there; nothing was
+                written. The text names the line or both figures.
             ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is the cart that was
                 put.
             CallError: a step did not succeed.
@@ -95,9 +123,28 @@ class CartRoom(Room):
         from norce_order_api.models import Cart
 
         data = await self._snapshot.read(options)
-        proposed = edited(Cart, data.cart or Cart(), edit)
-        with showing(proposed):
-            await self.put(proposed, options=options)
+        current = data.cart or Cart()
+        before = current.to_dict()
+        sent = written(edited(Cart, current, edit), "cart")
+        if check_total:
+            sent = after_edit(before, sent)
+        check_amounts("Cart", sent, "cart", came=lambda: before, allow_fractions=allow_fractions)
+        with showing(Cart.from_dict(sent)):
+            await self._put(sent, options)
+
+    async def _put(self, cart: dict[str, Any], options: CallOptions | None) -> None:
+        deadline = self._snapshot.session.deadline(options)
+        answer = await self._snapshot.write(SET_CART, cart, options=options, deadline=deadline)
+        if answer.status == 202:
+            await until_shown(
+                self._snapshot,
+                lambda order: order.cart is not None and shows(cart, order.cart.to_dict()),
+                what="the cart",
+                operation=SET_CART,
+                answer=answer,
+                deadline=deadline,
+                options=options,
+            )
 
 
 def shows(sent: object, found: object) -> bool:

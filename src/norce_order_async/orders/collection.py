@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from norce_order_api.types import read_model
 from norce_order_async.errors import ConflictError, InvalidRequestError, UnavailableError
 from norce_order_async.orders.body import OrderBody
+from norce_order_async.orders.creation import check_new
 from norce_order_async.orders.filter import OrderFilter
-from norce_order_async.orders.inputs import check_address, check_pattern, model_of, models_of, with_reference, written
+from norce_order_async.orders.inputs import model_of, models_of, with_reference, written
 from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
 from norce_order_async.orders.order import Order
 from norce_order_async.orders.rendering import render_page
@@ -75,6 +76,9 @@ class OrderCollection:
         consents: Iterable[Consent | Mapping[str, Any]] | None = None,
         reference: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        check_total: bool = True,
+        allow_fractions: bool = False,
+        callbacks_in_body: bool = False,
         options: CallOptions | None = None,
     ) -> Order:
         """Create an order, which starts in the status ``checkout``.
@@ -82,8 +86,13 @@ class OrderCollection:
         With a ``cart.reference`` an order is created once even when an answer is lost: it is looked for by that
         reference, adopted when found, and created again, once, when not.
 
+        Norce leaves it to the caller to add up ``cart.total``. A cart with lines and without a total gets their sum; a
+        total that is not their sum is refused.
+
         Args:
-            order: the whole body, as a model or a dict in the API's spelling; the arguments below win over it.
+            order: the whole body, as a model or a dict in the API's spelling; the arguments below win over it. Members
+                that the service ignores are refused when their loss would change the order (payments, shippings, a
+                status), and left out otherwise.
             culture: language and region, such as ``sv-SE``; can't be changed later.
             currency: ISO 4217; can't be changed later.
             country: ISO 3166; can't be changed later.
@@ -92,6 +101,10 @@ class OrderCollection:
             consents: shown in the checkout.
             reference: identifier in another system.
             attributes: free-form data.
+            check_total: False sends the cart as it is.
+            allow_fractions: True sends amounts with more than two decimals.
+            callbacks_in_body: True sends hooks, validations and notifications of ``order`` with it. That the service
+                keeps them is not certain.
             options: what this call does differently.
 
         Returns:
@@ -121,12 +134,14 @@ class OrderCollection:
         for name, value in given.items():
             if value is not None:
                 setattr(body, name, value)
-        for member in ("culture", "currency", "country"):
-            check_pattern("Order", member, getattr(body, member), member)
-        if body.customer is not None:
-            check_address(body.customer.billing, "customer.billing")
-            check_address(body.customer.shipping, "customer.shipping")
-        answer = await self._session.call(CREATE_ORDER, {}, body=body, options=options)
+        sent = check_new(
+            written(body, "order"),
+            self._session.context,
+            check_total=check_total,
+            allow_fractions=allow_fractions,
+            callbacks_in_body=callbacks_in_body,
+        )
+        answer = await self._session.call(CREATE_ORDER, {}, body=sent, options=options)
         return Order(self._session, answer.id or "")
 
     async def get(self, order_id: str, *, options: CallOptions | None = None) -> Order:
@@ -296,6 +311,9 @@ class OrderCollection:
         consents: Iterable[Consent | Mapping[str, Any]] | None = None,
         reference: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        check_total: bool = True,
+        allow_fractions: bool = False,
+        callbacks_in_body: bool = False,
         options: CallOptions | None = None,
     ) -> tuple[Order, bool]:
         """The order with this cart reference, created when there is none; what is there stays as it is.
@@ -303,6 +321,7 @@ class OrderCollection:
         Args:
             cart_reference: put into the cart.
             order, culture, currency, country, cart, customer, consents, reference, attributes: as for :meth:`create`.
+            check_total, allow_fractions, callbacks_in_body: likewise.
             options: what the calls do differently.
 
         Returns:
@@ -332,6 +351,9 @@ class OrderCollection:
                 consents=consents,
                 reference=reference,
                 attributes=attributes,
+                check_total=check_total,
+                allow_fractions=allow_fractions,
+                callbacks_in_body=callbacks_in_body,
                 options=options,
             )
         except ConflictError:

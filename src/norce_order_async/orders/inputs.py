@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Protocol, Self, TypeVar, cast
 
+import attrs
+
 from norce_order_api.types import DRIFT
+from norce_order_api.types import Model as GeneratedModel
 from norce_order_async.errors import InvalidRequestError
-from norce_order_async.plain import UNREADABLE, read_json
+from norce_order_async.orders.amounts import number
+from norce_order_async.plain import UNREADABLE, is_list, read_json
 
 CULTURE = r"^[A-Za-z]{2,3}(?:-[A-Za-z]{2,2})*$"
 CURRENCY = r"^[A-Za-z]{3,3}$"
@@ -56,20 +62,74 @@ def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
         raise InvalidRequestError(
             f"{argument} must be a {kind.__name__} or a dict in the API's spelling, not {type(value).__name__}"
         )
-    complaints: list[str] = []
-
-    def complain(where: str, what: str) -> None:
-        if what in _COMPLAINTS:
-            complaints.append(f"{where} {_COMPLAINTS[what]}")
-
-    token = DRIFT.set(complain)
+    complaints: list[tuple[str, str]] = []
+    token = DRIFT.set(lambda where, what: complaints.append((where, what)) if what in _COMPLAINTS else None)
     try:
-        model = kind.from_dict(value)
+        model = kind.from_dict(_plain(value, argument))
+    except RecursionError:
+        raise InvalidRequestError(f"{argument} is nested too deeply") from None
     finally:
         DRIFT.reset(token)
     if complaints:
-        raise InvalidRequestError(f"{argument}: {'; '.join(dict.fromkeys(complaints))}")
+        misfits = dict(_misfits(model))
+        told = [f"{where} {_COMPLAINTS[what]}{misfits.get(where, '')}" for where, what in complaints]
+        raise InvalidRequestError(f"{argument}: {'; '.join(dict.fromkeys(told))}")
     return model
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Plain JSON data of a caller's, in which models and decimals may lie.
+
+    Raises:
+        InvalidRequestError: a decimal that no JSON number means exactly, or a model that can't be sent.
+    """
+    if isinstance(value, Mapping):
+        return {name: _plain(one, f"{where}.{name}") for name, one in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        entries = cast("Iterable[Any]", value)
+        return [_plain(one, f"{where}[{index}]") for index, one in enumerate(entries)]
+    if isinstance(value, Decimal):
+        return number(value, where)
+    if isinstance(value, GeneratedModel):
+        return written(value, where)
+    return value
+
+
+_WANTED = (
+    ("list[", "a list"),
+    ("str ", "a text"),
+    ("int ", "a whole number"),
+    ("float ", "a number"),
+    ("bool ", "true or false"),
+    ("datetime ", "a datetime with a time zone, or its ISO 8601 text"),
+)
+"""What a member takes, by how its type begins in the generated model; anything else is an object."""
+
+_GIVEN = {"str": "a text", "dict": "an object", "list": "a list", "bool": "a truth value", "int": "a whole number"}
+
+
+def _given(value: object) -> str:
+    if isinstance(value, float):
+        return "a fraction" if math.isfinite(value) else "NaN or an infinity, which JSON can't say,"
+    return _GIVEN.get(type(value).__name__, type(value).__name__)
+
+
+def _misfits(model: object) -> Iterator[tuple[str, str]]:
+    """For each value that did not fit its member, below this model too: where, and what was wanted and given."""
+    if not isinstance(model, GeneratedModel):
+        return
+    kind = type(model)
+    types = {field.name: str(field.type) for field in attrs.fields(kind)}
+    for name, value in (model.additional_properties if model.MEMBERS else {}).items():
+        ours = re.sub("(?<=[a-z])([A-Z])", r"_\1", name).lower()
+        declared = types.get(ours) or types.get(f"{ours}_")
+        if name in model.MEMBERS and declared:
+            wanted = next((words for begin, words in _WANTED if declared.startswith(begin)), "an object or a text")
+            yield f"{kind.__name__}.{name}", f": {wanted} is wanted, {_given(value)} was given"
+    for field in attrs.fields(kind):
+        below: object = getattr(model, field.name)
+        for one in below if is_list(below) else [below]:
+            yield from _misfits(one)
 
 
 def models_of(kind: type[M], values: Iterable[M | Mapping[str, Any]], argument: str) -> list[M]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
-from norce_order_async.money import ZERO, decimal, paid
+from norce_order_async.money import decimal, paid
 from norce_order_async.orders.attributes import AttributesRoom
 from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.callbacks import HooksRoom, NotificationsRoom, ValidationsRoom
@@ -105,10 +105,10 @@ class Order:
         return None if total is None or total.including_vat is None else decimal(total.including_vat)
 
     @property
-    def outstanding(self) -> Decimal:
+    def outstanding(self) -> Decimal | None:
         """What payments do not cover yet: the total minus the payments that are not removed. Below zero when they
-        cover too much."""
-        return (self.amount or ZERO) - paid(self.payments)
+        cover too much; None when the service told no total, since nothing says then what is due."""
+        return None if self.amount is None else self.amount - paid(self.payments)
 
     @property
     def transitions(self) -> tuple[StatusPeriod, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.money import Amount, decimal, exact, paid
+from norce_order_async.orders.amounts import Received, check_amounts, number
 from norce_order_async.orders.editing import Edit, edited, showing
 from norce_order_async.orders.ensuring import Ensured, ensure
 from norce_order_async.orders.inputs import (
@@ -52,8 +54,15 @@ class PaymentsRoom(Room):
         """Those whose state is not ``removed``: the API removes payments by setting that state."""
         return [payment for payment in self if payment.state != "removed"]
 
-    async def create(self, payment: Payment | Mapping[str, Any], *, options: CallOptions | None = None) -> str:
+    async def create(
+        self, payment: Payment | Mapping[str, Any], *, allow_fractions: bool = False, options: CallOptions | None = None
+    ) -> str:
         """Add a payment.
+
+        Args:
+            payment: a model, or a dict in the API's spelling.
+            allow_fractions: True sends an amount with more than two decimals.
+            options: what this call does differently.
 
         Returns:
             Its id.
@@ -64,6 +73,7 @@ class PaymentsRoom(Room):
             CallError: it did not succeed.
         """
         model = _payment(payment)
+        check_amounts("Payment", written(model, "payment"), "payment", allow_fractions=allow_fractions)
         answer = await self._snapshot.create(CREATE_PAYMENT, model, options)
         return answer.id or ""
 
@@ -95,16 +105,23 @@ class PaymentsRoom(Room):
             return None
         model = Payment.from_dict(written(_payment(payment or {}), "payment"))
         model.amount = float(outstanding)
-        return await self.create(model, options=options)
+        # The sum has to be exact, however many decimals the service's total has.
+        return await self.create(model, allow_fractions=True, options=options)
 
     async def ensure(
-        self, payment: Payment | Mapping[str, Any], *, reference: str | None = None, options: CallOptions | None = None
+        self,
+        payment: Payment | Mapping[str, Any],
+        *,
+        reference: str | None = None,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
     ) -> Ensured[Payment]:
         """Make sure that there is a payment with this reference that is not removed; what is there stays as it is.
 
         Args:
             payment: what to create when there is none.
             reference: identifier at the payment provider; that of ``payment`` when left out.
+            allow_fractions: True sends an amount with more than two decimals.
             options: what the calls do differently.
 
         Raises:
@@ -119,7 +136,7 @@ class PaymentsRoom(Room):
             entries=lambda: self.active,
             wanted=lambda there: there.reference == model.reference,
             operation=CREATE_PAYMENT,
-            create=lambda: self.create(model, options=options),
+            create=lambda: self.create(model, allow_fractions=allow_fractions, options=options),
             options=options,
         )
 
@@ -135,22 +152,44 @@ class PaymentsRoom(Room):
         return cast("Payment", answer.parsed)
 
     async def put(
-        self, payment_id: str, payment: Payment | Mapping[str, Any], *, options: CallOptions | None = None
+        self,
+        payment_id: str,
+        payment: Payment | Mapping[str, Any],
+        *,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
     ) -> Payment | None:
         """Replace a payment; last write wins.
+
+        Args:
+            payment_id: which payment.
+            payment: a model, or a dict in the API's spelling.
+            allow_fractions: True sends amounts with more than two decimals. Those of the payment that was last read go
+                back in any case.
+            options: what this call does differently.
 
         Returns:
             The payment as the service answers it; None when it answered without one.
         """
-        model = _payment(payment)
-        path = {"payment_id": payment_id}
-        answer = await self._snapshot.write(UPDATE_PAYMENT, model, path=path, options=options)
-        return cast("Payment | None", answer.parsed)
+        came = partial(self._snapshot.received, "payments", payment_id)
+        return await self._put(payment_id, _payment(payment), came, allow_fractions, options)
 
     async def update(
-        self, payment_id: str, edit: Edit[Payment], *, options: CallOptions | None = None
+        self,
+        payment_id: str,
+        edit: Edit[Payment],
+        *,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
     ) -> Payment | None:
         """Read a payment, apply a function to it, and put the result; last write wins.
+
+        Args:
+            payment_id: which payment.
+            edit: takes the payment and changes it, or returns another one.
+            allow_fractions: True puts amounts with more than two decimals. Those that came from the service go back in
+                any case.
+            options: what the calls do differently.
 
         Raises:
             ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
@@ -159,7 +198,15 @@ class PaymentsRoom(Room):
         current = await self.get(payment_id, options=options)
         proposed = edited(type(current), current, edit)
         with showing(proposed):
-            return await self.put(payment_id, proposed, options=options)
+            return await self._put(payment_id, _payment(proposed), current.to_dict, allow_fractions, options)
+
+    async def _put(
+        self, payment_id: str, payment: Payment, came: Received, allow_fractions: bool, options: CallOptions | None
+    ) -> Payment | None:
+        check_amounts("Payment", written(payment, "payment"), "payment", came=came, allow_fractions=allow_fractions)
+        path = {"payment_id": payment_id}
+        answer = await self._snapshot.write(UPDATE_PAYMENT, payment, path=path, options=options)
+        return cast("Payment | None", answer.parsed)
 
     async def remove(self, payment_id: str, *, options: CallOptions | None = None) -> Payment:
         """Remove a payment, which means: set its state to ``removed``, and see that it is.
@@ -218,6 +265,7 @@ class PaymentsRoom(Room):
         psp_status: str | None = None,
         error_detail: str | None = None,
         action: PaymentAction | None = None,
+        allow_fractions: bool = False,
         options: CallOptions | None = None,
     ) -> None:
         """Add an entry to a payment's log.
@@ -233,6 +281,7 @@ class PaymentsRoom(Room):
             psp_status: the provider's status.
             error_detail: what went wrong.
             action: the payment action that it belongs to.
+            allow_fractions: True sends an amount with more than two decimals.
             options: what this call does differently.
 
         Raises:
@@ -245,7 +294,7 @@ class PaymentsRoom(Room):
         entry = PaymentTransaction(
             event=event,
             psp_event=psp_event,
-            amount=None if amount is None else float(exact(amount)),
+            amount=None if amount is None else number(exact(amount), "amount"),
             is_success=success,
             error_detail=error_detail,
             psp_status=psp_status,
@@ -253,7 +302,7 @@ class PaymentsRoom(Room):
             response_json=json_text(response, "response"),
             payment_action=action,
         )
-        await self.add_transaction(payment_id, entry, options=options)
+        await self.add_transaction(payment_id, entry, allow_fractions=allow_fractions, options=options)
 
     async def transactions(
         self, payment_id: str, *, options: CallOptions | None = None
@@ -267,6 +316,7 @@ class PaymentsRoom(Room):
         payment_id: str,
         transaction: PaymentTransaction | Mapping[str, Any],
         *,
+        allow_fractions: bool = False,
         options: CallOptions | None = None,
     ) -> PaymentTransaction | None:
         """Add an entry to a payment's log, which only grows. ``amount`` is the amount after the transaction.
@@ -279,6 +329,9 @@ class PaymentsRoom(Room):
         model = model_of(PaymentTransaction, transaction, "transaction")
         check_json_text(model.request_json, "transaction.requestJson")
         check_json_text(model.response_json, "transaction.responseJson")
+        check_amounts(
+            "PaymentTransaction", written(model, "transaction"), "transaction", allow_fractions=allow_fractions
+        )
         path = {"payment_id": payment_id}
         answer = await self._snapshot.write(ADD_TRANSACTION, model, path=path, options=options)
         return cast("PaymentTransaction | None", answer.parsed)

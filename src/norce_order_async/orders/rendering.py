@@ -26,7 +26,7 @@ def render_order(order: Order) -> RenderableType:
     table.add_row("status", order.status or "unknown")
     table.add_row("read", f"{order.age:.0f} s ago" + (", stale" if order.stale else ""))
     table.add_row("total", _total(order))
-    table.add_row("outstanding", f"{order.outstanding} {currency}")
+    table.add_row("outstanding", "unknown" if order.outstanding is None else f"{order.outstanding} {currency}")
     table.add_row("cart", f"{len(order.cart.items)} lines")
     table.add_row("shippings", str(len(order.shippings.active)))
     table.add_row("payments", str(len(order.payments.active)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from norce_order_async.orders.amounts import Received, check_amounts
 from norce_order_async.orders.editing import Edit, edited, showing
 from norce_order_async.orders.ensuring import Ensured, ensure
-from norce_order_async.orders.inputs import model_of, with_reference
+from norce_order_async.orders.inputs import model_of, with_reference, written
 from norce_order_async.orders.parts import not_removed
 from norce_order_async.orders.snapshot import Room
 from norce_order_async.pipeline.operations import CREATE_SHIPPING, GET_SHIPPING, LIST_SHIPPINGS, UPDATE_SHIPPING
@@ -33,8 +35,19 @@ class ShippingsRoom(Room):
         """Those whose state is not ``removed``: the API removes shippings by setting that state."""
         return [shipping for shipping in self if shipping.state != "removed"]
 
-    async def create(self, shipping: Shipping | Mapping[str, Any], *, options: CallOptions | None = None) -> str:
+    async def create(
+        self,
+        shipping: Shipping | Mapping[str, Any],
+        *,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
+    ) -> str:
         """Add a shipping.
+
+        Args:
+            shipping: a model, or a dict in the API's spelling.
+            allow_fractions: True sends amounts with more than two decimals.
+            options: what this call does differently.
 
         Returns:
             Its id.
@@ -46,7 +59,9 @@ class ShippingsRoom(Room):
         """
         from norce_order_api.models import Shipping
 
-        answer = await self._snapshot.create(CREATE_SHIPPING, model_of(Shipping, shipping, "shipping"), options)
+        model = model_of(Shipping, shipping, "shipping")
+        check_amounts("Shipping", written(model, "shipping"), "shipping", allow_fractions=allow_fractions)
+        answer = await self._snapshot.create(CREATE_SHIPPING, model, options)
         return answer.id or ""
 
     async def ensure(
@@ -54,6 +69,7 @@ class ShippingsRoom(Room):
         shipping: Shipping | Mapping[str, Any],
         *,
         reference: str | None = None,
+        allow_fractions: bool = False,
         options: CallOptions | None = None,
     ) -> Ensured[Shipping]:
         """Make sure that there is a shipping with this reference that is not removed; what is there stays as it is.
@@ -61,6 +77,7 @@ class ShippingsRoom(Room):
         Args:
             shipping: what to create when there is none.
             reference: identifier in another system; that of ``shipping`` when left out.
+            allow_fractions: True sends amounts with more than two decimals.
             options: what the calls do differently.
 
         Raises:
@@ -76,14 +93,26 @@ class ShippingsRoom(Room):
             entries=lambda: self.active,
             wanted=lambda there: there.reference == model.reference,
             operation=CREATE_SHIPPING,
-            create=lambda: self.create(model, options=options),
+            create=lambda: self.create(model, allow_fractions=allow_fractions, options=options),
             options=options,
         )
 
     async def update(
-        self, shipping_id: str, edit: Edit[Shipping], *, options: CallOptions | None = None
+        self,
+        shipping_id: str,
+        edit: Edit[Shipping],
+        *,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
     ) -> Shipping | None:
         """Read a shipping, apply a function to it, and put the result; last write wins.
+
+        Args:
+            shipping_id: which shipping.
+            edit: takes the shipping and changes it, or returns another one.
+            allow_fractions: True puts amounts with more than two decimals. Those that came from the service go back in
+                any case.
+            options: what the calls do differently.
 
         Raises:
             ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
@@ -92,7 +121,7 @@ class ShippingsRoom(Room):
         current = await self.get(shipping_id, options=options)
         proposed = edited(type(current), current, edit)
         with showing(proposed):
-            return await self.put(shipping_id, proposed, options=options)
+            return await self._put(shipping_id, proposed, current.to_dict, allow_fractions, options)
 
     async def remove(self, shipping_id: str, *, options: CallOptions | None = None) -> Shipping:
         """Remove a shipping, which means: set its state to ``removed``, and see that it is.
@@ -127,16 +156,34 @@ class ShippingsRoom(Room):
         return cast("Shipping", answer.parsed)
 
     async def put(
-        self, shipping_id: str, shipping: Shipping | Mapping[str, Any], *, options: CallOptions | None = None
+        self,
+        shipping_id: str,
+        shipping: Shipping | Mapping[str, Any],
+        *,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
     ) -> Shipping | None:
         """Replace a shipping; last write wins.
+
+        Args:
+            shipping_id: which shipping.
+            shipping: a model, or a dict in the API's spelling.
+            allow_fractions: True sends amounts with more than two decimals. Those of the shipping that was last read go
+                back in any case.
+            options: what this call does differently.
 
         Returns:
             The shipping as the service answers it; None when it answered without one.
         """
         from norce_order_api.models import Shipping
 
-        model = model_of(Shipping, shipping, "shipping")
+        came = partial(self._snapshot.received, "shippings", shipping_id)
+        return await self._put(shipping_id, model_of(Shipping, shipping, "shipping"), came, allow_fractions, options)
+
+    async def _put(
+        self, shipping_id: str, shipping: Shipping, came: Received, allow_fractions: bool, options: CallOptions | None
+    ) -> Shipping | None:
+        check_amounts("Shipping", written(shipping, "shipping"), "shipping", came=came, allow_fractions=allow_fractions)
         path = {"shipping_id": shipping_id}
-        answer = await self._snapshot.write(UPDATE_SHIPPING, model, path=path, options=options)
+        answer = await self._snapshot.write(UPDATE_SHIPPING, shipping, path=path, options=options)
         return cast("Shipping | None", answer.parsed)

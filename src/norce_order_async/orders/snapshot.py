@@ -24,6 +24,7 @@ from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.pipeline.settle import Before
+from norce_order_async.plain import list_or_empty, mapping_or_empty
 
 if TYPE_CHECKING:
     from norce_order_api.models import OrderData
@@ -97,6 +98,14 @@ class Snapshot:
         self.saw_status(body.status)
         # What is in the air may land after this read, and then is not in it.
         self._doubts = [doubt for doubt in self._doubts if doubt.in_the_air]
+
+    def received(self, member: str, entry_id: str | None = None) -> Mapping[str, Any]:
+        """A part of the order as the service wrote it, or one entry of a list by its id; empty when not known."""
+        part: object = None if self.body is None else self.body.plain.get(member)
+        if entry_id is None:
+            return mapping_or_empty(part)
+        entries = [entry for entry in map(mapping_or_empty, list_or_empty(part)) if entry.get("id") == entry_id]
+        return entries[0] if entries else {}
 
     @property
     def age(self) -> float | None:

@@ -1,0 +1,77 @@
+"""The body of a new order: what may be in it, and what is made by calls of its own afterwards.
+
+The service ignores read-only members. An order created with payments in its body would have none, and one created as
+``completed`` would be in ``checkout``. So members whose loss changes the order are refused, naming the method that does
+it; members that say nothing about what is to be created (``id``, times, the grand total) are left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn
+
+from norce_order_async.context import Context
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.orders.amounts import check_amounts
+from norce_order_async.orders.inputs import check_address, check_pattern
+from norce_order_async.orders.lifecycle import FIRST_STATUS
+from norce_order_async.orders.totals import with_total
+from norce_order_async.plain import mapping_or_empty
+
+_MADE_BY_A_CALL: Final = ("payments", "shippings")
+_CALLBACKS: Final = ("hooks", "validations", "notifications")
+_LEFT_OUT: Final = ("id", "created", "lastModified", "total", "state")
+
+
+def check_new(
+    body: dict[str, Any], context: Context, *, check_total: bool, allow_fractions: bool, callbacks_in_body: bool
+) -> dict[str, Any]:
+    """The body as it goes out.
+
+    Args:
+        body: the order as plain data in the API's spelling.
+        context: for whom it is created.
+        check_total: whether the cart's total must be the sum of its lines; it is added where there is none.
+        allow_fractions: whether amounts may have more than two decimals.
+        callbacks_in_body: whether hooks, validations and notifications go out with it.
+
+    Raises:
+        InvalidRequestError: it holds what a creation does not do, or what the description does not take.
+    """
+    for member in (*_MADE_BY_A_CALL, *(() if callbacks_in_body else _CALLBACKS)):
+        if body.get(member):
+            _refuse(member)
+    status = mapping_or_empty(body.get("state")).get("currentStatus")
+    if isinstance(status, str) and status.lower() != FIRST_STATUS:
+        raise InvalidRequestError(
+            f"order.state: an order begins in {FIRST_STATUS}: create it, then await order.transition_to(...)"
+        )
+    for member, ours in (("merchant", context.merchant), ("channel", context.channel)):
+        if body.get(member) not in (None, ours):
+            raise InvalidRequestError(
+                f"order.{member} is not the one this client calls for ({ours}): leave it out, or use "
+                f"norce.scoped({member}=...)"
+            )
+    for member in ("culture", "currency", "country"):
+        check_pattern("Order", member, body.get(member), member)
+    customer = mapping_or_empty(body.get("customer"))
+    for side in ("billing", "shipping"):
+        check_address(customer.get(side), f"customer.{side}")
+    check_amounts("Order", body, "order", allow_fractions=allow_fractions)
+    sent = {name: value for name, value in body.items() if name not in _LEFT_OUT and not _is_empty_list(name, value)}
+    if check_total and (cart := sent.get("cart")):
+        sent["cart"] = with_total(cart, "cart")
+    return sent
+
+
+def _refuse(member: str) -> NoReturn:
+    instead = f"create the order, then await order.{member}.create(...)"
+    if member in _CALLBACKS:
+        # Not read-only in the description, but "managed through their own endpoint" in its words.
+        raise InvalidRequestError(
+            f"order.{member} may be ignored by the service: {instead}, or pass callbacks_in_body=True"
+        )
+    raise InvalidRequestError(f"order.{member} would be ignored by the service: {instead}")
+
+
+def _is_empty_list(name: str, value: object) -> bool:
+    return value == [] and name in (*_MADE_BY_A_CALL, *_CALLBACKS)
