@@ -191,8 +191,11 @@ class RefusedError(CallError):
 
     Attributes:
         status: the HTTP status.
-        code: the service's machine-readable code, from ``{code, message}`` or a ProblemDetails' ``type``.
-        message: the service's explanation. May hold personal data, so it is not part of the text.
+        code: the service's machine-readable code, from ``{code, message}``, or of a ProblemDetails the last part of
+            its ``type`` or else the word of the status, such as ``bad-request``.
+        message: the service's explanation: ``message``, or a ProblemDetails' title and detail. May hold personal data,
+            so it is not part of the text.
+        field_errors: what is wrong with single members, as ``(path, explanation)``, from a ProblemDetails' ``errors``.
         problem: the whole parsed body when it was a JSON object.
         retry_after: seconds the service asked to wait, when it did.
         maybe_changed: False in all but one case: an earlier attempt of the same call had an unknown outcome, so that
@@ -207,12 +210,14 @@ class RefusedError(CallError):
         code: str | None = None,
         message: str | None = None,
         problem: dict[str, Any] | None = None,
+        field_errors: Sequence[tuple[str, str]] = (),
         retry_after: float | None = None,
         maybe_changed: bool = False,
         **call: Any,
     ) -> None:
         super().__init__(what, **call)
         self.maybe_changed = maybe_changed
+        self.field_errors = tuple(field_errors)
         self.status = status
         self.code = code
         self.message = message

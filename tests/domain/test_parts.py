@@ -231,3 +231,12 @@ async def test_an_upsell_is_read() -> None:
     (payment,) = (await service.client.orders.get("o1")).payments
     assert payment.upsell is not None
     assert payment.upsell.to_dict().items() >= {"state": "open"}.items()
+
+
+async def test_names_of_v1_are_told_with_those_of_v0(norce: NorceOrderClient) -> None:
+    """Norce's newer pages spell callbacks as v1 does."""
+    order = norce.orders("oAbCdEfG")
+    with pytest.raises(InvalidRequestError, match=r"Hook\.scope is v1's name, .* write subscribeTo"):
+        await order.hooks.create({"adapterId": "erp", "scope": "/cart", "invoke": "https://example.com"})
+    with pytest.raises(InvalidRequestError, match=r"Callback\.invoke is v1's name, .* write url"):
+        await order.validations.create({"adapterId": "erp", "invoke": "https://example.com"})

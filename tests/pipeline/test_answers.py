@@ -138,10 +138,15 @@ async def test_any_other_400_of_validate_is_an_error(data: Any) -> None:
         ({"code": "c1", "message": "m1"}, "c1", "m1"),
         (
             {"type": "https://httpstatuses.io/400", "title": "Bad", "detail": "why"},
-            "https://httpstatuses.io/400",
-            "why",
+            "bad-request",
+            "Bad: why",
         ),
-        ({"title": "Bad", "status": 400}, None, "Bad"),
+        ({"title": "Bad", "status": 400}, "bad-request", "Bad"),
+        ({"type": "https://tools.ietf.org/html/rfc9110#section-15.5.1", "title": "Bad"}, "bad-request", "Bad"),
+        ({"type": "about:blank", "detail": "why"}, "bad-request", "why"),
+        ({"type": "https://norce.io/problems/order-conflict/", "title": "T", "detail": "T"}, "order-conflict", "T"),
+        ({"type": "urn:norce:order-validation"}, "order-validation", None),
+        ({"type": 5, "title": ["x"]}, "bad-request", None),
         ({"code": 5, "message": None}, None, None),
     ],
 )
@@ -160,9 +165,27 @@ async def test_an_error_without_a_usable_body_is_still_that_error(body: bytes) -
     assert (caught.value.code, caught.value.message, caught.value.problem) == (None, None, None)
 
 
+async def test_field_errors_are_told_by_member() -> None:
+    """ASP.NET's map of members to what is wrong with each; what does not look like one is left out."""
+    errors = {"$.cart.items[0].sku": ["is required", "is odd"], "Culture": "no such", "x": [5], "y": None}
+    with pytest.raises(BadRequestError) as caught:
+        await stand([answer(400, {"title": "Validation errors", "errors": errors})]).call(SET_CART)
+    assert caught.value.field_errors == (
+        ("$.cart.items[0].sku", "is required"),
+        ("$.cart.items[0].sku", "is odd"),
+        ("Culture", "no such"),
+    )
+    assert caught.value.code == "bad-request"
+
+
+def test_a_status_without_a_word_gives_no_code() -> None:
+    """Nothing is made up."""
+    assert read_refusal({"title": "Odd"}, 499).code is None
+
+
 def test_a_refusal_that_is_no_object_says_nothing() -> None:
     """Nothing is made up from it."""
-    said = read_refusal(["code"])
+    said = read_refusal(["code"], 400)
     assert (said.code, said.message, said.problem) == (None, None, None)
 
 

@@ -1,8 +1,9 @@
 """Who may call, and how everything that is no is said."""
 
+import httpx
 import pytest
 
-from norce_order_async.sandbox import Sandbox
+from norce_order_async.sandbox import IN_PROCESS_URL, Sandbox
 
 from .support import CART, Api, rule
 
@@ -148,3 +149,11 @@ async def test_a_failure_of_the_sandbox_itself_is_a_500_without_a_traceback(
     sandbox.close()  # what is left has no store
     assert await api.refused("GET", "/orders") == (500, "internal-server-error")
     assert "GET /checkout/order/api/v0/checkout/orders failed" in caplog.text
+
+
+async def test_v1_is_not_imitated(sandbox: Sandbox) -> None:
+    """And the answer says so, instead of leaving its reader with a wrong address."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url=IN_PROCESS_URL) as http:
+        response = await http.get("/api/v1/checkout/orders")
+    assert response.status_code == 404
+    assert "imitates v0 of the API and not v1: /api/v0/checkout/orders" in response.json()["message"]

@@ -30,6 +30,12 @@ PATTERNS: dict[tuple[str, str], tuple[str, str]] = {
 }
 """The description's patterns, by schema and member, and what would be right; a test compares the two."""
 
+_V1_NAMES = {
+    "Callback.invoke": "url",
+    "Hook.scope": "subscribeTo",
+}
+"""Members of v1 of the API, which this client does not speak, and what v0 calls them."""
+
 _COMPLAINTS = {
     "wrong-type": "has the wrong type",
     "missing": "is missing",
@@ -72,7 +78,12 @@ def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
         DRIFT.reset(token)
     if complaints:
         misfits = dict(_misfits(model))
-        told = [f"{where} {_COMPLAINTS[what]}{misfits.get(where, '')}" for where, what in complaints]
+        told = [
+            f"{where} is v1's name, and this is v0 of the API: write {_V1_NAMES[where]}"
+            if what == "extra" and where in _V1_NAMES
+            else f"{where} {_COMPLAINTS[what]}{misfits.get(where, '')}"
+            for where, what in complaints
+        ]
         raise InvalidRequestError(f"{argument}: {'; '.join(dict.fromkeys(told))}")
     return model
 

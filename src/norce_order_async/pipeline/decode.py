@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from norce_order_api.types import DRIFT
@@ -151,19 +153,40 @@ class Refusal:
     code: str | None
     message: str | None
     problem: dict[str, Any] | None
+    field_errors: tuple[tuple[str, str], ...] = ()
+    """Member paths and what is wrong there, in the service's words."""
 
 
-def read_refusal(data: Any) -> Refusal:
-    """The code and message of ``{code, message}`` or of ASP.NET's ProblemDetails; all None for anything else."""
+def read_refusal(data: Any, status: int) -> Refusal:
+    """What is said by ``{code, message}`` or by ASP.NET's ProblemDetails (RFC 9457, with its ``errors`` by member); all
+    None for anything else."""
     if not is_mapping(data):
         return Refusal(None, None, None)
     problem = dict(data)
+    field_errors = tuple(
+        (member, said)
+        for member, messages in mapping_or_empty(problem.get("errors")).items()
+        for said in (messages if is_list(messages) else [messages])
+        if isinstance(said, str)
+    )
+    is_problem = field_errors or problem.keys() & {"type", "title", "detail"}
+    said = [text for name in ("title", "detail") if (text := text_or_none(problem.get(name)))]
     return Refusal(
-        _text(problem, "code", "type"),
-        _text(problem, "message", "detail", "title"),
+        text_or_none(problem.get("code")) or (_problem_code(problem.get("type"), status) if is_problem else None),
+        text_or_none(problem.get("message")) or ": ".join(dict.fromkeys(said)) or None,
         problem,
+        field_errors,
     )
 
 
-def _text(problem: dict[str, Any], *names: str) -> str | None:
-    return next((value for name in names if (value := text_or_none(problem.get(name)))), None)
+def _problem_code(kind: object, status: int) -> str | None:
+    """The last part of a ProblemDetails' type; the word of the status where the type says no more than that."""
+    address = kind if isinstance(kind, str) else ""
+    last = re.split("[/#:]", address.rstrip("/#"))[-1]
+    # The framework's own types: about:blank, the status by number, or its section in an RFC.
+    if last and last != "blank" and not last.isdecimal() and not last.startswith("section-"):
+        return last
+    try:
+        return HTTPStatus(status).phrase.lower().replace(" ", "-")
+    except ValueError:
+        return None

@@ -36,7 +36,7 @@ _ADVICE = {
 
 def refused(call: Call, tried: Tried) -> RefusedError:
     """The service answered and said no."""
-    said = read_refusal(tried.data)
+    said = read_refusal(tried.data, tried.status or 0)
     status = tried.status or 0
     code = f" ({shown_code(said.code)})" if said.code else ""
     advice = _ADVICE.get(status, "")
@@ -48,6 +48,7 @@ def refused(call: Call, tried: Tried) -> RefusedError:
         code=said.code,
         message=said.message,
         problem=said.problem,
+        field_errors=said.field_errors,
         retry_after=tried.retry_after,
         maybe_changed=call.maybe_done,
         advice=advice,

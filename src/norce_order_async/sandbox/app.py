@@ -217,7 +217,10 @@ class _Endpoint:
 
 async def _unknown_path(scope: Scope, _receive: Receive, _send: Send) -> None:
     exchange = cast("_Exchange", scope["sandbox"])
-    exchange.reply = _refused(Refusal(404, "not-found", "There is nothing at this path."))
+    said = "There is nothing at this path."
+    if "/api/v1/" in exchange.request.path:
+        said = "This local service imitates v0 of the API and not v1: /api/v0/checkout/orders."
+    exchange.reply = _refused(Refusal(404, "not-found", said))
 
 
 async def _received(scope: Scope, receive: Receive, max_body: int) -> _Exchange | None:
