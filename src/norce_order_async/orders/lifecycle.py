@@ -1,8 +1,9 @@
 """The life of an order: its statuses and edges as data, and what asking for a status means.
 
 The service decides which change it allows; nothing here refuses one. The table is for explaining a refusal and for
-knowing, after a lost answer, from where a change may be asked for again. Sources: the vendor's tutorial and adapter
-pages for the published edges; the rest is assumed, because the allowed edges are not published as such.
+knowing, after a lost answer, from where a change may be asked for again. The allowed edges are not published as such.
+Those marked ``published`` stand in the vendor's tutorial and adapter pages; ``inferred`` ones follow from what adapters
+are said to do in the one status and then in the other; the rest is ``assumed``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final, Literal, assert_never
 from norce_order_api.models.order_status import OrderStatus
 from norce_order_async.errors import InvalidRequestError
 
-Certainty = Literal["published", "assumed"]
+Certainty = Literal["published", "inferred", "assumed"]
 
 EDGES: Final[dict[OrderStatus, dict[OrderStatus, Certainty]]] = {
     "checkout": {
@@ -24,12 +25,12 @@ EDGES: Final[dict[OrderStatus, dict[OrderStatus, Certainty]]] = {
     },
     "processing": {
         "checkout": "published",
-        "accepted": "published",
+        "accepted": "inferred",
         "completed": "assumed",
         "declined": "assumed",
         "removed": "assumed",
     },
-    "accepted": {"completed": "published", "declined": "assumed", "removed": "assumed"},
+    "accepted": {"completed": "inferred", "declined": "assumed", "removed": "assumed"},
     "completed": {},
     "declined": {},
     "removed": {},

@@ -126,8 +126,11 @@ RULES: tuple[Rule, ...] = (
     # Validate
     _certain(
         "validate",
-        "Validate demands an item, a payment when the total is above zero, and payments that add up "
-        "exactly; 200 with [] or 400 with a list.",
+        "Validate demands an item, a payment when the total is above zero, and payments that add up exactly.",
+    ),
+    _assumed(
+        "validate-answer",
+        "It answers 200 with [], or 400 with a list of what is wrong: that form is known from v1 of the API.",
     ),
     _assumed("validate-codes", "Its codes: cart-empty, payment-missing, payment-sum, all with adapterId `order`."),
     # Callbacks out
