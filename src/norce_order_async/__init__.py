@@ -48,12 +48,13 @@ if TYPE_CHECKING:
     )
     from norce_order_async.oauth import ClientCredentials
     from norce_order_async.orders.capture import capture_answers
-    from norce_order_async.orders.collection import OrderCollection, OrderPage
+    from norce_order_async.orders.collection import OrderCollection
     from norce_order_async.orders.ensuring import Ensured
     from norce_order_async.orders.filter import OrderFilter
     from norce_order_async.orders.history import StatusPeriod
     from norce_order_async.orders.lifecycle import STATUSES
     from norce_order_async.orders.order import Order
+    from norce_order_async.orders.pages import OrderPage
     from norce_order_async.orders.transition import Transitioned
     from norce_order_async.orders.validation import ValidationProblem, ValidationReport
     from norce_order_async.pipeline.answer import Answer
@@ -109,12 +110,13 @@ _HOMES = {
     ),
     "oauth": ("ClientCredentials",),
     "orders.capture": ("capture_answers",),
-    "orders.collection": ("OrderCollection", "OrderPage"),
+    "orders.collection": ("OrderCollection",),
     "orders.ensuring": ("Ensured",),
     "orders.filter": ("OrderFilter",),
     "orders.history": ("StatusPeriod",),
     "orders.lifecycle": ("STATUSES",),
     "orders.order": ("Order",),
+    "orders.pages": ("OrderPage",),
     "orders.transition": ("Transitioned",),
     "orders.validation": ("ValidationProblem", "ValidationReport"),
     "pipeline.answer": ("Answer",),

@@ -5,15 +5,26 @@ from __future__ import annotations
 import sys
 import time
 from typing import Any, Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import pytest
 
-from norce_order_async import ForbiddenError, InvalidRequestError, NorceOrderClient, NotSentError, OrderFilter, Scope
+from norce_order_async import (
+    BadRequestError,
+    ForbiddenError,
+    InvalidRequestError,
+    NorceOrderClient,
+    NotSentError,
+    OrderFilter,
+    RefusedError,
+    Scope,
+    UnavailableError,
+)
+from norce_order_async.engines.base import WireRequest
 from norce_order_async.sandbox import ManualClock, Sandbox
-from tests.support.engine import answer
-from tests.support.pipeline import stand
+from tests.support.engine import Step, answer
+from tests.support.pipeline import Stand, stand
 
 from .support import CONTEXT, client_of
 
@@ -233,3 +244,109 @@ async def test_what_can_not_be_iterated(norce: NorceOrderClient, arguments: Any,
     """Is told before anything is sent, at the call and not at the first order."""
     with pytest.raises(InvalidRequestError, match=complaint):
         norce.orders.iterate(**arguments)
+
+
+def capped(count: int, most: int | None, *, default: int = 10) -> Stand:
+    """A service that refuses larger pages than so many, and gives ``default`` orders where no size is asked for. Each
+    order has its number for a reference and for its cart's."""
+    orders = [
+        {"id": f"o{number}", "reference": str(number), "cart": {"reference": str(number)}} for number in range(count)
+    ]
+
+    def page(request: WireRequest) -> Step:
+        query = parse_qs(urlsplit(request.url).query)
+        size = int(query["limit"][0]) if "limit" in query else default
+        if most is not None and size > most:
+            return answer(400, {"code": "limit", "message": "too many"})
+        begin = int(query["offset"][0])
+        return answer(200, {"data": orders[begin : begin + size]})
+
+    return stand(page)
+
+
+def sizes(service: Stand) -> list[str]:
+    """The page sizes asked for."""
+    return [parse_qs(urlsplit(request.url).query).get("limit", ["none"])[0] for request in service.engine.requests]
+
+
+@pytest.mark.parametrize(
+    ("asked", "most", "tried"), [(100, 50, ["100", "50"]), (100, 30, ["100", "50", "25"]), (15, 10, ["15", "10"])]
+)
+async def test_a_page_size_that_is_refused_gets_smaller(asked: int, most: int, tried: list[str]) -> None:
+    """Until the service takes it, and then it stays."""
+    service = capped(60, most)
+    assert len([order async for order in service.client.orders.iterate(page_size=asked)]) == 60
+    assert sizes(service)[: len(tried)] == tried
+    assert set(sizes(service)[len(tried) :]) <= {tried[-1]}
+
+
+async def test_a_refusal_that_is_not_about_the_size_is_the_first_one() -> None:
+    """No size helps: what was said of the request as it was asked for is raised."""
+    replies = [answer(400, {"code": "first"}), *[answer(400, {"code": "later"})] * 3]
+    service = stand(replies)
+    with pytest.raises(BadRequestError, match="first"):
+        await anext(service.client.orders.iterate(page_size=50))
+    assert sizes(service) == ["50", "25", "12", "10"]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_size_that_was_taken_before_is_not_the_reason(status: int) -> None:
+    """A later refusal is raised as it is, and so is one that says something else than "not like this"."""
+    orders = [{"id": f"o{number}"} for number in range(10)]
+    service = stand([answer(200, {"data": orders}), answer(status)])
+    walk = service.client.orders.iterate(page_size=10, prefetch=False)
+    with pytest.raises(RefusedError):
+        assert [order async for order in walk] == []
+    service = stand([answer(403)])
+    with pytest.raises(ForbiddenError):
+        await anext(service.client.orders.iterate())
+
+
+async def test_looking_up_asks_for_no_page_size() -> None:
+    """So it works where 100 are refused; and it reads on past what only looks alike."""
+    service = capped(60, 5, default=3)
+    for number in (0, 2, 5, 59):
+        found = await service.client.orders.find_by_cart_reference(str(number))
+        assert found is not None
+        assert found.id == f"o{number}"
+        assert [order.id for order in await service.client.orders.find_by_reference(str(number))] == [f"o{number}"]
+    assert await service.client.orders.find_by_cart_reference("60") is None
+    order, created = await service.client.orders.get_or_create(cart_reference="33")
+    assert (order.id, created) == ("o33", False)
+    assert await service.client.orders.find_by_payment("60") is None
+    assert set(sizes(service)) == {"none"}
+
+
+async def test_looking_up_where_the_offset_is_ignored_is_no_proof_of_absence() -> None:
+    """Nothing is created on the strength of it."""
+    alike = [{"id": f"o{number}", "cart": {"reference": f"c{number}"}} for number in range(10, 13)]
+    service = stand(lambda _request: answer(200, {"data": alike}))
+    with pytest.raises(UnavailableError, match="does not honour the offset"):
+        await service.client.orders.get_or_create(CONTEXT, cart_reference="c1")
+    assert {request.method for request in service.engine.requests} == {"GET"}
+
+
+async def test_what_is_told_of_an_offset_that_is_not_honoured() -> None:
+    """Operation, correlation id, how many were given, and what helps."""
+    orders = [{"id": f"o{number}"} for number in range(120)]
+    service = stand(lambda _request: answer(200, {"data": orders[:100]}))
+    given: list[str] = []
+
+    async def all_of_them() -> None:
+        async for order in service.client.orders.iterate():
+            given.append(order.id)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(UnavailableError) as raised:
+        await all_of_them()
+    assert len(given) == 100
+    error = raised.value
+    assert (error.operation, error.status, len(error.attempts)) == (LISTING, 200, 1)
+    assert error.correlation_id == service.engine.requests[-1].headers["x-correlation-id"]
+    assert str(error) == (
+        "GetCheckoutOrders: the service does not honour the offset: 0 and 99 give the same page of 100 orders; 100 "
+        f"orders were given so far, and there may be more (correlation id {error.correlation_id}); narrow it by "
+        "date_from and date_to until it fits on one page, which page_size makes larger"
+    )
+    with pytest.raises(UnavailableError):
+        await all_of_them()
+    assert len(service.engine.requests) < 10

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from norce_order_async import Order
+from norce_order_async import Order, UnavailableError
 from norce_order_async.orders.iteration import MOST_RESTARTS, Walk
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -224,3 +225,147 @@ def test_a_service_that_does_not_sort_loses_nothing() -> None:
         listing.now += timedelta(seconds=1)
     ids = walked(Walk(listing.fetch, None))
     assert sorted(ids) == [order.id for order in listing.orders]
+
+
+def undated(number: int, created: datetime | None = None) -> Listed:
+    """An order that shows no time, or one that others have too."""
+    order = Listed(f"o{number:05}", START, START)
+    cast("Any", order).created = created
+    return order
+
+
+class OddOffsets:
+    """A service that reads the offset in its own way, with orders that show no time, or share one.
+
+    Args:
+        count: orders it has.
+        page: entries on a page.
+        taken: the offset that it takes for the one asked for.
+    """
+
+    def __init__(self, count: int, page: int, taken: Callable[[int], int], created: datetime | None = None) -> None:
+        self.orders = [undated(number, created) for number in range(count)]
+        self.pages = 0
+        self._page = page
+        self._taken = taken
+
+    async def fetch(self, _: datetime | None, offset: int) -> Sequence[Order]:
+        self.pages += 1
+        begin = self._taken(offset)
+        return cast("list[Order]", self.orders[begin : begin + self._page])
+
+
+def ignored(_: int) -> int:
+    return 0
+
+
+def clamped(offset: int) -> int:
+    return min(offset, 100)
+
+
+def by_whole_pages(offset: int) -> int:
+    return offset // 100 * 100
+
+
+def as_asked(offset: int) -> int:
+    return offset
+
+
+def until_it_fails(walk: Walk) -> tuple[list[str], str]:
+    """The ids that a walk gives until it says why it can't go on, and what it says."""
+    ids: list[str] = []
+    with pytest.raises(UnavailableError) as raised:
+        walked(walk, most=100, met=ids.append)
+    return ids, str(raised.value)
+
+
+@pytest.mark.parametrize("created", [None, START], ids=["without a time", "of one moment"])
+@pytest.mark.parametrize(
+    ("taken", "given", "said"),
+    [
+        (ignored, 100, "0 and 99 give the same page of 100 orders; 100 orders were given so far"),
+        (clamped, 200, "198 and 297 give the same page of 100 orders; 200 orders were given"),
+        (by_whole_pages, 100, "0 and 99 give the same page of 100 orders; 100 orders were given"),
+    ],
+)
+def test_an_offset_that_is_not_honoured_is_told(
+    taken: Callable[[int], int], given: int, said: str, created: datetime | None
+) -> None:
+    """And soon, also when it is asked again: never does it end as if these were all."""
+    listing = OddOffsets(320, 100, taken, created)
+    walk = Walk(listing.fetch, None)
+    ids, told = until_it_fails(walk)
+    assert ids == [f"o{number:05}" for number in range(given)]
+    assert f"the service does not honour the offset: {said}" in told
+    assert listing.pages < 10
+    assert until_it_fails(walk)[0] == []
+    assert listing.pages < 20
+
+
+def test_an_offset_clamped_at_100_of_120_orders() -> None:
+    """The last page comes again and again, and is not taken for the end."""
+    listing = OddOffsets(120, 100, clamped)
+    ids, told = until_it_fails(Walk(listing.fetch, None))
+    assert len(set(ids)) == len(ids) == 120
+    assert "119 and 138 give the same page of 20 orders; 120 orders were given so far" in told
+    assert listing.pages < 10
+
+
+@pytest.mark.parametrize("newcomers", [0, 40])
+def test_pages_in_no_order_end_too(newcomers: int) -> None:
+    """A service that ignores the offset and gives its orders in another order each time, while others come."""
+    random = Random(5)
+    listing = OddOffsets(120, 100, ignored)
+
+    async def shuffled(date_from: datetime | None, offset: int) -> Sequence[Order]:
+        if listing.pages < newcomers:
+            listing.orders.append(undated(len(listing.orders)))
+        random.shuffle(listing.orders)
+        return await listing.fetch(date_from, offset)
+
+    ids, told = until_it_fails(Walk(shuffled, None))
+    assert "the service does not honour the offset: " in told
+    assert f"{len(ids)} orders were given so far" in told
+    assert len(set(ids)) == len(ids)
+    assert listing.pages < 100
+
+
+@pytest.mark.parametrize("page", [2, 3, 10])
+def test_as_many_new_ones_in_front_as_the_offset_moves_by(page: int) -> None:
+    """The page before comes again at the next offset, and the offset is honoured all the same."""
+    listing = OddOffsets(60, page, as_asked)
+    wanted = {order.id for order in listing.orders}
+    again: list[int] = []
+    last: list[str] = []
+
+    async def moving(date_from: datetime | None, offset: int) -> Sequence[Order]:
+        if offset and listing.pages % 4 == 1 and len(listing.orders) < 200:
+            listing.orders[:0] = [undated(len(listing.orders) + more) for more in range(page - 1)]
+        found = await listing.fetch(date_from, offset)
+        ids = [order.id for order in found]
+        if ids == last:
+            again.append(offset)
+        last[:] = ids
+        return found
+
+    assert wanted <= set(walked(Walk(moving, None)))
+    assert len(again) > 5
+
+
+@pytest.mark.parametrize("created", [None, START], ids=["without a time", "of one moment"])
+def test_one_order_a_page_is_not_the_end(created: datetime | None) -> None:
+    """Pages that can't overlap are told; one order that is alone, or that another one joins, is no fault."""
+    ids, told = until_it_fails(Walk(OddOffsets(3, 1, as_asked, created).fetch, None))
+    assert ids == ["o00000"]
+    assert "the service gives one order a page; 1 orders were given so far" in told
+    alone = OddOffsets(1, 10, as_asked, created)
+    assert walked(Walk(alone.fetch, None)) == ["o00000"]
+    assert alone.pages <= 3
+    joined = OddOffsets(1, 10, as_asked, created)
+
+    async def fetch(date_from: datetime | None, offset: int) -> Sequence[Order]:
+        if joined.pages == 2:
+            joined.orders.append(undated(1, created))
+        return await joined.fetch(date_from, offset)
+
+    assert walked(Walk(fetch, None)) == ["o00000", "o00001"]

@@ -16,13 +16,15 @@ from norce_order_async.bulk.outcome import ItemOutcome, Summary
 from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.spool import Spool
 from norce_order_async.bulk.work import Work
+from norce_order_async.engines.base import NotSentError
 from norce_order_async.pipeline.ownership import OwnedSends
 
 T = TypeVar("T")
 
 
 class Run(AsyncIterator[ItemOutcome[T]]):
-    """The outcomes of one run, as they come or in the order of the source."""
+    """The outcomes of one run, as they come or in the order of the source. Several tasks may take from it: each
+    outcome comes to one of them."""
 
     def __init__(self, plan: Plan[T], journal: Journal | None, tasks: OwnedSends) -> None:
         self._plan = plan
@@ -35,17 +37,18 @@ class Run(AsyncIterator[ItemOutcome[T]]):
         self._spool: Spool[T] | None = None
         self._work: Work[T] | None = None
         self._beginning = anyio.CancelScope()
+        self._has_begun = False
+        """Whether there is work, or never will be."""
+        self._failure: Exception | None = None
+        self._ending = anyio.Lock()
         self._started: float | None = None
         self._ended_at: float | None = None
 
     async def __anext__(self) -> ItemOutcome[T]:
         if self._started is None:
-            self._started = self._clock.monotonic()
-            # A stop may come before this, or while the source is being listed.
-            with self._beginning:
-                await self._begin()
+            self._start()
         while (outcome := self._outbox.take()) is None:
-            if self._work is None or self._work.is_over:
+            if self._is_over:
                 await self._end()
                 raise StopAsyncIteration
             await self._bell.news()
@@ -80,21 +83,46 @@ class Run(AsyncIterator[ItemOutcome[T]]):
 
     async def ended(self) -> None:
         """Wait until nothing is being done any more."""
-        while self._work is not None and not self._work.is_over:
+        while self._started is not None and not self._is_over:
             await self._bell.news()
 
+    @property
+    def _is_over(self) -> bool:
+        return self._has_begun and (self._work is None or self._work.is_over)
+
+    def _start(self) -> None:
+        self._started = self._clock.monotonic()
+        try:
+            # In a task of the job's: a caller who is cancelled meanwhile leaves the beginning to the others.
+            self._tasks.start(self._begin)
+        except NotSentError:
+            # The job was left before.
+            self._has_begun = True
+
     async def _begin(self) -> None:
-        begun = await begin(self._plan, self._journal, self._summary)
-        self._spool = begun.spool
-        if not self._summary.stopped:
-            self._work = Work(self._plan, begun, self._journal, self._tasks, self._outbox, self._bell, self._summary)
-            self._work.start()
+        try:
+            # A stop may come before this, or while the source is being listed.
+            with self._beginning:
+                begun = await begin(self._plan, self._journal, self._summary)
+                self._spool = begun.spool
+                if not self._summary.stopped:
+                    self._work = Work(
+                        self._plan, begun, self._journal, self._tasks, self._outbox, self._bell, self._summary
+                    )
+                    self._work.start()
+        except Exception as error:  # noqa: BLE001 - whoever iterates gets it
+            self._failure = error
+        finally:
+            self._has_begun = True
+            self._bell.ring_for_all()
 
     async def _end(self) -> None:
-        failure = None if self._work is None else self._work.failure
         if self._ended_at is None:
             self._ended_at = self._clock.monotonic()
-            if failure is not None:
-                raise failure
+        failure = self._failure if self._work is None else self._work.failure
+        if failure is not None:
+            raise failure
+        async with self._ending:
             if self._spool is not None and not self._summary.stopped:
                 await to_thread.run_sync(self._spool.finish)
+                self._spool = None

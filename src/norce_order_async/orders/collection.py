@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from norce_order_api.types import read_model
 from norce_order_async.errors import ConflictError, InvalidRequestError, UnavailableError
-from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.creation import check_new
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.inputs import model_of, models_of, with_reference, written
 from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
 from norce_order_async.orders.order import Order
-from norce_order_async.orders.rendering import render_page
-from norce_order_async.pipeline.decode import DriftRecord
+from norce_order_async.orders.pages import OrderPage, Pages, read_orders
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.plain import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from norce_order_api.models import (
         Cart,
         Consent,
         Customer,
         OrderData,
-        Pagination,
     )
 
 PAGE_SIZE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class OrderPage:
-    """One page of a listing. ``size`` and ``totalSize`` of the pagination are published in two ways; do not rely on
-    either to know whether there is more."""
-
-    orders: list[Order]
-    pagination: Pagination | None
-
-    def __rich__(self) -> RenderableType:
-        return render_page(self)
 
 
 class OrderCollection:
@@ -177,17 +156,8 @@ class OrderCollection:
         if offset < 0 or limit < 1:
             raise InvalidRequestError(f"offset must be 0 or more and limit 1 or more; got {offset} and {limit}")
         query = (where or OrderFilter()).query() | {"offset": offset, "limit": limit}
-        answer = await self._session.call(LIST_ORDERS, {}, query=query, options=options)
-        drift = self._session.core.drift
-        bodies, pagination = read_page(answer.data, drift)
-        return OrderPage(
-            orders=[
-                Order(self._session, order_id, OrderBody(plain, drift))
-                for plain in bodies
-                if (order_id := text_or_none(plain.get("id")))
-            ],
-            pagination=pagination,
-        )
+        page, _ = await read_orders(self._session, query, options)
+        return page
 
     def iterate(
         self,
@@ -200,16 +170,21 @@ class OrderCollection:
     ) -> AsyncIterator[Order]:
         """Every order that matches, oldest first, each once; right while orders come, change and leave the filter.
 
+        Several tasks may take from one iteration: each order comes to one of them.
+
         Args:
             where: which ones; all when left out. Its order can't be chosen here.
             page_size: how many to ask for at a time, ten at least: pages overlap, and small ones would be little more
-                than that.
+                than that. When the service refuses the first page, half as many are asked for, down to ten.
             limit: how many to give at most.
             prefetch: whether the next page is read while this one is worked on.
             options: what each page's call does differently.
 
         Raises:
             InvalidRequestError: a filter that can't be sent; nothing was.
+            UnavailableError: while iterating: the service does not honour the offset or gives one order a page, so
+                that there may be more orders; the text says how many were given so far.
+            CallError: while iterating: a page could not be read; iterating on reads it again.
         """
         where = where or OrderFilter()
         if where.order_by is not None or where.order_by_direction is not None:
@@ -218,20 +193,22 @@ class OrderCollection:
             raise InvalidRequestError(f"limit must be 0 or more; got {limit}")
         if page_size < 1:
             raise InvalidRequestError(f"page_size must be 1 or more; got {page_size}")
+        return self._walk(where, max(page_size, SMALLEST_PAGE), limit=limit, prefetch=prefetch, options=options)
+
+    def _walk(
+        self,
+        where: OrderFilter,
+        page_size: int | None,
+        *,
+        limit: int | None = None,
+        prefetch: bool = False,
+        options: CallOptions | None,
+    ) -> OrderIteration:
+        """Every order that matches. Without a page size pages are as the service likes them: looking something up must
+        not fail because it does not take that size."""
         where.query()
-        # A filter is read once here and used for every page, so that one given as a generator is not used up.
-        oldest_first = replace(where.held(), order_by="created", order_by_direction="asc")
-
-        async def fetch(date_from: datetime | None, offset: int) -> Sequence[Order]:
-            page = await self.list(
-                replace(oldest_first, date_from=date_from),
-                offset=offset,
-                limit=max(page_size, SMALLEST_PAGE),
-                options=options,
-            )
-            return page.orders
-
-        walk = Walk(fetch, where.date_from)
+        pages = Pages(self._session, where, page_size, options)
+        walk = Walk(pages.fetch, where.date_from, pages.fault)
         return OrderIteration(walk, self._session.core.owned, limit=limit, prefetch=prefetch)
 
     async def count(self, where: OrderFilter | None = None, *, options: CallOptions | None = None) -> int:
@@ -282,7 +259,7 @@ class OrderCollection:
             CallError: it did not succeed.
         """
         where = OrderFilter(reference=_given("reference", reference))
-        walk = self.iterate(where, prefetch=False, options=options)
+        walk = self._walk(where, None, options=options)
         return [order async for order in walk if order.reference == reference]
 
     async def find_by_payment(self, payment_id: str, *, options: CallOptions | None = None) -> Order | None:
@@ -367,7 +344,7 @@ class OrderCollection:
     async def _first(
         self, where: OrderFilter, matches: Callable[[Order], bool], options: CallOptions | None
     ) -> Order | None:
-        async for order in self.iterate(where, prefetch=False, options=options):
+        async for order in self._walk(where, None, options=options):
             if matches(order):
                 return order
         return None
@@ -381,19 +358,6 @@ class OrderCollection:
             CallError: it did not succeed.
         """
         await Order(self._session, order_id).delete(options=options)
-
-
-def read_page(page: Any, drift: DriftRecord) -> tuple[Sequence[Mapping[str, Any]], Pagination | None]:
-    """The orders of a page, not decoded, and what stands around them."""
-    from norce_order_api.models import OrderPaginationSet
-
-    entries = mapping_or_empty(page).get("data")
-    orders = [entry for entry in list_or_empty(entries) if is_mapping(entry)]
-    if is_list(entries):
-        # The page is read like any answer, but with those left in it that are no orders: so all that is odd is told.
-        page = {**page, "data": [entry for entry in entries if not is_mapping(entry)]}
-    around = drift.reading(LIST_ORDERS.id, read_model, OrderPaginationSet, page, f"{LIST_ORDERS.id}.200")
-    return orders, around.pagination if around else None
 
 
 def _given(name: str, value: str) -> str:

@@ -9,8 +9,8 @@ from norce_order_async.errors import shown_code
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from norce_order_async.orders.collection import OrderPage
     from norce_order_async.orders.order import Order
+    from norce_order_async.orders.pages import OrderPage
     from norce_order_async.orders.validation import ValidationReport
 
 

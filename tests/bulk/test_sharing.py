@@ -1,0 +1,135 @@
+"""One run whose outcomes several tasks take: each outcome comes to exactly one of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from norce_order_async import ConfigurationError, Fixed, Order
+from norce_order_async.bulk import actions
+from norce_order_async.engines.base import WireRequest
+from tests.support.engine import Step, answer
+from tests.support.pipeline import Stand, stand
+
+pytestmark = pytest.mark.anyio
+
+IDS = [f"o{number}" for number in range(60)]
+
+
+def service() -> Stand:
+    """Answers every request after a while."""
+
+    def reply(request: WireRequest) -> Step:
+        return answer(200, {"id": request.url.rpartition("/")[2]}, takes=0.1)
+
+    return stand(reply)
+
+
+async def read(order: Order) -> str:
+    return (await order.refresh()).id
+
+
+READING = actions.plain("read", read)
+
+
+async def late_ids(stand: Stand) -> AsyncIterator[str]:
+    """A source that takes its time."""
+    for order_id in IDS:
+        await stand.clock.wait(0.05)
+        yield order_id
+
+
+async def take(run: AsyncIterator[Any], taken: list[str]) -> None:
+    async for outcome in run:
+        taken.append(outcome.key)  # noqa: PERF401 - what came before it was cancelled counts
+
+
+@pytest.mark.parametrize("journaled", [False, True])
+@pytest.mark.parametrize("takers", [1, 2, 8])
+async def test_each_outcome_comes_once(tmp_path: Path, takers: int, journaled: bool) -> None:
+    """Also while the run has not begun yet."""
+    stand = service()
+    taken: list[str] = []
+    journal = tmp_path / "j" if journaled else None
+    async with stand.client.bulk(journal, load=Fixed(in_flight=5)) as job:
+        run = job.run(late_ids(stand), READING)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(takers):
+                tasks.start_soon(take, run, taken)
+    assert sorted(taken) == sorted(IDS)
+    assert job.summary.verdicts["done"] == len(IDS)
+
+
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_a_taker_that_is_cancelled_takes_nothing_with_it(tmp_path: Path, journaled: bool) -> None:
+    """The first one, in which the run began, leaves in the middle of that; others later."""
+    stand = service()
+    taken: list[str] = []
+    journal = tmp_path / "j" if journaled else None
+
+    async def leaves(run: AsyncIterator[Any], after: float) -> None:
+        with stand.clock.move_on_after(after):
+            await take(run, taken)
+
+    async with stand.client.bulk(journal, load=Fixed(in_flight=5)) as job:
+        run = job.run(late_ids(stand), READING)
+        async with anyio.create_task_group() as tasks:
+            for after in (0.02, 0.12, 3.05):
+                tasks.start_soon(leaves, run, after)
+            tasks.start_soon(take, run, taken)
+    assert sorted(taken) == sorted(IDS)
+
+
+async def test_what_ends_the_run_is_raised_to_each_of_them() -> None:
+    """None is left to believe that it was done."""
+    stand = service()
+    raised: list[BaseException] = []
+
+    async def fails(order: Order) -> None:
+        await order.refresh()
+        raise ZeroDivisionError
+
+    async def one(run: AsyncIterator[Any]) -> None:
+        try:
+            await take(run, [])
+        except ZeroDivisionError as error:
+            raised.append(error)
+
+    async with stand.client.bulk(load=Fixed(in_flight=2)) as job:
+        run = job.run(IDS, fails)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(one, run)
+    assert len(raised) == 3
+
+
+async def test_a_run_that_can_not_begin_is_told_to_each_of_them() -> None:
+    stand = service()
+    told: list[BaseException] = []
+
+    async def one(run: AsyncIterator[Any]) -> None:
+        try:
+            await take(run, [])
+        except ConfigurationError as error:
+            told.append(error)
+
+    async with stand.client.bulk() as job:
+        run = job.run("o1", read)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(one, run)
+    assert len(told) == 3
+
+
+async def test_a_run_after_its_job() -> None:
+    """Does nothing, and its summary says why."""
+    stand = service()
+    async with stand.client.bulk() as job:
+        run = job.run(IDS, read)
+    assert [outcome async for outcome in run] == []
+    assert job.summary.stopped == "left early"
+    assert stand.sent == []
