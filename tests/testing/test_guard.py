@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from importlib.util import find_spec
 
 import pytest
 
+from norce_order_async.testing.guard import Guard
 from tests.testing.support import run
 
 pytest_plugins = ["pytester"]
 
 NO_NETWORK = """\
 import socket
+import sys
 
 
-def nobody(host, *_, **__):
-    raise socket.gaierror(f"no network in here for {host}")
+def nobody(event, arguments):
+    # Below the guard's own: what that lets through ends here.
+    if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto"}:
+        if "norce" in str(arguments).lower():
+            raise socket.gaierror(f"no network in here for {arguments}")
 
 
-socket.getaddrinfo = nobody
+def pytest_runtestloop():
+    sys.addaudithook(nobody)
 """
 
+ON = "norce_guard = true"
+
 CALLS = """\
+import _socket
 import http.client
 import socket
 import ssl
 import threading
 import urllib.request
+from socket import getaddrinfo
 
 import httpx
 import pytest
@@ -101,6 +113,22 @@ def test_lost_in_a_thread():
     thread.join()
 
 
+def test_with_other_dots():
+    socket.getaddrinfo("acme\u3002api-se\uff0enorce\uff61tech", 443)
+
+
+def test_an_imported_function():
+    getaddrinfo(HOST, 443)
+
+
+def test_the_module_below():
+    _socket.gethostbyname_ex(HOST)
+
+
+def test_an_address_in_bytes():
+    socket.getaddrinfo(HOST.encode(), 443)
+
+
 def test_through_a_tunnel():
     ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=HOST)
 """
@@ -159,10 +187,10 @@ def test_calls_fail_the_test(pytester: pytest.Pytester) -> None:
     """On both loops, by any client; every text says which host, and what to do."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(CALLS)
-    result = run(pytester, "--tb=short", "-rf")
+    result = run(pytester, "--tb=short", "-rf", ini=ON)
     there = sum(find_spec(name) is not None for name in ("aiohttp", "requests"))
     # With two loops, httpx and our client count double.
-    result.assert_outcomes(failed=11 + there, skipped=2 - there)
+    result.assert_outcomes(failed=15 + there, skipped=2 - there)
     summary = [line for line in result.outlines if line.startswith("FAILED")]
     assert [line for line in summary if "the test called acme.api-se." not in line] == [
         "FAILED test_calls_fail_the_test.py::test_translated - ValueError: something else",
@@ -170,6 +198,55 @@ def test_calls_fail_the_test(pytester: pytest.Pytester) -> None:
     ]
     result.stdout.re_match_lines(["-+ Norce -+", "the test called acme.api-se.playground.norce.tech"])
     assert result.stdout.str().count("a real Norce host. Use norce_client, or") >= 2 * len(summary) - 2
+
+
+def test_sockets_that_resolve_a_name_by_themselves() -> None:
+    """Python tells of these when the name is resolved already, so it has to be one that can be, here too."""
+    watch = Guard("localhost")
+    watch.install()
+    try:
+        with (
+            watch.watching([]),
+            socket.socket() as stream,
+            socket.socket(type=socket.SOCK_DGRAM) as datagram,
+        ):
+            calls: list[Callable[[], object]] = [
+                lambda: stream.connect(("localhost", 1)),
+                lambda: stream.connect_ex(("localhost", 1)),
+                lambda: datagram.sendto(b"", ("localhost", 1)),
+                lambda: datagram.sendmsg([b""], [], 0, ("localhost", 1)),
+            ]
+            for call in calls:
+                with pytest.raises(pytest.fail.Exception, match="the test called localhost"):
+                    call()
+                assert watch.account() is not None
+    finally:
+        watch.remove()
+
+
+def test_a_forked_child_is_kept_from_it_too(pytester: pytest.Pytester) -> None:
+    """It does not fail the test, but nothing is called."""
+    pytester.makeconftest(NO_NETWORK)
+    pytester.makepyfile(
+        """
+        import os
+        import socket
+        import pytest
+
+        @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+        def test_a_fork():
+            child = os.fork()
+            if not child:
+                try:
+                    socket.getaddrinfo("acme.norce.tech", 443)
+                except pytest.fail.Exception:
+                    os._exit(7)
+                finally:
+                    os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        """
+    )
+    run(pytester, ini=ON).assert_outcomes(passed=1)
 
 
 def test_what_is_allowed_stays_as_it_is(pytester: pytest.Pytester) -> None:
@@ -182,29 +259,161 @@ def test_what_is_allowed_stays_as_it_is(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["FAILED *::test_some_of_them*the test called acme.api-se.norce.tech*"])
 
 
+@pytest.mark.parametrize(
+    "used",
+    [
+        "def test_other(norce_client): pass",
+        "@pytest.mark.norce_faults('slow')\ndef test_other(): pass",
+        "@pytest.fixture\ndef shop(norce_sandbox): pass\n\ndef test_other(shop): pass",
+    ],
+    ids=["fixture", "marker", "through a fixture of its own"],
+)
+@pytest.mark.parametrize("arguments", [(), ("-k", "test_call")], ids=["all", "deselected"])
+def test_it_is_on_where_the_plugin_is_used(pytester: pytest.Pytester, used: str, arguments: tuple[str, ...]) -> None:
+    """One test is enough, wherever it stands, and whether or not it is run this time."""
+    pytester.makeconftest(NO_NETWORK)
+    pytester.makepyfile(test_a="import socket\n\ndef test_call(): socket.getaddrinfo('acme.norce.tech', 443)\n")
+    pytester.makepyfile(test_b=f"import pytest\n\n{used}\n")
+    result = run(pytester, *arguments)
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(["FAILED test_a.py::test_call*the test called acme.norce.tech*"])
+
+
+LEFT_ALONE = """\
+import socket
+import ssl
+
+import pytest
+
+
+def test_it():
+    from conftest import BEFORE, looked_up
+    assert looked_up() == BEFORE
+    with pytest.raises(socket.gaierror, match="no network"):
+        socket.create_connection(("acme.api-se.norce.tech", 443))
+"""
+
+LOOKED_UP = """
+
+import socket
+import ssl
+
+
+def looked_up():
+    return (
+        socket.getaddrinfo,
+        socket.gethostbyname,
+        vars(socket.socket).get("connect"),
+        ssl.SSLContext.wrap_bio,
+        ssl.SSLContext.wrap_socket,
+    )
+
+
+BEFORE = looked_up()
+"""
+
+
+@pytest.mark.parametrize("ini", ["", "norce_guard = false"], ids=["as it comes", "switched off"])
+def test_it_does_nothing_where_the_plugin_is_not_used(pytester: pytest.Pytester, ini: str) -> None:
+    """Installed beside a project that has nothing to do with it."""
+    pytester.makeconftest(NO_NETWORK + LOOKED_UP)
+    pytester.makepyfile(LEFT_ALONE + ("\ndef test_use(norce_client): pass\n" if ini else ""))
+    run(pytester, ini=ini).assert_outcomes(passed=2 if ini else 1)
+
+
 def test_nothing_is_left_behind(pytester: pytest.Pytester) -> None:
-    """After a test everything is as it was."""
+    """After the run everything is as it was."""
     pytester.makeconftest(
-        """
-        import socket
-        import ssl
-
-        def looked_up():
-            return socket.getaddrinfo, socket.gethostbyname, ssl.SSLContext.wrap_bio, ssl.SSLContext.wrap_socket
-
-        BEFORE = looked_up()
-
-        def pytest_sessionfinish():
-            assert looked_up() == BEFORE
-        """
+        NO_NETWORK
+        + LOOKED_UP
+        + """
+def pytest_sessionfinish():
+    assert looked_up() == BEFORE
+    try:
+        socket.getaddrinfo("acme.norce.tech", 443)
+    except socket.gaierror:
+        print("nobody is watched any more")
+"""
     )
     pytester.makepyfile(
         """
-        import socket
+        import ssl
         from conftest import BEFORE
 
         def test_it():
-            assert socket.getaddrinfo is not BEFORE[0]
+            assert ssl.SSLContext.wrap_bio is not BEFORE[3]
         """
     )
-    run(pytester).assert_outcomes(passed=1)
+    result = run(pytester, ini=ON)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*nobody is watched any more*"])
+
+
+PATCHES = """\
+import socket
+import ssl
+
+import pytest
+
+PLACES = [(socket, "getaddrinfo"), (ssl.SSLContext, "wrap_bio"), (ssl.SSLContext, "wrap_socket")]
+
+
+def ours(*_, **__):
+    return "ours"
+
+
+@pytest.fixture(scope="SCOPE", autouse=True)
+def patched():
+    before = [getattr(place, name) for place, name in PLACES]
+    for place, name in PLACES:
+        setattr(place, name, ours)
+    yield
+    for (place, name), old in zip(PLACES, before):
+        assert getattr(place, name) is ours
+        setattr(place, name, old)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_it_is_still_there(number):
+    assert socket.getaddrinfo("acme.norce.tech", 443) == "ours"
+    assert [getattr(place, name) for place, name in PLACES] == [ours] * 3
+"""
+
+
+@pytest.mark.parametrize("scope", ["session", "module", "function"])
+@pytest.mark.parametrize("ini", ["", ON], ids=["off", "on"])
+def test_patches_of_others_stay(pytester: pytest.Pytester, scope: str, ini: str) -> None:
+    """Whatever a project puts in place of these functions, and for how long, is its own."""
+    pytester.makeconftest(LOOKED_UP + "\ndef pytest_unconfigure():\n    print('back:', looked_up() == BEFORE)\n")
+    pytester.makepyfile(PATCHES.replace("SCOPE", scope))
+    result = run(pytester, ini=ini)
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["back: True"])
+
+
+def test_patches_that_outlast_the_run_stay(pytester: pytest.Pytester) -> None:
+    """Not taken back for them, and what they have put away still works."""
+    pytester.makeconftest(
+        """
+        import ssl
+
+        def pytest_runtestloop():
+            put_away = ssl.SSLContext.wrap_bio
+
+            def theirs(*given, **named):
+                return put_away(*given, **named)
+
+            ssl.SSLContext.wrap_bio = theirs
+
+        def pytest_unconfigure():
+            print("is:", ssl.SSLContext.wrap_bio.__name__)
+            bio = ssl.create_default_context().wrap_bio(
+                ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="acme.norce.tech"
+            )
+            print("gave:", bio.server_hostname)
+        """
+    )
+    pytester.makepyfile("def test_it(): pass")
+    result = run(pytester, ini=ON)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["is: theirs", "gave: acme.norce.tech"])

@@ -1,64 +1,130 @@
-"""Keeps tests from calling Norce: a call to one of its hosts fails the test that made it.
+"""Keeps tests from calling Norce by mistake: a call to one of its hosts fails the test that made it.
 
-Looked at is where every HTTP client comes by, whichever it is: the resolving of names, and TLS, which a client with a
-resolver of its own and a proxy's tunnel can't do without. Mocks come by neither and stay as they are. What is raised
-is pytest's own failure, which no ``except Exception`` between the call and the test swallows. Where it is lost all the
-same, as in a thread, :meth:`Guard.account` still tells of it.
+Two places are watched, because HTTP clients pass them, whichever they are:
+
+* Python's own report of every name that is resolved and every address that is connected to or sent to
+  (``sys.addaudithook``). Nothing is replaced for that, so it holds for functions that were imported before, and stays
+  out of the way of other people's patches.
+* The begin of TLS, for clients that resolve names by themselves and for tunnels through a proxy. Two methods of
+  ``ssl.SSLContext`` are replaced, once a run, and put back only if nobody has replaced them since.
+
+What is raised is pytest's own failure, which no ``except Exception`` between the call and the test swallows. Where it
+is lost all the same, as in a thread, :meth:`Guard.account` still says so.
+
+It is a net under mistakes and no wall: programs that a test starts, clients that bring resolver and TLS of their own,
+and numeric addresses are not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-_DOMAIN = "norce.tech"
+DOMAIN = "norce.tech"
+_EVENTS = frozenset(
+    {
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.gethostbyname",
+        "socket.sendmsg",
+        "socket.sendto",
+    }
+)
+_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
+"""What IDNA takes for a dot."""
 
 
 class Guard:
-    """Watches while it is entered.
+    """One for a run. Watches from ``install`` to ``remove``, while a test is being run.
 
     Args:
-        allowed: Hosts that may be called; ``*`` stands for any characters.
+        domain: Whose hosts are not to be called.
     """
 
-    def __init__(self, allowed: Sequence[str]) -> None:
-        self._allowed = [pattern.lower() for pattern in allowed]
-        self._patches = pytest.MonkeyPatch()
+    def __init__(self, domain: str = DOMAIN) -> None:
+        self._domain = domain
+        self._installed = False
+        self._allowed: Sequence[str] | None = None
         self._refused: list[str] = []
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
-    def __enter__(self) -> None:
-        import socket
+    def install(self) -> None:
+        """Begin to watch; a second time changes nothing."""
+        if self._installed:
+            return
         import ssl
 
-        for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
-            self._patches.setattr(socket, name, self._watched(getattr(socket, name)))
+        self._installed = True
+        sys.addaudithook(self._heard)
         for name in ("wrap_socket", "wrap_bio"):
-            self._patches.setattr(ssl.SSLContext, name, self._watched(getattr(ssl.SSLContext, name)))
+            before = getattr(ssl.SSLContext, name)
+            watched = self._watched(before)
+            setattr(ssl.SSLContext, name, watched)
+            self._replaced.append((ssl.SSLContext, name, before, watched))
 
-    def __exit__(self, *_: object) -> None:
-        self._patches.undo()
+    def remove(self) -> None:
+        """Watch no longer. An audit hook stays for as long as the process, and looks at nothing from now on."""
+        self._allowed = None
+        for place, name, before, watched in self._replaced:
+            if getattr(place, name) is watched:
+                setattr(place, name, before)
+        self._replaced.clear()
+
+    @contextmanager
+    def watching(self, allowed: Sequence[str]) -> Generator[None]:
+        """During a test that may call these hosts; ``*`` stands for any characters."""
+        self._allowed = [pattern.lower() for pattern in allowed]
+        try:
+            yield
+        finally:
+            self._allowed = None
 
     def account(self) -> str | None:
         """Why the test is to fail, if a call was refused since the last account; None if none was."""
         refused, self._refused = self._refused, []
         return _complaint(refused[0]) if refused else None
 
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._allowed is not None and event in _EVENTS:
+            __tracebackhide__ = True
+            for argument in arguments:
+                # An address is a pair of host and port.
+                address = isinstance(argument, tuple)
+                self._look_at(*cast("tuple[object, ...]", argument)[:1] if address else (argument,))
+
     def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def watched(*arguments: Any, **named: Any) -> Any:
             __tracebackhide__ = True
-            for argument in (*arguments, *named.values()):
-                host = _real_host(argument)
-                if host is not None and not any(fnmatchcase(host, pattern) for pattern in self._allowed):
-                    self._refused.append(host)
-                    pytest.fail(_complaint(host))
+            self._look_at(*arguments, *named.values())
             return function(*arguments, **named)
 
         return watched
+
+    def _look_at(self, *arguments: object) -> None:
+        __tracebackhide__ = True
+        if self._allowed is None:
+            return
+        for argument in arguments:
+            host = self._real_host(argument)
+            if host is not None and not any(fnmatchcase(host, pattern) for pattern in self._allowed):
+                self._refused.append(host)
+                pytest.fail(_complaint(host))
+
+    def _real_host(self, argument: object) -> str | None:
+        """The host, if an argument is the name of one that is looked for."""
+        if isinstance(argument, bytes | bytearray):
+            argument = bytes(argument).decode("latin-1")
+        if not isinstance(argument, str) or "/" in argument:
+            return None
+        host = argument.translate(_DOTS).rstrip(".").lower()
+        return host if host == self._domain or host.endswith(f".{self._domain}") else None
 
 
 def _complaint(host: str) -> str:
@@ -66,13 +132,3 @@ def _complaint(host: str) -> str:
         f"the test called {host}, a real Norce host. Use norce_client, or a client of norce_sandbox.base_url under "
         "norce_socket. If the call is meant: @pytest.mark.norce_real_hosts, or the fixture of that name."
     )
-
-
-def _real_host(argument: object) -> str | None:
-    """The host, if an argument is the name of one of Norce's."""
-    if isinstance(argument, bytes | bytearray):
-        argument = bytes(argument).decode("latin-1")
-    if not isinstance(argument, str):
-        return None
-    host = argument.rstrip(".").lower()
-    return host if host == _DOMAIN or host.endswith(f".{_DOMAIN}") else None

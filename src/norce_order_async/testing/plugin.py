@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures with a local order service behind them, markers, and a guard around every test.
+"""The pytest plugin: fixtures with a local order service behind them, markers, and a guard around tests.
 
 pytest loads this module in every run wherever the package is installed, so it imports nothing that a run has not
 imported anyway; what a fixture needs is imported when a test asks for it. Fixtures are plain functions with plain
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from norce_order_async.testing.callbacks import CallbackReceiver
     from norce_order_async.testing.service import SandboxClient
 
-_FAULTS, _SOCKET, _REAL_HOSTS = "norce_faults", "norce_socket", "norce_real_hosts"
+_FAULTS, _SOCKET, _REAL_HOSTS, _ON = "norce_faults", "norce_socket", "norce_real_hosts", "norce_guard"
+_FIXTURES = frozenset(
+    {
+        "norce_callbacks",
+        "norce_client",
+        "norce_client_options",
+        "norce_faults",
+        "norce_order",
+        "norce_real_hosts",
+        "norce_sandbox",
+        "norce_sandbox_options",
+    }
+)
 
 _GUARD = pytest.StashKey[Guard]()
 
@@ -31,6 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("norce", "tests against a local Norce order service")
     group.addoption("--norce-socket", action="store_true", help=what)
     parser.addini(_SOCKET, f"{what} (true or false)", type="bool", default=False)
+    what = "calls to real Norce hosts fail the test that makes them"
+    parser.addini(_ON, f"{what} (true or false; unset: where a test uses this plugin)", type="bool", default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,22 +61,45 @@ def pytest_configure(config: pytest.Config) -> None:
 # The guard
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Before any item is deselected: the guard is a matter of the project, not of what is run this time."""
+    wanted: bool | None = config.getini(_ON)
+    if wanted or (wanted is None and any(_uses_us(item) for item in items)):
+        guard = config.stash[_GUARD] = Guard()
+        guard.install()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    guard = session.config.stash.get(_GUARD, None)
+    if guard is not None:
+        guard.remove()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
-    guard = item.stash[_GUARD] = Guard(_allowed(item))
-    with guard:
+    guard = item.config.stash.get(_GUARD, None)
+    with nullcontext() if guard is None else guard.watching(_allowed(item)):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    refused = item.stash[_GUARD].account()
+    guard = item.config.stash.get(_GUARD, None)
+    refused = None if guard is None else guard.account()
     if refused is not None and not report.failed:
         report.outcome, report.longrepr = "failed", refused
     elif refused is not None and refused not in report.longreprtext:
         report.sections.append(("Norce", refused))
     return report
+
+
+def _uses_us(item: pytest.Item) -> bool:
+    return not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) or any(
+        item.get_closest_marker(name) is not None for name in (_FAULTS, _SOCKET, _REAL_HOSTS)
+    )
 
 
 def _allowed(item: pytest.Item) -> Sequence[str]:
