@@ -7,8 +7,10 @@ import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -151,3 +153,105 @@ def test_seeding_the_same_orders_again_is_told(tmp_path: Path) -> None:
     ran = piped("sandbox", "--db", file, "--seed-orders", "10", "--seed", "3")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "Error: merchant demo has orders of seed 3 already; take another seed\n"
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    """Says 500 to notifications and 200 to hooks, and keeps path and authorization of each call."""
+
+    calls: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.calls.append((self.path, self.headers["authorization"]))
+        self.send_response(200 if self.path == "/hook" else 500)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Generator[str]:
+    """Where hooks and notifications go."""
+    _Receiver.calls.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_callbacks_from_the_shell(receiver: str) -> None:
+    """Configuration, token and host of what is called; deliveries listed and sent again."""
+    options = (
+        "--config",
+        f"adapter.publicUrl={receiver}",
+        "--config",
+        "erp:adapter.path=export",
+        "--callback-token",
+        "C",
+    )
+    with running(*options) as (_, _, url):
+        orders = f"{url}/api/v0/checkout/orders"
+        order = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
+        for part, entry in (
+            ("hooks", {"subscribeTo": "/reference", "invoke": "{config.adapter.publicUrl}/hook"}),
+            (
+                "notifications",
+                {
+                    "adapterId": "erp",
+                    "scope": "/reference",
+                    "invoke": "{config.adapter.publicUrl}/{config.adapter.path}",
+                },
+            ),
+        ):
+            assert httpx.post(f"{orders}/{order}/{part}", headers=HEADERS, json=entry).is_success
+        assert httpx.put(f"{orders}/{order}/reference", headers=HEADERS, json="r1").status_code == 200
+        deliveries = url.replace("/checkout/order", "/__sandbox/deliveries")
+        while len(_Receiver.calls) < 2:
+            time.sleep(0.01)
+        (kept,) = httpx.get(deliveries, headers=HEADERS, params={"order": order}).json()
+        assert (kept["orderId"], kept["adapterId"], kept["state"]) == (order, "erp", "waiting")
+        assert httpx.post(deliveries, headers=HEADERS, json={"id": kept["id"]}).status_code == 200
+        while len(_Receiver.calls) < 3:
+            time.sleep(0.01)
+    assert _Receiver.calls == [("/hook", "Bearer C"), ("/export", "Bearer C"), ("/export", "Bearer C")]
+
+
+def test_a_host_that_may_not_be_called_is_told_with_its_cure() -> None:
+    """By the refusal of the change that a hook guards; allowing it is trying it."""
+    hook = {"subscribeTo": "/reference", "invoke": "http://shop.invalid/hook"}
+    said: list[str] = []
+    for options in ((), ("--allow-host", "shop.invalid")):
+        with running(*options) as (_, _, url):
+            orders = f"{url}/api/v0/checkout/orders"
+            order = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
+            httpx.post(f"{orders}/{order}/hooks", headers=HEADERS, json=hook)
+            said.append(httpx.put(f"{orders}/{order}/reference", headers=HEADERS, json="r1").json()["message"])
+    assert (
+        "has a host that may not be called from here; Sandbox(allowed_hosts=[...]) or --allow-host allows it" in said[0]
+    )
+    assert "could not be reached" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("adapter.publicUrl", "must be [ADAPTER:]PATH=VALUE, such as adapter.publicUrl=http://127.0.0.1:9000"),
+        ("=x", "must be [ADAPTER:]PATH=VALUE"),
+        (":a=x", "must be [ADAPTER:]PATH=VALUE"),
+        ("a..b=x", "must be [ADAPTER:]PATH=VALUE"),
+    ],
+)
+def test_a_setting_that_is_none_is_a_usage_error(given: str, complaint: str) -> None:
+    ran = piped("sandbox", "--config", given)
+    assert (ran.code, ran.out) == (2, "")
+    assert complaint in " ".join(ran.err.split())
+
+
+def test_a_setting_below_a_value_is_a_usage_error() -> None:
+    ran = piped("sandbox", "--config", "a=x", "--config", "a.b=y")
+    assert (ran.code, ran.out) == (2, "")
+    assert "a.b lies below a value" in ran.err

@@ -174,6 +174,25 @@ async def test_what_can_not_be_done_is_told(admin: httpx.AsyncClient, endpoint: 
     assert text in response.json()["message"]
 
 
+async def test_deliveries_are_listed_and_sent_again(admin: httpx.AsyncClient, api: Api, sandbox: Sandbox) -> None:
+    """Without the order that they hold; an id that there is not is told."""
+    path = await api.order()
+    other = await api.order()
+    for order in (path, other):
+        await api.ok("POST", f"{order}/notifications", {"scope": "/reference", "invoke": "http://127.0.0.1:1/"})
+        await api.ok("PUT", f"{order}/reference", "r1")
+    await sandbox.deliver_due()
+    assert len((await admin.get("/deliveries")).json()) == 2
+    (kept,) = (await admin.get("/deliveries", params={"order": path.rpartition("/")[2]})).json()
+    assert (kept["state"], len(kept["attempts"])) == ("waiting", 1)
+    assert "could not be reached" in kept["attempts"][0]["problem"]
+    assert (await admin.post("/deliveries", json={"id": kept["id"]})).status_code == 200
+    await sandbox.deliver_due()
+    assert len(sandbox.deliveries.of(kept["orderId"])[0].attempts) == 2
+    assert (await admin.post("/deliveries", json={"id": "d0"})).status_code == 404
+    assert (await admin.post("/deliveries", json={})).status_code == 400
+
+
 async def test_paths_methods_and_bodies_that_are_none(admin: httpx.AsyncClient) -> None:
     assert (await admin.get("/nothing")).status_code == 404
     assert (await admin.get("/reset")).status_code == 405

@@ -248,3 +248,17 @@ async def test_a_request_that_is_never_finished_has_no_effect() -> None:
     scope: dict[str, Any] = {"type": "http", "method": "POST", "path": f"/checkout/order{API}/orders"}
     await sandbox.app({**scope, "query_string": b"", "headers": headers}, receive, send)
     assert len(sandbox.effects) == len(sandbox.requests) == 0
+
+
+def test_a_shell_starts_and_stops_it() -> None:
+    """Without a block; what it did can still be read, and it can be started again."""
+    sandbox = Sandbox().start()
+    headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
+    assert httpx.post(f"{sandbox.base_url}/api/v0/checkout/orders", headers=headers, json={}).status_code == 201
+    with pytest.raises(RuntimeError, match="is running already"):
+        sandbox.start()
+    sandbox.stop()
+    sandbox.stop()
+    assert len(sandbox.effects) == 1
+    sandbox.start()
+    sandbox.close()

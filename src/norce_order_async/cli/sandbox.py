@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from norce_order_async.sandbox import ReceivedRequest, Sandbox
 
 MERCHANT, CHANNEL = "demo", "se"
+
+EVERY_ADAPTER = "*"
+"""As in ``Sandbox(configuration=...)``."""
 
 
 @click.command(short_help="Serve a local imitation of the order service.")
@@ -43,6 +46,27 @@ MERCHANT, CHANNEL = "demo", "se"
     show_default=True,
     help="What date_from and date_to of a listing look at.",
 )
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    metavar="HOST",
+    multiple=True,
+    help="A host besides loopback that hooks, validations and notifications may be sent to. Can be repeated.",
+)
+@click.option(
+    "--config",
+    "configuration",
+    metavar="[ADAPTER:]PATH=VALUE",
+    multiple=True,
+    help="What {config.PATH} in an address stands for, such as adapter.publicUrl=http://127.0.0.1:9000; with ADAPTER: "
+    "for that adapter alone. Can be repeated.",
+)
+@click.option(
+    "--callback-token",
+    envvar="NORCE_SANDBOX_CALLBACK_TOKEN",
+    help="Sent as a bearer with every hook, validation and notification; better given in the environment, as "
+    "NORCE_SANDBOX_CALLBACK_TOKEN, than on the command line.",
+)
 @click.option("--admin/--no-admin", default=True, help="Whether there are endpoints under /__sandbox/.")
 def sandbox(
     host: str,
@@ -54,6 +78,9 @@ def sandbox(
     faults: str | None,
     pagination: Literal["returned", "matches"],
     date_filter: Literal["created", "modified"],
+    allowed_hosts: tuple[str, ...],
+    configuration: tuple[str, ...],
+    callback_token: str | None,
     admin: bool,
 ) -> None:
     """Serve a local imitation of the order service, until Ctrl-C.
@@ -90,11 +117,16 @@ def sandbox(
             faults=FaultPlan() if faults is None else faults,
             pagination=pagination,
             date_filter=date_filter,
+            allowed_hosts=allowed_hosts,
+            configuration=_configuration(configuration),
+            callback_token=callback_token,
         )
     except FaultPlanError as error:
         raise click.BadParameter(printable(str(error)), param_hint="--faults") from error
     except DatabaseFileError as error:
         raise click.BadParameter(printable(str(error)), param_hint="--db") from error
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--callback-token") from error
     try:
         if seed_orders:
             service.seed_orders(seed_orders, merchant=MERCHANT)
@@ -104,6 +136,36 @@ def sandbox(
     finally:
         service.close()
     click.echo("stopped")
+
+
+def _configuration(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """By adapter; what is given for every adapter stands with each that is named, too."""
+    parsed = [_setting(one) for one in given]
+    adapters = {adapter for adapter, _, _ in parsed} | {EVERY_ADAPTER}
+    configuration: dict[str, dict[str, Any]] = {adapter: {} for adapter in adapters}
+    for owner, path, value in sorted(parsed, key=lambda one: one[0] != EVERY_ADAPTER):
+        for adapter in adapters if owner == EVERY_ADAPTER else {owner}:
+            *sections, last = path
+            at = configuration[adapter]
+            for section in sections:
+                below: Any = at.setdefault(section, {})
+                if isinstance(below, str):
+                    raise click.BadParameter(f"{'.'.join(path)} lies below a value", param_hint="--config")
+                at = below
+            at[last] = value
+    return configuration
+
+
+def _setting(given: str) -> tuple[str, list[str], str]:
+    """Adapter, path and value of ``[ADAPTER:]PATH=VALUE``."""
+    name, equals, value = given.partition("=")
+    adapter, colon, path = name.rpartition(":")
+    steps = path.split(".")
+    if not equals or not all(steps) or (colon and not adapter):
+        raise click.BadParameter(
+            "must be [ADAPTER:]PATH=VALUE, such as adapter.publicUrl=http://127.0.0.1:9000", param_hint="--config"
+        )
+    return adapter or EVERY_ADAPTER, steps, value
 
 
 def _introduce(service: Sandbox, *, db: str | None, faults: str | None, admin: bool) -> None:

@@ -9,6 +9,8 @@ GET   `clock`       `{"now": ...}`
 POST  `clock`       `{"seconds": 3600}` moves it ahead
 GET   `requests`    each request as it was received; `?operation=` for one operation's
 GET   `effects`     each change that took effect; `?operation=` and `?order=`
+GET   `deliveries`  each notification with its attempts; `?order=` for one order's
+POST  `deliveries`  `{"id": ...}` sends one again, as it was
 GET   `faults`      the faults played
 POST  `faults`      `{"plan": "chaos"}`, a plan as data, or `{"plan": null}` for none
 ====  ============  =====================================================================
@@ -27,6 +29,7 @@ import anyio.to_thread
 
 from . import json_text
 from .admission import authorize
+from .callbacks.deliveries import Delivery
 from .clock import written
 from .control import Control
 from .database import DatabaseFileError
@@ -63,6 +66,7 @@ class Admin:
             "clock": {"GET": self._clock, "POST": self._move_clock},
             "requests": {"GET": self._requests},
             "effects": {"GET": self._effects},
+            "deliveries": {"GET": self._deliveries, "POST": self._deliver_again},
             "faults": {"GET": self._played, "POST": self._play},
         }
 
@@ -127,6 +131,18 @@ class Admin:
         effects = self._control.world.store.effects(query.get("order"), query.get("operation"))
         return answer([dataclasses.asdict(effect) for effect in effects])
 
+    async def _deliveries(self, request: ReceivedRequest) -> Answer:
+        order = _query(request).get("order")
+        kept = self._control.world.deliveries
+        return answer([_delivery(one) for one in (kept if order is None else kept.of(order))])
+
+    async def _deliver_again(self, request: ReceivedRequest) -> Answer:
+        try:
+            self._control.send_again(_member(_body(request), "id", str))
+        except LookupError as error:
+            raise Refusal(404, "delivery-not-found", str(error)) from None
+        return DONE
+
     async def _played(self, _request: ReceivedRequest) -> Answer:
         return answer([dataclasses.asdict(played) for played in self._control.faults])
 
@@ -154,6 +170,19 @@ def _shown(request: ReceivedRequest) -> Json:
     except UnicodeDecodeError:
         body = f"({len(request.body)} bytes)"
     return {**dataclasses.asdict(request), "body": body}
+
+
+def _delivery(one: Delivery) -> Json:
+    return {
+        "id": one.id,
+        "createdAt": one.created_at,
+        "orderId": one.order_id,
+        "notificationId": one.notification.get("id"),
+        "adapterId": one.notification.get("adapterId"),
+        "state": one.state,
+        "nextAt": None if one.next_at is None else written(one.next_at),
+        "attempts": [dataclasses.asdict(attempt) for attempt in one.attempts],
+    }
 
 
 def _query(request: ReceivedRequest) -> dict[str, str]:

@@ -48,6 +48,10 @@ class Control:
         self.world.deliveries.clear()
         self.world.store.restore(taken)
 
+    def send_again(self, delivery_id: str) -> None:
+        """Make a notification due once more; raises LookupError when there is none of that id."""
+        self.world.deliveries.send_again(delivery_id, self.world.clock.now())
+
     def advance(self, seconds: float) -> None:
         clock = self.world.clock
         if not isinstance(clock, MovableClock):

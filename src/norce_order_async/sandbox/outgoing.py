@@ -65,7 +65,9 @@ class Caller:
         except (httpx.InvalidURL, ValueError):
             raise CallFailedError("has an address that can't be read") from None
         if not self._may_call(target):
-            raise CallFailedError("has a host that may not be called from here")
+            raise CallFailedError(
+                "has a host that may not be called from here; Sandbox(allowed_hosts=[...]) or --allow-host allows it"
+            )
         request = httpx.Request("POST", target, headers=self._headers(scope, body), content=body)
         try:
             with anyio.fail_after(within):

@@ -70,7 +70,8 @@ class Sandbox:
         faults: A plan of what is to go wrong: a ready-made one's name, a YAML file's path, or a plan as data.
         admin: Whether there are endpoints under `/__sandbox/` to look at and change the state.
         allowed_hosts: Hosts besides loopback that the sandbox may call.
-        configuration: What placeholders in addresses are filled from, by adapter id.
+        configuration: What placeholders in addresses are filled from, by adapter id; "*" stands for every adapter that
+            has no entry of its own.
         callback_token: Sent as a bearer with every call that the sandbox makes; without it none is sent.
         hook_timeout: Seconds until a hook that does not answer denies.
         validation_timeout: Seconds until a validation that does not answer is skipped.
@@ -164,7 +165,7 @@ class Sandbox:
         Raises:
             LookupError: There is no such delivery.
         """
-        self.deliveries.send_again(delivery_id, self.clock.now())
+        self._control.send_again(delivery_id)
 
     def reset(self) -> None:
         """Forget all orders and empty the logs; identifiers and the fault plan begin again. The clock stays."""
@@ -201,8 +202,20 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop the server, if it runs, and forget the state."""
-        self.__exit__(None, None, None)
+        self.stop()
         self._finalizer()
+
+    def start(self) -> Self:
+        """Serve until `stop`: for shells and notebooks, where a `with` block is in the way.
+
+        Raises:
+            SandboxStartError: The server could not be started.
+        """
+        return self.__enter__()
+
+    def stop(self) -> None:
+        """Stop serving; orders, effects and logs stay. Stopping twice is fine."""
+        self.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         running = self._run()

@@ -14,7 +14,9 @@ from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.outgoing import CallFailedError
 
 Configuration: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""By adapter id."""
+"""By adapter id; what stands under "*" is for every adapter that has none of its own."""
+
+EVERY_ADAPTER = "*"
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 

@@ -6,7 +6,7 @@ from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.outgoing import Caller, Reply
 from norce_order_async.sandbox.store import Scope
 
-from .addresses import Configuration, filled
+from .addresses import EVERY_ADAPTER, Configuration, filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,6 @@ class Outside:
 
     async def invoke(self, adapter_id: str | None, address: str, order: Json, body: bytes, *, within: float) -> Reply:
         """The answer from an address that an adapter registered with an order; raises `CallFailedError`."""
-        url = filled(address, order, self.configuration.get(adapter_id or "", {}))
+        configuration = self.configuration.get(adapter_id or "", self.configuration.get(EVERY_ADAPTER, {}))
+        url = filled(address, order, configuration)
         return await self.caller.post(url, body, Scope(order["merchant"], order["channel"]), within=within)
