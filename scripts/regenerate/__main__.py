@@ -14,6 +14,7 @@ from types import FrameType
 from regenerate import document, overlay, provenance, review, swap
 from regenerate.audit import audit
 from regenerate.compare import differences
+from regenerate.complete import check_complete
 from regenerate.failure import RegenerationError
 from regenerate.generate import generate
 from regenerate.layout import HERE, Layout
@@ -112,6 +113,7 @@ def _build(
     document.validate(corrected, "the corrected description")
     generate(corrected, layout, scratch, package)
     audit(package, layout.templates)
+    check_complete(corrected, package)
     (package / "STAMP").write_bytes(stamp(layout, description))
     return corrected, stale
 

@@ -365,7 +365,7 @@ def _skeleton(tree: ast.Module) -> Iterator[str]:
             case ast.Import() | ast.ImportFrom():
                 continue
             case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body, orelse=[]):
-                if all(isinstance(one, Import) for one in body):
+                if all(isinstance(one, Import | ast.Pass) for one in body):
                     continue
             case _ if _is_listing(node):
                 continue

@@ -7,6 +7,7 @@ can't be written is refused, by name.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from openapi_python_client import strings
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.errors import GeneratorError
 from openapi_python_client.parser.openapi import Endpoint, GeneratorData
-from openapi_python_client.parser.properties import LiteralEnumProperty
+from openapi_python_client.parser.properties import LiteralEnumProperty, model_property
 from openapi_python_client.schema.untrusted_string import UntrustedString
 
 from regenerate import text
 from regenerate.failure import RegenerationError
+from regenerate.names import overrides, settle
 from regenerate.templates import environment, raw, refuse
 
 
@@ -33,27 +35,37 @@ def main(description: Path, settings: Path, templates: Path, package: Path) -> N
         overwrite=False,
         output_path=package,
     )
+    overrides(config)
+    # It would give both of two members another name, and up when that is the same; `settle` does it for any number.
+    model_property._resolve_naming_conflict = _no_conflict  # noqa: SLF001 - pinned, and there is no other way
     data = GeneratorData.from_dict(json.loads(description.read_bytes()), config=config)
     if isinstance(data, GeneratorError):
         raise RegenerationError(_told([data]))
     errors = [*data.errors, *(one for tag in data.endpoint_collections_by_tag.values() for one in tag.parse_errors)]
     if errors:
         raise RegenerationError(_told(errors))
-    _Package(package, templates, config).write(data)
+    settle(data)
+    _Package(package, templates).write(data)
+
+
+def _no_conflict(*_given: object) -> None:
+    return None
 
 
 def _told(errors: list[Any]) -> str:
     """What the generator could not read; by itself it would leave that out and go on."""
     lines = [line for one in errors for line in f"{one.header}\n{one.detail or ''}".splitlines() if line.strip()]
-    return "\n".join(text.shown(line, 400) for line in lines)
+    return "\n".join(_NAMELESS.sub("(a name)", text.shown(line, 400)) for line in lines)
+
+
+_NAMELESS = re.compile(r"<openapi_python_client\.\S+ object at 0x[0-9a-f]+>")
 
 
 class _Package:
     """A folder, and the templates that fill it."""
 
-    def __init__(self, folder: Path, templates: Path, config: Config) -> None:
+    def __init__(self, folder: Path, templates: Path) -> None:
         self._folder = folder
-        self._config = config
         self._environment = environment(templates)
         self._environment.filters["pascalcase"] = strings.pascal_case
         self._environment.globals["url"] = _url
@@ -74,8 +86,7 @@ class _Package:
         for tag, collection in data.endpoint_collections_by_tag.items():
             self._file(f"api/{tag}/__init__.py", "endpoint_init")
             for endpoint in collection.endpoints:
-                module = strings.PythonIdentifier(endpoint.name, self._config.field_prefix)
-                self._file(f"api/{tag}/{module}.py", "endpoint_module", endpoint=endpoint)
+                self._file(f"api/{tag}/{endpoint.name}.py", "endpoint_module", endpoint=endpoint)
 
     def _file(self, name: str, template: str, **values: object) -> None:
         path = self._folder / name

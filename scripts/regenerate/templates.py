@@ -30,8 +30,9 @@ def raw(words: Any) -> str:
     return told
 
 
-def refuse(where: str, what: str) -> NoReturn:
-    raise RegenerationError(f"{where}: {what}: there is no template for that")
+def refuse(where: str, what: str, which: Any = "") -> NoReturn:
+    told = f" ({text.shown(raw(which))})" if which else ""
+    raise RegenerationError(f"{where}: {what}{told}: there is no template for that")
 
 
 def _prose(words: Any, width: int, indent: int = 0, before: str = "", end: str = "") -> str:

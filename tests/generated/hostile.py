@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -255,3 +256,90 @@ def operations(described: Document) -> list[list[str]]:
         for method in item
         if method in ("get", "put", "post", "patch", "delete")
     )
+
+
+def generate(folder: Path, described: dict[str, Document]) -> dict[str, str]:
+    """A package for each of several descriptions in a folder of its name, or why there is none."""
+    for name, one in described.items():
+        (folder / f"{name}.json").write_text(json.dumps(one), encoding="utf-8")
+    environment: Any = importlib.import_module("regenerate.environment")
+    python = str(environment.ensure(ROOT / ".venv-regenerate"))
+    done = subprocess.run(
+        [python, str(Path(__file__).with_name("generating.py")), str(ROOT), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONHASHSEED": "0"},
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, str] = json.loads(done.stdout)
+    return told
+
+
+def small(paths: Document | None = None, schemas: Document | None = None, **more: Any) -> Document:
+    """A description with little in it."""
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": "t", "version": "1"},
+        "paths": paths or {"/a": {"get": operation("getA")}},
+        "components": {"schemas": schemas or {"A": {"type": "object", "properties": {"b": {"type": "string"}}}}},
+        **more,
+    }
+
+
+def operation(name: str, *parameters: Document, body: Any = None, answer: Any = None, **more: Any) -> Document:
+    """One that answers 200. `body` and `answer`: content by media type, or the schema of JSON."""
+
+    def content(told: Any) -> Document:
+        return told if any("/" in key for key in told) else {"application/json": {"schema": told}}
+
+    return {
+        "operationId": name,
+        "tags": ["t"],
+        "parameters": list(parameters),
+        "responses": {"200": {"description": "d", **({"content": content(answer)} if answer else {})}},
+        **({"requestBody": {"required": True, "content": content(body)}} if body else {}),
+        **more,
+    }
+
+
+def parameter(place: str, name: str, schema: Document | None = None, **more: Any) -> Document:
+    return {"in": place, "name": name, "required": place == "path", "schema": schema or {"type": "string"}, **more}
+
+
+def named(given: list[str]) -> Document:
+    """A description in which each of these is the name of something."""
+    waiting = iter(given)
+    paths: Document = {}
+    schemas: Document = {}
+    for at, name in enumerate(waiting):
+        kind = at % 5
+        if kind == 0:
+            # Where a path is written, a parameter of a path and a header are texts of a smaller alphabet.
+            paths[f"/a{at}/{{id}}"] = {
+                "get": {
+                    **operation(f"{name}o", parameter("path", "id"), parameter("query", next(waiting, f"q{at}"))),
+                    "tags": [next(waiting, "t")],
+                }
+            }
+        elif kind == 1:
+            schemas[_component(name)] = {"type": "object", "properties": {f"m{at}": {"type": "string"}}}
+        elif kind == 2:
+            words = [name, next(waiting, f"w{at}"), next(waiting, f"v{at}")]
+            schemas[f"E{at}"] = {"type": "string", "enum": words}
+        else:
+            members = [name, *(next(waiting, f"m{at}n{more}") for more in range(4))]
+            model = {"$ref": "#/components/schemas/Z"}
+            kinds = [{"type": "string"}, {"type": "number"}, model, {"type": "array", "items": model}]
+            schemas[f"M{at}"] = {
+                "type": "object",
+                "required": members[:1],
+                "properties": {member: kinds[more % 4] for more, member in enumerate(members)},
+            }
+    schemas["Z"] = {"type": "object", "properties": {"z": {"type": "string"}}}
+    return small(paths, schemas)
+
+
+def _component(name: str) -> str:
+    """The validator lets components be called so."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import json
 import os
 import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,10 @@ environment: Any = importlib.import_module("regenerate.environment")
 text: Any = importlib.import_module("regenerate.text")
 
 ROOT = Path(__file__).parents[2]
+COUNTS = [
+    pytest.param(500, id="500"),
+    pytest.param(20_000, id="20000", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
+]
 
 
 def attack(code: str, width: int = 110) -> str:
@@ -67,13 +74,7 @@ def test_a_text_that_leaves_its_docstring_when_it_is_wrapped_stays_in_it(tree: P
     assert "only words for people have changed (4 texts)" in page
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(500, id="500"),
-        pytest.param(20_000, id="20000", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
-    ],
-)
+@pytest.mark.parametrize("number", COUNTS)
 def test_texts_of_any_kind_have_no_effect(number: int, tree: Path) -> None:
     """So many different texts, as many in one description as it has places for, each of them in its place."""
     described = hostile.description()
@@ -313,3 +314,292 @@ def test_templates_write_words_of_a_description_in_two_ways_alone() -> None:
             "wordwrap",
         ):
             assert word not in written, f"{path.name} uses {word}"
+
+
+# --- what can't be written, and names that collide ---
+
+OBJECT = {"type": "object", "properties": {"x": {"type": "string"}}}
+
+
+def reading(*parameters: hostile.Document, path: str = "/a", **more: Any) -> hostile.Document:
+    return hostile.small({path: {"get": hostile.operation("getA", *parameters, **more)}})
+
+
+def writing(body: hostile.Document) -> hostile.Document:
+    return hostile.small({"/a": {"post": hostile.operation("postA", body=body)}})
+
+
+REFUSED = {
+    "a cookie parameter": (
+        reading(hostile.parameter("cookie", "session", required=True)),
+        "GetA: a cookie parameter (session)",
+    ),
+    "an optional cookie parameter": (
+        reading(hostile.parameter("cookie", "session")),
+        "GetA: a cookie parameter (session)",
+    ),
+    "a form": (
+        writing({"application/x-www-form-urlencoded": {"schema": OBJECT}}),
+        "PostA: a body that is not JSON alone (application/x-www-form-urlencoded)",
+    ),
+    "a multipart body": (
+        writing({"multipart/form-data": {"schema": OBJECT}}),
+        "PostA: a body that is not JSON alone (multipart/form-data)",
+    ),
+    "an octet-stream": (
+        writing({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}),
+        "PostA: a body that is not JSON alone (application/octet-stream)",
+    ),
+    "JSON or a form": (
+        writing({
+                            "application/json": {"schema": OBJECT},
+                            "application/x-www-form-urlencoded": {"schema": OBJECT},
+                        }),
+        "PostA: a body that is not JSON alone",
+    ),
+    "a union answer with an integer": (
+        reading(answer={"anyOf": [OBJECT, {"type": "integer"}]}),
+        "GetA: an answer that is one of several, of which one is neither object nor list nor text",
+    ),
+    "an answer that is no JSON": (
+        reading(answer={"text/plain": {"schema": {"type": "string"}}}),
+        "GetA: an answer that is not JSON (200)",
+    ),
+    "a header that is a number": (
+        reading(hostile.parameter("header", "x-n", {"type": "integer"})),
+        "GetA: an id or a header that is no text (x-n)",
+    ),
+    "an id that is a number": (
+        reading(hostile.parameter("path", "n", {"type": "integer"}), path="/a/{n}"),
+        "GetA: an id or a header that is no text (n)",
+    ),
+    "a query parameter that is an object": (
+        reading(hostile.parameter("query", "q", OBJECT)),
+        "GetA: a query parameter that is no text, number, truth value or time, nor a list of them (q)",
+    ),
+    "a query parameter in another style": (
+        reading(hostile.parameter("query", "q", {"type": "array", "items": {"type": "string"}}, explode=False)),
+        "GET /a: the parameter q is to be written in a style that no template knows",
+    ),
+    "a parameter by content": (
+        reading({"in": "query", "name": "q", "content": {"application/json": {"schema": OBJECT}}}),
+        "GET /a: the parameter q has something other than a schema",
+    ),
+    "operations that have one name": (
+        hostile.small({"/a": {"get": hostile.operation("getThing")}, "/b": {"get": hostile.operation("get_thing")}}),
+        "the operations GET /a and GET /b would both be api/t/get_thing.py",
+    ),
+    "operations that differ by case": (
+        hostile.small({"/a": {"get": hostile.operation("GETTHING")}, "/b": {"get": hostile.operation("getthing")}}),
+        "the operations GET /a and GET /b would both be api/t/getthing.py",
+    ),
+    "operations that Python reads as one": (
+        hostile.small({"/a": {"get": hostile.operation("\ufb01nd")}, "/b": {"get": hostile.operation("find")}}),
+        "the operations GET /a and GET /b would both be api/t/find.py",
+    ),
+    "a schema that Python reads as another": (
+        hostile.small(schemas={"A": {"type": "object", "properties": {"x\u00aa": OBJECT}}}),
+        "which Python reads as another name",
+    ),
+    "schemas of one class": (hostile.small(schemas={"get_thing": OBJECT, "GetThing": OBJECT}), "GetThing"),
+    "schemas of one module": (
+        hostile.small(schemas={"AbCd": OBJECT, "ABCd": OBJECT}),
+        "models/ab_cd.py",
+    ),
+    "a schema and an enum of one class": (
+        hostile.small(schemas={"thing": OBJECT, "Thing": {"type": "string", "enum": ["a"]}}),
+        "Thing",
+    ),
+    "a schema called like the name it would get": (
+        hostile.small(schemas={"ClassVar": OBJECT, "ClassVarData": OBJECT}),
+        "ClassVarData",
+    ),
+    "path parameters of one name": (
+        hostile.small(
+            {
+                "/a/{x}/{x_segment}": {
+                    "get": hostile.operation(
+                        "getA", hostile.parameter("path", "x"), hostile.parameter("path", "x_segment")
+                    )
+                }
+            }
+        ),
+        "path parameters whose names collide",
+    ),
+    "a path with braces of its own": (
+        hostile.small({"/a/{x}/{}": {"get": hostile.operation("getA", hostile.parameter("path", "x"))}}),
+        "brace",
+    ),
+    "a path that is described elsewhere": (
+        {
+            **hostile.small({"/a": {"$ref": "#/components/pathItems/P"}}),
+            "openapi": "3.1.0",
+            "components": {"pathItems": {"P": {"get": hostile.operation("getB")}}},
+        },
+        "a path that is described elsewhere",
+    ),
+}
+QUERY = [
+    *["headers", "params", "kwargs", "client", "body", "url", "self", "cls", "data", "response", "plain", "answer"],
+    *["isinstance", "class", "None", "Unset", "header_value", "_get_kwargs", "x_segment", "id", "path_segment"],
+]
+MEMBERS = [
+    *["to_dict", "from_dict", "additional_properties", "MEMBERS", "field", "define", "self", "cls", "class"],
+    *["datetime", "_rest", "__fill__"],
+    *["__init__", "__class__", "Any", "any", "id", "Model", "_v", "src_dict", "none", "2", "", "-", "\u00e5"],
+]
+KEPT = {
+    "query parameters": hostile.small(
+        {
+            "/a/{x}": {
+                "get": hostile.operation(
+                    "getA", hostile.parameter("path", "x"), *(hostile.parameter("query", name) for name in QUERY)
+                )
+            },
+            "/b/{body}/{client}/{headers}": {
+                "post": hostile.operation(
+                    "postB",
+                    *(hostile.parameter("path", name) for name in ("body", "client", "headers")),
+                    hostile.parameter("header", "headers"),
+                    hostile.parameter("query", "headers"),
+                    body=OBJECT,
+                )
+            },
+        }
+    ),
+    "members": hostile.small(
+        schemas={"Odd": {"type": "object", "properties": {name: {"type": "string"} for name in MEMBERS}}}
+    ),
+    "schemas": hostile.small(
+        schemas=dict.fromkeys(["Any", "Client", "ClassVar", "Final", "Literal", "Mapping", "Model", "NULL"], OBJECT)
+        | {"Self": {"type": "string", "enum": ["a", "b"]}, "int": OBJECT, "Exception": OBJECT, "None": OBJECT}
+        | {"Holder": {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/ClassVar"}}}}
+        | {"Next": {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Self"}}}}
+    ),
+    "words": hostile.small(
+        schemas={"Word": {"type": "string", "enum": ["", "a", "A", '"', "\\", "\n", "\u2028", "{x}", "None", "1"]}}
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Packages from all of these, and why some have none."""
+    folder = tmp_path_factory.mktemp("generated")
+    return folder, hostile.generate(folder, {**{name: one for name, (one, _) in REFUSED.items()}, **KEPT})
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_written_is_refused(name: str, generated: tuple[Path, dict[str, str]]) -> None:
+    """By name and place; nothing is left out in silence."""
+    assert name in generated[1], "it was written"
+    assert REFUSED[name][1] in generated[1][name]
+    assert "Traceback" not in generated[1][name]
+
+
+def test_arguments_get_names_of_their_own(generated: tuple[Path, dict[str, str]]) -> None:
+    """Every parameter arrives, whatever the function around it calls its own."""
+    folder, refused = generated
+    assert "query parameters" not in refused, refused["query parameters"]
+    called = textwrap.dedent("""
+        import inspect, json, sys
+        from norce_order_api.api.t import get_a, post_b
+        names = list(inspect.signature(get_a._get_kwargs).parameters)
+        told = get_a._get_kwargs("i", **{name: name + "!" for name in names[1:]})
+        other = post_b._get_kwargs("1", "2", "3", body={}, **{name: name for name in
+            list(inspect.signature(post_b._get_kwargs).parameters)[4:]})
+        json.dump([sorted(told["params"]), len(set(told["params"].values())), told["url"], other], sys.stdout)
+    """)
+    params, different, url, other = json.loads(_run(called, folder / "query parameters"))
+    assert params == sorted(QUERY)
+    assert different == len(QUERY)
+    assert url == "/a/i"
+    assert other["url"] == "/b/1/2/3"
+    assert other["headers"]["headers"] != other["params"]["headers"]
+
+
+def test_members_get_names_of_their_own(generated: tuple[Path, dict[str, str]]) -> None:
+    """A member called like a method, or like what a class uses, is read and written as any other."""
+    folder, refused = generated
+    assert "members" not in refused, refused["members"]
+    read = textwrap.dedent("""
+        import json, sys
+        from norce_order_api.models import Odd
+        given = {name: name + "!" for name in Odd.MEMBERS}
+        odd = Odd.from_dict({**given, "more": 1})
+        json.dump([given, odd.to_dict(), odd.additional_properties], sys.stdout)
+    """)
+    given, written, rest = json.loads(_run(read, folder / "members"))
+    assert set(given) == set(MEMBERS)
+    assert written == {**given, "more": 1}
+    assert rest == {"more": 1}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_nothing_is_lost_over_a_name(name: str, generated: tuple[Path, dict[str, str]]) -> None:
+    """Each schema has its model, each word its place, and importing them does nothing else."""
+    folder, refused = generated
+    assert name not in refused, refused[name]
+    seen = hostile.imported(folder / name)
+    assert seen["effects"] == []
+    described = KEPT[name]
+    assert sorted(seen["operations"].values()) == hostile.operations(described)
+    assert len(seen["models"]) >= len(described["components"]["schemas"])
+    for held in seen["names"].values():
+        assert len(held) == len(set(held))
+    if name == "words":
+        assert sorted(seen["words"]["Word"]) == sorted(described["components"]["schemas"]["Word"]["enum"])
+
+
+def _run(program: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(folder / "generated")},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_reserved_names_are_all_that_the_functions_use() -> None:
+    """A parameter can have any name but those that the functions which take it have or use."""
+    names = ast.parse((ROOT / "scripts" / "regenerate" / "names.py").read_text(encoding="utf-8"))
+    reserved = {
+        one.value for one in ast.walk(names) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    } | set(dir(builtins))
+    for path in (ROOT / "generated" / "norce_order_api").glob("api/*/*.py"):
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if function.name in ("parse", "_build_response"):
+                continue
+            given = {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
+            used = {one.id for part in function.body for one in ast.walk(part) if isinstance(one, ast.Name)} - given
+            public = {one for one in used if not one.startswith("_") and not one.endswith("_segment")}
+            assert public <= reserved, f"{path.name}: {function.name} uses {public - reserved}"
+
+
+@pytest.mark.parametrize("number", COUNTS)
+def test_names_of_any_kind_have_no_effect_and_lose_nothing(number: int, tmp_path: Path) -> None:
+    """Of members, words, parameters, operations, schemas and tags; each with a number, so that none collide."""
+    waiting = hostile.drawn(hostile.names, number)
+    tried = 0
+    descriptions: dict[str, Any] = {}
+    while waiting:
+        taken = [f"{waiting.pop()}x{at}" for at in range(min(len(waiting), 250))]
+        tried += len(taken)
+        descriptions[f"d{len(descriptions)}"] = hostile.named(taken)
+    refused = hostile.generate(tmp_path, descriptions)
+    assert refused == {}
+    for name, described in descriptions.items():
+        seen = hostile.imported(tmp_path / name)
+        assert seen["effects"] == []
+        assert sorted(seen["operations"].values()) == hostile.operations(described)
+        schemas = described["components"]["schemas"].values()
+        members = [sorted(one["properties"]) for one in schemas if "properties" in one]
+        assert sorted(seen["members"].values()) == sorted(members)
+        words = [sorted(one["enum"]) for one in schemas if "enum" in one]
+        assert sorted(map(sorted, seen["words"].values())) == sorted(words)
+    assert tried == number

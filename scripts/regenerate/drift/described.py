@@ -13,7 +13,7 @@ from regenerate.drift.shape import references
 if TYPE_CHECKING:
     from regenerate.document import Document
 
-METHODS = ("get", "put", "post", "patch", "delete", "head", "options", "trace")
+METHODS = frozenset(["get", "put", "post", "patch", "delete", "head", "options", "trace"])
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Described:
                     yield self._operation(path, method, described, item.get("parameters", []))
 
     def _operation(self, path: str, method: str, described: dict[str, Any], shared: list[Any]) -> Operation:
-        parameters = [self._followed(one) for one in [*shared, *described.get("parameters", [])]]
-        body = self._followed(described.get("requestBody", {}))
+        parameters = [self.followed(one) for one in [*shared, *described.get("parameters", [])]]
+        body = self.followed(described.get("requestBody", {}))
         answers = {
-            str(status): _json(self._followed(answer)) for status, answer in described.get("responses", {}).items()
+            str(status): _json(self.followed(answer)) for status, answer in described.get("responses", {}).items()
         }
         return Operation(
             id=described.get("operationId", f"{method} {path}"),
@@ -79,7 +79,8 @@ class Described:
             answers=answers,
         )
 
-    def _followed(self, value: Any) -> Any:
+    def followed(self, value: Any) -> Any:
+        """What a reference points to, or the value itself."""
         while isinstance(value, dict) and "$ref" in value:
             target: Any = self.document
             for step in value["$ref"].removeprefix("#/").split("/"):

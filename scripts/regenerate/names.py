@@ -1,0 +1,121 @@
+"""Names that things get in the generated code: each its own, and none that the code around it uses.
+
+The generator makes Python names of those in a description and resolves what it sees colliding. What it does not see is
+resolved here, by an underscore after the name, or refused: a module written twice would lose what was written first.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from openapi_python_client.config import ClassOverride, Config
+from openapi_python_client.parser.openapi import Endpoint, EndpointCollection, GeneratorData
+from openapi_python_client.schema.untrusted_string import UntrustedString
+from openapi_python_client.strings import PythonIdentifier, fix_reserved_words
+
+from regenerate.failure import RegenerationError
+from regenerate.templates import raw
+from regenerate.text import shown
+
+CLASSES = frozenset(
+    [
+        *("Any", "AuthenticatedClient", "Client", "ClassVar", "Final", "Literal", "Mapping", "Model", "NULL", "Null"),
+        *("Response", "STATUSES", "Self", "Sequence", "TypeAlias", "UNSET", "UnexpectedStatus", "Unset"),
+    ]
+)
+"""What the modules of models and endpoints import or call their own."""
+MEMBERS = frozenset(
+    ["MEMBERS", "additional_properties", "datetime", "define", "field", "from_dict", "to_dict", *CLASSES]
+)
+"""What a model has or its class body uses."""
+ARGUMENTS = frozenset(
+    [
+        *("answer", "asyncio_detailed", "body", "client", "header_value", "headers", "kwargs", "params"),
+        *("path_segment", "plain", "sync_detailed", *CLASSES),
+    ]
+)
+"""What functions that take parameters of an operation have or use."""
+
+
+def overrides(config: Config) -> None:
+    """Classes that would be called like something the code imports are data, as the order is OrderData."""
+    for name in CLASSES - config.class_overrides.keys():
+        config.class_overrides[name] = ClassOverride.model_validate({"class_name": f"{name}Data"})
+
+
+def settle(data: GeneratorData) -> None:
+    """Gives every member and argument a name of its own; refuses modules and classes that would have none."""
+    kinds = [one.class_info for one in (*data.models, *data.enums)]
+    modules: dict[str, str] = {}
+    for kind in kinds:
+        if _normal(kind.name) != kind.name:
+            raise RegenerationError(f"a schema is called {kind.name}, which Python reads as another name; {_ADVICE}")
+        other = modules.setdefault(_alike(kind.module_name), kind.name)
+        if other != kind.name:
+            refuse_twice(f"the schemas {other} and {kind.name}", f"models/{kind.module_name}.py")
+    for kind in kinds:
+        if kind.name in CLASSES or kind.name in modules:
+            raise RegenerationError(f"the schema {kind.name} has the name of something that the code uses; {_ADVICE}")
+    classes = {kind.name for kind in kinds}
+    for model in data.models:
+        _name_apart([*(model.required_properties or ()), *(model.optional_properties or ())], MEMBERS | classes)
+    tags: dict[Any, EndpointCollection] = {}
+    for tag, collection in data.endpoint_collections_by_tag.items():
+        tags.setdefault(_normal(tag), EndpointCollection(_normal(tag))).endpoints.extend(collection.endpoints)
+    data.endpoint_collections_by_tag = tags
+    written: dict[str, str] = {}
+    for tag, collection in tags.items():
+        for endpoint in collection.endpoints:
+            endpoint.name = _identifier(_normal(endpoint.name))
+            called = f"{endpoint.method.upper()} {shown(raw(endpoint.path))}"
+            module = f"api/{tag}/{endpoint.name}.py"
+            other = written.setdefault(_alike(module), called)
+            if other != called:
+                refuse_twice(f"the operations {other} and {called}", module)
+            _name_arguments(endpoint, classes)
+
+
+def refuse_twice(what: str, module: str) -> None:
+    raise RegenerationError(f"{what} would both be {module}, and one of them be lost; {_ADVICE}")
+
+
+_ADVICE = "openapi/overlay.yaml, or class_overrides in openapi/generator.yaml, can give it another name"
+
+
+def _alike(module: str) -> str:
+    """Some file systems know no case."""
+    return _normal(module).casefold()
+
+
+def _normal(name: str) -> str:
+    """Letters can be written in several forms; Python reads names in this one."""
+    return unicodedata.normalize("NFKC", name)
+
+
+def _identifier(name: str) -> PythonIdentifier:
+    return str.__new__(PythonIdentifier, name)
+
+
+def _name_arguments(endpoint: Endpoint, classes: set[str]) -> None:
+    before = [one.python_name for one in endpoint.path_parameters]
+    _name_apart(endpoint.path_parameters, ARGUMENTS | classes)
+    segments = {f"{one.python_name}_segment" for one in endpoint.path_parameters}
+    taken = {one.python_name for one in endpoint.path_parameters} | segments
+    if len(taken) != 2 * len(endpoint.path_parameters):
+        raise RegenerationError(f"{endpoint.name}: path parameters whose names collide; {_ADVICE}")
+    _name_apart([*endpoint.query_parameters, *endpoint.header_parameters], ARGUMENTS | classes | taken)
+    path = raw(endpoint.path)
+    for old, one in zip(before, endpoint.path_parameters, strict=True):
+        path = path.replace(f"{{{old}}}", f"{{{one.python_name}}}")
+    endpoint.path = UntrustedString(path)
+
+
+def _name_apart(properties: Iterable[Any], taken: Iterable[str]) -> None:
+    """Each gets the first free one of name, name_, name__ and so on."""
+    used = set(taken)
+    for one in properties:
+        name = fix_reserved_words(_normal(one.python_name))
+        while name in used:
+            name += "_"
+        used.add(name)
+        one.python_name = _identifier(name)

@@ -1,0 +1,38 @@
+"""Packages from many descriptions, in the environment of the regeneration: all that the command does but formatting.
+
+Run there as a program, with the repository and a folder: for every NAME.json in it there is a package in NAME/generated
+afterwards, or a line that says why not. Prints these lines by name.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+# By name: the scripts are checked by type checkers in an environment of their own, not from here.
+audit: Any = importlib.import_module("regenerate.audit")
+complete: Any = importlib.import_module("regenerate.complete")
+document: Any = importlib.import_module("regenerate.document")
+failure: Any = importlib.import_module("regenerate.failure")
+render: Any = importlib.import_module("regenerate.render")
+
+
+def main(root: Path, folder: Path) -> None:
+    told: dict[str, str] = {}
+    for path in sorted(folder.glob("*.json")):
+        package = folder / path.stem / "generated" / "norce_order_api"
+        package.parent.mkdir(parents=True)
+        try:
+            described = document.read(path.read_bytes(), "the description")
+            document.validate(described, "the description")
+            render.main(path, root / "openapi" / "generator.yaml", root / "openapi" / "templates", package)
+            audit.audit(package, root / "openapi" / "templates")
+            complete.check_complete(described, package)
+        except failure.RegenerationError as error:
+            told[path.stem] = str(error)
+    json.dump(told, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
