@@ -18,6 +18,7 @@ from regenerate.complete import check_complete
 from regenerate.failure import RegenerationError
 from regenerate.generate import generate
 from regenerate.layout import HERE, Layout
+from regenerate.limits import STEP, within
 from regenerate.obtain import Obtained, obtain
 from regenerate.stamp import stamp
 
@@ -83,11 +84,8 @@ def _regenerate(layout: Layout, obtained: Obtained | None, *, check: bool, folde
     run = Path(tempfile.mkdtemp(prefix="run-", dir=layout.work))
     package = run / layout.package.name
     corrected, stale = _build(layout, obtained.content if obtained else present, run, package, new=bool(obtained))
-    reviewed = review.review(layout, corrected, stale, package, obtained.address if obtained else "the repository")
-    if obtained and obtained.content != present:
-        review.compare(layout, reviewed, present, corrected)
-        review.write(reviewed, folder)
-        print(f"regenerate: advice {reviewed.headline()}\nregenerate: the report is {folder / review.PAGE}")
+    with within(STEP, "the description can't be held against the code"):
+        reviewed = _reviewed(layout, obtained, present, (corrected, stale), package, folder)
     told = differences(layout.package, package)
     if check:
         return _report(told) or _tell(reviewed.places)
@@ -101,6 +99,24 @@ def _regenerate(layout: Layout, obtained: Obtained | None, *, check: bool, folde
     return _tell(reviewed.places)
 
 
+def _reviewed(
+    layout: Layout,
+    obtained: Obtained | None,
+    present: bytes,
+    made: tuple[document.Document, list[str]],
+    package: Path,
+    folder: Path,
+) -> review.Report:
+    """What is to be done by hand, with the report of what has changed written."""
+    corrected, stale = made
+    reviewed = review.review(layout, corrected, stale, package, obtained.address if obtained else "the repository")
+    if obtained and obtained.content != present:
+        review.compare(layout, reviewed, present, corrected)
+        review.write(reviewed, folder)
+        print(f"regenerate: advice {reviewed.headline()}\nregenerate: the report is {folder / review.PAGE}")
+    return reviewed
+
+
 def _build(
     layout: Layout, description: bytes, scratch: Path, package: Path, *, new: bool
 ) -> tuple[document.Document, list[str]]:
@@ -109,11 +125,13 @@ def _build(
     document.validate(described, "the description")
     stale: list[str] = []
     corrections = document.read(_read(layout.overlay), "the overlay")
-    corrected = overlay.apply(described, corrections, stale=stale if new else None)
+    with within(STEP, "the description can't be corrected"):
+        corrected = overlay.apply(described, corrections, stale=stale if new else None)
     document.validate(corrected, "the corrected description")
     generate(corrected, layout, scratch, package)
-    audit(package, layout.templates)
-    check_complete(corrected, package)
+    with within(STEP, "the generated code can't be read"):
+        audit(package, layout.templates)
+        check_complete(corrected, package)
     (package / "STAMP").write_bytes(stamp(layout, description))
     return corrected, stale
 

@@ -11,6 +11,8 @@ from openapi_spec_validator import validate as validate_openapi
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
 from regenerate.failure import RegenerationError
+from regenerate.limits import STEP, within
+from regenerate.text import shown
 
 _SCALARS: list[tuple[str, str, list[str]]] = [
     ("null", r"^(?:null|~|)$", ["", "~", "n"]),
@@ -37,10 +39,19 @@ Document = dict[str, Any]
 
 MAX_NODES = 500_000
 """What a document may hold once every alias is written out; the description of this API holds some 7 000."""
+MAX_DEPTH = 100
+"""How deep it may be nested; the description of this API goes down to 14."""
 
 
-def read(content: bytes, what: str) -> Document:
-    """The object in a YAML or JSON text, as plain JSON data: text keys, nothing shared."""
+def read(content: bytes, what: str, *, limit: float = STEP) -> Document:
+    """The object in a YAML or JSON text, as plain JSON data: text keys, nothing shared, texts that can be encoded."""
+    with within(limit, f"{what} can't be read"):
+        document = _read(content, what)
+        _check_texts(document, what)
+    return document
+
+
+def _read(content: bytes, what: str) -> Document:
     try:
         data = _parsed(content, what)
     except (yaml.YAMLError, ValueError) as error:
@@ -105,23 +116,46 @@ def _held(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def validate(document: Document, what: str) -> None:
+def _check_texts(document: Document, what: str) -> None:
+    """Refuses what is nested deep, and halves of surrogate pairs: escapes can write them, but no text has them."""
+    waiting: list[tuple[Any, tuple[str, ...]]] = [(document, ())]
+    while waiting:
+        value, where = waiting.pop()
+        if len(where) > MAX_DEPTH:
+            raise RegenerationError(f"{what} is nested too deeply")
+        held: list[tuple[Any, Any]] = []
+        if isinstance(value, dict):
+            held = [*value.items(), *((name, name) for name in value)]
+        elif isinstance(value, list):
+            held = [*enumerate(value)]
+        elif isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+            place = shown("/".join(where))
+            raise RegenerationError(f"{what} holds half a character, a lone surrogate (at {place}): {shown(value, 60)}")
+        waiting.extend((one, (*where, str(name))) for name, one in held)
+
+
+def validate(document: Document, what: str, *, limit: float = STEP) -> None:
     """Refuses what is no OpenAPI 3 description."""
+    with within(limit, f"{what} can't be validated, perhaps over a pattern or its size,"):
+        _validate(document, what)
+
+
+def _validate(document: Document, what: str) -> None:
     version = document.get("openapi")
     if not isinstance(version, str) or not version.startswith("3.") or not isinstance(document.get("paths"), dict):
         raise RegenerationError(f"{what} is no OpenAPI 3 description")
     if not re.match(r"3\.[01]\.", version):
-        raise RegenerationError(f"{what} is OpenAPI {version}; the generator knows 3.0 and 3.1")
+        raise RegenerationError(f"{what} is OpenAPI {shown(version, 40)}; the generator knows 3.0 and 3.1")
     # Before the validator sees it, which would go and fetch what they point to.
     for reference in _references(document):
         if not reference.startswith("#/"):
-            raise RegenerationError(f"{what} points outside itself: {reference[:200]}; give it in one piece")
+            raise RegenerationError(f"{what} points outside itself: {shown(reference)}; give it in one piece")
     try:
         validate_openapi(document)
     except OpenAPIValidationError as error:
         where = "/".join(str(part) for part in getattr(error, "absolute_path", ()))
         raise RegenerationError(
-            f"{what} is no valid OpenAPI: {_first_line(error)}{f' (at {where})' if where else ''}"
+            f"{what} is no valid OpenAPI: {_first_line(error)}{f' (at {shown(where)})' if where else ''}"
         ) from error
     except Exception as error:  # the validator passes on what its own libraries raise on a broken reference
         raise RegenerationError(f"{what} is no valid OpenAPI: {_first_line(error)}") from error
@@ -146,4 +180,4 @@ def _references(value: Any) -> Iterator[str]:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    return shown(lines[0], 300) if lines else type(error).__name__

@@ -38,9 +38,14 @@ def _build(complete: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
     building = Path(tempfile.mkdtemp(prefix="building-", dir=complete.parent))
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(building)], check=True, stdout=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", str(building)], check=True, stdout=sys.stderr, timeout=_STALE)
         install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]
-        subprocess.run([str(building / "bin" / "python"), *install, str(REQUIREMENTS)], check=True, stdout=sys.stderr)
+        subprocess.run(
+            [str(building / "bin" / "python"), *install, str(REQUIREMENTS)],
+            check=True,
+            stdout=sys.stderr,
+            timeout=_STALE,
+        )
         try:
             building.rename(complete)
         except OSError:
@@ -53,7 +58,7 @@ def _build(complete: Path) -> None:
 if __name__ == "__main__":
     try:
         print(ensure(Path(os.environ.get("NORCE_REGENERATE_ENV") or HERE.root / ".venv-regenerate")))
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         sys.exit(f"regenerate: the environment of the generator could not be made: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -8,21 +8,19 @@ server that sends a byte a second would never run into the latter.
 
 import http.client
 import ipaddress
-import signal
 import socket
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
-from types import FrameType
 from typing import IO
 
 from regenerate.failure import RegenerationError
+from regenerate.limits import within
 
 MAX_BYTES = 5_000_000
 TIMEOUT = 30.0
 _CHUNK = 65_536
+_LATE = "the address did not answer in full"
 
 
 def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
@@ -34,7 +32,7 @@ def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
     request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"})  # noqa: S310 - checked above
     opener = urllib.request.build_opener(_SameSite(host, inside=_is_inside(host)))
     try:
-        with _within(limit), opener.open(request, timeout=limit) as answer:
+        with within(limit, _LATE), opener.open(request, timeout=limit) as answer:
             return _body(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -44,7 +42,7 @@ def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
-            raise RegenerationError(f"the address did not answer in full within {limit:g} seconds") from error
+            raise RegenerationError(f"{_LATE} within {limit:g} seconds") from error
         raise RegenerationError(f"the address can't be reached: {reason}") from error
 
 
@@ -108,19 +106,3 @@ def _is_inside(host: str) -> bool:
     except (OSError, UnicodeError):
         return False  # the attempt to connect will say so
     return any(not ipaddress.ip_address(address).is_global for address in found)
-
-
-@contextmanager
-def _within(seconds: float) -> Generator[None, None, None]:
-    """A limit on all of it: name, connection, headers and body."""
-
-    def late(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -8,11 +8,14 @@ from regenerate import document
 from regenerate.document import Document
 from regenerate.failure import RegenerationError
 from regenerate.layout import Layout
+from regenerate.limits import STEP
 
 # Of its own, so that no pyproject.toml above the folder has a say in the bytes.
 _FORMAT = ("--isolated", "--no-cache", "--quiet", "--target-version", "py311", "--line-length", "120")
 # F401: templates import whatever one of their models may need.
 _CHECK = (*_FORMAT, "--fix", "--select", "I,F401", "--config", "lint.isort.combine-as-imports=true")
+
+LIMIT = 2 * STEP
 
 
 def generate(corrected: Document, layout: Layout, scratch: Path, package: Path) -> None:
@@ -27,7 +30,11 @@ def generate(corrected: Document, layout: Layout, scratch: Path, package: Path) 
 
 
 def _run(what: str, module: str, *arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", module, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
+    except subprocess.TimeoutExpired as error:
+        raise RegenerationError(f"{what} does not finish within {LIMIT:g} seconds") from error
     if done.returncode != 0:
         told = "\n".join(line for line in (done.stderr + done.stdout).splitlines() if line.strip())
         raise RegenerationError(f"{what} is not content:\n{told[:4000]}")

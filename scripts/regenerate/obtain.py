@@ -1,11 +1,14 @@
 """Gets the bytes of a description from an address or a file."""
 
+import os
+import stat
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
 from regenerate.failure import RegenerationError
 from regenerate.fetch import MAX_BYTES, fetch
+from regenerate.text import shown
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,19 @@ def obtain(source: str) -> Obtained:
     if "://" in source:
         raise RegenerationError(f"--from takes an http(s) address or a file, not {parts.scheme}://")
     try:
-        with Path(source).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise RegenerationError(f"{source} can't be read: {error.strerror}") from error
+        content = _content(source)
+    except (OSError, ValueError) as error:
+        raise RegenerationError(
+            f"{shown(source)} can't be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
     if len(content) > MAX_BYTES:
         raise RegenerationError(f"{source} is longer than {MAX_BYTES} bytes, which is no description of this service")
     return Obtained(content, f"file {Path(source).name}")
+
+
+def _content(source: str) -> bytes:
+    """Of a file, as far as it may be long. A pipe or a device would be waited for, perhaps for ever."""
+    with os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise RegenerationError(f"{shown(source)} is no file; what comes through a pipe goes into one first")
+        return file.read(MAX_BYTES + 1)

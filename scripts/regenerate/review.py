@@ -15,7 +15,7 @@ from regenerate.failure import RegenerationError
 from regenerate.layout import Layout
 from regenerate.text import said
 
-__all__ = ["DATA", "PAGE", "Place", "compare", "models_of", "review", "write"]
+__all__ = ["DATA", "PAGE", "Place", "Report", "compare", "models_of", "review", "write"]
 
 PAGE = "report.md"
 DATA = "report.json"
