@@ -18,6 +18,8 @@ class Passing:
     method: str
     target: str
     """Path and query."""
+    head: bytes = b""
+    """The first line and the headers, as they came."""
 
     @property
     def writes(self) -> bool:

@@ -165,7 +165,7 @@ class Proxy:
 
     def choose(self, request: Message) -> tuple[Passing, Fault]:
         method, target, _ = request.start.split(" ")
-        passing = Passing(self.requests + 1, method, target)
+        passing = Passing(self.requests + 1, method, target, request.head)
         fault = self.plan(passing)
         self.counts[fault] += 1
         return passing, fault
