@@ -57,14 +57,15 @@ VALUES: dict[str, Any] = {
     "target": "completed",
     "what": "refused with 409",
 }
-"""What the parameters of the exceptions are given, by name."""
+"""What the parameters of the exceptions are given, by name; all others their own name."""
 
 
 def modules() -> Iterator[ModuleType]:
     for package in (norce_order_async, norce_order_api):
         yield package
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if found.name.rpartition(".")[2] != "__main__":
+            # A hook of PyInstaller's is no module of ours.
+            if found.name.rpartition(".")[2] != "__main__" and "-" not in found.name:
                 yield importlib.import_module(found.name)
 
 
@@ -89,9 +90,9 @@ def sample(kind: type[BaseException]) -> BaseException:
         parameters = list(inspect.signature(init).parameters.values())[1:]
         for parameter in parameters:
             if parameter.kind is parameter.KEYWORD_ONLY:
-                named[parameter.name] = VALUES[parameter.name]
+                named[parameter.name] = VALUES.get(parameter.name, parameter.name)
             elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and number == 0:
-                given.append(VALUES[parameter.name])
+                given.append(VALUES.get(parameter.name, parameter.name))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return kind(*given, **named)

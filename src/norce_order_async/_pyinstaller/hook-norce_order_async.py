@@ -1,0 +1,3 @@
+"""The generated client goes along whatever is used: the local order service imports none of it, but reads its data."""
+
+hiddenimports = ["norce_order_api"]

@@ -1,0 +1,87 @@
+"""Programs frozen by PyInstaller run, without an option or a line for it in the program.
+
+In a soak: it makes an environment of its own, with PyInstaller from a package index.
+"""
+
+from __future__ import annotations
+
+import sys
+import venv
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+
+from norce_order_async.sandbox import Sandbox
+from tests.packaging.support import demanded
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
+
+CLIENT = """\
+import asyncio, sys
+from norce_order_async import NorceOrderClient, models
+
+async def main(url, token, engine):
+    async with NorceOrderClient(base_url=url, token=token, merchant="acme", channel="se", engine=engine) as norce:
+        order = await norce.orders.create(cart=models.Cart(reference=engine))
+        print(norce.engine, (await order.refresh()).status, order.cart.reference, "pytest" in sys.modules)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+ALONE = """\
+import asyncio
+from norce_order_async import NorceOrderClient
+from norce_order_async.sandbox import Sandbox
+
+async def main():
+    async with Sandbox() as sandbox:
+        access = {"base_url": sandbox.base_url, "token": sandbox.token, "merchant": "acme", "channel": "se"}
+        async with NorceOrderClient(**access) as norce:
+            order = await norce.orders.create(cart={"reference": "r-1"})
+            print((await order.refresh()).status, sandbox.requests[0].method)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def freezer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with the wheel and PyInstaller."""
+    folder = tmp_path_factory.mktemp("freezer")
+    venv.create(folder / "env", with_pip=False)
+    python = folder / "env" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
+    demanded(*pip, f"{wheel}[fast,sandbox]", "pyinstaller>=6", cwd=folder)
+    return python
+
+
+def frozen(freezer: Path, name: str, program: str) -> Path:
+    """The folder that PyInstaller makes of a program."""
+    folder = freezer.parents[2]
+    folder.joinpath(f"{name}.py").write_text(program, "utf-8")
+    demanded(str(freezer), "-m", "PyInstaller", "-y", "--log-level", "ERROR", f"{name}.py", cwd=folder)
+    return folder / "dist" / name
+
+
+def test_a_client(freezer: Path) -> None:
+    """With either engine; what the program does not use is not taken along."""
+    folder = frozen(freezer, "client", CLIENT)
+
+    async def run() -> list[str]:
+        async with Sandbox() as sandbox:
+            return [
+                await anyio.to_thread.run_sync(
+                    partial(demanded, str(folder / "client"), sandbox.base_url, sandbox.token, engine, cwd=folder)
+                )
+                for engine in ("httpx", "aiohttp")
+            ]
+
+    assert anyio.run(run) == ["httpx checkout httpx False\n", "aiohttp checkout aiohttp False\n"]
+    assert not [path for path in folder.rglob("*") if path.name in {"starlette", "click", "_pytest"}]
+
+
+def test_a_program_with_the_local_service_in_it(freezer: Path) -> None:
+    folder = frozen(freezer, "alone", ALONE)
+    assert demanded(str(folder / "alone"), cwd=folder) == "checkout POST\n"
