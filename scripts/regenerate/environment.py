@@ -1,4 +1,4 @@
-"""The environment that the regeneration runs in: pinned, its own, made when first needed.
+"""The environment that the regeneration runs in: pinned by hashes, its own, made when first needed.
 
 It lies in `.venv-regenerate/` under a hash of its requirements and of the Python it is for, so new pins make a new one.
 It is built under another name and renamed when it is complete: what an interrupted build leaves is never used. Only
@@ -39,7 +39,9 @@ def _build(complete: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix="building-", dir=complete.parent))
     try:
         subprocess.run([sys.executable, "-m", "venv", str(building)], check=True, stdout=sys.stderr, timeout=_STALE)
-        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]
+        # Wheels alone, and by their hashes: nothing that is installed runs while it is installed.
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        install += ["--require-hashes", "--only-binary", ":all:", "-r"]
         subprocess.run(
             [str(building / "bin" / "python"), *install, str(REQUIREMENTS)],
             check=True,

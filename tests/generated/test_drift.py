@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from tests.generated import hostile
 
 environment: Any = importlib.import_module("regenerate.environment")
 
@@ -198,3 +204,40 @@ def test_what_a_description_says_is_no_markup_in_the_report() -> None:
     assert "x \\#\u200b @\u200beverybody \\[y\\](http://\u200bz) \\<b\\>" in page
     assert "\\&\\#\u200b64;all" in page
     assert json.loads(report.as_json(told))["changes"][1]["text"] == f"is {words.shown(odd)}"
+
+
+ACTIVE = ["@all", "#1", "www.a.b", "https://a.b", "GH-1", "~~", "$x$", "&lt;", ""]
+INERT = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "text_special"}
+
+
+@given(st.lists(hostile.texts | st.sampled_from(ACTIVE)))
+def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str]) -> None:
+    """Names, texts and places: code where a description speaks, and nothing that links, mentions, pictures or heads."""
+    change: Any = importlib.import_module("regenerate.drift.change")
+    check: Any = importlib.import_module("regenerate.drift.check")
+    house: Any = importlib.import_module("regenerate.drift.house")
+    report: Any = importlib.import_module("regenerate.drift.report")
+    text: Any = importlib.import_module("regenerate.text")
+    texts: Any = importlib.import_module("regenerate.drift.texts")
+    told = report.Report(
+        words[0] if words else "here",
+        "1",
+        words[-1] if words else "2",
+        [change.Change("kind", f"schema {one}", f"is {text.said(one)}", "breaking") for one in words]
+        # A word that somebody forgot to mark.
+        + [change.Change("kind", f"schema {one}", f"is {one}", "note") for one in words],
+        [texts.TextChange(f"schema {one}", one, one, None) for one in words],
+        [check.Place("name", "file:1", f"is {text.said(one)}") for one in words],
+        list(words),
+        house.House(ROOT),
+    )
+    page = report.as_markdown(told)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page)
+    assert {one.tag for one in tokens} <= {"h1", "h2", "p", "ul", "li", ""}
+    assert sum(one.type == "heading_open" for one in tokens) <= 7
+    for token in tokens:
+        for part in token.children or ():
+            assert part.type in INERT, part
+            if part.type == "text":
+                assert not re.search(r"[@#]\w|://\w|www\.\w|GH-\d|\x1b", part.content), part.content
+    json.loads(report.as_json(told))

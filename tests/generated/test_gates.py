@@ -1,8 +1,11 @@
 """The gates around a change: the public API against the changelog, and the workflow that brings a new description."""
 
 import importlib.util
+import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +95,131 @@ def test_the_workflow_passes_its_linter() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/regenerate.yml").read_text(encoding="utf-8"))
+
+
+def scripts(job: str) -> list[str]:
+    return [step["run"] for step in WORKFLOW["jobs"][job]["steps"] if "run" in step]
+
+
 def test_the_workflow_s_scripts_are_scripts() -> None:
     """Bash reads each of them, and the files that they name are there."""
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "regenerate.yml").read_text(encoding="utf-8"))
-    scripts = [step["run"] for step in workflow["jobs"]["regenerate"]["steps"] if "run" in step]
-    assert len(scripts) == 2
-    for script in scripts:
+    written = [*scripts("regenerate"), *scripts("propose")]
+    assert len(written) == 3
+    for script in written:
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-    assert "scripts/regenerate.sh --from" in scripts[0]
-    assert ".cache/regeneration-report/report.md" in scripts[1]
+    assert "scripts/regenerate.sh --from" in written[0]
+    assert ".cache/regeneration-report/report.md" in written[1]
+
+
+def test_the_job_that_may_write_runs_nothing_of_the_repository_or_of_packages() -> None:
+    """Packages run where nothing can be written; what may write has git and gh, and actions pinned to a commit."""
+    jobs = WORKFLOW["jobs"]
+    assert WORKFLOW["permissions"] == {}
+    assert jobs["regenerate"]["permissions"] == {"contents": "read"}
+    assert jobs["propose"]["permissions"] == {"contents": "write", "pull-requests": "write"}
+    (script,) = scripts("propose")
+    assert not re.search(r"\b(python\d?|pip|bash|sh|eval|source|node|npm|make)\b|scripts/|\./", script)
+    for step in [*jobs["regenerate"]["steps"], *jobs["propose"]["steps"]]:
+        assert "uses" not in step or re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"])
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "init.defaultBranch=main"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def link(place: Path, target: str) -> None:
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)
+
+
+CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a new package": (lambda tree: (tree / "generated/norce_order_api/api/x.py").write_text("x"), ""),
+    "another description": (lambda tree: (tree / "openapi/order-management.v0.yaml").write_text("x"), ""),
+    "a workflow": (lambda tree: (tree / ".github/workflows/more.yml").write_text("x"), "other files"),
+    "a script": (lambda tree: (tree / "scripts/regenerate.sh").write_text("x"), "other files"),
+    "a template": (lambda tree: (tree / "openapi/templates/client.py.jinja").write_text("x"), "other files"),
+    "a name with a line break": (lambda tree: (tree / "generated/norce_order_api\nx").write_text("x"), "other files"),
+    "a link": (lambda tree: link(tree / "generated/norce_order_api/errors.py", "/etc/passwd"), "plain files"),
+    "a program": (lambda tree: (tree / "generated/norce_order_api/errors.py").chmod(0o755), "plain files"),
+    "a file gone": (lambda tree: (tree / "generated/norce_order_api/errors.py").unlink(), ""),
+    "a script gone": (lambda tree: (tree / "scripts/regenerate.sh").unlink(), "other files"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_proposed_are_files_that_a_regeneration_writes(name: str, tmp_path: Path) -> None:
+    """The job that may write looks at the change that the other one made, and pushes nothing else."""
+    change, refusal = CHANGES[name]
+    origin, tree, temp = tmp_path / "origin", tmp_path / "tree", tmp_path / "temp"
+    for file in (".github/workflows/regenerate.yml", "scripts/regenerate.sh", "openapi/templates/client.py.jinja"):
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        (tree / file).write_text("old", encoding="utf-8")
+    for file in ("openapi/order-management.v0.yaml", "generated/norce_order_api/api/a.py"):
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        (tree / file).write_text("old", encoding="utf-8")
+    (tree / "generated/norce_order_api/errors.py").write_text("old", encoding="utf-8")
+    git(tmp_path, "init", "--bare", str(origin))
+    git(tree, "init")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--message", "begun")
+    (temp / "change").mkdir(parents=True)
+    change(tree)
+    git(tree, "add", "--all")
+    (temp / "change/change.patch").write_text(git(tree, "diff", "--cached", "--binary"), encoding="utf-8")
+    (temp / "change/body.md").write_text("what has changed", encoding="utf-8")
+    git(tree, "reset", "--hard")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gh").write_text('#!/bin/sh\necho "$@" >> "$RUNNER_TEMP/gh"\n', encoding="utf-8")
+    (tmp_path / "bin/gh").chmod(0o755)
+
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", scripts("propose")[0]],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tree,
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "RUNNER_TEMP": str(temp),
+            "REPOSITORY": "o/r",
+            "BASE": "main",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{origin}.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.com/o/r.git",
+        },
+    )
+
+    pushed = git(origin, "branch", "--list", "regenerate")
+    if refusal:
+        assert done.returncode == 1
+        assert refusal in done.stderr
+        assert not pushed
+        assert not (temp / "gh").exists()
+    else:
+        assert done.returncode == 0, done.stderr
+        assert pushed
+        assert "pr create --head regenerate --base main" in (temp / "gh").read_text(encoding="utf-8")
+
+
+def test_the_generator_is_installed_by_hashes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every package of requirements.txt has its hashes, and one that has another content is not installed."""
+    environment: Any = importlib.import_module("regenerate.environment")
+    pinned = environment.REQUIREMENTS.read_text(encoding="utf-8")
+    lines = pinned.replace("\\\n", "").splitlines()
+    assert len(lines) > 30
+    for line in lines:
+        by_hash = re.match(r"[\w.-]+==\S+ (; \S+ == '\w+' )?\s*--hash=sha256:[0-9a-f]{64}", line)
+        assert line.startswith("#") or by_hash, line
+    assert "://" not in pinned
+
+    (six,) = [line.split()[0] for line in lines if line.startswith("six==")]
+    other = tmp_path / "requirements.txt"
+    other.write_text(f"{six} --hash=sha256:{'0' * 64}\n", encoding="utf-8")
+    monkeypatch.setattr(environment, "REQUIREMENTS", other)
+    with pytest.raises(subprocess.CalledProcessError, match="--require-hashes"):
+        environment.ensure(tmp_path / "environments")
+    assert [*(tmp_path / "environments").iterdir()] == []
