@@ -116,7 +116,15 @@ class Model:
 
     MEMBERS: ClassVar[frozenset[str]]
 
-    _rest: dict[str, Any] | None = field(default=None, init=False, repr=False, eq=lambda rest: rest or None)
+    # An argument, because attrs.evolve hands over nothing else. Copied below, and not by a converter: that would make
+    # every setting of every member a call.
+    _rest: dict[str, Any] | None = field(
+        default=None, alias="additional_properties", kw_only=True, repr=False, eq=lambda rest: rest or None
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self._rest is not None:
+            self._rest = dict(self._rest)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sys
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import attrs
 import pytest
 
 from norce_order_api import models
@@ -137,11 +138,30 @@ ORDER = OrderData.from_dict(
 )
 
 
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o)), attrs.evolve])
 def test_models_survive_copying(again: Any) -> None:
     """Copies are equal and send the same."""
     assert again(ORDER) == ORDER
     assert again(ORDER).to_dict() == ORDER.to_dict()
+
+
+@pytest.mark.parametrize("evolve", [attrs.evolve, getattr(copy, "replace", attrs.evolve)])
+def test_a_changed_copy_keeps_what_came_beside_the_description(evolve: Any) -> None:
+    """At its own members as below them, also what did not fit; the one it was made of stays as it is."""
+    data = {"sku": "T1", "quantity": 1, "upsell": "maybe", "campaign": {"id": 7}, "price": {"rounding": 0.5}}
+    item = Item.from_dict(data)
+    changed = evolve(item, quantity=2)
+    assert changed.to_dict() == {**data, "quantity": 2}
+    assert changed != item
+    assert evolve(changed, quantity=1) == item
+    assert repr(changed) == repr(item).replace("quantity=1", "quantity=2")
+    assert evolve(item, upsell=True).to_dict() == {**data, "upsell": True}
+    changed.additional_properties["campaign"] = None
+    changed.additional_properties["more"] = 1
+    assert item.to_dict() == data
+    plain = Item(sku="T1")
+    assert evolve(plain, sku="T2") == Item(sku="T2")
+    assert evolve(plain, additional_properties={"x": 1}).to_dict() == {"sku": "T1", "x": 1}
 
 
 def test_models_compare_by_content() -> None:
