@@ -214,7 +214,7 @@ class NorceOrderClient(Scope):
         secondary_token: tried once, and kept, when the service refuses ``token``.
         headers: sent with every call.
         options: numbers other than the defaults of :class:`~norce_order_async.Settings`.
-        max_in_flight: attempts in the air at once, first come, first served.
+        max_in_flight: attempts in flight at once; those of calls that have begun go first.
         retry_budget: size of the bucket that repeats are paid from.
         call_middleware: async functions around every call, the first one outermost.
         attempt_middleware: async functions around every attempt, the first one outermost.

@@ -12,11 +12,15 @@ import pytest
 
 from norce_order_async import (
     CallError,
+    CallOptions,
     NorceOrderClient,
     NotSentError,
     OutcomeUnknownError,
     RejectedError,
 )
+from norce_order_async.sandbox import FaultPlan
+from norce_order_async.sandbox.faults.kinds import Delay
+from norce_order_async.sandbox.faults.plan import FaultRule
 from tests.support.faults import ALL_THAT_END, DROPS, Fault, Plan, Seeded
 from tests.support.proxy import Proxy
 
@@ -44,8 +48,8 @@ class Told:
         )
 
 
-async def create_all(norce: NorceOrderClient, count: int) -> Told:
-    """Create so many orders, twenty at a time."""
+async def create_all(norce: NorceOrderClient, count: int, workers: int = WORKERS) -> Told:
+    """Create so many orders, twenty at a time unless told otherwise."""
     told = Told()
     references = iter(f"cart-{number}" for number in range(count))
 
@@ -63,7 +67,7 @@ async def create_all(norce: NorceOrderClient, count: int) -> Told:
                 told.created[reference] = order.id
 
     async with anyio.create_task_group() as group:
-        for _ in range(WORKERS):
+        for _ in range(workers):
             group.start_soon(work)
     return told
 
@@ -81,10 +85,12 @@ def check(told: Told, truth: Truth, count: int) -> None:
     assert sorted(acted) == sorted(ids[0] for ids in there.values()), "every effect is one of these orders"
 
 
-async def run(proxy: Proxy, truth: Truth, plan: Plan, count: int) -> Told:
+async def run(
+    proxy: Proxy, truth: Truth, plan: Plan, count: int, *, workers: int = WORKERS, **client: CallOptions
+) -> Told:
     proxy.plan = plan
-    async with truth.client(proxy) as norce:
-        told = await create_all(norce, count)
+    async with truth.client(proxy, **client) as norce:
+        told = await create_all(norce, count, workers)
     proxy.settle()
     check(told, truth, count)
     return told
@@ -130,3 +136,24 @@ async def test_nothing_of_it_reaches_the_service(proxy: Proxy, truth: Truth) -> 
     # Two resets in a row leave it at that: an order is asked for twice and no more.
     assert len(told.created) + len(told.unknown) == 100
     assert len(told.created) >= 90
+
+
+@pytest.mark.soak
+async def test_all_at_once_with_the_numbers_as_they_are(
+    proxy: Proxy, truth: Truth, tell: Callable[[str], None]
+) -> None:
+    """7,500 creations that wait in line for longer than a call may take, 0.3 s each, one answer in twenty lost: what
+    was lost is looked for before the rest is begun."""
+    count = 7_500
+    truth.sandbox.faults.play(FaultPlan((FaultRule(Delay(0.3), ("CreateCheckoutOrder",)),)))
+    started = time.perf_counter()
+    try:
+        told = await run(
+            proxy, truth, Seeded(7, 0.05, DROPS, writes_only=True), count, workers=count, options=CallOptions()
+        )
+    finally:
+        truth.sandbox.faults.stop()
+    assert 0.03 * count < proxy.faults < 0.07 * count
+    assert len(told.created) == count, str(told)
+    seconds = time.perf_counter() - started
+    tell(f"{count} creations at once, {proxy.faults} answers lost: {told}; {seconds:.0f} s")

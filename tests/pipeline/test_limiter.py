@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import json
+import time
+from collections import Counter
 from contextlib import suppress
 from random import Random
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from norce_order_async import CallOptions
+from norce_order_async.clock import SystemClock
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.errors import ConfigurationError, NorceError
-from norce_order_async.pipeline.limiter import Limiter, Pause
+from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT, Limiter, Pause
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER
 from norce_order_async.pipeline.settle import Before
 from tests.support.clock import FakeClock, highest
@@ -190,6 +197,132 @@ async def test_nothing_is_lost_whoever_is_cancelled_when(seed: int) -> None:
     assert (permits.in_flight, permits.waiting, held) == (0, 0, 0)
     assert (peak, served > 0) == (3, True)
     assert await permits.acquire(60.0)
+
+
+# Whose turn it is
+
+
+async def test_what_has_begun_goes_before_what_has_not() -> None:
+    """And while both wait, every tenth permit is a fresh call's; among themselves first come, first served."""
+    clock = FakeClock()
+    permits, _ = limiter(1, clock)
+    served: list[str] = []
+
+    async def worker(name: str, *, begun: bool) -> None:
+        await permits.acquire(None, begun=begun)
+        served.append(name)
+        await clock.sleep(1.0)
+        permits.release()
+
+    await permits.acquire(None)
+    async with anyio.create_task_group() as group:
+        for number in range(12):
+            for kind in ("fresh", "begun", "begun"):
+                group.start_soon(functools.partial(worker, f"{kind} {number}", begun=kind == "begun"))
+                await anyio.wait_all_tasks_blocked()
+        permits.release()
+    kinds = "".join(name[0] for name in served)
+    assert kinds == 2 * (9 * "b" + "f") + 6 * "b" + 10 * "f"
+    for kind in ("fresh", "begun"):
+        numbers = [int(name.split()[1]) for name in served if name.startswith(kind)]
+        assert numbers == sorted(numbers)
+    assert (permits.in_flight, permits.waiting) == (0, 0)
+
+
+async def test_one_that_has_begun_overtakes_also_while_the_queue_waits_out_a_pause() -> None:
+    """Whoever of the two sleeps the pause out, the first permit behind it belongs to the one that has begun."""
+    clock = FakeClock()
+    permits, pause = limiter(1, clock)
+    pause.extend(10.0)
+    served: list[tuple[str, float]] = []
+
+    async def worker(name: str, *, begun: bool) -> None:
+        assert await permits.acquire(None, begun=begun)
+        served.append((name, clock.passed))
+        await clock.sleep(1.0)
+        permits.release()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(functools.partial(worker, "fresh", begun=False))
+        await clock.wait(5.0)
+        group.start_soon(functools.partial(worker, "begun", begun=True))
+    assert served == [("begun", 10.0), ("fresh", 11.0)]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_leaving_the_queue_costs_the_same_wherever_one_stands(begun: bool) -> None:
+    """One of 20,000, in any order, as when a program ends, pays about what one of 500 does. Looking for each of them in
+    the queue makes it twenty times as much."""
+    shares: list[float] = []
+    for _ in range(5):
+        few = min(_leaving(500, begun=begun) for _ in range(10))
+        shares.append(_leaving(20_000, begun=begun) / few)
+        if shares[-1] < 8:
+            return
+    pytest.fail(f"times what it costs among few: {shares}")
+
+
+def _leaving(count: int, *, begun: bool) -> float:
+    """Processor seconds that each takes to leave when so many wait."""
+    clock = SystemClock()
+    permits = Limiter(1, clock, Pause(clock))
+    assert permits.take()
+    waiting = [permits.acquire(None, begun=begun) for _ in range(count)]
+    for each in waiting:
+        each.send(None)
+    assert permits.waiting == count
+    Random(1).shuffle(waiting)
+    started = time.process_time()
+    for each in waiting:
+        with suppress(asyncio.CancelledError):
+            each.throw(asyncio.CancelledError())
+    taken = time.process_time() - started
+    assert (permits.in_flight, permits.waiting) == (1, 0)
+    return taken / count
+
+
+@pytest.mark.parametrize(("count", "limit"), [(750, 5), pytest.param(7_500, MAX_IN_FLIGHT, marks=pytest.mark.soak)])
+async def test_nothing_becomes_unknown_by_waiting_behind_fresh_calls(count: int, limit: int) -> None:
+    """Creations at once, 150 for each permit, 0.3 s each, one answer in twenty lost: the queue is longer than the
+    deadline, and what was lost is looked for while there is time; reads are repeated while there is."""
+    random = Random(5)
+    there: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+
+    def service(request: WireRequest) -> Step:
+        # The same call is not unlucky three times: that would be another way to end.
+        what = request.method, request.headers["x-correlation-id"]
+        lost_now = what not in seen and random.random() < 0.05
+        seen.add(what)
+        if request.method == "POST":
+            reference = json.loads(request.body or b"{}")["cart"]["reference"]
+            there.add(reference)
+            return lost("read", takes=0.3) if lost_now else answer(201, {"id": f"o-{reference}"}, takes=0.3)
+        reference = parse_qs(urlsplit(request.url).query).get("cart_reference", [""])[0]
+        if not reference:
+            return lost("read", takes=0.3) if lost_now else answer(200, {"id": "o1"}, takes=0.3)
+        found = [{"id": f"o-{reference}", "cart": {"reference": reference}}] if reference in there else []
+        return answer(200, {"data": found}, takes=0.3)
+
+    stand_ = stand(service, seed=5, max_in_flight=limit)
+    ended: Counter[str] = Counter()
+
+    async def create(number: int) -> None:
+        try:
+            await stand_.call(CREATE_ORDER, body={"cart": {"reference": f"c{number}"}})
+            await stand_.call(GET_ORDER)
+        except NorceError as error:
+            ended[type(error).__name__] += 1
+        else:
+            ended["done"] += 1
+
+    async with anyio.create_task_group() as group:
+        for number in range(count):
+            group.start_soon(create, number)
+    assert ended == {"done": count}
+    assert len(there) == count
+    assert stand_.engine.peak == limit
 
 
 # What calls do with their permits

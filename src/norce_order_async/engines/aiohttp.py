@@ -12,8 +12,8 @@ Its parts, in the order a request meets them:
   (:class:`~norce_order_async.engines._aiohttp_connection.WatchedConnection` sees that).
 * :class:`_LargeBody` writes what does not fit into a socket's buffer, with the write timeout that aiohttp lacks.
 
-How many sends are in flight is bounded above the engine, first come, first served; aiohttp's own queue, which is
-not, is switched off. A cancelled send closes its connection and touches no other.
+How many sends are in flight is bounded above the engine; aiohttp's own queue is switched off. A cancelled send closes
+its connection and touches no other.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ async def attempt(session: Session, request: Prepared, deadline: Deadline, numbe
         return _not_sent(too_late, "no token in time")
     if not session.limiter.take():
         patience = patience or _patience(session, deadline, queues=queues)
-        if not await session.limiter.acquire(patience.remaining()):
+        if not await session.limiter.acquire(patience.remaining(), begun=deadline.started):
             return _not_sent(too_late, "no permit in time")
     deadline.start()
     remaining = deadline.remaining()

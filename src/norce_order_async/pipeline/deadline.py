@@ -8,21 +8,21 @@ from norce_order_async.clock import Clock
 class Deadline:
     """Counts down once started. Without seconds it never ends."""
 
-    __slots__ = ("_clock", "_end", "seconds")
+    __slots__ = ("_clock", "_end", "seconds", "started")
 
     def __init__(self, clock: Clock, seconds: float | None) -> None:
         self._clock = clock
         self._end: float | None = None
         self.seconds = seconds
-
-    @property
-    def started(self) -> bool:
-        """Whether it counts already; one without seconds never does."""
-        return self._end is not None
+        self.started = False
+        """Whether something of what it bounds has begun."""
 
     def start(self) -> None:
         """Begin to count; starting again changes nothing."""
-        if self._end is None and self.seconds is not None:
+        if self.started:
+            return
+        self.started = True
+        if self.seconds is not None:
             self._end = self._clock.monotonic() + self.seconds
 
     def remaining(self) -> float | None:

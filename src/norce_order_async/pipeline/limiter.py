@@ -1,8 +1,12 @@
-"""How many attempts may be in the air at once: first come, first served, with one pause for all.
+"""How many attempts may be in flight at once, who is next, and one pause for all.
 
 A permit is for one attempt and is given back when its send has really ended, before any sleep: back-off clogs
 nothing, and a read-back inside a call can't deadlock. When the service says when to come back, nobody gets a permit
 until then.
+
+Attempts of calls that have begun (repeats, read-backs: their deadline runs) go before calls that have not, which may
+wait as long as it takes; among themselves both are served in the order they came. While both wait, every tenth permit
+goes to a call that has not begun, so that a service that loses many answers does not bring new work to a stop.
 
 A limiter that learns (:mod:`norce_order_async.bulk.load`) overrides four things: ``_held`` says how long the next
 permit must wait and ``_throttled`` because of whom, ``_grant`` counts one given, and ``learned`` hears how every
@@ -11,24 +15,42 @@ attempt went.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
+from typing import Final
+
+import anyio
 
 from norce_order_async.clock import Clock
 from norce_order_async.pipeline.outcome import Outcome
 from norce_order_async.pipeline.wake import Wake, wake
 
 MAX_IN_FLIGHT = 50
+FRESH_EVERY: Final = 10
+"""While calls that have begun wait, and others that have not: each tenth permit is for one of the latter."""
 
 
 class _Place:
     """One caller's place in the queue."""
 
-    __slots__ = ("granted", "woken")
+    __slots__ = ("granted", "lane", "sleeping", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, lane: _Lane) -> None:
+        self.lane = lane
         self.granted = False
         self.woken: Wake | None = None
-        """What it waits for, while it does."""
+        """What it waits for, while it waits for others."""
+        self.sleeping: anyio.CancelScope | None = None
+        """Set while it waits for time to pass, for itself and for everybody else in the queue."""
+
+    def wake(self) -> None:
+        if self.sleeping is not None:
+            self.sleeping.cancel()
+        elif self.woken is not None:
+            self.woken.set()
+
+
+_Lane = OrderedDict[_Place, None]
+"""Those who wait, in the order they came; any of them may leave, at the same cost wherever it stands."""
 
 
 class Pause:
@@ -56,23 +78,41 @@ class Pause:
 
 
 class Limiter:
-    """Hands out at most ``limit`` permits at a time, in the order they were asked for."""
+    """Hands out at most ``limit`` permits at a time."""
 
-    __slots__ = ("_clock", "_pause", "_queue", "in_flight", "limit", "throttled_seconds")
+    __slots__ = (
+        "_begun",
+        "_clock",
+        "_fresh",
+        "_overtaken",
+        "_pause",
+        "_sleeper",
+        "in_flight",
+        "limit",
+        "throttled_seconds",
+        "waiting",
+    )
 
     def __init__(self, limit: int, clock: Clock, pause: Pause) -> None:
         self.limit = limit
-        self.in_flight = 0
         self.throttled_seconds = 0.0
         """How long the next permit was held back by the service, and not by others that have to end first."""
         self._clock = clock
         self._pause = pause
-        self._queue: deque[_Place] = deque()
+        self.start_anew()
 
-    @property
-    def waiting(self) -> int:
+    def start_anew(self) -> None:
+        """Forget the permits given and everybody who waits, for those who will never come back: their event loop is
+        over, or they live on in the process that this one was forked from."""
+        self.in_flight = 0
+        self.waiting = 0
         """How many callers stand in the queue."""
-        return len(self._queue)
+        self._begun: _Lane = OrderedDict()
+        self._fresh: _Lane = OrderedDict()
+        self._overtaken = 0
+        """Permits in a row that went past a call that has not begun."""
+        self._sleeper: _Place | None = None
+        """Who waits until the next permit may be given."""
 
     @property
     def rate(self) -> float | None:
@@ -84,28 +124,31 @@ class Limiter:
 
         Args:
             outcome: what became of it.
-            seconds: how long it was in the air.
+            seconds: how long it was in flight.
             retry_after: seconds the service asked to wait, when it did.
             status: of the answer; None without one.
         """
 
     def take(self) -> bool:
         """Take a permit, if there is one that nobody waits for; like one acquired, it must be given back."""
-        if self.in_flight < self.limit and not self._queue and not self._held():
+        if self.in_flight < self.limit and not self.waiting and not self._held():
             self._grant()
             return True
         return False
 
-    async def acquire(self, timeout: float | None) -> bool:
+    async def acquire(self, timeout: float | None, *, begun: bool = False) -> bool:
         """Wait for a permit; False when none was to be had within ``timeout`` seconds.
 
         Every permit must be given back with :meth:`release`. A caller that is cancelled while waiting loses its place
         and holds nothing.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+            begun: whether the attempt belongs to a call that has begun, and so goes before those that have not.
         """
         if self.take():
             return True
-        place = _Place()
-        self._queue.append(place)
+        place = self._queue_up(self._begun if begun else self._fresh)
         try:
             if timeout is None:
                 await self._wait(place)
@@ -120,9 +163,10 @@ class Limiter:
         return place.granted
 
     def release(self) -> None:
-        """Give a permit back; the first in the queue gets it."""
+        """Give a permit back; the next in the queue gets it."""
         self.in_flight -= 1
-        self._hand_out()
+        if self.waiting:
+            self._hand_out()
 
     def _held(self) -> float:
         """Seconds until the next permit may be given; 0 when it may be now."""
@@ -135,37 +179,70 @@ class Limiter:
     def _grant(self) -> None:
         self.in_flight += 1
 
+    # The queue
+
+    def _queue_up(self, lane: _Lane) -> _Place:
+        place = _Place(lane)
+        lane[place] = None
+        self.waiting += 1
+        return place
+
     async def _wait(self, place: _Place) -> None:
         while not place.granted:
-            if self._queue[0] is not place or self.in_flight >= self.limit:
+            if self._sleeper is not None or self.in_flight >= self.limit:
                 place.woken = wake()
                 await place.woken.wait()
-                continue
-            # The first in the queue waits out a pause for everybody behind it, and asks again by itself: the pause may
-            # have ended since it was last looked at, and then nobody else would.
-            if left := self._held():
-                throttled, began = self._throttled(), self._clock.monotonic()
+            else:
+                await self._sleep(place)
+                # It asks again by itself: the pause may have ended since it was last looked at, and then nobody else
+                # would.
+                self._hand_out()
+
+    async def _sleep(self, place: _Place) -> None:
+        """Wait out a pause, or a rate, for everybody who is in the queue."""
+        left = self._held()
+        if not left:
+            return
+        throttled, began = self._throttled(), self._clock.monotonic()
+        self._sleeper = place
+        try:
+            with anyio.CancelScope() as place.sleeping:
                 await self._clock.sleep(left)
-                if throttled:
-                    self.throttled_seconds += self._clock.monotonic() - began
-            self._hand_out()
+        finally:
+            self._sleeper = place.sleeping = None
+            if throttled:
+                self.throttled_seconds += self._clock.monotonic() - began
 
     def _hand_out(self) -> None:
-        while self._queue and self.in_flight < self.limit:
-            first = self._queue[0]
-            if not self._held():
-                self._queue.popleft()
-                self._grant()
-                first.granted = True
-            if first.woken is not None:
-                first.woken.set()
-            if not first.granted:
+        while self.waiting and self.in_flight < self.limit:
+            if self._held():
+                if self._sleeper is None:
+                    next(iter(self._begun or self._fresh)).wake()
                 return
+            place = self._next()
+            self._grant()
+            place.granted = True
+            place.wake()
+
+    def _next(self) -> _Place:
+        """Take the next one out of the queue."""
+        lane = self._begun or self._fresh
+        if self._begun and self._fresh:
+            self._overtaken += 1
+            if self._overtaken == FRESH_EVERY:
+                lane = self._fresh
+        if lane is self._fresh:
+            self._overtaken = 0
+        self.waiting -= 1
+        return lane.popitem(last=False)[0]
 
     def _leave(self, place: _Place) -> None:
+        if place.lane is not self._begun and place.lane is not self._fresh:
+            return  # Of before the start anew.
         # The permit may have been handed over in the very step in which the caller was cancelled.
         if place.granted:
             self.release()
-            return
-        self._queue.remove(place)
-        self._hand_out()
+        else:
+            del place.lane[place]
+            self.waiting -= 1
+            self._hand_out()
