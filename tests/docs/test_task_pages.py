@@ -84,7 +84,7 @@ def test_the_published_edges_are_those_of_the_table() -> None:
     from norce_order_async.orders.lifecycle import EDGES
 
     text = " ".join(DOCS.joinpath("transitions.md").read_text("utf-8").split())
-    (told,) = re.findall(r"Published are (.*?);", text)
+    (told,) = re.findall(r"Published are (.*?)[.] ", text)
     assert set(re.findall(r"(\w+) → (\w+)", told)) == {
         (origin, target) for origin, edges in EDGES.items() for target, sure in edges.items() if sure == "published"
     }

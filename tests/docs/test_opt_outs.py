@@ -1,0 +1,115 @@
+"""docs/reliability.md has one table of all opt-outs, and docs/upgrading.md names cures that exist."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import norce_order_async
+from norce_order_async import Job, NorceOrderClient, Settings, bulk, errors
+from norce_order_async.sandbox import Sandbox
+
+from .test_reliability_numbers import rows, section, tables
+
+UPGRADING = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text("utf-8")
+
+OPT_OUTS = {row[0].split("`")[1]: row[1].strip("`") for row in rows(section("What you can turn off"))}
+
+NO_PROTECTION = {
+    "confirm",
+    "dry_run",
+    "now",
+    "ordered",
+    "prefetch",
+    "same_as_billing",
+}
+"""Switches that nothing is risked with."""
+
+
+def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
+    """Public functions, and public methods of public classes, of what users call: client, orders, jobs, sandbox."""
+    modules = [importlib.import_module("norce_order_async.client")]
+    for package in (importlib.import_module("norce_order_async.orders"), bulk):
+        modules += [
+            importlib.import_module(found.name)
+            for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+        ]
+    kinds = {kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)}
+    for kind in kinds | {Sandbox}:
+        if not kind.__module__.startswith("norce_order_async.") or kind.__name__.startswith("_"):
+            continue
+        for name, method in inspect.getmembers(kind, inspect.isfunction):
+            if name == "__init__" and kind not in (NorceOrderClient, Job, Sandbox, Settings):
+                # Made by us, not by users.
+                continue
+            if name == "__init__" or not name.startswith("_"):
+                yield f"{kind.__qualname__}.{name}", inspect.signature(method)
+    for name, function in inspect.getmembers(importlib.import_module("norce_order_async.bulk.actions")):
+        if inspect.isfunction(function) and not name.startswith("_"):
+            yield name, inspect.signature(function)
+
+
+def switches() -> dict[str, set[tuple[str, bool]]]:
+    """Parameters that are on or off, by name: where they are and what they are unless said."""
+    found: dict[str, set[tuple[str, bool]]] = {}
+    for where, signature in public_callables():
+        for parameter in signature.parameters.values():
+            if isinstance(parameter.default, bool):
+                found.setdefault(parameter.name, set()).add((where, parameter.default))
+    return found
+
+
+def test_every_switch_has_its_row() -> None:
+    """Or is known to be none of the kind. A new one has to be looked at."""
+    known = OPT_OUTS.keys() | NO_PROTECTION
+    assert {name: where for name, where in switches().items() if name not in known} == {}
+
+
+def test_the_switches_without_protection_are_there() -> None:
+    assert set(switches()) >= NO_PROTECTION
+
+
+@pytest.mark.parametrize("name", OPT_OUTS)
+def test_the_defaults_are_as_told(name: str) -> None:
+    """Wherever the argument is; settings count for all the calls that take them."""
+    told = OPT_OUTS[name]
+    defaults = {repr(setting.default) for setting in fields(Settings) if setting.name == name}
+    defaults |= {
+        repr(parameter.default)
+        for where, signature in public_callables()
+        for parameter in signature.parameters.values()
+        # A scope's None keeps what the client has.
+        if parameter.name == name and parameter.default is not inspect.Parameter.empty and "Scope.scoped" not in where
+    }
+    if name not in {"retry_budget", "deadline"}:
+        assert defaults == {told}
+    assert told in defaults
+
+
+def test_the_places_are_as_told() -> None:
+    creating = {"OrderCollection.create", "OrderCollection.get_or_create"}
+    places = {name: {where for where, _ in found} for name, found in switches().items()}
+    assert places["check_total"] == creating | {"CartRoom.put", "CartRoom.update"}
+    assert places["callbacks_in_body"] == creating
+    assert places["force"] == {"Order.transition_to"}
+
+
+def test_upgrading_names_what_there_is() -> None:
+    """Each error and each argument of the cures."""
+    raising, _ = tables(UPGRADING)
+    table = rows(raising)
+    assert len(table) >= 10
+    assert all(len(row) == 3 and all(row) for row in table)
+    for _, raised, _ in table:
+        (name,) = re.findall(r"`(\w+)`", raised)
+        assert issubclass(getattr(norce_order_async, name), errors.NorceError)
+    arguments = set(re.findall(r"`(\w+)=(?:True|False)`", UPGRADING))
+    assert arguments
+    assert arguments <= switches().keys()
