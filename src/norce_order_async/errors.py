@@ -20,7 +20,8 @@
         │   ├── ConflictError               409
         │   └── TransitionRefusedError             a change of status it does not allow
         ├── NotSentError                           no attempt left this machine
-        ├── RejectedError                          turned away unprocessed (429, 425, 503 with Retry-After)
+        ├── RejectedError                          turned away unprocessed (429, 425; 503 with Retry-After to what
+        │                                          may be done twice)
         ├── UnavailableError                       a read that brought no usable answer; nothing was changed
         ├── OutcomeUnknownError                    a write that may or may not have taken effect
         ├── PendingError                           taken in (202), but not seen to take effect in time
@@ -70,6 +71,8 @@ class Attempt:
     """What was done then, and why: ``"repeat after 0.21 s"``, ``"give up: budget"``."""
     budget: float
     """Tokens left in the retry budget after it."""
+    throttled: bool = False
+    """Whether the service said "too much": 429, 425, or 503 with Retry-After, whatever the outcome."""
 
 
 def revived(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
@@ -293,7 +296,10 @@ class NotSentError(CallError):
 
 
 class RejectedError(CallError):
-    """Every attempt was turned away unprocessed; the call may be made again.
+    """Every attempt was turned away; the call may be made again.
+
+    429 and 425 mean that nothing was done. A 503 with Retry-After may come from in front of the service, also after the
+    effect: calls that may not be done twice raise :class:`OutcomeUnknownError` for it, and only the others this.
 
     Attributes:
         status: 429, 425 or 503.
@@ -325,12 +331,22 @@ class OutcomeUnknownError(CallError):
 
     Attributes:
         status: the last HTTP status, when there was one.
+        retry_after: seconds the service asked to wait, when it did: checking makes sense after that.
         request: the body that was sent, for checking and for sending it again by decision. Not part of the text.
     """
 
-    def __init__(self, what: str, *, status: int | None = None, request: Any = None, **call: Any) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        request: Any = None,
+        **call: Any,
+    ) -> None:
         super().__init__(what, **call)
         self.status = status
+        self.retry_after = retry_after
         self.request = request
 
 

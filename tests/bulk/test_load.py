@@ -232,15 +232,18 @@ def test_the_base_is_measured_anew_at_half_the_limit() -> None:
 # What a call tells
 
 
+NEW_ORDER = {"id": "o1", "cart": {"reference": "c1"}}
+
+
 class Hearing(Limiter):
     """Writes down what it is told."""
 
     def __init__(self, clock: FakeClock, pause: Pause) -> None:
         super().__init__(5, clock, pause)
-        self.heard: list[tuple[Outcome, float, float | None, int | None]] = []
+        self.heard: list[tuple[Outcome, float, bool, int | None]] = []
 
-    def learned(self, outcome: Outcome, *, seconds: float, retry_after: float | None, status: int | None) -> None:
-        self.heard.append((outcome, round(seconds, 6), retry_after, status))
+    def learned(self, outcome: Outcome, *, seconds: float, throttled: bool, status: int | None) -> None:
+        self.heard.append((outcome, round(seconds, 6), throttled, status))
 
 
 def with_limiter(stand_: Stand, limiter: Limiter) -> OrderCollection:
@@ -261,10 +264,24 @@ async def test_a_call_tells_its_limiter_of_every_attempt() -> None:
     limiter = Hearing(stand_.clock, stand_.session.core.pause)
     await with_limiter(stand_, limiter).get("o1")
     assert limiter.heard == [
-        (Outcome.REJECTED, 0.01, 2.0, 429),
-        (Outcome.UNKNOWN, 0.3, None, None),
-        (Outcome.SUCCEEDED, 0.05, None, 200),
+        (Outcome.REJECTED, 0.01, True, 429),
+        (Outcome.UNKNOWN, 0.3, False, None),
+        (Outcome.SUCCEEDED, 0.05, False, 200),
     ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("overloaded", "throttled"), [(answer(503, retry_after="0", takes=0.01), True), (answer(503, takes=0.01), False)]
+)
+async def test_a_503_that_says_when_slows_a_job_down_whatever_it_says_of_the_write(
+    overloaded: Step, throttled: bool
+) -> None:
+    """The write's outcome is unknown, and the service is overloaded all the same."""
+    stand_ = stand([overloaded, answer(200, {"data": [NEW_ORDER]})])
+    limiter = Hearing(stand_.clock, stand_.session.core.pause)
+    await with_limiter(stand_, limiter).create(cart={"reference": "c1"})
+    assert limiter.heard[0] == (Outcome.UNKNOWN, 0.01, throttled, 503)
 
 
 @pytest.mark.anyio
@@ -274,7 +291,7 @@ async def test_a_call_that_is_refused_tells_too() -> None:
     limiter = Hearing(stand_.clock, stand_.session.core.pause)
     with pytest.raises(CallError):
         await with_limiter(stand_, limiter).get("o1")
-    assert limiter.heard == [(Outcome.REFUSED, 0.02, None, 404)]
+    assert limiter.heard == [(Outcome.REFUSED, 0.02, False, 404)]
 
 
 @pytest.mark.anyio
@@ -296,22 +313,24 @@ async def test_calls_under_an_adaptive_load_learn_its_rate() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("outcome", "status", "limit"),
+    ("outcome", "status", "throttled", "limit"),
     [
-        (Outcome.UNKNOWN, None, 3),
-        (Outcome.UNKNOWN, 503, 3),
-        (Outcome.NOT_SENT, None, 3),
-        (Outcome.UNKNOWN, 500, 4),
-        (Outcome.REJECTED, 429, 4),
+        (Outcome.UNKNOWN, None, False, 3),
+        (Outcome.UNKNOWN, 503, False, 3),
+        (Outcome.NOT_SENT, None, False, 3),
+        (Outcome.UNKNOWN, 500, False, 4),
+        (Outcome.REJECTED, 429, True, 4),
+        # With Retry-After: too many a second, whatever it says of the write.
+        (Outcome.UNKNOWN, 503, True, 4),
     ],
 )
-async def test_what_says_too_many_at_once(outcome: Outcome, status: int | None, limit: int) -> None:
+async def test_what_says_too_many_at_once(outcome: Outcome, status: int | None, throttled: bool, limit: int) -> None:
     """No answer, or one that says nobody got to it; a fault in the service itself says nothing about load."""
     clock = FakeClock()
     limiter = Adaptive().limiter(clock, Pause(clock))
-    limiter.learned(outcome, seconds=0.1, retry_after=None, status=status)
+    limiter.learned(outcome, seconds=0.1, throttled=throttled, status=status)
     assert limiter.limit == limit
-    assert (limiter.rate is None) == (outcome is not Outcome.REJECTED)
+    assert (limiter.rate is not None) == throttled
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,8 @@ class Run:
             began = clock.monotonic()
             outcome, status = await serve()
             self.limiter.release()
-            self.limiter.learned(outcome, seconds=clock.monotonic() - began, retry_after=None, status=status)
+            throttled = outcome is Outcome.REJECTED
+            self.limiter.learned(outcome, seconds=clock.monotonic() - began, throttled=throttled, status=status)
             if outcome is Outcome.SUCCEEDED:
                 self.done[int(clock.passed)] += 1
             elif outcome is Outcome.REJECTED:

@@ -120,6 +120,7 @@ def test_a_fault_is_what_it_says(fault: Fault, proxy: Proxy, truth: Truth) -> No
         Fault.ERROR: 500,
         Fault.THROTTLE: 429,
         Fault.BUSY: 503,
+        Fault.BUSY_AFTER: 503,
     }
     assert heard == answers.get(fault)
     assert len(truth.effects(CREATE_ORDER)) == int(fault.reaches)

@@ -18,7 +18,7 @@ from norce_order_async.pipeline import backoff
 from norce_order_async.pipeline.budget import CAPACITY, FIRST_TRY_REFUND, RETRY_COST, THROTTLED_RETRY_COST, RetryBudget
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.operations import OPERATIONS, Kind
-from norce_order_async.pipeline.outcome import Outcome, classify
+from norce_order_async.pipeline.outcome import Outcome, classify, throttles
 from norce_order_async.pipeline.retry import NEVER_REPEATED, Step, step_after
 from norce_order_async.pipeline.settings import CallOptions, Settings
 from tests.support.clock import highest, lowest
@@ -129,23 +129,25 @@ def test_every_outcome_has_its_row() -> None:
     assert list(OUTCOMES) == [outcome.value for outcome in Outcome]
 
 
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
 @pytest.mark.parametrize("retry_after", [False, True])
-def test_a_status_is_what_its_row_says(retry_after: bool) -> None:
+def test_a_status_is_what_its_row_says(retry_after: bool, kind: Kind) -> None:
     """The words of the rows, read by hand, against the code for every status there is."""
     assert "any 2xx" in OUTCOMES["succeeded"]
     assert "3xx and 4xx but the ones below" in OUTCOMES["refused"]
-    assert "429, 425, and 503 with Retry-After" in OUTCOMES["rejected"]
+    assert OUTCOMES["rejected"].startswith("429 and 425")
+    assert "for safe and idempotent operations also 503 with Retry-After" in OUTCOMES["rejected"]
     assert "408, every other 5xx" in OUTCOMES["unknown"]
     assert "a 2xx whose body is needed and can't be read" in OUTCOMES["unknown"]
-    rejected = {429, 425, 503} if retry_after else {429, 425}
+    rejected = {429, 425, 503} if retry_after and kind in (Kind.SAFE, Kind.IDEMPOTENT) else {429, 425}
     expected = {
         **dict.fromkeys(range(200, 300), Outcome.SUCCEEDED),
         **dict.fromkeys(range(300, 500), Outcome.REFUSED),
         **dict.fromkeys([408, *range(500, 600)], Outcome.UNKNOWN),
         **dict.fromkeys(rejected, Outcome.REJECTED),
     }
-    assert {status: classify(status, retry_after=retry_after, readable=True) for status in expected} == expected
-    assert classify(200, retry_after=retry_after, readable=False) is Outcome.UNKNOWN
+    assert {status: classify(kind, status, retry_after=retry_after, readable=True) for status in expected} == expected
+    assert classify(kind, 200, retry_after=retry_after, readable=False) is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
@@ -160,15 +162,18 @@ def test_every_kind_has_its_row_and_does_what_it_says(kind: Kind) -> None:
     assert re.match(words[step_after(kind, Outcome.UNKNOWN, None)], told)
 
 
-def test_what_was_turned_away_is_repeated_with_the_one_exception_told() -> None:
-    assert "with one exception: executing a payment action is not repeated after a 503" in FLOWING
-    stopped = {
-        (kind, status)
-        for kind in Kind
-        for outcome, status in [(Outcome.NOT_SENT, None), *[(Outcome.REJECTED, status) for status in (425, 429, 503)]]
-        if step_after(kind, outcome, status) is not Step.REPEAT
-    }
-    assert stopped == {(Kind.EXECUTE, 503)}
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
+def test_what_was_turned_away_is_repeated(kind: Kind) -> None:
+    assert "*Not sent* and *rejected* may be repeated for every operation." in FLOWING
+    assert step_after(kind, Outcome.NOT_SENT, None) is Step.REPEAT
+    assert [step_after(kind, Outcome.REJECTED, status) for status in (425, 429, 503)] == [Step.REPEAT] * 3
+
+
+def test_what_throttles() -> None:
+    """Whatever the outcome."""
+    assert "Every 429, every 425 and every 503 with Retry-After counts" in FLOWING
+    for retry_after, expected in ((True, {425, 429, 503}), (False, {425, 429})):
+        assert {status for status in range(200, 600) if throttles(status, retry_after=retry_after)} == expected
 
 
 def test_what_is_never_repeated() -> None:

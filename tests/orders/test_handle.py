@@ -115,8 +115,14 @@ async def test_a_write_leaves_the_values_and_says_they_are_old(norce: NorceOrder
 
 @pytest.mark.parametrize(
     ("step", "stale"),
-    [(answer(400, {"code": "x"}), False), (answer(429), False), (lost("connect"), False), (lost("read"), True)],
-    ids=["refused", "turned away", "not sent", "lost"],
+    [
+        (answer(400, {"code": "x"}), False),
+        (answer(429), False),
+        (answer(503, retry_after="0"), True),
+        (lost("connect"), False),
+        (lost("read"), True),
+    ],
+    ids=["refused", "turned away", "perhaps turned away", "not sent", "lost"],
 )
 async def test_only_what_may_have_changed_it_makes_a_handle_stale(step: Step, stale: bool) -> None:
     """A refusal and a send that never left change nothing; a lost answer may have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 
 from norce_order_async import CallOptions
@@ -12,6 +13,7 @@ from norce_order_async.errors import (
     NotFoundError,
     OutcomeUnknownError,
     RefusedError,
+    RejectedError,
     TransitionSupersededError,
 )
 from norce_order_async.pipeline.operations import (
@@ -33,7 +35,7 @@ from norce_order_async.pipeline.operations import (
     Operation,
 )
 from norce_order_async.pipeline.settle import Before
-from tests.support.clock import highest, lowest
+from tests.support.clock import START, highest, lowest
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import Stand, sample_body, stand
 
@@ -255,6 +257,91 @@ async def test_an_order_without_a_cart_reference_is_never_repeated() -> None:
     assert stand_.sent == ["POST /orders"]
 
 
+# A 503 with Retry-After: from in front of the service, perhaps after the effect
+
+
+BUSY = answer(503, retry_after="5")
+THREE_KINDS: list[tuple[Operation, Before | None, Step, str | None]] = [
+    (SET_STATE, FROM_CHECKOUT, order_in("processing"), None),
+    (CREATE_ORDER, None, orders(("o9", "c1")), "o9"),
+    (CREATE_PAYMENT, Before(ids=frozenset()), answer(200, {"payments": [{"id": "p9", "reference": "p-ref"}]}), "p9"),
+]
+EACH_KIND = pytest.mark.parametrize(
+    ("operation", "before", "shown", "found"), THREE_KINDS, ids=lambda value: getattr(value, "id", "")
+)
+
+
+@EACH_KIND
+async def test_after_a_503_the_effect_is_looked_for_once_the_wait_is_over(
+    operation: Operation, before: Before | None, shown: Step, found: str | None
+) -> None:
+    """Not before the service wants to be asked again; adopted, and not sent twice."""
+    stand_ = stand([BUSY, shown])
+    done = await stand_.call(operation, before=before)
+    assert (done.id, done.adopted) == (found, True)
+    assert len(stand_.sent) == 2
+    assert [moment - START for moment in stand_.engine.times] == [0.0, 5.0]
+    assert [one.next.partition(", return")[0] for one in done.attempts] == ["wait 5.00 s, read back"]
+
+
+@EACH_KIND
+@pytest.mark.parametrize(
+    ("asked", "deadline"), [("61", None), ("20", 20.0), ("99999999999", None)], ids=["limit", "deadline", "far"]
+)
+async def test_a_503_with_too_long_a_wait_is_told_as_unknown(
+    operation: Operation, before: Before | None, shown: Step, found: str | None, asked: str, deadline: float | None
+) -> None:
+    """At once, unread, with the seconds after which reading makes sense."""
+    del shown, found
+    stand_ = stand([answer(503, retry_after=asked)])
+    with pytest.raises(OutcomeUnknownError, match="asked to wait") as caught:
+        await stand_.call(operation, before=before, options=CallOptions(deadline=deadline))
+    assert (caught.value.gave_up, caught.value.retry_after) == ("retry-after", float(asked))
+    assert (caught.value.status, stand_.clock.passed) == (503, 0.0)
+
+
+async def test_executing_after_a_503_tells_when_to_come_back() -> None:
+    """Nothing can be read back, so nothing is waited for."""
+    stand_ = stand([BUSY])
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await stand_.call(EXECUTE_PAYMENT_ACTION)
+    assert (caught.value.retry_after, caught.value.gave_up, stand_.clock.passed) == (5.0, "not-repeatable", 0.0)
+
+
+async def test_a_change_of_status_not_done_before_a_503_is_asked_for_again() -> None:
+    """The wait is waited once, and the repeat costs what one after throttling costs."""
+    stand_ = stand([BUSY, order_in("checkout"), answer(200)], uniform=lowest)
+    await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert stand_.clock.sleeps == [5.0, 0.0]
+    assert stand_.session.budget.tokens == 500
+
+    still = order_in("checkout")
+    failing = stand([BUSY, still, answer(503, retry_after="1"), still, answer(400), still])
+    with pytest.raises(RefusedError):
+        await failing.call(SET_STATE, before=FROM_CHECKOUT)
+    two_repeats, reads_since = 2 * 5, 2
+    assert failing.session.budget.tokens == 500 - two_repeats + reads_since
+
+
+async def test_a_503_holds_back_everybody_though_its_outcome_is_unknown() -> None:
+    """Throttling is a fact beside the outcome: the shared pause holds."""
+    steps = iter([BUSY, answer(200, {"id": "o2"}), orders(("o9", "c1"))])
+    stand_ = stand(lambda _: next(steps))
+    async with anyio.create_task_group() as group:
+        group.start_soon(stand_.call, CREATE_ORDER)
+        await stand_.clock.wait(1.0)
+        group.start_soon(stand_.call, GET_ORDER)
+    assert [moment - START for moment in stand_.engine.times] == [0.0, 5.0, 5.0]
+
+
+async def test_a_look_that_is_told_to_wait_tells_for_how_long() -> None:
+    """The write was lost, and the service wants no reads for more than a minute: that is when to look."""
+    stand_ = stand([lost("read"), answer(429, retry_after="100")])
+    with pytest.raises(OutcomeUnknownError, match="reading back failed: RejectedError") as caught:
+        await stand_.call(SET_STATE, before=FROM_CHECKOUT)
+    assert caught.value.retry_after == 100.0
+
+
 # Whatever else is created
 
 ENTRIES: list[tuple[Operation, str, dict[str, Any]]] = [
@@ -352,7 +439,7 @@ REMOVING = pytest.mark.parametrize("operation", [row for row in OPERATIONS if ro
 
 
 @REMOVING
-@pytest.mark.parametrize("first", [lost("read"), answer(500), answer(503)])
+@pytest.mark.parametrize("first", [lost("read"), answer(500), answer(503), answer(503, retry_after="0")])
 async def test_a_404_after_a_lost_delete_is_done(operation: Operation, first: Step) -> None:
     """The lost one did it."""
     done = await stand([first, answer(404, {"code": "gone"})]).call(operation)
@@ -360,7 +447,7 @@ async def test_a_404_after_a_lost_delete_is_done(operation: Operation, first: St
 
 
 @REMOVING
-@pytest.mark.parametrize("first", [None, lost("connect"), answer(429), answer(503, retry_after="0")])
+@pytest.mark.parametrize("first", [None, lost("connect"), answer(429), answer(425, retry_after="0")])
 async def test_a_404_without_a_loss_is_not_found(operation: Operation, first: Step | None) -> None:
     """Nothing of ours can have removed it."""
     with pytest.raises(NotFoundError) as caught:
@@ -376,9 +463,13 @@ async def test_a_refusal_after_a_lost_write_warns() -> None:
     with pytest.raises(RefusedError, match="an earlier attempt may have taken effect") as caught:
         await stand([lost("read"), answer(422)]).call(SET_CART)
     assert caught.value.maybe_changed
-    with pytest.raises(RefusedError) as after_not_sent:
-        await stand([lost("connect"), answer(422)]).call(SET_CART)
-    assert not after_not_sent.value.maybe_changed
+    with pytest.raises(RefusedError) as after_503:
+        await stand([answer(503, retry_after="0"), answer(422)]).call(SET_CART)
+    assert after_503.value.maybe_changed
+    for first in (lost("connect"), answer(429, retry_after="0")):
+        with pytest.raises(RefusedError) as refused:
+            await stand([first, answer(422)]).call(SET_CART)
+        assert not refused.value.maybe_changed
 
 
 @pytest.mark.parametrize("operation", [GET_ORDER, VALIDATE])
@@ -388,6 +479,13 @@ async def test_a_refusal_after_a_lost_read_does_not(operation: Operation) -> Non
         await stand([lost("read"), answer(404)]).call(operation)
     assert not caught.value.maybe_changed
     assert "taken effect" not in str(caught.value)
+
+
+@pytest.mark.parametrize("last", [lost("connect"), answer(429)])
+async def test_a_503_is_not_forgotten_either(last: Step) -> None:
+    """What was turned away so may have been done, and is never told as "not sent" or "nothing was changed"."""
+    with pytest.raises(RejectedError, match="twice does the same as once"):
+        await stand([answer(503, retry_after="0"), last, last]).call(SET_CART)
 
 
 @pytest.mark.parametrize("last", [lost("connect"), answer(429)])

@@ -75,19 +75,50 @@ async def test_not_sent_is_repeated_for_every_operation(operation: Operation, ph
 
 
 @EVERY
-@pytest.mark.parametrize("status", [429, 425, 503])
-async def test_turned_away_is_repeated_but_for_money_and_503(operation: Operation, status: int) -> None:
-    """A 503 with Retry-After may come from in front of the service or from it: not certain enough to pay again."""
+@pytest.mark.parametrize("status", [429, 425])
+async def test_turned_away_is_repeated_for_every_operation(operation: Operation, status: int) -> None:
+    """Nothing was done: money too is asked for again."""
     stand_ = always(operation, answer(status, retry_after="0"))
+    error = await check_turned_away(stand_, operation, status)
+    assert "turned away unprocessed" in str(error)
+    assert "nothing was changed" in str(error)
+
+
+REPEATABLE = (Kind.SAFE, Kind.IDEMPOTENT)
+
+
+@pytest.mark.parametrize(
+    "operation", [row for row in OPERATIONS if row.kind in REPEATABLE], ids=lambda operation: operation.id
+)
+async def test_a_503_that_says_when_turns_away_what_may_be_done_twice(operation: Operation) -> None:
+    """Whether it had been done does not matter: it is repeated either way."""
+    stand_ = always(operation, answer(503, retry_after="0"))
+    error = await check_turned_away(stand_, operation, 503)
+    assert ("nothing was changed" in str(error)) == (operation.kind is Kind.SAFE)
+
+
+@pytest.mark.parametrize(
+    "operation", [row for row in OPERATIONS if row.kind not in REPEATABLE], ids=lambda operation: operation.id
+)
+async def test_a_503_that_says_when_leaves_it_unknown_whether_it_was_done(operation: Operation) -> None:
+    """It comes from in front of the service as often as from it, also after the effect: like any lost answer, and the
+    caller learns when to come back."""
+    stand_ = always(operation, answer(503, retry_after="0"))
     error = await failure(stand_, operation)
-    if operation.id == "ExecutePaymentAction" and status == 503:
-        assert (type(error), error.gave_up) == (OutcomeUnknownError, "not-repeatable")
-        assert len(stand_.engine.requests) == 1
-        return
+    count, kind, gave_up = SENDS_ON_UNKNOWN[operation.kind]
+    assert isinstance(error, OutcomeUnknownError)
+    assert (type(error), error.gave_up, error.status, error.retry_after) == (kind, gave_up, 503, 0.0)
+    assert sends(stand_, operation) == count
+    assert [(one.outcome, one.throttled) for one in error.attempts] == [("unknown", True)] * count
+
+
+async def check_turned_away(stand_: Stand, operation: Operation, status: int) -> CallError:
+    error = await failure(stand_, operation)
     assert isinstance(error, RejectedError)
     assert (type(error), error.gave_up, error.status, error.retry_after) == (RejectedError, "attempts", status, 0.0)
     assert len(stand_.engine.requests) == 3
-    assert [one.outcome for one in error.attempts] == ["rejected"] * 3
+    assert [(one.outcome, one.throttled) for one in error.attempts] == [("rejected", True)] * 3
+    return error
 
 
 UNKNOWN = [answer(status) for status in (408, 500, 502, 503, 504, 520, 599)] + [lost(phase) for phase in LOST_PHASES]

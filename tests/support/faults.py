@@ -40,6 +40,8 @@ class Fault(enum.Enum):
     """Half an answer."""
     MASK = "mask"
     """A gateway's 502 in HTML instead of the answer."""
+    BUSY_AFTER = "503 with Retry-After, after the effect"
+    """A gateway's 503 that says when to come back, instead of the answer."""
     LATE = "late"
     """Hung up first; the service sees the request a little later."""
     HANG = "hang"
@@ -59,15 +61,11 @@ class Fault(enum.Enum):
         """Whether the service sees the request."""
         return self not in _UNSEEN
 
-    @property
-    def hides(self) -> bool:
-        """Whether a client can't know from the answer whether the service acted."""
-        return self not in (Fault.PASS, Fault.DELAY, Fault.THROTTLE, Fault.BUSY)
-
 
 _UNSEEN = frozenset({Fault.RESET, Fault.SILENCE, Fault.THROTTLE, Fault.BUSY, Fault.ERROR, Fault.GATEWAY})
 
-DROPS = (Fault.DROP, Fault.DROP_RESET)
+DROPS = (Fault.DROP, Fault.DROP_RESET, Fault.BUSY_AFTER)
+"""The service acts, and the client is left without its answer."""
 ALL_THAT_END = tuple(fault for fault in Fault if fault not in (Fault.PASS, Fault.HANG, Fault.SILENCE))
 """Every fault after which the client hears something, or at least a hang-up."""
 

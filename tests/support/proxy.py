@@ -37,6 +37,7 @@ _OWN_ANSWERS = {
     Fault.ERROR: _answer("500 Internal Server Error"),
     Fault.GATEWAY: _answer("502 Bad Gateway"),
     Fault.MASK: _answer("502 Bad Gateway"),
+    Fault.BUSY_AFTER: _answer("503 Service Unavailable", "retry-after: 0"),
 }
 
 
@@ -264,7 +265,7 @@ class _Connection:
                     await self._forward(request, passing)
                 await self._reader.read()
                 return False
-            case Fault.MASK:
+            case Fault.MASK | Fault.BUSY_AFTER:
                 await self._forward(request, passing)
                 return await self._write(_OWN_ANSWERS[fault])
             case Fault.THROTTLE | Fault.BUSY | Fault.ERROR | Fault.GATEWAY:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from norce_order_async.bulk.action import Settled
+from norce_order_async.bulk.action import Settled, can_settle
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outcome import ItemOutcome, Verdict
 from norce_order_async.bulk.plan import Plan
@@ -20,6 +20,7 @@ from norce_order_async.errors import (
     InvalidRequestError,
     NorceError,
     NotSentError,
+    OutcomeUnknownError,
     RefusedError,
     RejectedError,
     TokenError,
@@ -62,7 +63,7 @@ class GoesBack:
     @property
     def asked(self) -> float | None:
         """Seconds the service asked to wait."""
-        return self.error.retry_after if isinstance(self.error, RejectedError) else None
+        return asked_to_wait(self.error)
 
     @property
     def _gave_up(self) -> str | None:
@@ -116,6 +117,10 @@ class Handling(Generic[T]):
             return _outcome(item, "refused", error)
         if isinstance(error, RefusedError):
             return await self._refused(item, order, error)
+        if must_wait(error) and can_settle(self._action):
+            # Looked at once the service wants to be asked again; until then it is in the air.
+            item.in_air = True
+            return GoesBack(error)
         looked = await self._look(item, order)
         if isinstance(looked, GoesBack):
             return looked
@@ -174,6 +179,16 @@ class Handling(Generic[T]):
         except Exception as error:  # noqa: BLE001 - told with the item, as for one that is acted on
             return _outcome(item, "not tried", error, "could not be looked at")
         return ItemOutcome(key=item.key, verdict="not tried", note=note)
+
+
+def must_wait(error: Exception | None) -> bool:
+    """Whether the service asked for a longer wait than a call may make."""
+    return isinstance(error, CallError) and error.gave_up == "retry-after"
+
+
+def asked_to_wait(error: Exception | None) -> float | None:
+    """Seconds the service asked to wait."""
+    return error.retry_after if isinstance(error, RejectedError | OutcomeUnknownError) else None
 
 
 def _may_go_back(item: Item, error: Exception, *, reading: bool) -> bool:

@@ -105,11 +105,10 @@ class AdaptiveLimiter(PacedLimiter):
         self._meter = Meter()
         super().__init__(self._vegas.limit, max_rate, clock, pause)
 
-    def learned(self, outcome: Outcome, *, seconds: float, retry_after: float | None, status: int | None) -> None:
-        del retry_after  # The pause that it asks for is the pipeline's business and holds for every limiter.
+    def learned(self, outcome: Outcome, *, seconds: float, throttled: bool, status: int | None) -> None:
         now = self._clock.monotonic()
         sent = now - seconds
-        if outcome is Outcome.REJECTED:
+        if throttled:
             self._cubic.throttled(now, sent=sent, measured=self._meter.rate(now))
         elif outcome in (Outcome.SUCCEEDED, Outcome.REFUSED):
             self._cubic.admitted(now, measured=self._meter.rate(now))

@@ -61,7 +61,7 @@ class Summary:
     retries: int = 0
     """Attempts beyond the first of each call, and items tried again after the service was away."""
     throttled: int = 0
-    """Attempts that the service turned away unprocessed."""
+    """Attempts that the service answered with "too much": 429, 425, or 503 with Retry-After."""
     throttled_seconds: float = 0.0
     """Time in which the job held back because of the service."""
     failed_probes: int = 0
@@ -102,5 +102,5 @@ class Summary:
         self.verdicts[outcome.verdict] += 1
         if outcome.verdict == "refused":
             self.refusals[outcome.reason] += 1
-        self.throttled += sum(attempt.outcome == "rejected" for attempt in outcome.attempts)
+        self.throttled += sum(attempt.throttled for attempt in outcome.attempts)
         self.retries += sum(attempt.number > 1 for attempt in outcome.attempts)

@@ -17,7 +17,7 @@ from norce_order_async.bulk.beginning import Begun
 from norce_order_async.bulk.bell import Bell
 from norce_order_async.bulk.database import State
 from norce_order_async.bulk.errors import JournalError
-from norce_order_async.bulk.handling import GoesBack, Handling, NotDone
+from norce_order_async.bulk.handling import GoesBack, Handling, NotDone, asked_to_wait, must_wait
 from norce_order_async.bulk.intake import Intake
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outage import Outage, Turn
@@ -171,7 +171,10 @@ class Work(Generic[T]):
             if isinstance(came, GoesBack):
                 await self._goes_back(item, turn, came)
                 return True
-            self._outage.answered()
+            if isinstance(came, ItemOutcome) and must_wait(came.error):
+                self._failed(turn, at_once=True, asked=asked_to_wait(came.error))
+            else:
+                self._outage.answered()
         if isinstance(came, ItemOutcome) and not isinstance(came.error, NorceError | None):
             # A fault in the action itself: the next item would meet it too.
             self._fail(came.error)
@@ -192,18 +195,21 @@ class Work(Generic[T]):
             self._fail(error)
         else:
             summary.retries += 1
-            if self._outage.failed(turn, at_once=came.is_away, asked=came.asked):
-                summary.failed_probes += 1
-                self._check_failures()
+            self._failed(turn, at_once=came.is_away, asked=came.asked)
         if isinstance(error, CallError):
             summary.retries += sum(attempt.number > 1 for attempt in error.attempts)
-            summary.throttled += sum(attempt.outcome == "rejected" for attempt in error.attempts)
+            summary.throttled += sum(attempt.throttled for attempt in error.attempts)
         try:
             # One that is still to be looked at stays as sent.
             if self._journal is not None and not item.in_air:
                 await self._journal.record(item, "planned")
         finally:
             self._intake.put_back(item)
+
+    def _failed(self, turn: Turn, *, at_once: bool, asked: float | None) -> None:
+        if self._outage.failed(turn, at_once=at_once, asked=asked):
+            self._summary.failed_probes += 1
+            self._check_failures()
 
     async def _plan_again(self, item: Item) -> None:
         """It was in the air and is not done."""

@@ -206,7 +206,9 @@ def _untouched(error: BaseException) -> bool:
     """Whether a write that ended so can't have changed anything."""
     if isinstance(error, RefusedError):
         return not error.maybe_changed
-    return isinstance(error, InvalidRequestError | TokenError | NotSentError | RejectedError)
+    if isinstance(error, RejectedError):
+        return error.status != 503
+    return isinstance(error, InvalidRequestError | TokenError | NotSentError)
 
 
 class Room:

@@ -18,7 +18,8 @@ from norce_order_async.pipeline import backoff
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.decode import brings_enough
 from norce_order_async.pipeline.middleware import AttemptInfo, through_attempt
-from norce_order_async.pipeline.outcome import Outcome, classify
+from norce_order_async.pipeline.operations import Kind
+from norce_order_async.pipeline.outcome import Outcome, classify, throttles
 from norce_order_async.pipeline.ownership import StillInTheAirError
 from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
@@ -43,10 +44,12 @@ class Tried:
     """The token it was sent with."""
     response: WireResponse | None = None
     data: Any = field(default=UNREADABLE, repr=False)
+    throttled: bool = False
+    """Whether the answer says "too much", whatever its outcome."""
     retry_after: float | None = None
     """Seconds the service asked to wait."""
     wait: float = 0.0
-    """The same with its stretch, drawn once."""
+    """The same with its stretch, drawn once; 0 once it was waited."""
     seconds: float = 0.0
     number: int = 0
     """Its place among the call's attempts, once it is written down."""
@@ -56,7 +59,7 @@ class Tried:
         return self.response.status if self.response else None
 
 
-async def attempt(session: Session, request: Prepared, deadline: Deadline, number: int) -> Tried:
+async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Deadline, number: int) -> Tried:
     """Send once, and tell what came of it.
 
     The first attempt waits for its permit as long as the queue's timeout allows, and starts the deadline with it; the
@@ -89,7 +92,7 @@ async def attempt(session: Session, request: Prepared, deadline: Deadline, numbe
     if remaining == 0:
         session.limiter.release()
         return _not_sent("deadline", "no time was left")
-    return await _send(session, request, signed, remaining, number)
+    return await _send(session, request, kind, signed, remaining, number)
 
 
 def _patience(session: Session, deadline: Deadline, *, queues: bool) -> Deadline:
@@ -110,7 +113,9 @@ async def _token(core: Core, patience: Deadline, deadline: Deadline) -> Signed |
     return None
 
 
-async def _send(session: Session, request: Prepared, signed: Signed, remaining: float | None, number: int) -> Tried:
+async def _send(
+    session: Session, request: Prepared, kind: Kind, signed: Signed, remaining: float | None, number: int
+) -> Tried:
     core = session.core
     wire = WireRequest(
         request.method,
@@ -131,10 +136,10 @@ async def _send(session: Session, request: Prepared, signed: Signed, remaining: 
         )
     else:
         core.telling.exchanged(wire, response)
-        tried = _answered(session, request, response)
+        tried = _answered(session, request, kind, response)
     tried.signed = signed
     tried.seconds = core.clock.monotonic() - started
-    session.limiter.learned(tried.outcome, seconds=tried.seconds, retry_after=tried.retry_after, status=tried.status)
+    session.limiter.learned(tried.outcome, seconds=tried.seconds, throttled=tried.throttled, status=tried.status)
     return tried
 
 
@@ -148,11 +153,12 @@ def _sender(
     return functools.partial(through_attempt, core.attempt_middleware, info, wire, core.engine.send)
 
 
-def _answered(session: Session, request: Prepared, response: WireResponse) -> Tried:
+def _answered(session: Session, request: Prepared, kind: Kind, response: WireResponse) -> Tried:
     core = session.core
     data = read_json(response.body) if response.body else UNREADABLE
     retry_after = backoff.retry_after(response.headers, core.clock.wall) if response.status >= 400 else None
     outcome = classify(
+        kind,
         response.status,
         retry_after=retry_after is not None,
         readable=brings_enough(request.operation, response, data),
@@ -161,9 +167,10 @@ def _answered(session: Session, request: Prepared, response: WireResponse) -> Tr
     if outcome is Outcome.UNKNOWN and response.status < 300:
         reason += " without a readable body"
     tried = Tried(outcome, reason, response=response, data=data, retry_after=retry_after)
+    tried.throttled = throttles(response.status, retry_after=retry_after is not None)
     if retry_after is not None:
         tried.wait = backoff.stretched(retry_after, core.clock.uniform)
-        if outcome is Outcome.REJECTED and retry_after <= session.settings.max_retry_after:
+        if tried.throttled and retry_after <= session.settings.max_retry_after:
             core.pause.extend(tried.wait)
     return tried
 

@@ -61,10 +61,16 @@ class Call:
         self._created_again = False
         """Whether an order was asked for once more after one that may have been created."""
 
+    @property
+    def maybe_changed(self) -> bool:
+        """Whether an attempt so far may have taken effect, those among them that were turned away with a 503: it comes
+        from in front of the service as often as from it, also after the effect."""
+        return self.maybe_done or (self.kind is not Kind.SAFE and any(one.status == 503 for one in self.attempts))
+
     async def run(self) -> Answer:
         """Attempt, decide, and again, until there is an outcome."""
         while True:
-            tried = await attempt(self._session, self.request, self._deadline, len(self.attempts) + 1)
+            tried = await attempt(self._session, self.request, self.kind, self._deadline, len(self.attempts) + 1)
             if tried.response and self._is_done(tried):
                 return self._answer(tried, tried.response)
             step = step_after(self.kind, tried.outcome, tried.status)
@@ -79,12 +85,12 @@ class Call:
             if step is Step.REPEAT and self.kind is Kind.STATE and self.maybe_done:
                 # The lost one may have landed meanwhile, and somebody moved on.
                 step = Step.SETTLE
-            # What is not repeated although it was turned away is not believed to have been turned away.
-            if self.kind is not Kind.SAFE and (tried.outcome is Outcome.UNKNOWN or step is Step.STOP):
+            if self.kind is not Kind.SAFE and tried.outcome is Outcome.UNKNOWN:
                 self.maybe_done = True
             if step is Step.STOP:
                 self._fail(tried, "not-repeatable")
             if step is Step.SETTLE:
+                await self._wait_to_read_back(tried)
                 settled = await self._settle(tried)
                 if settled.verdict == "done":
                     return self._adopt(tried, settled)
@@ -104,7 +110,7 @@ class Call:
         operation = self.request.operation
         if operation.brings is Brings.REPORT and is_report(tried.status or 0, tried.data):
             return True
-        return tried.status == 404 and operation.removes and self.maybe_done
+        return tried.status == 404 and operation.removes and self.maybe_changed
 
     async def _has_other_token(self, tried: Tried) -> bool:
         if tried.status != 401 or self._token_replaced or tried.signed is None:
@@ -150,29 +156,41 @@ class Call:
             may_repeat=session.settings.repeat_order_creation and not self._created_again,
         )
 
-    # Repeating
+    # Waiting and repeating
+
+    async def _wait_to_read_back(self, tried: Tried) -> None:
+        """Sleep as long as a service that says "too much" asked for, or raise when that is too long."""
+        if tried.throttled and tried.wait:
+            self._check_retry_after(tried)
+            self._note(tried, f"wait {tried.wait:.2f} s")
+            await self._session.core.clock.sleep(tried.wait)
+            tried.wait = 0.0
+
+    def _check_retry_after(self, tried: Tried, settled: Settled | None = None) -> None:
+        asked = tried.retry_after
+        too_long = asked is not None and asked > self._session.settings.max_retry_after
+        if too_long or not self._deadline.leaves(tried.wait):
+            self._fail(tried, "retry-after", settled)
 
     async def _wait_to_repeat(self, tried: Tried, settled: Settled | None) -> None:
         """Sleep before the next attempt, or raise when there must be none."""
         core, settings = self._session.core, self._session.settings
         if tried.gave_up:
             self._fail(tried, tried.gave_up, settled)
-        throttled = tried.outcome is Outcome.REJECTED
-        asked = tried.retry_after
         if self._repeats + 1 >= settings.max_attempts:
             self._fail(tried, "attempts", settled)
         delay = backoff.jittered(
             self._repeats + 1,
-            base=settings.throttled_base_delay if throttled else settings.base_delay,
+            base=settings.throttled_base_delay if tried.throttled else settings.base_delay,
             cap=settings.max_delay,
             uniform=core.clock.uniform,
         )
-        if asked is not None and (asked > settings.max_retry_after or not self._deadline.leaves(tried.wait)):
-            self._fail(tried, "retry-after", settled)
+        if tried.retry_after is not None:
+            self._check_retry_after(tried, settled)
         delay = max(delay, tried.wait)
         if not self._deadline.leaves(delay):
             self._fail(tried, "deadline", settled)
-        taken = self._session.budget.take(throttled=throttled)
+        taken = self._session.budget.take(throttled=tried.throttled)
         if taken is None:
             self._fail(tried, "budget", settled)
         self._tokens_taken += taken
@@ -224,9 +242,8 @@ class Call:
         raise failures.superseded(self, settled)
 
     def _fail(self, tried: Tried, gave_up: GaveUp, settled: Settled | None = None) -> NoReturn:
-        detail = f"; {settled.detail}" if settled else ""
-        self._note(tried, f"give up: {gave_up}{detail}")
-        raise failures.failed(self, tried, gave_up, detail) from tried.cause
+        self._note(tried, f"give up: {gave_up}{f'; {settled.detail}' if settled else ''}")
+        raise failures.failed(self, tried, gave_up, settled) from tried.cause
 
     def _note(self, tried: Tried, following: str) -> None:
         """Write the attempt down; what comes later of the same one is added to its line."""
@@ -243,6 +260,7 @@ class Call:
             seconds=tried.seconds,
             next=following,
             budget=self._session.budget.tokens,
+            throttled=tried.throttled,
         )
         self.attempts.append(noted)
         self._session.core.telling.attempt_ended(

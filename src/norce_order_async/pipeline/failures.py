@@ -40,7 +40,7 @@ def refused(call: Call, tried: Tried) -> RefusedError:
     status = tried.status or 0
     code = f" ({shown_code(said.code)})" if said.code else ""
     advice = _ADVICE.get(status, "")
-    if call.maybe_done:
+    if call.maybe_changed:
         advice = "an earlier attempt may have taken effect: read the order before going on"
     return refusal_class(status)(
         f"refused with {status}{code}",
@@ -50,7 +50,7 @@ def refused(call: Call, tried: Tried) -> RefusedError:
         problem=said.problem,
         field_errors=said.field_errors,
         retry_after=tried.retry_after,
-        maybe_changed=call.maybe_done,
+        maybe_changed=call.maybe_changed,
         advice=advice,
         **_facts(call, None),
     )
@@ -68,7 +68,7 @@ def superseded(call: Call, settled: Settled) -> TransitionSupersededError:
     )
 
 
-def failed(call: Call, tried: Tried, gave_up: GaveUp, detail: str) -> CallError:
+def failed(call: Call, tried: Tried, gave_up: GaveUp, settled: Settled | None) -> CallError:
     """No attempt brought a usable answer, and there will be no other."""
     facts = _facts(call, gave_up)
     wait = "" if tried.retry_after is None else f", asked to wait {tried.retry_after:g} s"
@@ -76,12 +76,21 @@ def failed(call: Call, tried: Tried, gave_up: GaveUp, detail: str) -> CallError:
         if call.kind is Kind.SAFE:
             advice = "nothing was changed; it may be called again"
             return UnavailableError(f"{tried.reason}{wait}", status=tried.status, advice=advice, **facts)
+        detail = f"; {settled.detail}" if settled else ""
         return OutcomeUnknownError(
             f"outcome unknown: {tried.reason}{wait}{detail}",
             status=tried.status,
+            retry_after=settled.retry_after if settled and settled.retry_after is not None else tried.retry_after,
             request=call.request.json,
             advice=_how_to_check(call.request.operation, call.kind),
             **facts,
+        )
+    if call.maybe_changed:
+        # A 503 that says when to come back, to what may be done twice; perhaps a later attempt was not even sent.
+        advice = "it may be called again later: twice does the same as once"
+        status = tried.status or 503
+        return RejectedError(
+            f"turned away with {status}{wait}", status=status, retry_after=tried.retry_after, advice=advice, **facts
         )
     if tried.outcome is Outcome.REJECTED:
         return RejectedError(

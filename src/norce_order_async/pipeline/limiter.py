@@ -119,13 +119,13 @@ class Limiter:
         """Permits a second; None when there is no bound."""
         return None
 
-    def learned(self, outcome: Outcome, *, seconds: float, retry_after: float | None, status: int | None) -> None:
+    def learned(self, outcome: Outcome, *, seconds: float, throttled: bool, status: int | None) -> None:
         """Hear how one attempt went that had a permit; its permit may or may not be back already.
 
         Args:
             outcome: what became of it.
             seconds: how long it was in flight.
-            retry_after: seconds the service asked to wait, when it did.
+            throttled: whether the service said "too much", whatever the outcome.
             status: of the answer; None without one.
         """
 

@@ -32,11 +32,8 @@ def step_after(kind: Kind, outcome: Outcome, status: int | None) -> Step:
             return Step.RETURN
         case Outcome.REFUSED:
             return Step.REFUSE
-        case Outcome.NOT_SENT:
+        case Outcome.NOT_SENT | Outcome.REJECTED:
             return Step.REPEAT
-        case Outcome.REJECTED:
-            # A 503 comes from in front of the service as often as from it; with money that is not certain enough.
-            return Step.STOP if kind is Kind.EXECUTE and status == 503 else Step.REPEAT
         case Outcome.UNKNOWN:
             return _after_unknown(kind, status)
         case _:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from norce_order_async.errors import NorceError
+from norce_order_async.errors import NorceError, RejectedError
 from norce_order_async.pipeline.operations import (
     GET_ORDER,
     LIST_ORDERS,
@@ -51,6 +51,8 @@ class Settled:
     """Of what was created, when it was found."""
     status: str | None = None
     """Of the order, when it was read."""
+    retry_after: float | None = None
+    """Seconds the service asked to wait instead of letting it be read."""
 
 
 Read = Callable[[Operation, Mapping[str, str], Mapping[str, Any] | None], Awaitable[bytes]]
@@ -78,7 +80,8 @@ async def settle(
             case _:
                 return await _entry(operation, read, path, body, before or Before())
     except NorceError as error:
-        return Settled("unclear", f"reading back failed: {type(error).__name__}")
+        asked = error.retry_after if isinstance(error, RejectedError) else None
+        return Settled("unclear", f"reading back failed: {type(error).__name__}", retry_after=asked)
 
 
 async def _state(read: Read, path: Mapping[str, str], body: Any, before: Before) -> Settled:

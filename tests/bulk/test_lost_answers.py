@@ -1,0 +1,104 @@
+"""Items whose answer was lost: looked at before they are sent again, and told as what the look shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from norce_order_async import Fixed, Order, OutcomeUnknownError
+from norce_order_async.bulk import actions
+from norce_order_async.bulk.journal import Journal
+from norce_order_async.bulk.source import Item
+from norce_order_async.engines.base import WireRequest
+from tests.support.clock import START
+from tests.support.engine import Step, answer
+from tests.support.pipeline import Stand, stand
+
+pytestmark = pytest.mark.anyio
+
+ONE_AT_A_TIME = Fixed(in_flight=1)
+
+
+class Service:
+    """Orders and their statuses; the first change of status is answered with a 503 that says when to come back.
+
+    Args:
+        takes_effect: whether that change is made all the same.
+        asked: the wait it names.
+    """
+
+    def __init__(self, *, takes_effect: bool, asked: str) -> None:
+        self.statuses: dict[str, str] = {}
+        self.changes = 0
+        self._takes_effect = takes_effect
+        self._asked = asked
+
+    def __call__(self, request: WireRequest) -> Step:
+        order_id = request.url.partition("/orders/")[2].partition("/")[0]
+        if request.method == "GET":
+            return answer(200, {"id": order_id, "state": {"currentStatus": self.statuses.get(order_id, "checkout")}})
+        self.changes += 1
+        if self.changes > 1 or self._takes_effect:
+            self.statuses[order_id] = "removed"
+        return answer(200) if self.changes > 1 else answer(503, retry_after=self._asked)
+
+
+async def run(stand_: Stand, ids: list[str], action: Any, journal: Path | None = None) -> tuple[Any, dict[str, Any]]:
+    """A job of one worker; its summary, and its outcomes by order."""
+    async with stand_.client, stand_.client.bulk(journal, load=ONE_AT_A_TIME) as job:
+        outcomes = {outcome.key: outcome async for outcome in job.run(ids, action)}
+    return job.summary, outcomes
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What journals write down, by order."""
+    written: list[tuple[str, str]] = []
+    record = Journal.record
+
+    async def noting(journal: Journal, item: Item, state: Any, **more: Any) -> None:
+        written.append((item.key, state))
+        await record(journal, item, state, **more)
+
+    monkeypatch.setattr(Journal, "record", noting)
+    return written
+
+
+@pytest.mark.parametrize("asked", ["100", "60"], ids=["past the limit", "past the deadline"])
+async def test_an_item_in_doubt_stays_sent_and_is_looked_at_after_the_wait(
+    tmp_path: Path, states: list[tuple[str, str]], asked: str
+) -> None:
+    """It had been done: nothing is sent again, and the others wait as well."""
+    service = Service(takes_effect=True, asked=asked)
+    stand_ = stand(service)
+    summary, outcomes = await run(stand_, ["o1", "o2"], actions.remove(), tmp_path / "journal")
+    assert {key: outcome.verdict for key, outcome in outcomes.items()} == {"o1": "done", "o2": "done"}
+    assert stand_.sent == ["PUT /orders/o1/state", "GET /orders/o1", "PUT /orders/o2/state"]
+    assert stand_.engine.times[1] - START >= float(asked)
+    assert [state for key, state in states if key == "o1"] == ["sent", "confirmed"]
+    assert (summary.throttled, summary.throttled_seconds >= float(asked)) == (1, True)
+
+
+async def test_an_item_in_doubt_that_was_not_done_is_sent_again(tmp_path: Path, states: list[tuple[str, str]]) -> None:
+    """After the look that shows so, and not before."""
+    stand_ = stand(Service(takes_effect=False, asked="100"))
+    _, outcomes = await run(stand_, ["o1"], actions.remove(), tmp_path / "journal")
+    assert outcomes["o1"].verdict == "done"
+    assert stand_.sent == ["PUT /orders/o1/state", "GET /orders/o1", "PUT /orders/o1/state"]
+    assert [state for _, state in states] == ["sent", "planned", "sent", "confirmed"]
+
+
+async def test_an_item_nobody_can_look_at_is_told_at_once_and_the_job_waits_all_the_same() -> None:
+    """A function can't say what came of it: its outcome is unknown, with the error. The service stays spared."""
+    stand_ = stand(Service(takes_effect=True, asked="100"))
+
+    async def remove(order: Order) -> None:
+        await order.remove()
+
+    _, outcomes = await run(stand_, ["o1", "o2"], remove)
+    assert {key: outcome.verdict for key, outcome in outcomes.items()} == {"o1": "unknown", "o2": "done"}
+    assert isinstance(outcomes["o1"].error, OutcomeUnknownError)
+    assert stand_.sent == ["PUT /orders/o1/state", "PUT /orders/o2/state"]
+    assert stand_.engine.times[1] - START >= 100.0
