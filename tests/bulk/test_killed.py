@@ -23,7 +23,7 @@ from .support import client_of, effects, new_orders
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """One whose log holds every request, to kill by."""
-    with Sandbox(keep_requests=1_000_000) as sandbox:
+    with Sandbox(token="sandbox-token", keep_requests=1_000_000) as sandbox:
         yield sandbox
 
 

@@ -19,7 +19,7 @@ _merchants = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(keep_requests=100) as sandbox:
+    with Sandbox(token="sandbox-token", keep_requests=100) as sandbox:
         yield sandbox
 
 

@@ -37,7 +37,7 @@ BYTES_A_CALL = 2048
 @pytest.fixture
 def forgetful() -> Iterator[Sandbox]:
     """A service in this process that keeps next to nothing."""
-    with Sandbox(keep_requests=10) as sandbox:
+    with Sandbox(token="sandbox-token", keep_requests=10) as sandbox:
         yield sandbox
 
 

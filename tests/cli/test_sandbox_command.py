@@ -8,22 +8,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from .terminal import command, environment, interrupt, piped
+from .terminal import Ran, command, environment, interrupt, piped
 
 
 @pytest.fixture
 def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A sandbox in a process of its own, and what it said while it started."""
     with subprocess.Popen(
-        command("sandbox", "--port", "0", "--token", "T", "--seed", "7"),
+        command("sandbox", "--port", "0", "--seed", "7"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        env=environment(),
+        env=environment({"NORCE_SANDBOX_TOKEN": "T"}),
     ) as process:
         assert process.stdout is not None
         said = ""
@@ -94,8 +95,62 @@ def test_port_in_use() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "two words", "ä", "line\nbreak"])
-def test_token_that_could_not_travel(token: str) -> None:
-    """A token that no header can carry is a usage error."""
-    ran = piped("sandbox", "--port", "0", "--token", token)
+def test_token_that_could_not_travel(token: str, tmp_path: Path) -> None:
+    """A token that no header can carry is a usage error, from the environment or from a file; it is not shown."""
+    ran = piped("sandbox", "--port", "0", env={"NORCE_SANDBOX_TOKEN": token})
     assert ran.code == 2
-    assert "--token" in ran.err
+    assert "NORCE_SANDBOX_TOKEN" in ran.err
+    (tmp_path / "token").write_text(token, encoding="utf-8")
+    ran = piped("sandbox", "--port", "0", "--token-file", str(tmp_path / "token"))
+    assert ran.code == 2
+    assert "--token-file" in ran.err
+    assert not token or token not in ran.err
+
+
+def started(*options: str, env: dict[str, str] | None = None) -> Ran:
+    """What a sandbox said until it was stopped."""
+    with subprocess.Popen(
+        command("sandbox", "--port", "0", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(env),
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("Requests, as they come:\n\n"):
+            line = process.stdout.readline()
+            assert line, "it ended while it was starting"
+            said += line
+        ended = interrupt(process)
+    return Ran(ended.code, said + ended.out, ended.err)
+
+
+def token_of(ran: Ran) -> str:
+    found = re.search(r"token\s+(\S+)", ran.out)
+    assert found
+    return found[1]
+
+
+def test_a_token_is_never_an_argument_and_is_a_new_one_unless_given(tmp_path: Path) -> None:
+    """Arguments show in the list of processes, and a token that all know guards nothing."""
+    assert "no such option" in piped("sandbox", "--token", "T").err.lower()
+    assert "no such option" in piped("sandbox", "--callback-token", "T").err.lower()
+    first, second = token_of(started()), token_of(started())
+    assert first != second
+    assert len(first) == len(second) == 32
+
+    file = tmp_path / "token"
+    made = token_of(started("--token-file", str(file)))
+    assert file.read_text("utf-8") == f"{made}\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert token_of(started("--token-file", str(file), env={"NORCE_SANDBOX_TOKEN": "other"})) == made
+    assert token_of(started(env={"NORCE_SANDBOX_TOKEN": "other"})) == "other"
+
+
+def test_a_token_file_that_can_not_be_made_is_a_usage_error(tmp_path: Path) -> None:
+    """No folder, or a link to one: said in one line."""
+    ran = piped("sandbox", "--token-file", str(tmp_path / "no" / "token"))
+    assert ran.code == 2
+    assert "--token-file" in ran.err
+    assert "Traceback" not in ran.err

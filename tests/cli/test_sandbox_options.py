@@ -24,11 +24,11 @@ HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
 def running(*options: str) -> Generator[tuple[subprocess.Popen[str], str, str]]:
     """A sandbox with these options: its process, what it said, and its base URL."""
     with subprocess.Popen(
-        command("sandbox", "--port", "0", "--token", "T", *options),
+        command("sandbox", "--port", "0", *options),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        env=environment(),
+        env=environment({"NORCE_SANDBOX_TOKEN": "T"}),
     ) as process:
         assert process.stdout is not None
         said = ""
@@ -183,15 +183,16 @@ def receiver() -> Generator[str]:
         thread.join()
 
 
-def test_callbacks_from_the_shell(receiver: str) -> None:
+def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:
     """Configuration, token and host of what is called; deliveries listed and sent again."""
+    (tmp_path / "callback").write_text("C\n", encoding="utf-8")
     options = (
         "--config",
         f"adapter.publicUrl={receiver}",
         "--config",
         "erp:adapter.path=export",
-        "--callback-token",
-        "C",
+        "--callback-token-file",
+        str(tmp_path / "callback"),
     )
     with running(*options) as (_, _, url):
         orders = f"{url}/api/v0/checkout/orders"

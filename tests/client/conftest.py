@@ -12,7 +12,7 @@ from norce_order_async.sandbox import Sandbox
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
+    with Sandbox(token="sandbox-token") as sandbox:
         yield sandbox
 
 

@@ -20,7 +20,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def sandbox(clock: ManualClock) -> Sandbox:
-    return Sandbox(seed=7, clock=clock)
+    return Sandbox(token="sandbox-token", seed=7, clock=clock)
 
 
 @pytest.fixture

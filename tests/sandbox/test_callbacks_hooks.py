@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -421,3 +422,36 @@ async def test_a_callback_token_goes_along_as_a_bearer(receiver: Receiver) -> No
 def test_a_callback_token_that_makes_no_header_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="callback token"):
         Sandbox(callback_token=token)
+
+
+@rule("hook-patch-size")
+async def test_a_patch_that_copies_the_order_into_itself_is_refused_before_it_grows(
+    api: Api, receiver: Receiver
+) -> None:
+    """Twenty copies make a gigabyte of a kilobyte; what one patch adds is counted before it is there."""
+    order = await api.order(cart=CART)
+    begun = {"op": "add", "path": "/attributes", "value": {"a": "x" * 1300}}
+    copies = [{"op": "copy", "from": "/attributes", "path": f"/attributes/{at}"} for at in range(20)]
+    receiver.answer = lambda _: (200, [begun, *copies])
+    await hook(api, order, receiver.url)
+    tracemalloc.start()
+    try:
+        said = await denied(await set_reference(api, order))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "(copy /attributes/11) makes the order more than 4194304 bytes larger" in said
+    assert most < 100_000_000
+    assert "reference" not in await api.ok("GET", order)
+
+
+@rule("hook-patch-size")
+async def test_a_patch_of_very_many_operations_is_refused(api: Api, receiver: Receiver) -> None:
+    """A hundred are carried out, one more is not."""
+    order = await api.order(cart=CART)
+    answers = iter([101, 100])
+    receiver.answer = lambda _: (200, REPLACE_REFERENCE * next(answers, 0))
+    await hook(api, order, receiver.url)
+    assert "101 operations, more than 100" in await denied(await set_reference(api, order))
+    await api.ok("PUT", f"{order}/reference", "r1")
+    assert (await api.ok("GET", order))["reference"] == "from the hook"

@@ -188,6 +188,68 @@ async def test_a_schema_that_fails_while_it_runs_is_recorded_and_stops_nothing(
     assert (delivery.state, delivery.attempts[0].problem) == ("failed", "its schema can't be evaluated")
 
 
+DOUBLING = {"$defs": {f"d{at}": {"allOf": [{"$ref": f"#/$defs/d{at + 1}"}] * 2} for at in range(40)} | {"d40": {}}}
+ENDLESS = [
+    ({"pattern": "^(a+)+$"}, "a" * 40 + "!"),
+    ({"pattern": "a*a*a*a*a*a*a*a*a*$"}, "a" * 5_000 + "!"),
+    ({"pattern": "a*b"}, "a" * 2_000_000),
+    ({**DOUBLING, "$ref": "#/$defs/d0"}, "r1"),
+]
+
+
+@rule("notification-schema")
+@pytest.mark.parametrize(("schema", "value"), ENDLESS)
+async def test_a_schema_without_end_is_ended_and_holds_up_nobody_else(
+    api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, value: str
+) -> None:
+    """A pattern that goes back and forth, references that double; the loop goes on meanwhile, and others are told."""
+    order = await api.order()
+    await notify(api, order, receiver.url + "/other")
+    await notify(api, order, receiver.url + "/never", schema=schema)
+    turns = 0
+
+    async def turning() -> None:
+        nonlocal turns
+        while True:
+            await anyio.sleep(0.01)
+            turns += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(turning)
+        await api.ok("PUT", f"{order}/reference", value)
+        group.cancel_scope.cancel()
+    await sandbox.deliver_due()
+    assert receiver.paths == ["/other"]
+    assert turns > 10
+    (ended,) = [one for one in sandbox.deliveries if one.state == "failed"]
+    assert ended.attempts[0].problem == "its schema takes more than 1 s"
+
+
+@rule("notification-schema")
+@pytest.mark.parametrize(
+    ("schema", "matches"),
+    [
+        ({"pattern": "^r[0-9]{2}$"}, False),
+        ({"pattern": "^r[0-9]$"}, True),
+        ({"pattern": "^(r|s)+[0-9]+$"}, True),
+        ({"pattern": "^(r|s)+[a-z]+$"}, False),
+        ({"$defs": {"a": {"const": "r1"}}, "$ref": "#/$defs/a"}, True),
+        ({"$defs": {"a": {"const": "r2"}}, "$ref": "#/$defs/a"}, False),
+        ({"anyOf": [{"type": "integer"}, {"allOf": [{"type": "string"}, {"maxLength": 2}]}]}, True),
+    ],
+)
+async def test_a_schema_is_the_same_wherever_it_is_looked_at(
+    api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, matches: bool
+) -> None:
+    """What is plainly quick in the service, the rest in a process of its own."""
+    order = await api.order()
+    await notify(api, order, receiver.url, schema=schema)
+    await api.ok("PUT", f"{order}/reference", "r1")
+    await sandbox.deliver_due()
+    assert len(receiver.got) == matches
+    assert [one.state for one in sandbox.deliveries] == ["delivered"] * matches
+
+
 @rule("callback-registration")
 async def test_one_that_says_too_little_is_never_sent(api: Api, sandbox: Sandbox) -> None:
     order = await api.order(notifications=[{"scope": "/reference"}, {"invoke": "http://localhost/"}])

@@ -83,14 +83,15 @@ def run(commands: str, sandbox: Sandbox, path: str) -> list[str]:
 
 
 def test_the_page_starts_the_sandbox_that_it_is_tested_with() -> None:
-    assert [code for language, code in BLOCKS if language == "console"] == ["norce-order sandbox --seed 7\n"]
+    (started,) = [code for language, code in BLOCKS if language == "console"]
+    assert started == "NORCE_SANDBOX_TOKEN=sandbox-token norce-order sandbox --seed 7\n"
     assert SERVED_AT in COMMANDS
 
 
 @pytest.mark.parametrize("sender", ["curl", "stand_in"])
 def test_the_walk_prints_what_the_page_says(sender: str, request: pytest.FixtureRequest) -> None:
     path: str = request.getfixturevalue(sender)
-    with Sandbox(seed=7) as sandbox:
+    with Sandbox(token="sandbox-token", seed=7) as sandbox:
         printed = run(COMMANDS, sandbox, path)
         order = read_order(sandbox)
     assert printed == PRINTED
@@ -148,5 +149,5 @@ def test_a_broken_command_shows(right: str, wrong: str, request: pytest.FixtureR
     """Were it not so, the page could be wrong without anybody noticing."""
     path: str = request.getfixturevalue("curl" if shutil.which("curl") else "stand_in")
     assert right in COMMANDS
-    with Sandbox(seed=7) as sandbox:
+    with Sandbox(token="sandbox-token", seed=7) as sandbox:
         assert run(COMMANDS.replace(right, wrong), sandbox, path) != PRINTED

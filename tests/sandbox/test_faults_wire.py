@@ -29,7 +29,7 @@ ORDERS = f"/checkout/order{API}/orders"
 def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     parser: type[asyncio.Protocol] = request.param
     monkeypatch.setattr(norce_order_async.sandbox.server, "protocol", partial(protocol, parser=parser))
-    with Sandbox() as running:
+    with Sandbox(token="sandbox-token") as running:
         yield running
 
 
@@ -43,8 +43,9 @@ class Raw:
 
     def send(self, method: str = "POST", path: str = ORDERS, body: str = "{}") -> None:
         head = (
-            f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sandbox-token\r\nx-merchant: acme\r\n"
-            f"x-channel: se\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer sandbox-token\r\n"
+            f"x-merchant: acme\r\nx-channel: se\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
         )
         self.socket.sendall((head + body).encode())
 
@@ -166,7 +167,7 @@ def test_what_else_goes_over_the_connection_is_untouched(sandbox: Sandbox) -> No
 
 def test_leaving_does_not_wait_for_a_delay(caplog: pytest.LogCaptureFixture) -> None:
     before = threading.enumerate()  # other tests in this process may share a sandbox that runs on
-    with Sandbox(faults=FaultPlan([FaultRule(Delay(60))])) as sandbox, Raw(sandbox) as raw:
+    with Sandbox(token="sandbox-token", faults=FaultPlan([FaultRule(Delay(60))])) as sandbox, Raw(sandbox) as raw:
         raw.send()
         give_up = time.monotonic() + 5
         while not sandbox.requests:
@@ -196,7 +197,7 @@ async def test_in_process_the_caller_gets_what_httpx_raises_over_a_socket(
     fault: Fault, error: type[Exception], effects: int
 ) -> None:
     seen: list[Any] = []
-    sandbox = Sandbox(faults=FaultPlan([FaultRule(fault)]), on_request=seen.append)
+    sandbox = Sandbox(token="sandbox-token", faults=FaultPlan([FaultRule(fault)]), on_request=seen.append)
     headers = {"authorization": "Bearer sandbox-token", "x-merchant": "acme", "x-channel": "se"}
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url=IN_PROCESS_URL + API, headers=headers) as client:
@@ -210,7 +211,7 @@ async def test_in_process_the_caller_gets_what_httpx_raises_over_a_socket(
 
 @pytest.mark.anyio
 async def test_in_process_a_drip_is_whole() -> None:
-    sandbox = Sandbox(faults=FaultPlan([FaultRule(Drip(every=0.001)), FaultRule(Respond(500))]))
+    sandbox = Sandbox(token="sandbox-token", faults=FaultPlan([FaultRule(Drip(every=0.001)), FaultRule(Respond(500))]))
     headers = {"authorization": "Bearer sandbox-token", "x-merchant": "acme", "x-channel": "se"}
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url=IN_PROCESS_URL + API, headers=headers) as client:

@@ -23,7 +23,8 @@ from norce_order_async.sandbox import ReceivedRequest, Sandbox, SandboxStartErro
 
 from .support import API, CART, SHIPPING
 
-HEADERS = {"authorization": "Bearer sandbox-token", "x-merchant": "acme", "x-channel": "se"}
+TOKEN = "sandbox-token"
+HEADERS = {"authorization": f"Bearer {TOKEN}", "x-merchant": "acme", "x-channel": "se"}
 
 
 def ask(base_url: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -68,7 +69,7 @@ def sandbox_threads() -> list[str]:
 
 def test_the_tutorial_over_a_socket_without_any_loop() -> None:
     answered: list[ReceivedRequest] = []
-    with Sandbox(on_request=answered.append) as sandbox:
+    with Sandbox(token=TOKEN, on_request=answered.append) as sandbox:
         base_url = sandbox.base_url
         status, made = ask(base_url, "POST", "/orders", {"cart": CART})
         assert status == 201
@@ -89,7 +90,7 @@ def test_the_tutorial_over_a_socket_without_any_loop() -> None:
 
 @pytest.mark.anyio
 async def test_entered_from_asyncio_and_trio() -> None:
-    async with Sandbox() as sandbox:
+    async with Sandbox(token=TOKEN) as sandbox:
         async with httpx.AsyncClient(base_url=sandbox.base_url + API, headers=HEADERS) as client:
             made = (await client.post("/orders", json={"cart": CART})).json()
             assert (await client.get(f"/orders/{made['id']}")).json()["cart"]["reference"] == "our-first-cart"
@@ -102,7 +103,7 @@ async def test_entered_from_asyncio_and_trio() -> None:
 async def test_leaving_while_cancelled_still_stops_the_server() -> None:
     base_url = ""
     with anyio.CancelScope() as scope:
-        async with Sandbox() as sandbox:
+        async with Sandbox(token=TOKEN) as sandbox:
             base_url = sandbox.base_url
             scope.cancel()
             await anyio.sleep_forever()
@@ -112,7 +113,7 @@ async def test_leaving_while_cancelled_still_stops_the_server() -> None:
 
 def test_answers_are_not_held_back() -> None:
     """Without TCP_NODELAY each answer on a kept connection waits 40 ms for the client's acknowledgement."""
-    with Sandbox() as sandbox:
+    with Sandbox(token=TOKEN) as sandbox:
         connection = http.client.HTTPConnection("127.0.0.1", urlsplit(sandbox.base_url).port or 0)
         taken: list[float] = []
         for _ in range(15):
@@ -125,7 +126,7 @@ def test_answers_are_not_held_back() -> None:
 
 
 def test_leaving_does_not_wait_for_an_idle_connection() -> None:
-    with Sandbox() as sandbox:
+    with Sandbox(token=TOKEN) as sandbox:
         base_url = sandbox.base_url
         parts = urlsplit(base_url)
         idle = socket.create_connection(("127.0.0.1", parts.port))
@@ -139,7 +140,7 @@ def test_leaving_does_not_wait_for_an_idle_connection() -> None:
 
 
 def test_a_sandbox_can_be_entered_again_with_its_state() -> None:
-    sandbox = Sandbox()
+    sandbox = Sandbox(token=TOKEN)
     with sandbox:
         order = ask(sandbox.base_url, "POST", "/orders", {})[1]["id"]
     with sandbox:
@@ -149,11 +150,11 @@ def test_a_sandbox_can_be_entered_again_with_its_state() -> None:
 
 def test_state_in_a_file_outlives_the_sandbox(tmp_path: Any) -> None:
     file = str(tmp_path / "sandbox.db")
-    first = Sandbox(database=file)
+    first = Sandbox(token=TOKEN, database=file)
     with first:
         order = ask(first.base_url, "POST", "/orders", {})[1]["id"]
     first.close()
-    second = Sandbox(database=file)
+    second = Sandbox(token=TOKEN, database=file)
     with second:
         assert ask(second.base_url, "GET", f"/orders/{order}")[0] == 200
     assert len(second.effects) == 1
@@ -161,20 +162,23 @@ def test_state_in_a_file_outlives_the_sandbox(tmp_path: Any) -> None:
 
 
 def test_a_port_in_use_is_a_clear_error() -> None:
-    with Sandbox() as sandbox:
+    with Sandbox(token=TOKEN) as sandbox:
         port = urlsplit(sandbox.base_url).port or 0
-        with pytest.raises(SandboxStartError, match=f"port {port}: Address already in use"), Sandbox(port=port):
+        with (
+            pytest.raises(SandboxStartError, match=f"port {port}: Address already in use"),
+            Sandbox(token=TOKEN, port=port),
+        ):
             pass
         assert sandbox_threads() == [f"order-sandbox-{port}"]
 
 
 def test_the_base_url_of_one_that_is_not_running() -> None:
     with pytest.raises(RuntimeError, match="not running"):
-        _ = Sandbox().base_url
+        _ = Sandbox(token=TOKEN).base_url
 
 
 def test_requests_at_once_all_take_effect_once() -> None:
-    with Sandbox() as sandbox:
+    with Sandbox(token=TOKEN) as sandbox:
         order = ask(sandbox.base_url, "POST", "/orders", {})[1]["id"]
 
         def add() -> None:
@@ -194,7 +198,7 @@ def test_requests_at_once_all_take_effect_once() -> None:
 def test_serve_stops_on_a_signal(number: int) -> None:
     program = (
         "from norce_order_async.sandbox import Sandbox, serve\n"
-        "serve(Sandbox(on_request=lambda r: print(r.method, r.status, flush=True)),"
+        f"serve(Sandbox(token={TOKEN!r}, on_request=lambda r: print(r.method, r.status, flush=True)),"
         " on_start=lambda s: print(s.base_url, flush=True))\n"
         "print('stopped', flush=True)\n"
     )
@@ -229,13 +233,13 @@ async def test_lifespan_is_answered() -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    await Sandbox().app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+    await Sandbox(token=TOKEN).app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 @pytest.mark.anyio
 async def test_a_request_that_is_never_finished_has_no_effect() -> None:
-    sandbox = Sandbox()
+    sandbox = Sandbox(token=TOKEN)
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
 
     async def receive() -> Any:
@@ -252,7 +256,7 @@ async def test_a_request_that_is_never_finished_has_no_effect() -> None:
 
 def test_a_shell_starts_and_stops_it() -> None:
     """Without a block; what it did can still be read, and it can be started again."""
-    sandbox = Sandbox().start()
+    sandbox = Sandbox(token=TOKEN).start()
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
     assert httpx.post(f"{sandbox.base_url}/api/v0/checkout/orders", headers=headers, json={}).status_code == 201
     with pytest.raises(RuntimeError, match="is running already"):
@@ -262,3 +266,78 @@ def test_a_shell_starts_and_stops_it() -> None:
     assert len(sandbox.effects) == 1
     sandbox.start()
     sandbox.close()
+
+
+def asked(sandbox: Sandbox, path: str, **headers: str) -> int:
+    """The status of a request with these headers, whatever its address would have them be."""
+    parts = urlsplit(sandbox.base_url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection.putrequest("GET", path, skip_host="host" in headers)
+    for name, value in {**HEADERS, **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+LIST = "/checkout/order/api/v0/checkout/orders"
+
+
+@pytest.mark.parametrize("path", [LIST, "/__sandbox/clock"])
+@pytest.mark.parametrize(
+    ("host", "served_as", "status"),
+    [
+        ("127.0.0.1:8700", (), 200),
+        ("localhost", (), 200),
+        ("LocalHost.:80", (), 200),
+        ("shop.localhost:1", (), 200),
+        ("[::1]:8700", (), 200),
+        ("10.1.2.3", (), 200),
+        ("evil.example", (), 421),
+        ("evil.example:8700", (), 421),
+        ("localhost.evil.example", (), 421),
+        ("127.0.0.1.evil.example", (), 421),
+        ("127.0.0.1@evil.example", (), 421),
+        ("evil.example#127.0.0.1", (), 421),
+        ("evil.example, localhost", (), 421),
+        ("2130706433", (), 421),
+        ("[::1", (), 421),
+        ("", (), 421),
+        ("sandbox:8700", (), 421),
+        ("sandbox:8700", ["Sandbox"], 200),
+        ("other:8700", ["sandbox"], 421),
+    ],
+)
+def test_only_requests_for_this_server_are_answered(path: str, host: str, served_as: list[str], status: int) -> None:
+    """A name that somebody outside has pointed at this machine is none of it, with the right token too."""
+    with Sandbox(token=TOKEN, served_as=served_as) as sandbox:
+        assert asked(sandbox, path, host=host) == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:3000", 200),
+        ("http://127.0.0.1:8700", 200),
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_a_page_from_another_host_is_refused(origin: str, status: int) -> None:
+    """Whatever it could find out."""
+    with Sandbox(token=TOKEN) as sandbox:
+        assert asked(sandbox, LIST, origin=origin) == status
+        assert asked(sandbox, "/__sandbox/clock", origin=origin) == status
+        assert len(sandbox.requests) == (status == 200)
+
+
+def test_a_token_is_made_unless_given() -> None:
+    """One for each sandbox, that nobody guesses."""
+    first, second = Sandbox(), Sandbox()
+    assert first.token != second.token
+    assert len(first.token) >= 32
+    first.close()
+    second.close()

@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
+def secret_in(file: str, option: str) -> str:
+    """What a file holds, without the space around it.
+
+    Raises:
+        UsageError: the file, which the option named, can't be read or is empty.
+    """
+    try:
+        secret = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"can't be read: {type(error).__name__}", param_hint=option) from error
+    if not secret:
+        raise click.BadParameter("the file is empty", param_hint=option)
+    return secret
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """What the command line said about the service; the rest is in the environment."""
@@ -37,15 +52,7 @@ class Connection:
         Raises:
             UsageError: the file can't be read, or is empty.
         """
-        if self.token_file is None:
-            return None
-        try:
-            token = Path(self.token_file).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.BadParameter(f"can't be read: {type(error).__name__}", param_hint="--token-file") from error
-        if not token:
-            raise click.BadParameter("the file is empty", param_hint="--token-file")
-        return token
+        return None if self.token_file is None else secret_in(self.token_file, "--token-file")
 
     def client(self, **arguments: Any) -> NorceOrderClient:
         """A client for this service.

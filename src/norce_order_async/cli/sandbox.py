@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from norce_order_async.cli.connection import secret_in
 from norce_order_async.cli.failures import printable
 from norce_order_async.environments import is_loopback
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from norce_order_async.sandbox import ReceivedRequest, Sandbox
 
 MERCHANT, CHANNEL = "demo", "se"
+
+TOKEN, CALLBACK_TOKEN = "NORCE_SANDBOX_TOKEN", "NORCE_SANDBOX_CALLBACK_TOKEN"
+"""Where tokens are when no file has them."""
 
 EVERY_ADAPTER = "*"
 """As in ``Sandbox(configuration=...)``."""
@@ -27,7 +33,12 @@ EVERY_ADAPTER = "*"
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="Port; 0 takes a free one."
 )
-@click.option("--token", default="sandbox-token", show_default=True, help="The one token it accepts.")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="File that holds the one token it accepts, made with a new one if it is not there; else it is in "
+    "NORCE_SANDBOX_TOKEN, else a new one that is shown at the start.",
+)
 @click.option("--seed", type=int, help="The same seed gives the same identifiers, seeded orders and faults.")
 @click.option("--db", type=click.Path(), help="File to keep the orders in; made if it is not there.")
 @click.option("--seed-orders", type=click.IntRange(0, 1_000_000), help="Begin with so many orders in five channels.")
@@ -47,6 +58,12 @@ EVERY_ADAPTER = "*"
     help="What date_from and date_to of a listing look at.",
 )
 @click.option(
+    "--served-as",
+    metavar="HOST",
+    multiple=True,
+    help="A name besides localhost under which it is reached, as in a network of containers. Can be repeated.",
+)
+@click.option(
     "--allow-host",
     "allowed_hosts",
     metavar="HOST",
@@ -62,25 +79,26 @@ EVERY_ADAPTER = "*"
     "for that adapter alone. Can be repeated.",
 )
 @click.option(
-    "--callback-token",
-    envvar="NORCE_SANDBOX_CALLBACK_TOKEN",
-    help="Sent as a bearer with every hook, validation and notification; better given in the environment, as "
-    "NORCE_SANDBOX_CALLBACK_TOKEN, than on the command line.",
+    "--callback-token-file",
+    metavar="FILE",
+    help="File that holds a token to send as a bearer with every hook, validation and notification; else it is in "
+    "NORCE_SANDBOX_CALLBACK_TOKEN, else none is sent.",
 )
 @click.option("--admin/--no-admin", default=True, help="Whether there are endpoints under /__sandbox/.")
 def sandbox(
     host: str,
     port: int,
-    token: str,
+    token_file: str | None,
     seed: int | None,
     db: str | None,
     seed_orders: int | None,
     faults: str | None,
     pagination: Literal["returned", "matches"],
     date_filter: Literal["created", "modified"],
+    served_as: tuple[str, ...],
     allowed_hosts: tuple[str, ...],
     configuration: tuple[str, ...],
-    callback_token: str | None,
+    callback_token_file: str | None,
     admin: bool,
 ) -> None:
     """Serve a local imitation of the order service, until Ctrl-C.
@@ -101,10 +119,10 @@ def sandbox(
         )
     except ImportError as missing:
         raise click.ClickException(str(missing)) from missing
-    if not token or " " in token or not (token.isascii() and token.isprintable()):
-        raise click.BadParameter(
-            "must be one word of plain characters, as it travels in a header", param_hint="--token"
-        )
+    token = _token(token_file)
+    callback_token = os.environ.get(CALLBACK_TOKEN)
+    if callback_token_file is not None:
+        callback_token = secret_in(callback_token_file, "--callback-token-file")
     try:
         service = Sandbox(
             host=host,
@@ -117,6 +135,7 @@ def sandbox(
             faults=FaultPlan() if faults is None else faults,
             pagination=pagination,
             date_filter=date_filter,
+            served_as=served_as,
             allowed_hosts=allowed_hosts,
             configuration=_configuration(configuration),
             callback_token=callback_token,
@@ -126,7 +145,7 @@ def sandbox(
     except DatabaseFileError as error:
         raise click.BadParameter(printable(str(error)), param_hint="--db") from error
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--callback-token") from error
+        raise click.BadParameter(str(error), param_hint=CALLBACK_TOKEN) from error
     try:
         if seed_orders:
             service.seed_orders(seed_orders, merchant=MERCHANT)
@@ -136,6 +155,34 @@ def sandbox(
     finally:
         service.close()
     click.echo("stopped")
+
+
+def _token(file: str | None) -> str | None:
+    """The token of a file or of the environment; None where a new one is to be made.
+
+    Never an argument, because those show in the list of processes.
+    """
+    source = TOKEN if file is None else "--token-file"
+    if file is None:
+        token = os.environ.get(TOKEN)
+    else:
+        _make(file)
+        token = secret_in(file, source)
+    if token is not None and (not token or " " in token or not (token.isascii() and token.isprintable())):
+        raise click.BadParameter("must be one word of plain characters, as it travels in a header", param_hint=source)
+    return token
+
+
+def _make(file: str) -> None:
+    """A file with a new token, for its owner alone, unless there is one."""
+    try:
+        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise click.BadParameter(f"can't be made: {error.strerror}", param_hint="--token-file") from error
+    with os.fdopen(made, "w", encoding="utf-8") as written:
+        written.write(secrets.token_urlsafe(24) + "\n")
 
 
 def _configuration(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:

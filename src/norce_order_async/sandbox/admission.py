@@ -1,6 +1,7 @@
 """From a received request to an admitted call: credentials, merchant and channel, query, body, in that order."""
 
 from collections.abc import Collection, Mapping
+from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,7 +41,7 @@ def authorize(authorization: str | None, tokens: Collection[str]) -> None:
     scheme, _, rest = given.partition(" ")
     if scheme.lower() == "bearer":
         given = rest.strip()
-    if not given or given not in tokens:
+    if not given or not any(compare_digest(given.encode(), token.encode()) for token in tokens):
         raise Refusal(401, "unauthorized", "The Authorization header is missing or its token is not known.")
 
 

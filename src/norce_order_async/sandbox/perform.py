@@ -39,7 +39,7 @@ async def _change(world: World, handler: Changes, call: Call) -> Answer:
     proposal = await _committed(world, handler, call)
     on_order = proposal.on_order
     if on_order.effects and on_order.order["notifications"]:
-        announce(world.deliveries, world.clock, world.ids, proposal.before, on_order.order)
+        await announce(world.deliveries, world.clock, world.ids, proposal.before, on_order.order)
     return handler.shows(on_order) if handler.shows is not None else proposal.reply
 
 

@@ -174,6 +174,11 @@ RULES: tuple[Rule, ...] = (
         "A patch changes what lies under target, or any of the parts when there is none; it is checked against the "
         "description, locks (by the status before the change) and demands as an edit is, and totals are settled anew.",
     ),
+    _assumed(
+        "hook-patch-size",
+        "A patch has 100 operations at the most and adds 4 MiB at the most: one that copies the order into itself "
+        "again and again is refused before it is carried out.",
+    ),
     _assumed("hook-rounds", "After 10 rounds of patches that fire hooks the change is denied."),
     _assumed(
         "hook-meanwhile",
@@ -192,6 +197,10 @@ RULES: tuple[Rule, ...] = (
         "notifications",
         "Notifications are sent after commit, when the value at scope changed and matches schema, after delay; "
         "they hold up nothing.",
+    ),
+    _assumed(
+        "notification-schema",
+        "A schema that takes more than 1 s of work matches nothing; the delivery's record says so.",
     ),
     _certain("notification-log", "Every delivery is recorded with its attempts and can be sent again."),
     _assumed("notification-body", "A receiver gets the order as it was committed, in the asked version."),
@@ -320,6 +329,11 @@ EXECUTION_TIMEOUT = 10.0
 HOOK_TIMEOUT = 10.0
 """Seconds."""
 HOOK_ROUNDS = 10
+HOOK_OPERATIONS = 100
+HOOK_GROWTH = 4 * 1024 * 1024
+"""Bytes of JSON that one patch may add."""
+SCHEMA_SECONDS = 1.0
+"""Of work, for a notification's schema and the value it is held against."""
 MOST_PROPOSALS = 5
 """How often a change is proposed when others change the same part while its hooks are asked."""
 VALIDATION_TIMEOUT = 5.0

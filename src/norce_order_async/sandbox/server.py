@@ -4,6 +4,7 @@
 the logs readable. The thread has its own event loop, so the caller may be on asyncio, on trio or on none.
 """
 
+import secrets
 import signal
 import socket
 import threading
@@ -30,6 +31,7 @@ from .effects import Effects
 from .faults import NO_PLAN, Faults, PlanLike
 from .faults.later import TakenIn
 from .faults.wire import protocol
+from .hosts import OwnHosts
 from .ids import Ids
 from .operation import World
 from .outgoing import Caller
@@ -57,7 +59,7 @@ class Sandbox:
     `sandbox.base_url`; `sandbox.app` is the ASGI application alone, for use without a server.
 
     Args:
-        token: The token that is accepted.
+        token: The token that is accepted; one that nobody can guess unless given. `sandbox.token` is it.
         secondary_token: Another one that is accepted, as the service has two for each merchant.
         seed: The same seed gives the same identifiers, seeded orders and faults.
         pagination: What `size` and `totalSize` of a list mean: "returned" is the number returned and all matches,
@@ -69,6 +71,8 @@ class Sandbox:
         database: A file to keep the state in; nothing but memory unless given.
         faults: A plan of what is to go wrong: a ready-made one's name, a YAML file's path, or a plan as data.
         admin: Whether there are endpoints under `/__sandbox/` to look at and change the state.
+        served_as: Names besides localhost under which the server is reached, as in a network of containers. A Host
+            header with any other name is refused, as it can come from a page in a browser that means another server.
         allowed_hosts: Hosts besides loopback that the sandbox may call.
         configuration: What placeholders in addresses are filled from, by adapter id; "*" stands for every adapter that
             has no entry of its own.
@@ -82,7 +86,7 @@ class Sandbox:
     def __init__(
         self,
         *,
-        token: str = "sandbox-token",  # noqa: S107 - meant to be known
+        token: str | None = None,
         secondary_token: str | None = None,
         seed: int | None = None,
         pagination: Literal["returned", "matches"] = "returned",
@@ -93,6 +97,7 @@ class Sandbox:
         database: str = IN_MEMORY,
         faults: PlanLike = NO_PLAN,
         admin: bool = True,
+        served_as: Collection[str] = (),
         allowed_hosts: Collection[str] = (),
         configuration: Configuration | None = None,
         callback_token: str | None = None,
@@ -102,7 +107,7 @@ class Sandbox:
         keep_requests: int = 10_000,
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
-        self.token = token
+        self.token = token = secrets.token_urlsafe(24) if token is None else token
         self.requests = RequestLog(keep_requests)
         self.clock = clock or SystemClock()
         self.faults = Faults(self.clock, seed, faults)
@@ -139,6 +144,7 @@ class Sandbox:
         )
         self._host = host
         self._port = port
+        self._served_as = (host, *served_as)
         self._running: _Running | None = None
 
     def __repr__(self) -> str:
@@ -258,14 +264,14 @@ class Sandbox:
     def _run(self) -> "_Running":
         if self._running is not None:
             raise RuntimeError(f"the sandbox is running already, at {self.base_url}")
-        self._running = _Running(self.app, self.faults, self._host, self._port)
+        self._running = _Running(OwnHosts(self.app, self._served_as), self.faults, self._host, self._port)
         return self._running
 
 
 class _Running:
     """A server thread. `starting()` and `stopping()` yield whenever the caller should wait a little."""
 
-    def __init__(self, app: App, faults: Faults, host: str, port: int) -> None:
+    def __init__(self, app: OwnHosts, faults: Faults, host: str, port: int) -> None:
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._faults = faults

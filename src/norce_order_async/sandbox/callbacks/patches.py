@@ -1,11 +1,12 @@
 """JSON Patch (RFC 6902) operations from a hook, applied to a proposed order."""
 
+from copy import deepcopy
 from typing import Any, TypeGuard, cast
 
 import jsonpatch
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import PARTS
+from norce_order_async.sandbox.rules import HOOK_GROWTH, HOOK_OPERATIONS, PARTS
 
 from .pointers import lies_in
 
@@ -19,7 +20,10 @@ class PatchError(Exception):
 def patched(order: Json, operations: list[Any], target: str | None) -> Json:
     """A changed copy of the order; only what lies under the target may be changed, when there is one."""
     allowed = [target] if target is not None else [f"/{part}" for part in PARTS]
-    result = order
+    if len(operations) > HOOK_OPERATIONS:
+        raise PatchError(f"it has {len(operations)} operations, more than {HOOK_OPERATIONS}")
+    result = deepcopy(order)
+    room = HOOK_GROWTH
     for index, operation in enumerate(operations):
         if not _is_operation(operation):
             raise PatchError(f"operation {index} is not an object with a path and one of the ops of JSON Patch")
@@ -28,9 +32,14 @@ def patched(order: Json, operations: list[Any], target: str | None) -> Json:
             if not any(lies_in(place, root) for root in allowed):
                 raise PatchError(f"{name} changes what does not lie under {' or '.join(allowed)}")
         try:
-            result = cast("Json", jsonpatch.JsonPatch([operation]).apply(result))  # pyright: ignore
+            # Before it is carried out: copies of what was copied double an order at every step.
+            room -= _size(_added(operation, result), room)
+            if room >= 0:
+                result = cast("Json", jsonpatch.JsonPatch([operation]).apply(result, in_place=True))  # pyright: ignore
         except Exception:  # noqa: BLE001 - for a wrong operation the library raises whatever it stumbles over
             raise PatchError(f"{name} can't be applied to the order") from None
+        if room < 0:
+            raise PatchError(f"{name} makes the order more than {HOOK_GROWTH} bytes larger")
     return result
 
 
@@ -48,3 +57,32 @@ def _changed_places(operation: Json) -> list[str]:
     if operation["op"] == "move":
         places.append(str(operation.get("from")))
     return places
+
+
+def _added(operation: Json, order: Json) -> Any:
+    """What an operation puts into the order beside what is in it."""
+    match operation["op"]:
+        case "add" | "replace":
+            return operation.get("value")
+        case "copy":
+            return jsonpatch.JsonPointer(operation["from"]).resolve(order)  # pyright: ignore
+        case _:
+            return None
+
+
+def _size(value: Any, enough: int) -> int:
+    """Bytes of JSON, roughly; beyond `enough` it is not counted further."""
+    size = 0
+    waiting: list[Any] = [value]
+    while waiting and size <= enough:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            members = cast("Json", one)
+            size += 2 + sum(len(name) + 4 for name in members)
+            waiting.extend(members.values())
+        elif isinstance(one, list):
+            size += 2
+            waiting.extend(one)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            size += len(one) + 2 if isinstance(one, str) else 8
+    return size

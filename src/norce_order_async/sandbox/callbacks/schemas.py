@@ -1,0 +1,140 @@
+"""Whether a value matches a schema that was registered, within a bound on the work.
+
+A schema can be made to take for ever: a pattern that goes back and forth over a text, references that double at every
+level, every element compared with every other. What is plainly quick, as nearly all are, is looked at here; anything
+else in a process of its own, which is ended when its time is up.
+"""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+from anyio import to_thread
+from jsonschema import Draft202012Validator
+from referencing import Registry
+
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.rules import SCHEMA_SECONDS
+
+_QUICK = frozenset(
+    [
+        *("$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated", "format"),
+        *("readOnly", "writeOnly", "type", "const", "enum", "minLength", "maxLength", "minimum", "maximum"),
+        *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "minProperties"),
+        *("maxProperties", "required", "properties", "items", "prefixItems", "additionalProperties", "propertyNames"),
+        *("not", "allOf", "anyOf", "oneOf", "if", "then", "else", "pattern"),
+    ]
+)
+"""Keywords that look at each part of a value once."""
+_NO_SCHEMAS = frozenset(["const", "enum", "default", "examples", "required", "type"])
+_MOST_LOOKS: Final = 1_000_000
+"""Parts of a schema times parts of a value."""
+_LONGEST_TEXT: Final = 2_000
+"""Characters that a pattern may be searched in, as each may be where it begins."""
+_PLAIN_PATTERN = re.compile(r"\^?(?:[\w \-@/:,]|\\[.\-/dws]|\[\^?[\w\-]+\](?:\{\d{1,3}\})?)*[*+]?\$?")
+"""Letters, classes and at the most one repetition: no way to go back and forth."""
+_LONGEST_WAIT: Final = 60.0
+"""Seconds, should the process not get that far as to count its own time."""
+
+_PROGRAM = f"""
+import json, signal, sys
+from jsonschema import Draft202012Validator
+from referencing import Registry
+value, schema = json.load(sys.stdin)
+validator = Draft202012Validator(schema, registry=Registry())
+# Time at work and not time that passes, so that a busy machine changes nothing; the signal ends the process.
+if hasattr(signal, "setitimer"):
+    signal.setitimer(signal.ITIMER_PROF, {SCHEMA_SECONDS})
+print(int(validator.is_valid(value)))
+"""
+
+
+class SchemaFailedError(Exception):
+    """There is no telling; the text ends a sentence that begins with the schema."""
+
+
+async def matches(value: Any, schema: Any) -> bool:
+    """Whether the value matches.
+
+    Raises:
+        SchemaFailedError: The schema can't be evaluated, or not within its time.
+    """
+    try:
+        if _is_quick(schema, value):
+            # An empty registry: a schema that refers to another document must not make the sandbox fetch it.
+            validator: Any = Draft202012Validator(schema, registry=Registry())
+            return bool(validator.is_valid(value))
+        return await to_thread.run_sync(_matches_apart, value, schema)
+    except SchemaFailedError:
+        raise
+    except Exception:  # noqa: BLE001 - a schema may fail in many ways while it runs
+        raise SchemaFailedError("can't be evaluated") from None
+
+
+def _matches_apart(value: Any, schema: Any) -> bool:
+    given = json_text.text([value, schema])
+    command = [sys.executable, "-c", _PROGRAM]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program; what was registered is its input
+            command, input=given, capture_output=True, encoding="utf-8", timeout=_LONGEST_WAIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise _late() from None
+    if done.returncode == -getattr(signal, "SIGPROF", 0):
+        raise _late()
+    if done.returncode != 0 or done.stdout.strip() not in ("0", "1"):
+        raise SchemaFailedError("can't be evaluated")
+    return done.stdout.strip() == "1"
+
+
+def _late() -> SchemaFailedError:
+    return SchemaFailedError(f"takes more than {SCHEMA_SECONDS:g} s")
+
+
+def _is_quick(schema: Any, value: Any) -> bool:
+    """Whether every keyword is quick, and not too many of them meet too large a value."""
+    patterns = False
+    for keyword, held in _keywords(schema):
+        patterns = patterns or keyword == "pattern"
+        if keyword not in _QUICK or (keyword == "pattern" and not _PLAIN_PATTERN.fullmatch(str(held))):
+            return False
+    if patterns and any(isinstance(one, str) and len(one) > _LONGEST_TEXT for one in _parts(value)):
+        return False
+    return _weight(schema) * _weight(value) <= _MOST_LOOKS
+
+
+def _keywords(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every keyword of a schema and of those in it."""
+    waiting: list[Any] = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting.extend(one)  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(one, dict):
+            for keyword, held in cast("Json", one).items():
+                yield keyword, held
+                if keyword == "properties" and isinstance(held, dict):
+                    waiting.extend(cast("Json", held).values())
+                elif keyword not in _NO_SCHEMAS:
+                    waiting.append(held)
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value and everything in it."""
+    waiting: list[Any] = [value]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        if isinstance(one, dict):
+            waiting.extend(cast("Json", one).values())
+        elif isinstance(one, list):
+            waiting.extend(one)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _weight(value: Any) -> int:
+    """How much there is to look at: values, and characters by the hundred."""
+    return sum(1 + len(one) // 100 if isinstance(one, str) else 1 for one in _parts(value))
