@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from norce_order_async._version import __version__
     from norce_order_async.auth import CallableToken, StaticToken, TokenProvider
     from norce_order_async.bulk.action import Action
-    from norce_order_async.bulk.errors import JournalError, JournalLockedError, JournalMismatchError
+    from norce_order_async.bulk.errors import (
+        JournalError,
+        JournalFinishedError,
+        JournalLockedError,
+        JournalMismatchError,
+    )
     from norce_order_async.bulk.job import Job
     from norce_order_async.bulk.load import Adaptive, Fixed
     from norce_order_async.bulk.outcome import ItemOutcome, Summary
@@ -74,7 +79,7 @@ _HOMES = {
     "_version": ("__version__",),
     "auth": ("CallableToken", "StaticToken", "TokenProvider"),
     "bulk.action": ("Action",),
-    "bulk.errors": ("JournalError", "JournalLockedError", "JournalMismatchError"),
+    "bulk.errors": ("JournalError", "JournalFinishedError", "JournalLockedError", "JournalMismatchError"),
     "bulk.job": ("Job",),
     "bulk.load": ("Adaptive", "Fixed"),
     "bulk.outcome": ("ItemOutcome", "Summary"),
@@ -168,6 +173,7 @@ __all__ = [
     "ItemOutcome",
     "Job",
     "JournalError",
+    "JournalFinishedError",
     "JournalLockedError",
     "JournalMismatchError",
     "NorceError",

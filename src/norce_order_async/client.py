@@ -154,6 +154,7 @@ class Scope:
         options: CallOptions | None = None,
         partition: tuple[int, int] | None = None,
         allow_production: bool = False,
+        resume: bool = False,
     ) -> Job:
         """A job over many orders, for use with ``async with``.
 
@@ -172,6 +173,8 @@ class Scope:
             options: what its calls do differently.
             partition: ``(index, of)``, counted from 1: only this part of the keys, by a hash of the key.
             allow_production: leave to change orders in production.
+            resume: whether a finished journal is fine for a filter. Otherwise that is an error, because nothing would
+                be done for the orders that the filter matches now.
 
         Raises:
             ConfigurationError: a value that can't be.
@@ -189,6 +192,7 @@ class Scope:
             options=options,
             partition=partition,
             allow_production=allow_production,
+            resume=resume,
         )
 
     def __repr__(self) -> str:

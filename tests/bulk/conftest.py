@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,9 @@ def sandbox(service: Sandbox) -> Iterator[Sandbox]:
     yield service
     service.faults.stop()
     service.reset()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Where a job keeps its journal."""
+    return tmp_path / "job.journal"

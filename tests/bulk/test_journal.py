@@ -37,11 +37,6 @@ ROOT = Path(__file__).parents[2]
 SET_REFERENCE = "UpdateCheckoutOrderReference"
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "job.journal"
-
-
 def mark(journal: Path, state: str, count: int) -> None:
     """As a run leaves it that was killed."""
     connection = sqlite3.connect(journal)
@@ -241,7 +236,7 @@ async def test_a_filter_is_listed_before_anything_is_done(sandbox: Sandbox, jour
         await new_orders(norce, 0)
         async with norce.bulk(journal, load=FEW) as job:
             await all_of(job.run(where, actions.remove()))
-        with pytest.raises(JournalMismatchError, match="another source"):
+        with pytest.raises(JournalMismatchError, match=r"its filter had another status\. Name another journal"):
             async with norce.bulk(journal, load=FEW) as job:
                 await all_of(job.run(OrderFilter(status="accepted"), actions.remove()))
     assert effects(sandbox) == dict.fromkeys(ids, 1)
@@ -253,17 +248,17 @@ async def test_another_job_or_other_items_are_told(sandbox: Sandbox, journal: Pa
         ids = await new_orders(norce, 3)
         await planned(sandbox, journal, ids, actions.remove())
         others: list[tuple[list[str], Any, str]] = [
-            (ids, actions.transition("completed"), "another parameters"),
-            (ids, actions.delete(), "another action"),
-            (ids[1:], actions.remove(), "0 are new, 1 are missing"),
-            ([*ids, "o-new"], actions.remove(), "1 are new, 0 are missing, 0 ask .*such as o-new"),
+            (ids, actions.transition("completed"), "it had another parameters"),
+            (ids, actions.delete(), "its action was transition and is delete now"),
+            (ids[1:], actions.remove(), r"begun with other items \(1 missing: o\w+\)"),
+            ([*ids, "o-new"], actions.remove(), r"\(1 new: o-new\): give the same items, or None to go on"),
         ]
         for source, action, text in others:
             async with norce.bulk(journal) as job:
                 with pytest.raises(JournalMismatchError, match=text):
                     await all_of(job.run(source, action))
         async with norce.scoped(channel="no").bulk(journal) as job:
-            with pytest.raises(JournalMismatchError, match="another channel"):
+            with pytest.raises(JournalMismatchError, match="its channel was se and is no now"):
                 await all_of(job.run(ids, actions.remove()))
     assert not effects(sandbox)
 
@@ -278,7 +273,7 @@ async def test_rows_that_ask_for_something_else(sandbox: Sandbox, journal: Path)
         async with norce.bulk(journal) as job:
             await all_of(job.run([{**rows[0], "name": "Sam"}], action))
         async with norce.bulk(journal) as job:
-            with pytest.raises(JournalMismatchError, match="1 ask for something else"):
+            with pytest.raises(JournalMismatchError, match="1 asked for differently: o1"):
                 await all_of(job.run([{**rows[0], "erp": "b"}], action))
         async with norce.bulk(journal.with_name("other")) as job:
             with pytest.raises(InvalidRequestError, match="order o1 is in the source twice"):

@@ -192,21 +192,23 @@ async def test_a_probe_that_ends_its_item(tmp_path: Path, journaled: bool, end: 
 
 @pytest.mark.parametrize("journaled", [False, True])
 @pytest.mark.parametrize(
-    ("error", "verdict"),
+    ("error", "verdict", "stopped"),
     [
-        (UnauthorizedError("no", status=401, operation="x"), "not tried"),
-        (NotSentError("closed", operation="x", gave_up="closed"), "not tried"),
-        (ZeroDivisionError(), "unknown"),
+        (UnauthorizedError("no", status=401, operation="x"), "not tried", "the token was refused (401)"),
+        (NotSentError("closed", operation="x", gave_up="closed"), "not tried", "failed: NotSentError"),
+        (ZeroDivisionError(), "unknown", "failed: ZeroDivisionError"),
     ],
 )
-async def test_a_probe_that_ends_the_run(tmp_path: Path, journaled: bool, error: Exception, verdict: str) -> None:
+async def test_a_probe_that_ends_the_run(
+    tmp_path: Path, journaled: bool, error: Exception, verdict: str, stopped: str
+) -> None:
     """The error comes out, after every outcome that there is."""
     job, outcomes, failure = await played(Scripted(raising(error)), tmp_path / "j" if journaled else None)
     assert failure is error
     # Others may have gone back before.
     assert set(outcomes.values()) | {"not tried"} == {verdict, "not tried"}
     assert outcomes[last_of(job)] == verdict
-    assert job.summary.stopped == "failed"
+    assert job.summary.stopped == stopped
 
 
 @pytest.mark.parametrize("how", ["with grace", "now", "by cancelling"])
@@ -300,7 +302,7 @@ async def test_a_probe_whose_mark_is_not_written(tmp_path: Path, monkeypatch: py
     action = Scripted(end)
     job, outcomes, failure = await played(action, tmp_path / "j")
     assert isinstance(failure, JournalError)
-    assert job.summary.stopped == "failed"
+    assert job.summary.stopped == "failed: JournalError"
     assert set(outcomes.values()) == {"not tried"}
 
 

@@ -78,11 +78,13 @@ def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) 
     assert notes.read_text() == "mine\n" * 100
 
 
-def test_a_token_that_is_refused_ends_the_job(here: Shop) -> None:
+def test_a_token_that_is_refused_ends_the_job(here: Shop, tmp_path: Path) -> None:
     """Once, and not once for every order."""
-    ran = inside("bulk", "validate", "--all", env=here.env | {"NORCE_TOKEN": "w" * 44})
-    assert ran.code == 1
-    assert ran.err.count("401") == 1
+    for which in (("--all",), ("--from-file", _ids_file(tmp_path, here.ids(30)))):
+        ran = inside("bulk", "validate", *which, env=here.env | {"NORCE_TOKEN": "w" * 44})
+        assert ran.code == 1
+        assert ran.err.count("401") == 1
+        assert "stopped       the token was refused (401 unauthorized)\n" in ran.out
 
 
 def test_json_is_all_there_is_for_machines(here: Shop, tmp_path: Path) -> None:
@@ -166,14 +168,16 @@ def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
 
 
 def test_export_to_parquet(here: Shop, tmp_path: Path) -> None:
-    """With columns of numbers and of text; a second run of a journal that is through leaves the file as it is."""
+    """With columns of numbers and of text; a second run of a journal that is through leaves the file as it is, and says
+    that nothing was done for the orders of now."""
     out, journal = tmp_path / "orders.parquet", str(tmp_path / "j")
     fields = ("--field", "order=id", "--field", "total=total.includingVat", "--field", "state=state.currentStatus")
-    for _ in range(2):
-        ran = inside(
-            "bulk", "export", "--status", "accepted", "--out", str(out), "--journal", journal, *fields, env=here.env
-        )
-        assert ran.code == 0, ran.err
+    arguments = ("bulk", "export", "--status", "accepted", "--out", str(out), "--journal", journal, *fields)
+    assert inside(*arguments, env=here.env).code == 0
+    again = inside(*arguments, env=here.env)
+    assert again.code == 2
+    assert " done: name a new --journal for the orders that there are now, or give --resume\n" in again.err
+    assert inside(*arguments, "--resume", env=here.env).code == 0
     parquet: Any = import_module("pyarrow.parquet")
     table = parquet.read_table(out)
     assert {field.name: str(field.type) for field in table.schema} == {
@@ -283,6 +287,37 @@ def test_a_journal_is_told_of_and_its_refusals_tried_again(here: Shop, tmp_path:
     assert again.code == 0, again.err
     assert [here.status(each) for each in (*ids, gone)] == ["processing"] * 3 + ["declined"]
     assert inside("bulk", "status", journal).code == 0
+
+
+def test_results_are_listed_order_by_order(here: Shop, tmp_path: Path) -> None:
+    """For people and for three kinds of machines, after the job has finished."""
+    ids = [*here.ids(2), "oNowhere"]
+    journal = str(tmp_path / "j")
+    file = _ids_file(tmp_path, ids)
+    assert (
+        inside("bulk", "transition", "--to", "accepted", "--from-file", file, "--journal", journal, env=here.env).code
+        == 3
+    )
+    told = inside("bulk", "results", journal)
+    assert (told.code, told.err) == (0, "")
+    assert told.out.splitlines() == [
+        f"{ids[0]}  done",
+        f"{ids[1]}  done",
+        "oNowhere  refused  404 order-not-found  Order with id:oNowhere not found.",
+    ]
+    lines = [json.loads(line) for line in inside("bulk", "results", journal, "--jsonl").out.splitlines()]
+    assert json.loads(inside("bulk", "results", journal, "--json").out) == lines
+    assert [line["order_id"] for line in lines] == ids
+    assert (lines[2]["verdict"], lines[2]["code"], lines[2]["attempts"]) == ("refused", "order-not-found", 1)
+    table = list(
+        csv.DictReader(inside("bulk", "results", journal, "--csv", "--verdict", "refused,unknown").out.splitlines())
+    )
+    assert [(row["order_id"], row["message"]) for row in table] == [("oNowhere", "Order with id:oNowhere not found.")]
+    assert inside("bulk", "results", journal, "--json", "--verdict", "left").out == "[]\n"
+    wrong = inside("bulk", "results", journal, "--verdict", "refused,lost")
+    assert wrong.code == 2
+    assert "must be some of done, refused, unknown, in flight, left" in wrong.err
+    assert inside("bulk", "results", str(tmp_path / "none")).code == 2
 
 
 def test_unknown_orders_are_looked_at_before_they_are_sent(here: Shop, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ PUBLIC = [
     "ItemOutcome",
     "Job",
     "JournalError",
+    "JournalFinishedError",
     "JournalLockedError",
     "JournalMismatchError",
     "NorceError",

@@ -11,3 +11,7 @@ leave outcomes (``outcome.py``) for whoever iterates (``outbox.py``); ``bell.py`
 the service bears (``cubic.py``, ``vegas.py``, ``pacing.py``), ``outage.py`` waits while it is away, ``stopping.py``
 listens for Ctrl-C, and ``report.py`` looks into a journal from outside.
 """
+
+from norce_order_async.bulk.report import ItemResult, JournalReport, plan_again, read_journal, read_results
+
+__all__ = ["ItemResult", "JournalReport", "plan_again", "read_journal", "read_results"]

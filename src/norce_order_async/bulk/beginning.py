@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 from anyio import to_thread
 
 from norce_order_async.bulk.action import can_settle
-from norce_order_async.bulk.journal import Journal
+from norce_order_async.bulk.errors import JournalFinishedError
+from norce_order_async.bulk.journal import SOURCE, Journal
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.source import Entry, Item, Items, as_json, check_source
 from norce_order_async.bulk.spool import Spool
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.orders.filter import OrderFilter
+from norce_order_async.orders.iteration import OrderIteration
 from norce_order_async.orders.order import Order
 
 T = TypeVar("T")
+
+_DATES = ("date_from", "date_to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Beg
 
     Raises:
         ConfigurationError: the source is none.
+        JournalFinishedError: nothing is left to do, and the source finds other orders now.
         JournalError: the journal can't be written, or it is another job's.
     """
     if plan.source is not None:
@@ -66,8 +72,12 @@ async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
 
 
 async def _begin_journaled(plan: Plan[T], journal: Journal, spool: Spool[T] | None, summary: Summary) -> Begun[T]:
-    await list_source(plan, journal)
+    listed = await list_source(plan, journal)
     counts = await journal.counts()
+    if listed is not None:
+        if not (counts["planned"] or counts["sent"] or plan.resume):
+            raise JournalFinishedError(await _finished(journal, counts))
+        summary.note = _other_dates(listed, _dates(plan.source))
     summary.total = sum(counts.values())
     for state, verdict in (("confirmed", "done"), ("refused", "refused"), ("unknown", "unknown")):
         if counts[state]:
@@ -81,17 +91,40 @@ async def _begin_journaled(plan: Plan[T], journal: Journal, spool: Spool[T] | No
     return Begun(journal, spool, settling=bool(counts["sent"]))
 
 
-async def list_source(plan: Plan[Any], journal: Journal) -> None:
-    """See that the journal has the plan's list and no other; make it where there is none yet."""
+async def list_source(plan: Plan[Any], journal: Journal) -> Mapping[str, str] | None:
+    """See that the journal has the plan's list and no other; make it where there is none yet.
+
+    Returns:
+        The dates of the filter that the list was made with, when it was there before and is not compared: a filter or a
+        walk finds other orders each time.
+    """
     facts, settles = _facts(plan), can_settle(plan.action)
     if plan.source is None:
         await journal.check_listed(facts, settles=settles)
-        return
+        return None
     source = plan.source
     entries = _found(plan, source) if isinstance(source, OrderFilter) else source
-    await journal.list_items(
-        facts, lambda: _items(plan, entries), settles=settles, compare=not isinstance(source, OrderFilter)
+    compare = not isinstance(source, OrderFilter | OrderIteration)
+    listed = await journal.list_items(
+        facts, lambda: _items(plan, entries), dates=_dates(source), settles=settles, compare=compare
     )
+    return None if compare else listed
+
+
+async def _finished(journal: Journal, counts: Mapping[str, int]) -> str:
+    at = await journal.last_change()
+    when = "" if at is None else f" on {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+    words = {"confirmed": "done", "refused": "refused", "unknown": "unknown"}
+    came_to = ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts.get(state)) or "no orders"
+    return f"journal {journal.path} finished{when}, {came_to}"
+
+
+def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
+    different = [name for name in ("date_from", "date_to") if listed.get(name) != now.get(name)]
+    if not different:
+        return ""
+    told = ", ".join(f"{name} {listed.get(name, 'none')} instead of {now.get(name, 'none')}" for name in different)
+    return f"gone on with the orders that the journal was begun with: {told}"
 
 
 async def _wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
@@ -113,12 +146,21 @@ def _facts(plan: Plan[Any]) -> dict[str, Any]:
         "channel": session.context.channel,
         "service": session.core.base_url,
         "partition": [plan.partition.index, plan.partition.of],
-        "source": _filter_facts(source) if isinstance(source, OrderFilter) else "items",
+        SOURCE: _source_facts(source),
     }
 
 
-def _filter_facts(where: OrderFilter) -> str:
-    return as_json({name: str(value) for name, value in where.query().items()})
+def _source_facts(source: object) -> object:
+    if isinstance(source, OrderFilter):
+        query = source.query()
+        return {name: str(value) for name, value in query.items() if name not in _DATES}
+    return "a walk" if isinstance(source, OrderIteration) else "items"
+
+
+def _dates(source: object) -> dict[str, str]:
+    if not isinstance(source, OrderFilter):
+        return {}
+    return {name: str(value) for name, value in source.query().items() if name in _DATES}
 
 
 def _found(plan: Plan[Any], where: OrderFilter) -> AsyncIterator[Order]:

@@ -26,7 +26,8 @@ State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
 SETTLES = "settles"
 """The fact that tells whether the job's action can look if it took effect."""
 APPLICATION_ID = 0x4E6F4A6C
-VERSION = 1
+VERSION = 2
+_EXAMPLES = 3
 _MAGIC = b"SQLite format 3\x00"
 _SCHEMA = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,7 +39,10 @@ CREATE TABLE item (
     state TEXT NOT NULL DEFAULT 'planned',
     attempts INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
+    code TEXT,
+    said TEXT,
     correlation_id TEXT NOT NULL DEFAULT '',
+    sent REAL,
     changed REAL
 );
 """
@@ -53,6 +57,10 @@ class Change:
     changed: float
     attempts: int = 0
     reason: str = ""
+    code: str | None = None
+    """The service's, when it refused."""
+    said: str | None = None
+    """The service's own words, when it refused."""
     correlation_id: str = ""
     line: bytes = b""
     """What it adds to the file the job makes."""
@@ -60,12 +68,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a list of items differs from the one in the journal; examples are keys."""
+    """How a list of items differs from the one in the journal: how many, and the first few keys."""
 
-    added: int
-    gone: int
-    changed: int
-    examples: tuple[str, ...]
+    added: tuple[int, tuple[str, ...]]
+    gone: tuple[int, tuple[str, ...]]
+    changed: tuple[int, tuple[str, ...]]
+
+    def __bool__(self) -> bool:
+        return any(count for count, _ in (self.added, self.gone, self.changed))
+
+    def __str__(self) -> str:
+        parts = (("new", self.added), ("missing", self.gone), ("asked for differently", self.changed))
+        return ", ".join(f"{count} {what}: {_some(keys, count)}" for what, (count, keys) in parts if count)
 
 
 class Database:
@@ -141,14 +155,9 @@ class Database:
         gone = "FROM item i LEFT JOIN temp.given g USING (key) WHERE g.key IS NULL"
         changed = "FROM item i JOIN temp.given g USING (key) WHERE g.hash <> i.hash"
         with told(self._path):
-            counts = [self._one(f"SELECT count(*) {part}") for part in (added, gone, changed)]
-            examples = [
-                str(key)
-                for part in (added, gone, changed)
-                for (key,) in self._connection.execute(f"SELECT key {part} LIMIT 3")
-            ]
+            difference = Difference(*(self._counted(part) for part in (added, gone, changed)))
             self._connection.execute("DROP TABLE temp.given")
-        return Difference(counts[0], counts[1], counts[2], tuple(examples[:3]))
+        return difference
 
     def counts(self) -> dict[str, int]:
         """Items by state."""
@@ -159,6 +168,12 @@ class Database:
         """When the latest of the items in the air was sent, by the machine's clock."""
         with told(self._path):
             found = self._connection.execute("SELECT max(changed) FROM item WHERE state = 'sent'").fetchone()
+        return None if found is None or found[0] is None else float(found[0])
+
+    def last_change(self) -> float | None:
+        """When an item changed its state last, by the machine's clock."""
+        with told(self._path):
+            found = self._connection.execute("SELECT max(changed) FROM item").fetchone()
         return None if found is None or found[0] is None else float(found[0])
 
     def some(self, state: State, after: int, count: int) -> list[Item]:
@@ -174,9 +189,12 @@ class Database:
         """Write down what became of items."""
         with self._transaction():
             self._connection.executemany(
-                "UPDATE item SET state = ?, changed = ?, attempts = attempts + ?, reason = ?, correlation_id = ? "
-                "WHERE number = ?",
-                [(c.state, c.changed, c.attempts, c.reason, c.correlation_id, c.number) for c in changes],
+                "UPDATE item SET state = ?1, changed = ?2, attempts = attempts + ?3, reason = ?4, code = ?5, "
+                "said = ?6, correlation_id = ?7, sent = CASE ?1 WHEN 'sent' THEN ?2 ELSE sent END WHERE number = ?8",
+                [
+                    (c.state, c.changed, c.attempts, c.reason, c.code, c.said, c.correlation_id, c.number)
+                    for c in changes
+                ],
             )
             self._put_facts(facts)
 
@@ -194,8 +212,9 @@ class Database:
             "INSERT OR REPLACE INTO fact VALUES (?, ?)", [(name, json.dumps(value)) for name, value in facts.items()]
         )
 
-    def _one(self, query: str) -> int:
-        return int(self._connection.execute(query).fetchone()[0])
+    def _counted(self, part: str) -> tuple[int, tuple[str, ...]]:
+        count = int(self._connection.execute(f"SELECT count(*) {part}").fetchone()[0])
+        return count, tuple(str(key) for (key,) in self._connection.execute(f"SELECT key {part} LIMIT {_EXAMPLES}"))
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -209,6 +228,10 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _some(keys: Sequence[str], count: int) -> str:
+    return ", ".join(keys) + (", ..." if count > len(keys) else "")
 
 
 def check_header(path: Path) -> None:

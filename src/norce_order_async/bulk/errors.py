@@ -4,6 +4,7 @@
 
     NorceError
     └── JournalError                the journal can't be used or written; nothing is acted on that is not in it
+        ├── JournalFinishedError    nothing is left to do, and its source finds other orders now
         ├── JournalLockedError      another run has it
         └── JournalMismatchError    it belongs to another job, or to another list of items
 """
@@ -15,6 +16,21 @@ from norce_order_async.errors import NorceError
 
 class JournalError(NorceError):
     """The journal can't be used, or can't be written any more. The text says why and what to do."""
+
+
+class JournalFinishedError(JournalError):
+    """Nothing is left to do in this journal, and its filter or walk finds other orders now.
+
+    Attributes:
+        what: when it finished, and what came of its orders.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: name a new journal for the orders that there are now, or pass resume=True to norce.bulk(...) if "
+            "nothing is left to do"
+        )
+        self.what = what
 
 
 class JournalLockedError(JournalError):

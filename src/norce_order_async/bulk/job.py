@@ -52,6 +52,7 @@ class Job:
         options: CallOptions | None = None,
         partition: tuple[int, int] | None = None,
         allow_production: bool = False,
+        resume: bool = False,
     ) -> None:
         load = load or Adaptive()
         _check_failure_limit(failure_limit)
@@ -72,6 +73,7 @@ class Job:
         self._grace = grace
         self._partition = Partition.create(partition)
         self._allow_production = allow_production
+        self._resume = resume
         self._entered = False
         self._run: Run[Any] | None = None
         self._stopped_before = ""
@@ -98,6 +100,11 @@ class Job:
 
         With a journal the whole source is listed into it first, and so is an ``OrderFilter`` in any case; else the
         source is read as the work goes on. Items that an earlier run of the journal finished are not given again.
+
+        A journal that is not finished is gone on with. Its action, merchant, channel and filter must be the same, but
+        for ``date_from`` and ``date_to``: "up to two days ago" is another moment each night, and what the first run
+        listed is seen through first (``summary.note`` says so). A list is compared; a filter, or a walk of
+        ``norce.orders.iterate``, is not read again.
 
         Args:
             source: ids, handles, rows or an ``OrderFilter``; None goes on with what is in the journal.
@@ -129,6 +136,7 @@ class Job:
                 ordered=self._ordered,
                 failure_limit=self._failure_limit,
                 dry_run=self._dry_run,
+                resume=self._resume,
             ),
             self._journal,
             self._tasks,

@@ -25,12 +25,17 @@ from norce_order_async.bulk.source import Item, some_of
 from norce_order_async.bulk.spool import Spool
 from norce_order_async.errors import Attempt, InvalidRequestError
 from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.plain import is_mapping, mapping_or_empty
 
 T = TypeVar("T")
 
 LISTED_AT_ONCE = 1000
 READ_AT_ONCE = 500
+SOURCE = "source"
+"""The fact that tells what the items came from: a filter's members, or a word."""
 _LISTED = "listed"
+_DATES = "dates"
+_SHOWN = ("action", "merchant", "channel", "service", "partition")
 _SPOOLED = "spooled"
 
 
@@ -92,15 +97,26 @@ class Journal:
     # What the job is about
 
     async def list_items(
-        self, facts: Mapping[str, Any], items: Callable[[], AsyncIterator[Item]], *, settles: bool, compare: bool
-    ) -> None:
+        self,
+        facts: Mapping[str, Any],
+        items: Callable[[], AsyncIterator[Item]],
+        *,
+        dates: Mapping[str, str],
+        settles: bool,
+        compare: bool,
+    ) -> Mapping[str, str] | None:
         """Plan every item before any is acted on; on a journal that has its list, see that it is the same one.
 
         Args:
             facts: what makes it this job.
             items: those given.
+            dates: those of a filter. They may differ when a journal is gone on with: "of the last two days" is another
+                moment each time.
             settles: whether the action can look if it took effect; it may have learned that since.
             compare: whether a list that is there is compared with those given; a filter finds others each time.
+
+        Returns:
+            The dates that the list was made with, when it was there before; None when it was made now.
 
         Raises:
             JournalMismatchError: it is another job's, or the items differ.
@@ -113,14 +129,15 @@ class Journal:
             if compare:
                 await self._compare(items())
             await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
-            return
-        await self._in_thread(lambda: self._database.begin({**facts, SETTLES: settles}))
+            return mapping_or_empty(found.get(_DATES))
+        await self._in_thread(lambda: self._database.begin({**facts, _DATES: dict(dates), SETTLES: settles}))
         given = items()
         while some := await some_of(given, LISTED_AT_ONCE):
             _, other = await self._in_thread(partial(self._database.add, some))
             if other is not None:
                 raise InvalidRequestError(f"order {other} is in the source twice, asked for differently")
         await self._in_thread(lambda: self._database.put_facts({_LISTED: True}))
+        return None
 
     async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
         """See that the journal has its list, and is this job's.
@@ -138,17 +155,20 @@ class Journal:
         await self._in_thread(self._database.begin_comparison)
         while some := await some_of(items, LISTED_AT_ONCE):
             await self._in_thread(partial(self._database.compare, some))
-        found = await self._in_thread(self._database.difference)
-        if found.added or found.gone or found.changed:
+        difference = await self._in_thread(self._database.difference)
+        if difference:
             raise JournalMismatchError(
-                f"journal {self.path} was begun with other items: {found.added} are new, {found.gone} are missing, "
-                f"{found.changed} ask for something else (such as {', '.join(found.examples)}); give the same items, "
-                "or begin another journal"
+                f"journal {self.path} was begun with other items ({difference}): give the same items, or None to go on "
+                "with those in the journal, or name another journal"
             )
 
     async def counts(self) -> Counter[str]:
         """Items by state."""
         return Counter(await self._in_thread(self._database.counts))
+
+    async def last_change(self) -> float | None:
+        """When an item changed its state last."""
+        return await self._in_thread(self._database.last_change)
 
     async def last_sent(self) -> float | None:
         """When the latest item in the air was sent."""
@@ -176,6 +196,8 @@ class Journal:
         *,
         attempts: tuple[Attempt, ...] = (),
         reason: str = "",
+        code: str | None = None,
+        said: str | None = None,
         correlation_id: str = "",
         line: bytes = b"",
     ) -> None:
@@ -187,7 +209,9 @@ class Journal:
         if self._broken is not None:
             raise self._broken
         group = self._group
-        group.changes.append(Change(item.number, state, time.time(), len(attempts), reason, correlation_id, line))
+        group.changes.append(
+            Change(item.number, state, time.time(), len(attempts), reason, code, said, correlation_id, line)
+        )
         if not self._writing:
             self._writing = True
             self._tasks.start(self._write_groups)
@@ -237,8 +261,19 @@ class Journal:
 
 
 def _check_facts(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    different = [name for name, value in facts.items() if found.get(name) != value]
+    different = [_difference(name, found.get(name), value) for name, value in facts.items() if found.get(name) != value]
     if different:
         raise JournalMismatchError(
-            f"journal {path} belongs to a job with another {', '.join(different)}: begin another journal for this one"
+            f"journal {path} belongs to another job: {'; '.join(different)}. Name another journal for this "
+            "one, or give what that one was begun with"
         )
+
+
+def _difference(name: str, was: object, now: object) -> str:
+    """In words. Values of filters, parameters and rows may be personal, and are not in it."""
+    if name in _SHOWN:
+        return f"its {name} was {was} and is {now} now"
+    if name == SOURCE and is_mapping(was) and is_mapping(now):
+        members = sorted(member for member in {*was, *now} if was.get(member) != now.get(member))
+        return f"its filter had another {', '.join(members)}"
+    return f"it had another {name}"

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from norce_order_async.errors import Attempt, InvalidRequestError, RefusedError, shown_code
+from norce_order_async.errors import Attempt, InvalidRequestError, RefusedError, UnauthorizedError, shown_code
 
 T = TypeVar("T")
 
@@ -46,6 +46,13 @@ def reason_of(error: Exception) -> str:
     return type(error).__name__
 
 
+def failure_of(error: Exception) -> str:
+    """Why a run ended that could not go on, for ``Summary.stopped``."""
+    if isinstance(error, UnauthorizedError):
+        return f"the token was refused ({reason_of(error)})"
+    return f"failed: {reason_of(error)}"
+
+
 @dataclass(slots=True, kw_only=True)
 class Summary:
     """The job so far; also while it runs."""
@@ -68,6 +75,8 @@ class Summary:
     """Single calls made while the service was away, that showed it still was."""
     elapsed: float = 0.0
     """Seconds since the run began."""
+    note: str = ""
+    """What there is to know of the source: that a journal was gone on with whose filter had other dates."""
     stopped: str = ""
     """Why the job ended early; empty when it did not."""
 

@@ -26,3 +26,5 @@ class Plan(Generic[T]):
     ordered: bool
     failure_limit: float | None
     dry_run: bool
+    resume: bool = False
+    """Whether a journal with nothing left to do is fine although its source can't be compared."""

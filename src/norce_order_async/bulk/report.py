@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from norce_order_async.bulk.database import SETTLES, Database, State, check_header, told
 from norce_order_async.bulk.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.lock import RunLock
 from norce_order_async.errors import ConfigurationError
+
+_PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,95 @@ def read_journal(path: str | Path) -> JournalReport:
         reasons=reasons,
         settles=bool(facts[SETTLES]),
     )
+
+
+Result = Literal["done", "refused", "unknown", "in flight", "left"]
+"""It took effect; it was turned down; it may have taken effect; it is on its way, or was when the run ended; it is
+still to be done."""
+
+_RESULTS: Final[Mapping[State, Result]] = {
+    "confirmed": "done",
+    "refused": "refused",
+    "unknown": "unknown",
+    "sent": "in flight",
+    "planned": "left",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """What became of one order of a job, as its journal has it."""
+
+    key: str
+    """The order's id."""
+    verdict: Result
+    reason: str
+    """Why not, in a word for counting: the status and the service's code, or the kind of error."""
+    code: str | None
+    """The service's code, when it refused."""
+    message: str | None = field(repr=False)
+    """The service's own words, when it refused. May hold personal data."""
+    attempts: int
+    """Of all calls made for it."""
+    sent: datetime | None
+    """When it was sent last, in UTC; None when it never was."""
+    changed: datetime | None
+    """When its verdict was written down, in UTC."""
+    correlation_id: str
+    """Of the call that failed; empty when none did."""
+
+
+def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> Iterator[ItemResult]:
+    """What became of each order, in the order of the source; also while the job runs. Blocking, and read as it is
+    iterated, so a million orders take no memory.
+
+    Args:
+        path: the journal.
+        verdicts: only these; all when left out.
+
+    Raises:
+        ConfigurationError: there is no such verdict.
+        JournalError: there is no journal, it is damaged, or it is something else.
+    """
+    path = Path(path)
+    wanted = set(_RESULTS.values()) if verdicts is None else set(verdicts)
+    if unknown := wanted - set(_RESULTS.values()):
+        raise ConfigurationError(f"there is no verdict {min(unknown)!r}; there are {', '.join(_RESULTS.values())}")
+    if not path.exists():
+        raise JournalError(f"there is no journal {path}")
+    check_header(path)
+    return _results(path, [state for state, verdict in _RESULTS.items() if verdict in wanted])
+
+
+def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
+    query = (
+        "SELECT number, key, state, reason, code, said, attempts, sent, changed, correlation_id FROM item "
+        "WHERE state IN (SELECT value FROM json_each(?)) AND number > ? ORDER BY number LIMIT ?"
+    )
+    after = 0
+    while True:
+        # A page at a time, each with a connection of its own: nobody has to close what was left half-read.
+        with told(path):
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            try:
+                rows = connection.execute(query, (json.dumps(states), after, _PAGE)).fetchall()
+            finally:
+                connection.close()
+        for number, key, state, reason, code, said, attempts, sent, changed, correlation_id in rows:
+            after = number
+            yield ItemResult(
+                key=key,
+                verdict=_RESULTS[state],
+                reason=reason,
+                code=code,
+                message=said,
+                attempts=attempts,
+                sent=None if sent is None else datetime.fromtimestamp(sent, UTC),
+                changed=None if changed is None else datetime.fromtimestamp(changed, UTC),
+                correlation_id=correlation_id,
+            )
+        if len(rows) < _PAGE:
+            return
 
 
 def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]], *, send_again: bool = False) -> int:

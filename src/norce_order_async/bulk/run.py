@@ -12,7 +12,7 @@ from norce_order_async.bulk.beginning import begin
 from norce_order_async.bulk.bell import Bell
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outbox import Outbox
-from norce_order_async.bulk.outcome import ItemOutcome, Summary
+from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
 from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.spool import Spool
 from norce_order_async.bulk.work import Work
@@ -112,6 +112,7 @@ class Run(AsyncIterator[ItemOutcome[T]]):
                     self._work.start()
         except Exception as error:  # noqa: BLE001 - whoever iterates gets it
             self._failure = error
+            self._summary.stopped = self._summary.stopped or failure_of(error)
         finally:
             self._has_begun = True
             self._bell.ring_for_all()

@@ -22,10 +22,10 @@ from norce_order_async.bulk.intake import Intake
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outage import Outage, Turn
 from norce_order_async.bulk.outbox import Outbox
-from norce_order_async.bulk.outcome import ItemOutcome, Summary
+from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
 from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.source import Item
-from norce_order_async.errors import CallError, NorceError
+from norce_order_async.errors import CallError, NorceError, RefusedError
 from norce_order_async.pipeline.ownership import OwnedSends
 
 T = TypeVar("T")
@@ -251,6 +251,8 @@ class Work(Generic[T]):
             state,
             attempts=outcome.attempts,
             reason=outcome.reason,
+            code=error.code if isinstance(error, RefusedError) else None,
+            said=error.message if isinstance(error, RefusedError) else None,
             correlation_id=error.correlation_id if isinstance(error, CallError) else "",
             line=line,
         )
@@ -294,7 +296,7 @@ class Work(Generic[T]):
     def _fail(self, error: Exception) -> None:
         """Something that ends the run, and is raised to whoever iterates."""
         self.failure = self.failure or error
-        self.stop(_AFTER_FAILURES, "failed")
+        self.stop(_AFTER_FAILURES, failure_of(error))
 
     async def _cancel_after(self, grace: float) -> None:
         with anyio.CancelScope() as self._timer:

@@ -1,21 +1,26 @@
-"""``bulk status`` and ``bulk retry``: what a journal says, and another try for what did not go through."""
+"""``bulk status``, ``results`` and ``retry``: what a journal says, and another try for what did not go through."""
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from norce_order_async.cli.bulk.options import How, retry_options
 from norce_order_async.cli.bulk.rows import BadInput
 from norce_order_async.cli.connection import Connection, connection_options
-from norce_order_async.cli.failures import one_line
+from norce_order_async.cli.failures import one_line, printable
 from norce_order_async.cli.tables import facts
 
 if TYPE_CHECKING:
-    from norce_order_async.bulk.report import JournalReport
+    from datetime import datetime
+
+    from norce_order_async.bulk.report import ItemResult, JournalReport, Result
 
 Only = Literal["refused", "unknown"]
 
@@ -36,6 +41,82 @@ def status(path: str, as_json: bool) -> int:
     if report.left or not report.listed:
         return 4
     return 3 if report.counts["refused"] or report.counts["unknown"] else 0
+
+
+_COLUMNS = ("order_id", "verdict", "reason", "code", "message", "attempts", "sent", "changed", "correlation_id")
+
+
+def _verdicts(_context: click.Context, _option: click.Parameter, value: str | None) -> list[Result] | None:
+    if value is None:
+        return None
+    known: tuple[Result, ...] = ("done", "refused", "unknown", "in flight", "left")
+    given = {word.strip() for word in value.split(",")}
+    chosen: list[Result] = [verdict for verdict in known if verdict in given]
+    if len(chosen) != len(given):
+        raise click.BadParameter(f"must be some of {', '.join(known)}, separated by commas")
+    return chosen
+
+
+@click.command(short_help="List what became of each order.")
+@click.argument("path", metavar="JOURNAL")
+@click.option("--verdict", "verdicts", callback=_verdicts, metavar="WORDS", help="Only these, such as refused,unknown.")
+@click.option("--csv", "form", flag_value="csv", help="As CSV, with a line of names.")
+@click.option("--json", "form", flag_value="json", help="As one JSON array.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="As JSON, an order a line.")
+def results(path: str, verdicts: list[Result] | None, form: Literal["csv", "json", "jsonl"] | None) -> int:
+    """List what became of each order of a job: verdict, the service's code and words, attempts, times, correlation id.
+
+    Also while the job runs, and after it has finished. Needs no service. The service's words may be about a person.
+    """
+    from norce_order_async.bulk import read_results
+    from norce_order_async.bulk.errors import JournalError
+
+    try:
+        rows = (_row(result) for result in read_results(path, verdicts))
+        match form:
+            case "csv":
+                writer = csv.writer(sys.stdout, lineterminator="\n")
+                writer.writerow(_COLUMNS)
+                writer.writerows(row.values() for row in rows)
+            case "json":
+                # Written as it is read: a job may have a million orders.
+                begin = "["
+                for row in rows:
+                    click.echo(begin + json.dumps(row), nl=False)
+                    begin = ",\n "
+                click.echo("[]" if begin == "[" else "]")
+            case "jsonl":
+                for row in rows:
+                    click.echo(json.dumps(row))
+            case None:
+                for row in rows:
+                    click.echo(_line(row))
+    except JournalError as error:
+        raise BadInput(one_line(error)) from error
+    return 0
+
+
+def _row(result: ItemResult) -> dict[str, Any]:
+    return {
+        "order_id": result.key,
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "code": result.code,
+        "message": result.message,
+        "attempts": result.attempts,
+        "sent": _moment(result.sent),
+        "changed": _moment(result.changed),
+        "correlation_id": result.correlation_id,
+    }
+
+
+def _moment(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    words = printable(" ".join((row["message"] or "").split()))
+    return "  ".join(part for part in (row["order_id"], row["verdict"], row["reason"], words) if part)
 
 
 @click.command(short_help="Try again what did not go through.")

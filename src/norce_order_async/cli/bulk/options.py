@@ -33,6 +33,7 @@ class How:
     """How the job is run and told."""
 
     journal: str | None = None
+    resume: bool = False
     dry_run: bool = False
     partition: tuple[int, int] | None = None
     failure_limit: float | None
@@ -129,6 +130,7 @@ def _part(_context: click.Context, _option: click.Parameter, value: str | None) 
 
 _ACCOUNT = (
     click.option("--journal", metavar="FILE", help="Keep account here; the same command again then goes on."),
+    click.option("--resume", is_flag=True, help="A finished --journal is fine: end at once, and say what it came to."),
     click.option("--dry-run", is_flag=True, help="Only read, and say what would be done."),
     click.option("--partition", metavar="I/N", callback=_part, help="Only this part of the orders, such as 1/4."),
 )

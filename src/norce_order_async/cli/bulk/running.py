@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from norce_order_async.bulk.errors import JournalError
+from norce_order_async.bulk.errors import JournalError, JournalFinishedError
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.stopping import stopped_by_signals
 from norce_order_async.cli.bulk.display import Display, display
 from norce_order_async.cli.bulk.options import How, Which, load_of
 from norce_order_async.cli.bulk.rows import KEY, BadInput, order_file
 from norce_order_async.cli.connection import Connection
-from norce_order_async.cli.failures import cause, one_line
+from norce_order_async.cli.failures import cause, one_line, printable
 from norce_order_async.cli.filters import PERSONAL
 from norce_order_async.cli.production import confirm
 from norce_order_async.environments import is_production
@@ -111,6 +111,7 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
             partition=how.partition,
             # Asked for before, in words and with a count.
             allow_production=True,
+            resume=how.resume,
             **load_of(how),
         )
         with display(as_json=how.as_json, dry_run=how.dry_run, counted=counted) as shown:
@@ -119,6 +120,11 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                     heard = await _through(job, request.action, source, shown)
             except Exception as error:
                 failure = cause(error)
+                if isinstance(failure, JournalFinishedError):
+                    raise BadInput(
+                        f"{printable(failure.what)}: name a new --journal for the orders that there are now, or give "
+                        "--resume"
+                    ) from error
                 if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)

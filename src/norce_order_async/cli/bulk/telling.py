@@ -63,6 +63,7 @@ def summary_record(summary: Summary, not_valid: int) -> Mapping[str, Any]:
         "throttled_seconds": round(summary.throttled_seconds, 3),
         "elapsed": round(summary.elapsed, 3),
         "rate": round(summary.rate, 3),
+        "note": summary.note or None,
         "stopped": summary.stopped or None,
     }
 
@@ -83,6 +84,8 @@ def summary_lines(summary: Summary, not_valid: int) -> list[tuple[str, str]]:
     if summary.throttled_seconds:
         took.append(f"held back {summary.throttled_seconds:.1f} s for the service")
     told.append(("took", ", ".join(took)))
+    if summary.note:
+        told.append(("note", summary.note))
     if summary.stopped:
         told.append(("stopped", summary.stopped))
     return told
