@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "floors", "regenerate", "api", "workflows", "tests"]
+nox.options.sessions = ["lint", "types", "floors", "regenerate", "api", "workflows", "licences", "tests"]
 
+ALL = ".[sandbox,cli,fast,otel,parquet]"
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
 
@@ -65,6 +68,32 @@ def workflows(session: nox.Session) -> None:
     """The workflow files, looked over."""
     install(session)
     session.run("zizmor", "--offline", ".github/workflows")
+
+
+@nox.session
+def licences(session: nox.Session) -> None:
+    """What is installed with it, with which licence; and a failure for one that was not agreed to."""
+    session.install(ALL)
+    session.run("python", "scripts/licences.py")
+    environment = session.run(
+        "python", "-m", "regenerate.environment", env={"PYTHONPATH": "scripts"}, silent=True, stderr=None
+    )
+    session.run("python", "scripts/licences.py", str(Path(str(environment).strip()).parents[1]))
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what is installed with it, and of what regenerates; PyPI is asked."""
+    session.install(ALL)
+    # Told apart, so that the auditor's own packages are not looked at.
+    installed = session.run("python", "-m", "pip", "freeze", "--exclude", "norce-order-async", silent=True)
+    frozen = Path(session.create_tmp()) / "installed.txt"
+    frozen.write_text(str(installed), encoding="utf-8")
+    session.install("pip-audit==2.10.1")
+    # Strict: a package that nobody can say anything about is a failure and no silence.
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", str(frozen))
+    pinned = "scripts/regenerate/requirements.txt"
+    session.run("pip-audit", "--strict", "--require-hashes", "--disable-pip", "--requirement", pinned)
 
 
 @nox.session(python=PYTHONS)

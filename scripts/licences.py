@@ -1,0 +1,113 @@
+"""The licences of everything installed in an environment, as a list; and a failure for one that was not agreed to.
+
+`nox -s licences` runs it in an environment that holds this package with all extras, and for that of the generator.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, distributions
+from itertools import chain
+from pathlib import Path
+
+AGREED = frozenset(
+    [
+        *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MPL-2.0"),
+        *("PSF-2.0", "Python-2.0", "Unlicense", "Zlib"),
+    ]
+)
+"""SPDX names of licences that ask for no more than to be named; MPL-2.0 asks for changes of its own files."""
+
+_OWN = {"norce-order-async", "pip", "setuptools", "wheel"}
+# How packages without an SPDX expression say it, in classifiers or in free text.
+_SPELLINGS = {
+    "apache 2.0": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "apache software license": "Apache-2.0",
+    "bsd": "BSD-3-Clause",
+    "bsd license": "BSD-3-Clause",
+    "isc license": "ISC",
+    "isc license (iscl)": "ISC",
+    "mit license": "MIT",
+    "modified bsd license": "BSD-3-Clause",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
+    "new bsd license": "BSD-3-Clause",
+    "psf": "PSF-2.0",
+    "python software foundation license": "PSF-2.0",
+    "the unlicense (unlicense)": "Unlicense",
+}
+
+
+def licence(package: Distribution) -> str:
+    """As an SPDX expression where the package says enough for one, else in its own words."""
+    told = package.metadata
+    expression = told.get("License-Expression")
+    if expression:
+        return expression
+    classifiers = [one.rpartition(" :: ")[2] for one in told.get_all("Classifier", []) if one.startswith("License ::")]
+    said = [one for one in classifiers if one not in ("OSI Approved", "DFSG approved")] or (
+        told.get("License") or "not said"
+    ).splitlines()[:1]
+    return " AND ".join(sorted({_SPELLINGS.get(one.strip().lower(), one.strip()) for one in said}))
+
+
+def is_agreed(expression: str) -> bool:
+    """Whether every licence that binds was agreed to: both sides of an AND, one side of an OR."""
+    words = re.findall(r"[()]|[^\s()]+", expression)
+    try:
+        agreed = _either(words)
+    except IndexError:  # it ends where there should be more
+        return False
+    return agreed and not words
+
+
+def _either(words: list[str]) -> bool:
+    agreed = _all(words)
+    while words[:1] == ["OR"]:
+        words.pop(0)
+        agreed = _all(words) or agreed
+    return agreed
+
+
+def _all(words: list[str]) -> bool:
+    agreed = _one(words)
+    while words[:1] == ["AND"]:
+        words.pop(0)
+        agreed = _one(words) and agreed
+    return agreed
+
+
+def _one(words: list[str]) -> bool:
+    name = words.pop(0)
+    if name == "(":
+        return _either(words) and words.pop(0) == ")"
+    if words[:1] == ["WITH"]:  # an exception gives more rights, not fewer
+        del words[:2]
+    return name in AGREED
+
+
+def listed(packages: Iterable[Distribution]) -> Iterator[tuple[str, str, str]]:
+    """Name, version and licence of each, by name."""
+    found = {package.metadata["Name"].lower().replace("_", "-"): package for package in packages}
+    for name in sorted(found.keys() - _OWN):
+        yield name, found[name].version, licence(found[name])
+
+
+def main(folders: list[str]) -> int:
+    """The list, of these folders or of the environment that this runs in; 1 with a licence that was not agreed to."""
+    places = [str(place) for folder in folders for place in Path(folder).glob("lib/python*/site-packages")]
+    packages = chain.from_iterable(distributions(path=[place]) for place in places) if folders else distributions()
+    refused: list[str] = []
+    for name, version, said in listed(packages):
+        good = is_agreed(said)
+        print(f"{'' if good else '! '}{name} {version}: {said}")
+        if not good:
+            refused.append(name)
+    if refused:
+        print(f"licences that were not agreed to: {', '.join(refused)}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

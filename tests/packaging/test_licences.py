@@ -1,0 +1,83 @@
+"""The list of licences: what counts as agreed to, and that everything used at run time is."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def loaded() -> Any:
+    spec = importlib.util.spec_from_file_location("licences", ROOT / "scripts" / "licences.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+licences: Any = loaded()
+
+
+@pytest.mark.parametrize(
+    ("expression", "agreed"),
+    [
+        ("MIT", True),
+        ("GPL-3.0-only", False),
+        ("MIT AND Apache-2.0", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("GPL-3.0-only OR MIT", True),
+        ("MPL-2.0 AND (Apache-2.0 OR MIT)", True),
+        ("(MIT OR GPL-3.0-only) AND AGPL-3.0-only", False),
+        ("AGPL-3.0-only AND (MIT OR Apache-2.0)", False),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", False),
+        ("MIT MIT", False),
+        ("(MIT", False),
+        ("MIT AND", False),
+        ("not said", False),
+        ("", False),
+    ],
+)
+def test_a_licence_is_agreed_to_when_all_that_binds_is(expression: str, agreed: bool) -> None:
+    """Both sides of an AND, one side of an OR; what can't be read is not."""
+    assert licences.is_agreed(expression) is agreed
+
+
+def package(folder: Path, name: str, *lines: str) -> None:
+    info = folder / "lib" / "python3.11" / "site-packages" / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    told = "\n".join(["Metadata-Version: 2.4", f"Name: {name}", "Version: 1.0", *lines])
+    (info / "METADATA").write_text(told + "\n", encoding="utf-8")
+
+
+def test_an_environment_is_listed_and_one_unknown_licence_fails(tmp_path: Path) -> None:
+    """By expression, by classifier, by free text; one that says nothing is not agreed to."""
+    package(tmp_path, "one", "License-Expression: MIT")
+    package(tmp_path, "two", "Classifier: License :: OSI Approved :: BSD License")
+    package(tmp_path, "three", "License: Apache 2.0")
+    command = [sys.executable, str(ROOT / "scripts" / "licences.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["one 1.0: MIT", "three 1.0: Apache-2.0", "two 1.0: BSD-3-Clause"]
+
+    package(tmp_path, "four")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "! four 1.0: not said" in done.stdout
+    assert done.stderr == "licences that were not agreed to: four\n"
+
+
+def test_what_this_runs_with_is_agreed_to() -> None:
+    """Here, with everything that tests need besides."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "licences.py")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith("httpx ") for line in done.stdout.splitlines())
