@@ -30,6 +30,7 @@ from norce_order_async.errors import NotSentError, RejectedError
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.orders.order import Order
 from norce_order_async.pipeline.budget import RetryBudget
+from norce_order_async.pipeline.home import Permits
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 
@@ -117,7 +118,7 @@ async def read_orders(client: NorceOrderClient, load: Load, seconds: float) -> N
     shared: Session = cast("Any", client)._session
     settings = shared.settings.changed(CallOptions(deadline=None, max_delay=20.0))
     limiter = load.limiter(shared.core.clock, shared.core.pause)
-    orders = OrderCollection(Session(shared.core, shared.context, settings, limiter, RetryBudget()))
+    orders = OrderCollection(Session(shared.core, shared.context, settings, Permits(lambda _: limiter), RetryBudget()))
     until = time.monotonic() + seconds
 
     async def worker() -> None:

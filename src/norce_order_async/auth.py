@@ -34,6 +34,13 @@ class TokenProvider(Protocol):
 
 
 @runtime_checkable
+class _Moves(Protocol):
+    """A provider that keeps something of an event loop; told when the client goes to another one."""
+
+    def moved(self) -> None: ...
+
+
+@runtime_checkable
 class _Ready(Protocol):
     """A provider that can tell at once whether it has a token; asked before anything is awaited."""
 
@@ -166,6 +173,11 @@ class Tokens:
             TokenError: none can be had, or one that can't be a header.
         """
         return self._signed(await self._provider.token())
+
+    def moved(self) -> None:
+        """The client is on another event loop, or in a forked process, from now on."""
+        if isinstance(self._provider, _Moves):
+            self._provider.moved()
 
     async def token(self) -> str:
         """The provider's."""

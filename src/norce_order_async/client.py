@@ -1,7 +1,8 @@
 """The client: which service, for whom, with which token, and everything that calls share.
 
 A client works with and without ``async with``, may be built before any event loop runs, and belongs to the loop of
-its first call. :meth:`Scope.scoped` gives light views of it for another channel, merchant or adapter.
+its first call (:mod:`~norce_order_async.pipeline.home`). :meth:`Scope.scoped` gives light views of it for another
+channel, merchant or adapter.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import os
 import platform
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard, cast
 
 from norce_order_async._version import __version__
 from norce_order_async.auth import TokenProvider, Tokens, TokenSource, provider_of
@@ -26,11 +28,11 @@ from norce_order_async.oauth import ClientCredentials, ClientCredentialsProvider
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.pipeline.budget import CAPACITY, RetryBudget
 from norce_order_async.pipeline.decode import DriftRecord
-from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT, Limiter, Pause
+from norce_order_async.pipeline.home import Door, made_by
+from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, Telemetry, check_middleware
 from norce_order_async.pipeline.observe import Observer, Telling
-from norce_order_async.pipeline.ownership import OwnedSends
-from norce_order_async.pipeline.session import Core, HttpOptions, Session
+from norce_order_async.pipeline.session import Core, HttpOptions, Session, permits_for
 from norce_order_async.pipeline.settings import CallOptions, Settings
 
 if TYPE_CHECKING:
@@ -88,9 +90,10 @@ class Scope:
     def engine(self) -> str:
         """Which HTTP engine sends: ``"aiohttp"``, ``"httpx"`` or the name of one handed in.
 
-        With ``engine="auto"`` this is ``"auto"`` until a loop runs.
+        With ``engine="auto"`` this is ``"auto"`` until a loop runs, and with a function that makes one until the first
+        call.
         """
-        return self._session.core.engine.name
+        return self._session.core.engine_name
 
     @property
     def drift(self) -> DriftRecord:
@@ -225,13 +228,15 @@ class NorceOrderClient(Scope):
         observers: told of every attempt and call that ended, for metrics.
         telemetry: ``norce_order_async.telemetry.OpenTelemetry()``, with the ``otel`` extra.
         log_bodies: whether bodies are logged at DEBUG, with personal data masked.
-        http_client: an ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``) of yours to send with; you close it.
+        http_client: an ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``) of yours to send with, which you close; or a
+            function without arguments that makes one, for a client that is used on several event loops one after
+            another or in forked processes: each gets one of its own, which is closed with it.
         verify: False only for a test server; or a TLS context of yours.
         cert: path of a client certificate, or ``(certificate, key)``.
         proxy: address of a proxy.
         trust_env: whether proxies are also read from the environment.
         engine: ``"httpx"`` or ``"aiohttp"``; ``"auto"`` is aiohttp on asyncio where it is installed, otherwise httpx;
-            or an engine of your own.
+            or an engine of your own, or a function without arguments that makes one.
         clock: time, sleep and randomness; for tests.
 
     Raises:
@@ -259,12 +264,12 @@ class NorceOrderClient(Scope):
         observers: Sequence[Observer] = (),
         telemetry: Telemetry | None = None,
         log_bodies: bool = False,
-        http_client: httpx.AsyncClient | Any | None = None,
+        http_client: httpx.AsyncClient | Callable[[], httpx.AsyncClient] | Any | None = None,
         verify: ssl.SSLContext | bool = True,
         cert: str | tuple[str, str] | None = None,
         proxy: str | None = None,
         trust_env: bool = False,
-        engine: Engine | EngineName = "auto",
+        engine: Engine | Callable[[], Engine] | EngineName = "auto",
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -282,41 +287,33 @@ class NorceOrderClient(Scope):
             # request as it goes out.
             call_middleware = (telemetry.call, *call_middleware)
             attempt_middleware = (*attempt_middleware, telemetry.attempt)
-        if isinstance(engine, str):
-            engine = choose(
-                engine, client=http_client, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock
-            )
-        elif http_client is not None:
-            raise ConfigurationError("give either engine or http_client, not both")
-        owned = OwnedSends(clock)
+        http = HttpOptions(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
+        door = _door(engine, http_client, http, clock)
         if isinstance(token, ClientCredentials):
             if secondary_token is not None:
                 raise ConfigurationError("secondary_token goes with a token given as a string")
             auth: TokenProvider = ClientCredentialsProvider(
-                token, send=engine.send, spawn=owned.start, clock=clock, rate=process_rate(token.url)
+                token, send=door.send, spawn=door.start, clock=clock, rate=process_rate(token.url)
             )
         else:
             auth = provider_of(token, secondary_token)
         settings = Settings() if options is None else Settings().changed(options)
         core = Core(
             base_url=address,
-            engine=engine,
-            owned=owned,
+            door=door,
             auth=Tokens(auth),
             clock=clock,
-            pause=(pause := Pause(clock)),
             call_middleware=tuple(call_middleware),
             attempt_middleware=tuple(attempt_middleware),
             drift=DriftRecord(),
-            http=HttpOptions(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env),
+            http=http,
             telling=Telling(tuple(observers), log_bodies),
             product=f"norce-order-async/{__version__} python/{platform.python_version()}",
         )
         if options is not None:
             context = context.changed(adapter_id=options.adapter_id, headers=options.header_changes())
-        super().__init__(
-            Session(core, context, settings, Limiter(max_in_flight, clock, pause), RetryBudget(retry_budget))
-        )
+        door.on_move(core.auth.moved)
+        super().__init__(Session(core, context, settings, permits_for(max_in_flight, clock), RetryBudget(retry_budget)))
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -347,11 +344,11 @@ class NorceOrderClient(Scope):
     async def aclose(self, grace: float = CLOSE_GRACE) -> None:
         """Wait for sends in the air, at most ``grace`` seconds, then close every connection.
 
-        Works from any task of the client's loop; closing twice is fine. Calls made afterwards raise ``NotSentError``.
+        Works from any task; closing twice is fine. Calls made afterwards raise ``NotSentError``. From another event
+        loop than the client's it closes what it can: nothing is left where that loop is over; where it runs in another
+        thread it is asked to close, and waited for; what a forked child inherited is left alone.
         """
-        core = self._session.core
-        await core.owned.drain(grace)
-        await core.engine.aclose()
+        await self._session.core.door.close(grace)
 
     async def __aenter__(self) -> Self:
         return self
@@ -360,6 +357,34 @@ class NorceOrderClient(Scope):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _door(
+    engine: Engine | Callable[[], Engine] | EngineName, http_client: Any, http: HttpOptions, clock: Clock
+) -> Door:
+    """The door of a client with this engine, which is a name, an engine, or a function that makes one."""
+    if not isinstance(engine, str):
+        if http_client is not None:
+            raise ConfigurationError("give either engine or http_client, not both")
+        if _makes(engine):
+            return Door(partial(made_by, engine, "engine"), clock)
+        one = cast("Engine", engine)
+        return Door(lambda: one, clock, engine=one, rebuilds=False)
+    given: Any = {"verify": http.verify, "cert": http.cert, "proxy": http.proxy, "trust_env": http.trust_env}
+    make = partial(choose, engine, **given, clock=clock)
+    if not _makes(http_client):
+        # One is made at once, because that finds what is wrong with the arguments.
+        return Door(
+            partial(make, client=http_client), clock, engine=make(client=http_client), rebuilds=http_client is None
+        )
+    if engine != "auto":
+        make(client=None if engine == "httpx" else http_client)
+    return Door(lambda: make(client=made_by(http_client, "http_client"), closes_client=True), clock)
+
+
+def _makes(given: Any) -> TypeGuard[Callable[[], Any]]:
+    """Whether this is a function or a class that makes something to send with, and not such a thing itself."""
+    return isinstance(given, type) or (callable(given) and not hasattr(given, "send"))
 
 
 def _check_named(settings: Mapping[str, Any]) -> None:

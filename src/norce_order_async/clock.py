@@ -40,7 +40,8 @@ class SystemClock:
     __slots__ = ("_random",)
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random = random.Random(seed)
+        # Without a seed the system's source: it has no state that forked processes would share.
+        self._random = random.SystemRandom() if seed is None else random.Random(seed)
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -42,9 +42,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-GaveUp = Literal["attempts", "budget", "deadline", "queue", "retry-after", "not-repeatable", "token", "closed"]
+GaveUp = Literal[
+    "attempts", "budget", "deadline", "queue", "retry-after", "not-repeatable", "token", "closed", "wrong-loop"
+]
 """Why a call was not tried (again): all attempts used, retry budget empty, deadline over, no permit in time, the
-service asked for a longer wait than allowed, repeating could do it twice, no token to be had, the client is closed."""
+service asked for a longer wait than allowed, repeating could do it twice, no token to be had, the client is closed,
+the client belongs to another event loop."""
 
 Phase = Literal["resolve", "connect", "tls", "pool", "closed", "middleware", "write", "read", "body"]
 """Where a send ended: the last three are after the first byte, the others before it."""
@@ -87,6 +90,11 @@ def revived(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
 
 class NorceError(Exception):
     """Base of everything this package raises on purpose."""
+
+    @property
+    def may_call_again(self) -> bool:
+        """Whether the same call can be made again as it is: it can do nothing twice, and it may succeed then."""
+        return False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return revived, (type(self), self.args), self.__dict__
@@ -138,6 +146,11 @@ class WaitTimeoutError(NorceError, TimeoutError):
 class TokenError(NorceError):
     """No token could be had, so nothing was sent. The text holds nothing of the credentials."""
 
+    @property
+    def may_call_again(self) -> bool:
+        """True: nothing was sent, and there may be a token next time."""
+        return True
+
 
 class ValidationFailedError(NorceError):
     """A validation report had errors. :attr:`problems` lists them as ``(adapter id, code)``."""
@@ -182,11 +195,12 @@ class CallError(NorceError):
 
     def __str__(self) -> str:
         count = len(self.attempts)
-        tried = "" if count == 1 else f" after {count} attempts"
+        tried = f" after {count} attempts" if count > 1 else ""
         about = f" of order {self.order_id}" if self.order_id else ""
         why = f" [gave up: {self.gave_up}]" if self.gave_up else ""
         advice = f"; {self._advice}" if self._advice else ""
-        return f"{self.operation}{about}: {self._what}{tried}{why} (correlation id {self.correlation_id}){advice}"
+        known_as = f" (correlation id {self.correlation_id})" if self.correlation_id else ""
+        return f"{self.operation}{about}: {self._what}{tried}{why}{known_as}{advice}"
 
 
 class RefusedError(CallError):
@@ -292,7 +306,15 @@ class TransitionRefusedError(RefusedError):
 
 
 class NotSentError(CallError):
-    """No attempt left this machine: the service can't know of the call, and it may be made again."""
+    """No attempt left this machine: the service can't know of the call.
+
+    ``may_call_again`` is False where the client itself can't make it: it is closed, or belongs to another event loop.
+    """
+
+    @property
+    def may_call_again(self) -> bool:
+        """Whether the same client can make the call later; calling again can't do anything twice in either case."""
+        return self.gave_up not in ("closed", "wrong-loop")
 
 
 class RejectedError(CallError):
@@ -311,6 +333,11 @@ class RejectedError(CallError):
         self.status = status
         self.retry_after = retry_after
 
+    @property
+    def may_call_again(self) -> bool:
+        """True: nothing was changed."""
+        return True
+
 
 class UnavailableError(CallError):
     """A read that brought no usable answer. Nothing was changed; it may be made again.
@@ -322,6 +349,11 @@ class UnavailableError(CallError):
     def __init__(self, what: str, *, status: int | None = None, **call: Any) -> None:
         super().__init__(what, **call)
         self.status = status
+
+    @property
+    def may_call_again(self) -> bool:
+        """True: it was a read."""
+        return True
 
 
 class OutcomeUnknownError(CallError):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -132,6 +133,10 @@ class RequestRate:
         self._at: float | None = None
         self._lock = threading.Lock()
 
+    def forked(self) -> None:
+        """This is a forked child: a thread that had the lock is gone."""
+        self._lock = threading.Lock()
+
     def take(self, now: float) -> float:
         """Take one; 0, or the seconds to wait before it may be sent."""
         with self._lock:
@@ -145,7 +150,10 @@ class RequestRate:
 def process_rate(url: str) -> RequestRate:
     """The bucket for one token address, shared by everything in this process: the limit is per caller's address."""
     del url
-    return RequestRate(LIMIT_PER_SECOND, LIMIT_BURST)
+    rate = RequestRate(LIMIT_PER_SECOND, LIMIT_BURST)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=rate.forked)
+    return rate
 
 
 class _Refresh:
@@ -207,6 +215,11 @@ class ClientCredentialsProvider:
             self._token = None
         return (self._token or await self._refreshed()) != token
 
+    def moved(self) -> None:
+        """The client is on another event loop, or in a forked process: the token stays, and a refresh that had not
+        ended never will."""
+        self._refresh = None
+
     async def _refreshed(self) -> str:
         refresh = self._refresh or self._begin()
         await refresh.done.wait()
@@ -240,7 +253,8 @@ class ClientCredentialsProvider:
             self._early = now + life - min(life * EARLY_SHARE, EARLY_AT_MOST)
             self._due = now + life - min(life * DUE_SHARE, DUE_AT_MOST)
         finally:
-            self._refresh = None
+            if self._refresh is refresh:
+                self._refresh = None
             refresh.done.set()
 
     async def _fetch(self) -> tuple[str, float]:

@@ -15,6 +15,7 @@ from norce_order_async.bulk.vegas import Vegas
 from norce_order_async.errors import CallError, ConfigurationError
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.pipeline.budget import RetryBudget
+from norce_order_async.pipeline.home import Permits
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.pipeline.outcome import Outcome
 from norce_order_async.pipeline.session import Session
@@ -249,7 +250,9 @@ class Hearing(Limiter):
 def with_limiter(stand_: Stand, limiter: Limiter) -> OrderCollection:
     """Orders whose calls go through it."""
     session = stand_.session
-    return OrderCollection(Session(session.core, session.context, session.settings, limiter, RetryBudget()))
+    return OrderCollection(
+        Session(session.core, session.context, session.settings, Permits(lambda _: limiter), RetryBudget())
+    )
 
 
 @pytest.mark.anyio

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
@@ -57,7 +59,8 @@ async def test_at_the_deadline_the_caller_is_released_and_the_send_goes_on() -> 
 
     stand_ = stand([])
     slow = Slow()
-    object.__setattr__(stand_.session.core, "engine", slow)
+    home: Any = stand_.session.core.door.home
+    home._engine = slow
     with pytest.raises(OutcomeUnknownError) as caught:
         await stand_.call(SET_CART)
     assert (stand_.clock.passed, caught.value.gave_up, len(caught.value.attempts)) == (30.0, "deadline", 1)

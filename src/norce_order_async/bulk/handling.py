@@ -53,7 +53,9 @@ class GoesBack:
     @property
     def ends_run(self) -> bool:
         """Whether the next item would fare no better, however long one waits."""
-        return isinstance(self.error, UnauthorizedError) or self._gave_up == "closed"
+        if isinstance(self.error, NotSentError):
+            return not self.error.may_call_again
+        return isinstance(self.error, UnauthorizedError)
 
     @property
     def is_away(self) -> bool:

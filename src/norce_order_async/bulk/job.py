@@ -23,6 +23,8 @@ from norce_order_async.bulk.source import Key, Partition, Source
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.budget import RetryBudget
+from norce_order_async.pipeline.home import Home, Permits, forks
+from norce_order_async.pipeline.limiter import Limiter
 from norce_order_async.pipeline.ownership import OwnedSends
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
@@ -33,6 +35,8 @@ GRACE = 30.0
 MAX_DELAY = 20.0
 OTHER_LOAD = 50
 """Items worked on at once under a load that does not say how many."""
+OPERATION = "bulk"
+"""What an error calls a job that is not let in."""
 _END_WITHIN = 5.0
 
 
@@ -61,8 +65,9 @@ class Job:
         core = session.core
         changed = session.scoped(CallOptions(deadline=None, max_delay=MAX_DELAY))
         changed = changed if options is None else changed.scoped(options)
-        self.limiter = load.limiter(core.clock, core.pause)
-        self._session = Session(core, changed.context, changed.settings, self.limiter, RetryBudget())
+        permits = Permits(lambda pause: load.limiter(core.clock, pause))
+        self._session = Session(core, changed.context, changed.settings, permits, RetryBudget())
+        self._home: Home | None = None
         self._tasks = OwnedSends(core.clock)
         self._workers = _at_once(load)
         self._path = None if journal is None else Path(journal)
@@ -78,6 +83,11 @@ class Job:
         self._run: Run[Any] | None = None
         self._stopped_before = ""
         """Why, when it was told to stop before it had a run."""
+
+    @property
+    def limiter(self) -> Limiter:
+        """What gives its calls leave to go out."""
+        return self._session.limiter
 
     @property
     def summary(self) -> Summary:
@@ -115,7 +125,7 @@ class Job:
             ConfigurationError: the job was not entered or has a run already, a function without a name is to be
                 journaled, or orders in production would be changed without ``allow_production``.
         """
-        if not self._entered:
+        if not self._entered or self._home is None:
             raise ConfigurationError("use the job with 'async with'")
         if self._run is not None:
             raise ConfigurationError("a job has one run: make another with client.bulk(...)")
@@ -140,6 +150,7 @@ class Job:
             ),
             self._journal,
             self._tasks,
+            self._home,
         )
         self._run = run
         if self._stopped_before:
@@ -157,6 +168,14 @@ class Job:
             self._run.stop(None if now else self._grace, why)
 
     async def __aenter__(self) -> Self:
+        """Open the journal.
+
+        Raises:
+            NotSentError: this is not the client's event loop.
+            JournalError: the journal can't be opened.
+        """
+        self._home = self._session.core.door.enter(OPERATION, {})
+        forks().watch(self)
         if self._path is not None and not self._dry_run:
             self._journal = await Journal.open(self._path, self._tasks)
         self._entered = True
@@ -166,6 +185,8 @@ class Job:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._entered = False
+        if self._home is not None and not self._may_go_on(self._home):
+            return
         try:
             if self._run is not None:
                 self._run.leave()
@@ -179,6 +200,27 @@ class Job:
                 await self._tasks.drain(_END_WITHIN)
             if self._journal is not None:
                 self._journal.close()
+
+    def forked(self) -> None:
+        """This is a forked child: the job goes on in the parent, and nothing of it may be used here."""
+        if self._journal is not None:
+            self._journal.forked()
+
+    def _may_go_on(self, home: Home) -> bool:
+        """Whether the job may be left in the usual way. Where its loop is over, only its journal is there to close; in
+        a forked child, not even that.
+
+        Raises:
+            NotSentError: it runs elsewhere.
+        """
+        if home.is_inherited:
+            return False
+        if home.is_over:
+            if self._journal is not None:
+                self._journal.close()
+            return False
+        self._session.core.door.stay(home, "this job", OPERATION)
+        return True
 
     def _guard_production(self, action: Action[Any], source: Source | None) -> None:
         core, context = self._session.core, self._session.context

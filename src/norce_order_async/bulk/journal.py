@@ -63,6 +63,8 @@ class Journal:
     _writing: bool = False
     _broken: JournalError | None = None
     _spool: Spool[Any] | None = None
+    _inherited: bool = False
+    """Whether this is a forked child's copy."""
 
     @classmethod
     async def open(cls, path: Path, tasks: OwnedSends) -> Journal:
@@ -89,9 +91,17 @@ class Journal:
 
     def close(self) -> None:
         """Close the file and let others have it. Blocking, but only for the closing of files."""
+        if self._inherited:
+            return
         if self._spool is not None:
             self._spool.close()
         self._database.close()
+        self._lock.release()
+
+    def forked(self) -> None:
+        """This is a forked child: the files are the parent's. Only the lock is let go of here, so that it ends with the
+        parent's."""
+        self._inherited = True
         self._lock.release()
 
     # What the job is about

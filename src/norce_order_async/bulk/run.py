@@ -17,6 +17,7 @@ from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.spool import Spool
 from norce_order_async.bulk.work import Work
 from norce_order_async.engines.base import NotSentError
+from norce_order_async.pipeline.home import Home
 from norce_order_async.pipeline.ownership import OwnedSends
 
 T = TypeVar("T")
@@ -26,8 +27,9 @@ class Run(AsyncIterator[ItemOutcome[T]]):
     """The outcomes of one run, as they come or in the order of the source. Several tasks may take from it: each
     outcome comes to one of them."""
 
-    def __init__(self, plan: Plan[T], journal: Journal | None, tasks: OwnedSends) -> None:
+    def __init__(self, plan: Plan[T], journal: Journal | None, tasks: OwnedSends, home: Home) -> None:
         self._plan = plan
+        self._home = home
         self._journal = journal
         self._tasks = tasks
         self._clock = plan.session.core.clock
@@ -45,6 +47,7 @@ class Run(AsyncIterator[ItemOutcome[T]]):
         self._ended_at: float | None = None
 
     async def __anext__(self) -> ItemOutcome[T]:
+        self._plan.session.core.door.stay(self._home, "this job", "bulk")
         if self._started is None:
             self._start()
         while (outcome := self._outbox.take()) is None:

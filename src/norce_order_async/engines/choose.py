@@ -31,6 +31,7 @@ def choose(
     proxy: str | None,
     trust_env: bool,
     clock: Clock,
+    closes_client: bool = False,
 ) -> Engine:
     """The engine of that name, or the better one of the two.
 
@@ -38,8 +39,9 @@ def choose(
         ConfigurationError: a name there is none of, aiohttp without being installed or for a client of httpx's.
         ValueError: arguments that no engine takes.
     """
-    make_httpx = partial(_httpx, client=client, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock)
-    make_aiohttp = partial(_aiohttp, verify=verify, cert=cert, proxy=proxy, trust_env=trust_env, clock=clock)
+    given: dict[str, Any] = {"verify": verify, "cert": cert, "proxy": proxy, "trust_env": trust_env, "clock": clock}
+    make_httpx = partial(_httpx, client=client, closes_client=closes_client, **given)
+    make_aiohttp = partial(_aiohttp, **given)
     if name == "httpx":
         return make_httpx()
     if name == "aiohttp":
@@ -69,10 +71,13 @@ class AutoEngine:
 
     @property
     def name(self) -> str:
-        """Of the engine chosen; ``"auto"`` as long as no loop has run."""
-        if self._engine is None and _loop() is None:
+        """Of the engine chosen, or of the one that would be chosen here; ``"auto"`` where no loop runs."""
+        if self._engine is not None:
+            return self._engine.name
+        loop = _loop()
+        if loop is None:
             return "auto"
-        return self.chosen().name
+        return "aiohttp" if loop == "asyncio" else "httpx"
 
     def chosen(self) -> Engine:
         """The engine; chosen now, if it was not yet."""

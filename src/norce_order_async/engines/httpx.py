@@ -54,6 +54,7 @@ class HttpxEngine:
     Args:
         client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use instead of pools of ours; the other
             arguments then have no say, except ``clock``.
+        closes_client: Whether that client is closed with the engine; otherwise it is left open.
         verify: True for certifi's authorities, False for no check, or a context of your own.
         cert: A client certificate: a path, or the arguments of ``ssl.SSLContext.load_cert_chain``.
         proxy: The address of a proxy for all requests.
@@ -67,6 +68,7 @@ class HttpxEngine:
         self,
         *,
         client: httpx.AsyncClient | Any | None = None,
+        closes_client: bool = False,
         verify: ssl.SSLContext | bool = True,
         cert: str | tuple[str, str] | tuple[str, str, str] | None = None,
         proxy: str | None = None,
@@ -96,7 +98,7 @@ class HttpxEngine:
         self._foreign: _Pool | None = None
         if client is not None:
             self._build = client.build_request
-            self._foreign = _Pool(_sender(client), _leave_open)
+            self._foreign = _Pool(_sender(client), client.aclose if closes_client else _leave_open)
         elif transport is not None:
             self._foreign = _Pool(transport.handle_async_request, transport.aclose)
 

@@ -209,7 +209,7 @@ class OrderCollection:
         where.query()
         pages = Pages(self._session, where, page_size, options)
         walk = Walk(pages.fetch, where.date_from, pages.fault)
-        return OrderIteration(walk, self._session.core.owned, limit=limit, prefetch=prefetch)
+        return OrderIteration(walk, self._session.core.door, limit=limit, prefetch=prefetch)
 
     async def count(self, where: OrderFilter | None = None, *, options: CallOptions | None = None) -> int:
         """How many orders match; one call, or two.

@@ -35,8 +35,8 @@ import anyio
 
 from norce_order_async.engines.base import NotSentError
 from norce_order_async.errors import NorceError, UnavailableError
+from norce_order_async.pipeline.home import Door, Home
 from norce_order_async.pipeline.operations import LIST_ORDERS
-from norce_order_async.pipeline.ownership import OwnedSends
 
 if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
@@ -217,26 +217,32 @@ class OrderIteration(AsyncIterator["Order"]):
     Several tasks may take from it: each order comes to one of them. One at a time turns the page, the others wait for
     that; when it is cancelled meanwhile, the next one goes on.
 
-    No async generator, so that a loop that is left early leaves nothing to be closed.
+    No async generator, so that a loop that is left early leaves nothing to be closed. It stays on the event loop of its
+    first order.
     """
 
-    def __init__(self, walk: Walk, owned: OwnedSends, *, limit: int | None, prefetch: bool) -> None:
+    def __init__(self, walk: Walk, door: Door, *, limit: int | None, prefetch: bool) -> None:
         self._walk = walk
-        self._owned = owned
+        self._door = door
+        self._home: Home | None = None
         self._left = limit
         self._prefetch = prefetch
         self._ahead: _Ahead | None = None
         self._orders: list[Order] = []
         self._ended = False
-        self._turning = anyio.Lock()
+        self._turning: anyio.Lock | None = None
 
     async def __anext__(self) -> Order:
+        if self._home is None or self._turning is None:
+            self._home, self._turning = self._door.enter(LIST_ORDERS.id, {}), anyio.Lock()
+        else:
+            self._door.stay(self._home, "this iteration", LIST_ORDERS.id)
         # From here to the end nothing is awaited once an order is at hand, so no other task can take it.
         while not self._orders and not self._is_over:
             async with self._turning:
                 # Another task may have turned the page while this one waited for its turn.
                 if not self._orders and not self._is_over:
-                    await self._turn()
+                    await self._turn(self._home)
         if self._is_over:
             raise StopAsyncIteration
         if self._left is not None:
@@ -247,7 +253,7 @@ class OrderIteration(AsyncIterator["Order"]):
     def _is_over(self) -> bool:
         return self._left == 0 or (self._ended and not self._orders)
 
-    async def _turn(self) -> None:
+    async def _turn(self, home: Home) -> None:
         page = await self._next_page()
         if page is None:
             self._ended = True
@@ -255,7 +261,7 @@ class OrderIteration(AsyncIterator["Order"]):
         # From the end, because taking from the front of a list moves all of it.
         self._orders = page[::-1]
         if self._prefetch and (self._left is None or self._left > len(page)):
-            self._fetch_ahead()
+            self._fetch_ahead(home)
 
     async def _next_page(self) -> list[Order] | None:
         ahead = self._ahead
@@ -269,7 +275,7 @@ class OrderIteration(AsyncIterator["Order"]):
             raise ahead.error
         return ahead.orders
 
-    def _fetch_ahead(self) -> None:
+    def _fetch_ahead(self, home: Home) -> None:
         ahead = _Ahead()
 
         async def fetch() -> None:
@@ -284,7 +290,7 @@ class OrderIteration(AsyncIterator["Order"]):
                 ahead.done.set()
 
         try:
-            self._owned.start(fetch)
+            home.owned.start(fetch)
         except NotSentError:
             # The client was closed meanwhile; reading the page when it is needed says so as every call does.
             return

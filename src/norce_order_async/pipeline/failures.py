@@ -100,7 +100,8 @@ def failed(call: Call, tried: Tried, gave_up: GaveUp, settled: Settled | None) -
             advice="nothing was changed; it may be called again later",
             **facts,
         )
-    return NotSentError(f"not sent: {tried.reason}", advice="nothing was changed; it may be called again", **facts)
+    advice = "make another client" if gave_up == "closed" else "nothing was changed; it may be called again"
+    return NotSentError(f"not sent: {tried.reason}", advice=advice, **facts)
 
 
 def _facts(call: Call, gave_up: GaveUp | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.call import Call
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.decode import DriftRecord
+from norce_order_async.pipeline.home import Door, Home, Permits
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, through_call
 from norce_order_async.pipeline.observe import CallEvent, Telling
@@ -48,11 +49,9 @@ class Core:
     """Shared by a client and everything scoped from it."""
 
     base_url: str
-    engine: Engine
-    owned: OwnedSends
+    door: Door
     auth: Tokens
     clock: Clock
-    pause: Pause
     drift: DriftRecord
     product: str
     http: HttpOptions
@@ -61,24 +60,55 @@ class Core:
     attempt_middleware: tuple[AttemptMiddleware, ...] = ()
 
     @property
+    def engine(self) -> Engine:
+        """What sends, at the client's home of this moment; so are the two below."""
+        return self.door.home.engine
+
+    @property
+    def owned(self) -> OwnedSends:
+        return self.door.home.owned
+
+    @property
+    def pause(self) -> Pause:
+        return self.door.home.pause
+
+    @property
     def user_agent(self) -> str:
         """Product and engine; an engine that is chosen by the loop has its name once one runs."""
         return f"{self.product} {self.engine.name}"
+
+    @property
+    def engine_name(self) -> str:
+        """The engine's, when there is one already."""
+        home = self.door.home
+        return home.engine.name if home.has_engine else "auto"
+
+
+def permits_for(max_in_flight: int, clock: Clock) -> Permits:
+    """The permits of a client or a scope."""
+    return Permits(lambda pause: Limiter(max_in_flight, clock, pause))
 
 
 class Session:
     """Makes calls for one context with one set of numbers."""
 
-    __slots__ = ("_requests", "budget", "context", "core", "limiter", "settings", "timeouts")
+    __slots__ = ("_requests", "_requests_for", "budget", "context", "core", "permits", "settings", "timeouts")
 
-    def __init__(self, core: Core, context: Context, settings: Settings, limiter: Limiter, budget: RetryBudget) -> None:
+    def __init__(self, core: Core, context: Context, settings: Settings, permits: Permits, budget: RetryBudget) -> None:
         self.core = core
         self.context = context
         self.settings = settings
-        self.limiter = limiter
+        self.permits = permits
         self.budget = budget
         self.timeouts = settings.timeouts
         self._requests: Requests | None = None
+        self._requests_for: Home | None = None
+        """The home whose engine they name."""
+
+    @property
+    def limiter(self) -> Limiter:
+        """The limiter, at the client's home of this moment."""
+        return self.permits.at(self.core.door.home)
 
     def scoped(
         self,
@@ -98,11 +128,11 @@ class Session:
             self.core,
             context,
             self.settings.changed(options),
-            self.limiter if max_in_flight is None else Limiter(max_in_flight, self.core.clock, self.core.pause),
+            self.permits if max_in_flight is None else permits_for(max_in_flight, self.core.clock),
             self.budget if retry_budget is None else RetryBudget(retry_budget),
         )
         if context is self.context:
-            scoped._requests = self._requests
+            scoped._requests, scoped._requests_for = self._requests, self._requests_for
         return scoped
 
     def deadline(self, options: CallOptions | None = None) -> Deadline:
@@ -134,11 +164,13 @@ class Session:
 
         Raises:
             InvalidRequestError: it can't be sent like this; nothing was.
+            NotSentError: this is not the client's event loop, among others.
             CallError: it did not succeed; the class says how.
         """
         if options is not None:
             scoped = self.scoped(options)
             return await scoped.call(operation, path, query=query, body=body, before=before, deadline=deadline)
+        self.core.door.enter(operation.id, path)
         call = Call(self, self._prepared(operation, path, query, body), before, deadline)
         if not self.core.call_middleware and not self.core.telling.observers:
             answer = await call.run()
@@ -195,7 +227,8 @@ class Session:
         body: Any,
         correlation_id: str | None = None,
     ) -> Prepared:
-        if self._requests is None:
+        if self._requests_for is not self.core.door.home or self._requests is None:
             # Not sooner: which engine there is may depend on the loop that runs.
             self._requests = Requests(self.core.base_url, self.context, self.core.user_agent)
+            self._requests_for = self.core.door.home
         return self._requests.prepare(operation, path, query, body, correlation_id)

@@ -37,6 +37,22 @@ def runs_on_trio() -> bool:
     return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
+def running() -> object | None:
+    """The event loop that runs here, to be compared by identity: asyncio's own object, trio's token, or None."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    # Inside one of asyncio's tasks it is not trio, which in its guest mode runs between them; this is the cheaper look.
+    if loop is not None and asyncio.current_task(loop) is not None:
+        return loop
+    if runs_on_trio():
+        trio: Any = sys.modules["trio"]
+        token: object = trio.lowlevel.current_trio_token()
+        return token
+    return loop
+
+
 @final
 class OnAsyncio:
     """A future: True when it was set, False when the time was up first. Awaited itself, it spares a coroutine."""

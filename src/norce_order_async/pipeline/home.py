@@ -1,0 +1,440 @@
+"""The home of a client: the event loop, thread and process of its first call, and everything that is bound to them.
+
+:class:`Home` is the one list of what a client can't take to another event loop: its engine, the sends in flight, the
+pause and, through :class:`Permits`, the limiters. It is replaced as a whole or not at all. :class:`Door` decides which:
+
+==================================  ==================================================================================
+a call comes from                   then
+==================================  ==================================================================================
+the loop of the first call          it goes on
+another one; the first is over      a new home is made here; the pause the service asked for goes along
+another one; the first still runs,  the call is not sent: sockets, tasks and futures of a loop work on no other one
+or may run again
+a forked child                      a new home is made here; everything inherited is left alone (:class:`_Forks`)
+==================================  ==================================================================================
+
+What belongs to no loop is not here: settings, token, retry budget and drift record stay with the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast, final
+
+import anyio
+
+from norce_order_async.clock import Clock
+from norce_order_async.engines.base import Engine, WireRequest, WireResponse
+from norce_order_async.errors import ConfigurationError, GaveUp, NotSentError
+from norce_order_async.pipeline.limiter import Limiter, Pause
+from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.wake import running
+
+logger = logging.getLogger("norce_order_async")
+
+_NONE_YET: Final = object()
+"""In place of a loop: there was no call yet."""
+_OVER: Final = object()
+"""In place of a loop: it is over."""
+_INHERITED: Final = object()
+"""In place of a loop: it is the parent process's."""
+
+_CLOSE_ALOUD: Final = 5.0
+"""Seconds past the grace that closing waits for a loop in another thread."""
+
+
+class Watched(Protocol):
+    """Something that a forked child must leave alone."""
+
+    def forked(self) -> None:
+        """Called in the child, before anything else runs there."""
+        ...
+
+
+@final
+class _Forks:
+    """What a forked child must leave alone, and keep for as long as it lives.
+
+    Child and parent share sockets and the loop's epoll. An inherited connection that is closed in the child, or only
+    collected as garbage there, says goodbye on the parent's connection and takes the parent's sockets out of its epoll.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._kept: list[object] = []
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._in_child)
+
+    def watch(self, thing: Watched) -> None:
+        """Tell it when it finds itself in a forked child."""
+        self._watched.add(thing)
+
+    def inherited(self, loop: object) -> bool:
+        """Whether this loop is the parent's."""
+        return any(isinstance(kept, Home) and kept.parents_loop is loop for kept in self._kept)
+
+    def _in_child(self) -> None:
+        # The parent's other threads are gone, and one of them may have had the lock.
+        self.lock = threading.Lock()
+        found, self._watched = list(self._watched), weakref.WeakSet()
+        if found:
+            self._kept.extend(found)
+            for thing in found:
+                thing.forked()
+            _keep_for_ever(self._kept)
+
+
+def _keep_for_ever(thing: object) -> None:
+    """Not even the end of the interpreter, which collects all that is left, is to find it without a reference."""
+    try:
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+    except (ImportError, AttributeError):  # pragma: no cover - another interpreter, or one without ctypes
+        logger.debug("what was inherited by a fork is kept until the interpreter ends")
+
+
+@functools.cache
+def forks() -> _Forks:
+    """The one of this process."""
+    return _Forks()
+
+
+@final
+class Home:
+    """Everything of a client that is bound to an event loop, and which loop that is."""
+
+    __slots__ = ("__weakref__", "_engine", "_made_on", "_make_engine", "loop", "owned", "parents_loop", "pause")
+
+    def __init__(
+        self, make_engine: Callable[[], Engine], clock: Clock, pause: Pause | None = None, engine: Engine | None = None
+    ) -> None:
+        self.loop: object = _NONE_YET
+        self.parents_loop: object = None
+        """In a forked child: the loop that it was in the parent."""
+        self.owned = OwnedSends(clock)
+        self.pause = Pause(clock) if pause is None else pause
+        self._make_engine = make_engine
+        self._engine = engine
+        self._made_on = None if engine is None else running()
+        """The loop on which the engine was made; None where none ran."""
+
+    @property
+    def engine(self) -> Engine:
+        """What sends here; made at the first need."""
+        if self._engine is None:
+            self._engine = self._make_engine()
+            self._made_on = running()
+        return self._engine
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether it is made already."""
+        return self._engine is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its loop has ended, so that nothing of it can ever go on."""
+        return self.loop is _OVER or _is_over(self.loop)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it is the parent process's."""
+        return self.loop is _INHERITED
+
+    def move_in(self, loop: object, *, closes_itself: bool) -> None:
+        """Belong to this loop, which runs here, from now on.
+
+        Args:
+            loop: which one.
+            closes_itself: whether connections are closed when the loop comes to its end before the client is closed.
+        """
+        if closes_itself and self._made_on not in (None, loop):
+            # Which engine is right depends on the loop, and nothing has been sent on the other one.
+            self._engine = None
+        if closes_itself and sys.get_asyncgen_hooks().firstiter is not None:
+            at_the_end = _close_with_loop(weakref.ref(self))
+            _run(at_the_end.__anext__())
+            # A loop warns of a generator that is collected before its end.
+            weakref.finalize(self, _finish, at_the_end).atexit = False
+        forks().watch(self)
+        self.loop = loop
+
+    def forked(self) -> None:
+        """This is a forked child: nothing of it may be used, closed or collected here."""
+        self.parents_loop, self.loop = self.loop, _INHERITED
+
+    async def close(self, grace: float) -> None:
+        """Wait for the sends in flight, at most ``grace`` seconds, then close every connection."""
+        await self.owned.drain(grace)
+        if self._engine is not None:
+            await self._engine.aclose()
+
+    async def end(self) -> None:
+        """The loop is ending, and its tasks have ended: close every connection."""
+        self.loop = _OVER
+        self.owned.close()
+        if self._engine is not None:
+            await self._engine.aclose()
+
+
+async def _close_with_loop(at: weakref.ref[Home]) -> AsyncGenerator[None, None]:
+    """Closes a home when its loop comes to its end: loops close the async generators that are left, while they can.
+
+    That way nothing is left to the garbage collector, which would find connections of a loop that is over.
+    """
+    try:
+        yield
+    finally:
+        home = at()
+        # None: nobody has the client any more. It was not closed, and what warns of that is left to do so.
+        if home is not None and not home.is_inherited:
+            await home.end()
+
+
+def _finish(generator: AsyncGenerator[None, None]) -> None:
+    """Its home is gone, so nothing is left for it to do."""
+    _run(generator.aclose())
+
+
+def _run(step: Any) -> None:
+    """A step of an async generator that waits for nothing, as it does not when it is started or has nothing to do."""
+    with contextlib.suppress(StopIteration):
+        step.send(None)
+
+
+def _is_over(loop: object) -> bool:
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        return loop.is_closed()
+    trio: Any = sys.modules.get("trio")
+    if trio is None or not isinstance(loop, trio.lowlevel.TrioToken):
+        return False
+    try:
+        cast("Any", loop).run_sync_soon(_nothing)
+    except trio.RunFinishedError:
+        return True
+    return False
+
+
+def _nothing() -> None:
+    pass
+
+
+@final
+class Door:
+    """Lets calls in where the client's home is, moves the home where that can be done, and turns the others away.
+
+    Args:
+        make_engine: makes the engine for a home.
+        clock: where time comes from.
+        engine: the first home's, when it is made already.
+        rebuilds: whether ``make_engine`` makes another one for another home.
+    """
+
+    __slots__ = ("_clock", "_make_engine", "_moved", "_rebuilds", "closed", "home")
+
+    def __init__(
+        self, make_engine: Callable[[], Engine], clock: Clock, *, engine: Engine | None = None, rebuilds: bool = True
+    ) -> None:
+        self.closed = False
+        self.home = Home(make_engine, clock, engine=engine)
+        self._make_engine = make_engine
+        self._clock = clock
+        self._rebuilds = rebuilds
+        self._moved: list[Callable[[], None]] = []
+
+    def on_move(self, call: Callable[[], None]) -> None:
+        """Call this whenever the home is replaced, before anything is done at the new one."""
+        self._moved.append(call)
+
+    def enter(self, operation: str, path: Mapping[str, str]) -> Home:
+        """The home, which is here.
+
+        Args:
+            operation: for the error.
+            path: likewise: its ``order_id``.
+
+        Raises:
+            NotSentError: it is elsewhere and can't be moved.
+        """
+        home = self.home
+        if home.loop is running():
+            return home
+        found = self._moved_here()
+        if isinstance(found, Home):
+            return found
+        raise NotSentError(
+            f"not sent: {found.cause}",
+            operation=operation,
+            order_id=path.get("order_id"),
+            gave_up=found.gave_up,
+            advice=found.cure,
+        )
+
+    def stay(self, home: Home, what: str, operation: str) -> None:
+        """See that something which was begun at ``home`` goes on there.
+
+        Raises:
+            NotSentError: it is elsewhere; nothing of it is ever moved.
+        """
+        if home.loop is not running():
+            raise NotSentError(
+                f"not sent: {what} belongs to the event loop on which it began, and this is another one",
+                operation=operation,
+                gave_up="wrong-loop",
+                advice="begin another one here",
+            )
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send with the engine of the home of this moment."""
+        return await self.home.engine.send(request)
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something that nobody waits for, at the home of this moment."""
+        self.home.owned.start(work)
+
+    async def close(self, grace: float) -> None:
+        """Close the home, from wherever this is called, as far as that can be done from there."""
+        self.closed = True
+        home = self.home
+        if home.loop is _NONE_YET or home.loop is running():
+            await home.close(grace)
+            return
+        home.owned.close()
+        if not (home.is_inherited or home.is_over):
+            await _close_elsewhere(home, grace)
+
+    def _moved_here(self) -> Home | _NoWayIn:
+        here = running()
+        with forks().lock:
+            home = self.home
+            if home.loop is here:
+                # Another thread was quicker, or none of this is needed.
+                return home
+            if here is None:
+                return _NoWayIn("no event loop runs here", "call it from a coroutine that a loop runs")
+            if home.loop is not _NONE_YET:
+                found = self._replacement(home, here)
+                if not isinstance(found, Home):
+                    return found
+                home = found
+            home.move_in(here, closes_itself=self._rebuilds)
+            self.home = home
+        return home
+
+    def _replacement(self, home: Home, here: object) -> Home | _NoWayIn:
+        if home.is_inherited:
+            if forks().inherited(here):
+                return _NoWayIn(
+                    "this process was forked off while this event loop was in use, and the parent goes on using it",
+                    "start an event loop of its own in the child",
+                )
+        elif not home.is_over:
+            return _NoWayIn(
+                "the client belongs to the event loop of its first call, which still runs elsewhere or may run again",
+                "make a client for each event loop, or let the first one end before (asyncio.run closes its loop)",
+            )
+        if self.closed:
+            return _NoWayIn("the client is closed", "make another client", "closed")
+        if not self._rebuilds:
+            return _NoWayIn(
+                "the client belongs to the event loop and process of its first call, and the engine or http_client "
+                "that was handed in can't be made anew for another one",
+                "give a function without arguments that makes it, such as http_client=lambda: httpx.AsyncClient()",
+            )
+        for call in self._moved:
+            call()
+        return Home(self._make_engine, self._clock, None if home.is_inherited else home.pause)
+
+
+@dataclass(frozen=True, slots=True)
+class _NoWayIn:
+    """Why a call may not come in, and what to do about it."""
+
+    cause: str
+    cure: str
+    gave_up: GaveUp = "wrong-loop"
+
+
+async def _close_elsewhere(home: Home, grace: float) -> None:
+    """Have the loop that the home is on close it, and wait for that, if it runs."""
+    closed = threading.Event()
+
+    async def close() -> None:
+        try:
+            await home.close(grace)
+        finally:
+            closed.set()
+
+    if not _run_on(home.loop, close):
+        return
+    # An event of neither loop can be awaited on this one.
+    with anyio.move_on_after(grace + _CLOSE_ALOUD):
+        while not closed.is_set():  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
+def _run_on(loop: object, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    """Run something on a loop of another thread; False when that does not run now."""
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        if not loop.is_running():
+            return False
+        begun = work()
+        try:
+            asyncio.run_coroutine_threadsafe(begun, loop)
+        except RuntimeError:
+            # It has closed meanwhile.
+            begun.close()
+            return False
+        return True
+    trio: Any = sys.modules["trio"]
+
+    def begin() -> None:
+        trio.lowlevel.spawn_system_task(work)
+
+    try:
+        cast("Any", loop).run_sync_soon(begin)
+    except trio.RunFinishedError:
+        return False
+    return True
+
+
+@final
+class Permits:
+    """The limiter of a client or of a scope with a limit of its own, made anew for each home."""
+
+    __slots__ = ("_home", "_limiter", "_make")
+
+    def __init__(self, make: Callable[[Pause], Limiter]) -> None:
+        self._make = make
+        self._home: Home | None = None
+        self._limiter: Limiter | None = None
+
+    def at(self, home: Home) -> Limiter:
+        """The limiter at this home."""
+        if self._limiter is None or self._home is not home:
+            self._home = home
+            self._limiter = self._make(home.pause)
+        return self._limiter
+
+
+def made_by(factory: Callable[[], Any], name: str) -> Any:
+    """What a factory of the user's makes.
+
+    Raises:
+        ConfigurationError: it failed.
+    """
+    try:
+        return factory()
+    except Exception as error:
+        raise ConfigurationError(f"the function given as {name} failed with {type(error).__name__}") from error
