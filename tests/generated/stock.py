@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -14,26 +15,25 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTION: dict[str, Any] = json.loads((ROOT / "generated/norce_order_api/openapi.json").read_text(encoding="utf-8"))
-OUR_TEMPLATES = ("--custom-template-path", str(ROOT / "openapi" / "templates"))
+SETTINGS = str(ROOT / "openapi" / "generator.yaml")
+TEMPLATES = str(ROOT / "openapi" / "templates")
 
 
 @contextmanager
-def made(folder: Path, name: str, description: dict[str, Any], *options: str) -> Generator[ModuleType]:
-    """The models of a fresh package, which is forgotten afterwards."""
+def made(folder: Path, name: str, description: dict[str, Any], *, ours: bool = False) -> Generator[ModuleType]:
+    """The models of a fresh package, which is forgotten afterwards: as the generator writes it, or as `ours`."""
     # By name: the scripts are checked by type checkers in an environment of their own, not from here.
     environment: Any = importlib.import_module("regenerate.environment")
     source = folder / f"{name}.json"
     source.write_text(json.dumps(description), encoding="utf-8")
-    subprocess.run(
-        [
-            str(environment.ensure(ROOT / ".venv-regenerate")),
-            *("-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
-            *("--path", str(source), "--config", str(ROOT / "openapi" / "generator.yaml")),
-            *("--output-path", str(folder / name), *options),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    python, package = str(environment.ensure(ROOT / ".venv-regenerate")), str(folder / name)
+    if ours:
+        command = ["regenerate.render", str(source), SETTINGS, TEMPLATES, package]
+    else:
+        command = ["openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"]
+        command += ["--path", str(source), "--config", SETTINGS, "--output-path", package]
+    given = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONHASHSEED": "0"}
+    subprocess.run([python, "-m", *command], check=True, capture_output=True, env=given)
     sys.path.insert(0, str(folder))
     try:
         yield importlib.import_module(f"{name}.models")

@@ -49,7 +49,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Pair]
     with (
         stock.made(folder, "stock_vendor", stock.DESCRIPTION) as theirs,
         stock.made(folder, "stock_kinds", kinds.DESCRIPTION) as their_kinds,
-        stock.made(folder, "our_kinds", kinds.DESCRIPTION, *stock.OUR_TEMPLATES) as our_kinds,
+        stock.made(folder, "our_kinds", kinds.DESCRIPTION, ours=True) as our_kinds,
     ):
         yield {
             "vendor": Pair(Described(VENDOR), models, theirs),
