@@ -164,7 +164,7 @@ async def test_removing_is_marking_and_looking(norce: NorceOrderClient, sandbox:
 
 async def test_a_removal_that_does_not_show_is_told() -> None:
     """Somebody else may have written it meanwhile."""
-    there = answer(200, {"id": "p1", "state": "intent"})
+    there = answer(200, {"state": "intent"})
     service = stand([there, answer(200), there])
     with pytest.raises(PendingError, match="the payment was marked as removed, but does not show so"):
         await service.client.orders("o1").payments.remove("p1")

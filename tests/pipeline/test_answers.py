@@ -25,7 +25,7 @@ from norce_order_async.pipeline.operations import (
 )
 from norce_order_async.plain import UNREADABLE, read_json
 from tests.support.engine import Step, answer
-from tests.support.pipeline import description, stand
+from tests.support.pipeline import answered_id, description, stand
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ def drifts(record: DriftRecord) -> list[tuple[str, str, str]]:
 @EVERY
 async def test_an_undocumented_success_is_recorded_and_taken(operation: Operation) -> None:
     """With and without a body."""
-    stand_ = stand([answer(207, {"id": "x1"}), answer(207, location="/orders/x1", body=b"")])
+    stand_ = stand([answer(207, {"id": answered_id(operation)}), answer(207, location="/orders/x1", body=b"")])
     done = await stand_.call(operation)
     assert done.status == 207
     assert (operation.id, f"{operation.id}.207", "unknown-status") in drifts(stand_.client.drift)
@@ -226,5 +226,5 @@ async def test_the_most_frequent_surprise_comes_first() -> None:
 
 async def test_a_documented_body_reads_without_drift() -> None:
     """The plain case is silent."""
-    stand_ = stand([answer(200, {"id": "p1", "reference": "p-ref", "amount": 10.0})])
+    stand_ = stand([answer(200, {"id": "payment_id-1", "reference": "p-ref", "amount": 10.0})])
     assert (await stand_.call(UPDATE_PAYMENT)).parsed.reference == "p-ref"

@@ -177,10 +177,10 @@ async def test_it_may_answer_by_itself() -> None:
         return kept
 
     async def stubbed(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
-        return WireResponse(200, {}, b'{"id": "o2"}')
+        return WireResponse(200, {}, b'{"id": "o1"}')
 
     assert await stand([], call_middleware=[cached]).call(GET_ORDER) is kept
-    assert (await stand([], attempt_middleware=[stubbed]).call(GET_ORDER)).data == {"id": "o2"}
+    assert (await stand([], attempt_middleware=[stubbed]).call(GET_ORDER)).data == {"id": "o1"}
 
 
 # What it raises

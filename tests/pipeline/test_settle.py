@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from norce_order_async import CallOptions
+from norce_order_async.engines.base import WireRequest
 from norce_order_async.errors import (
     ConflictError,
     NotFoundError,
@@ -325,8 +326,13 @@ async def test_a_change_of_status_not_done_before_a_503_is_asked_for_again() -> 
 
 async def test_a_503_holds_back_everybody_though_its_outcome_is_unknown() -> None:
     """Throttling is a fact beside the outcome: the shared pause holds."""
-    steps = iter([BUSY, answer(200, {"id": "o2"}), orders(("o9", "c1"))])
-    stand_ = stand(lambda _: next(steps))
+
+    def service(request: WireRequest) -> Step:
+        if request.method == "POST":
+            return BUSY
+        return orders(("o9", "c1")) if "?" in request.url else answer(200, {"id": "o1"})
+
+    stand_ = stand(service)
     async with anyio.create_task_group() as group:
         group.start_soon(stand_.call, CREATE_ORDER)
         await stand_.clock.wait(1.0)

@@ -28,7 +28,7 @@ from norce_order_async.errors import (
 from norce_order_async.pipeline.operations import OPERATIONS, Kind, Operation
 from norce_order_async.pipeline.settle import Before
 from tests.support.engine import LOST_PHASES, UNSENT_PHASES, Step, answer, lost
-from tests.support.pipeline import Stand, description, stand
+from tests.support.pipeline import Stand, answered_id, description, stand
 
 pytestmark = pytest.mark.anyio
 
@@ -205,18 +205,18 @@ async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
 @EVERY
 async def test_a_success_is_sent_once(operation: Operation) -> None:
     """And the note of its one attempt says so."""
-    stand_ = always(operation, answer(description()[operation.id]["statuses"][0], {"id": "x1"}))
+    stand_ = always(operation, answer(description()[operation.id]["statuses"][0], {"id": answered_id(operation)}))
     done = await stand_.call(operation)
     assert len(stand_.engine.requests) == 1
     assert [(one.outcome, one.next) for one in done.attempts] == [("succeeded", "return")]
-    assert done.id == ("x1" if 201 in description()[operation.id]["statuses"] else None)
+    assert done.id == (answered_id(operation) if 201 in description()[operation.id]["statuses"] else None)
 
 
 @EVERY
 @pytest.mark.parametrize("first", [lost("connect"), answer(429), answer(425)], ids=step_id)
 async def test_a_repeat_after_not_sent_or_turned_away_can_succeed(operation: Operation, first: Step) -> None:
     """For every kind, money too: nothing had happened."""
-    steps = iter([first, answer(201, {"id": "x1"})])
+    steps = iter([first, answer(201, {"id": answered_id(operation)})])
     stand_ = stand(lambda _: next(steps))
     done = await stand_.call(operation)
     assert [one.outcome for one in done.attempts][1:] == ["succeeded"]
@@ -226,7 +226,9 @@ async def test_a_repeat_after_not_sent_or_turned_away_can_succeed(operation: Ope
 @EVERY
 async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> None:
     """After a 401, for every kind, without using up a repeat or a token of the budget."""
-    steps = iter([answer(401), answer(201, {"id": "x1"}), answer(201, {"id": "x2"})])
+    steps = iter(
+        [answer(401), answer(201, {"id": answered_id(operation)}), answer(201, {"id": answered_id(operation)})]
+    )
     stand_ = stand(lambda _: next(steps), token="first", secondary_token="Bearer second")
     done = await stand_.call(operation)
     await stand_.call(operation)

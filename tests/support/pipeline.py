@@ -73,6 +73,13 @@ def stand(
     return Stand(NorceOrderClient(token=token, engine=engine, clock=clock, **settings), engine, clock)
 
 
+def answered_id(operation: Operation) -> str:
+    """The id that a good answer to :meth:`Stand.call` carries: of what was addressed, or of what was created."""
+    if not operation.answers:
+        return "x1"
+    return ORDER_ID if operation.answers == "order_id" else f"{operation.answers}-1"
+
+
 def short(request: WireRequest) -> str:
     """A request's address below the collection of orders."""
     return request.url.removeprefix(f"{BASE_URL}/api/v0/checkout")

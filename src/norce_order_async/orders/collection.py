@@ -13,6 +13,7 @@ from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Wa
 from norce_order_async.orders.order import Order
 from norce_order_async.orders.pages import OrderPage, Pages, read_orders
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
+from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 
@@ -41,7 +42,7 @@ class OrderCollection:
         Raises:
             InvalidRequestError: what is given can't be an id.
         """
-        return Order(self._session, order_id)
+        return Order(self._session, check_id("order_id", order_id))
 
     async def create(
         self,
@@ -131,7 +132,7 @@ class OrderCollection:
             NotFoundError: not there under this merchant and channel.
             CallError: it did not succeed.
         """
-        return await Order(self._session, order_id).refresh(options=options)
+        return await self(order_id).refresh(options=options)
 
     async def list(
         self,

@@ -23,7 +23,7 @@ from norce_order_async.pipeline.outcome import Outcome, classify, throttles
 from norce_order_async.pipeline.ownership import StillInTheAirError
 from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
-from norce_order_async.plain import UNREADABLE, read_json
+from norce_order_async.plain import UNREADABLE, is_mapping, read_json
 
 if TYPE_CHECKING:
     from norce_order_async.auth import Signed
@@ -166,6 +166,11 @@ def _answered(session: Session, request: Prepared, kind: Kind, response: WireRes
     reason = f"answered {response.status}"
     if outcome is Outcome.UNKNOWN and response.status < 300:
         reason += " without a readable body"
+    elif outcome is Outcome.SUCCEEDED and request.operation.answers and not _is_of(request, data):
+        # No further answer of this connection can be believed.
+        response.drop_connection()
+        outcome = Outcome.UNKNOWN
+        reason += f" with another {request.operation.answers}: it is the answer to another request"
     tried = Tried(outcome, reason, response=response, data=data, retry_after=retry_after)
     tried.throttled = throttles(response.status, retry_after=retry_after is not None)
     if retry_after is not None:
@@ -173,6 +178,12 @@ def _answered(session: Session, request: Prepared, kind: Kind, response: WireRes
         if tried.throttled and retry_after <= session.settings.max_retry_after:
             core.pause.extend(tried.wait)
     return tried
+
+
+def _is_of(request: Prepared, data: Any) -> bool:
+    """Whether an answer is of what was addressed; one without an id may be."""
+    found = data.get("id") if is_mapping(data) else None
+    return not isinstance(found, str) or found == request.path.get(request.operation.answers)
 
 
 def _unsent_or_unknown(error: SendError) -> Tried:

@@ -72,6 +72,9 @@ class Operation:
     natural_key: NaturalKey | None = None
     removes: bool = False
     """Whether a 404 after an unknown outcome means that it is done."""
+    answers: str = ""
+    """The id in its address that its answer has to carry, where the answer is just what was addressed. Another id there
+    means that it is the answer to another request."""
     reads_late: bool = False
     """Whether the models of its answer are made only when somebody asks for them."""
 
@@ -102,7 +105,7 @@ _VALIDATION = NaturalKey("validations", ("adapterId", "url"))
 
 CREATE_ORDER = Operation("CreateCheckoutOrder", "checkout", Kind.CREATE_ORDER, Brings.ID)
 LIST_ORDERS = Operation("GetCheckoutOrders", "checkout", Kind.SAFE, Brings.VALUE, reads_late=True)
-GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Brings.VALUE)
+GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Brings.VALUE, answers="order_id")
 DELETE_ORDER = Operation("DeleteCheckoutOrder", "checkout", Kind.IDEMPOTENT, removes=True)
 SET_STATE = Operation("UpdateCheckoutOrderState", "checkout", Kind.STATE)
 SET_CART = Operation("UpdateCheckoutOrderCart", "checkout", Kind.IDEMPOTENT)
@@ -127,8 +130,8 @@ DELETE_NOTIFICATION = Operation("DeleteCheckoutOrderNotification", "checkout", K
 
 CREATE_PAYMENT = Operation("CreateOrderPayment", "checkout_payment", Kind.CREATE, Brings.ID, _PAYMENT)
 LIST_PAYMENTS = Operation("GetOrderPayments", "checkout_payment", Kind.SAFE, Brings.VALUE)
-GET_PAYMENT = Operation("GetOrderPayment", "checkout_payment", Kind.SAFE, Brings.VALUE)
-UPDATE_PAYMENT = Operation("UpdateOrderPayment", "checkout_payment", Kind.IDEMPOTENT)
+GET_PAYMENT = Operation("GetOrderPayment", "checkout_payment", Kind.SAFE, Brings.VALUE, answers="payment_id")
+UPDATE_PAYMENT = Operation("UpdateOrderPayment", "checkout_payment", Kind.IDEMPOTENT, answers="payment_id")
 ADD_PAYMENT_ACTIONS = Operation("AddPaymentAction", "checkout_payment", Kind.CREATE)
 EXECUTE_PAYMENT_ACTION = Operation("ExecutePaymentAction", "checkout_payment", Kind.EXECUTE)
 LIST_TRANSACTIONS = Operation("GetTransactionsForOrderPayment", "checkout_payment", Kind.SAFE, Brings.VALUE)
@@ -136,8 +139,8 @@ ADD_TRANSACTION = Operation("AddTransactionForOrderPayment", "checkout_payment",
 
 CREATE_SHIPPING = Operation("CreateOrderShipping", "checkout_shipping", Kind.CREATE, Brings.ID, _SHIPPING)
 LIST_SHIPPINGS = Operation("GetOrderShippings", "checkout_shipping", Kind.SAFE, Brings.VALUE)
-GET_SHIPPING = Operation("GetOrderShipping", "checkout_shipping", Kind.SAFE, Brings.VALUE)
-UPDATE_SHIPPING = Operation("UpdateOrderShipping", "checkout_shipping", Kind.IDEMPOTENT)
+GET_SHIPPING = Operation("GetOrderShipping", "checkout_shipping", Kind.SAFE, Brings.VALUE, answers="shipping_id")
+UPDATE_SHIPPING = Operation("UpdateOrderShipping", "checkout_shipping", Kind.IDEMPOTENT, answers="shipping_id")
 
 OPERATIONS: tuple[Operation, ...] = tuple(row for row in list(globals().values()) if isinstance(row, Operation))
 """All of them."""
