@@ -80,12 +80,14 @@ def read_house(root: Path) -> House:
     rows = tuple(_rows(trees[TABLE]))
     methods: dict[str, list[Method]] = {row.constant: [] for row in rows}
     words: dict[str, frozenset[str]] = {row.constant: frozenset() for row in rows}
-    for file in _facade_files(root):
-        tree = _parse(root / file)
+    facade = {file: _parse(root / file) for file in _facade_files(root)}
+    for file, tree in facade.items():
         held = _words(tree)
         for constant, method in _callers(tree, file.as_posix(), frozenset(methods)):
             methods[constant].append(method)
             words[constant] |= held
+    for constant, method in _callers_from_elsewhere(facade, frozenset(methods)):
+        methods[constant].append(method)
     return House(
         root=root,
         rows=rows,
@@ -168,6 +170,26 @@ def _callers(tree: ast.Module, file: str, constants: frozenset[str]) -> Iterator
         public = [(name, node) for name, node in functions if name in reached and not _is_private(name)]
         for name, node in public or [(name, node) for name, node in functions if name in reached]:
             yield constant, Method(file, name, node.lineno)
+
+
+def _callers_from_elsewhere(
+    facade: Mapping[Path, ast.Module], constants: frozenset[str]
+) -> Iterator[tuple[str, Method]]:
+    """The public methods that have an operation performed by a function of any file."""
+    functions = [(file.as_posix(), name, node) for file, tree in facade.items() for name, node in _functions(tree)]
+    for constant in sorted(constants):
+        performing = {name for _, name, node in functions if "." not in name and _performs(node, constant)}
+        for file, name, node in functions:
+            used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            if "." in name and not _is_private(name) and used & performing:
+                yield constant, Method(file, name, node.lineno)
+
+
+def _performs(function: Function, constant: str) -> bool:
+    """Whether it hands the constant to the session: session.call(LIST_ORDERS, ...)."""
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    performing = (node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr == "call")
+    return any(isinstance(given, ast.Name) and given.id == constant for node in performing for given in node.args)
 
 
 def _public(names: set[str]) -> set[str]:
