@@ -62,6 +62,12 @@ class Connection:
         """Do nothing for a while, or until the server stops."""
         self.server.stopping.wait(seconds)
 
+    def wait_to_answer(self) -> None:
+        """As long as the server is told to wait with good answers."""
+        if self.server.latency:
+            self.wait(self.server.latency)
+        self.server.free.wait(60.0)
+
     def wait_for_the_end(self) -> None:
         """Do nothing until the other side, or the server, closes."""
         while self._more():
@@ -86,11 +92,14 @@ class Connection:
         return found
 
     def _read_exactly(self, size: int) -> bytes | None:
-        while len(self.buffer) < size:
+        found = bytearray(self.buffer)
+        while len(found) < size:
+            self.buffer = b""
             if not self._more():
                 return None
-        found, self.buffer = self.buffer[:size], self.buffer[size:]
-        return found
+            found += self.buffer
+        self.buffer = bytes(found[size:])
+        return bytes(found[:size])
 
     def _more(self) -> bool:
         data = self.sock.recv(65536)
@@ -109,13 +118,26 @@ class FaultServer:
     """
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, deaf: bool = False, latency: float = 0.0, greeting: bytes = b""
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        deaf: bool = False,
+        latency: float = 0.0,
+        greeting: bytes = b"",
     ) -> None:
         self.tls = tls
         self.latency = latency
         self.greeting = greeting
         self.received: list[Received] = []
         self.accepted = 0
+        self.answered = 0
+        """Requests whose play has come to its end, with the connection kept."""
+        self.free = threading.Event()
+        """Cleared: good answers wait until it is set."""
+        self.free.set()
+        self.read = threading.Event()
+        """Cleared: nothing is read of a new connection until it is set."""
+        self.read.set()
         self.stopping = threading.Event()
         self._deaf = deaf
         self._lock = threading.Lock()
@@ -132,7 +154,8 @@ class FaultServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stopping.set()
+        for event in (self.stopping, self.free, self.read):
+            event.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -197,6 +220,7 @@ class FaultServer:
                 return
             if self.tls is not None:
                 connection.sock = self.tls.wrap_socket(sock, server_side=True)
+            self.read.wait(60.0)
             if self.greeting:
                 connection.send(self.greeting)
             while (request := connection.read_request()) is not None:
@@ -205,6 +229,8 @@ class FaultServer:
                     self.received.append(request)
                 if not PLAYS[request.play if request.method != "CONNECT" else "connect"](connection, request):
                     return
+                with self._lock:
+                    self.answered += 1
         except (OSError, ValueError):
             return
         finally:
@@ -222,9 +248,37 @@ def answer(body: bytes = b'{"ok": true}', status: str = "200 OK", **headers: str
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1") + body
 
 
+def _created(connection: Connection, request: Received) -> bool:
+    """As the service answers a creation."""
+    connection.wait_to_answer()
+    connection.send(answer(b'{"id": "x1"}', "201 Created"))
+    return True
+
+
+def _large(connection: Connection, request: Received) -> bool:
+    """A body of several reads, at once; in chunks when asked for."""
+    connection.wait_to_answer()
+    body = b"x" * 300_000
+    if request.play == "large-chunks":
+        chunks = (
+            b"%x\r\n%b\r\n" % (len(part), part) for part in (body[i : i + 9_999] for i in range(0, len(body), 9_999))
+        )
+        connection.send(_CHUNKED + b"".join(chunks) + b"0\r\n\r\n")
+    else:
+        connection.send(answer(body))
+    return True
+
+
+def _flood(connection: Connection, request: Received) -> bool:
+    """As many bytes as the other side takes."""
+    connection.send(_HALF.replace(b"1000", b"100000000000"))
+    while not connection.server.stopping.is_set():
+        connection.send(b"x" * 65536)
+    return False
+
+
 def _good(connection: Connection, request: Received) -> bool:
-    if connection.server.latency:
-        connection.wait(connection.server.latency)
+    connection.wait_to_answer()
     connection.send(answer())
     return True
 
@@ -340,6 +394,10 @@ _SHORT_GZIP = gzip.compress(b'{"ok": "zipped"}')
 
 PLAYS: dict[str, Play] = {
     "good": _good,
+    "created": _created,
+    "large": _large,
+    "large-chunks": _large,
+    "flood": _flood,
     "echo": _echo,
     "hang": _hang,
     "close": _close,

@@ -28,7 +28,7 @@ class Timers:
     def time(self) -> float:
         return self.now
 
-    def call_at(self, when: float, call: Callable[..., object], *arguments: Any) -> None:
+    def call_at(self, when: float, call: Callable[..., object], *arguments: Any, context: object) -> None:
         self.waiting.append((when, call, arguments))
 
     def pass_to(self, now: float) -> None:

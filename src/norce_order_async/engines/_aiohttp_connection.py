@@ -28,6 +28,8 @@ class WatchedConnection(ResponseHandler):
         """The one that is being received."""
         self.spoke_first = False
         """Whether bytes came before the first request."""
+        self.received = 0
+        """Bytes, in all."""
 
     @property
     def fresh(self) -> bool:
@@ -55,6 +57,7 @@ class WatchedConnection(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Called with what came off the wire, and with nothing when reading goes on after a pause."""
         if data:
+            self.received += len(data)
             if self._asked is None:
                 # Not closed at once: a tunnel through a proxy begins like this.
                 self.spoke_first = True

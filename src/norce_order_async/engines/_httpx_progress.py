@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from norce_order_async.clock import Clock
 from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
+from norce_order_async.engines._httpx_stream import SendBounds
+from norce_order_async.engines.alarms import Alarms
 from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest
 from norce_order_async.errors import Phase
 
@@ -45,9 +47,10 @@ _SENT_CLASSES: Final[Mapping[str, Phase]] = {
 class Progress:
     """What is known about one send; made anew for each."""
 
-    __slots__ = ("_clock", "_deadline", "_heads", "_phase", "answered", "timeouts")
+    __slots__ = ("_heads", "_phase", "answered", "bounds", "timeouts")
 
-    def __init__(self, request: WireRequest, clock: Clock) -> None:
+    def __init__(self, request: WireRequest, clock: Clock, alarms: Alarms | None) -> None:
+        self.bounds = SendBounds(clock, request.total, request.timeouts.connect, alarms)
         bounds = request.timeouts if request.total is None else request.timeouts.cut(request.total)
         # httpcore reads this very dict at each step, which is what lets us shorten it under way.
         self.timeouts: dict[str, float] = {
@@ -57,15 +60,8 @@ class Progress:
             "pool": bounds.pool,
         }
         self.answered = False
-        self._clock = clock
-        self._deadline = None if request.total is None else clock.monotonic() + request.total
         self._phase: Phase | None = None
         self._heads = 0
-
-    @property
-    def over(self) -> bool:
-        """The total is used up."""
-        return self._deadline is not None and self._clock.monotonic() >= self._deadline
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """httpcore's callback: one call a step, ``"http11.send_request_headers.started"`` and the like."""
@@ -81,12 +77,14 @@ class Progress:
             self._phase = "connect"
             return
         if step == "send_request_headers.started":
+            if not self._heads and self.bounds.expired:
+                # Its time was over while the loop was blocked: a request does not begin so late.
+                raise NotSentError("connect", OUT_OF_TIME)
             self._heads += 1
         self._phase = phase
-        if self._deadline is not None:
-            left = max(self._deadline - self._clock.monotonic(), 0.0)
-            self.timeouts["write"] = min(self.timeouts["write"], left)
-            self.timeouts["read"] = min(self.timeouts["read"], left)
+        # Sockets of ours know by themselves what is left.
+        self.timeouts["write"] = self.bounds.left(self.timeouts["write"])
+        self.timeouts["read"] = self.bounds.left(self.timeouts["read"])
 
     def failure(self, exc: Exception, *, own_transport: bool) -> SendError:
         """What to raise for ``exc``, which came from a transport of the engine's making or from somebody else's."""

@@ -142,7 +142,7 @@ class AiohttpEngine:
         headers = request.headers
         body: Any = request.body
         if body is not None and len(body) > _AT_ONCE:
-            body = _LargeBody(body, request.timeouts.write, step)
+            body = _LargeBody(body, request.timeouts, step)
         reads = body is None and request.method == "GET"
         complete = headers.keys() >= (_COMPLETE if reads else _COMPLETE_WITH_BODY)
         arguments: dict[str, Any] = {}
@@ -307,9 +307,12 @@ class _Request(aiohttp.ClientRequest):
             raise NotSentError("connect", "the server spoke before it was asked, or closed the connection")
         if connection is None or connection.should_close:
             raise _StaleConnectionError
+        if step.watch.expired:
+            # Its time was over while the loop was blocked: a request does not begin so late.
+            raise step.timed_out()
         if watched is not None:
             watched.ask()
-            step.connection = watched
+            step.connection = step.watch.connection = watched
         step.sent = True
         if not isinstance(self.body, _LargeBody):
             step.watch.heard()
@@ -319,11 +322,11 @@ class _Request(aiohttp.ClientRequest):
 class _LargeBody(aiohttp.Payload):
     """A body in pieces, each with the write timeout; what fits into the socket's buffer needs none."""
 
-    def __init__(self, body: bytes, patience: float, step: _Step) -> None:
+    def __init__(self, body: bytes, bounds: Timeouts, step: _Step) -> None:
         super().__init__(body)
         self._size = len(body)
         self._body = memoryview(body)
-        self._patience = patience
+        self._bounds = bounds
         self._step = step
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - aiohttp's signature
@@ -331,13 +334,15 @@ class _LargeBody(aiohttp.Payload):
         return ""
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Write it all; a timeout here fails the request."""
-        self._step.writing = True
+        """Write it all. The watch ends the request when a piece takes too long."""
+        step = self._step
+        step.writing = True
+        step.watch.expect(self._bounds.write)
         for start in range(0, len(self._body), _AT_ONCE):
-            async with asyncio.timeout(self._patience):
-                await writer.write(self._body[start : start + _AT_ONCE])
-        self._step.writing = False
-        self._step.watch.heard()
+            await writer.write(self._body[start : start + _AT_ONCE])
+            step.watch.heard()
+        step.writing = False
+        step.watch.expect(self._bounds.read)
 
 
 class _Proxy:

@@ -10,8 +10,10 @@ Its parts, in the order a request meets them:
 * ``_exchange`` puts the request on the wire and reads the answer in chunks.
 * :class:`~norce_order_async.engines._httpx_progress.Progress` knows how far that got.
 
-A send that is cancelled all the same, or that has to be killed because a server drips its headers, takes its pool
-with it: no new send goes there, and the last one to leave closes it.
+* Below httpx, :mod:`~norce_order_async.engines._httpx_stream` bounds each step by what is left of the whole.
+
+A send that is cancelled all the same takes its pool with it: no new send goes there, and the last one to leave closes
+it.
 
 Pools are bare transports, not httpx clients: no cookie jar, no redirects, no environment. A client handed in keeps its
 own pool, headers, hooks and proxies, is never closed here and can't be replaced; its cookies and its ``auth`` are left
@@ -20,6 +22,7 @@ out, because the one would leak between calls and the other may send twice.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +35,8 @@ import httpx
 
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._httpx_progress import Progress
-from norce_order_async.engines._httpx_stream import Stream, left_over, shut_down, watch
+from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
+from norce_order_async.engines.alarms import Alarms
 from norce_order_async.engines.base import NotSentError, SendError, WireRequest, WireResponse
 
 _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
@@ -44,7 +48,8 @@ _KEEP_IDLE: Final = 5.0
 """Seconds an unused connection is kept: short enough that a server's own limit rarely comes first."""
 
 _KILL_AFTER: Final = 0.5
-"""Seconds past the total after which a send is killed. httpx's own timeouts, cut to the total, come first."""
+"""Seconds past the total after which a send over sockets that are not watched is cancelled. httpx's own timeouts, cut
+to the total, come first."""
 
 
 @final
@@ -93,6 +98,7 @@ class HttpxEngine:
         self._pools: dict[bool, list[_Pool]] = {False: [], True: []}
         self._tls = verify if isinstance(verify, ssl.SSLContext) else None
         self._tls_lock = anyio.Lock()
+        self._alarms: Alarms | None = None
         self._no_tls: ssl.SSLContext | None = None
         self._build: Callable[..., Any] = httpx.Request
         self._foreign: _Pool | None = None
@@ -113,17 +119,16 @@ class HttpxEngine:
         if address is None:
             raise NotSentError("connect", "the address is not a plain absolute one")
         scheme, target = address.groups()
-        progress = Progress(request, self._clock)
+        progress = Progress(request, self._clock, self._alarms_here())
         outgoing = self._outgoing(request, target or "/", progress)
         pool = await self._pool_for(secure=scheme == "https")
         pool.in_flight += 1
-        kill_after = None if request.total is None else request.total + _KILL_AFTER
-        answers: list[WireResponse] = []
+        before = CURRENT.set(progress.bounds)
         try:
-            with self._clock.move_on_after(kill_after):
-                answers.append(await self._exchange(pool, outgoing, progress))
-            if answers:
-                return answers[0]
+            if pool.watched or request.total is None:
+                return await self._exchange(pool, outgoing, progress)
+            with self._clock.move_on_after(request.total + _KILL_AFTER):
+                return await self._exchange(pool, outgoing, progress)
             self._retire(pool)
         except SendError:
             raise
@@ -135,6 +140,7 @@ class HttpxEngine:
             self._retire(pool)
             raise
         finally:
+            CURRENT.reset(before)
             pool.in_flight -= 1
             if pool.retired and not pool.in_flight:
                 with anyio.CancelScope(shield=True):
@@ -218,14 +224,26 @@ class HttpxEngine:
         if self._trust_env and self._proxy is None:
             # Only httpx's client knows the environment's proxies and their exceptions.
             client = httpx.AsyncClient(verify=context, limits=limits, trust_env=True)
-            watch(client)
-            return _Pool(_sender(client), client.aclose)
+            return _Pool(_sender(client), client.aclose, watched=watch(client))
         proxy = self._proxy
         if proxy is not None and proxy.url.scheme == "https":
             proxy = httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
         transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False, proxy=proxy)
-        watch(transport)
-        return _Pool(transport.handle_async_request, transport.aclose)
+        return _Pool(transport.handle_async_request, transport.aclose, watched=watch(transport))
+
+    def _alarms_here(self) -> Alarms | None:
+        """Of the loop that runs, where that is asyncio's."""
+        try:
+            # In trio's guest mode a loop of asyncio runs as well, but not this task.
+            task = asyncio.current_task()
+        except RuntimeError:
+            task = None
+        if task is None:
+            return None
+        loop = asyncio.get_running_loop()
+        if self._alarms is None or self._alarms.loop is not loop:
+            self._alarms = Alarms(loop)
+        return self._alarms
 
     def _retire(self, pool: _Pool) -> None:
         if pool is self._foreign:
@@ -263,11 +281,15 @@ class HttpxEngine:
 class _Pool:
     """A handful of connections: how to send over them and how to close them."""
 
-    __slots__ = ("close", "in_flight", "retired", "send")
+    __slots__ = ("close", "in_flight", "retired", "send", "watched")
 
-    def __init__(self, send: Callable[[Any], Awaitable[Any]], close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, send: Callable[[Any], Awaitable[Any]], close: Callable[[], Awaitable[None]], *, watched: bool = False
+    ) -> None:
         self.send = send
         self.close = close
+        self.watched = watched
+        """Whether its sockets keep the bounds of a send by themselves."""
         self.in_flight = 0
         self.retired = False
 
@@ -314,11 +336,12 @@ async def _read(response: Any, progress: Progress) -> bytes:
             if late:
                 continue
             chunks.append(chunk)
-            late = progress.over
+            late = progress.bounds.over
             if late:
                 # Read on over the closed connection: that ends every generator between here and the socket by an
                 # exception of its own, which a mere break would leave to the garbage collector.
-                await _hang_up(response)
+                with anyio.CancelScope(shield=True):
+                    await _hang_up(response)
     except Exception:
         if not late:
             raise

@@ -20,7 +20,7 @@ from typing import Final, Generic, Protocol, TypeVar, final
 import anyio
 
 from norce_order_async.clock import Clock, SystemClock
-from norce_order_async.engines.alarms import Alarm, Alarms
+from norce_order_async.engines.alarms import GRACE, LATE, Alarms
 from norce_order_async.engines.base import MaybeSentError, NotSentError
 from norce_order_async.pipeline.wake import OnAsyncio, Wake, runs_on_trio, wake
 
@@ -61,34 +61,40 @@ class OwnedSends:
         """What ``send`` returns or raises.
 
         ``on_end`` is called exactly once, when the send has ended and no sooner, and must not raise. When the caller
-        is cancelled meanwhile, or has waited for ``within`` seconds, the result is dropped without a word.
+        is cancelled meanwhile, or has waited for ``within`` seconds, the result is dropped without a word. Seconds
+        whose end is noticed late, because the loop was blocked, are followed by the time of grace that engines take
+        what they have received in.
 
         Raises:
-            NotSentError: these sends are closed; ``send`` was not called.
+            NotSentError: these sends are closed, or the seconds were over before the send could begin; ``send`` was
+                not called.
             MaybeSentError: the send was cancelled by ``drain``, not by the caller.
             StillInTheAirError: the seconds are over; the send goes on.
         """
         if self._closed:
             on_end()
             raise NotSentError("closed", "the client is closed")
-        on_trio = self._runs_on_trio()
-        if within is not None and (on_trio or type(self._clock) is not SystemClock):
-            with self._clock.move_on_after(within):
-                return await self.run(send, on_end)
-            raise StillInTheAirError
-        if on_trio:
-            landing = self._begin_on_trio(send, on_end)
-            await landing.woken.wait()
+        until = None if within is None else self._clock.monotonic() + within
+        if self._runs_on_trio():
+            landing = self._begin_on_trio(send, on_end, until)
+            if within is None:
+                await landing.woken.wait()
+            else:
+                await self._wait(landing.woken, within)
             return landing.result()
-        task, woken = self._begin_on_asyncio(send, on_end)
-        alarm = None if within is None else self._alarm(within, woken)
-        try:
-            in_time = await woken.future
-        finally:
-            if alarm is not None:
-                alarm.cancel()
-        if not in_time:
-            raise StillInTheAirError
+        task, woken = self._begin_on_asyncio(send, on_end, until)
+        if within is None:
+            await woken.future
+        elif type(self._clock) is not SystemClock:
+            await self._wait(woken, within)
+        else:
+            patience = _Patience(self._alarms_here(), within, woken)
+            try:
+                in_time = await woken.future
+            finally:
+                patience.end()
+            if not in_time:
+                raise StillInTheAirError
         if task.cancelled():
             raise _closed_in_the_air()
         return task.result()
@@ -127,10 +133,22 @@ class OwnedSends:
             await self._all_ended()
         return False
 
-    def _alarm(self, within: float, woken: OnAsyncio) -> Alarm:
+    async def _wait(self, woken: Wake, within: float) -> None:
+        """Wait by the clock."""
+        due = self._clock.monotonic() + within
+        with self._clock.move_on_after(within):
+            await woken.wait()
+            return
+        if self._clock.monotonic() > due + LATE:
+            with self._clock.move_on_after(GRACE):
+                await woken.wait()
+                return
+        raise StillInTheAirError
+
+    def _alarms_here(self) -> Alarms:
         if self._alarms is None:
             self._alarms = Alarms(asyncio.get_running_loop())
-        return self._alarms.after(within, woken.give_up)
+        return self._alarms
 
     def _runs_on_trio(self) -> bool:
         if self._on_trio is None:
@@ -138,11 +156,11 @@ class OwnedSends:
         return self._on_trio
 
     def _begin_on_asyncio(
-        self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]
+        self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None], until: float | None = None
     ) -> tuple[asyncio.Task[T], OnAsyncio]:
         loop = asyncio.get_running_loop()
         woken = OnAsyncio(loop)
-        task = loop.create_task(_call(send))
+        task = loop.create_task(self._call(send, until))
         self._air.add(task)
 
         # A callback and not the end of the coroutine: a task cancelled before its first step never enters that.
@@ -156,7 +174,9 @@ class OwnedSends:
         task.add_done_callback(ended)
         return task, woken
 
-    def _begin_on_trio(self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None]) -> _TrioLanding[T]:
+    def _begin_on_trio(
+        self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None], until: float | None = None
+    ) -> _TrioLanding[T]:
         import trio
 
         scope = trio.CancelScope()
@@ -166,7 +186,7 @@ class OwnedSends:
         async def own() -> None:
             try:
                 with scope:
-                    landing.results.append(await send())
+                    landing.results.append(await self._call(send, until))
             except trio.Cancelled:
                 # By trio itself, at the end of its run: the task ends here either way.
                 pass
@@ -179,6 +199,12 @@ class OwnedSends:
 
         trio.lowlevel.spawn_system_task(own, context=contextvars.copy_context())
         return landing
+
+    async def _call(self, send: Callable[[], Awaitable[T]], until: float | None) -> T:
+        """Send, unless the loop was blocked for so long that the time is over before the first step."""
+        if until is not None and self._clock.monotonic() >= until:
+            raise NotSentError("pool", "the time was over before the send could begin")
+        return await send()
 
     def _landed(self, send: _Cancellable) -> None:
         self._air.discard(send)
@@ -194,6 +220,30 @@ class OwnedSends:
         while self._air:
             empty = self._empty = self._empty or anyio.Event()
             await empty.wait()
+
+
+@final
+class _Patience:
+    """How long a caller on asyncio waits for its send."""
+
+    __slots__ = ("_alarm", "_alarms", "_late", "_woken")
+
+    def __init__(self, alarms: Alarms, seconds: float, woken: OnAsyncio) -> None:
+        self._alarms = alarms
+        self._woken = woken
+        self._late = False
+        self._alarm = alarms.after(seconds, self._over)
+
+    def end(self) -> None:
+        """Wait no longer."""
+        self._alarm.cancel()
+
+    def _over(self) -> None:
+        if self._late or not self._alarms.is_late(self._alarm):
+            self._woken.give_up()
+            return
+        self._late = True
+        self._alarm = self._alarms.after(GRACE, self._over)
 
 
 class _TrioLanding(Generic[T]):
@@ -218,8 +268,3 @@ def _closed_in_the_air() -> MaybeSentError:
 
 def _nothing() -> None:
     pass
-
-
-async def _call(send: Callable[[], Awaitable[T]]) -> T:
-    """A task wants a coroutine; ``send`` may give any awaitable."""
-    return await send()

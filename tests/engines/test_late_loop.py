@@ -1,0 +1,307 @@
+"""A loop that is blocked while answers come in: what was answered in time is told as answered, and nothing else is.
+
+Something of the program's own holds the loop up, or the process is stopped and goes on later. Bounds and answers are
+then found at the same moment.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import anyio
+import httpx
+import pytest
+import trustme
+
+from norce_order_async import CallError, CallOptions, NorceOrderClient
+from norce_order_async.clock import SystemClock
+from norce_order_async.engines.base import (
+    Engine,
+    MaybeSentError,
+    NotSentError,
+    SendError,
+    Timeouts,
+    WireRequest,
+    WireResponse,
+)
+from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.pipeline.ownership import OwnedSends, StillInTheAirError
+
+from .conftest import EngineFactory
+from .faultserver import FaultServer
+from .tls import server_context, trusting
+from .wire import PATIENT, wire
+
+pytestmark = pytest.mark.anyio
+
+BOUNDS = [0.5, 2.0, 8.0]
+"""Seconds of the bound that is reached while the loop is blocked; the next one where this machine is so slow that it
+was reached before."""
+
+MANY = 20
+
+KINDS = ["read", "total", "both"]
+"""Which bound it is."""
+
+Ended = list[WireResponse | Exception]
+
+
+def bounded(url: str, kind: str, seconds: float, method: str = "POST", body: bytes = b"{}") -> WireRequest:
+    return wire(
+        url,
+        method,
+        body=body,
+        timeouts=Timeouts(
+            connect=20.0,
+            pool=20.0,
+            write=seconds if kind == "write" else 20.0,
+            read=seconds if kind in ("read", "both") else 20.0,
+        ),
+        total=seconds if kind in ("total", "both") else None,
+    )
+
+
+async def outcome(send: Callable[[], Awaitable[WireResponse]]) -> WireResponse | Exception:
+    try:
+        return await send()
+    except (SendError, StillInTheAirError) as error:
+        return error
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():  # noqa: ASYNC110 - what happens in the server's threads has no event here
+            await anyio.sleep(0.005)
+
+
+def hold_up(server: FaultServer, seconds: float, answers: int) -> None:
+    """The loop, until so much time has passed and the server has answered so often."""
+    server.free.set()
+    end = time.monotonic() + seconds + 0.3
+    while time.monotonic() < end or server.answered < answers:
+        time.sleep(0.005)
+
+
+async def blocked(
+    server: FaultServer, one: Callable[[float], Awaitable[object]], play: str, count: int, *, answers: bool = True
+) -> list[object]:
+    """What so many at once come to when the loop is blocked from the moment on that the server has them all.
+
+    Args:
+        server: Answers while the loop is blocked.
+        one: Makes one request that is bounded by so many seconds, and says what came of it.
+        play: Its play.
+        count: How many.
+        answers: Whether the play has an end.
+    """
+    for seconds in BOUNDS:
+        ended = await _blocked_once(server, partial(one, seconds), play, count, seconds, answers=answers)
+        if ended is not None:
+            return ended
+    pytest.fail("this machine is too slow for this test")
+
+
+async def _blocked_once(
+    server: FaultServer, one: Callable[[], Awaitable[object]], play: str, count: int, seconds: float, *, answers: bool
+) -> list[object] | None:
+    ended: list[object] = []
+    too_slow = False
+    before, answered = server.counts[play], server.answered
+    server.free.clear()
+
+    async def run() -> None:
+        ended.append(await one())
+
+    async with anyio.create_task_group() as group:
+        for _ in range(count):
+            group.start_soon(run)
+        await until(lambda: server.counts[play] >= before + count or bool(ended))
+        too_slow = bool(ended)
+        if too_slow:
+            server.free.set()
+        else:
+            hold_up(server, seconds, answered + count if answers else 0)
+    return None if too_slow else ended
+
+
+async def blocked_sends(
+    engine: Engine, server: FaultServer, play: str, kind: str, count: int = MANY, *, answers: bool = True
+) -> list[object]:
+    """Of sends over warm connections, each in its own task and waited for as the pipeline does."""
+    owned = OwnedSends()
+
+    async def warm() -> None:
+        assert (await engine.send(wire(f"{server.url}/echo"))).status == 200
+
+    async def one(seconds: float) -> object:
+        request = bounded(f"{server.url}/{play}", kind, seconds)
+        return await outcome(partial(owned.run, partial(engine.send, request), lambda: None, request.total))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(count):
+            group.start_soon(warm)
+    return await blocked(server, one, play, count, answers=answers)
+
+
+def statuses(ended: list[object]) -> list[object]:
+    return [one.status if isinstance(one, WireResponse) else one for one in ended]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_was_answered_while_the_loop_was_blocked_is_an_answer(
+    make_engine: EngineFactory, server: FaultServer, kind: str
+) -> None:
+    """All of them."""
+    engine = make_engine()
+    assert statuses(await blocked_sends(engine, server, "good", kind)) == [200] * MANY
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("play", ["good", "large", "large-chunks"])
+@pytest.mark.parametrize("kind", ["read", "total"])
+async def test_and_so_under_tls_whatever_its_size(make_engine: EngineFactory, play: str, kind: str) -> None:
+    """Several reads, and records that come in part."""
+    authority = trustme.CA()
+    with FaultServer(tls=server_context(authority, "127.0.0.1")) as server:
+        engine = make_engine(verify=trusting(authority))
+        assert statuses(await blocked_sends(engine, server, play, kind, 5)) == [200] * 5
+        await engine.aclose()
+
+
+@pytest.mark.parametrize(
+    ("play", "kind"),
+    [
+        *itertools.product(["hang", "half-head-hang", "half-body-hang"], KINDS),
+        # To a read bound a drip is no silence.
+        *itertools.product(["drip-head", "drip-body"], ["total", "both"]),
+    ],
+)
+async def test_what_was_not_answered_is_not_waited_for(
+    make_engine: EngineFactory, server: FaultServer, play: str, kind: str
+) -> None:
+    """Silence ends the grace, and so does a drip: the send is over before its caller gives up waiting."""
+    engine = make_engine()
+    (error,) = await blocked_sends(engine, server, play, kind, 1, answers=False)
+    assert isinstance(error, MaybeSentError)
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_what_never_stops_coming_ends(make_engine: EngineFactory, server: FaultServer) -> None:
+    """Every round of the loop brings bytes: a megabyte of them is enough."""
+    engine = make_engine()
+    (error,) = await blocked_sends(engine, server, "flood", "total", 1, answers=False)
+    assert isinstance(error, MaybeSentError | StillInTheAirError)
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+@pytest.mark.parametrize("kind", ["write", "total"])
+async def test_a_body_that_was_being_written_goes_on(make_engine: EngineFactory, kind: str) -> None:
+    """The server reads while the loop is blocked; the next piece is late and goes out all the same."""
+    body = b"x" * 12_000_000
+    ended: Ended = []
+    engine = make_engine()
+
+    async def send(request: WireRequest) -> None:
+        ended.append(await outcome(partial(engine.send, request)))
+
+    with FaultServer() as slow:
+        slow.read.clear()
+        async with anyio.create_task_group() as group:
+            group.start_soon(send, bounded(f"{slow.url}/good", kind, 2.0, "PUT", body))
+            await until(lambda: slow.accepted > 0)
+            await anyio.sleep(0.1)
+            slow.read.set()
+            hold_up(slow, 2.0, 0)
+        if kind == "write" or isinstance(ended[0], WireResponse):
+            assert statuses([*ended]) == [200]
+            assert slow.received[0].body == body
+        else:
+            assert isinstance(ended[0], MaybeSentError)
+        await engine.aclose()
+
+
+async def test_nothing_begins_in_grace(
+    make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is over by the time the connection is there: the request stays here."""
+    connect: Callable[..., object] = socket.socket.connect
+
+    def slowly(sock: socket.socket, address: tuple[str, int]) -> object:
+        time.sleep(0.8)
+        return connect(sock, address)
+
+    monkeypatch.setattr(socket.socket, "connect", slowly)
+    engine = make_engine()
+    request = wire(f"{server.url}/good", "POST", body=b"{}", timeouts=PATIENT, total=0.5)
+    with anyio.fail_after(5):
+        error = await outcome(partial(OwnedSends().run, partial(engine.send, request), lambda: None, 0.5))
+    assert isinstance(error, NotSentError), error
+    assert server.counts == {}
+    await engine.aclose()
+
+
+async def test_nor_does_a_send_whose_turn_comes_too_late(make_engine: EngineFactory, server: FaultServer) -> None:
+    """The loop is blocked between the wish of its caller and its own first step."""
+    engine = make_engine()
+    error: list[WireResponse | Exception] = []
+
+    class Clock(SystemClock):
+        def monotonic(self) -> float:
+            now = super().monotonic()
+            time.sleep(0.3)
+            return now
+
+    async def call() -> None:
+        send = partial(engine.send, wire(f"{server.url}/good"))
+        error.append(await outcome(partial(OwnedSends(Clock()).run, send, lambda: None, 0.2)))
+
+    with anyio.fail_after(5):
+        await call()
+    assert isinstance(error[0], NotSentError), error
+    assert server.counts == {}
+    await engine.aclose()
+
+
+async def test_a_client_handed_in_ends_as_it_always_did(server: FaultServer) -> None:
+    """Its sockets are not ours: what it found too late is told as unknown."""
+    async with httpx.AsyncClient() as client:
+        ended = await blocked_sends(HttpxEngine(client=client), server, "good", "total", 3)
+    assert all(isinstance(one, WireResponse | MaybeSentError | StillInTheAirError) for one in ended)
+
+
+CALLS: dict[str, Callable[[NorceOrderClient, CallOptions], Awaitable[object]]] = {
+    "payment": lambda norce, options: norce.orders("o1").payments.create({"reference": "p1"}, options=options),
+    "order": lambda norce, options: norce.orders.create(cart={"reference": "c1"}, options=options),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("bound", ["read_timeout", "deadline"])
+async def test_a_client_tells_what_was_made(
+    server: FaultServer, engine_name: EngineName, bound: str, call: str
+) -> None:
+    """Not one of the creations that were answered while the loop was blocked is unknown."""
+    base_url = f"{server.url}/created"
+    async with NorceOrderClient(
+        base_url=base_url, merchant="acme", channel="se", token="t", engine=engine_name
+    ) as norce:
+
+        async def one(seconds: float) -> object:
+            try:
+                options = (
+                    CallOptions(read_timeout=seconds) if bound == "read_timeout" else CallOptions(deadline=seconds)
+                )
+                return await CALLS[call](norce, options)
+            except CallError as error:
+                return error
+
+        made = await blocked(server, one, "created", MANY)
+    assert [one for one in made if isinstance(one, CallError)] == []
+    assert len(made) == MANY
