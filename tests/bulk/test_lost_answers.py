@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from norce_order_async import Fixed, Order, OutcomeUnknownError
-from norce_order_async.bulk import actions
+from norce_order_async.bulk import actions, plan_again
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.source import Item
 from norce_order_async.engines.base import WireRequest
 from tests.support.clock import START
-from tests.support.engine import Step, answer
+from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import Stand, stand
 
 pytestmark = pytest.mark.anyio
@@ -102,3 +103,65 @@ async def test_an_item_nobody_can_look_at_is_told_at_once_and_the_job_waits_all_
     assert isinstance(outcomes["o1"].error, OutcomeUnknownError)
     assert stand_.sent == ["PUT /orders/o1/state", "PUT /orders/o2/state"]
     assert stand_.engine.times[1] - START >= 100.0
+
+
+class LateDelete:
+    """An order whose deletion is answered by silence and takes effect only after it was looked at."""
+
+    def __init__(self, *, exists: bool = True, sent: bool = True) -> None:
+        self.lost = 3
+        self.exists = exists
+        self.deletions = 0
+        self._sent = sent
+
+    def __call__(self, request: WireRequest) -> Step:
+        if request.method == "GET":
+            step = answer(200, {"id": "o1", "state": {"currentStatus": "checkout"}}) if self.exists else answer(404)
+            self.exists = False
+            return step
+        self.deletions += 1
+        if self.deletions <= self.lost:
+            return lost("read") if self._sent else lost("connect")
+        return answer(404, {"code": "order-not-found"})
+
+
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_a_deletion_that_lands_late_is_done(tmp_path: Path, journaled: bool) -> None:
+    """The look was too early, and the second request finds nothing: it was ours."""
+    service = LateDelete()
+    _, outcomes = await run(stand(service), ["o1"], actions.delete(), tmp_path / "j" if journaled else None)
+    assert (outcomes["o1"].verdict, outcomes["o1"].error) == ("done", None)
+    assert service.deletions == 4
+
+
+async def test_an_order_that_was_never_there_is_refused(tmp_path: Path) -> None:
+    """Nothing of the first tries had left."""
+    service = LateDelete(exists=False, sent=False)
+    _, outcomes = await run(stand(service), ["o1"], actions.delete(), tmp_path / "j")
+    assert outcomes["o1"].verdict == "refused"
+
+
+@pytest.mark.parametrize(("state", "verdict"), [("sent", "done"), ("planned", "refused")])
+async def test_a_deletion_that_a_killed_run_had_sent(tmp_path: Path, state: str, verdict: str) -> None:
+    """Looked at too early by the next run, and gone when it is sent again; one that was never sent was never there."""
+    journal = tmp_path / "j"
+    await run(stand(lambda _: answer(404, {"code": "order-not-found"})), ["o1"], actions.delete(), journal)
+    connection = sqlite3.connect(journal)
+    connection.execute("UPDATE item SET state = ?, sent = CASE ? WHEN 'sent' THEN 1.0 END", (state, state))
+    connection.commit()
+    connection.close()
+    service = LateDelete()
+    service.lost = 0
+    _, outcomes = await run(stand(service), ["o1"], actions.delete(), journal)
+    assert outcomes["o1"].verdict == verdict
+
+
+async def test_a_refused_deletion_that_is_retried_is_refused_again(tmp_path: Path) -> None:
+    """It took no effect the first time, so a 404 of the second says what it said before."""
+    journal = tmp_path / "j"
+    for _ in range(2):
+        _, outcomes = await run(
+            stand(lambda _: answer(404, {"code": "order-not-found"})), ["o1"], actions.delete(), journal
+        )
+        assert outcomes["o1"].verdict == "refused"
+        assert plan_again(journal, ["refused"]) == 1

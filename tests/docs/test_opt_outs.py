@@ -23,6 +23,7 @@ UPGRADING = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text("utf
 OPT_OUTS = {row[0].split("`")[1]: row[1].strip("`") for row in rows(section("What you can turn off"))}
 
 NO_PROTECTION = {
+    "begun",
     "confirm",
     "dry_run",
     "now",

@@ -56,6 +56,11 @@ class Action(ABC, Generic[T]):
         del value
         return False
 
+    def shows_done(self, error: Exception) -> bool:
+        """Whether a refusal of an item that was sent before says that it took effect then."""
+        del error
+        return False
+
     def excuses(self, error: Exception) -> bool:
         """Whether a refusal may only mean that it was so before; then ``settle`` is asked."""
         del error

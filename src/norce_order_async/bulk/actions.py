@@ -180,6 +180,9 @@ class Delete(Action[None]):
         await order.refresh()
         return f"would be deleted; it is {order.status}"
 
+    def shows_done(self, error: Exception) -> bool:
+        return isinstance(error, NotFoundError)
+
 
 def transition(to: OrderStatus) -> Transition:
     """Move orders to a status. Those that are there count as already done.

@@ -62,6 +62,8 @@ class Change:
     said: str | None = None
     """The service's own words, when it refused."""
     correlation_id: str = ""
+    was_sent: bool = False
+    """For one that is planned again: whether it may have arrived when it was sent before."""
     line: bytes = b""
     """What it adds to the file the job makes."""
 
@@ -180,19 +182,20 @@ class Database:
         """The next items in a state, in the order of the source."""
         with told(self._path):
             found = self._connection.execute(
-                "SELECT number, key, asked FROM item WHERE state = ? AND number > ? ORDER BY number LIMIT ?",
+                "SELECT number, key, asked, sent FROM item WHERE state = ? AND number > ? ORDER BY number LIMIT ?",
                 (state, after, count),
             ).fetchall()
-        return [Item(number, key, json.loads(asked)) for number, key, asked in found]
+        return [Item(number, key, json.loads(asked), was_sent=sent is not None) for number, key, asked, sent in found]
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
         """Write down what became of items."""
         with self._transaction():
             self._connection.executemany(
                 "UPDATE item SET state = ?1, changed = ?2, attempts = attempts + ?3, reason = ?4, code = ?5, "
-                "said = ?6, correlation_id = ?7, sent = CASE ?1 WHEN 'sent' THEN ?2 ELSE sent END WHERE number = ?8",
+                "said = ?6, correlation_id = ?7, sent = CASE WHEN ?1 = 'sent' THEN ?2 WHEN ?1 = 'planned' AND NOT ?8 "
+                "THEN NULL ELSE sent END WHERE number = ?9",
                 [
-                    (c.state, c.changed, c.attempts, c.reason, c.code, c.said, c.correlation_id, c.number)
+                    (c.state, c.changed, c.attempts, c.reason, c.code, c.said, c.correlation_id, c.was_sent, c.number)
                     for c in changes
                 ],
             )
@@ -201,7 +204,9 @@ class Database:
     def move(self, state: State, to: State) -> int:
         """Put all items of a state into another; how many."""
         with self._transaction():
-            return self._connection.execute("UPDATE item SET state = ? WHERE state = ?", (to, state)).rowcount
+            # What was refused took no effect, so it counts as not sent.
+            moved = "UPDATE item SET state = ?1, sent = CASE ?2 WHEN 'refused' THEN NULL ELSE sent END WHERE state = ?2"
+            return self._connection.execute(moved, (to, state)).rowcount
 
     def _check_pages(self) -> None:
         if self._connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):

@@ -129,6 +129,7 @@ class Handling(Generic[T]):
         if looked == "done":
             return _outcome(item, "done", note="found by reading")
         if looked == "not done" and item.tries < TRIES:
+            item.was_sent = True
             return GoesBack(error)
         return _outcome(item, "unknown", error)
 
@@ -140,6 +141,8 @@ class Handling(Generic[T]):
             verdicts: Mapping[Settled, Verdict] = {"done": "done", "not done": "refused", "unknown": "unknown"}
             note = "found by reading" if looked == "done" else ""
             return _outcome(item, verdicts[looked], None if looked == "done" else error, note)
+        if item.was_sent and self._action.shows_done(error):
+            return _outcome(item, "done", note="found when it was sent again")
         if self._action.excuses(error) and await self._was_so_before(item, order):
             return _outcome(item, "already done", note="found by reading")
         return _outcome(item, "refused", error)

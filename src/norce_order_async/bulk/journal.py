@@ -220,7 +220,18 @@ class Journal:
             raise self._broken
         group = self._group
         group.changes.append(
-            Change(item.number, state, time.time(), len(attempts), reason, code, said, correlation_id, line)
+            Change(
+                item.number,
+                state,
+                time.time(),
+                len(attempts),
+                reason,
+                code,
+                said,
+                correlation_id,
+                item.was_sent,
+                line,
+            )
         )
         if not self._writing:
             self._writing = True

@@ -35,6 +35,8 @@ class Item:
     """How often it was sent on its way in this run."""
     faults: int = 0
     """How often the service answered a read of it with a fault."""
+    was_sent: bool = False
+    """Whether it was sent before, in this run or an earlier one, and may have taken effect then."""
     in_air: bool = False
     """Whether it was sent and it is not known what came of that: it is looked at before it is sent again."""
 

@@ -214,6 +214,7 @@ class Work(Generic[T]):
     async def _plan_again(self, item: Item) -> None:
         """It was in the air and is not done."""
         item.in_air = False
+        item.was_sent = True
         try:
             if self._journal is not None:
                 await self._journal.record(item, "planned")
