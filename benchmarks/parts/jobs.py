@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.contestants import ours
-from benchmarks.contestants.base import CONNECTIONS
+from benchmarks.contestants.base import CONNECTIONS, ORDER_ID
 from benchmarks.figures import Figures, Table, Tell, interleaved, median, spread
 from benchmarks.machine import resident
 from benchmarks.scale import Scale
@@ -56,7 +56,7 @@ def _job(target: Target, items: int, *, journal: bool) -> Figures:
 async def _run(target: Target, items: int, journal: Path | None) -> Figures:
     async with ours.client(target) as norce:
         # The connections and the imports are there when it begins.
-        await asyncio.gather(*(norce.orders.get(f"o{number}") for number in range(CONNECTIONS)))
+        await asyncio.gather(*(norce.orders.get(ORDER_ID) for _ in range(CONNECTIONS)))
         gc.collect()
         began = highest = resident()
         done = 0
