@@ -114,6 +114,7 @@ class FaultServer:
         tls: Speak TLS on every connection.
         deaf: Accept and never read.
         latency: Seconds before a good answer.
+        closes_after: Seconds after which an idle connection is closed.
         greeting: Said on every connection before anything was asked.
     """
 
@@ -123,10 +124,12 @@ class FaultServer:
         tls: ssl.SSLContext | None = None,
         deaf: bool = False,
         latency: float = 0.0,
+        closes_after: float | None = None,
         greeting: bytes = b"",
     ) -> None:
         self.tls = tls
         self.latency = latency
+        self.closes_after = closes_after
         self.greeting = greeting
         self.received: list[Received] = []
         self.accepted = 0
@@ -220,6 +223,7 @@ class FaultServer:
                 return
             if self.tls is not None:
                 connection.sock = self.tls.wrap_socket(sock, server_side=True)
+            connection.sock.settimeout(self.closes_after)
             self.read.wait(60.0)
             if self.greeting:
                 connection.send(self.greeting)

@@ -1,4 +1,5 @@
-"""What aiohttp's connections lack: they do not say whether bytes came that no request asked for.
+"""What aiohttp's connections lack: they do not say whether bytes came that no request asked for, nor how long they are
+idle.
 
 aiohttp has no public way to choose the class of its connections. :class:`Connector` sets a private attribute. A version
 of aiohttp that no longer looks at it fails the tests; its own connections are then used, without what is here.
@@ -7,6 +8,7 @@ of aiohttp that no longer looks at it fails the tests; its own connections are t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any, final
 
@@ -20,8 +22,10 @@ from aiohttp.streams import StreamReader
 class WatchedConnection(ResponseHandler):
     """One connection. Bytes outside an answer close it: they would pass as part of the answer to the next request."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, now: Callable[[], float], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        self._now = now
+        self._heard = now()
         self._asked: bool | None = None
         """Whether an answer is expected; None before the first request."""
         self._answer: StreamReader | None = None
@@ -35,6 +39,11 @@ class WatchedConnection(ResponseHandler):
     def fresh(self) -> bool:
         """Whether no request went over it yet."""
         return self._asked is None
+
+    @property
+    def idle(self) -> float:
+        """Seconds since it was opened or last brought bytes."""
+        return self._now() - self._heard
 
     def ask(self) -> None:
         """A request goes out: from now on an answer is expected."""
@@ -58,6 +67,7 @@ class WatchedConnection(ResponseHandler):
         """Called with what came off the wire, and with nothing when reading goes on after a pause."""
         if data:
             self.received += len(data)
+            self._heard = self._now()
             if self._asked is None:
                 # Not closed at once: a tunnel through a proxy begins like this.
                 self.spoke_first = True
@@ -83,8 +93,8 @@ class WatchedConnection(ResponseHandler):
 class Connector(aiohttp.TCPConnector):
     """Opens :class:`WatchedConnection` and keeps an idle one for so many seconds."""
 
-    def __init__(self, keep_idle: float) -> None:
+    def __init__(self, now: Callable[[], float], keep_idle: float) -> None:
         # How many there are is bounded elsewhere.
         super().__init__(limit=0, keepalive_timeout=keep_idle)  # pyright: ignore[reportUnknownMemberType]
-        factory: Any = partial(WatchedConnection, self._loop)
+        factory: Any = partial(WatchedConnection, now, self._loop)
         self._factory = factory

@@ -196,8 +196,11 @@ def _few_rounds() -> Generator[None]:
 class Stream:
     """One connection. httpcore asks whether it is readable before it uses an idle one, and drops it if so."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkStream, clock: Clock, keep_idle: float) -> None:
         self._inner = inner
+        self._clock = clock
+        self._keep_idle = keep_idle
+        self._heard = clock.monotonic()
         self._dropped = False
         tls: ssl.SSLObject | None = inner.get_extra_info("ssl_object")
         self._tls = tls
@@ -211,8 +214,11 @@ class Stream:
         """As httpcore asks for it."""
         bounds = CURRENT.get()
         if bounds is None:
-            return await self._inner.read(max_bytes, timeout)
-        return await bounds.read(self._inner, max_bytes, timeout)
+            data = await self._inner.read(max_bytes, timeout)
+        else:
+            data = await bounds.read(self._inner, max_bytes, timeout)
+        self._heard = self._clock.monotonic()
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """As httpcore asks for it."""
@@ -231,13 +237,17 @@ class Stream:
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> Stream:
         """The same connection, encrypted from here on."""
-        return Stream(await self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
+        inner = await self._inner.start_tls(ssl_context, server_hostname, _left(timeout))
+        return Stream(inner, self._clock, self._keep_idle)
 
     def get_extra_info(self, info: str) -> Any:
         """What httpcore wants to know of it."""
         if info == "is_readable":
-            return self._dropped or self._inner.get_extra_info(info) or self._has_decrypted()
+            return self._is_stale() or self._inner.get_extra_info(info) or self._has_decrypted()
         return self._inner.get_extra_info(info)
+
+    def _is_stale(self) -> bool:
+        return self._dropped or self._clock.monotonic() - self._heard > self._keep_idle
 
     def _has_decrypted(self) -> bool:
         """Whether bytes that came with the last answer wait inside TLS, where the socket shows nothing of them."""
@@ -255,8 +265,10 @@ class Stream:
 class Backend:
     """Opens :class:`Stream`."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkBackend, clock: Clock, keep_idle: float) -> None:
         self._inner = inner
+        self._clock = clock
+        self._keep_idle = keep_idle
 
     async def connect_tcp(
         self,
@@ -267,11 +279,13 @@ class Backend:
         socket_options: Iterable[Any] | None = None,
     ) -> Stream:
         """Connect."""
-        return Stream(await self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options))
+        inner = await self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options)
+        return Stream(inner, self._clock, self._keep_idle)
 
 
-def watch(transport: object) -> bool:
-    """Have the connections of an ``AsyncHTTPTransport``, or of all of an ``AsyncClient``, made here.
+def watch(transport: object, clock: Clock, keep_idle: float) -> bool:
+    """Have the connections of an ``AsyncHTTPTransport``, or of all of an ``AsyncClient``, made here, and dropped when
+    they were idle for longer than these seconds.
 
     False when this version of httpx does not let us.
     """
@@ -279,7 +293,7 @@ def watch(transport: object) -> bool:
     for pool in pools:
         if not hasattr(pool, "_network_backend"):
             return False
-        pool._network_backend = Backend(pool._network_backend)  # noqa: SLF001
+        pool._network_backend = Backend(pool._network_backend, clock, keep_idle)  # noqa: SLF001
     return True
 
 

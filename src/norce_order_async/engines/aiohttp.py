@@ -38,7 +38,15 @@ from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
 from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
 from norce_order_async.engines.alarms import Alarms, Watch
-from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, Timeouts, WireRequest, WireResponse
+from norce_order_async.engines.base import (
+    KEEP_IDLE,
+    MaybeSentError,
+    NotSentError,
+    SendError,
+    Timeouts,
+    WireRequest,
+    WireResponse,
+)
 from norce_order_async.errors import Phase
 
 if TYPE_CHECKING:
@@ -49,9 +57,6 @@ _ADDRESS: Final = re.compile(r"https?://[^/?#@\s]+(/[!-\"$-~]*)?", re.ASCII)
 """Absolute, encoded, without credentials and without a fragment."""
 
 _BREAKS_A_HEADER: Final = re.compile(r"[\0\r\n]")
-
-_KEEP_IDLE: Final = 5.0
-"""Seconds an unused connection is kept: short enough that a server's own limit rarely comes first."""
 
 _LONGEST_LINE: Final = 100_000
 """Bytes of an answer's longest header; aiohttp's own limit of 8 190 is less than what gateways send."""
@@ -112,7 +117,7 @@ class AiohttpEngine:
         url = _address(request)
         system = type(self._clock) is SystemClock
         watch = Watch(alarms, request.total if system else None, request.timeouts.read)
-        step = _Step(watch)
+        step = _Step(watch, KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE))
         cause: Exception | None = None
         try:
             with nullcontext() if system else self._clock.move_on_after(request.total), watch:
@@ -195,7 +200,7 @@ class AiohttpEngine:
         if self._session is None or self._alarms is None:
             self._alarms = Alarms(loop)
             self._session = aiohttp.ClientSession(
-                connector=Connector(_KEEP_IDLE),
+                connector=Connector(self._clock.monotonic, KEEP_IDLE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
                 max_line_size=_LONGEST_LINE,
@@ -251,10 +256,11 @@ class AiohttpEngine:
 class _Step:
     """How far one send got; made anew for each."""
 
-    __slots__ = ("answered", "connection", "sent", "watch", "writing")
+    __slots__ = ("answered", "connection", "max_idle", "sent", "watch", "writing")
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, max_idle: float) -> None:
         self.watch = watch
+        self.max_idle = max_idle
         self.connection: WatchedConnection | None = None
         self.sent = False
         self.writing = False
@@ -289,7 +295,7 @@ class _SentAlreadyError(Exception):
 
 
 class _StaleConnectionError(Exception):
-    """The connection that aiohttp picked holds an answer that nobody asked for."""
+    """The connection that aiohttp picked holds an answer that nobody asked for, or was idle for too long."""
 
 
 class _Request(aiohttp.ClientRequest):
@@ -306,6 +312,8 @@ class _Request(aiohttp.ClientRequest):
             # Another one would fare no better.
             raise NotSentError("connect", "the server spoke before it was asked, or closed the connection")
         if connection is None or connection.should_close:
+            raise _StaleConnectionError
+        if watched is not None and not watched.fresh and watched.idle > step.max_idle:
             raise _StaleConnectionError
         if step.watch.expired:
             # Its time was over while the loop was blocked: a request does not begin so late.

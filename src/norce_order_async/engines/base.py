@@ -23,9 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from norce_order_async.errors import Phase, revived
+
+KEEP_IDLE: Final = 4.0
+"""Seconds that engines keep an unused connection: many servers close theirs after five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ class WireRequest:
     timeouts: Timeouts
     total: float | None = None
     """Seconds the whole send may take, answer body included; None leaves only the bounds in ``timeouts``."""
+    max_idle: float | None = None
+    """Seconds that a connection may have been idle to be used for this request; None for as long as the engine keeps
+    one. A server closes idle connections, and what is written to one at that very moment is lost, as far as anybody can
+    tell: for what can't be repeated a new connection is better than one that was idle for long."""
 
 
 def _nothing() -> None:

@@ -37,15 +37,12 @@ from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
 from norce_order_async.engines.alarms import Alarms
-from norce_order_async.engines.base import NotSentError, SendError, WireRequest, WireResponse
+from norce_order_async.engines.base import KEEP_IDLE, NotSentError, SendError, WireRequest, WireResponse
 
 _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
 """Absolute, without credentials and without a fragment."""
 
 _CODINGS: Final = "gzip, deflate"
-
-_KEEP_IDLE: Final = 5.0
-"""Seconds an unused connection is kept: short enough that a server's own limit rarely comes first."""
 
 _KILL_AFTER: Final = 0.5
 """Seconds past the total after which a send over sockets that are not watched is cancelled. httpx's own timeouts, cut
@@ -95,7 +92,7 @@ class HttpxEngine:
         self._pool_size = pool_size
         self._clock: Clock = SystemClock() if clock is None else clock
         self._closed = False
-        self._pools: dict[bool, list[_Pool]] = {False: [], True: []}
+        self._pools: dict[tuple[bool, float], list[_Pool]] = {}
         self._tls = verify if isinstance(verify, ssl.SSLContext) else None
         self._tls_lock = anyio.Lock()
         self._alarms: Alarms | None = None
@@ -121,7 +118,7 @@ class HttpxEngine:
         scheme, target = address.groups()
         progress = Progress(request, self._clock, self._alarms_here())
         outgoing = self._outgoing(request, target or "/", progress)
-        pool = await self._pool_for(secure=scheme == "https")
+        pool = await self._pool_for(secure=scheme == "https", keep_idle=request.max_idle)
         pool.in_flight += 1
         before = CURRENT.set(progress.bounds)
         try:
@@ -150,7 +147,7 @@ class HttpxEngine:
     async def aclose(self) -> None:
         """Close every connection of ours; a send still in the air fails."""
         self._closed = True
-        pools = [*self._pools[False], *self._pools[True]]
+        pools = [pool for alike in self._pools.values() for pool in alike]
         if self._foreign is not None:
             pools.append(self._foreign)
         with anyio.CancelScope(shield=True):
@@ -200,7 +197,7 @@ class HttpxEngine:
             drop()
         return WireResponse(response.status_code, dict(response.headers.items()), body, drop)
 
-    async def _pool_for(self, *, secure: bool) -> _Pool:
+    async def _pool_for(self, *, secure: bool, keep_idle: float | None) -> _Pool:
         if self._closed:
             raise NotSentError("closed", "the engine is closed")
         if self._foreign is not None:
@@ -208,28 +205,31 @@ class HttpxEngine:
         context = await self._context(secure)
         if self._closed:
             raise NotSentError("closed", "the engine was closed meanwhile")
-        pools = self._pools[secure]
+        # httpcore knows one limit for all connections of a pool, so requests with a limit of their own have pools of
+        # their own.
+        keep_idle = KEEP_IDLE if keep_idle is None else min(keep_idle, KEEP_IDLE)
+        pools = self._pools.setdefault((secure, keep_idle), [])
         pool = min(pools, key=_load, default=None)
         if pool is None or pool.in_flight >= self._pool_size:
             try:
-                pool = self._new_pool(context)
+                pool = self._new_pool(context, keep_idle)
             except Exception as exc:
                 raise NotSentError("pool", f"no pool could be made: {type(exc).__name__}") from exc
             pools.append(pool)
         return pool
 
-    def _new_pool(self, context: ssl.SSLContext) -> _Pool:
+    def _new_pool(self, context: ssl.SSLContext, keep_idle: float) -> _Pool:
         size = self._pool_size
-        limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=_KEEP_IDLE)
+        limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=keep_idle)
         if self._trust_env and self._proxy is None:
             # Only httpx's client knows the environment's proxies and their exceptions.
             client = httpx.AsyncClient(verify=context, limits=limits, trust_env=True)
-            return _Pool(_sender(client), client.aclose, watched=watch(client))
+            return _Pool(_sender(client), client.aclose, watched=watch(client, self._clock, keep_idle))
         proxy = self._proxy
         if proxy is not None and proxy.url.scheme == "https":
             proxy = httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
         transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False, proxy=proxy)
-        return _Pool(transport.handle_async_request, transport.aclose, watched=watch(transport))
+        return _Pool(transport.handle_async_request, transport.aclose, watched=watch(transport, self._clock, keep_idle))
 
     def _alarms_here(self) -> Alarms | None:
         """Of the loop that runs, where that is asyncio's."""

@@ -124,6 +124,7 @@ async def _send(
         request.body,
         session.timeouts if remaining is None else session.timeouts.cut(remaining),
         remaining,
+        kind.max_idle,
     )
     started = core.clock.monotonic()
     try:

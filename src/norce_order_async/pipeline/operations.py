@@ -9,11 +9,16 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from norce_order_async.plain import mapping_or_empty, text_or_none
 
 Tag = Literal["checkout", "checkout_payment", "checkout_shipping"]
+
+
+MAX_IDLE: Final = 1.0
+"""Seconds. A request that is written to a connection at the moment in which the server closes it is lost, as far as
+anybody can tell; servers close what was idle for longer than this."""
 
 
 class Kind(enum.Enum):
@@ -31,6 +36,12 @@ class Kind(enum.Enum):
     """Creates something else: read back, adopt, never repeat."""
     EXECUTE = "execute"
     """May move money: never repeat."""
+
+    @property
+    def max_idle(self) -> float | None:
+        """Seconds that a connection may have been idle to carry it: short for what can't be repeated."""
+        creates_or_executes = self is Kind.CREATE or self is Kind.CREATE_ORDER or self is Kind.EXECUTE
+        return MAX_IDLE if creates_or_executes else None
 
 
 class Brings(enum.Enum):
