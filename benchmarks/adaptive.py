@@ -41,7 +41,7 @@ SETTLING = 10
 """Seconds at the start of each phase that its figures leave out."""
 PLAN = "200:40,100:30,200:30,400:30,200:30"
 COLUMNS = ("capacity", "admitted/s", "of capacity", "turned away", "at the new level after")
-ORDER = json.dumps({"id": "o1", "state": {"currentStatus": "processing"}}).encode()
+ORDER = json.dumps({"state": {"currentStatus": "processing"}}).encode()
 
 
 # The service
