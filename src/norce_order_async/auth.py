@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, SupportsIndex, runtime_checkable
 
 from norce_order_async.context import check_header_value
 from norce_order_async.errors import ConfigurationError, TokenError
@@ -47,7 +47,19 @@ class _Ready(Protocol):
     def at_hand(self) -> str | None: ...
 
 
-class StaticToken:
+class StaysInProcess:
+    """Base of what holds connections or tokens. It can't be pickled, so that neither leaves its process."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} can't be pickled, because connections and tokens stay in their process: send ids "
+            "and settings, and make a client in the other process, such as with NorceOrderClient.from_env()"
+        )
+
+
+class StaticToken(StaysInProcess):
     """One token, or a primary and a secondary: after a 401 the other one is tried once, and kept if it is taken."""
 
     __slots__ = ("_current", "_tokens")
@@ -77,7 +89,7 @@ class StaticToken:
         return f"StaticToken(<{len(self._tokens)} hidden>)"
 
 
-class CallableToken:
+class CallableToken(StaysInProcess):
     """Tokens from an async function of the user's, which keeps and renews them as it likes.
 
     After a 401 it is asked again; the call is repeated once when it then gives another token.
@@ -110,7 +122,7 @@ class CallableToken:
         return "CallableToken(...)"
 
 
-class _GuardedProvider:
+class _GuardedProvider(StaysInProcess):
     """A provider of the user's whose surprises come out as :class:`TokenError`.
 
     Any other exception would leave a call in the middle of its attempts, and take with it what is known of those.
@@ -141,7 +153,7 @@ class _GuardedProvider:
         return f"<{type(self._provider).__name__}>"
 
 
-class Signed:
+class Signed(StaysInProcess):
     """A token as it was handed out, and the ``Authorization`` value that it makes."""
 
     __slots__ = ("header", "token")
@@ -151,7 +163,7 @@ class Signed:
         self.header = header
 
 
-class Tokens:
+class Tokens(StaysInProcess):
     """A provider's tokens, checked. The last one is kept with its header value, because it seldom changes."""
 
     __slots__ = ("_last", "_provider", "_ready")

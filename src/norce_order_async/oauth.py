@@ -23,12 +23,12 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlencode, urlsplit
 
 import anyio
 
-from norce_order_async.auth import bearer
+from norce_order_async.auth import StaysInProcess, bearer
 from norce_order_async.clock import Clock
 from norce_order_async.engines.base import SendError, Timeouts, WireRequest, WireResponse
 from norce_order_async.environments import DEFAULT_LOCATION, Environment, is_loopback, service_url
@@ -65,7 +65,7 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCredentials:
+class ClientCredentials(StaysInProcess):
     """An OAuth2 account of Norce's, given to a client as ``token``.
 
     Args:
@@ -97,6 +97,12 @@ class ClientCredentials:
             raise ConfigurationError("give either token_url, or slug and environment")
         else:
             service_url(self.environment, self.slug, self.location, "")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     @property
     def url(self) -> str:
@@ -167,7 +173,7 @@ class _Refresh:
         self.error: str | None = None
 
 
-class ClientCredentialsProvider:
+class ClientCredentialsProvider(StaysInProcess):
     """Hands out the tokens of one account to one client."""
 
     def __init__(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import subprocess
 import sys
 from collections.abc import Generator
@@ -17,6 +16,7 @@ import pytest
 import trustme
 
 from norce_order_async.clock import SystemClock
+from tests.engines.tls import server_context
 
 from .forked_program import SLOW
 
@@ -68,8 +68,7 @@ def service(tmp_path: Path) -> Generator[tuple[str, Path]]:
     _Service.slow.clear()
     _Service.seen.clear()
     authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    context = server_context(authority, "localhost", "127.0.0.1")
     path = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(path))
     with ThreadingHTTPServer(("127.0.0.1", 0), _Service) as server:

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 import anyio
 
+from norce_order_async.auth import StaysInProcess
 from norce_order_async.bulk.action import Action, action_of
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.load import Adaptive, Fixed, Load
@@ -40,7 +41,7 @@ OPERATION = "bulk"
 _END_WITHIN = 5.0
 
 
-class Job:
+class Job(StaysInProcess):
     """Work on many orders. Made by ``client.bulk(...)``; for use with ``async with``."""
 
     def __init__(

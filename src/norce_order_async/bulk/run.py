@@ -8,6 +8,7 @@ from typing import TypeVar
 import anyio
 from anyio import to_thread
 
+from norce_order_async.auth import StaysInProcess
 from norce_order_async.bulk.beginning import begin
 from norce_order_async.bulk.bell import Bell
 from norce_order_async.bulk.journal import Journal
@@ -23,7 +24,7 @@ from norce_order_async.pipeline.ownership import OwnedSends
 T = TypeVar("T")
 
 
-class Run(AsyncIterator[ItemOutcome[T]]):
+class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
     """The outcomes of one run, as they come or in the order of the source. Several tasks may take from it: each
     outcome comes to one of them."""
 

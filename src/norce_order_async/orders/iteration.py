@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from norce_order_async.auth import StaysInProcess
 from norce_order_async.engines.base import NotSentError
 from norce_order_async.errors import NorceError, UnavailableError
 from norce_order_async.pipeline.home import Door, Home
@@ -211,7 +212,7 @@ class _Ahead:
         """Whether the client was closed meanwhile, so that the page has to be asked for as if for the first time."""
 
 
-class OrderIteration(AsyncIterator["Order"]):
+class OrderIteration(StaysInProcess, AsyncIterator["Order"]):
     """The orders of a walk, with at most one page fetched ahead.
 
     Several tasks may take from it: each order comes to one of them. One at a time turns the page, the others wait for

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from norce_order_async.auth import Tokens
+from norce_order_async.auth import StaysInProcess, Tokens
 from norce_order_async.clock import Clock
 from norce_order_async.context import Context
 from norce_order_async.engines.base import Engine
@@ -89,7 +89,7 @@ def permits_for(max_in_flight: int, clock: Clock) -> Permits:
     return Permits(lambda pause: Limiter(max_in_flight, clock, pause))
 
 
-class Session:
+class Session(StaysInProcess):
     """Makes calls for one context with one set of numbers."""
 
     __slots__ = ("_requests", "_requests_for", "budget", "context", "core", "permits", "settings", "timeouts")
