@@ -305,7 +305,7 @@ class NorceOrderClient(Scope):
             clock=clock,
             call_middleware=tuple(call_middleware),
             attempt_middleware=tuple(attempt_middleware),
-            drift=DriftRecord(),
+            drift=DriftRecord(clock),
             http=http,
             telling=Telling(tuple(observers), log_bodies),
             product=f"norce-order-async/{__version__} python/{platform.python_version()}",

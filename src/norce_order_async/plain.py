@@ -7,6 +7,7 @@ standard library has the last word, so that what is read and sent does not depen
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from enum import Enum
 from types import ModuleType
@@ -28,6 +29,15 @@ _OPTIONS: Final = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATACLASS | or
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG: Final = b"0" * 19
 """Whole numbers of so many digits can be beyond 64 bits."""
+
+
+# Lower camel case or with underscores, as APIs spell members; not a person's name, an address, a number of theirs.
+_API_NAME: Final = re.compile(r"(?!.*[0-9]{4})[a-z][A-Za-z0-9_]{0,39}", re.ASCII)
+
+
+def is_api_name(name: str) -> bool:
+    """Whether the name of a member that nobody has described looks like an identifier, and may be shown and logged."""
+    return _API_NAME.fullmatch(name) is not None
 
 
 def read_json(body: bytes) -> Any:

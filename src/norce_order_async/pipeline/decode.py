@@ -1,30 +1,36 @@
 """From bytes to models, tolerantly: what is new, missing or odd is recorded, never raised, and no order is lost to it.
 
 The generated parser reports each surprise through its drift outlet; :class:`DriftRecord` counts them by operation and
-field and logs each kind once. A record holds names of fields, never values.
+field and logs each kind once, all within bounds. A record holds names of fields, never values.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from norce_order_api.types import DRIFT
+from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines.base import WireResponse
 from norce_order_async.pipeline.operations import Brings, Operation
 from norce_order_async.pipeline.request import endpoint
-from norce_order_async.plain import UNREADABLE, is_list, is_mapping, mapping_or_empty, text_or_none
+from norce_order_async.plain import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 logger = logging.getLogger("norce_order_async.drift")
+
+KINDS_KEPT: Final = 1000
+LINES_A_MINUTE: Final = 20
+_MINUTE: Final = 60.0
 
 Listener = Callable[[str, str], None]
 T = TypeVar("T")
@@ -42,13 +48,26 @@ class Drift:
 
 
 class DriftRecord:
-    """Counts what surprised in answers. Iterating gives ``(Drift, count)``, the most frequent first."""
+    """Counts what surprised in answers. Iterating gives ``(Drift, count)``, the most frequent first.
 
-    __slots__ = ("_counts", "_listeners")
+    The first 1,000 kinds are counted each, all later ones together in :attr:`others`. A name of a member that the
+    description does not have shows as ``?`` unless it looks like an identifier of an API: it may be a customer's.
+    """
 
-    def __init__(self) -> None:
-        self._counts: Counter[Drift] = Counter()
+    __slots__ = ("_clock", "_counts", "_lines", "_listeners", "_minute", "_others")
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._counts: dict[Drift, int] = {}
+        self._others = 0
         self._listeners: dict[str, Listener] = {}
+        self._minute = -math.inf
+        self._lines = 0
+
+    @property
+    def others(self) -> int:
+        """Surprises of kinds beyond the first 1,000."""
+        return self._others
 
     def listener(self, operation: str) -> Listener:
         """What the generated parser calls while it reads an answer of this operation."""
@@ -71,19 +90,43 @@ class DriftRecord:
 
     def add(self, operation: str, where: str, kind: str) -> None:
         """Count one surprise; log it when it is the first of its kind."""
+        schema, dot, name = where.partition(".")
+        if kind == "extra" and not is_api_name(name):
+            where = f"{schema}{dot}?"
         drift = Drift(operation, where, kind)
-        self._counts[drift] += 1
-        if self._counts[drift] == 1:
-            logger.warning("answer of %s differs from the description: %s is %s", operation, where, kind)
+        known = self._counts.get(drift, 0)
+        if not known and len(self._counts) >= KINDS_KEPT:
+            self._others += 1
+            return
+        self._counts[drift] = known + 1
+        if not known:
+            self._log(drift)
+
+    def _log(self, drift: Drift) -> None:
+        """Twenty lines a minute at most: an answer may hold any number of new members."""
+        now = self._clock.monotonic()
+        if now - self._minute >= _MINUTE:
+            self._minute, self._lines = now, 0
+        self._lines += 1
+        if self._lines <= LINES_A_MINUTE:
+            logger.warning(
+                "answer of %s differs from the description: %s is %s", drift.operation, drift.where, drift.kind
+            )
+        elif self._lines == LINES_A_MINUTE + 1:
+            logger.warning(
+                "answers differ from the description in more ways, which are not logged before a minute is over; "
+                "client.drift counts them"
+            )
 
     def __iter__(self) -> Iterator[tuple[Drift, int]]:
-        return iter(self._counts.most_common())
+        return iter(sorted(self._counts.items(), key=itemgetter(1), reverse=True))
 
     def __len__(self) -> int:
         return len(self._counts)
 
     def __repr__(self) -> str:
-        return f"<DriftRecord: {len(self)} kinds, {self._counts.total()} in all>"
+        others = f", and {self.others} of other kinds" if self.others else ""
+        return f"<DriftRecord: {len(self)} kinds, {sum(self._counts.values())} in all{others}>"
 
     def __rich__(self) -> RenderableType:
         from rich.table import Table
@@ -91,6 +134,8 @@ class DriftRecord:
         table = Table("Operation", "where", "what", "times")
         for drift, count in self:
             table.add_row(drift.operation, drift.where, drift.kind, str(count))
+        if self.others:
+            table.add_row("others", "", "", str(self.others))
         return table
 
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.errors import Attempt
-from norce_order_async.plain import UNREADABLE, is_list, is_mapping, read_json
+from norce_order_async.plain import UNREADABLE, is_api_name, is_list, is_mapping, read_json
 
 logger = logging.getLogger("norce_order_async")
 
@@ -74,7 +74,6 @@ _WORD = re.compile(
     r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#+-]{1,80}"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
-_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
 _FREE_FORM: Final = frozenset({"attributes"})
 _LONGEST_NUMBER: Final = 10**8
 
@@ -185,7 +184,7 @@ def _shown_header(name: str, value: str) -> str:
 def _masked(value: Any, *, shown: bool) -> Any:
     if is_mapping(value):
         return {
-            name if _NAME.fullmatch(name) else "***": (
+            name if is_api_name(name) else "***": (
                 "***" if name in _FREE_FORM else _masked(one, shown=name in SHOWN_MEMBERS)
             )
             for name, one in value.items()
