@@ -22,7 +22,7 @@ from norce_order_async import (
     OrderFilter,
     UnauthorizedError,
 )
-from norce_order_async.bulk import actions
+from norce_order_async.bulk import actions, read_journal
 from norce_order_async.sandbox import Sandbox
 
 from .support import AT_ONCE, client_of, effects, names_in, new_orders
@@ -390,3 +390,18 @@ def read_ids(out: Path) -> list[str]:
 
     parquet: Any = importlib.import_module("pyarrow.parquet")
     return sorted(parquet.read_table(out)["id"].to_pylist())
+
+
+async def test_orders_that_do_not_validate_are_left_as_they_are(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Refused with their reason; a journal knows the action again."""
+    async with client_of(sandbox) as norce:
+        unpaid, paid = await new_orders(norce, 2)
+        await norce.orders(paid).payments.create_for_outstanding()
+        action = actions.transition("completed", validate=True)
+        async with norce.bulk(tmp_path / "j") as job:
+            outcomes = {outcome.key: outcome async for outcome in job.run([unpaid, paid], action)}
+    assert {key: outcome.verdict for key, outcome in outcomes.items()} == {unpaid: "refused", paid: "done"}
+    assert outcomes[unpaid].reason == "does not validate"
+    assert list(effects(sandbox)) == [paid]
+    kept = read_journal(tmp_path / "j")
+    assert actions.from_journal(kept.action, kept.parameters).parameters == {"to": "completed", "validate": True}

@@ -30,6 +30,7 @@ NO_PROTECTION = {
     "ordered",
     "prefetch",
     "same_as_billing",
+    "validate",
 }
 """Switches that nothing is risked with."""
 

@@ -14,6 +14,8 @@ from norce_order_async import (
     Transitioned,
     TransitionRefusedError,
     TransitionSupersededError,
+    UnavailableError,
+    ValidationFailedError,
 )
 from norce_order_async.sandbox import Sandbox
 from tests.support.clock import highest
@@ -198,3 +200,30 @@ async def test_a_newer_state_is_not_rolled_back() -> None:
     assert (caught.value.target, caught.value.current) == ("accepted", "declined")
     assert order.stale
     assert service.sent == [GET, PUT, GET]
+
+
+async def test_validate_asks_before_anything_changes(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """An order that is not paid is refused here, with its problems, and left as it is; once paid it goes through."""
+    order = await (await norce.orders.create({**CONTEXT, "cart": CART})).refresh()
+    sandbox.requests.clear()
+    with pytest.raises(ValidationFailedError, match="payment-missing") as caught:
+        await order.transition_to("completed", validate=True)
+    assert caught.value.problems == (("order", "payment-missing"),)
+    with pytest.raises(ValidationFailedError):
+        await order.complete(validate=True)
+    assert [request.operation for request in sandbox.requests] == ["Validate", "Validate"]
+    assert not order.stale
+    await order.payments.create_for_outstanding()
+    done = await order.complete(validate=True)
+    assert (done.to, done.called) == ("completed", True)
+
+
+async def test_a_validation_that_can_not_be_had_changes_nothing() -> None:
+    """Nor does an order that is there already need one."""
+    service = stand(lambda _: answer(500))
+    with pytest.raises(UnavailableError):
+        await service.client.orders("o1").transition_to("completed", validate=True)
+    assert {line.split()[0] for line in service.sent} == {"POST"}
+    there = stand([answer(200, order_body("completed"))])
+    order = await there.client.orders.get("oAbCdEfG")
+    assert not (await order.complete(validate=True)).called

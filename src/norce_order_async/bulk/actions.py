@@ -52,13 +52,14 @@ class Transition(Action[Transitioned]):
 
     name = "transition"
 
-    def __init__(self, to: OrderStatus) -> None:
+    def __init__(self, to: OrderStatus, *, validate: bool = False) -> None:
         self._to: OrderStatus = check_status(to)
-        self.parameters = {"to": self._to}
+        self._validate = validate
+        self.parameters = {"to": self._to, **({"validate": True} if validate else {})}
 
     async def apply(self, order: Order, row: Row) -> Transitioned:
         del row
-        return await order.transition_to(self._to, options=_IN_TIME)
+        return await order.transition_to(self._to, validate=self._validate, options=_IN_TIME)
 
     async def settle(self, order: Order, row: Row) -> Settled:
         """There, or past it by the service's own log: done. Where it can be asked for from: not done."""
@@ -184,13 +185,17 @@ class Delete(Action[None]):
         return isinstance(error, NotFoundError)
 
 
-def transition(to: OrderStatus) -> Transition:
+def transition(to: OrderStatus, *, validate: bool = False) -> Transition:
     """Move orders to a status. Those that are there count as already done.
+
+    Args:
+        to: the status.
+        validate: have the service check each order first. One that does not validate is refused and left as it is.
 
     Raises:
         InvalidRequestError: no such status.
     """
-    return Transition(to)
+    return Transition(to, validate=validate)
 
 
 def remove() -> Transition:
@@ -267,7 +272,7 @@ def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
 
 
 _MADE: Mapping[str, Callable[[Mapping[str, Any]], Action[Any]]] = {
-    "transition": lambda told: Transition(told["to"]),
+    "transition": lambda told: Transition(told["to"], validate=told.get("validate", False)),
     "validate": lambda _: Validate(),
     "export": lambda told: Export(Path(told["out"]), told["fields"], told["format"]),
     "set reference": lambda told: SetReference(told["value"], told["column"]),

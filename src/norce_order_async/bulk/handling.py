@@ -26,6 +26,7 @@ from norce_order_async.errors import (
     TokenError,
     UnauthorizedError,
     UnavailableError,
+    ValidationFailedError,
 )
 from norce_order_async.orders.capture import capture_answers
 from norce_order_async.orders.order import Order
@@ -115,7 +116,7 @@ class Handling(Generic[T]):
             return GoesBack(error)
         if not isinstance(error, NorceError):
             return _outcome(item, "unknown", error, "the action failed by itself")
-        if isinstance(error, InvalidRequestError):
+        if isinstance(error, InvalidRequestError | ValidationFailedError):
             return _outcome(item, "refused", error)
         if isinstance(error, RefusedError):
             return await self._refused(item, order, error)

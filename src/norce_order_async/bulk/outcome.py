@@ -6,7 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from norce_order_async.errors import Attempt, InvalidRequestError, RefusedError, UnauthorizedError, shown_code
+from norce_order_async.errors import (
+    Attempt,
+    InvalidRequestError,
+    RefusedError,
+    UnauthorizedError,
+    ValidationFailedError,
+    shown_code,
+)
 
 T = TypeVar("T")
 
@@ -43,6 +50,8 @@ def reason_of(error: Exception) -> str:
         return f"{error.status} {shown_code(error.code)}" if error.code else str(error.status)
     if isinstance(error, InvalidRequestError):
         return "can't be sent"
+    if isinstance(error, ValidationFailedError):
+        return "does not validate"
     return type(error).__name__
 
 

@@ -183,6 +183,7 @@ class Order:
         *,
         confirm: bool = False,
         force: bool = False,
+        validate: bool = False,
         options: CallOptions | None = None,
     ) -> Transitioned:
         """Move the order to another status: one call and no more on the plain path.
@@ -195,10 +196,14 @@ class Order:
             target: one of ``STATUSES``.
             confirm: read the order afterwards, and tell from where and when it went by the service's log.
             force: send also when the order is known to be there.
+            validate: have the service check the order first, and ask for the status only if everything holds. That the
+                service checks by itself is not certain for every change: without this, an order that is not paid may
+                be completed. Calls every registered validation.
             options: what the calls do differently.
 
         Raises:
             InvalidRequestError: no such status; the text lists those there are.
+            ValidationFailedError: ``validate`` was asked for, and something does not hold; nothing was changed.
             TransitionRefusedError: the service does not allow it now.
             TransitionSupersededError: the answer was lost, and the order is in a third status.
             PendingError: taken in, but not shown before the deadline.
@@ -206,15 +211,17 @@ class Order:
             CallError: it did not succeed otherwise.
         """
         status = check_status(target)
-        return await transition(self._snapshot, status, confirm=confirm, force=force, options=options)
+        return await transition(
+            self._snapshot, status, confirm=confirm, force=force, validate=validate, options=options
+        )
 
     async def accept(self, *, options: CallOptions | None = None) -> Transitioned:
         """Payment is in place: ``transition_to("accepted")``."""
         return await self.transition_to("accepted", options=options)
 
-    async def complete(self, *, options: CallOptions | None = None) -> Transitioned:
-        """The order is final: ``transition_to("completed")``."""
-        return await self.transition_to("completed", options=options)
+    async def complete(self, *, validate: bool = False, options: CallOptions | None = None) -> Transitioned:
+        """The order is final: ``transition_to("completed")``, with ``validate`` as there."""
+        return await self.transition_to("completed", validate=validate, options=options)
 
     async def decline(self, *, options: CallOptions | None = None) -> Transitioned:
         """Payment was refused: ``transition_to("declined")``."""

@@ -41,7 +41,7 @@ class Transitioned:
 
 
 async def transition(
-    order: Snapshot, target: OrderStatus, *, confirm: bool, force: bool, options: CallOptions | None
+    order: Snapshot, target: OrderStatus, *, confirm: bool, force: bool, validate: bool, options: CallOptions | None
 ) -> Transitioned:
     """Ask the service for a status and see that it is there.
 
@@ -50,7 +50,11 @@ async def transition(
         target: the status asked for.
         confirm: read the order afterwards.
         force: send also when the order is known to be there.
+        validate: have the service check the order before, and ask for the status only if everything holds.
         options: what the calls do differently.
+
+    Raises:
+        ValidationFailedError: something does not hold; nothing was changed.
     """
     current = order.fresh_status()
     deadline = order.session.deadline(options)
@@ -58,6 +62,9 @@ async def transition(
         if confirm and order.stale:
             await order.read(options, deadline)
         return _told(order, target, Transitioned(to=target, called=False, origin=current))
+    if validate:
+        checked = await order.session.call(VALIDATE, {"order_id": order.id}, options=options, deadline=deadline)
+        read_report(order.id, checked.data).raise_for_errors()
     try:
         answer = await order.write(
             SET_STATE,

@@ -36,15 +36,16 @@ def bulk() -> None:
 
 @bulk.command(short_help="Move orders to another status.")
 @click.option("--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="Where to.")
+@click.option("--validate", "validates", is_flag=True, help="Move only those that the service's validation passes.")
 @which_options
 @writing_options
 @connection_options
-def transition(connection: Connection, target: OrderStatus, which: Which, how: How) -> int:
+def transition(connection: Connection, target: OrderStatus, validates: bool, which: Which, how: How) -> int:
     """Move orders to another status. The service decides of each whether it may go there."""
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run
 
-    return run(Request(connection, actions.transition(target), f"to {target}", how), which)
+    return run(Request(connection, actions.transition(target, validate=validates), f"to {target}", how), which)
 
 
 @bulk.command(short_help="Set orders to removed.")
