@@ -129,6 +129,7 @@ def test_10000_random_carts() -> None:
         total = {"includingVat": float(one.total), "excludingVat": 0.0}
         order = Order(session, "o1", OrderBody({"total": total, "payments": one.payments}, session.core.drift))
         assert order.amount == one.total
+        assert order.outstanding is not None
         assert order.outstanding == one.total - one.standing()
         assert one.standing() + Decimal(repr(float(order.outstanding))) == one.total
 
