@@ -27,6 +27,7 @@ from norce_order_async.errors import ConfigurationError
 from norce_order_async.oauth import ClientCredentials, ClientCredentialsProvider, process_rate
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.pipeline.budget import CAPACITY, RetryBudget
+from norce_order_async.pipeline.creations import Creations
 from norce_order_async.pipeline.decode import DriftRecord
 from norce_order_async.pipeline.home import Door, made_by
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
@@ -303,6 +304,7 @@ class NorceOrderClient(Scope):
             door=door,
             auth=Tokens(auth),
             clock=clock,
+            creations=Creations(clock),
             call_middleware=tuple(call_middleware),
             attempt_middleware=tuple(attempt_middleware),
             drift=DriftRecord(clock),
@@ -313,6 +315,7 @@ class NorceOrderClient(Scope):
         if options is not None:
             context = context.changed(adapter_id=options.adapter_id, headers=options.header_changes())
         door.on_move(core.auth.moved)
+        door.on_move(core.creations.start_anew)
         super().__init__(Session(core, context, settings, permits_for(max_in_flight, clock), RetryBudget(retry_budget)))
 
     @classmethod

@@ -31,6 +31,10 @@ class OrderBody:
         self._drift = drift
         self._model = model
 
+    def again(self) -> OrderBody:
+        """The same for another handle, which gets models of its own."""
+        return OrderBody(self._received, self._drift)
+
     @property
     def plain(self) -> Mapping[str, Any]:
         """The JSON data as they were received. Of an order that came with its models the bytes are kept, which are a

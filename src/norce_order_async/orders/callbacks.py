@@ -62,7 +62,7 @@ class HooksRoom(Room):
                 and (there.subscribe_to, there.target) == (model.subscribe_to, model.target)
             ),
             operation=CREATE_HOOK,
-            create=lambda: self.create(model, options=options),
+            body=model,
             options=options,
         )
 
@@ -110,7 +110,7 @@ class NotificationsRoom(Room):
             entries=lambda: self,
             wanted=lambda there: (there.adapter_id, there.invoke) == target and there.scope == model.scope,
             operation=CREATE_NOTIFICATION,
-            create=lambda: self.create(model, options=options),
+            body=model,
             options=options,
         )
 
@@ -156,7 +156,7 @@ class ValidationsRoom(Room):
             entries=lambda: self,
             wanted=lambda there: (there.adapter_id, there.url) == target,
             operation=CREATE_VALIDATION,
-            create=lambda: self.create(model, options=options),
+            body=model,
             options=options,
         )
 

@@ -6,16 +6,21 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import ConflictError, InvalidRequestError, UnavailableError
+from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.creation import check_new
+from norce_order_async.orders.ensuring import shared
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.inputs import model_of, models_of, with_reference, written
 from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
 from norce_order_async.orders.order import Order
 from norce_order_async.orders.pages import OrderPage, Pages, read_orders
+from norce_order_async.pipeline.creations import Creation, Flight
+from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
 from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.pipeline.settle import Before
 
 if TYPE_CHECKING:
     from norce_order_api.models import (
@@ -96,32 +101,64 @@ class OrderCollection:
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: it did not succeed.
         """
-        from norce_order_api.models import Cart, Consent, Customer, OrderData
-
-        given: dict[str, Any] = {
-            "culture": culture,
-            "currency": currency,
-            "country": country,
-            "cart": None if cart is None else model_of(Cart, cart, "cart"),
-            "customer": None if customer is None else model_of(Customer, customer, "customer"),
-            "consents": None if consents is None else models_of(Consent, consents, "consents"),
-            "reference": reference,
-            "attributes": None if attributes is None else dict(attributes),
-        }
-        body = OrderData() if order is None else model_of(OrderData, order, "order")
-        # A copy, so that a model handed in stays as it is.
-        body = OrderData.from_dict(written(body, "order"))
-        for name, value in given.items():
-            if value is not None:
-                setattr(body, name, value)
-        sent = check_new(
-            written(body, "order"),
-            self._session.context,
+        sent = self._new(
+            order,
+            {
+                "culture": culture,
+                "currency": currency,
+                "country": country,
+                "cart": cart,
+                "customer": customer,
+                "consents": consents,
+                "reference": reference,
+                "attributes": attributes,
+            },
             check_total=check_total,
             allow_fractions=allow_fractions,
             callbacks_in_body=callbacks_in_body,
         )
-        answer = await self._session.call(CREATE_ORDER, {}, body=sent, options=options)
+        return await self._create(sent, options)
+
+    def _new(
+        self, order: OrderData | Mapping[str, Any] | None, given: dict[str, Any], **checks: bool
+    ) -> dict[str, Any]:
+        """The body of a new order as it goes out.
+
+        Args:
+            order: the whole of it.
+            given: members that win over it.
+            checks: see :func:`check_new`.
+        """
+        from norce_order_api.models import Cart, Consent, Customer, OrderData
+
+        readers: dict[str, Callable[[Any], Any]] = {
+            "cart": lambda cart: model_of(Cart, cart, "cart"),
+            "customer": lambda customer: model_of(Customer, customer, "customer"),
+            "consents": lambda consents: models_of(Consent, consents, "consents"),
+            "attributes": dict,
+        }
+        members = {
+            name: readers[name](value) if name in readers else value
+            for name, value in given.items()
+            if value is not None
+        }
+        body = OrderData() if order is None else model_of(OrderData, order, "order")
+        # A copy, so that a model handed in stays as it is.
+        body = OrderData.from_dict(written(body, "order"))
+        for name, value in members.items():
+            setattr(body, name, value)
+        return check_new(written(body, "order"), self._session.context, **checks)
+
+    async def _create(
+        self, sent: dict[str, Any], options: CallOptions | None, deadline: Deadline | None = None
+    ) -> Order:
+        creation = self._session.creation(CREATE_ORDER, None, sent, options)
+        before = Before()
+        deadline = deadline or self._session.deadline(options)
+        with self._session.core.creations.creating(creation, before, deadline):
+            answer = await self._session.call(
+                CREATE_ORDER, {}, body=sent, options=options, before=before, deadline=deadline
+            )
         return Order(self._session, answer.id or "")
 
     async def get(self, order_id: str, *, options: CallOptions | None = None) -> Order:
@@ -204,11 +241,12 @@ class OrderCollection:
         limit: int | None = None,
         prefetch: bool = False,
         options: CallOptions | None,
+        deadline: Deadline | None = None,
     ) -> OrderIteration:
         """Every order that matches. Without a page size pages are as the service likes them: looking something up must
         not fail because it does not take that size."""
         where.query()
-        pages = Pages(self._session, where, page_size, options)
+        pages = Pages(self._session, where, page_size, options, deadline)
         walk = Walk(pages.fetch, where.date_from, pages.fault)
         return OrderIteration(walk, self._session.core.door, limit=limit, prefetch=prefetch)
 
@@ -246,10 +284,16 @@ class OrderCollection:
             InvalidRequestError: it is empty; nothing was sent.
             CallError: it did not succeed.
         """
+        return await self._by_cart_reference(_given("cart_reference", cart_reference), options)
+
+    async def _by_cart_reference(
+        self, cart_reference: str, options: CallOptions | None, deadline: Deadline | None = None
+    ) -> Order | None:
         return await self._first(
-            OrderFilter(cart_reference=_given("cart_reference", cart_reference)),
+            OrderFilter(cart_reference=cart_reference),
             lambda order: order.cart.reference == cart_reference and order.status != "removed",
             options,
+            deadline,
         )
 
     async def find_by_reference(self, reference: str, *, options: CallOptions | None = None) -> Sequence[Order]:
@@ -315,37 +359,75 @@ class OrderCollection:
         body = OrderData() if order is None else model_of(OrderData, order, "order")
         given_cart = (body.cart or Cart()) if cart is None else model_of(Cart, cart, "cart")
         new_cart = with_reference(Cart, given_cart, cart_reference, "cart")
-        found = await self.find_by_cart_reference(cart_reference, options=options)
+        sent = self._new(
+            order,
+            {
+                "culture": culture,
+                "currency": currency,
+                "country": country,
+                "cart": new_cart,
+                "customer": customer,
+                "consents": consents,
+                "reference": reference,
+                "attributes": attributes,
+            },
+            check_total=check_total,
+            allow_fractions=allow_fractions,
+            callbacks_in_body=callbacks_in_body,
+        )
+        session = self._session
+        creation = session.creation(CREATE_ORDER, None, sent, options)
+        if creation is None:
+            raise InvalidRequestError("cart needs a reference to be told from others")
+
+        async def once(flight: Flight[Order]) -> tuple[Order, bool]:
+            return await self._once(cart_reference, sent, creation, flight, shared(options))
+
+        found, created = await session.share(creation, once, options)
+        # A handle for each caller, with models of its own.
+        known = OrderBody(found.plain, session.core.drift) if found.loaded else None
+        return Order(session, found.id, known), created
+
+    async def _once(
+        self,
+        cart_reference: str,
+        sent: dict[str, Any],
+        creation: Creation,
+        flight: Flight[Order],
+        options: CallOptions | None,
+    ) -> tuple[Order, bool]:
+        """Get or create, for all who ask for the same at once."""
+        creations = self._session.core.creations
+
+        async def look() -> Order | None:
+            found = await self._by_cart_reference(cart_reference, options, flight.begun)
+            if found is not None:
+                creations.is_there(creation.key)
+            return found
+
+        found = await look()
+        while found is None and await creations.others_ended(creation.key):
+            found = await look()
         if found is not None:
             return found, False
+        creations.check(creation, flight)
         try:
-            created = await self.create(
-                body,
-                culture=culture,
-                currency=currency,
-                country=country,
-                cart=new_cart,
-                customer=customer,
-                consents=consents,
-                reference=reference,
-                attributes=attributes,
-                check_total=check_total,
-                allow_fractions=allow_fractions,
-                callbacks_in_body=callbacks_in_body,
-                options=options,
-            )
+            return await self._create(sent, options, flight.begun), True
         except ConflictError:
             # Somebody else was quicker.
-            found = await self.find_by_cart_reference(cart_reference, options=options)
+            found = await look()
             if found is None:
                 raise
             return found, False
-        return created, True
 
     async def _first(
-        self, where: OrderFilter, matches: Callable[[Order], bool], options: CallOptions | None
+        self,
+        where: OrderFilter,
+        matches: Callable[[Order], bool],
+        options: CallOptions | None,
+        deadline: Deadline | None = None,
     ) -> Order | None:
-        async for order in self._walk(where, None, options=options):
+        async for order in self._walk(where, None, options=options, deadline=deadline):
             if matches(order):
                 return order
         return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
-from norce_order_async.errors import OutcomeUnknownError, PendingError
+from norce_order_async.errors import InvalidRequestError, OutcomeUnknownError, PendingError
+from norce_order_async.orders.body import OrderBody
+from norce_order_async.orders.inputs import written
 from norce_order_async.orders.snapshot import Snapshot
+from norce_order_async.pipeline.creations import Creation, Flight
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.settings import CallOptions
 
@@ -21,7 +24,17 @@ class Ensured(Generic[T]):
     value: T = field(repr=False)
     """As read from the service; after a creation, as read back."""
     created: bool
-    """Whether this call created it. When an answer was lost, what was found afterwards counts as created."""
+    """Whether this call created it. Of calls that asked for the same at once, one. When an answer was lost, what was
+    found afterwards counts as created."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found(Generic[T]):
+    """What a flight came to: the entry, and the order that it was read in."""
+
+    entry: T
+    snapshot: Snapshot
+    order: OrderBody
 
 
 async def ensure(
@@ -30,39 +43,103 @@ async def ensure(
     entries: Callable[[], Iterable[T]],
     wanted: Callable[[T], bool],
     operation: Operation,
-    create: Callable[[], Awaitable[object]],
+    body: Any,
     options: CallOptions | None,
 ) -> Ensured[T]:
     """Make sure that the order has an entry like the one wanted, without ever creating two.
 
-    Two callers at the same moment can still both find nothing and both create: the service has no uniqueness here.
+    Callers of one client who ask for the same at once share what is done. While an earlier creation of it may still
+    land, this only looks.
+
+    Args:
+        snapshot: of the handle that it was asked of, which knows the order as read last afterwards.
+        entries: those of the snapshot that count.
+        wanted: whether one of them is it.
+        operation: creates it.
+        body: what to create.
+        options: what the calls do differently; their deadline bounds the whole.
 
     Raises:
         OutcomeUnknownError: the answer was lost and the entry was not there afterwards, also not after the settling
-            pause; it may still come, so it is not created again.
+            pause; it may still come, so it is not created again. Or the deadline was over meanwhile.
         CallError: a step did not succeed.
     """
+    session = snapshot.session
+    creation = session.creation(operation, snapshot.id, written(body, operation.id), options)
+    if creation is None:
+        raise InvalidRequestError(f"{operation.id}: nothing in it tells it from others")
 
-    async def found() -> T | None:
-        await snapshot.read(options)
-        return next(filter(wanted, entries()), None)
+    async def once(flight: Flight[_Found[T]]) -> tuple[_Found[T], bool]:
+        return await _Ensuring(snapshot, entries, wanted, creation, body, options, flight).run()
 
-    there = await found()
-    if there is not None:
-        return Ensured(there, created=False)
-    unknown: OutcomeUnknownError | None = None
-    try:
-        await create()
-    except OutcomeUnknownError as error:
-        unknown = error
-    there = await found()
-    if there is None:
-        session = snapshot.session
-        settings = session.settings if options is None else session.settings.changed(options)
-        await session.core.clock.sleep(settings.settling_pause)
-        there = await found()
-    if there is not None:
-        return Ensured(there, created=True)
-    raise unknown or PendingError(
-        "created, but not shown when it was read back", operation=operation.id, order_id=snapshot.id
-    )
+    found, created = await session.share(creation, once, options)
+    if found.snapshot is snapshot:
+        return Ensured(found.entry, created)
+    snapshot.take(found.order.again())
+    return Ensured(next(filter(wanted, entries())), created)
+
+
+def shared(options: CallOptions | None) -> CallOptions:
+    """What the calls of a flight do differently: those who wait for it bound their waits in the queue themselves."""
+    return replace(options or CallOptions(), queue_timeout=None)
+
+
+class _Ensuring(Generic[T]):
+    """One flight."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        entries: Callable[[], Iterable[T]],
+        wanted: Callable[[T], bool],
+        creation: Creation,
+        body: Any,
+        options: CallOptions | None,
+        flight: Flight[_Found[T]],
+    ) -> None:
+        self._snapshot = snapshot
+        self._entries = entries
+        self._wanted = wanted
+        self._creation = creation
+        self._body = body
+        self._options = shared(options)
+        self._flight = flight
+        self._creations = snapshot.session.core.creations
+
+    async def run(self) -> tuple[_Found[T], bool]:
+        """Look, create, look again."""
+        there = await self._look()
+        while there is None and await self._creations.others_ended(self._creation.key):
+            there = await self._look()
+        if there is not None:
+            return there, False
+        self._creations.check(self._creation, self._flight)
+        unknown: OutcomeUnknownError | None = None
+        try:
+            await self._snapshot.create(self._creation.operation, self._body, self._options, self._flight.begun)
+        except OutcomeUnknownError as error:
+            unknown = error
+        there = await self._look()
+        if there is None:
+            session = self._snapshot.session
+            await session.core.clock.sleep(session.settings.changed(self._options).settling_pause)
+            there = await self._look()
+        if there is not None:
+            return there, True
+        if unknown is not None:
+            raise unknown
+        pending = PendingError(
+            "created, but not shown when it was read back",
+            operation=self._creation.operation.id,
+            order_id=self._creation.order_id,
+        )
+        self._creations.not_shown(self._creation, pending)
+        raise pending
+
+    async def _look(self) -> _Found[T] | None:
+        await self._snapshot.read(self._options, self._flight.begun)
+        there = next(filter(self._wanted, self._entries()), None)
+        if there is None:
+            return None
+        self._creations.is_there(self._creation.key)
+        return _Found(there, self._snapshot, self._snapshot.known())

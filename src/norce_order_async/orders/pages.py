@@ -15,6 +15,7 @@ from norce_order_async.orders.iteration import SMALLEST_PAGE
 from norce_order_async.orders.order import Order
 from norce_order_async.orders.rendering import render_page
 from norce_order_async.pipeline.answer import Answer
+from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.decode import DriftRecord
 from norce_order_async.pipeline.operations import LIST_ORDERS
 from norce_order_async.pipeline.session import Session
@@ -40,10 +41,10 @@ class OrderPage:
 
 
 async def read_orders(
-    session: Session, query: Mapping[str, Any], options: CallOptions | None
+    session: Session, query: Mapping[str, Any], options: CallOptions | None, deadline: Deadline | None = None
 ) -> tuple[OrderPage, Answer]:
     """One page of orders, not decoded, and the answer that it came with."""
-    answer = await session.call(LIST_ORDERS, {}, query=query, options=options)
+    answer = await session.call(LIST_ORDERS, {}, query=query, options=options, deadline=deadline)
     drift = session.core.drift
     bodies, pagination = read_page(answer.data, drift)
     orders = [
@@ -71,7 +72,12 @@ class Pages:
     """The pages of one walk, oldest orders first, of the size asked for or of a smaller one."""
 
     def __init__(
-        self, session: Session, where: OrderFilter, page_size: int | None, options: CallOptions | None
+        self,
+        session: Session,
+        where: OrderFilter,
+        page_size: int | None,
+        options: CallOptions | None,
+        deadline: Deadline | None = None,
     ) -> None:
         self._session = session
         # A filter is read once here and used for every page, so that one given as a generator is not used up.
@@ -79,6 +85,7 @@ class Pages:
         self._size = page_size
         self._size_was_taken = False
         self._options = options
+        self._deadline = deadline
         self._answer: Answer | None = None
         """The last one, by which a fault can be looked up."""
 
@@ -93,7 +100,7 @@ class Pages:
         while True:
             sized = query if self._size is None else query | {"limit": self._size}
             try:
-                page, self._answer = await read_orders(self._session, sized, self._options)
+                page, self._answer = await read_orders(self._session, sized, self._options, self._deadline)
             except RefusedError as error:
                 # What is said of the first size is the truth if it was not the size.
                 refused = refused or error

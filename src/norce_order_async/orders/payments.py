@@ -131,12 +131,13 @@ class PaymentsRoom(Room):
         """
         model = _payment(payment)
         model = with_reference(type(model), model, reference, "payment")
+        check_amounts("Payment", written(model, "payment"), "payment", allow_fractions=allow_fractions)
         return await ensure(
             self._snapshot,
             entries=lambda: self.active,
             wanted=lambda there: there.reference == model.reference,
             operation=CREATE_PAYMENT,
-            create=lambda: self.create(model, allow_fractions=allow_fractions, options=options),
+            body=model,
             options=options,
         )
 

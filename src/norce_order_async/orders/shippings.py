@@ -88,12 +88,13 @@ class ShippingsRoom(Room):
         from norce_order_api.models import Shipping
 
         model = with_reference(Shipping, model_of(Shipping, shipping, "shipping"), reference, "shipping")
+        check_amounts("Shipping", written(model, "shipping"), "shipping", allow_fractions=allow_fractions)
         return await ensure(
             self._snapshot,
             entries=lambda: self.active,
             wanted=lambda there: there.reference == model.reference,
             operation=CREATE_SHIPPING,
-            create=lambda: self.create(model, allow_fractions=allow_fractions, options=options),
+            body=model,
             options=options,
         )
 

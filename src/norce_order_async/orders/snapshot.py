@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from norce_order_async.errors import (
-    InvalidRequestError,
     NotLoadedError,
-    NotSentError,
-    RefusedError,
-    RejectedError,
-    TokenError,
     UnavailableError,
 )
 from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.inputs import known_ids, written
 from norce_order_async.pipeline.answer import Answer
+from norce_order_async.pipeline.creations import untouched
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import GET_ORDER, Operation
 from norce_order_async.pipeline.session import Session
@@ -161,17 +157,20 @@ class Snapshot:
             )
         except BaseException as error:
             # A caller that was cancelled does not know either.
-            if not _untouched(error):
+            if not untouched(error):
                 self._changed()
             raise
         self._changed()
         return answer
 
-    async def create(self, operation: Operation, body: Any, options: CallOptions | None) -> Answer:
+    async def create(
+        self, operation: Operation, body: Any, options: CallOptions | None, deadline: Deadline | None = None
+    ) -> Answer:
         """Add something to the order; an answer that is lost is settled against what was there before."""
         natural_key = operation.natural_key
         member = natural_key.member if natural_key else ""
-        key = natural_key.of(written(body, operation.id)) if natural_key else None
+        plain = written(body, operation.id)
+        key = natural_key.of(plain) if natural_key else None
         alike = [doubt for doubt in self._doubts if doubt.resembles(member, key)]
         for doubt in alike:
             # Two of a kind at once: what either finds on reading back may be the other's.
@@ -179,10 +178,13 @@ class Snapshot:
         before = Before(ids=None if alike else self._ids(member))
         doubt = _Doubt(member, key, before)
         self._doubts.append(doubt)
+        creation = self.session.creation(operation, self.id, plain, options)
+        deadline = deadline or self.session.deadline(options)
         try:
-            answer = await self.write(operation, body, options=options, before=before)
+            with self.session.core.creations.creating(creation, before, deadline):
+                answer = await self.write(operation, body, options=options, before=before, deadline=deadline)
         except BaseException as error:
-            if _untouched(error):
+            if untouched(error):
                 self._doubts.remove(doubt)
             raise
         finally:
@@ -200,15 +202,6 @@ class Snapshot:
         if self.data is None:
             return None
         return known_ids(getattr(self.data, member, None)) | self._created
-
-
-def _untouched(error: BaseException) -> bool:
-    """Whether a write that ended so can't have changed anything."""
-    if isinstance(error, RefusedError):
-        return not error.maybe_changed
-    if isinstance(error, RejectedError):
-        return error.status != 503
-    return isinstance(error, InvalidRequestError | TokenError | NotSentError)
 
 
 class Room:

@@ -71,6 +71,8 @@ class Call:
         """Attempt, decide, and again, until there is an outcome."""
         while True:
             tried = await attempt(self._session, self.request, self.kind, self._deadline, len(self.attempts) + 1)
+            if self._before is not None and tried.outcome is Outcome.UNKNOWN:
+                self._before.sent_at = self._session.core.clock.monotonic() - tried.seconds
             if tried.response and self._is_done(tried):
                 return self._answer(tried, tried.response)
             step = step_after(self.kind, tried.outcome, tried.status)

@@ -64,6 +64,8 @@ class NaturalKey:
     """The list of the order that holds it."""
     keys: tuple[str, ...]
     """The members that tell it from others, in the API's spelling."""
+    about: tuple[str, ...] = ()
+    """Words beside them that say what it is about: two that differ in these are two on purpose."""
 
     def of(self, body: object) -> tuple[str, ...] | None:
         """The key's values in a body, or None when one is missing."""
@@ -101,6 +103,19 @@ class Operation:
             return Kind.CREATE
         return self.kind
 
+    def known_by(self, body: object) -> tuple[str | None, ...] | None:
+        """What tells the thing that a body creates from others, the list that it goes to first; None when nothing
+        does."""
+        if self.kind is Kind.CREATE_ORDER:
+            reference = cart_reference_of(body)
+            return None if reference is None else ("orders", reference)
+        natural_key = self.natural_key
+        key = natural_key.of(body) if natural_key else None
+        if natural_key is None or key is None:
+            return None
+        words = (text_or_none(mapping_or_empty(body).get(name)) for name in natural_key.about)
+        return (natural_key.member, *key, *(word and word.lower() for word in words))
+
 
 def cart_reference_of(body: object) -> str | None:
     """The cart reference in the body of an order, when there is one."""
@@ -110,8 +125,8 @@ def cart_reference_of(body: object) -> str | None:
 _PAYMENT = NaturalKey("payments", ("reference",))
 _SHIPPING = NaturalKey("shippings", ("reference",))
 _CONSENT = NaturalKey("consents", ("id",))
-_HOOK = NaturalKey("hooks", ("adapterId", "invoke"))
-_NOTIFICATION = NaturalKey("notifications", ("adapterId", "invoke"))
+_HOOK = NaturalKey("hooks", ("adapterId", "invoke"), about=("subscribeTo", "target"))
+_NOTIFICATION = NaturalKey("notifications", ("adapterId", "invoke"), about=("scope",))
 _VALIDATION = NaturalKey("validations", ("adapterId", "url"))
 
 CREATE_ORDER = Operation("CreateCheckoutOrder", "checkout", Kind.CREATE_ORDER, Brings.ID)

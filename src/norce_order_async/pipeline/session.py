@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from norce_order_async.auth import StaysInProcess, Tokens
 from norce_order_async.clock import Clock
@@ -15,6 +15,7 @@ from norce_order_async.engines.base import Engine
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.call import Call
+from norce_order_async.pipeline.creations import Creation, Creations, Flight, lasts
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.decode import DriftRecord
 from norce_order_async.pipeline.home import Door, Home, Permits
@@ -26,6 +27,8 @@ from norce_order_async.pipeline.ownership import OwnedSends
 from norce_order_async.pipeline.request import Prepared, Requests
 from norce_order_async.pipeline.settings import CallOptions, Settings
 from norce_order_async.pipeline.settle import Before
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class Core:
     door: Door
     auth: Tokens
     clock: Clock
+    creations: Creations
     drift: DriftRecord
     product: str
     http: HttpOptions
@@ -139,6 +143,36 @@ class Session(StaysInProcess):
         """A deadline for several calls that belong together; not started yet."""
         settings = self.settings if options is None else self.settings.changed(options)
         return Deadline(self.core.clock, settings.deadline)
+
+    def creation(
+        self, operation: Operation, order_id: str | None, body: object, options: CallOptions | None
+    ) -> Creation | None:
+        """What a call is to create in this scope; None when nothing tells it from others."""
+        known_by = operation.known_by(body)
+        if known_by is None:
+            return None
+        settings = self.settings if options is None else self.settings.changed(options)
+        key = (self.context.merchant, self.context.channel, order_id, *known_by)
+        return Creation(key, operation, order_id, lasts(settings))
+
+    async def share(
+        self,
+        creation: Creation,
+        work: Callable[[Flight[T]], Awaitable[tuple[T, bool]]],
+        options: CallOptions | None,
+    ) -> tuple[T, bool]:
+        """What ``work`` comes to, done once for all of the client who ask for the same at once, and whether it was
+        created, which is told to one of them.
+
+        Raises:
+            NotSentError: this is not the client's event loop, among others.
+            CallError: it did not succeed, or not within the deadline of this caller.
+        """
+        # The flights of another event loop are no longer there once the client has its home here.
+        path = {} if creation.order_id is None else {"order_id": creation.order_id}
+        home = self.core.door.enter(creation.operation.id, path)
+        settings = self.settings if options is None else self.settings.changed(options)
+        return await self.core.creations.share(creation, work, home.owned.start, settings)
 
     async def call(
         self,

@@ -38,6 +38,8 @@ class Before:
     """Set when another entry with the same key is sent meanwhile."""
     repeat_from: frozenset[str] = frozenset()
     """Statuses in which a change of status may be asked for again."""
+    sent_at: float | None = None
+    """When the attempt was sent whose outcome is unknown, by the client's clock; the call writes it here."""
 
 
 @dataclass(frozen=True, slots=True)
