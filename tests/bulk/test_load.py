@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -350,14 +349,3 @@ def test_numbers_that_make_no_sense_are_refused(load: Any, wrong: dict[str, Any]
     """By name, before any job begins."""
     with pytest.raises(ConfigurationError, match=named):
         load(**wrong)
-
-
-@pytest.mark.anyio
-async def test_the_page_shows_loads_that_can_be_made() -> None:
-    """Its program runs as it stands."""
-    page = (Path(__file__).parents[2] / "docs" / "load.md").read_text("utf-8")
-    program = page.split("```python\n")[1].split("```")[0]
-    stand_ = stand([])
-    exec(program, {"client": stand_.client})
-    assert stand_.sent == []
-    assert program.count("client.bulk(") == 3

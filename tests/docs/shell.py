@@ -1,0 +1,51 @@
+"""Pastes code into ``python -m asyncio``, as a reader of a page does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INTO_A_FILE = re.compile(r"\bPaste it into a file\b")
+END = "pasted to the end"
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Language and code of each block of a page; the language of a program for a file is ``file``."""
+    found: list[tuple[str, str]] = []
+    before = 0
+    for match in FENCED.finditer(text):
+        paragraph = text[before : match.start()].rstrip().rpartition("\n\n")[2]
+        before = match.end()
+        found.append(("file" if INTO_A_FILE.search(paragraph) else match[1], match[2]))
+    assert text.count("```") == 2 * len(found)
+    return found
+
+
+def paste(codes: Sequence[str], folder: Path) -> str:
+    """What the shell printed after the blocks were pasted one after the other, with Enter after each.
+
+    Whatever goes wrong shows as a traceback, and nothing may: no exception, no syntax error, no warning.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON"))}
+    typed = "".join(f"{code.rstrip()}\n\n" for code in [*codes, f"print({END!r})"])
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-W", "error", "-m", "asyncio"],
+        input=typed,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        cwd=folder,
+        env=environment,
+        check=False,
+    )
+    # The prompts and what the shell says of itself are among the errors in one version and not in another.
+    assert "Traceback" not in done.stderr + done.stdout, done.stderr
+    assert not re.search(r"\w*(Error|Warning)\b: |Unclosed", done.stderr), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert END in done.stdout
+    return done.stdout
