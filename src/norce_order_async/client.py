@@ -273,6 +273,12 @@ class NorceOrderClient(Scope):
         engine: Engine | Callable[[], Engine] | EngineName = "auto",
         clock: Clock | None = None,
     ) -> None:
+        _check_kinds(
+            headers=(headers, Mapping),
+            options=(options, CallOptions),
+            observers=(observers, Sequence),
+            proxy=(proxy, str),
+        )
         clock = clock or SystemClock()
         address = resolve_base_url(environment=environment, slug=slug, location=location, base_url=base_url)
         context = Context.create(merchant=merchant, channel=channel, adapter_id=adapter_id, headers=headers)
@@ -405,7 +411,15 @@ def _check_named(settings: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{ENVIRONMENT_VARIABLES[name]} is not set, and no {name} was given")
 
 
+def _check_kinds(**given: tuple[object, type]) -> None:
+    """Refuse arguments of another kind; None is "not given"."""
+    for name, (value, kind) in given.items():
+        if value is not None and not isinstance(value, kind):
+            raise ConfigurationError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
+
+
 def _check_limits(max_in_flight: int | None, retry_budget: int | None) -> None:
+    _check_kinds(max_in_flight=(max_in_flight, int), retry_budget=(retry_budget, int))
     if max_in_flight is not None and max_in_flight < 1:
         raise ConfigurationError(f"max_in_flight must be at least 1; got {max_in_flight}")
     if retry_budget is not None and retry_budget < 0:

@@ -79,6 +79,8 @@ def is_production(base_url: str) -> bool:
 
 
 def _checked_base_url(base_url: str) -> str:
+    if not isinstance(base_url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"base_url must be a string, not {type(base_url).__name__}")
     try:
         parts = urlsplit(base_url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -98,7 +100,7 @@ def _checked_base_url(base_url: str) -> str:
 
 
 def _host_label(name: str, value: str | None) -> str:
-    if value is None or not _HOST_LABEL.fullmatch(value):
+    if not isinstance(value, str) or not _HOST_LABEL.fullmatch(value):
         raise ConfigurationError(
             f"{name} must be one host label (letters, digits, hyphens), such as "
             f"{'acme' if name == 'slug' else DEFAULT_LOCATION}; got {value!r}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from norce_order_async.errors import InvalidRequestError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
+
+_WIDE = Context(prec=400)
+"""Room for every finite float in cents; the default one ends at 28 digits."""
 
 Amount = Decimal | int | float
 """What an amount may be given as."""
@@ -61,7 +64,10 @@ def exact(amount: Amount) -> Decimal:
         InvalidRequestError: it is not finite.
     """
     # float's own repr: number types of other packages are floats with another one.
-    value = Decimal(float.__repr__(amount)) if isinstance(amount, float) else Decimal(amount)
+    try:
+        value = Decimal(float.__repr__(amount)) if isinstance(amount, float) else Decimal(amount)
+    except (ArithmeticError, TypeError, ValueError):
+        raise InvalidRequestError(f"an amount must be a number, not {type(amount).__name__}") from None
     if not value.is_finite():
         raise InvalidRequestError("an amount must be a finite number")
     return value
@@ -76,7 +82,10 @@ def decimal(amount: Amount) -> Decimal:
 
 def rounded(amount: Amount) -> Decimal:
     """An amount rounded half up to two decimals."""
-    return exact(amount).quantize(CENT, ROUND_HALF_UP)
+    try:
+        return exact(amount).quantize(CENT, ROUND_HALF_UP, _WIDE)
+    except InvalidOperation:
+        raise InvalidRequestError("an amount must be one that JSON can hold") from None
 
 
 def money(price: Price | None) -> Money | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import ConflictError, InvalidRequestError, UnavailableError
@@ -247,7 +248,8 @@ class OrderCollection:
         not fail because it does not take that size."""
         where.query()
         pages = Pages(self._session, where, page_size, options, deadline)
-        walk = Walk(pages.fetch, where.date_from, pages.fault)
+        begin = where.date_from if isinstance(where.date_from, datetime) else None
+        walk = Walk(pages.fetch, begin, pages.fault)
         return OrderIteration(walk, self._session.core.door, limit=limit, prefetch=prefetch)
 
     async def count(self, where: OrderFilter | None = None, *, options: CallOptions | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import InvalidRequestError
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
-    """Which orders a listing is about. None leaves a filter out; dates need a time zone."""
+    """Which orders a listing is about. None leaves a filter out; times need a time zone, and a date is its midnight in
+    UTC."""
 
     status: OrderStatus | Iterable[OrderStatus] | None = None
     search: str | None = None
@@ -24,9 +25,9 @@ class OrderFilter:
     reference: str | None = None
     cart_reference: str | None = None
     payment_id: str | None = None
-    date_from: datetime | None = None
+    date_from: datetime | date | None = None
     """From this time on; inclusive is assumed, and so is that it means the time of creation."""
-    date_to: datetime | None = None
+    date_to: datetime | date | None = None
     """Up to this time; exclusive is assumed."""
     countries: Iterable[str] | None = None
     billing_names: Iterable[str] | None = None
@@ -45,7 +46,13 @@ class OrderFilter:
         for name in ("status", *sorted(_LISTS)):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
+                if not isinstance(value, Iterable):
+                    raise InvalidRequestError(f"{name} must be a list of strings, not {type(value).__name__}")
                 object.__setattr__(self, name, tuple(value))
+        for name in _DATES:
+            value = getattr(self, name)
+            if isinstance(value, date) and not isinstance(value, datetime):
+                object.__setattr__(self, name, datetime.combine(value, time(), UTC))
 
     def held(self) -> OrderFilter:
         """The same filter with its lists held, so that it can be used more than once even if one is a generator."""
@@ -70,14 +77,23 @@ class OrderFilter:
             if name == "status":
                 words = [value] if isinstance(value, str) else list(value)
                 given[name] = [check_status(word) for word in words]
-            elif isinstance(value, datetime):
+            elif name in _DATES:
+                if not isinstance(value, datetime):
+                    raise InvalidRequestError(f"{name} must be a datetime or a date, not {type(value).__name__}")
                 if value.tzinfo is None:
                     raise InvalidRequestError(f"{name} needs a time zone, such as datetime.now(timezone.utc)")
             elif name in _LISTS:
                 if isinstance(value, str):
                     raise InvalidRequestError(f"{name} must be a list of strings, not one string")
                 given[name] = list(value)
+                if not all(isinstance(one, str) for one in given[name]):
+                    raise InvalidRequestError(f"{name} must be a list of strings")
+            if not isinstance(given[name], str | datetime | list):
+                raise InvalidRequestError(f"{name} must be a string, not {type(value).__name__}")
         return given
+
+
+_DATES = ("date_from", "date_to")
 
 
 _LISTS = frozenset(

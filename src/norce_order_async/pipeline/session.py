@@ -12,6 +12,7 @@ from norce_order_async.auth import StaysInProcess, Tokens
 from norce_order_async.clock import Clock
 from norce_order_async.context import Context
 from norce_order_async.engines.base import Engine
+from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.call import Call
@@ -124,6 +125,8 @@ class Session(StaysInProcess):
         retry_budget: int | None = None,
     ) -> Session:
         """A view with some of it changed; everything else is shared. With a limit or a budget given it has its own."""
+        if not isinstance(options, CallOptions):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRequestError(f"options must be CallOptions, not {type(options).__name__}")
         headers = options.header_changes()
         context = self.context.changed(
             merchant=merchant, channel=channel, adapter_id=options.adapter_id, headers=headers
