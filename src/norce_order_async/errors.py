@@ -24,6 +24,7 @@
         │                                          may be done twice)
         ├── UnavailableError                       a read that brought no usable answer; nothing was changed
         ├── OutcomeUnknownError                    a write that may or may not have taken effect
+        ├── DuplicateOrderError                    a lost creation was repeated, and the service took both
         ├── PendingError                           taken in (202), but not seen to take effect in time
         └── TransitionSupersededError              the order is elsewhere by now and was left there
 
@@ -37,6 +38,7 @@ All of them can be pickled and copied, with their attributes and notes: they cro
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -380,6 +382,40 @@ class OutcomeUnknownError(CallError):
         self.status = status
         self.retry_after = retry_after
         self.request = request
+
+
+class DuplicateOrderError(CallError):
+    """Several orders have one cart reference: the answer to a creation was lost, it was made again because no order was
+    there, and the service took both. Keep one and remove the others.
+
+    Attributes:
+        order_ids: the ids of all of them, oldest first.
+        orders: handles of them (:class:`~norce_order_async.Order`), in the same order. They belong to the client and
+            are left behind when the error is pickled; ``client.orders(order_id)`` makes others.
+    """
+
+    orders: tuple[Any, ...] = ()
+
+    def __init__(self, what: str, *, order_ids: Sequence[str], **call: Any) -> None:
+        super().__init__(what, **call)
+        self.order_ids = tuple(order_ids)
+
+    def __copy__(self) -> DuplicateOrderError:
+        twin = self.__deepcopy__({})
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DuplicateOrderError:
+        revive, arguments, state = self.__reduce__()
+        twin: DuplicateOrderError = revive(*arguments)
+        twin.__dict__.update(copy.deepcopy(state, memo))
+        if self.orders:
+            twin.orders = self.orders
+        return twin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in self.__dict__.items() if name != "orders"}
+        return revived, (type(self), self.args), state
 
 
 class TransitionSupersededError(CallError):

@@ -6,6 +6,7 @@ without a setting.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from norce_order_async import errors
 from norce_order_async.client import CLOSE_GRACE
-from norce_order_async.pipeline import backoff
+from norce_order_async.pipeline import backoff, settle
 from norce_order_async.pipeline.budget import CAPACITY, FIRST_TRY_REFUND, RETRY_COST, THROTTLED_RETRY_COST, RetryBudget
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.operations import OPERATIONS, Kind
@@ -198,6 +199,24 @@ def test_the_natural_keys() -> None:
     }
 
 
+LOOKS = [0, 1, 3, 7]
+EVERY_LATER = 4.0
+
+
+def test_a_lost_order_is_looked_for_as_told() -> None:
+    """Moments, pages, and the time that must be left; what they lead to is in tests/pipeline/test_settle.py."""
+    assert "at 0, 1, 3 and 7 s** after the loss" in FLOWING
+    assert "at 0, 1, 3 and 7 s and then every 4 s, within the deadline" in FLOWING
+    moments = list(itertools.islice(settle.moments(Settings().settling_pause), 7))
+    assert moments[: settle.READS] == LOOKS
+    later = [after - before for before, after in itertools.pairwise(moments[settle.READS - 1 :])]
+    assert later == [EVERY_LATER] * 3
+    assert settle.PAGES == 10
+    assert "Ten pages are read at most" in FLOWING
+    assert number(r"only if (\d+) s or more are left of the deadline") == settle.TIME_TO_REPEAT
+    assert number(r"within the deadline or, without one, for (\d+) s") == settle.SHOWN_WITHIN
+
+
 def test_every_error_of_a_call_has_its_row() -> None:
     table = {name for row in rows(section("What you are told")) for name in re.findall(r"`(\w+Error)`", row[0])}
     assert table == {error.__name__ for error in errors.CallError.__subclasses__()}
@@ -215,7 +234,8 @@ def test_no_number_stands_there_unchecked() -> None:
     formula = {0.0, 1.0, 2.0}
     compared = {CAPACITY, RETRY_COST, THROTTLED_RETRY_COST, MAX_IN_FLIGHT, CLOSE_GRACE, CAPACITY // RETRY_COST}
     compared |= {backoff.RETRY_AFTER_STRETCH * 100}
+    compared |= {*LOOKS, EVERY_LATER, settle.TIME_TO_REPEAT, settle.SHOWN_WITHIN}
     # 7,500 creations, 0.3 s each: the soak test in tests/chaos/test_creating_orders.py, and what it found before.
-    measured = {7.0, 0.3, 45.0, 155.0, 389.0}
+    measured = {0.3, 45.0, 155.0, 389.0}
     told = {float(each) for each in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", PAGE)}
     assert told - statuses - settings - formula - compared - measured == set()

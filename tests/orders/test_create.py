@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
 import pytest
 
-from norce_order_async import ConflictError, InvalidRequestError, NorceOrderClient, OutcomeUnknownError
+from norce_order_async import (
+    ConflictError,
+    DuplicateOrderError,
+    InvalidRequestError,
+    NorceOrderClient,
+    Order,
+    OutcomeUnknownError,
+)
+from norce_order_async.bulk.action import Action, Row, Settled
+from norce_order_async.engines.base import WireRequest
 from norce_order_async.models import Address, Cart, Consent, Customer, Item, OrderData, Price
 from norce_order_async.orders.inputs import PATTERNS
 from norce_order_async.sandbox import Sandbox
-from tests.support.engine import answer, lost
+from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
 
 from .support import CART, CONTEXT, unique
@@ -230,3 +241,88 @@ async def test_every_published_form_of_the_answer(body: Any) -> None:
     """An object with the id, the bare id, or the Location alone."""
     service = stand([answer(201, body, location="/api/v0/checkout/orders/oNew")])
     assert (await service.client.orders.create(CONTEXT)).id == "oNew"
+
+
+class Twice:
+    """A service where the first creation is lost and shows late, and the second one is taken too.
+
+    Args:
+        shows: whether its list shows the orders at all.
+    """
+
+    def __init__(self, *, shows: bool = True) -> None:
+        self.shows = shows
+        self.creations = 0
+
+    def __call__(self, request: WireRequest) -> Step:
+        if request.method == "POST":
+            self.creations += 1
+            return lost("read") if self.creations == 1 else answer(201, {"id": "oSecond"})
+        there = self.creations > 1 and self.shows and "offset=2" not in request.url
+        entries = [
+            {"id": "oSecond", "cart": {"reference": "c1"}, "created": "2026-01-01T00:00:08Z"},
+            {"id": "oFirst", "cart": {"reference": "c1"}, "created": "2026-01-01T02:00:00+02:00"},
+        ]
+        return answer(200, {"data": entries if there else []})
+
+
+async def made(norce: NorceOrderClient) -> Order:
+    return await norce.orders.create(**CONTEXT, cart={"reference": "c1"})
+
+
+async def got_or_made(norce: NorceOrderClient) -> Order:
+    order, new = await norce.orders.get_or_create(**CONTEXT, cart_reference="c1")
+    assert new
+    return order
+
+
+MADE = pytest.mark.parametrize("make", [made, got_or_made])
+
+
+@MADE
+async def test_two_orders_of_one_cart_come_as_handles(make: Callable[[NorceOrderClient], Awaitable[Order]]) -> None:
+    """Oldest first, ready to be looked at and removed."""
+    service = stand(Twice())
+    with pytest.raises(DuplicateOrderError, match="oFirst, oSecond") as caught:
+        await make(service.client)
+    orders: tuple[Order, ...] = caught.value.orders
+    assert [order.id for order in orders] == ["oFirst", "oSecond"] == list(caught.value.order_ids)
+    assert not caught.value.may_call_again
+    for twin in (copy.copy(caught.value), copy.deepcopy(caught.value)):
+        assert (twin.orders, twin.order_ids, str(twin)) == (orders, caught.value.order_ids, str(caught.value))
+    travelled = pickle.loads(pickle.dumps(caught.value))
+    assert (travelled.orders, travelled.order_ids, str(travelled)) == ((), ("oFirst", "oSecond"), str(caught.value))
+
+
+@MADE
+async def test_an_order_that_may_not_be_the_only_one_says_so(
+    make: Callable[[NorceOrderClient], Awaitable[Order]],
+) -> None:
+    """Its list did not show it in time, so nobody knows."""
+    order = await make(stand(Twice(shows=False)).client)
+    assert (order.id, order.uniqueness_checked) == ("oSecond", False)
+
+
+async def test_an_order_that_was_created_once_needs_no_check() -> None:
+    order = await made(stand([answer(201, {"id": "oNew"})]).client)
+    assert order.uniqueness_checked
+
+
+async def test_an_item_of_a_job_that_made_two_orders_is_not_told_as_done() -> None:
+    """Not even by an action that finds its order when it looks."""
+
+    class Reorder(Action[str]):
+        name = "reorder"
+        parameters: Mapping[str, Any] = {}
+
+        async def apply(self, order: Order, row: Row) -> str:
+            return (await made(service.client)).id
+
+        async def settle(self, order: Order, row: Row) -> Settled:
+            return "done"
+
+    service = stand(Twice())
+    async with service.client.bulk() as job:
+        (outcome,) = [each async for each in job.run(["o1"], Reorder())]
+    assert (outcome.verdict, type(outcome.error)) == ("unknown", DuplicateOrderError)
+    assert not job.summary.complete

@@ -363,9 +363,9 @@ async def test_with_one_permit_a_read_back_does_not_deadlock() -> None:
     done = await stand_.call(CREATE_PAYMENT, before=Before(ids=frozenset()))
     assert done.id == "p9"
 
-    created = stand(
-        [lost("read"), answer(200, {"data": []}), answer(200, {"data": []}), answer(201, {"id": "o7"})], max_in_flight=1
-    )
+    looks = [answer(200, {"data": []})] * 4
+    alone = [answer(200, {"data": [{"id": "o7", "cart": {"reference": "c1"}}]}), answer(200, {"data": []})]
+    created = stand([lost("read"), *looks, answer(201, {"id": "o7"}), *alone], max_in_flight=1)
     assert (await created.call(CREATE_ORDER)).id == "o7"
 
 

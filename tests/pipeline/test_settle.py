@@ -11,6 +11,7 @@ from norce_order_async import CallOptions
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.errors import (
     ConflictError,
+    DuplicateOrderError,
     NotFoundError,
     OutcomeUnknownError,
     RefusedError,
@@ -36,7 +37,7 @@ from norce_order_async.pipeline.operations import (
     Operation,
 )
 from norce_order_async.pipeline.settle import Before
-from tests.support.clock import START, highest, lowest
+from tests.support.clock import START, FakeClock, highest, lowest
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import Stand, sample_body, stand
 
@@ -165,41 +166,82 @@ async def test_a_token_that_fails_while_reading_back_does_not_hide_the_write() -
 
 # An order with a cart reference
 
+LOOK = "GET /orders?cart_reference=c1"
+NONE = [orders()] * 4
+"""What the reads of a lost creation bring when there is no such order."""
+
+
+def listing(*found: tuple[str, str], created: str = "2026-01-01T00:00:00Z") -> list[dict[str, Any]]:
+    return [{"id": one, "cart": {"reference": ref}, "created": created} for one, ref in found]
+
+
+def page(entries: list[dict[str, Any]]) -> Step:
+    return answer(200, {"data": entries})
+
 
 @pytest.mark.parametrize("first", LOST)
 async def test_an_order_found_by_its_cart_reference_is_adopted(first: Step) -> None:
-    """Compared exactly: the service's filter may find more."""
+    """Compared exactly: the service's filter may find more. No page size is sent, which the service might refuse."""
     stand_ = stand([first, orders(("o8", "c10"), ("o9", "c1"), ("o7", "C1"))])
     done = await stand_.call(CREATE_ORDER)
-    assert (done.id, done.adopted) == ("o9", True)
-    assert stand_.sent == ["POST /orders", "GET /orders?limit=100&cart_reference=c1"]
+    assert (done.id, done.adopted, done.uniqueness_checked) == ("o9", True, True)
+    assert stand_.sent == ["POST /orders", LOOK]
     assert stand_.clock.sleeps == []
 
 
-async def test_a_slow_commit_is_found_after_the_settling_pause() -> None:
-    """1 s, then adopted."""
-    stand_ = stand([lost("read"), orders(), orders(("o9", "c1"))])
+@pytest.mark.parametrize(("reads", "moment"), [(2, 1.0), (3, 3.0), (4, 7.0)])
+async def test_a_slow_commit_is_found_when_it_shows(reads: int, moment: float) -> None:
+    """Read at 0, 1, 3 and 7 s after the loss, then adopted."""
+    stand_ = stand([lost("read"), *NONE[: reads - 1], orders(("o9", "c1"))])
     assert (await stand_.call(CREATE_ORDER)).id == "o9"
-    assert stand_.clock.sleeps == [1.0]
+    assert stand_.clock.passed == moment
 
 
-async def test_an_order_not_found_is_created_once_more() -> None:
-    """After the pause, a second look and the back-off."""
-    stand_ = stand([lost("read"), orders(), orders(), answer(201, {"id": "o9"})], uniform=highest)
+async def test_the_moments_of_reading_count_from_the_loss() -> None:
+    """What a read takes is no part of the pause after it."""
+    slow = answer(200, {"data": []}, takes=0.75)
+    stand_ = stand([lost("read"), slow, slow, slow, orders(("o9", "c1"))])
+    await stand_.call(CREATE_ORDER)
+    assert [moment - START for moment in stand_.engine.times] == [0.0, 0.0, 1.0, 3.0, 7.0]
+
+
+async def test_an_order_not_found_is_created_once_more_and_seen_to_be_the_only_one() -> None:
+    """After the last read and the back-off; the list is read to its end."""
+    stand_ = stand([lost("read"), *NONE, answer(201, {"id": "o9"}), orders(("o9", "c1")), orders()], uniform=highest)
     done = await stand_.call(CREATE_ORDER, options=CallOptions(settling_pause=2.0))
-    assert (done.id, done.adopted) == ("o9", False)
-    assert stand_.clock.sleeps == [2.0, 0.25]
+    assert (done.id, done.adopted, done.uniqueness_checked) == ("o9", False, True)
+    assert stand_.clock.sleeps == [2.0, 4.0, 8.0, 0.25]
+    assert stand_.sent[-2:] == [LOOK, "GET /orders?offset=1&cart_reference=c1"]
+
+
+@pytest.mark.parametrize(("deadline", "sends"), [(12.0, 2), (11.99, 1), (None, 2)])
+async def test_with_less_than_five_seconds_left_it_is_not_created_again(deadline: float | None, sends: int) -> None:
+    """A repeat that nobody can wait for and look after is none. The reads before take 7 s."""
+    stand_ = stand(lambda request: lost("read") if request.method == "POST" else orders(), uniform=lowest)
+    with pytest.raises(OutcomeUnknownError, match="no order with the cart reference is there") as caught:
+        await stand_.call(CREATE_ORDER, options=CallOptions(deadline=deadline))
+    assert [one.split()[0] for one in stand_.sent].count("POST") == sends
+    assert ("less than 5 s are left" in str(caught.value)) == (sends == 1)
+
+
+async def test_a_pause_past_the_deadline_is_not_begun() -> None:
+    """Unknown, at once."""
+    stand_ = stand([lost("read"), orders(), orders()])
+    with pytest.raises(OutcomeUnknownError, match="no time was left to wait for one"):
+        await stand_.call(CREATE_ORDER, options=CallOptions(deadline=3.0))
+    assert stand_.clock.passed == 1.0
 
 
 async def test_a_conflict_on_the_repeat_is_the_first_one_landed() -> None:
     """Read back and adopt."""
-    stand_ = stand([lost("read"), orders(), orders(), answer(409), orders(("o9", "c1"))])
-    assert (await stand_.call(CREATE_ORDER)).id == "o9"
+    stand_ = stand([lost("read"), *NONE, answer(409), orders(("o9", "c1")), orders()])
+    done = await stand_.call(CREATE_ORDER)
+    assert (done.id, done.uniqueness_checked) == ("o9", True)
 
 
 async def test_a_conflict_without_an_order_to_show_is_refused() -> None:
     """A 409 for something else, or one that no listing shows."""
-    stand_ = stand([lost("read"), orders(), orders(), answer(409), orders(), orders()])
+    stand_ = stand([lost("read"), *NONE, answer(409), *NONE])
     with pytest.raises(ConflictError) as caught:
         await stand_.call(CREATE_ORDER)
     assert caught.value.maybe_changed
@@ -215,7 +257,7 @@ async def test_a_conflict_at_the_first_try_is_the_callers() -> None:
 
 async def test_the_second_loss_is_not_followed_by_a_third_try() -> None:
     """Once more means once."""
-    stand_ = stand([lost("read"), orders(), orders(), lost("read"), orders(), orders()])
+    stand_ = stand([lost("read"), *NONE, lost("read"), *NONE])
     with pytest.raises(OutcomeUnknownError, match=r"find_by_cart_reference") as caught:
         await stand_.call(CREATE_ORDER, options=CallOptions(max_attempts=9))
     assert len(caught.value.attempts) == 2
@@ -224,16 +266,17 @@ async def test_the_second_loss_is_not_followed_by_a_third_try() -> None:
 
 async def test_what_was_never_sent_does_not_count_as_once_more() -> None:
     """Not sent, turned away, then lost: the one repeat after a loss is still there."""
-    steps = [lost("connect"), answer(429), lost("read"), orders(), orders(), answer(201, {"id": "o9"})]
+    alone = [orders(("o9", "c1")), orders()]
+    steps = [lost("connect"), answer(429), lost("read"), *NONE, answer(201, {"id": "o9"}), *alone]
     assert (await stand(steps).call(CREATE_ORDER, options=CallOptions(max_attempts=9))).id == "o9"
 
 
 async def test_the_repeat_can_be_turned_off() -> None:
     """For whoever does not trust the service to refuse a second order."""
-    stand_ = stand([lost("read"), orders(), orders()])
+    stand_ = stand([lost("read"), *NONE])
     with pytest.raises(OutcomeUnknownError, match="no order with the cart reference"):
         await stand_.call(CREATE_ORDER, options=CallOptions(repeat_order_creation=False))
-    assert [one.split()[0] for one in stand_.sent] == ["POST", "GET", "GET"]
+    assert [one.split()[0] for one in stand_.sent] == ["POST", "GET", "GET", "GET", "GET"]
 
 
 async def test_two_orders_with_the_cart_reference_are_told() -> None:
@@ -243,11 +286,163 @@ async def test_two_orders_with_the_cart_reference_are_told() -> None:
         await stand_.call(CREATE_ORDER)
 
 
+# How much of the list has to be read
+
+
+async def test_a_page_of_others_proves_nothing_and_the_one_behind_it_is_read() -> None:
+    """The filter may find more than what was asked for, and the order may stand on a later page."""
+    others = [("o1", "c10"), ("o2", "c11")]
+    stand_ = stand([lost("read"), orders(*others), orders(("o3", "c12"), ("o9", "c1"))])
+    assert (await stand_.call(CREATE_ORDER)).id == "o9"
+    assert stand_.sent[1:] == [LOOK, "GET /orders?offset=2&cart_reference=c1"]
+
+
+async def test_an_empty_page_behind_others_proves_that_it_is_not_there() -> None:
+    """Then it is created again, once."""
+    look = [orders(("o1", "c10")), orders()]
+    stand_ = stand([lost("read"), *look * 4, answer(201, {"id": "o9"}), orders(("o1", "c10"), ("o9", "c1")), orders()])
+    assert (await stand_.call(CREATE_ORDER)).id == "o9"
+
+
+class Unfiltered:
+    """A service that takes no notice of the filter, and of the offset only if told to."""
+
+    def __init__(self, *, moves: bool, creation: Step) -> None:
+        self.moves = moves
+        self.creation = creation
+        self.reads = 0
+
+    def __call__(self, request: WireRequest) -> Step:
+        if request.method == "POST":
+            return self.creation
+        self.reads += 1
+        number = self.reads if self.moves else 1
+        return page(listing(*((f"o{number}-{index}", "other") for index in range(10))))
+
+
+@pytest.mark.parametrize(("moves", "reads"), [(True, 10), (False, 2)])
+async def test_a_list_without_end_leaves_it_unclear_and_nothing_is_repeated(moves: bool, reads: int) -> None:
+    """Ten pages at most; the same page again says that there is no reading on."""
+    service = Unfiltered(moves=moves, creation=lost("read"))
+    stand_ = stand(service)
+    with pytest.raises(OutcomeUnknownError, match="does not show whether") as caught:
+        await stand_.call(CREATE_ORDER)
+    assert (service.reads, caught.value.gave_up) == (reads, "not-repeatable")
+    assert [one.split()[0] for one in stand_.sent].count("POST") == 1
+
+
+# Two orders after all
+
+
+class Late:
+    """Two creations of one cart reference both take effect: the first is lost and shows late.
+
+    Args:
+        first: seconds after the start from which the list shows it; None for never.
+        second: the same for the order of the repeat.
+        lost_again: whether the answer to the repeat is lost too.
+    """
+
+    def __init__(self, first: float | None, second: float | None, *, lost_again: bool = False) -> None:
+        self.shown = {"o1": first, "o2": second}
+        self.lost_again = lost_again
+        self.creations = 0
+        self.clock: FakeClock | None = None
+
+    def __call__(self, request: WireRequest) -> Step:
+        assert self.clock is not None
+        if request.method == "POST":
+            self.creations += 1
+            return lost("read") if self.creations == 1 or self.lost_again else answer(201, {"id": "o2"})
+        shown = [one for one, since in self.shown.items() if since is not None and self.clock.passed >= since]
+        entries = [*listing(*((one, "c1") for one in reversed(shown)))]
+        for entry in entries:
+            entry["created"] = f"2026-01-01T00:00:0{entry['id'][1]}+00:00"
+        return page([] if "offset" in request.url else entries)
+
+
+def late(service: Late, **settings: Any) -> Stand:
+    stand_ = stand(service, **settings)
+    service.clock = stand_.clock
+    return stand_
+
+
+@pytest.mark.parametrize("second", [8.0, 9.0, None])
+async def test_a_second_order_is_told_with_both_oldest_first(second: float | None) -> None:
+    """The first landed behind the repeat, and the service did not refuse it. The repeat's own need not be shown."""
+    stand_ = late(Late(7.5, second))
+    with pytest.raises(DuplicateOrderError, match="2 orders") as caught:
+        await stand_.call(CREATE_ORDER)
+    assert caught.value.order_ids == ("o1", "o2")
+    assert (caught.value.may_call_again, len(caught.value.attempts)) == (False, 2)
+    assert caught.value.attempts[-1].next == "look for another, raise: 2 orders have the cart reference"
+
+
+async def test_two_orders_after_a_repeat_that_was_lost_too() -> None:
+    """Nothing was answered, and both are there."""
+    stand_ = late(Late(7.5, 7.5, lost_again=True))
+    with pytest.raises(DuplicateOrderError) as caught:
+        await stand_.call(CREATE_ORDER)
+    assert caught.value.order_ids == ("o1", "o2")
+
+
+@pytest.mark.parametrize(("second", "moment"), [(7.0, 7.0), (8.0, 8.0), (9.5, 10.0), (18.0, 18.0), (18.5, 22.0)])
+async def test_after_a_repeat_the_list_is_read_until_it_shows_the_order(second: float, moment: float) -> None:
+    """At 0, 1, 3 and 7 s, then every 4 s."""
+    stand_ = late(Late(None, second))
+    done = await stand_.call(CREATE_ORDER)
+    assert (done.id, done.uniqueness_checked, stand_.clock.passed) == ("o2", True, moment)
+
+
+@pytest.mark.parametrize(("deadline", "ends"), [(30.0, 26.0), (None, 22.0)])
+async def test_an_order_that_does_not_show_in_time_may_not_be_the_only_one(deadline: float | None, ends: float) -> None:
+    """Within the deadline, or for 15 s: the order is there, and nobody knows whether another is."""
+    stand_ = late(Late(None, None))
+    done = await stand_.call(CREATE_ORDER, options=CallOptions(deadline=deadline))
+    assert (done.id, done.uniqueness_checked, stand_.clock.passed) == ("o2", False, ends)
+
+
+async def test_a_list_without_end_does_not_show_that_it_is_the_only_one() -> None:
+    """It stands there, and another may stand beyond the tenth page."""
+    service = Unfiltered(moves=True, creation=answer(201, {"id": "o9"}))
+
+    def script(request: WireRequest) -> Step:
+        if len(stand_.sent) == 1:
+            return lost("read")
+        if len(stand_.sent) <= 5:
+            return orders()
+        if len(stand_.sent) == 7:
+            return orders(("o9", "c1"))
+        return service(request)
+
+    stand_ = stand(script)
+    done = await stand_.call(CREATE_ORDER)
+    assert (done.id, done.uniqueness_checked) == ("o9", False)
+    assert service.reads == 9
+
+
+@pytest.mark.parametrize("reading", [[answer(404)], [answer(500)] * 3, [answer(200, {})]])
+async def test_a_list_that_can_not_be_read_takes_no_order_away(reading: list[Step]) -> None:
+    """The repeat was answered."""
+    stand_ = stand([lost("read"), *NONE, answer(201, {"id": "o9"}), *reading])
+    done = await stand_.call(CREATE_ORDER)
+    assert (done.id, done.uniqueness_checked) == ("o9", False)
+
+
+async def test_without_a_settling_pause_the_list_is_not_read_without_a_breath() -> None:
+    """Four reads at once, then one a second."""
+    stand_ = late(Late(None, 3.0))
+    done = await stand_.call(CREATE_ORDER, options=CallOptions(settling_pause=0.0))
+    assert (done.uniqueness_checked, stand_.clock.passed) == (True, 3.0)
+    assert sum(moment - START < 1.0 for moment in stand_.engine.times) == 1 + 4 + 1 + 4
+
+
 async def test_a_removed_order_is_not_adopted() -> None:
     """It is what an earlier customer left."""
     removed = {"id": "o8", "cart": {"reference": "c1"}, "state": {"currentStatus": "Removed"}}
-    stand_ = stand([lost("read"), answer(200, {"data": [removed]}), orders(("o9", "c1"))])
+    stand_ = stand([lost("read"), page([removed]), orders(), orders(("o9", "c1"))])
     assert (await stand_.call(CREATE_ORDER)).id == "o9"
+    assert stand_.clock.passed == 1.0
 
 
 async def test_an_order_without_a_cart_reference_is_never_repeated() -> None:

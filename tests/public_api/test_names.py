@@ -39,6 +39,7 @@ PUBLIC = [
     "ConflictError",
     "Drift",
     "DriftRecord",
+    "DuplicateOrderError",
     "Ensured",
     "Environment",
     "Fixed",

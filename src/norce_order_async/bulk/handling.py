@@ -17,6 +17,7 @@ from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.source import Item
 from norce_order_async.errors import (
     CallError,
+    DuplicateOrderError,
     InvalidRequestError,
     NorceError,
     NotSentError,
@@ -120,6 +121,9 @@ class Handling(Generic[T]):
             return _outcome(item, "refused", error)
         if isinstance(error, RefusedError):
             return await self._refused(item, order, error)
+        if isinstance(error, DuplicateOrderError):
+            # A look could say that it is done, and would hide that it is there twice.
+            return _outcome(item, "unknown", error, "there are two orders")
         if must_wait(error) and can_settle(self._action):
             # Looked at once the service wants to be asked again; until then it is in the air.
             item.in_air = True

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from norce_order_async.errors import ConflictError, InvalidRequestError, UnavailableError
+from norce_order_async.errors import ConflictError, DuplicateOrderError, InvalidRequestError, UnavailableError
 from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.creation import check_new
 from norce_order_async.orders.ensuring import shared
@@ -70,7 +70,8 @@ class OrderCollection:
         """Create an order, which starts in the status ``checkout``.
 
         With a ``cart.reference`` an order is created once even when an answer is lost: it is looked for by that
-        reference, adopted when found, and created again, once, when not.
+        reference, adopted when found, and created again, once, when not. Whether the service then has two is looked
+        up: see ``DuplicateOrderError``, and :attr:`Order.uniqueness_checked`.
 
         Norce leaves it to the caller to add up ``cart.total``. A cart with lines and without a total gets their sum; a
         total that is not their sum is refused.
@@ -99,6 +100,7 @@ class OrderCollection:
         Raises:
             InvalidRequestError: it can't be sent; nothing was.
             ConflictError: an order with this cart reference is there already.
+            DuplicateOrderError: it was created again after a lost answer, and the service took both.
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: it did not succeed.
         """
@@ -156,11 +158,17 @@ class OrderCollection:
         creation = self._session.creation(CREATE_ORDER, None, sent, options)
         before = Before()
         deadline = deadline or self._session.deadline(options)
-        with self._session.core.creations.creating(creation, before, deadline):
-            answer = await self._session.call(
-                CREATE_ORDER, {}, body=sent, options=options, before=before, deadline=deadline
-            )
-        return Order(self._session, answer.id or "")
+        try:
+            with self._session.core.creations.creating(creation, before, deadline):
+                answer = await self._session.call(
+                    CREATE_ORDER, {}, body=sent, options=options, before=before, deadline=deadline
+                )
+        except DuplicateOrderError as error:
+            error.orders = tuple(Order(self._session, order_id) for order_id in error.order_ids)
+            raise
+        created = Order(self._session, answer.id or "")
+        created.uniqueness_checked = answer.uniqueness_checked
+        return created
 
     async def get(self, order_id: str, *, options: CallOptions | None = None) -> Order:
         """Read one order.
@@ -388,7 +396,9 @@ class OrderCollection:
         found, created = await session.share(creation, once, options)
         # A handle for each caller, with models of its own.
         known = OrderBody(found.plain, session.core.drift) if found.loaded else None
-        return Order(session, found.id, known), created
+        handle = Order(session, found.id, known)
+        handle.uniqueness_checked = found.uniqueness_checked
+        return handle, created
 
     async def _once(
         self,

@@ -41,10 +41,13 @@ class Order:
     After a write that answers nothing the last values stay and :attr:`stale` is true; :meth:`refresh` re-reads.
     """
 
-    __slots__ = ("_snapshot",)
+    __slots__ = ("_snapshot", "uniqueness_checked")
 
     def __init__(self, session: Session, order_id: str, body: OrderBody | None = None) -> None:
         self._snapshot = Snapshot(session, order_id, body)
+        self.uniqueness_checked = True
+        """False for an order that was created again after a lost answer, when the list of orders did not show in time
+        that no other one has its cart reference: there may be two."""
 
     # What is known
 

@@ -24,6 +24,8 @@ class Answer:
     attempts: tuple[Attempt, ...]
     correlation_id: str
     _models: Callable[[], Any] = field(repr=False, compare=False)
+    uniqueness_checked: bool = True
+    """False for an order that was created again after a lost answer, when it is not sure that it is the only one."""
 
     @property
     def parsed(self) -> Any:

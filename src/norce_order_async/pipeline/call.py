@@ -22,7 +22,16 @@ from norce_order_async.pipeline.operations import Brings, Kind, Operation
 from norce_order_async.pipeline.outcome import Outcome
 from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.retry import Step, step_after
-from norce_order_async.pipeline.settle import Before, Settled, settle
+from norce_order_async.pipeline.settle import (
+    SHOWN_WITHIN,
+    TIME_TO_REPEAT,
+    Before,
+    Looking,
+    Settled,
+    Until,
+    see_alone,
+    settle,
+)
 from norce_order_async.plain import UNREADABLE
 
 if TYPE_CHECKING:
@@ -74,7 +83,8 @@ class Call:
             if self._before is not None and tried.outcome is Outcome.UNKNOWN:
                 self._before.sent_at = self._session.core.clock.monotonic() - tried.seconds
             if tried.response and self._is_done(tried):
-                return self._answer(tried, tried.response)
+                alone = not self._created_again or await self._is_alone(tried, tried.response)
+                return self._answer(tried, tried.response, alone=alone)
             step = step_after(self.kind, tried.outcome, tried.status)
             settled: Settled | None = None
             if step is Step.REFUSE:
@@ -98,6 +108,8 @@ class Call:
                     return self._adopt(tried, settled)
                 if settled.verdict == "elsewhere":
                     self._supersede(tried, settled)
+                if settled.verdict == "twice":
+                    self._tell_both(tried, settled)
                 if tried.outcome is Outcome.REFUSED:
                     self._refuse(tried)
                 if settled.verdict == "unclear":
@@ -136,27 +148,57 @@ class Call:
         if not self._deadline.leaves(0.0):
             return Settled("unclear", "no time was left to read back")
         self._note(tried, "read back")
+        request = self.request
+        return await settle(
+            request.operation,
+            self.kind,
+            looking=self._looking(),
+            path=request.path,
+            body=request.json,
+            before=self._before,
+            objection=self._objection_to_repeat,
+        )
+
+    async def _is_alone(self, tried: Tried, response: WireResponse) -> bool:
+        """Whether it is sure that no other order has the cart reference of the one that was created again."""
+        self._note(tried, "look for another")
+        seen = await see_alone(self._looking(), self.request.json, created_id(response, tried.data) or "")
+        if seen.verdict == "twice":
+            self._tell_both(tried, seen)
+        return seen.alone
+
+    def _objection_to_repeat(self) -> str:
+        """Why an order that was not found may not be created again; empty when it may."""
+        if self._created_again or not self._session.settings.repeat_order_creation:
+            return ", and it is not created again"
+        left = self._deadline.remaining()
+        if left is not None and left < TIME_TO_REPEAT:
+            return f", and less than {TIME_TO_REPEAT:g} s are left to create it again"
+        return ""
+
+    def _looking(self) -> Looking:
+        """How to read back, with moments counted from now."""
         session, request = self._session, self.request
 
         async def read(operation: Operation, path: Mapping[str, str], query: Mapping[str, Any] | None) -> bytes:
             return (await session.read_back(operation, path, query, self._deadline, request.correlation_id)).body
 
-        async def pause() -> bool:
-            if not self._deadline.leaves(session.settings.settling_pause):
+        return Looking(read, self._until(), session.settings.settling_pause, self._created_again)
+
+    def _until(self) -> Until:
+        clock, deadline = self._session.core.clock, self._deadline
+        began = clock.monotonic()
+
+        async def until(moment: float) -> bool:
+            left = began + moment - clock.monotonic()
+            if left <= 0:
+                return True
+            if not deadline.leaves(left) or (deadline.seconds is None and moment > SHOWN_WITHIN):
                 return False
-            await session.core.clock.sleep(session.settings.settling_pause)
+            await clock.sleep(left)
             return True
 
-        return await settle(
-            request.operation,
-            self.kind,
-            read=read,
-            path=request.path,
-            body=request.json,
-            before=self._before,
-            pause=pause,
-            may_repeat=session.settings.repeat_order_creation and not self._created_again,
-        )
+        return until
 
     # Waiting and repeating
 
@@ -197,13 +239,13 @@ class Call:
             self._fail(tried, "budget", settled)
         self._tokens_taken += taken
         self._repeats += 1
-        self._created_again = self._created_again or settled is not None
+        self._created_again = self._created_again or (self.kind is Kind.CREATE_ORDER and settled is not None)
         self._note(tried, f"repeat after {delay:.2f} s")
         await core.clock.sleep(delay)
 
     # How it ends
 
-    def _answer(self, tried: Tried, response: WireResponse) -> Answer:
+    def _answer(self, tried: Tried, response: WireResponse, *, alone: bool) -> Answer:
         self._session.budget.refund(self._tokens_taken)
         self._note(tried, "return")
         operation = self.request.operation
@@ -219,6 +261,7 @@ class Call:
             attempts=tuple(self.attempts),
             correlation_id=self.request.correlation_id,
             _models=nothing if done_before else models_of(operation, response, tried.data, drift),
+            uniqueness_checked=alone,
         )
 
     def _adopt(self, tried: Tried, settled: Settled) -> Answer:
@@ -233,11 +276,17 @@ class Call:
             attempts=tuple(self.attempts),
             correlation_id=self.request.correlation_id,
             _models=nothing,
+            uniqueness_checked=settled.alone,
         )
 
     def _refuse(self, tried: Tried) -> NoReturn:
         self._note(tried, "raise")
         raise failures.refused(self, tried)
+
+    def _tell_both(self, tried: Tried, settled: Settled) -> NoReturn:
+        self._session.budget.refund(self._tokens_taken)
+        self._note(tried, f"raise: {settled.detail}")
+        raise failures.duplicate(self, settled)
 
     def _supersede(self, tried: Tried, settled: Settled) -> NoReturn:
         self._note(tried, f"raise: {settled.detail}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import (
     CallError,
+    DuplicateOrderError,
     GaveUp,
     NotSentError,
     OutcomeUnknownError,
@@ -52,6 +53,17 @@ def refused(call: Call, tried: Tried) -> RefusedError:
         retry_after=tried.retry_after,
         maybe_changed=call.maybe_changed,
         advice=advice,
+        **_facts(call, None),
+    )
+
+
+def duplicate(call: Call, settled: Settled) -> DuplicateOrderError:
+    """An order was created again after a lost answer, and the service took both."""
+    ids = ", ".join(shown_code(each) for each in settled.ids)
+    return DuplicateOrderError(
+        f"the first answer was lost, and {settled.detail} now: {ids}",
+        order_ids=settled.ids,
+        advice="keep one of them and remove the others; creating it again makes one more",
         **_facts(call, None),
     )
 

@@ -56,7 +56,8 @@ class Settings:
     read_timeout: float = 20.0
     pool_timeout: float = 5.0
     settling_pause: float = 1.0
-    """Before an order that was not found by its cart reference is created again."""
+    """Before an order that was not found by its cart reference is looked for again. Doubled twice, so that it is looked
+    for at 0, 1, 3 and 7 of it, before it is created again."""
     repeat_order_creation: bool = True
     """Whether creating an order with a cart reference is repeated once after an unknown outcome and a read-back that
     found nothing. Safe because the service refuses a second order for one cart reference, which is inferred, not

@@ -4,18 +4,23 @@
 kind                      found out by
 ========================  ==============================================================================================
 state                     the order's status: there -> done; where it was -> may be repeated; elsewhere -> tell
-create order              listing by cart reference, compared exactly; found -> adopt; not found, also not after a
-                          settling pause -> may be repeated, if the settings allow it
+create order              listing by cart reference, compared exactly, up to four times; found -> adopt; shown not to be
+                          there -> may be repeated once, if settings and deadline allow it
 create                    exactly one entry with the natural key that was not there before -> adopt; anything else stays
                           unknown
 ========================  ==============================================================================================
+
+An order that was created a second time is looked for too (:func:`see_alone`): the service may not have refused it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import itertools
+import math
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
 from norce_order_async.errors import NorceError, RejectedError
 from norce_order_async.pipeline.operations import (
@@ -26,6 +31,21 @@ from norce_order_async.pipeline.operations import (
     cart_reference_of,
 )
 from norce_order_async.plain import is_list, list_or_empty, mapping_or_empty, read_json
+
+READS: Final = 4
+"""How often a lost order is looked for: at 0, 1, 3 and 7 settling pauses after the loss."""
+
+TIME_TO_REPEAT: Final = 5.0
+"""Seconds that must be left to create a lost order again."""
+
+PAGES: Final = 10
+"""Pages of the list that one look-up reads at most."""
+
+SHOWN_WITHIN: Final = 15.0
+"""Seconds that a call without a deadline waits for the list to show an order that was created again."""
+
+LATER_PAUSE: Final = 1.0
+"""Seconds between the later reads of that wait, at least."""
 
 
 @dataclass(slots=True)
@@ -46,7 +66,7 @@ class Before:
 class Settled:
     """What reading back showed."""
 
-    verdict: Literal["done", "repeat", "elsewhere", "unclear"]
+    verdict: Literal["done", "repeat", "elsewhere", "unclear", "twice"]
     detail: str
     """In a few words, for the attempt's record and the error."""
     id: str | None = None
@@ -55,35 +75,87 @@ class Settled:
     """Of the order, when it was read."""
     retry_after: float | None = None
     """Seconds the service asked to wait instead of letting it be read."""
+    ids: tuple[str, ...] = ()
+    """Of all orders with the cart reference, oldest first, when there are several."""
+    alone: bool = True
+    """False when it is not sure that no other order has the cart reference."""
 
 
 Read = Callable[[Operation, Mapping[str, str], Mapping[str, Any] | None], Awaitable[bytes]]
 """Makes a safe call within the same deadline and gives the answer's body."""
+
+Until = Callable[[float], Awaitable[bool]]
+"""Sleeps until so many seconds after the loss; False, at once, when the deadline comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How the orders with a cart reference are looked for."""
+
+    read: Read
+    until: Until
+    pause: float
+    """The settling pause."""
+    repeated: bool
+    """Whether the order was created again already."""
 
 
 async def settle(
     operation: Operation,
     kind: Kind,
     *,
-    read: Read,
+    looking: Looking,
     path: Mapping[str, str],
     body: Any,
     before: Before | None,
-    pause: Callable[[], Awaitable[bool]],
-    may_repeat: bool,
+    objection: Callable[[], str],
 ) -> Settled:
-    """Find out what became of a write. Never raises for a read-back that failed: that leaves it unclear."""
+    """Find out what became of a write. Never raises for a read-back that failed: that leaves it unclear.
+
+    Args:
+        operation: what was called.
+        kind: of the call.
+        looking: how to read and to wait.
+        path: the ids in its address.
+        body: what was sent, as JSON data.
+        before: what was known of the order before the send.
+        objection: why an order that is not there may not be created again; empty when it may.
+    """
     try:
         match kind:
             case Kind.STATE:
-                return await _state(read, path, body, before or Before())
+                return await _state(looking.read, path, body, before or Before())
             case Kind.CREATE_ORDER:
-                return await _order(read, body, pause, may_repeat)
+                return await _order(looking, body, objection)
             case _:
-                return await _entry(operation, read, path, body, before or Before())
+                return await _entry(operation, looking.read, path, body, before or Before())
     except NorceError as error:
         asked = error.retry_after if isinstance(error, RejectedError) else None
         return Settled("unclear", f"reading back failed: {type(error).__name__}", retry_after=asked)
+
+
+async def see_alone(looking: Looking, body: Any, order_id: str) -> Settled:
+    """Look whether an order that was created again is the only one with its cart reference.
+
+    Args:
+        looking: how to read and to wait, counted from the answer to the repeat.
+        body: what was sent, as JSON data.
+        order_id: what the repeat was answered with.
+    """
+    not_sure = Settled("done", "it is not sure that it is the only one", id=order_id, alone=False)
+    for moment in moments(looking.pause):
+        if not await looking.until(moment):
+            break
+        try:
+            found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=True)
+        except NorceError:
+            break
+        ids = found.matches if order_id in found.matches else (*found.matches, order_id)
+        if len(ids) > 1:
+            return _twice(ids)
+        if order_id in found.listed:
+            return Settled("done", "it is the only one", id=order_id) if found.to_the_end else not_sure
+    return not_sure
 
 
 async def _state(read: Read, path: Mapping[str, str], body: Any, before: Before) -> Settled:
@@ -100,36 +172,101 @@ async def _state(read: Read, path: Mapping[str, str], body: Any, before: Before)
     return Settled("elsewhere", f"the order is {status}", status=status)
 
 
-async def _order(read: Read, body: Any, pause: Callable[[], Awaitable[bool]], may_repeat: bool) -> Settled:
-    reference = cart_reference_of(body)
-    found = await _by_cart_reference(read, reference)
-    if not found:
-        # A slow commit may still land; give it the settling pause before concluding anything.
-        if not await pause():
-            return Settled("unclear", "no order with the cart reference is there, and no time was left to wait for one")
-        found = await _by_cart_reference(read, reference)
-    if len(found) == 1:
-        return Settled("done", "an order with the cart reference is there", id=found[0])
-    if found:
-        return Settled("unclear", f"{len(found)} orders have the cart reference")
-    if not may_repeat:
-        return Settled("unclear", "no order with the cart reference is there (yet)")
-    return Settled("repeat", "no order with the cart reference is there")
+async def _order(looking: Looking, body: Any, objection: Callable[[], str]) -> Settled:
+    nothing = "no order with the cart reference is there"
+    # A slow commit may still land: only what none of several reads shows is taken for not being there.
+    for moment in itertools.islice(moments(looking.pause), READS):
+        if not await looking.until(moment):
+            return Settled("unclear", f"{nothing}, and no time was left to wait for one")
+        found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=looking.repeated)
+        if len(found.matches) == 1:
+            alone = found.to_the_end or not looking.repeated
+            return Settled("done", "an order with the cart reference is there", id=found.matches[0], alone=alone)
+        if found.matches and looking.repeated:
+            return _twice(found.matches)
+        if found.matches:
+            return Settled("unclear", f"{len(found.matches)} orders have the cart reference")
+        if not found.to_the_end:
+            return Settled("unclear", "the list does not show whether an order with the cart reference is there")
+    why_not = objection()
+    return Settled("unclear", f"{nothing} (yet){why_not}") if why_not else Settled("repeat", nothing)
 
 
-async def _by_cart_reference(read: Read, reference: str | None) -> list[str]:
-    query = {"cart_reference": reference, "limit": 100}
-    page = mapping_or_empty(read_json(await read(LIST_ORDERS, {}, query)))
-    if not is_list(page.get("data")):
-        # Not to be taken for "there is none": that would have the order created again.
-        raise NorceError("the list of orders has no data")
-    return [
-        order_id
-        for order in map(mapping_or_empty, list_or_empty(page.get("data")))
-        if cart_reference_of(order) == reference
-        and str(mapping_or_empty(order.get("state")).get("currentStatus")).lower() != "removed"
-        and isinstance(order_id := order.get("id"), str)
-    ]
+def _twice(ids: tuple[str, ...]) -> Settled:
+    return Settled("twice", f"{len(ids)} orders have the cart reference", ids=ids)
+
+
+def moments(pause: float) -> Iterator[float]:
+    """When to look, in seconds: after a pause that doubles twice and then stays."""
+    moment = 0.0
+    for number in itertools.count():
+        yield moment
+        moment += pause * 2.0**number if number < READS - 1 else max(pause * 4.0, LATER_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look-up by cart reference brought."""
+
+    matches: tuple[str, ...]
+    """Ids of the orders that have it, compared exactly, and are not removed; oldest first."""
+    listed: frozenset[str]
+    """Ids of all that was listed."""
+    to_the_end: bool
+    """Whether the list was read to its end. Without that nothing is known of what it does not show."""
+
+
+async def _with_cart_reference(read: Read, reference: str | None, *, whole: bool) -> _Found:
+    """Look for the orders with a cart reference.
+
+    The service's filter may find more than what was asked for, or take no notice: a page without the reference proves
+    nothing unless it is empty, and the one behind it is read. No page size is sent, as the service might refuse it.
+
+    Args:
+        read: reads.
+        reference: the cart reference.
+        whole: read on when some were found, to see whether there are others.
+
+    Raises:
+        NorceError: it could not be read.
+    """
+    matches: dict[str, float] = {}
+    listed: set[str] = set()
+    last: list[Any] = []
+    offset = 0
+    for _ in range(PAGES):
+        query = {"cart_reference": reference} | ({"offset": offset} if offset else {})
+        page = mapping_or_empty(read_json(await read(LIST_ORDERS, {}, query))).get("data")
+        if not is_list(page):
+            # Not to be taken for "there is none": that would have the order created again.
+            raise NorceError("the list of orders has no data")
+        if not page:
+            return _found(matches, listed, to_the_end=True)
+        for order in map(mapping_or_empty, page):
+            if not isinstance(order_id := order.get("id"), str):
+                continue
+            listed.add(order_id)
+            status = str(mapping_or_empty(order.get("state")).get("currentStatus")).lower()
+            if cart_reference_of(order) == reference and status != "removed":
+                matches[order_id] = _created(order)
+        if page == last or (matches and not whole):
+            break
+        last = page
+        offset += len(page)
+    return _found(matches, listed, to_the_end=False)
+
+
+def _found(matches: Mapping[str, float], listed: set[str], *, to_the_end: bool) -> _Found:
+    return _Found(tuple(sorted(matches, key=matches.__getitem__)), frozenset(listed), to_the_end)
+
+
+def _created(order: Mapping[str, Any]) -> float:
+    """When an order was created, for sorting; the unknown last."""
+    try:
+        moment = datetime.fromisoformat(order["created"])
+    except (KeyError, TypeError, ValueError):
+        return math.inf
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 async def _entry(operation: Operation, read: Read, path: Mapping[str, str], body: Any, before: Before) -> Settled:
