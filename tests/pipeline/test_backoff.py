@@ -98,7 +98,18 @@ def test_retry_after_is_read_in_three_forms(headers: dict[str, str], seconds: fl
     assert backoff.retry_after(headers, lambda: START + WALL_AHEAD) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1", "+1", "1e3", "nan", "inf", "1, 1", "٣", "Tue, 99 Nov 2023", "\n"])
+BEYOND = [
+    "Wed, 21 Oct 99999999999999999999 07:28:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2359000000",
+    "9" * 400,
+    "-99999999999999999999",
+]
+"""Dates and numbers that Python has no room for, and less than nothing."""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "-1", "+1", "1e3", "nan", "inf", "1, 1", "٣", "Tue, 99 Nov 2023", "\n", *BEYOND]
+)
 def test_nonsense_counts_as_nothing_said(text: str) -> None:
     """No wait is invented."""
     assert backoff.retry_after({"retry-after": text}, lambda: 0.0) is None

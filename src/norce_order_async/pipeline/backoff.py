@@ -7,6 +7,7 @@ told the same second do not come back in step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -42,7 +43,7 @@ def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float 
         return seconds
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         # A date without a zone, or with RFC 5322's "-0000", would be read as this machine's local time.
@@ -56,4 +57,5 @@ def _number(text: str | None) -> float | None:
     text = text.strip()
     if not text.replace(".", "", 1).isdecimal() or not text.isascii():
         return None
-    return float(text)
+    number = float(text)
+    return number if math.isfinite(number) else None
