@@ -50,13 +50,17 @@ SETTINGS = [
     "secondary_token",
     "call_middleware",
 ]
+RECKONS: list[Callable[[Any], object]] = [
+    decimal,
+    rounded,
+    lambda one: from_including(one, 0.25),
+    lambda one: line(one, 2, 0),
+]
 HUGE = [1e308, -1e308, Decimal("1e999999"), Decimal("NaN"), float("inf"), 10**400]
 
 
 @pytest.mark.parametrize("amount", HUGE, ids=str)
-@pytest.mark.parametrize(
-    "function", [decimal, rounded, lambda one: from_including(one, 0.25), lambda one: line(one, 2, 0)]
-)
+@pytest.mark.parametrize("function", RECKONS)
 def test_amounts_beyond_all_bounds(function: Callable[[Any], object], amount: Any) -> None:
     """Are reckoned with, or refused."""
     try:

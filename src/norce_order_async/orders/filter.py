@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.lifecycle import check_status
@@ -44,11 +44,11 @@ class OrderFilter:
     def __post_init__(self) -> None:
         # An iterator would be used up by the first page.
         for name in ("status", *sorted(_LISTS)):
-            value = getattr(self, name)
+            value: object = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 if not isinstance(value, Iterable):
                     raise InvalidRequestError(f"{name} must be a list of strings, not {type(value).__name__}")
-                object.__setattr__(self, name, tuple(value))
+                object.__setattr__(self, name, tuple(cast("Iterable[str]", value)))
         for name in _DATES:
             value = getattr(self, name)
             if isinstance(value, date) and not isinstance(value, datetime):
