@@ -45,11 +45,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 GaveUp = Literal[
-    "attempts", "budget", "deadline", "queue", "retry-after", "not-repeatable", "token", "closed", "wrong-loop"
+    "attempts",
+    "budget",
+    "deadline",
+    "queue",
+    "retry-after",
+    "not-repeatable",
+    "token",
+    "closed",
+    "wrong-loop",
+    "stopped",
 ]
 """Why a call was not tried (again): all attempts used, retry budget empty, deadline over, no permit in time, the
 service asked for a longer wait than allowed, repeating could do it twice, no token to be had, the client is closed,
-the client belongs to another event loop."""
+the client belongs to another event loop, the job it was made for was stopped."""
 
 Phase = Literal["resolve", "connect", "tls", "pool", "closed", "middleware", "write", "read", "body"]
 """Where a send ended: the last three are after the first byte, the others before it."""

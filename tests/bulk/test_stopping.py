@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,11 @@ async def test_stopping(sandbox: Sandbox) -> None:
                 outcomes.append(outcome)
                 job.stop(why="enough")
     assert len(outcomes) < 10
-    assert {outcome.verdict for outcome in outcomes} == {"done"}
+    verdicts = Counter(outcome.verdict for outcome in outcomes)
+    # One that was begun and not sent yet goes back.
+    assert set(verdicts) <= {"done", "not tried"}
     assert job.summary.stopped == "enough"
-    assert sum(effects(sandbox).values()) == len(outcomes)
+    assert sum(effects(sandbox).values()) == verdicts["done"] > 0
 
 
 @pytest.mark.parametrize("when", ["before the run", "before its first outcome", "while it lists"])

@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 from norce_order_async.sandbox import FaultPlan
-from norce_order_async.sandbox.faults.kinds import UniformDelay
+from norce_order_async.sandbox.faults.kinds import Delay, UniformDelay
 from norce_order_async.sandbox.faults.plan import FaultRule
 
 from .inside import inside
 from .shop import Shop, shop
 from .terminal import BOUND, Ran, command, environment, on_terminal, piped
 
-SLOW = FaultPlan((FaultRule(UniformDelay(0.15, 0.25), ("UpdateCheckoutOrderState",)),))
-SLOWER = FaultPlan((FaultRule(UniformDelay(0.8, 0.9), ("UpdateCheckoutOrderState",)),))
+TO_STATUS = "UpdateCheckoutOrderState"
+SET_REFERENCE = "UpdateCheckoutOrderReference"
+SLOW = FaultPlan((FaultRule(UniformDelay(0.15, 0.25), (TO_STATUS,)),))
+SLOWER = FaultPlan((FaultRule(UniformDelay(0.8, 0.9), (TO_STATUS,)),))
 
 
 @pytest.fixture
@@ -32,8 +34,10 @@ def here() -> Generator[Shop]:
 
 
 @contextmanager
-def _started(here: Shop, arguments: list[str]) -> Generator[subprocess.Popen[str]]:
-    """A job that has changed at least two orders."""
+def _started(
+    here: Shop, arguments: list[str], operation: str = TO_STATUS, *, changed: bool = True
+) -> Generator[subprocess.Popen[str]]:
+    """A job that has changed at least two orders, or at least asked for it."""
     with subprocess.Popen(
         command(*arguments),
         stdin=subprocess.DEVNULL,
@@ -44,13 +48,19 @@ def _started(here: Shop, arguments: list[str]) -> Generator[subprocess.Popen[str
     ) as process:
         try:
             give_up = time.monotonic() + BOUND
-            while len(here.sandbox.effects.of(operation="UpdateCheckoutOrderState")) < 2:
+            while _count(here, operation, changed=changed) < 2:
                 assert process.poll() is None, process.communicate()
                 assert time.monotonic() < give_up
                 time.sleep(0.02)
             yield process
         finally:
             process.kill()
+
+
+def _count(here: Shop, operation: str, *, changed: bool) -> int:
+    if changed:
+        return len(here.sandbox.effects.of(operation=operation))
+    return sum(request.operation == operation for request in here.sandbox.requests)
 
 
 def _ended(process: subprocess.Popen[str]) -> Ran:
@@ -69,7 +79,7 @@ def _job(here: Shop, tmp_path: Path) -> tuple[list[str], list[str]]:
 
 def _all_once(here: Shop, ids: list[str]) -> None:
     assert {here.status(each) for each in ids} == {"accepted"}
-    assert [len(here.sandbox.effects.of(each, "UpdateCheckoutOrderState")) for each in ids] == [1] * len(ids)
+    assert [len(here.sandbox.effects.of(each, TO_STATUS)) for each in ids] == [1] * len(ids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -84,11 +94,60 @@ def test_once_lets_what_is_in_the_air_end(here: Shop, tmp_path: Path, number: si
     assert "left" in ran.out
     (to_go_on,) = [line for line in ran.err.splitlines() if line.strip().startswith("norce-order bulk transition")]
     assert shlex.split(to_go_on) == ["norce-order", *arguments]
-    changed = len(here.sandbox.effects.of(operation="UpdateCheckoutOrderState"))
+    changed = len(here.sandbox.effects.of(operation=TO_STATUS))
     assert changed < len(ids)
     here.sandbox.faults.stop()
     assert piped(*shlex.split(to_go_on)[1:], env=here.env).code == 0
     _all_once(here, ids)
+
+
+@pytest.mark.parametrize("journaled", [True, False])
+def test_what_waits_for_the_rate_is_not_sent(here: Shop, tmp_path: Path, journaled: bool) -> None:
+    """Sixty orders at five a second: what is told done is what was changed, and the rest is left and done by the next
+    run."""
+    ids = here.ids(60, "completed")
+    file, journal = tmp_path / "rows.csv", str(tmp_path / "refs.journal")
+    file.write_text("order_id,reference\n" + "\n".join(f"{each},erp-{each}" for each in ids))
+    arguments = ["bulk", "set-reference", "--from-file", str(file), "--rate", "5", "--json"]
+    arguments += ["--journal", journal] if journaled else []
+    with _started(here, arguments, SET_REFERENCE) as process:
+        process.send_signal(signal.SIGINT)
+        ran = _ended(process)
+    assert ran.code == 4, ran.err
+    *orders, last = map(json.loads, ran.out.splitlines())
+    summary = last["summary"]
+    changed = len(here.sandbox.effects.of(operation=SET_REFERENCE))
+    assert 2 <= changed < 60
+    assert summary["verdicts"]["done"] == changed == [order["verdict"] for order in orders].count("done")
+    assert set(summary["verdicts"]) <= {"done", "not tried"}
+    assert (summary["left"], summary["stopped"]) == (60 - changed, "SIGINT")
+    if not journaled:
+        assert "without --journal" in ran.err
+        return
+    assert "to go on:" in ran.err
+    counted = json.loads(inside("bulk", "status", journal, "--json").out)
+    assert counted["states"] == {"confirmed": changed, "planned": 60 - changed}
+    arguments[arguments.index("5")] = "1000"
+    assert inside(*arguments, env=here.env).code == 0
+    assert [len(here.sandbox.effects.of(each, SET_REFERENCE)) for each in ids] == [1] * 60
+
+
+@pytest.mark.parametrize("journaled", [True, False])
+def test_told_to_stop_when_all_is_in_flight(tmp_path: Path, journaled: bool) -> None:
+    """All is done in the end, so nothing was stopped and there is nothing to go on with."""
+    with shop(800, faults=FaultPlan((FaultRule(Delay(4.0), (TO_STATUS,)),))) as here:
+        _, arguments = _job(here, tmp_path)
+        file = Path(arguments[arguments.index("--from-file") + 1])
+        file.write_text("\n".join(file.read_text().splitlines()[:3]))
+        at = arguments.index("--journal")
+        arguments = arguments if journaled else arguments[:at] + arguments[at + 2 :]
+        with _started(here, arguments, changed=False) as process:
+            process.send_signal(signal.SIGINT)
+            ran = _ended(process)
+    assert ran.code == 0, ran.err
+    assert "stopping: " in ran.err
+    assert "to go on" not in ran.err
+    assert "stopped" not in ran.out
 
 
 def test_twice_stops_at_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
@@ -66,8 +66,8 @@ async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
     if isinstance(source, OrderFilter):
         # The work may take orders out of the filter or put others in, so all are listed before.
         source = [order.id async for order in _found(plan, source)]
-    if isinstance(source, list | tuple) and plan.partition.of == 1:
-        summary.total = len(cast("list[Entry]", source))
+    if isinstance(source, Sized) and plan.partition.of == 1:
+        summary.total = len(source)
     return _items(plan, source)
 
 

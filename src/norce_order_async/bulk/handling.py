@@ -31,6 +31,7 @@ from norce_order_async.errors import (
 )
 from norce_order_async.orders.capture import capture_answers
 from norce_order_async.orders.order import Order
+from norce_order_async.pipeline.stop import ItemCalls, made_for
 
 T = TypeVar("T")
 
@@ -44,6 +45,13 @@ _AWAY = frozenset({408, 502, 503, 504, *range(520, 525)})
 @dataclass(frozen=True, slots=True)
 class NotDone:
     """The item was in the air, and a read shows that it was not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The job was stopped before anything of the item was sent, or a read shows that nothing came of it."""
+
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +91,58 @@ class Handling(Generic[T]):
         self._dry_run = plan.dry_run
         self._journal = journal
 
-    async def handle(self, item: Item) -> ItemOutcome[T] | GoesBack | NotDone:
+    async def handle(self, item: Item, calls: ItemCalls) -> ItemOutcome[T] | GoesBack | NotDone | HeldBack:
         """Do it, or look whether it was done if it is in the air, or what would be done.
+
+        Args:
+            item: which.
+            calls: what is known of the calls that are made for it.
 
         Raises:
             JournalError: it could not be marked as sent, so it was not.
         """
         order = Order(self._session, item.key)
-        if self._dry_run:
-            return await self._previewed(item, order)
-        with capture_answers() as answers:
-            came = await (self._settled(item, order) if item.in_air else self._applied(item, order))
+        with made_for(calls), capture_answers() as answers:
+            if self._dry_run:
+                return await self._previewed(item, order, calls)
+            came = await (self._settled(item, order, calls) if item.in_air else self._applied(item, order, calls))
             attempts = tuple(attempt for answer in answers for attempt in answer.attempts)
         if not isinstance(came, ItemOutcome):
             return came
         lost = came.error.attempts if isinstance(came.error, CallError) else ()
         return replace(came, attempts=(*attempts, *lost))
 
-    async def _applied(self, item: Item, order: Order) -> ItemOutcome[T] | GoesBack:
+    async def _applied(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | GoesBack | HeldBack:
         if self._journal is not None:
             await self._journal.record(item, "sent")
         item.tries += 1
         try:
             value = await self._action.apply(order, item.row)
         except Exception as error:  # noqa: BLE001 - each kind is decided on in one place
-            return await self._decided(item, order, error)
+            return await self._decided(item, order, calls, error)
+        if calls.held_back and not calls.written:
+            # What kept it from being sent was swallowed.
+            return HeldBack()
         nothing = self._action.did_nothing(value)
         return ItemOutcome(key=item.key, verdict="already done" if nothing else "done", value=value)
 
-    async def _decided(self, item: Item, order: Order, error: Exception) -> ItemOutcome[T] | GoesBack:
+    async def _decided(
+        self, item: Item, order: Order, calls: ItemCalls, error: Exception
+    ) -> ItemOutcome[T] | GoesBack | HeldBack:
         """What an error means for an item that was to be done."""
+        if calls.held_back and not calls.written:
+            return HeldBack(error)
         if _may_go_back(item, error, reading=not self._action.writes):
-            return GoesBack(error)
+            if not calls.written:
+                return GoesBack(error)
+            # An earlier call of it was made, and making that again could do it twice.
+            return await self._looked_at(item, order, calls, error)
         if not isinstance(error, NorceError):
             return _outcome(item, "unknown", error, "the action failed by itself")
         if isinstance(error, InvalidRequestError | ValidationFailedError):
             return _outcome(item, "refused", error)
         if isinstance(error, RefusedError):
-            return await self._refused(item, order, error)
+            return await self._refused(item, order, calls, error)
         if isinstance(error, DuplicateOrderError):
             # A look could say that it is done, and would hide that it is there twice.
             return _outcome(item, "unknown", error, "there are two orders")
@@ -128,19 +150,29 @@ class Handling(Generic[T]):
             # Looked at once the service wants to be asked again; until then it is in the air.
             item.in_air = True
             return GoesBack(error)
-        looked = await self._look(item, order)
+        return await self._looked_at(item, order, calls, error)
+
+    async def _looked_at(
+        self, item: Item, order: Order, calls: ItemCalls, error: Exception
+    ) -> ItemOutcome[T] | GoesBack | HeldBack:
+        """What a read says of an item of which something was sent."""
+        looked = await self._look(item, order, calls)
         if isinstance(looked, GoesBack):
             return looked
         if looked == "done":
             return _outcome(item, "done", note="found by reading")
+        if looked == "not done" and calls.held_back:
+            return HeldBack(error)
         if looked == "not done" and item.tries < TRIES:
             item.was_sent = True
             return GoesBack(error)
         return _outcome(item, "unknown", error)
 
-    async def _refused(self, item: Item, order: Order, error: RefusedError) -> ItemOutcome[T] | GoesBack:
+    async def _refused(
+        self, item: Item, order: Order, calls: ItemCalls, error: RefusedError
+    ) -> ItemOutcome[T] | GoesBack:
         if error.maybe_changed:
-            looked = await self._look(item, order)
+            looked = await self._look(item, order, calls)
             if isinstance(looked, GoesBack):
                 return looked
             verdicts: Mapping[Settled, Verdict] = {"done": "done", "not done": "refused", "unknown": "unknown"}
@@ -148,12 +180,13 @@ class Handling(Generic[T]):
             return _outcome(item, verdicts[looked], None if looked == "done" else error, note)
         if item.was_sent and self._action.shows_done(error):
             return _outcome(item, "done", note="found when it was sent again")
-        if self._action.excuses(error) and await self._was_so_before(item, order):
+        if self._action.excuses(error) and await self._was_so_before(item, order, calls):
             return _outcome(item, "already done", note="found by reading")
         return _outcome(item, "refused", error)
 
-    async def _look(self, item: Item, order: Order) -> Settled | GoesBack:
+    async def _look(self, item: Item, order: Order, calls: ItemCalls) -> Settled | GoesBack:
         """Whether it was done. While it can't be read the item is in the air: it is looked at when that is possible."""
+        calls.looks = True
         try:
             return await self._action.settle(order, item.row)
         except NorceError as error:
@@ -162,14 +195,16 @@ class Handling(Generic[T]):
             item.in_air = True
             return GoesBack(error)
 
-    async def _was_so_before(self, item: Item, order: Order) -> bool:
+    async def _was_so_before(self, item: Item, order: Order, calls: ItemCalls) -> bool:
+        calls.looks = True
         try:
             return await self._action.settle(order, item.row) == "done"
         except NorceError:
             return False
 
-    async def _settled(self, item: Item, order: Order) -> ItemOutcome[T] | GoesBack | NotDone:
+    async def _settled(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | GoesBack | NotDone:
         """What became of an item that is in the air. Nothing is sent but reads."""
+        calls.looks = True
         try:
             looked = await self._action.settle(order, item.row)
         except Exception as error:  # noqa: BLE001 - each kind is decided on here
@@ -183,10 +218,12 @@ class Handling(Generic[T]):
         by = "found by reading" if item.tries else "was in the air when an earlier run ended"
         return _outcome(item, "done" if looked == "done" else "unknown", note=by)
 
-    async def _previewed(self, item: Item, order: Order) -> ItemOutcome[T]:
+    async def _previewed(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | HeldBack:
         try:
             note = await self._action.preview(order, item.row)
         except Exception as error:  # noqa: BLE001 - told with the item, as for one that is acted on
+            if calls.held_back:
+                return HeldBack(error)
             return _outcome(item, "not tried", error, "could not be looked at")
         return ItemOutcome(key=item.key, verdict="not tried", note=note)
 

@@ -29,6 +29,8 @@ class Intake:
         self._read_up_to = 0
         self.settling = settling
         """Whether the items given are those that were in the air when an earlier run ended."""
+        self.is_exhausted = False
+        """Whether the source was read to its end."""
         self.busy = 0
         """Items that are being worked on."""
 
@@ -71,7 +73,9 @@ class Intake:
 
     async def _first_time(self) -> Item | None:
         if not isinstance(self._items, Journal):
-            return await anext(self._items, None)
+            item = await anext(self._items, None)
+            self.is_exhausted = item is None
+            return item
         if not self._read:
             await self._read_on(self._items)
         return self._read.popleft() if self._read else None

@@ -17,7 +17,7 @@ from norce_order_async.bulk.beginning import Begun
 from norce_order_async.bulk.bell import Bell
 from norce_order_async.bulk.database import State
 from norce_order_async.bulk.errors import JournalError
-from norce_order_async.bulk.handling import GoesBack, Handling, NotDone, asked_to_wait, must_wait
+from norce_order_async.bulk.handling import GoesBack, Handling, HeldBack, NotDone, asked_to_wait, must_wait
 from norce_order_async.bulk.intake import Intake
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outage import Outage, Turn
@@ -25,8 +25,10 @@ from norce_order_async.bulk.outbox import Outbox
 from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
 from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.source import Item
+from norce_order_async.engines.base import NotSentError as EngineNotSent
 from norce_order_async.errors import CallError, NorceError, RefusedError
 from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.stop import ItemCalls, Stop
 
 T = TypeVar("T")
 
@@ -79,6 +81,9 @@ class Work(Generic[T]):
         self._tasks_left = 0
         """Workers, and tasks that write down what came of their items."""
         self._stopping = False
+        self._stop = Stop()
+        self._cut_short = False
+        """Whether items were given up that had been begun."""
         self._unread = False
         """Whether nobody takes outcomes any more."""
         self.failure: Exception | None = None
@@ -95,11 +100,13 @@ class Work(Generic[T]):
             self._start(self._worker)
 
     def stop(self, grace: float | None, why: str) -> None:
-        """Begin nothing new; cancel what is in the air after ``grace`` seconds, or at once for None."""
+        """Send nothing more but reads of what was sent; cancel what is left after ``grace`` seconds, or at once for
+        None."""
         if not self._stopping:
             self._stopping = True
             self._summary.stopped = why
             self._outage.end()
+            self._stop.now()
             if grace is not None and not self.is_over:
                 self._tasks.start(partial(self._cancel_after, grace))
         if grace is None:
@@ -159,15 +166,20 @@ class Work(Generic[T]):
             if item is None:
                 return False
             self._outbox.expect(item)
+            calls = ItemCalls(self._stop)
             try:
-                came = await self._handling.handle(item)
+                came = await self._handling.handle(item, calls)
             except anyio.get_cancelled_exc_class():
-                self._cut_off(item)
+                self._cut_off(item, calls)
                 raise
             except JournalError:
                 # It could not be marked as sent, so it was not.
                 self._intake.put_back(item)
                 raise
+            if isinstance(came, HeldBack):
+                self._count_attempts(came.error, beyond=-1)
+                await self._hold_back(item)
+                return True
             if isinstance(came, GoesBack):
                 await self._goes_back(item, turn, came)
                 return True
@@ -196,15 +208,27 @@ class Work(Generic[T]):
         else:
             summary.retries += 1
             self._failed(turn, at_once=came.is_away, asked=came.asked)
-        if isinstance(error, CallError):
-            summary.retries += sum(attempt.number > 1 for attempt in error.attempts)
-            summary.throttled += sum(attempt.throttled for attempt in error.attempts)
-        try:
+        self._count_attempts(error)
+        if item.in_air:
             # One that is still to be looked at stays as sent.
-            if self._journal is not None and not item.in_air:
+            self._intake.put_back(item)
+        else:
+            await self._hold_back(item)
+
+    async def _hold_back(self, item: Item) -> None:
+        """Nothing of it was done."""
+        try:
+            if self._journal is not None:
                 await self._journal.record(item, "planned")
         finally:
             self._intake.put_back(item)
+
+    def _count_attempts(self, error: Exception | None, beyond: int | None = None) -> None:
+        """Those of a call that came to nothing; of one that a stop held back, without the last, which was not made."""
+        if isinstance(error, CallError):
+            attempts = error.attempts[:beyond]
+            self._summary.retries += sum(attempt.number > 1 for attempt in attempts)
+            self._summary.throttled += sum(attempt.throttled for attempt in attempts)
 
     def _failed(self, turn: Turn, *, at_once: bool, asked: float | None) -> None:
         if self._outage.failed(turn, at_once=at_once, asked=asked):
@@ -258,8 +282,16 @@ class Work(Generic[T]):
             line=line,
         )
 
-    def _cut_off(self, item: Item) -> None:
+    def _cut_off(self, item: Item, calls: ItemCalls) -> None:
         """A worker was cancelled: what it had sent may have arrived. A journal keeps it as sent."""
+        if not item.in_air and (item.tries == 0 or (calls.held_back and not calls.written)):
+            try:
+                # Not here, where nothing can be waited for any more.
+                self._start(partial(self._hold_back, item))
+            except EngineNotSent:
+                self._intake.put_back(item)
+            return
+        self._cut_short = True
         self._tell_at_once(item, sent=item.tries > 0)
         self._intake.ended()
 
@@ -275,11 +307,20 @@ class Work(Generic[T]):
     def _end(self) -> None:
         """The last one has ended: what came back and was not tried again is told too."""
         for item in self._intake.left_over():
+            self._cut_short = True
             self._tell_at_once(item, sent=item.in_air and item.tries > 0)
+        if not self._cut_short and self.failure is None and self._is_through():
+            # It was told to stop so late that nothing was left.
+            self._summary.stopped = ""
         self._outbox.end()
         if self._timer is not None:
             self._timer.cancel()
         self._bell.ring_for_all()
+
+    def _is_through(self) -> bool:
+        summary = self._summary
+        told = sum(summary.before.values()) + sum(summary.verdicts.values())
+        return self._intake.is_exhausted or told == summary.total
 
     def _check_failures(self) -> None:
         limit, summary = self._plan.failure_limit, self._summary

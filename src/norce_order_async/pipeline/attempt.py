@@ -23,11 +23,14 @@ from norce_order_async.pipeline.outcome import Outcome, classify, throttles
 from norce_order_async.pipeline.ownership import StillInTheAirError
 from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
+from norce_order_async.pipeline.stop import ITEM_CALLS, ItemCalls, until_stopped
 from norce_order_async.plain import UNREADABLE, is_mapping, read_json
 
 if TYPE_CHECKING:
     from norce_order_async.auth import Signed
     from norce_order_async.pipeline.session import Core, Session
+
+_WITHOUT_EFFECT = (Outcome.REFUSED, Outcome.REJECTED, Outcome.NOT_SENT)
 
 
 @dataclass(slots=True)
@@ -63,12 +66,15 @@ async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Dea
     """Send once, and tell what came of it.
 
     The first attempt waits for its permit as long as the queue's timeout allows, and starts the deadline with it; the
-    others wait within the deadline.
+    others wait within the deadline. One that belongs to a job which is stopped meanwhile is not sent.
 
     Raises:
         TokenError: there is no token for the first attempt.
     """
-    core = session.core
+    core, limiter, reads = session.core, session.limiter, kind is Kind.SAFE
+    item = ITEM_CALLS.get()
+    if item is not None and not item.may_leave(reads=reads):
+        return _stopped(item)
     queues = number == 1 and not deadline.started
     too_late: GaveUp = "queue" if queues else "deadline"
     patience: Deadline | None = None
@@ -76,23 +82,37 @@ async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Dea
         signed = core.auth.at_hand()
         if signed is None:
             patience = _patience(session, deadline, queues=queues)
-            signed = await _token(core, patience, deadline)
+            signed = await until_stopped(item, _token(core, patience, deadline), reads=reads)
+            if item is not None and not item.may_leave(reads=reads):
+                return _stopped(item)
     except TokenError as error:
         if number == 1:
             raise
         return _not_sent("token", str(error))
     if signed is None:
         return _not_sent(too_late, "no token in time")
-    if not session.limiter.take():
+    if not limiter.take():
         patience = patience or _patience(session, deadline, queues=queues)
-        if not await session.limiter.acquire(patience.remaining(), begun=deadline.started):
+        acquired = limiter.acquire(patience.remaining(), begun=deadline.started)
+        granted = await until_stopped(item, acquired, reads=reads)
+        if item is not None and not item.may_leave(reads=reads):
+            if granted:
+                limiter.release()
+            return _stopped(item)
+        if not granted:
             return _not_sent(too_late, "no permit in time")
     deadline.start()
     remaining = deadline.remaining()
     if remaining == 0:
-        session.limiter.release()
+        limiter.release()
         return _not_sent("deadline", "no time was left")
-    return await _send(session, request, kind, signed, remaining, number)
+    if item is None or reads:
+        return await _send(session, request, kind, signed, remaining, number)
+    item.written += 1
+    tried = await _send(session, request, kind, signed, remaining, number)
+    if tried.outcome in _WITHOUT_EFFECT:
+        item.written -= 1
+    return tried
 
 
 def _patience(session: Session, deadline: Deadline, *, queues: bool) -> Deadline:
@@ -195,6 +215,11 @@ def _unsent_or_unknown(error: SendError) -> Tried:
         gave_up="closed" if error.phase == "closed" else None,
         cause=error,
     )
+
+
+def _stopped(item: ItemCalls) -> Tried:
+    item.held_back = True
+    return _not_sent("stopped", "the job was stopped before")
 
 
 def _not_sent(gave_up: GaveUp, reason: str) -> Tried:

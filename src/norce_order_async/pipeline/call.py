@@ -32,6 +32,7 @@ from norce_order_async.pipeline.settle import (
     see_alone,
     settle,
 )
+from norce_order_async.pipeline.stop import ITEM_CALLS, until_stopped
 from norce_order_async.plain import UNREADABLE
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ class Call:
         self._repeats += 1
         self._created_again = self._created_again or (self.kind is Kind.CREATE_ORDER and settled is not None)
         self._note(tried, f"repeat after {delay:.2f} s")
-        await core.clock.sleep(delay)
+        await until_stopped(ITEM_CALLS.get(), core.clock.sleep(delay), reads=self.kind is Kind.SAFE)
 
     # How it ends
 

@@ -99,11 +99,6 @@ class Limiter:
         """How long the next permit was held back by the service, and not by others that have to end first."""
         self._clock = clock
         self._pause = pause
-        self.start_anew()
-
-    def start_anew(self) -> None:
-        """Forget the permits given and everybody who waits, for those who will never come back: their event loop is
-        over, or they live on in the process that this one was forked from."""
         self.in_flight = 0
         self.waiting = 0
         """How many callers stand in the queue."""
@@ -237,8 +232,6 @@ class Limiter:
         return lane.popitem(last=False)[0]
 
     def _leave(self, place: _Place) -> None:
-        if place.lane is not self._begun and place.lane is not self._fresh:
-            return  # Of before the start anew.
         # The permit may have been handed over in the very step in which the caller was cancelled.
         if place.granted:
             self.release()

@@ -54,13 +54,12 @@ class Display(Protocol):
 
 
 @contextmanager
-def display(*, as_json: bool, dry_run: bool, counted: int | None) -> Generator[Display]:
+def display(*, as_json: bool, dry_run: bool) -> Generator[Display]:
     """The display that fits where the output goes.
 
     Args:
         as_json: whether machines read it.
         dry_run: whether every order is worth a line.
-        counted: how many orders there are, where the job itself does not know.
     """
     if as_json:
         yield _Json(dry_run)
@@ -69,13 +68,13 @@ def display(*, as_json: bool, dry_run: bool, counted: int | None) -> Generator[D
 
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield _Lines(dry_run, counted)
+        yield _Lines(dry_run)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, refresh_per_second=5) as bar:
-        yield _Bar(dry_run, counted, bar, bar.add_task("", total=counted))
+        yield _Bar(dry_run, bar, bar.add_task("", total=None))
 
 
 class _Counts:
@@ -114,9 +113,8 @@ class _Json(_Counts):
 class _Lines(_Counts):
     every = 5.0
 
-    def __init__(self, dry_run: bool, counted: int | None) -> None:
+    def __init__(self, dry_run: bool) -> None:
         super().__init__(dry_run)
-        self._counted = counted
         self._told = 0
 
     def outcome(self, outcome: ItemOutcome[Any]) -> None:
@@ -143,7 +141,7 @@ class _Lines(_Counts):
 
     def _total(self, summary: Summary) -> int | None:
         """Of this run, without what earlier ones did."""
-        return self._counted if summary.total is None else summary.total - sum(summary.before.values())
+        return None if summary.total is None else summary.total - sum(summary.before.values())
 
     def _say(self, text: str) -> None:
         click.echo(text, err=True)
@@ -152,8 +150,8 @@ class _Lines(_Counts):
 class _Bar(_Lines):
     every = 0.2
 
-    def __init__(self, dry_run: bool, counted: int | None, bar: Progress, task: TaskID) -> None:
-        super().__init__(dry_run, counted)
+    def __init__(self, dry_run: bool, bar: Progress, task: TaskID) -> None:
+        super().__init__(dry_run)
         self._bar = bar
         self._task = task
 

@@ -100,8 +100,6 @@ async def _count(connection: Connection, where: OrderFilter) -> int:
 
 async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
     how = request.how
-    # Without a journal the job does not know how many there are; the file was counted.
-    counted = len(source) if isinstance(source, Rows) and how.partition is None else None
     async with request.connection.client() as norce:
         job = norce.bulk(
             how.journal,
@@ -114,10 +112,10 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
             resume=how.resume,
             **load_of(how),
         )
-        with display(as_json=how.as_json, dry_run=how.dry_run, counted=counted) as shown:
+        with display(as_json=how.as_json, dry_run=how.dry_run) as shown:
             try:
                 async with job:
-                    heard = await _through(job, request.action, source, shown)
+                    at_once = await _through(job, request.action, source, shown)
             except Exception as error:
                 failure = cause(error)
                 if isinstance(failure, JournalFinishedError):
@@ -131,8 +129,8 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                 _tell_how_to_go_on(how, shown)
                 raise
             shown.end(job.summary)
-            code = _code(job.summary, shown, how, heard)
-            if code in (STOPPED, AT_ONCE):
+            code = AT_ONCE if at_once else _code(job.summary, shown, how)
+            if job.summary.stopped:
                 _tell_how_to_go_on(how, shown)
     return code
 
@@ -141,24 +139,16 @@ _NOT_BEGUN = (ConfigurationError, InvalidRequestError, JournalError)
 """What can be wrong with a job before it does anything."""
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What signals said so far."""
-
-    stop: bool = False
-    at_once: bool = False
-
-
-async def _through(job: Job, action: Action[Any], source: Rows | OrderFilter | None, shown: Display) -> _Heard:
-    """Run the job to its end, or until it is told to stop."""
-    heard = _Heard()
+async def _through(job: Job, action: Action[Any], source: Rows | OrderFilter | None, shown: Display) -> bool:
+    """Run the job to its end, or until it is told to stop; whether it was told to stop at once."""
+    at_once = False
 
     def tell(_signal: signal.Signals, again: bool) -> None:
-        heard.stop = True
+        nonlocal at_once
         if not again:
-            shown.note("stopping: what is in the air may come to its end; once more stops at once")
+            shown.note("stopping: what is in flight may come to its end; once more stops at once")
             return
-        heard.at_once = True
+        at_once = True
         # It may still be listing, or waiting for the service.
         tasks.cancel_scope.cancel()
 
@@ -172,16 +162,11 @@ async def _through(job: Job, action: Action[Any], source: Rows | OrderFilter | N
         async for outcome in job.run(source, action, key=KEY):
             shown.outcome(outcome)
         tasks.cancel_scope.cancel()
-    return heard
+    return at_once
 
 
-def _code(summary: Summary, shown: Display, how: How, heard: _Heard) -> int:
-    if heard.at_once:
-        return AT_ONCE
-    # Told to stop, but so late that nothing was left: that is no stop.
-    if summary.stopped or (heard.stop and summary.left != 0):
-        return STOPPED
-    if summary.left and not how.dry_run:
+def _code(summary: Summary, shown: Display, how: How) -> int:
+    if summary.stopped or (summary.left and not how.dry_run):
         return STOPPED
     before = summary.before["refused"] + summary.before["unknown"]
     return SOME_NOT if before or shown.to_look_at else DONE
