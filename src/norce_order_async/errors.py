@@ -39,10 +39,11 @@ All of them can be pickled and copied, with their attributes and notes: they cro
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from norce_order_async.display import printable, shown, shown_code
 
 GaveUp = Literal[
     "attempts",
@@ -107,6 +108,10 @@ class NorceError(Exception):
         """Whether the same call can be made again as it is: it can do nothing twice, and it may succeed then."""
         return False
 
+    def __str__(self) -> str:
+        # Words of the service, of files and of users are in it.
+        return printable(super().__str__())
+
     def __reduce__(self) -> tuple[Any, ...]:
         return revived, (type(self), self.args), self.__dict__
 
@@ -133,7 +138,7 @@ class StatusUnreachableError(NorceError):
     """
 
     def __init__(self, order_id: str, target: str, current: str) -> None:
-        super().__init__(f"order {order_id} is {current}, which is final: it will not be {target}")
+        super().__init__(f"order {shown(order_id)} is {shown(current)}, which is final: it will not be {shown(target)}")
         self.order_id = order_id
         self.target = target
         self.current = current
@@ -148,8 +153,8 @@ class WaitTimeoutError(NorceError, TimeoutError):
     """
 
     def __init__(self, order_id: str, awaited: str, current: str | None, seconds: float) -> None:
-        seen = f"it is {current}" if current else "it could not be read"
-        super().__init__(f"order {order_id} did not show {awaited} within {seconds:g} s; {seen}")
+        seen = f"it is {shown(current)}" if current else "it could not be read"
+        super().__init__(f"order {shown(order_id)} did not show {awaited} within {seconds:g} s; {seen}")
         self.order_id = order_id
         self.current = current
 
@@ -170,7 +175,7 @@ class ValidationFailedError(NorceError):
         self.order_id = order_id
         self.problems = tuple(problems)
         told = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in self.problems)
-        super().__init__(f"order {order_id} did not validate: {told}")
+        super().__init__(f"order {shown(order_id)} did not validate: {told}")
 
 
 class CallError(NorceError):
@@ -207,11 +212,11 @@ class CallError(NorceError):
     def __str__(self) -> str:
         count = len(self.attempts)
         tried = f" after {count} attempts" if count > 1 else ""
-        about = f" of order {self.order_id}" if self.order_id else ""
+        about = f" of order {shown(self.order_id)}" if self.order_id else ""
         why = f" [gave up: {self.gave_up}]" if self.gave_up else ""
         advice = f"; {self._advice}" if self._advice else ""
         known_as = f" (correlation id {self.correlation_id})" if self.correlation_id else ""
-        return f"{self.operation}{about}: {self._what}{tried}{why}{known_as}{advice}"
+        return printable(f"{self.operation}{about}: {self._what}{tried}{why}{known_as}{advice}")
 
 
 class RefusedError(CallError):
@@ -455,17 +460,6 @@ class PendingError(CallError):
         super().__init__(what, **call)
         self.target = target
         self.current = current
-
-
-# A word for machines, or a ProblemDetails' address; nothing with an "@", a space or a personal number in it.
-_CODE = re.compile(r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#-]{1,80}")
-
-
-def shown_code(code: str | None) -> str:
-    """A code of the service's as it may be shown: services put names and addresses into the oddest places."""
-    if code is None:
-        return "?"
-    return code if _CODE.fullmatch(code) else "not shown"
 
 
 _BY_STATUS: dict[int, type[RefusedError]] = {

@@ -7,7 +7,8 @@ import pytest
 
 from norce_order_async import ConfigurationError, __version__
 from norce_order_async.cli import app
-from norce_order_async.cli.failures import cause, one_line, printable
+from norce_order_async.cli.failures import cause, one_line
+from norce_order_async.display import printable
 
 from .terminal import piped
 
@@ -49,7 +50,8 @@ def test_without_trio() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "told"),
     [
-        (ConfigurationError("slug is\nmissing"), 1, "Error: slug is missing\n"),
+        (ConfigurationError("slug is\nmissing"), 1, "Error: slug is\\nmissing\n"),
+        (OSError("slug is\nmissing"), 1, "Error: OSError: slug is missing\n"),
         (ValueError("\x1b[2J"), 1, "Error: ValueError: \\x1b[2J\n"),
         (ZeroDivisionError(), 1, "Error: ZeroDivisionError\n"),
         (ExceptionGroup("two", [ExceptionGroup("one", [OSError("gone")])]), 1, "Error: OSError: gone\n"),

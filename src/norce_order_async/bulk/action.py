@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from norce_order_async.display import shown
 from norce_order_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Action(ABC, Generic[T]):
         """What it would do, in words, from a read."""
         del row
         await order.refresh()
-        return f"would {self.name}; the order is {order.status}"
+        return f"would {self.name}; the order is {shown(order.status)}"
 
     def did_nothing(self, value: T) -> bool:
         """Whether what ``apply`` returned says that it was so before."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from norce_order_async.bulk.action import Action, Plain, Row, Settled
 from norce_order_async.bulk.export import Export, ExportFormat
+from norce_order_async.display import shown
 from norce_order_async.errors import (
     ConfigurationError,
     InvalidRequestError,
@@ -179,7 +180,7 @@ class Delete(Action[None]):
     async def preview(self, order: Order, row: Row) -> str:
         del row
         await order.refresh()
-        return f"would be deleted; it is {order.status}"
+        return f"would be deleted; it is {shown(order.status)}"
 
     def shows_done(self, error: Exception) -> bool:
         return isinstance(error, NotFoundError)

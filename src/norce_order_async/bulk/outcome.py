@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from norce_order_async.display import shown_code
 from norce_order_async.errors import (
     Attempt,
     InvalidRequestError,
     RefusedError,
     UnauthorizedError,
     ValidationFailedError,
-    shown_code,
 )
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from norce_order_async.cli.failures import printable
+from norce_order_async.display import printable
 from norce_order_async.environments import ENVIRONMENTS
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from norce_order_async.display import printable
 from norce_order_async.errors import NorceError
 
 
@@ -22,8 +23,3 @@ def one_line(error: Exception) -> str:
         return text
     kind = type(error).__name__
     return f"{kind}: {text}" if text else kind
-
-
-def printable(text: str) -> str:
-    """The text with every control character spelled out, so that nothing from outside steers a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from norce_order_async.cli.connection import Command, with_options
-from norce_order_async.cli.failures import printable
+from norce_order_async.display import printable
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from norce_order_async.cli.failures import printable
+from norce_order_async.display import printable
 from norce_order_async.environments import is_production
 
 if TYPE_CHECKING:

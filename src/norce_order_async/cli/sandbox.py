@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from norce_order_async.cli.connection import secret_in
-from norce_order_async.cli.failures import printable
+from norce_order_async.display import printable
 from norce_order_async.environments import is_loopback
 
 if TYPE_CHECKING:

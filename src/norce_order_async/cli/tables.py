@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from norce_order_async.cli.failures import printable
+from norce_order_async.display import printable
 
 _NAMES = 12
 """Letters of a usual name, so that most facts stand at the same place."""

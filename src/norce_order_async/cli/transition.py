@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from norce_order_async.cli.connection import Connection, connection_options
-from norce_order_async.cli.failures import printable
 from norce_order_async.cli.filters import STATUSES
 from norce_order_async.cli.production import confirm, production_option
+from norce_order_async.display import printable
 
 if TYPE_CHECKING:
     from norce_order_api.models import OrderStatus

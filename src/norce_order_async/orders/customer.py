@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.editing import Edit, edited, showing
 from norce_order_async.orders.inputs import check_address, model_of
@@ -81,7 +82,7 @@ class CustomerRoom(Room):
             customer = (await self._snapshot.read(options)).customer
             address = customer.billing if customer else None
             if address is None:
-                raise InvalidRequestError(f"order {self._snapshot.id} has no billing address to take over")
+                raise InvalidRequestError(f"order {shown(self._snapshot.id)} has no billing address to take over")
         model = model_of(Address, address, "address")
         check_address(model, "address")
         await self._snapshot.write(SET_SHIPPING_ADDRESS, model, options=options)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 
 from norce_order_api.models.order_status import OrderStatus
+from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
 
 Certainty = Literal["published", "inferred", "assumed"]
@@ -114,7 +115,7 @@ def explain(current: str | None, target: OrderStatus) -> str:
         case Doubt(None, _):
             return f"to {target}"
         case Doubt(origin, _):
-            return f"from {origin} to {target}: {_ways_out(origin)}"
+            return f"from {shown(origin)} to {target}: {_ways_out(origin)}"
         case _:
             assert_never(planned)
 
@@ -123,4 +124,4 @@ def _ways_out(status: str | None) -> str:
     for known, edges in EDGES.items():
         if known == status:
             return f"known ways out of {status} lead to {', '.join(edges)}" if edges else f"{status} is final"
-    return f"{status} is a status that this version does not know"
+    return f"{shown(status)} is a status that this version does not know"

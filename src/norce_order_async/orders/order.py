@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.display import shown
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
 from norce_order_async.money import decimal, paid
 from norce_order_async.orders.attributes import AttributesRoom
@@ -324,6 +325,6 @@ class Order:
 
     def __repr__(self) -> str:
         if not self.loaded:
-            return f"<Order {self.id} not loaded>"
+            return f"<Order {shown(self.id)} not loaded>"
         stale = ", stale" if self.stale else ""
-        return f"<Order {self.id} {self.status}{stale}, read {self.age:.0f} s ago>"
+        return f"<Order {shown(self.id)} {shown(self.status)}{stale}, read {self.age:.0f} s ago>"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.money import Amount, decimal, exact, paid
 from norce_order_async.orders.amounts import Received, check_amounts, number
@@ -97,10 +98,12 @@ class PaymentsRoom(Room):
 
         data = await self._snapshot.read(options)
         if data.total is None or data.total.including_vat is None:
-            raise InvalidRequestError(f"order {self._snapshot.id} has no total yet, so nothing says what to pay")
+            raise InvalidRequestError(f"order {shown(self._snapshot.id)} has no total yet, so nothing says what to pay")
         outstanding = decimal(data.total.including_vat) - paid(self)
         if outstanding < 0:
-            raise InvalidRequestError(f"payments of order {self._snapshot.id} cover {-outstanding} more than its total")
+            raise InvalidRequestError(
+                f"payments of order {shown(self._snapshot.id)} cover {-outstanding} more than its total"
+            )
         if not outstanding:
             return None
         model = Payment.from_dict(written(_payment(payment or {}), "payment"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from norce_order_async.errors import shown_code
+from norce_order_async.display import cell, shown, shown_code
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from rich.console import RenderableType
+    from rich.text import Text
 
     from norce_order_async.orders.order import Order
     from norce_order_async.orders.pages import OrderPage
@@ -16,22 +19,21 @@ if TYPE_CHECKING:
 
 def render_order(order: Order) -> RenderableType:
     """A small table: id, status, age of the snapshot, sums and counts."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("Order", order.id, title_justify="left")
+    table = Table("Order", Column(cell(order.id)), title_justify="left")
     if not order.loaded:
         table.add_row("", "not loaded")
         return table
-    currency = order.data.currency or ""
-    table.add_row("status", order.status or "unknown")
+    table.add_row("status", cell(order.status or "unknown"))
     table.add_row("read", f"{order.age:.0f} s ago" + (", stale" if order.stale else ""))
-    table.add_row("total", _total(order))
-    table.add_row("outstanding", "unknown" if order.outstanding is None else f"{order.outstanding} {currency}")
+    table.add_row("total", _amount(order, order.amount))
+    table.add_row("outstanding", _amount(order, order.outstanding))
     table.add_row("cart", f"{len(order.cart.items)} lines")
     table.add_row("shippings", str(len(order.shippings.active)))
     table.add_row("payments", str(len(order.payments.active)))
     for period in order.transitions:
-        table.add_row(period.status, f"{period.entered:%Y-%m-%d %H:%M:%S %Z}")
+        table.add_row(cell(period.status), f"{period.entered:%Y-%m-%d %H:%M:%S %Z}")
     return table
 
 
@@ -42,7 +44,7 @@ def render_page(page: OrderPage) -> RenderableType:
     table = Table("Order", "status", "created", "total")
     for order in page.orders:
         created = f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else ""
-        table.add_row(order.id, order.status or "unknown", created, _total(order))
+        table.add_row(cell(order.id), cell(order.status or "unknown"), created, _amount(order, order.amount))
     return table
 
 
@@ -51,12 +53,12 @@ def render_report(report: ValidationReport) -> RenderableType:
     from rich.table import Table
 
     if report.ok:
-        return f"Order {report.order_id}: nothing is wrong"
-    table = Table("Problem", "reported by", title=f"Order {report.order_id}", title_justify="left")
+        return cell(f"Order {shown(report.order_id)}: nothing is wrong", longest=200)
+    table = Table("Problem", "reported by", title=cell(f"Order {report.order_id}"), title_justify="left")
     for problem in report.problems:
         table.add_row(shown_code(problem.code), shown_code(problem.adapter_id))
     return table
 
 
-def _total(order: Order) -> str:
-    return "unknown" if order.amount is None else f"{order.amount} {order.data.currency or ''}".rstrip()
+def _amount(order: Order, amount: Decimal | None) -> Text | str:
+    return "unknown" if amount is None else cell(f"{amount} {order.data.currency or ''}".rstrip())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from norce_order_async import display
 from norce_order_async.errors import CallError, PendingError
 from norce_order_async.orders.waiting import Polling
 
@@ -61,7 +62,8 @@ async def until_shown(
     current = order.fresh_status() if target else None
     seen = f"reading it back failed ({type(failed).__name__})" if failed else "it is not shown in time"
     raise PendingError(
-        f"{what} was taken in (202) but {seen}" + (f"; the order was last seen in {current}" if current else ""),
+        f"{what} was taken in (202) but {seen}"
+        + (f"; the order was last seen in {display.shown(current)}" if current else ""),
         target=target,
         current=current,
         operation=operation.id,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from norce_order_async.display import shown
 from norce_order_async.errors import (
     NotLoadedError,
     UnavailableError,
@@ -83,7 +84,7 @@ class Snapshot:
             NotLoadedError: there is none yet.
         """
         if self.body is None:
-            raise NotLoadedError(f"order {self.id} has not been read yet: await order.refresh() first")
+            raise NotLoadedError(f"order {shown(self.id)} has not been read yet: await order.refresh() first")
         return self.body
 
     def take(self, body: OrderBody) -> None:
@@ -213,4 +214,4 @@ class Room:
         self._snapshot = snapshot
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of order {self._snapshot.id}>"
+        return f"<{type(self).__name__} of order {shown(self._snapshot.id)}>"

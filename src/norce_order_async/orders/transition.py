@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from norce_order_api.models.order_status import OrderStatus
-from norce_order_async.errors import Attempt, BadRequestError, NorceError, TransitionRefusedError, shown_code
+from norce_order_async.display import shown_code
+from norce_order_async.errors import Attempt, BadRequestError, NorceError, TransitionRefusedError
 from norce_order_async.orders.history import periods
 from norce_order_async.orders.lifecycle import FIRST_STATUS, Stay, explain, plan, predecessors
 from norce_order_async.orders.shown import until_shown

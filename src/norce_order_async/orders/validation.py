@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.display import shown_code
 from norce_order_async.errors import ValidationFailedError
 from norce_order_async.orders.rendering import render_report
 from norce_order_async.plain import is_mapping, list_or_empty, mapping_or_empty, text_or_none
@@ -25,7 +26,7 @@ class ValidationProblem:
     """An explanation, when one was given. May hold personal data, so it is not in the repr."""
 
     def __repr__(self) -> str:
-        return f"<{self.adapter_id or '?'}: {self.code or '?'}>"
+        return f"<{shown_code(self.adapter_id)}: {shown_code(self.code)}>"
 
 
 @dataclass(frozen=True, slots=True)

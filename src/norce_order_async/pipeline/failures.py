@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.display import shown, shown_code
 from norce_order_async.errors import (
     CallError,
     DuplicateOrderError,
@@ -15,7 +16,6 @@ from norce_order_async.errors import (
     TransitionSupersededError,
     UnavailableError,
     refusal_class,
-    shown_code,
 )
 from norce_order_async.pipeline.decode import read_refusal
 from norce_order_async.pipeline.operations import Kind, Operation
@@ -72,7 +72,7 @@ def superseded(call: Call, settled: Settled) -> TransitionSupersededError:
     """The answer to a change of status was lost, and the order was found in a third one."""
     target = str(call.request.json.get("currentStatus"))
     return TransitionSupersededError(
-        f"asked for {target}, the answer was lost, and the order is {settled.status} now",
+        f"asked for {target}, the answer was lost, and the order is {shown(settled.status)} now",
         target=target,
         current=settled.status or "",
         advice="look at the order before going on; it was left as it is",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
+from norce_order_async.display import shown
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.errors import Attempt
 from norce_order_async.plain import UNREADABLE, is_api_name, is_list, is_mapping, read_json
@@ -119,7 +120,7 @@ class Telling:
                 level,
                 "%s order=%s attempt=%d outcome=%s status=%s seconds=%.3f next=%s correlation=%s",
                 operation,
-                order_id or "-",
+                "-" if order_id is None else shown(order_id),
                 attempt.number,
                 attempt.outcome,
                 attempt.status or attempt.phase or "-",

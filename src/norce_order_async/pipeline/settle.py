@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from norce_order_async.display import shown
 from norce_order_async.errors import NorceError, RejectedError
 from norce_order_async.pipeline.operations import (
     GET_ORDER,
@@ -166,10 +167,10 @@ async def _state(read: Read, path: Mapping[str, str], body: Any, before: Before)
         return Settled("unclear", "the order read back shows no status")
     status = status.lower()
     if status == str(mapping_or_empty(body).get("currentStatus")).lower():
-        return Settled("done", f"the order is {status}", status=status)
+        return Settled("done", f"the order is {shown(status)}", status=status)
     if status in before.repeat_from:
-        return Settled("repeat", f"the order is still {status}", status=status)
-    return Settled("elsewhere", f"the order is {status}", status=status)
+        return Settled("repeat", f"the order is still {shown(status)}", status=status)
+    return Settled("elsewhere", f"the order is {shown(status)}", status=status)
 
 
 async def _order(looking: Looking, body: Any, objection: Callable[[], str]) -> Settled:

@@ -14,8 +14,9 @@ import click
 from norce_order_async.cli.bulk.options import How, retry_options
 from norce_order_async.cli.bulk.rows import BadInput
 from norce_order_async.cli.connection import Connection, connection_options
-from norce_order_async.cli.failures import one_line, printable
+from norce_order_async.cli.failures import one_line
 from norce_order_async.cli.tables import facts
+from norce_order_async.display import printable
 
 if TYPE_CHECKING:
     from datetime import datetime

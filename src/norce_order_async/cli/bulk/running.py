@@ -18,9 +18,10 @@ from norce_order_async.cli.bulk.display import Display, display
 from norce_order_async.cli.bulk.options import How, Which, load_of
 from norce_order_async.cli.bulk.rows import KEY, BadInput, order_file
 from norce_order_async.cli.connection import Connection
-from norce_order_async.cli.failures import cause, one_line, printable
+from norce_order_async.cli.failures import cause, one_line
 from norce_order_async.cli.filters import PERSONAL
 from norce_order_async.cli.production import confirm
+from norce_order_async.display import printable
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
 from norce_order_async.orders.filter import OrderFilter

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from norce_order_async.cli.failures import one_line, printable
-from norce_order_async.errors import shown_code
+from norce_order_async.cli.failures import one_line
+from norce_order_async.display import printable, shown_code
 from norce_order_async.orders.validation import ValidationReport
 
 if TYPE_CHECKING:

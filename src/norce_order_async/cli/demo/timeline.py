@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from norce_order_async.cli.demo.recorder import Exchange, RecordingEngine
-from norce_order_async.cli.failures import printable
+from norce_order_async.display import printable
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from norce_order_async.cli.connection import Connection, connection_options
-from norce_order_async.cli.failures import printable
+from norce_order_async.display import printable
 
 if TYPE_CHECKING:
     from norce_order_async.cli.doctor.finding import Finding

@@ -11,6 +11,7 @@ from norce_order_async.cli.connection import Connection
 from norce_order_async.cli.doctor.finding import Finding
 from norce_order_async.cli.failures import one_line
 from norce_order_async.clock import Clock
+from norce_order_async.display import shown_code
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.errors import (
     CallError,
@@ -19,7 +20,6 @@ from norce_order_async.errors import (
     RefusedError,
     RejectedError,
     UnavailableError,
-    shown_code,
 )
 from norce_order_async.pipeline.middleware import AttemptInfo, AttemptNext
 from norce_order_async.pipeline.settings import CallOptions

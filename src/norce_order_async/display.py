@@ -1,0 +1,49 @@
+"""How words of others are shown: what a service, a file or a user wrote, in texts of ours and on terminals.
+
+Nothing of theirs may steer a terminal, break a line of a log, turn the direction of the text around, be taken for
+markup, or fill a screen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LONGEST: Final = 80
+
+
+def printable(text: str) -> str:
+    """The text with every control character spelled out: escapes, ends of lines, marks that turn the direction."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shown(word: object, longest: int = LONGEST) -> str:
+    """A foreign word as it may stand in a text of ours: printable, and cut at a length.
+
+    Args:
+        word: an id, a status, a currency; what is no string is written as one.
+        longest: characters of it that are shown.
+    """
+    text = str(word)
+    return printable(text if len(text) <= longest else f"{text[: longest - 1]}…")
+
+
+def cell(word: object, longest: int = LONGEST) -> Text:
+    """The same for ``rich``, to which square brackets mean nothing then."""
+    from rich.text import Text
+
+    return Text(shown(word, longest))
+
+
+# A word for machines, or a ProblemDetails' address; nothing with an "@", a space or a personal number in it.
+_CODE = re.compile(r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#-]{1,80}")
+
+
+def shown_code(code: str | None) -> str:
+    """A code of the service's as it may be shown: services put names and addresses into the oddest places."""
+    if code is None:
+        return "?"
+    return code if _CODE.fullmatch(code) else "not shown"
