@@ -66,6 +66,7 @@ class _Forks:
 
     Child and parent share sockets and the loop's epoll. An inherited connection that is closed in the child, or only
     collected as garbage there, says goodbye on the parent's connection and takes the parent's sockets out of its epoll.
+    Not even the interpreter's end collects what is kept here: what it calls after a fork it holds on to until the last.
     """
 
     def __init__(self) -> None:
@@ -87,21 +88,9 @@ class _Forks:
         # The parent's other threads are gone, and one of them may have had the lock.
         self.lock = threading.Lock()
         found, self._watched = list(self._watched), weakref.WeakSet()
-        if found:
-            self._kept.extend(found)
-            for thing in found:
-                thing.forked()
-            _keep_for_ever(self._kept)
-
-
-def _keep_for_ever(thing: object) -> None:
-    """Not even the end of the interpreter, which collects all that is left, is to find it without a reference."""
-    try:
-        import ctypes
-
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
-    except (ImportError, AttributeError):  # pragma: no cover - another interpreter, or one without ctypes
-        logger.debug("what was inherited by a fork is kept until the interpreter ends")
+        self._kept.extend(found)
+        for thing in found:
+            thing.forked()
 
 
 @functools.cache
@@ -246,6 +235,8 @@ class Door:
     def __init__(
         self, make_engine: Callable[[], Engine], clock: Clock, *, engine: Engine | None = None, rebuilds: bool = True
     ) -> None:
+        # Here, where no other thread has the client yet: there must be one lock.
+        forks()
         self.closed = False
         self.home = Home(make_engine, clock, engine=engine)
         self._make_engine = make_engine
