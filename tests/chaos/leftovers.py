@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable
 from typing import Any
 
-import anyio
 import sniffio
 
 from norce_order_async import NorceOrderClient
@@ -44,13 +42,3 @@ def timers() -> int:
         return trio.lowlevel.current_statistics().seconds_to_next_deadline < math.inf
     loop: Any = asyncio.get_running_loop()
     return len(loop._scheduled)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for something that another thread, the loop or the operating system brings about.
-
-    How long that takes says something about the machine, so there is no bound here; a test in which it never comes
-    about is ended by the bound that every test has.
-    """
-    while not true():  # noqa: ASYNC110 - there is no event of it on this loop
-        await anyio.sleep(0.005)

@@ -16,8 +16,9 @@ from norce_order_async.engines.choose import EngineName
 from norce_order_async.sandbox import Sandbox
 from tests.support.faults import ALL_THAT_END, Fault, Plan, Seeded, passes
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
-from .leftovers import descriptors, tasks, timers, until
+from .leftovers import descriptors, tasks, timers
 from .service import AT_ONCE, CONTEXT, Truth, cart, client_of
 
 pytestmark = pytest.mark.anyio

@@ -85,7 +85,7 @@ class Seeded:
         seed: of the random numbers.
         rate: of the requests that meet a fault.
         faults: which ones, evenly.
-        writes_only: whether reads are left alone.
+        writes_only: whether reads are left alone; then they draw nothing, and so many writes meet so many faults.
     """
 
     def __init__(self, seed: int, rate: float, faults: Sequence[Fault], *, writes_only: bool = False) -> None:
@@ -95,7 +95,9 @@ class Seeded:
         self._writes_only = writes_only
 
     def __call__(self, request: Passing) -> Fault:
-        if self._random.random() >= self._rate or (self._writes_only and not request.writes):
+        if self._writes_only and not request.writes:
+            return Fault.PASS
+        if self._random.random() >= self._rate:
             return Fault.PASS
         return self._random.choice(self._faults)
 

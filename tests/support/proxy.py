@@ -12,7 +12,6 @@ import contextlib
 import socket
 import struct
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,6 +19,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from .faults import Fault, Passing, Plan, passes
+from .waiting import wait_until
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -142,12 +142,9 @@ class Proxy:
     def faults(self) -> int:
         return self.requests - self.counts[Fault.PASS]
 
-    def settle(self, within: float = 10.0) -> None:
+    def settle(self) -> None:
         """Wait until everything received has been dealt with."""
-        give_up = time.monotonic() + within
-        while self.busy:
-            assert time.monotonic() < give_up, f"{self.busy} requests are still on their way"
-            time.sleep(0.001)
+        wait_until(lambda: not self.busy)
 
     def __enter__(self) -> Self:
         self._thread.start()
