@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from tests.support.waiting import wait_until
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -70,6 +72,7 @@ class Connection:
 
     def wait_for_the_end(self) -> None:
         """Do nothing until the other side, or the server, closes."""
+        self.server.said_all = time.monotonic()
         while self._more():
             pass
 
@@ -135,6 +138,8 @@ class FaultServer:
         self.accepted = 0
         self.answered = 0
         """Requests whose play has come to its end, with the connection kept."""
+        self.said_all: float | None = None
+        """When one of its plays last fell silent, or began to drip."""
         self.free = threading.Event()
         """Cleared: good answers wait until it is set."""
         self.free.set()
@@ -142,6 +147,7 @@ class FaultServer:
         """Cleared: nothing is read of a new connection until it is set."""
         self.read.set()
         self.stopping = threading.Event()
+        self._targets: Counter[str] = Counter()
         self._deaf = deaf
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -182,23 +188,30 @@ class FaultServer:
             return Counter(request.play for request in self.received)
 
     @property
+    def targets(self) -> Counter[str]:
+        """Whole requests received, by target."""
+        with self._lock:
+            return self._targets.copy()
+
+    def has_received(self, target: str) -> bool:
+        """Whether a whole request for it is here."""
+        with self._lock:
+            return target in self._targets
+
+    @property
     def connections(self) -> int:
         """Connections open now."""
         with self._lock:
             return len(self._open)
 
-    def heard(self, play: str, seconds: float = 3.0) -> int:
+    def heard(self, play: str) -> int:
         """How many requests it has received for a play; waits for the first one, as a hasty client leaves sooner."""
-        end = time.monotonic() + seconds
-        while not self.counts[play] and time.monotonic() < end:
-            time.sleep(0.005)
+        wait_until(lambda: self.counts[play])
         return self.counts[play]
 
-    def settle(self, connections: int = 0, seconds: float = 3.0) -> int:
+    def settle(self, connections: int = 0) -> int:
         """Wait until no more than so many connections are open; returns how many are."""
-        end = time.monotonic() + seconds
-        while self.connections > connections and time.monotonic() < end:
-            time.sleep(0.005)
+        wait_until(lambda: self.connections <= connections)
         return self.connections
 
     def _accept(self) -> None:
@@ -231,6 +244,7 @@ class FaultServer:
                 connection.requests += 1
                 with self._lock:
                     self.received.append(request)
+                    self._targets[request.target] += 1
                 if not PLAYS[request.play if request.method != "CONNECT" else "connect"](connection, request):
                     return
                 with self._lock:
@@ -353,6 +367,7 @@ def _says_then_hangs(data: bytes) -> Play:
 def _drips(data: bytes, pieces: Callable[[], Iterator[bytes]]) -> Play:
     def play(connection: Connection, request: Received) -> bool:
         connection.send(data)
+        connection.server.said_all = time.monotonic()
         for piece in pieces():
             connection.send(piece)
             connection.wait(0.02)
@@ -396,7 +411,18 @@ _CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 _BAD_GZIP = b"this is no gzip at all"
 _SHORT_GZIP = gzip.compress(b'{"ok": "zipped"}')
 
+
+def _held_body(connection: Connection, request: Received) -> bool:
+    """Half of it at once, and the rest when good answers may go out."""
+    connection.send(_HALF)
+    connection.server.said_all = time.monotonic()
+    connection.server.free.wait(60.0)
+    connection.send(b"b" * 500)
+    return True
+
+
 PLAYS: dict[str, Play] = {
+    "held-body": _held_body,
     "good": _good,
     "created": _created,
     "large": _large,

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
-import anyio.to_thread
 import httpx
 import pytest
 import trustme
 
 from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError
 from norce_order_async.engines.httpx import HttpxEngine
+from tests.support.waiting import until
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer, answer
@@ -33,9 +33,10 @@ async def the_next_request_gets_its_own_answer(engine: Engine, server: FaultServ
     first = await engine.send(wire(f"{server.url}/{play}"))
     assert (first.status, first.body) == ((204, b"") if play == "extra-empty" else (200, b"first"))
     if play in TOGETHER:
-        assert await anyio.to_thread.run_sync(server.settle) == 0, "the connection must be closed"
+        await until(lambda: not server.connections)
     else:
-        await anyio.sleep(0.06)
+        await until(lambda: server.answered)
+        await anyio.sleep(0.01)
 
     second = await engine.send(wire(f"{server.url}/echo/second", "POST", body=b"{}"))
 
@@ -113,10 +114,9 @@ async def test_a_server_that_speaks_first_is_not_asked_for_ever(make_engine: Eng
     """It can't be told from a quick answer once the request is out; but no connection is made again and again."""
     with FaultServer(greeting=greeting) as server:
         engine = make_engine()
-        with anyio.fail_after(5):
-            for _ in range(3):
-                with contextlib.suppress(NotSentError, MaybeSentError):
-                    await engine.send(wire(f"{server.url}/echo/second", "POST", body=b"{}"))
+        for _ in range(3):
+            with contextlib.suppress(NotSentError, MaybeSentError):
+                await engine.send(wire(f"{server.url}/echo/second", "POST", body=b"{}"))
         assert server.accepted <= 3
         await engine.aclose()
         assert server.settle() == 0
@@ -129,7 +129,7 @@ async def test_an_answer_can_have_its_connection_dropped(make_engine: EngineFact
         received = await engine.send(wire(f"{server.url}/good"))
         received.drop_connection()
         received.drop_connection()
-        assert await anyio.to_thread.run_sync(server.settle) == 0
+        await until(lambda: not server.connections)
         assert server.accepted == number
     await engine.aclose()
 
@@ -145,7 +145,7 @@ async def test_dropping_ends_whatever_is_on_that_connection(make_engine: EngineF
                 await engine.send(wire(f"{server.url}/hang", "POST", body=b"{}"))
 
         group.start_soon(another)
-        await anyio.to_thread.run_sync(server.heard, "hang")
+        await until(lambda: server.counts["hang"])
         received.drop_connection()
     assert server.accepted == 1
     assert (await engine.send(wire(f"{server.url}/good"))).status == 200

@@ -19,6 +19,7 @@ from norce_order_async.clock import SystemClock
 from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError, SendError, Timeouts
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.errors import Phase
+from tests.support.waiting import until
 
 from .faultserver import FaultServer
 from .wire import PATIENT, wire
@@ -54,16 +55,17 @@ def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, object], 
 async def test_pools_grow_with_the_sends_and_none_waits(server: FaultServer) -> None:
     """Twenty-five at once over pools of ten: all are on the wire together, although none may wait for a connection."""
     engine = HttpxEngine()
-    server.latency = 0.3
-    no_waiting = Timeouts(connect=5, write=5, read=5, pool=0.05)
+    server.free.clear()
+    no_waiting = Timeouts(connect=5, write=5, read=20, pool=0.05)
 
     async def send() -> None:
         assert (await engine.send(wire(f"{server.url}/good", timeouts=no_waiting))).status == 200
 
-    with anyio.fail_after(3):
-        async with anyio.create_task_group() as group:
-            for _ in range(25):
-                group.start_soon(send)
+    async with anyio.create_task_group() as group:
+        for _ in range(25):
+            group.start_soon(send)
+        await until(lambda: server.counts["good"] == 25)
+        server.free.set()
     assert server.accepted == 25
     await engine.aclose()
     assert server.settle() == 0
@@ -87,14 +89,16 @@ async def test_a_send_that_is_killed_takes_its_pool_with_it(server: FaultServer,
     assert server.accepted == 1
 
     async def slow() -> None:
-        answers.append((await engine.send(wire(f"{server.url}/slow-body"))).status)
+        answers.append((await engine.send(wire(f"{server.url}/held-body"))).status)
 
+    server.free.clear()
     async with anyio.create_task_group() as group:
         group.start_soon(slow)
+        await until(lambda: server.said_all)
         with anyio.move_on_after(0.03) as scope:
             await engine.send(wire(f"{server.url}/{play}"))
         assert scope.cancelled_caught
-        assert answers == []
+        server.free.set()
     assert answers == [200]
     assert server.settle() == 0
 
@@ -309,16 +313,18 @@ async def test_a_full_pool_of_the_users_own_is_not_sent(server: FaultServer) -> 
         engine = HttpxEngine(client=client)
         hasty = Timeouts(connect=5, write=5, read=5, pool=0.05)
 
-        async def hold() -> None:
-            with anyio.move_on_after(0.3):
+        async def hold(scope: anyio.CancelScope) -> None:
+            with scope:
                 await engine.send(wire(f"{server.url}/hang"))
 
         async with anyio.create_task_group() as group:
-            group.start_soon(hold)
-            await anyio.sleep(0.1)
+            held = anyio.CancelScope()
+            group.start_soon(hold, held)
+            await until(lambda: server.counts["hang"])
             with pytest.raises(NotSentError) as caught:
                 await engine.send(wire(f"{server.url}/good", "POST", body=b"{}", timeouts=hasty))
             assert caught.value.phase == "pool"
+            held.cancel()
         assert server.counts["good"] == 0
 
 

@@ -31,6 +31,7 @@ from norce_order_async.engines.base import (
 from norce_order_async.engines.choose import EngineName
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.pipeline.ownership import OwnedSends, StillInTheAirError
+from tests.support.waiting import until
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer
@@ -71,12 +72,6 @@ async def outcome(send: Callable[[], Awaitable[WireResponse]]) -> WireResponse |
         return await send()
     except (SendError, StillInTheAirError) as error:
         return error
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(20):
-        while not condition():  # noqa: ASYNC110 - what happens in the server's threads has no event here
-            await anyio.sleep(0.005)
 
 
 def hold_up(server: FaultServer, seconds: float, answers: int) -> None:

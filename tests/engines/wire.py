@@ -8,7 +8,7 @@ PATIENT = Timeouts(connect=5.0, write=5.0, read=5.0, pool=5.0)
 """Longer than any test may take: what ends under these did not end by a timeout."""
 
 HASTY = Timeouts(connect=0.2, write=0.2, read=0.2, pool=0.2)
-"""For what only a timeout ends."""
+"""For what only a timeout ends, wherever it was by then."""
 
 
 def wire(
