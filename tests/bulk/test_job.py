@@ -145,9 +145,8 @@ async def test_in_order_when_the_first_one_goes_back(tmp_path: Path, journaled: 
         journal = tmp_path / "j" if journaled else None
         # Two workers, three with a journal; the window is four times as many, with the first one in it.
         ahead, full = 4 * (3 if journaled else 2) - 1, anyio.Event()
-        with anyio.fail_after(5):
-            async with norce.bulk(journal, load=Fixed(in_flight=2), ordered=True) as job:
-                found = [outcome.key async for outcome in job.run(ids, actions.plain("mine", slow_to_start))]
+        async with norce.bulk(journal, load=Fixed(in_flight=2), ordered=True) as job:
+            found = [outcome.key async for outcome in job.run(ids, actions.plain("mine", slow_to_start))]
     assert found == ids
 
 

@@ -17,6 +17,9 @@ from norce_order_async.sandbox import READY, FaultPlan, FaultRule, Sandbox
 from norce_order_async.sandbox.faults.kinds import LimitRate, LoseAnswer
 from norce_order_async.sandbox.faults.plan import WRITES
 
+from tests.support.faults import Fault, Passing
+from tests.support.proxy import Proxy
+
 from .support import client_of, effects, new_orders
 
 
@@ -27,9 +30,21 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+class Allowance:
+    """Lets so many requests pass, when a number is set; nothing is heard of the others, and the service does not see
+    them. So a job does not get further than that, however late it is killed."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+
+    def __call__(self, _request: Passing) -> Fault:
+        if self.left is None:
+            return Fault.PASS
+        self.left -= 1
+        return Fault.PASS if self.left >= 0 else Fault.SILENCE
+
+
 PROGRAM = Path(__file__).with_name("killed_job.py")
-GOES_ON_FOR = 600
-"""Seconds that a run which is not killed may take; forty requests a second for thousands of orders need two minutes."""
 BOTH = FaultPlan(
     (
         FaultRule(LimitRate(200, burst=20, form="milliseconds")),
@@ -39,9 +54,9 @@ BOTH = FaultPlan(
 """What the rate lets through loses one answer in twenty; two hundred a second, so that thousands come to an end."""
 
 
-def run_once(sandbox: Sandbox, journal: Path, ids: Path, kill_after: int | None) -> bool:
+def run_once(sandbox: Sandbox, proxy: Proxy, journal: Path, ids: Path, kill_after: int | None) -> bool:
     """Run the job, and kill it once the service has received so many more requests. Whether it was killed."""
-    command = [sys.executable, str(PROGRAM), sandbox.base_url, str(journal), str(ids)]
+    command = [sys.executable, str(PROGRAM), proxy.base_url, str(journal), str(ids)]
     before = received(sandbox)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=PROGRAM.parents[2]) as job:
         try:
@@ -49,7 +64,7 @@ def run_once(sandbox: Sandbox, journal: Path, ids: Path, kill_after: int | None)
                 if received(sandbox) - before >= kill_after:
                     return True
                 time.sleep(0.002)
-            _, errors = job.communicate(timeout=GOES_ON_FOR)
+            _, errors = job.communicate()
         finally:
             job.kill()
         assert job.returncode == 0, errors.decode()
@@ -73,10 +88,16 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, fault
     ids.write_text("\n".join(keys))
     sandbox.faults.play(faults)
     rng = random.Random(orders)
-    for _ in range(kills):
-        # Some are killed before they have sent anything; together they never get to the end.
-        assert run_once(sandbox, journal, ids, rng.randint(0, orders // (kills + 1))), "the job was done too soon"
-    run_once(sandbox, journal, ids, None)
+    plan = Allowance()
+    most = orders // (kills + 1)
+    with Proxy(sandbox.base_url, plan) as proxy:
+        for _ in range(kills):
+            # Some are killed before they have sent anything; together they never get to the end.
+            kill_after = rng.randint(0, most)
+            plan.left = kill_after + rng.randint(0, (orders - 1 - kills * most) // kills)
+            assert run_once(sandbox, proxy, journal, ids, kill_after), "the job was done too soon"
+        plan.left = None
+        run_once(sandbox, proxy, journal, ids, None)
     report = read_journal(journal)
     changed = effects(sandbox)
     assert set(changed.values()) == {1}, "an order was changed twice"

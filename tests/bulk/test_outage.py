@@ -93,15 +93,14 @@ async def played(action: Scripted, journal: Path | None = None) -> tuple[Any, di
     """Run it to its end; the job, the outcomes and what was raised."""
     outcomes: dict[str, Any] = {}
     failure: Exception | None = None
-    with anyio.fail_after(10):
-        async with a_client() as norce, norce.bulk(journal, load=Fixed(in_flight=4), options=HURRY) as job:
-            action.job = job
-            try:
-                async for outcome in job.run(IDS, action):
-                    outcomes[outcome.key] = outcome.verdict
-            except Exception as error:
-                failure = error
-            assert action.job._run._work._outage._prober is None
+    async with a_client() as norce, norce.bulk(journal, load=Fixed(in_flight=4), options=HURRY) as job:
+        action.job = job
+        try:
+            async for outcome in job.run(IDS, action):
+                outcomes[outcome.key] = outcome.verdict
+        except Exception as error:
+            failure = error
+        assert action.job._run._work._outage._prober is None
     assert action.ended, "the end was never played"
     return job, outcomes, failure
 

@@ -1,4 +1,7 @@
-"""Runs the command as a user does: in a process of its own, in a pipe or on a terminal of 80 columns."""
+"""Runs the command as a user does: in a process of its own, in a pipe or on a terminal of 80 columns.
+
+A command that is stuck is ended by the bound that every test has.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,13 @@ import fcntl
 import os
 import pty
 import re
-import select
 import signal
 import struct
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-BOUND = 60.0
-"""Seconds after which a command counts as stuck."""
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -57,14 +55,21 @@ def piped(*arguments: str, env: Mapping[str, str] | None = None, without: tuple[
         capture_output=True,
         encoding="utf-8",
         env=environment(env),
-        timeout=BOUND,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def on_terminal(*arguments: str, env: Mapping[str, str] | None = None, wait_for: str = "", then: bytes = b"") -> Ran:
-    """Run it on a terminal; once ``wait_for`` is on it, type ``then``."""
+def on_terminal(
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    wait_for: str = "",
+    then: bytes = b"",
+    on: Mapping[str, Callable[[], object]] | None = None,
+) -> Ran:
+    """Run it on a terminal; once ``wait_for`` is on it, type ``then``; once a text of ``on`` is, call what belongs to
+    it."""
+    calls = dict(on or {})
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
     process = subprocess.Popen(
@@ -77,11 +82,8 @@ def on_terminal(*arguments: str, env: Mapping[str, str] | None = None, wait_for:
     )
     os.close(theirs)
     seen = b""
-    give_up = time.monotonic() + BOUND
     try:
-        while time.monotonic() < give_up:
-            if not select.select([ours], [], [], 0.1)[0]:
-                continue
+        while True:
             try:
                 chunk = os.read(ours, 65536)
             except OSError:  # how Linux says that the other end is closed
@@ -92,7 +94,9 @@ def on_terminal(*arguments: str, env: Mapping[str, str] | None = None, wait_for:
             if then and wait_for.encode() in seen:
                 os.write(ours, then)
                 then = b""
-        return Ran(process.wait(timeout=BOUND), seen.decode())
+            for text in [text for text in calls if text.encode() in seen]:
+                calls.pop(text)()
+        return Ran(process.wait(), seen.decode())
     finally:
         process.kill()
         process.wait()
@@ -110,5 +114,5 @@ _CONTROLLING = [
 def interrupt(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> Ran:
     """Send a signal and wait for the end."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=BOUND)
+    out, err = process.communicate()
     return Ran(process.returncode, out, err)

@@ -58,7 +58,6 @@ class Checkout:
             env={"HOME": os.environ.get("HOME", "/")} | known | settings,
             capture_output=True,
             encoding="utf-8",
-            timeout=30,
             check=False,
         )
 

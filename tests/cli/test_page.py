@@ -14,7 +14,7 @@ import pytest
 from norce_order_async.cli.app import norce_order
 
 from .shop import shop
-from .terminal import BOUND, environment
+from .terminal import environment
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
 
@@ -31,7 +31,6 @@ def test_its_commands_run(tmp_path: Path) -> None:
             env=environment(opened.env | {"PATH": f"{here}:{os.environ['PATH']}"}),
             capture_output=True,
             encoding="utf-8",
-            timeout=BOUND,
             check=False,
         )
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -112,7 +112,7 @@ def test_a_stop_does_not_wait_for_a_slow_answer(tmp_path: Path) -> None:
     plan.write_text("rules:\n  - fault: {delay: 60}\n", "utf-8")
     with running("--faults", str(plan)) as (process, _, url):
         with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS, timeout=0.3)
+            httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS, timeout=httpx.Timeout(None, read=0.3))
         ended = interrupt(process)
     assert (ended.code, ended.err) == (0, "")
 

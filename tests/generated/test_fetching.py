@@ -163,10 +163,8 @@ def test_a_body_that_drips_runs_into_the_time_limit() -> None:
             handler.wfile.write(b"a")
             handler.wfile.flush()
 
-    begun = time.monotonic()
     with serving(answer) as port, pytest.raises(failure.RegenerationError, match=r"within 0\.5 seconds"):
         fetch.fetch(f"http://127.0.0.1:{port}/", limit=0.5)
-    assert time.monotonic() - begun < 5
 
 
 def test_headers_that_never_come_run_into_the_time_limit() -> None:

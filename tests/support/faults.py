@@ -32,6 +32,8 @@ class Fault(enum.Enum):
     PASS = "pass"
     DELAY = "delay"
     """Passed on, a little later."""
+    HOLD = "hold"
+    """Kept until the proxy is told to let go, and then passed on."""
 
     # The service acts, and its answer does not arrive.
     DROP = "drop"
@@ -66,8 +68,8 @@ _UNSEEN = frozenset({Fault.RESET, Fault.SILENCE, Fault.THROTTLE, Fault.BUSY, Fau
 
 DROPS = (Fault.DROP, Fault.DROP_RESET, Fault.BUSY_AFTER)
 """The service acts, and the client is left without its answer."""
-ALL_THAT_END = tuple(fault for fault in Fault if fault not in (Fault.PASS, Fault.HANG, Fault.SILENCE))
-"""Every fault after which the client hears something, or at least a hang-up."""
+ALL_THAT_END = tuple(fault for fault in Fault if fault not in (Fault.PASS, Fault.HOLD, Fault.HANG, Fault.SILENCE))
+"""Every fault after which the client hears something by itself, or at least a hang-up."""
 
 Plan = Callable[[Passing], Fault]
 """Chooses what happens to a request; called on the proxy's thread, before the service sees the request."""

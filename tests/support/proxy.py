@@ -126,6 +126,7 @@ class Proxy:
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._let_go: asyncio.Event | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="fault-proxy", daemon=True)
 
@@ -141,6 +142,17 @@ class Proxy:
     @property
     def faults(self) -> int:
         return self.requests - self.counts[Fault.PASS]
+
+    def let_go(self) -> None:
+        """Pass on what is held, now and from now on."""
+        assert self._loop is not None
+        assert self._let_go is not None
+        self._loop.call_soon_threadsafe(self._let_go.set)
+
+    async def while_held(self) -> None:
+        """Wait, on the proxy's loop, until it is let go."""
+        assert self._let_go is not None
+        await self._let_go.wait()
 
     def settle(self) -> None:
         """Wait until everything received has been dealt with."""
@@ -174,6 +186,7 @@ class Proxy:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._let_go = asyncio.Event()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
         self._port = server.sockets[0].getsockname()[1]
         self._started.set()
@@ -235,7 +248,9 @@ class _Connection:
         """Do what the plan says; True keeps the connection."""
         passing, fault = self._proxy.choose(request)
         match fault:
-            case Fault.PASS | Fault.DELAY:
+            case Fault.PASS | Fault.DELAY | Fault.HOLD:
+                if fault is Fault.HOLD:
+                    await self._proxy.while_held()
                 await asyncio.sleep(self._proxy.delay if fault is Fault.DELAY else 0)
                 answer = await self._forward(request, passing)
                 return await self._write(answer.wire) and not answer.last
