@@ -16,7 +16,6 @@ from norce_order_async.bulk.report import read_journal
 from norce_order_async.sandbox import READY, FaultPlan, FaultRule, Sandbox
 from norce_order_async.sandbox.faults.kinds import LimitRate, LoseAnswer
 from norce_order_async.sandbox.faults.plan import WRITES
-
 from tests.support.faults import Fault, Passing
 from tests.support.proxy import Proxy
 
@@ -90,7 +89,7 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, fault
     rng = random.Random(orders)
     plan = Allowance()
     most = orders // (kills + 1)
-    with Proxy(sandbox.base_url, plan) as proxy:
+    with Proxy(sandbox.base_url, plan, answers_all=False) as proxy:
         for _ in range(kills):
             # Some are killed before they have sent anything; together they never get to the end.
             kill_after = rng.randint(0, most)

@@ -16,7 +16,6 @@ from norce_order_async import Answer, CallInfo, CallNext, Fixed, ItemOutcome, Jo
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.stopping import stopped_by_signals
 from norce_order_async.sandbox import Sandbox
-
 from tests.support.waiting import Ticks
 
 from .support import client_of, effects, names_in, new_orders
@@ -107,9 +106,8 @@ async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
         job.stop()
         await anyio.sleep_forever()
 
-    async with client_of(sandbox) as norce, norce.bulk(load=FEW, grace=0.1) as job:
-        async with Ticks() as ticks:
-            outcomes = await all_of(job.run(["o1"], forever))
+    async with client_of(sandbox) as norce, norce.bulk(load=FEW, grace=0.1) as job, Ticks() as ticks:
+        outcomes = await all_of(job.run(["o1"], forever))
     assert outcomes["o1"].verdict == "unknown"
     assert ticks.count < 500
 
@@ -145,7 +143,10 @@ async def test_twice_stops_now(sandbox: Sandbox) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         await anyio.sleep_forever()
 
-    async with client_of(sandbox) as norce, norce.bulk(load=Fixed(in_flight=1), grace=3600.0) as job:
-        async with stopped_by_signals(job):
-            outcomes = await all_of(job.run(["o1", "o2"], endless))
+    async with (
+        client_of(sandbox) as norce,
+        norce.bulk(load=Fixed(in_flight=1), grace=3600.0) as job,
+        stopped_by_signals(job),
+    ):
+        outcomes = await all_of(job.run(["o1", "o2"], endless))
     assert [outcome.verdict for outcome in outcomes.values()] == ["unknown"]

@@ -25,9 +25,10 @@ from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.orders.order import Order
 from norce_order_async.sandbox import Sandbox
 from tests.auth.support import token_service
-from tests.chaos.leftovers import descriptors, until
+from tests.chaos.leftovers import descriptors
 from tests.support.engine import ScriptedEngine, answer
 from tests.support.pipeline import stand
+from tests.support.waiting import until
 
 Run = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
 NEW: dict[str, Any] = {"culture": "sv-SE", "currency": "SEK", "country": "SE"}

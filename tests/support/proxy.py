@@ -104,11 +104,13 @@ class Proxy:
         upstream: the service's base URL, plain http.
         plan: what happens to which request; may be changed at any time.
         delay: seconds that ``DELAY`` and ``LATE`` take.
+        answers_all: whether the service answers whatever it gets; where it does not, the proxy hangs up as it does.
     """
 
-    def __init__(self, upstream: str, plan: Plan = passes, *, delay: float = 0.005) -> None:
+    def __init__(self, upstream: str, plan: Plan = passes, *, delay: float = 0.005, answers_all: bool = True) -> None:
         self.plan = plan
         self.delay = delay
+        self.answers_all = answers_all
         self.counts: Counter[Fault] = Counter()
         """What happened, how many times."""
         self.connections = 0
@@ -295,7 +297,8 @@ class _Connection:
         writer.write(request.wire)
         answer = await read_message(reader, answers=passing.method)
         if answer is None:
-            raise RuntimeError("the service closed the connection instead of answering")
+            error = RuntimeError if self._proxy.answers_all else ConnectionError
+            raise error("the service closed the connection instead of answering")
         return answer
 
     async def _write(self, data: bytes) -> bool:
