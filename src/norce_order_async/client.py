@@ -55,6 +55,8 @@ ENVIRONMENT_VARIABLES = {
 }
 """What :meth:`NorceOrderClient.from_env` reads; an empty variable counts as not set."""
 
+FAILED_GRACE = 5.0
+"""Seconds that writes in flight get when a client is left by an exception."""
 CLOSE_GRACE = 25.0
 """Seconds that closing waits for sends in the air: past the longest attempt timeout, so that they end by themselves."""
 
@@ -365,7 +367,11 @@ class NorceOrderClient(Scope):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.aclose()
+        if kind is None:
+            await self.aclose()
+        else:
+            # A program that fails, or is interrupted, has no use for what it reads.
+            await self._session.core.door.close(FAILED_GRACE, writes_alone=True)
 
 
 def _door(

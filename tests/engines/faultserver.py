@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
+import select
 import socket
 import ssl
 import struct
@@ -65,10 +67,11 @@ class Connection:
         self.server.stopping.wait(seconds)
 
     def wait_to_answer(self) -> None:
-        """As long as the server is told to wait with good answers."""
-        if self.server.latency:
-            self.wait(self.server.latency)
-        self.server.free.wait(60.0)
+        """As long as the server is told to wait with good answers, or until the other side closes."""
+        end = time.monotonic() + self.server.latency
+        while time.monotonic() < end or not self.server.free.is_set():
+            if _is_closing(self.sock, 5):
+                raise ConnectionResetError
 
     def wait_for_the_end(self) -> None:
         """Do nothing until the other side, or the server, closes."""
@@ -110,6 +113,16 @@ class Connection:
         return bool(data)
 
 
+def _is_closing(sock: socket.socket, wait_ms: int = 0) -> bool:
+    """Whether the other side has closed; not known of a socket that TLS has taken over."""
+    descriptor = sock.fileno()
+    if descriptor < 0:
+        return False
+    closing = select.poll()
+    closing.register(descriptor, select.POLLRDHUP)
+    return bool(closing.poll(wait_ms))
+
+
 class FaultServer:
     """Listens on a free loopback port from construction until it is left.
 
@@ -136,6 +149,8 @@ class FaultServer:
         self.greeting = greeting
         self.received: list[Received] = []
         self.accepted = 0
+        self.peak = 0
+        """The most connections that were open at a time, and that the other side had not closed."""
         self.answered = 0
         """Requests whose play has come to its end, with the connection kept."""
         self.said_all: float | None = None
@@ -225,6 +240,7 @@ class FaultServer:
             with self._lock:
                 self.accepted += 1
                 self._open.add(sock)
+                self.peak = max(self.peak, sum(not _is_closing(one) for one in self._open))
             self._threads.append(thread)
             thread.start()
 
@@ -267,9 +283,14 @@ def answer(body: bytes = b'{"ok": true}', status: str = "200 OK", **headers: str
 
 
 def _created(connection: Connection, request: Received) -> bool:
-    """As the service answers a creation."""
+    """As the service answers a creation, or a read of an order; one whose id begins with "large" is."""
     connection.wait_to_answer()
-    connection.send(answer(b'{"id": "x1"}', "201 Created"))
+    if request.method == "GET":
+        order = request.target.rpartition("/")[2]
+        filling = "x" * 600_000 if order.startswith("large") else ""
+        connection.send(answer(json.dumps({"id": order, "attributes": {"filling": filling}}).encode()))
+    else:
+        connection.send(answer(b'{"id": "x1"}', "201 Created"))
     return True
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from typing import Any, final
 
@@ -82,6 +83,10 @@ class WatchedConnection(ResponseHandler):
                 if self._began_another():
                     self.force_close()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Called by whoever has read enough of an answer that was too large to be read at once."""
+        Context().run(super().resume_reading, resume_parser)
+
     def _began_another(self) -> bool:
         """Whether the first bytes of another head came with the answer, which the parser would keep to itself."""
         try:
@@ -91,10 +96,30 @@ class WatchedConnection(ResponseHandler):
 
 
 class Connector(aiohttp.TCPConnector):
-    """Opens :class:`WatchedConnection` and keeps an idle one for so many seconds."""
+    """Opens :class:`WatchedConnection` and keeps an idle one for so many seconds.
+
+    What asyncio keeps of the context in which a connection is opened or a timer set, it keeps for as long as there are
+    idle connections. That is not to be the context of a caller.
+    """
 
     def __init__(self, now: Callable[[], float], keep_idle: float) -> None:
         # How many there are is bounded elsewhere.
         super().__init__(limit=0, keepalive_timeout=keep_idle)  # pyright: ignore[reportUnknownMemberType]
         factory: Any = partial(WatchedConnection, now, self._loop)
         self._factory = factory
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        """aiohttp's hook for opening one."""
+        opening = self._loop.create_task(super()._create_connection(req, traces, timeout), context=Context())
+        try:
+            return await opening
+        except asyncio.CancelledError:
+            if opening.done() and not opening.cancelled() and opening.exception() is None:
+                opening.result().close()
+            raise
+
+    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        """Called with each that is not used any more; sets the timer that drops idle ones."""
+        Context().run(super()._release, key, protocol, should_close=should_close)

@@ -22,6 +22,7 @@ _PHRASES: Final[Mapping[Phase, str]] = {
 }
 
 OUT_OF_TIME: Final = "the time for the whole send is over"
+NOBODY_WAITS: Final = "nobody waits for the answer any more"
 
 
 def failure(kind: type[SendError], phase: Phase, exc: Exception) -> SendError:

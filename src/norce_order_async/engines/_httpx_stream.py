@@ -13,12 +13,14 @@ httpcore itself is imported by httpx when a pool is made, and takes its time: it
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import socket
 import ssl
-from collections.abc import Generator, Iterable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextvars import Context, ContextVar
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
 
 import httpx
@@ -51,7 +53,7 @@ class SendBounds:
         alarms: of the loop, where that is asyncio's.
     """
 
-    __slots__ = ("_alarms", "_clock", "_deadline", "_grace", "_moved", "_otherwise")
+    __slots__ = ("_alarms", "_clock", "_deadline", "_gone", "_grace", "_moved", "_otherwise", "_step")
 
     def __init__(self, clock: Clock, total: float | None, otherwise: float, alarms: Alarms | None) -> None:
         self._clock = clock
@@ -60,6 +62,8 @@ class SendBounds:
         self._alarms = alarms
         self._grace: Grace | None = None
         self._moved = 0
+        self._gone = False
+        self._step: Bound | _BoundOnTrio | None = None
 
     @property
     def over(self) -> bool:
@@ -69,12 +73,45 @@ class SendBounds:
 
     @property
     def expired(self) -> bool:
-        """Whether the time for the whole is used up, whatever follows."""
-        return self._clock.monotonic() >= self._deadline
+        """Whether the time for the whole is used up, whatever follows, or nobody waits any more."""
+        return self._gone or self._clock.monotonic() >= self._deadline
+
+    def leave(self) -> None:
+        """Nobody waits any more: the step that goes on, and each that follows, fails as if its time were over. To
+        httpcore that is a failure like others, after which it closes the connection and nothing else."""
+        self._gone = True
+        if self._step is not None:
+            self._step.end()
 
     def left(self, seconds: float | None) -> float:
         """So many seconds, or what is left of the whole."""
+        if self._gone:
+            return 0.0
         return max(min(self._otherwise if seconds is None else seconds, self._deadline - self._clock.monotonic()), 0.0)
+
+    async def connect(
+        self, begin: Callable[[], Coroutine[Any, Any, httpcore.AsyncNetworkStream]]
+    ) -> httpcore.AsyncNetworkStream:
+        """The connection that this makes. A loop of asyncio keeps the context in which one is made for as long as
+        there is the connection; the first caller's is not to live so long."""
+        if self._alarms is None:
+            return await begin()
+        task = self._alarms.loop.create_task(begin(), context=Context())
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task.done() and not task.cancelled() and task.exception() is None:
+                await task.result().aclose()
+            raise
+
+    def step(self, seconds: float | None) -> Bound | _BoundOnTrio:
+        """A scope for one step that is left when its seconds are over, or when nobody waits any more.
+
+        Args:
+            seconds: not more than what is left; None for a few rounds of the loop.
+        """
+        step = self._step = _BoundOnTrio(seconds) if self._alarms is None else Bound(self._alarms, seconds)
+        return step
 
     async def read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes:
         """What comes next.
@@ -108,42 +145,39 @@ class SendBounds:
             self._moved += len(piece)
 
     def _look(self) -> None:
-        if self._grace is None:
+        if self._grace is None and not self._gone:
             now = self._clock.monotonic()
             if now > self._deadline + LATE:
                 self._grace = Grace(now, self._moved)
 
     def _seconds(self, seconds: float | None) -> float | None:
         """For one step; None for a few rounds of the loop."""
-        return self.left(seconds) if self._grace is None else None
+        return self.left(seconds) if self._grace is None or self._gone else None
+
+    def _is_late(self, due: float) -> bool:
+        """Whether a step that was given up gets a few more rounds. asyncio's have had them."""
+        return self._alarms is None and not self._gone and self._clock.monotonic() > due + LATE
 
     async def _read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes:
         import httpcore
 
         bound = self._seconds(seconds)
-        if self._alarms is not None:
-            with Bound(self._alarms, bound):
-                return await stream.read(max_bytes, None)
-            raise httpcore.ReadTimeout
-        if bound is not None:
-            due = self._clock.monotonic() + bound
-            try:
-                return await stream.read(max_bytes, bound)
-            except httpcore.ReadTimeout:
-                if self._clock.monotonic() <= due + LATE:
-                    raise
-        with _few_rounds():
+        due = self._clock.monotonic() + (bound or 0.0)
+        with self.step(bound):
             return await stream.read(max_bytes, None)
+        if bound is not None and self._is_late(due):
+            # What was given up is waiting, and nothing that came in is lost by that.
+            with self.step(None):
+                return await stream.read(max_bytes, None)
         raise httpcore.ReadTimeout
 
     async def _write(self, stream: httpcore.AsyncNetworkStream, buffer: bytes, seconds: float | None) -> None:
         import httpcore
 
         bound = self._seconds(seconds)
-        if self._alarms is None:
-            await stream.write(buffer, GRACE if bound is None else bound)
-            return
-        with Bound(self._alarms, bound):
+        if bound is None and self._alarms is None:
+            bound = GRACE
+        with self.step(bound):
             await stream.write(buffer, None)
             return
         raise httpcore.WriteTimeout
@@ -155,41 +189,57 @@ class SendBounds:
 
         sock = stream.get_extra_info("socket")
         bound = self._seconds(seconds)
-        if bound is not None:
-            due = self._clock.monotonic() + bound
-            with trio.move_on_after(bound):
-                await trio.lowlevel.wait_writable(sock)
-                return
-            if self._clock.monotonic() <= due + LATE:
-                raise httpcore.WriteTimeout
-        with _few_rounds():
+        due = self._clock.monotonic() + (bound or 0.0)
+        with self.step(bound):
             await trio.lowlevel.wait_writable(sock)
             return
+        if bound is not None and self._is_late(due):
+            with self.step(None):
+                await trio.lowlevel.wait_writable(sock)
+                return
         raise httpcore.WriteTimeout
 
 
-@contextlib.contextmanager
-def _few_rounds() -> Generator[None]:
-    """A scope that is left after a few rounds of trio's loop."""
-    import trio
+@final
+class _BoundOnTrio:
+    """What :class:`~norce_order_async.engines.alarms.Bound` is on asyncio. It does not wait when its end is noticed
+    late."""
 
-    token = trio.lowlevel.current_trio_token()
-    rounds = ROUNDS
-    with trio.CancelScope() as scope:
+    __slots__ = ("_rounds", "_scope", "_seconds", "_token")
 
-        def look() -> None:
-            nonlocal rounds
-            rounds -= 1
-            if rounds > 0:
-                token.run_sync_soon(look)
-            elif rounds == 0:
-                scope.cancel()
+    def __init__(self, seconds: float | None) -> None:
+        import trio
 
-        token.run_sync_soon(look)
-        try:
-            yield
-        finally:
-            rounds = 0
+        self._seconds = seconds
+        self._rounds = ROUNDS
+        self._scope = trio.CancelScope()
+
+    def end(self) -> None:
+        """Leave it."""
+        self._scope.cancel()
+
+    def __enter__(self) -> None:
+        import trio
+
+        if self._seconds is None:
+            self._token = trio.lowlevel.current_trio_token()
+            self._token.run_sync_soon(self._round)
+        else:
+            self._scope.deadline = trio.current_time() + self._seconds
+        self._scope.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._rounds = 0
+        return self._scope.__exit__(kind, error, trace)
+
+    def _round(self) -> None:
+        if self._rounds > 1:
+            self._rounds -= 1
+            self._token.run_sync_soon(self._round)
+        elif self._rounds:
+            self._scope.cancel()
 
 
 @final
@@ -237,7 +287,12 @@ class Stream:
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> Stream:
         """The same connection, encrypted from here on."""
-        inner = await self._inner.start_tls(ssl_context, server_hostname, _left(timeout))
+        inner = await _connecting(lambda: self._inner.start_tls(ssl_context, server_hostname, None), timeout)
+        if inner is None:
+            import httpcore
+
+            await self._inner.aclose()
+            raise httpcore.ConnectTimeout
         return Stream(inner, self._clock, self._keep_idle)
 
     def get_extra_info(self, info: str) -> Any:
@@ -279,7 +334,13 @@ class Backend:
         socket_options: Iterable[Any] | None = None,
     ) -> Stream:
         """Connect."""
-        inner = await self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options)
+        inner = await _connecting(
+            lambda: self._inner.connect_tcp(host, port, None, local_address, socket_options), timeout
+        )
+        if inner is None:
+            import httpcore
+
+            raise httpcore.ConnectTimeout
         return Stream(inner, self._clock, self._keep_idle)
 
 
@@ -297,9 +358,16 @@ def watch(transport: object, clock: Clock, keep_idle: float) -> bool:
     return True
 
 
-def _left(seconds: float | None) -> float | None:
+async def _connecting(
+    begin: Callable[[], Coroutine[Any, Any, httpcore.AsyncNetworkStream]], seconds: float | None
+) -> httpcore.AsyncNetworkStream | None:
+    """What a step of connecting comes to; None when it takes too long."""
     bounds = CURRENT.get()
-    return seconds if bounds is None else bounds.left(seconds)
+    if bounds is None:
+        return await begin()
+    with bounds.step(bounds.left(seconds)):
+        return await bounds.connect(begin)
+    return None
 
 
 def left_over(response: Any) -> bool:

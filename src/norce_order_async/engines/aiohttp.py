@@ -36,7 +36,7 @@ import yarl
 
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
-from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
+from norce_order_async.engines._failures import NOBODY_WAITS, OUT_OF_TIME, failure, refined
 from norce_order_async.engines.alarms import Alarms, Watch
 from norce_order_async.engines.base import (
     KEEP_IDLE,
@@ -117,12 +117,19 @@ class AiohttpEngine:
         url = _address(request)
         system = type(self._clock) is SystemClock
         watch = Watch(alarms, request.total if system else None, request.timeouts.read)
+        if request.caller is not None:
+            if request.caller.gone:
+                raise NotSentError("pool", NOBODY_WAITS)
+            request.caller.on_leave(watch.leave)
         step = _Step(watch, KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE))
         cause: Exception | None = None
         try:
             with nullcontext() if system else self._clock.move_on_after(request.total), watch:
                 return await self._exchange(session, url, request, step)
-            error = step.failed(TimeoutError(), closed=False) if watch.silent else step.timed_out()
+            if watch.silent:
+                error = step.failed(TimeoutError(), closed=False)
+            else:
+                error = step.ended(NOBODY_WAITS if watch.left_alone else OUT_OF_TIME)
         except SendError as exc:
             error = exc
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
@@ -274,11 +281,11 @@ class _Step:
             return NotSentError("closed", "the engine was closed meanwhile")
         return failure(NotSentError, refined("connect", exc), exc)
 
-    def timed_out(self) -> SendError:
-        """What to raise when the total is over."""
+    def ended(self, why: str = OUT_OF_TIME) -> SendError:
+        """What to raise when the total is over, or nobody waits any more."""
         if self.sent:
-            return MaybeSentError(self._phase(), OUT_OF_TIME)
-        return NotSentError("connect", OUT_OF_TIME)
+            return MaybeSentError(self._phase(), why)
+        return NotSentError("connect", why)
 
     def _phase(self) -> Phase:
         if self.answered:
@@ -317,7 +324,7 @@ class _Request(aiohttp.ClientRequest):
             raise _StaleConnectionError
         if step.watch.expired:
             # Its time was over while the loop was blocked: a request does not begin so late.
-            raise step.timed_out()
+            raise step.ended()
         if watched is not None:
             watched.ask()
             step.connection = step.watch.connection = watched

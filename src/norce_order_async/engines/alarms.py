@@ -156,9 +156,11 @@ class _Scope:
         alone = self._task.uncancel() <= self._asked_before
         return alone and kind is asyncio.CancelledError
 
-    def _end_it(self) -> None:
-        self.over = True
-        self._task.cancel()
+    def end(self) -> None:
+        """Leave it; fine when it has been left."""
+        if not self.left and not self.over:
+            self.over = True
+            self._task.cancel()
 
 
 @final
@@ -187,14 +189,14 @@ class Bound(_Scope):
         if self._alarms.is_late(cast("Alarm", self._alarm)):
             self._alarm = self._alarms.next_round(self._round)
         else:
-            self._end_it()
+            self.end()
 
     def _round(self) -> None:
         self._rounds -= 1
         if self._rounds:
             self._alarm = self._alarms.next_round(self._round)
         else:
-            self._end_it()
+            self.end()
 
 
 @final
@@ -202,7 +204,19 @@ class Watch(_Scope):
     """A scope around one send that is left once the whole has taken too long, or once nothing has been heard for too
     long; for two bounds and one alarm."""
 
-    __slots__ = ("_end", "_grace", "_heard", "_loop", "_quiet", "_seen", "_signs", "_silence", "connection", "silent")
+    __slots__ = (
+        "_end",
+        "_grace",
+        "_heard",
+        "_loop",
+        "_quiet",
+        "_seen",
+        "_signs",
+        "_silence",
+        "connection",
+        "left_alone",
+        "silent",
+    )
 
     def __init__(self, alarms: Alarms, total: float | None, silence: float) -> None:
         super().__init__(alarms)
@@ -218,6 +232,14 @@ class Watch(_Scope):
         """Where the bytes come from, once the request is on its way. Before that nothing is gained by grace."""
         self.silent = False
         """Whether it was ended because nothing was heard."""
+        self.left_alone = False
+        """Whether it was ended because nobody waits any more."""
+
+    def leave(self) -> None:
+        """Nobody waits any more."""
+        self.left_alone = not self.over
+        self.silent = self.silent and self.over
+        self.end()
 
     @property
     def expired(self) -> bool:
@@ -258,7 +280,7 @@ class Watch(_Scope):
         if self._set_alarm():
             return
         if self.connection is None or not self._alarms.is_late(cast("Alarm", self._alarm)):
-            self._end_it()
+            self.end()
             return
         self._grace = Grace(self._loop.time(), self.connection.received)
         self._quiet = 0
@@ -278,7 +300,7 @@ class Watch(_Scope):
         else:
             self._quiet += 1
         if self._quiet == ROUNDS or self._grace_is_over():
-            self._end_it()
+            self.end()
         else:
             self._alarm = self._alarms.next_round(self._round)
 

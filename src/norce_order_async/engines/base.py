@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, final
 
 from norce_order_async.errors import Phase, revived
 
@@ -52,6 +52,32 @@ class Timeouts:
         )
 
 
+@final
+class Caller:
+    """Who waits for the answer to a read, and may leave before it comes. Writes have none: they are seen through."""
+
+    __slots__ = ("_on_leave", "gone")
+
+    def __init__(self) -> None:
+        self.gone = False
+        """Whether nobody waits any more."""
+        self._on_leave: Callable[[], object] | None = None
+
+    def on_leave(self, call: Callable[[], object]) -> None:
+        """Have this called when the caller leaves, in a step of the event loop that must not be held up. An engine
+        that can end a send without harm to others does so here, and closes its connection."""
+        self._on_leave = call
+
+    def leave(self) -> bool:
+        """Nobody waits any more. False when the engine has not asked to be told, so that the send goes on."""
+        self.gone = True
+        call, self._on_leave = self._on_leave, None
+        if call is None:
+            return False
+        call()
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """One request, ready for the wire: an absolute, encoded address, headers as they go out, a body or none."""
@@ -67,6 +93,8 @@ class WireRequest:
     """Seconds that a connection may have been idle to be used for this request; None for as long as the engine keeps
     one. A server closes idle connections, and what is written to one at that very moment is lost, as far as anybody can
     tell: for what can't be repeated a new connection is better than one that was idle for long."""
+    caller: Caller | None = field(default=None, repr=False, compare=False)
+    """Of a read; None for a write."""
 
 
 def _nothing() -> None:

@@ -34,6 +34,7 @@ import anyio.to_thread
 import httpx
 
 from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines._failures import NOBODY_WAITS
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
 from norce_order_async.engines.alarms import Alarms
@@ -119,6 +120,11 @@ class HttpxEngine:
         progress = Progress(request, self._clock, self._alarms_here())
         outgoing = self._outgoing(request, target or "/", progress)
         pool = await self._pool_for(secure=scheme == "https", keep_idle=request.max_idle)
+        if request.caller is not None:
+            if request.caller.gone:
+                raise NotSentError("pool", NOBODY_WAITS)
+            if pool.watched:
+                request.caller.on_leave(progress.bounds.leave)
         pool.in_flight += 1
         before = CURRENT.set(progress.bounds)
         try:

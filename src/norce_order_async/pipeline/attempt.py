@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.engines.base import Caller, SendError, WireRequest, WireResponse
 from norce_order_async.engines.base import NotSentError as EngineNotSent
-from norce_order_async.engines.base import SendError, WireRequest, WireResponse
 from norce_order_async.errors import GaveUp, Phase, TokenError
 from norce_order_async.pipeline import backoff
 from norce_order_async.pipeline.deadline import Deadline
@@ -145,10 +145,13 @@ async def _send(
         session.timeouts if remaining is None else session.timeouts.cut(remaining),
         remaining,
         kind.max_idle,
+        caller := Caller() if kind is Kind.SAFE else None,
     )
     started = core.clock.monotonic()
+    limiter = session.limiter
+    send = _sender(session, request, wire, number)
     try:
-        response = await core.owned.run(_sender(session, request, wire, number), session.limiter.release, remaining)
+        response = await core.owned.run(send, limiter.release, remaining, caller=caller, ahead=limiter.limit)
     except SendError as error:
         tried = _unsent_or_unknown(error)
     except StillInTheAirError:
@@ -160,7 +163,7 @@ async def _send(
         tried = _answered(session, request, kind, response)
     tried.signed = signed
     tried.seconds = core.clock.monotonic() - started
-    session.limiter.learned(tried.outcome, seconds=tried.seconds, throttled=tried.throttled, status=tried.status)
+    limiter.learned(tried.outcome, seconds=tried.seconds, throttled=tried.throttled, status=tried.status)
     return tried
 
 

@@ -48,6 +48,9 @@ _OVER: Final = object()
 _INHERITED: Final = object()
 """In place of a loop: it is the parent process's."""
 
+_CLOSE_ENGINE: Final = 2.0
+"""Seconds that closing the connections may take, which waits for nobody but the event loop."""
+
 _CLOSE_ALOUD: Final = 5.0
 """Seconds past the grace that closing waits for a loop in another thread."""
 
@@ -163,11 +166,19 @@ class Home:
         """This is a forked child: nothing of it may be used, closed or collected here."""
         self.parents_loop, self.loop = self.loop, _INHERITED
 
-    async def close(self, grace: float) -> None:
-        """Wait for the sends in flight, at most ``grace`` seconds, then close every connection."""
-        await self.owned.drain(grace)
-        if self._engine is not None:
-            await self._engine.aclose()
+    async def close(self, grace: float, *, writes_alone: bool = False) -> None:
+        """Wait for the sends in flight, at most ``grace`` seconds, then close every connection, also when cancelled.
+
+        Args:
+            grace: seconds.
+            writes_alone: don't wait for reads.
+        """
+        try:
+            await self.owned.drain(grace, writes_alone=writes_alone)
+        finally:
+            if self._engine is not None:
+                with anyio.move_on_after(_CLOSE_ENGINE, shield=True):
+                    await self._engine.aclose()
 
     async def end(self) -> None:
         """The loop is ending, and its tasks have ended: close every connection."""
@@ -294,16 +305,21 @@ class Door:
         """Run something that nobody waits for, at the home of this moment."""
         self.home.owned.start(work)
 
-    async def close(self, grace: float) -> None:
-        """Close the home, from wherever this is called, as far as that can be done from there."""
+    async def close(self, grace: float, *, writes_alone: bool = False) -> None:
+        """Close the home, from wherever this is called, as far as that can be done from there.
+
+        Args:
+            grace: seconds that sends in flight get.
+            writes_alone: don't wait for reads.
+        """
         self.closed = True
         home = self.home
         if home.loop is _NONE_YET or home.loop is running():
-            await home.close(grace)
+            await home.close(grace, writes_alone=writes_alone)
             return
         home.owned.close()
         if not (home.is_inherited or home.is_over):
-            await _close_elsewhere(home, grace)
+            await _close_elsewhere(home, grace, writes_alone=writes_alone)
 
     def _moved_here(self) -> Home | _NoWayIn:
         here = running()
@@ -357,13 +373,13 @@ class _NoWayIn:
     gave_up: GaveUp = "wrong-loop"
 
 
-async def _close_elsewhere(home: Home, grace: float) -> None:
+async def _close_elsewhere(home: Home, grace: float, *, writes_alone: bool) -> None:
     """Have the loop that the home is on close it, and wait for that, if it runs."""
     closed = threading.Event()
 
     async def close() -> None:
         try:
-            await home.close(grace)
+            await home.close(grace, writes_alone=writes_alone)
         finally:
             closed.set()
 

@@ -1,8 +1,9 @@
 """Sends that a cancelled caller can't tear in half.
 
 A send cancelled in the middle leaves httpx's pool dead and the service in doubt. So each runs in a task of its own,
-owned by the client: the caller who is cancelled leaves at once, the send goes on to its own end, and only then is its
-permit given back (``on_end``).
+owned by the client: the caller who is cancelled leaves at once, a write goes on to its own end, and only then is its
+permit given back (``on_end``). A read that nobody waits for is ended by the engine, which knows how to do so without
+harm to others.
 
 The tasks are free-standing. A task group entered by the client would bind it to one task, and clients are closed from
 other tasks than those that opened them. On asyncio a task is ``create_task`` with a strong reference here; on trio it
@@ -14,14 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Generic, Protocol, TypeVar, final
 
 import anyio
 
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines.alarms import GRACE, LATE, Alarms
-from norce_order_async.engines.base import MaybeSentError, NotSentError
+from norce_order_async.engines.base import Caller, MaybeSentError, NotSentError
 from norce_order_async.pipeline.wake import OnAsyncio, Wake, runs_on_trio, wake
 
 T = TypeVar("T")
@@ -42,11 +43,16 @@ class _Cancellable(Protocol):
 class OwnedSends:
     """The sends in the air of one client, on one event loop."""
 
-    __slots__ = ("_air", "_alarms", "_clock", "_closed", "_empty", "_on_trio")
+    __slots__ = ("_air", "_alarms", "_clock", "_closed", "_empty", "_forsaken", "_on_trio", "_released")
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = SystemClock() if clock is None else clock
-        self._air: set[_Cancellable] = set()
+        self._air: dict[_Cancellable, bool] = {}
+        """Each with whether it writes."""
+        self._released: set[_Cancellable] = set()
+        """Reads that nobody waits for and whose permit is back already."""
+        self._forsaken: dict[_Cancellable, Callable[[], None]] = {}
+        """Reads that nobody waits for and that hold their permit."""
         self._alarms: Alarms | None = None
         self._closed = False
         self._empty: anyio.Event | None = None
@@ -57,13 +63,29 @@ class OwnedSends:
         """How many sends have not ended, whether or not somebody still waits for them."""
         return len(self._air)
 
-    async def run(self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None], within: float | None = None) -> T:
+    async def run(
+        self,
+        send: Callable[[], Awaitable[T]],
+        on_end: Callable[[], None],
+        within: float | None = None,
+        *,
+        caller: Caller | None = None,
+        ahead: int = 0,
+    ) -> T:
         """What ``send`` returns or raises.
 
-        ``on_end`` is called exactly once, when the send has ended and no sooner, and must not raise. When the caller
-        is cancelled meanwhile, or has waited for ``within`` seconds, the result is dropped without a word. Seconds
-        whose end is noticed late, because the loop was blocked, are followed by the time of grace that engines take
-        what they have received in.
+        When the caller is cancelled meanwhile, or has waited for ``within`` seconds, the result is dropped without a
+        word. Seconds whose end is noticed late, because the loop was blocked, are followed by the time of grace in
+        which engines take what they have received.
+
+        Args:
+            send: what is done, in a task of its own.
+            on_end: called exactly once, when the send has ended and no sooner; must not raise.
+            within: seconds that the caller waits.
+            caller: of a read. It is told when it is not waited for any more, and the engine ends the send. One that
+                can't goes on, and ``on_end`` is then called sooner: at once while there are less than ``ahead`` such
+                sends, otherwise when one of them ends.
+            ahead: see there.
 
         Raises:
             NotSentError: these sends are closed, or the seconds were over before the send could begin; ``send`` was
@@ -76,25 +98,27 @@ class OwnedSends:
             raise NotSentError("closed", "the client is closed")
         until = None if within is None else self._clock.monotonic() + within
         if self._runs_on_trio():
-            landing = self._begin_on_trio(send, on_end, until)
-            if within is None:
-                await landing.woken.wait()
-            else:
-                await self._wait(landing.woken, within)
-            return landing.result()
-        task, woken = self._begin_on_asyncio(send, on_end, until)
-        if within is None:
-            await woken.future
-        elif type(self._clock) is not SystemClock:
-            await self._wait(woken, within)
-        else:
-            patience = _Patience(self._alarms_here(), within, woken)
+            landing = self._begin_on_trio(send, on_end, until, writes=caller is None)
             try:
-                in_time = await woken.future
-            finally:
-                patience.end()
-            if not in_time:
-                raise StillInTheAirError
+                await self._wait(landing.woken, within)
+            except BaseException:
+                self._leave(landing.scope, on_end, caller, ahead)
+                raise
+            return landing.result()
+        task, woken = self._begin_on_asyncio(send, on_end, until, writes=caller is None)
+        try:
+            if within is None or type(self._clock) is not SystemClock:
+                await self._wait(woken, within)
+            else:
+                patience = _Patience(self._alarms_here(), within, woken)
+                try:
+                    if not await woken.future:
+                        raise StillInTheAirError
+                finally:
+                    patience.end()
+        except BaseException:
+            self._leave(task, on_end, caller, ahead)
+            raise
         if task.cancelled():
             raise _closed_in_the_air()
         return task.result()
@@ -116,9 +140,16 @@ class OwnedSends:
         """Take no more sends."""
         self._closed = True
 
-    async def drain(self, grace: float) -> bool:
-        """Close, wait at most ``grace`` seconds for the sends in the air, cancel what is left; True if nothing was."""
+    async def drain(self, grace: float, *, writes_alone: bool = False) -> bool:
+        """Close, wait at most ``grace`` seconds for the sends in the air, cancel what is left; True if nothing was.
+
+        Args:
+            grace: seconds.
+            writes_alone: cancel at once what does not write.
+        """
         self.close()
+        if writes_alone:
+            self._cancel([send for send, writes in self._air.items() if not writes])
         try:
             with self._clock.move_on_after(grace):
                 await self._all_ended()
@@ -126,15 +157,28 @@ class OwnedSends:
                 return True
         except BaseException:
             # Whoever closes is cancelled: no time for grace, but nothing may be left in the air.
-            self._cancel_all()
+            self._cancel(self._air)
             raise
-        self._cancel_all()
+        self._cancel(self._air)
         with self._clock.move_on_after(_END_AFTER_CANCEL):
             await self._all_ended()
         return False
 
-    async def _wait(self, woken: Wake, within: float) -> None:
+    def _leave(self, send: _Cancellable, on_end: Callable[[], None], caller: Caller | None, ahead: int) -> None:
+        """Nobody waits for this send any more."""
+        if caller is None or send not in self._air or caller.leave():
+            return
+        if len(self._released) < ahead:
+            self._released.add(send)
+            on_end()
+        else:
+            self._forsaken[send] = on_end
+
+    async def _wait(self, woken: Wake, within: float | None) -> None:
         """Wait by the clock."""
+        if within is None:
+            await woken.wait()
+            return
         due = self._clock.monotonic() + within
         with self._clock.move_on_after(within):
             await woken.wait()
@@ -156,17 +200,21 @@ class OwnedSends:
         return self._on_trio
 
     def _begin_on_asyncio(
-        self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None], until: float | None = None
+        self,
+        send: Callable[[], Awaitable[T]],
+        on_end: Callable[[], None],
+        until: float | None = None,
+        *,
+        writes: bool = False,
     ) -> tuple[asyncio.Task[T], OnAsyncio]:
         loop = asyncio.get_running_loop()
         woken = OnAsyncio(loop)
         task = loop.create_task(self._call(send, until))
-        self._air.add(task)
+        self._air[task] = writes
 
         # A callback and not the end of the coroutine: a task cancelled before its first step never enters that.
         def ended(task: asyncio.Task[T]) -> None:
-            self._landed(task)
-            on_end()
+            self._landed(task, on_end)
             if not task.cancelled():
                 task.exception()  # Looked at, so that nobody warns of it when the caller is gone.
             woken.set()
@@ -175,13 +223,18 @@ class OwnedSends:
         return task, woken
 
     def _begin_on_trio(
-        self, send: Callable[[], Awaitable[T]], on_end: Callable[[], None], until: float | None = None
+        self,
+        send: Callable[[], Awaitable[T]],
+        on_end: Callable[[], None],
+        until: float | None = None,
+        *,
+        writes: bool = False,
     ) -> _TrioLanding[T]:
         import trio
 
         scope = trio.CancelScope()
-        landing: _TrioLanding[T] = _TrioLanding(wake())
-        self._air.add(scope)
+        landing: _TrioLanding[T] = _TrioLanding(wake(), scope)
+        self._air[scope] = writes
 
         async def own() -> None:
             try:
@@ -193,8 +246,7 @@ class OwnedSends:
             except BaseException as exc:  # noqa: BLE001 - a system task that raises ends the whole run
                 landing.error = exc
             finally:
-                self._landed(scope)
-                on_end()
+                self._landed(scope, on_end)
                 landing.woken.set()
 
         trio.lowlevel.spawn_system_task(own, context=contextvars.copy_context())
@@ -206,14 +258,28 @@ class OwnedSends:
             raise NotSentError("pool", "the time was over before the send could begin")
         return await send()
 
-    def _landed(self, send: _Cancellable) -> None:
-        self._air.discard(send)
+    def _landed(self, send: _Cancellable, on_end: Callable[[], None]) -> None:
+        del self._air[send]
+        if send in self._released:
+            self._released.discard(send)
+            self._release_next()
+        else:
+            self._forsaken.pop(send, None)
+            on_end()
         if not self._air and self._empty is not None:
             self._empty.set()
             self._empty = None
 
-    def _cancel_all(self) -> None:
-        for send in tuple(self._air):
+    def _release_next(self) -> None:
+        """The one that was left first gives its permit back in place of one that has ended."""
+        for send, on_end in self._forsaken.items():
+            del self._forsaken[send]
+            self._released.add(send)
+            on_end()
+            return
+
+    def _cancel(self, sends: Iterable[_Cancellable]) -> None:
+        for send in tuple(sends):
             send.cancel()
 
     async def _all_ended(self) -> None:
@@ -249,10 +315,11 @@ class _Patience:
 class _TrioLanding(Generic[T]):
     """How a send on trio ended; asyncio's task tells this by itself."""
 
-    __slots__ = ("error", "results", "woken")
+    __slots__ = ("error", "results", "scope", "woken")
 
-    def __init__(self, woken: Wake) -> None:
+    def __init__(self, woken: Wake, scope: _Cancellable) -> None:
         self.woken = woken
+        self.scope = scope
         self.results: list[T] = []
         self.error: BaseException | None = None
 

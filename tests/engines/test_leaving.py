@@ -1,0 +1,348 @@
+"""Callers that leave, and clients that are left: what goes on, what ends, and what is free again."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import gc
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+
+from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
+from norce_order_async.engines.choose import EngineName
+
+from .faultserver import FaultServer
+
+pytestmark = pytest.mark.anyio
+
+PERMITS = 10
+
+
+@asynccontextmanager
+async def client_of(server: FaultServer, engine: str, **settings: Any) -> AsyncGenerator[NorceOrderClient]:
+    """A client of the service that this server plays, over an engine or over a client handed in."""
+    given: dict[str, Any] = {"max_in_flight": PERMITS, **settings}
+    async with contextlib.AsyncExitStack() as stack:
+        if engine == "handed in":
+            given["http_client"] = await stack.enter_async_context(httpx.AsyncClient())
+        else:
+            given["engine"] = engine
+        yield await stack.enter_async_context(
+            NorceOrderClient(base_url=f"{server.url}/created", merchant="acme", channel="se", token="t", **given)
+        )
+
+
+@pytest.fixture(params=["aiohttp", "httpx", "handed in"])
+def sends_with(request: pytest.FixtureRequest, anyio_backend: str) -> str:
+    if anyio_backend == "trio" and request.param == "aiohttp":
+        pytest.skip("aiohttp does not run on trio")
+    return str(request.param)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():  # noqa: ASYNC110 - what happens in the server's threads has no event here
+            await anyio.sleep(0.005)
+
+
+async def read_and_leave(norce: NorceOrderClient, seconds: float = 0.05) -> None:
+    with anyio.move_on_after(seconds):
+        await norce.orders("o1").refresh()
+
+
+async def cancelled_reads(norce: NorceOrderClient, server: FaultServer, count: int, tasks: int) -> None:
+    """So many reads, each cancelled after 50 ms, by so many tasks at once."""
+
+    async def one() -> None:
+        for _ in range(count // tasks):
+            await read_and_leave(norce)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(tasks):
+            group.start_soon(one)
+
+
+async def test_cancelled_reads_hold_no_permits(server: FaultServer, sends_with: str) -> None:
+    """All permits are taken by reads that are never answered; their callers leave, and the next call goes through."""
+    server.free.clear()
+    async with client_of(server, sends_with, options=CallOptions(read_timeout=60.0, deadline=60.0)) as norce:
+        async with anyio.create_task_group() as group:
+            for _ in range(PERMITS):
+                group.start_soon(norce.orders("o1").refresh)
+            await until(lambda: server.counts["created"] == PERMITS)
+            group.cancel_scope.cancel()
+        async with anyio.create_task_group() as group:
+            group.start_soon(norce.orders("o2").refresh)
+            await until(lambda: server.counts["created"] == PERMITS + 1)
+            server.free.set()
+
+
+async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_with: str) -> None:
+    """It goes on to its end, whoever waits for it."""
+    server.free.clear()
+    async with client_of(server, sends_with, max_in_flight=1) as norce:
+        async with anyio.create_task_group() as group:
+            group.start_soon(norce.orders("o1").payments.create, {"reference": "p1"})
+            await until(lambda: server.counts["created"] == 1)
+            group.cancel_scope.cancel()
+        with anyio.move_on_after(0.1):
+            await norce.orders("o1").refresh()
+        assert server.counts["created"] == 1
+        server.free.set()
+        with anyio.fail_after(20):
+            await norce.orders("o1").refresh()
+
+
+@pytest.mark.parametrize(
+    ("reads", "silent"), [(300, True), pytest.param(10_000, True, marks=pytest.mark.soak), (300, False)]
+)
+async def test_cancelled_reads_never_hold_more_connections_than_twice_the_permits(
+    server: FaultServer, sends_with: str, reads: int, silent: bool
+) -> None:
+    """Whether the server is silent, or answers so slowly that some of them are answered."""
+    if silent:
+        server.free.clear()
+    else:
+        server.latency = 0.05
+    async with client_of(server, sends_with, options=CallOptions(read_timeout=60.0, deadline=60.0)) as norce:
+        with anyio.fail_after(150):
+            await cancelled_reads(norce, server, reads, 2 * PERMITS if sends_with != "handed in" else PERMITS)
+            assert server.peak <= 2 * PERMITS
+            server.free.set()
+            server.latency = 0.0
+            async with anyio.create_task_group() as group:
+                for _ in range(5 * PERMITS):
+                    group.start_soon(norce.orders("o1").refresh)
+    assert await anyio.to_thread.run_sync(server.settle) == 0
+
+
+async def test_a_read_that_was_left_takes_its_connection_with_it(server: FaultServer, engine_name: EngineName) -> None:
+    """Its answer may still come, and nobody is there to read it."""
+    server.free.clear()
+    async with client_of(server, engine_name) as norce:
+        await read_and_leave(norce, 0.2)
+        assert server.heard("created") == 1
+        assert await anyio.to_thread.run_sync(server.settle) == 0
+        server.free.set()
+        await norce.orders("o1").refresh()
+    assert server.settle() == 0
+
+
+# --- leaving a client
+
+
+class _BrokenError(Exception):
+    pass
+
+
+async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer, engine_name: EngineName) -> None:
+    """Whoever waits for one is told that it could not be had; a write is waited for."""
+    told: list[BaseException] = []
+    made: list[str] = []
+    server.free.clear()
+
+    async def read(norce: NorceOrderClient) -> None:
+        with pytest.raises(CallError) as caught:
+            await norce.orders("o1").refresh()
+        told.append(caught.value)
+        # Only when the read has ended is the write let go.
+        server.free.set()
+
+    async def write(norce: NorceOrderClient) -> None:
+        made.append(await norce.orders("o1").payments.create({"reference": "p1"}))
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            with contextlib.suppress(_BrokenError):
+                async with client_of(server, engine_name) as norce:
+                    group.start_soon(read, norce)
+                    group.start_soon(write, norce)
+                    await until(lambda: server.counts["created"] >= 2)
+                    raise _BrokenError
+    assert isinstance(told[0], CallError)
+    assert not isinstance(told[0], OutcomeUnknownError)
+    assert made == ["x1"]
+    assert server.settle() == 0
+
+
+async def test_nor_for_a_write_that_never_ends(server: FaultServer, engine_name: EngineName) -> None:
+    """It is given five seconds, of which its caller learns that the outcome is unknown."""
+    told: list[BaseException] = []
+    server.free.clear()
+
+    async def write(norce: NorceOrderClient) -> None:
+        with pytest.raises(CallError) as caught:
+            await norce.orders("o1").payments.create({"reference": "p1"})
+        told.append(caught.value)
+
+    began = time.monotonic()
+    async with anyio.create_task_group() as group:
+        with contextlib.suppress(_BrokenError):
+            async with client_of(server, engine_name, options=CallOptions(deadline=60.0, read_timeout=60.0)) as norce:
+                group.start_soon(write, norce)
+                await until(lambda: server.counts["created"] >= 1)
+                raise _BrokenError
+    assert 5.0 <= time.monotonic() - began < 15.0
+    assert isinstance(told[0], OutcomeUnknownError)
+
+
+async def test_leaving_in_peace_waits_for_reads_too(server: FaultServer, engine_name: EngineName) -> None:
+    """As it always did."""
+    server.free.clear()
+    read: list[object] = []
+
+    async def one(norce: NorceOrderClient) -> None:
+        order = norce.orders("o1")
+        await order.refresh()
+        read.append(order)
+
+    async with anyio.create_task_group() as group, client_of(server, engine_name) as norce:
+        group.start_soon(one, norce)
+        await until(lambda: server.counts["created"] >= 1)
+        group.start_soon(anyio.to_thread.run_sync, server.free.set)
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("reading", [False, True])
+async def test_closing_that_is_cancelled_closes_all_the_same(
+    server: FaultServer, engine_name: EngineName, reading: bool
+) -> None:
+    """Idle connections as much as busy ones."""
+    norce = NorceOrderClient(
+        base_url=f"{server.url}/created", merchant="acme", channel="se", token="t", engine=engine_name
+    )
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(norce.orders("o1").refresh)
+    assert server.connections > 0
+    async with anyio.create_task_group() as group:
+
+        async def read() -> None:
+            with pytest.raises(CallError):
+                await norce.orders("o1").refresh()
+
+        if reading:
+            server.free.clear()
+            group.start_soon(read)
+            await until(lambda: server.counts["created"] >= 4)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await norce.aclose()
+    assert await anyio.to_thread.run_sync(server.settle) == 0
+
+
+PROGRAM = """
+    import asyncio, sys
+    from norce_order_async import NorceOrderClient
+
+    async def main():
+        async with NorceOrderClient(
+            base_url=sys.argv[1], merchant="acme", channel="se", token="t", engine=sys.argv[2]
+        ) as norce:
+            reads = [norce.orders("o1").refresh() for _ in range(10)]
+            await gather(reads)
+
+    async def gather(reads):
+        if sys.argv[3] == "asyncio":
+            await asyncio.gather(*reads)
+            return
+        import trio
+        async with trio.open_nursery() as nursery:
+            for read in reads:
+                nursery.start_soon(wait_for, read)
+
+    async def wait_for(read):
+        await read
+
+    if sys.argv[3] == "asyncio":
+        asyncio.run(main())
+    else:
+        import trio
+        trio.run(main)
+"""
+
+
+def test_one_interrupt_ends_a_program_with_reads_in_flight(
+    server: FaultServer, engine_name: EngineName, anyio_backend: str
+) -> None:
+    """Not after the reads' timeout of 20 seconds, and not after a second Ctrl-C."""
+    server.free.clear()
+    code = textwrap.dedent(PROGRAM)
+    command = [sys.executable, "-c", code, f"{server.url}/created", engine_name, anyio_backend]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        give_up = time.monotonic() + 60
+        while server.counts["created"] < 10 and time.monotonic() < give_up:
+            time.sleep(0.01)
+        program.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert program.wait(60) == -signal.SIGINT or program.returncode in (1, 130)
+        took = time.monotonic() - began
+        assert program.stderr is not None
+        errors = program.stderr.read()
+    assert took < 10, "the reads would have taken 20"
+    assert "KeyboardInterrupt" in errors
+
+
+# --- what is kept of a caller
+
+
+class _Luggage:
+    """What somebody put into a context variable."""
+
+
+LUGGAGE: contextvars.ContextVar[_Luggage | None] = contextvars.ContextVar("luggage", default=None)
+
+
+@pytest.mark.parametrize("ends", ["answered", "large", "cancelled", "cancelled while waiting", "timed out"])
+async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_with: str, ends: str) -> None:
+    """Neither a timer nor a connection: what a caller has in its context goes when its call is over."""
+    options = CallOptions(read_timeout=0.2, max_attempts=1) if ends == "timed out" else CallOptions()
+    async with client_of(server, sends_with, options=options, max_in_flight=1) as norce:
+
+        async def call() -> weakref.ref[_Luggage]:
+            luggage = _Luggage()
+            LUGGAGE.set(luggage)
+            if ends == "answered":
+                await norce.orders("o1").refresh()
+                await norce.orders("o1").payments.create({"reference": "p1"})
+            elif ends == "large":
+                await norce.orders("large").refresh()
+            elif ends == "timed out":
+                with pytest.raises(UnavailableError):
+                    await norce.orders("o1").refresh()
+            else:
+                await read_and_leave(norce)
+            return weakref.ref(luggage)
+
+        refs: list[weakref.ref[_Luggage]] = []
+
+        async def task() -> None:
+            refs.append(await call())
+
+        if ends in ("cancelled", "timed out", "cancelled while waiting"):
+            server.free.clear()
+        async with anyio.create_task_group() as group:
+            if ends == "cancelled while waiting":
+                group.start_soon(read_and_leave, norce, 0.5)
+                await anyio.sleep(0.1)
+            group.start_soon(task)
+        with anyio.move_on_after(5.0):
+            # What was left ends in a few rounds of the loop, unless it can't be ended.
+            while refs[0]() is not None and sends_with != "handed in":
+                await anyio.sleep(0.01)
+                gc.collect()
+        if sends_with != "handed in":
+            assert refs[0]() is None, [type(one) for one in gc.get_referrers(refs[0]())]
+        server.free.set()
