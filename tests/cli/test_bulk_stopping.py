@@ -19,8 +19,10 @@ from norce_order_async.sandbox.faults.plan import FaultRule
 
 from .inside import inside
 from .shop import Shop, shop
-from .terminal import BOUND, Ran, command, environment, on_terminal, piped
+from .terminal import Ran, command, environment, on_terminal, piped
 
+BOUND = 60.0
+"""Seconds in which a job begins, or ends, on any machine."""
 TO_STATUS = "UpdateCheckoutOrderState"
 SET_REFERENCE = "UpdateCheckoutOrderReference"
 SLOW = FaultPlan((FaultRule(UniformDelay(0.15, 0.25), (TO_STATUS,)),))

@@ -103,7 +103,7 @@ def forked(child: Callable[[], Any], *, leave: Callable[[int], Any] = sys.exit) 
 
 async def get(norce: NorceOrderClient, order_id: str) -> str:
     """The id of the order that came for this id."""
-    return (await norce.orders.get(order_id)).plain["id"]
+    return str((await norce.orders.get(order_id)).plain["id"])
 
 
 async def several(norce: NorceOrderClient, ids: list[str]) -> list[str]:
