@@ -20,11 +20,11 @@ import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import anyio
-import anyio.from_thread
+import anyio.to_thread
 import httpx
 import trio
 
@@ -50,7 +50,8 @@ class Program:
 
     def client(self, **given: Any) -> NorceOrderClient:
         settings: dict[str, Any] = {"token": "t", "merchant": "acme", "channel": "se", "base_url": self.address}
-        return NorceOrderClient(**{**settings, "verify": self.trust, **given})
+        settings.update(verify=self.trust, **given)
+        return NorceOrderClient(**settings)
 
     def run(self, work: Work) -> Any:
         return trio.run(work) if self.loop == "trio" else asyncio.run(work())
@@ -233,7 +234,7 @@ def inside(program: Program) -> Any:
 def unused(program: Program) -> Any:
     """Made before the fork and used only after it, in both; each child draws its own jitter."""
     norce = program.norce
-    session: Any = norce._session
+    session: Any = cast("Any", norce)._session
     clock = session.core.clock
 
     def child() -> Any:
@@ -345,7 +346,8 @@ def closed(program: Program) -> Any:
 
 def job(program: Program) -> Any:
     """A running job is the parent's: refused in the child, which leaves the journal and its lock alone."""
-    norce, found = program.norce, {}
+    norce = program.norce
+    found: dict[str, Any] = {}
     path = program.folder / f"{os.getpid()}.journal"
 
     async def look(order: Order) -> str:

@@ -106,6 +106,8 @@ class Service:
             case "release":
                 self.release.set()
                 return True
+            case _:
+                pass
         if what.startswith("slow"):
             with self._lock:
                 self.held += 1
