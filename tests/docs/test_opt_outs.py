@@ -31,6 +31,7 @@ NO_PROTECTION = {
     "prefetch",
     "same_as_billing",
     "validate",
+    "writes_alone",
 }
 """Switches that nothing is risked with."""
 

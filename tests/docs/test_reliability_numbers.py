@@ -118,7 +118,10 @@ def test_the_retry_budget() -> None:
 
 
 def test_closing_waits_as_long_as_told() -> None:
-    assert number(r"`aclose\(\)` waits for sends in the air, (\d+) seconds at most") == CLOSE_GRACE
+    assert (
+        number(r"`aclose\(\)`, and leaving `async with`, wait for sends in flight, (\d+) seconds at most")
+        == CLOSE_GRACE
+    )
 
 
 # Tables of words
