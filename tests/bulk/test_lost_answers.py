@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from norce_order_async import Fixed, Order, OutcomeUnknownError
+from norce_order_async import CallOptions, Fixed, Order, OutcomeUnknownError
 from norce_order_async.bulk import actions, plan_again
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.source import Item
@@ -165,3 +165,24 @@ async def test_a_refused_deletion_that_is_retried_is_refused_again(tmp_path: Pat
         )
         assert outcomes["o1"].verdict == "refused"
         assert plan_again(journal, ["refused"]) == 1
+
+
+@pytest.mark.parametrize(("lost_before", "verdict"), [(3, "done"), (0, "already done")])
+async def test_a_change_of_status_that_lands_late_is_done(lost_before: int, verdict: str) -> None:
+    """Read too early, refused when it is asked for again because the order is there by then; without an earlier request
+    of ours it was so before."""
+    changes = 0
+    reads = 0
+
+    def service(request: WireRequest) -> Step:
+        nonlocal changes, reads
+        if request.method == "GET":
+            reads += 1
+            landed = changes > lost_before
+            return answer(200, {"id": "o1", "state": {"currentStatus": "removed" if landed else "checkout"}})
+        changes += 1
+        return lost("read") if changes <= lost_before else answer(400, {"code": "order-bad-request"})
+
+    _, outcomes = await run(stand(service, options=CallOptions(max_attempts=3)), ["o1"], actions.remove())
+    assert outcomes["o1"].verdict == verdict
+    assert reads

@@ -181,7 +181,8 @@ class Handling(Generic[T]):
         if item.was_sent and self._action.shows_done(error):
             return _outcome(item, "done", note="found when it was sent again")
         if self._action.excuses(error) and await self._was_so_before(item, order, calls):
-            return _outcome(item, "already done", note="found by reading")
+            # What is so after an earlier request of ours counts as our doing.
+            return _outcome(item, "done" if item.was_sent else "already done", note="found by reading")
         return _outcome(item, "refused", error)
 
     async def _look(self, item: Item, order: Order, calls: ItemCalls) -> Settled | GoesBack:
