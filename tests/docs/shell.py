@@ -31,7 +31,10 @@ def paste(codes: Sequence[str], folder: Path) -> str:
 
     Whatever goes wrong shows as a traceback, and nothing may: no exception, no syntax error, no warning.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON"))}
+    # Temporary folders lie where a test can look at them.
+    environment = {"TMPDIR": str(folder)} | {
+        name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON", "TMPDIR"))
+    }
     typed = "".join(f"{code.rstrip()}\n\n" for code in [*codes, f"print({END!r})"])
     done = subprocess.run(
         [sys.executable, "-X", "utf8", "-W", "error", "-m", "asyncio"],

@@ -20,6 +20,10 @@ def test_its_code_runs(page: str, tmp_path: Path) -> None:
     assert found
     assert {language for language, _ in found} == {"python"}
     paste([code for _, code in found], tmp_path)
+    if page == "jobs":
+        assert len(list(tmp_path.rglob("orders.csv"))) == 1, "the export that the page makes"
+    if page == "load":
+        assert sum(code.count("norce.bulk(") for _, code in found) == 3
 
 
 @pytest.mark.parametrize(
