@@ -125,6 +125,8 @@ def drawn(strategy: st.SearchStrategy[str], number: int) -> list[str]:
         @settings(
             max_examples=number,
             database=None,
+            # Where CI is set, Hypothesis would draw the same values in each round.
+            derandomize=False,
             phases=[Phase.generate],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
             deadline=None,
