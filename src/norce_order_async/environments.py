@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ Environment = Literal["playground", "stage", "production"]
 ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
 DEFAULT_LOCATION = "api-se"
 
-_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+_HOST_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 def resolve_base_url(
@@ -73,9 +74,15 @@ def is_loopback(url: str) -> bool:
 
 
 def is_production(base_url: str) -> bool:
-    """Whether an address is a Norce production host: no environment part in front of ``norce.tech``."""
-    labels = (urlsplit(base_url).hostname or "").rstrip(".").split(".")
-    return labels[-2:] == ["norce", "tech"] and labels[-3:-2] not in (["playground"], ["stage"])
+    """Whether an address is a Norce production host: no environment part in front of ``norce.tech``.
+
+    Also where it is spelled with full-width letters, ideographic full stops or characters that resolvers drop. When in
+    doubt it is production.
+    """
+    host = unicodedata.normalize("NFKC", urlsplit(base_url).hostname or "").replace("\u3002", ".").lower()
+    labels = host.rstrip(".").split(".")
+    domain = [label.encode("ascii", "ignore").decode() for label in labels[-2:]]
+    return domain == ["norce", "tech"] and labels[-3:-2] not in (["playground"], ["stage"])
 
 
 def _checked_base_url(base_url: str) -> str:

@@ -72,9 +72,11 @@ def write_json(data: Any) -> bytes:
     try:
         return _STANDARD.encode(data).encode()
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    except UnicodeEncodeError:  # which holds the whole body
-        raise ValueError("a text in it holds half a surrogate pair") from None
+        why = "it is nested too deeply"
+    except UnicodeEncodeError:
+        why = "a text in it holds half a surrogate pair"
+    # Here and not where it was caught: Python's own error holds the whole body.
+    raise ValueError(why)
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:

@@ -395,3 +395,43 @@ async def test_an_engine_may_be_made_outside_a_loop(make_engine: EngineFactory) 
         answer: WireResponse = await engine.send(wire(f"{server.url}/good"))
         assert answer.status == 200
         await engine.aclose()
+
+
+@pytest.mark.parametrize("play", ["garbage", "bad-chunk", "huge-head", "half-head", "cut-chunks", "close", "reset"])
+async def test_no_exception_holds_the_headers_or_the_answer(
+    make_engine: EngineFactory, server: FaultServer, play: str
+) -> None:
+    """The libraries' own keep the request with its token, and bytes of the answer: those are not chained."""
+    engine = make_engine()
+    request = wire(f"{server.url}/{play}", headers={"Authorization": "Bearer hush"})
+    error: BaseException | None = await fails(engine, request)
+    shown = "".join(traceback.format_exception(error))
+    while error is not None:
+        shown += repr(error) + repr(error.args) + repr(vars(error))
+        assert error.__traceback__ is None or isinstance(error, SendError | OSError)
+        error = error.__cause__ or error.__context__
+    assert "hush" not in shown
+    assert "this is not http" not in shown
+    assert "hello" not in shown
+    await engine.aclose()
+
+
+async def test_what_the_system_said_is_the_cause(make_engine: EngineFactory) -> None:
+    """However many exceptions of the library's lie around it."""
+    engine = make_engine()
+    with closed_port() as url:
+        error = await fails(engine, wire(url))
+    assert isinstance(error.__cause__, OSError)
+    await engine.aclose()
+
+
+async def test_an_address_or_a_header_that_can_not_be_sent_is_not_kept(make_engine: EngineFactory) -> None:
+    """Python's own error for a character holds the whole text."""
+    engine = make_engine()
+    error: BaseException | None = await fails(
+        engine, wire("http://127.0.0.1:1", headers={"Authorization": "Bearer hush\ud800\n"})
+    )
+    while error is not None:
+        assert "hush" not in f"{error!r}{error.args!r}{vars(error)!r}{getattr(error, 'object', '')}"
+        error = error.__cause__ or error.__context__
+    await engine.aclose()

@@ -147,3 +147,23 @@ async def test_a_page_with_nothing_to_take_ends_it(body: Any) -> None:
     """Members that are missing or null are an empty page."""
     service = stand([answer(200, body)])
     assert [order async for order in service.client.orders.iterate()] == []
+
+
+def test_a_filter_shows_nothing_of_a_customer() -> None:
+    """Neither by itself nor in what holds it."""
+    members: dict[str, Any] = dict.fromkeys(
+        ("search", "reference", "cart_reference", "payment_id"), "anna 19121212-1212 a@b.se"
+    )
+    lists: dict[str, Any] = {
+        f"{who}_{what}": ["anna 19121212-1212 a@b.se"]
+        for who in ("billing", "shipping")
+        for what in ("names", "emails", "phones")
+    }
+    where = OrderFilter(status="checkout", countries=["SE"], **members, **lists)
+    for text in (repr(where), str(where), f"{[where]}", repr(where.held())):
+        assert "anna" not in text
+        assert "1212" not in text
+        assert "@" not in text
+    assert repr(where).startswith("OrderFilter(status='checkout', search=..., ")
+    assert "countries=('SE',)" in repr(where)
+    assert repr(OrderFilter()) == "OrderFilter()"

@@ -202,6 +202,33 @@ def test_the_published_addresses(environment: str, location: str | None, expecte
 
 
 @pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("acme.api-se\uff0enorce\u3002tech", True),
+        ("acme.api-se.norce\uff61tech\uff0e", True),
+        ("acme.api-se.\uff4e\uff4frce.\uff54ech", True),
+        ("acme.api-se.nor\u00adce.te\u200bch", True),
+        ("acme.api-se.playground\uff0enorce\uff0etech", False),
+        ("acme.api-se.stage.norce.tech", False),
+        ("acme.api-se.play\u00e9ground.norce.tech", True),
+        ("norce.tech.example", False),
+    ],
+)
+def test_production_in_disguise(host: str, expected: bool) -> None:
+    """Resolvers take each of these full stops and letters for the plain one."""
+    assert is_production(f"https://{host}/checkout/order") is expected
+
+
+@pytest.mark.parametrize("letter", ["\u017f", "\u212a", "\u0130", "\u0131", "\uff41", "\u0661", "\u00e9", "a\n"])
+@pytest.mark.parametrize("setting", ["slug", "location"])
+def test_a_host_label_is_ascii(setting: str, letter: str) -> None:
+    """Also where Python takes another letter for the same in another case."""
+    given: dict[str, Any] = {"environment": "playground", "slug": "acme", "location": None, setting: f"a{letter}b"}
+    with pytest.raises(ConfigurationError, match=f"{setting} must be one host label"):
+        resolve_base_url(base_url=None, **given)
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         ({"max_attempts": 0}, "max_attempts counts the first try too"),

@@ -30,6 +30,17 @@ def failure(kind: type[SendError], phase: Phase, exc: Exception) -> SendError:
     return kind(phase, f"{_PHRASES[phase]}: {type(exc).__name__}")
 
 
+def system_error(exc: BaseException) -> OSError | None:
+    """What the system said behind an exception of a library's, if it did. It may be the cause of an error of ours.
+
+    The library's own exception may not: it holds headers of the request or bytes of the answer.
+    """
+    behind: BaseException | None = exc
+    while behind is not None and not isinstance(behind, OSError):
+        behind = behind.__cause__ or behind.__context__
+    return behind
+
+
 def refined(phase: Phase, exc: Exception) -> Phase:
     """``connect`` made exact by what lies behind the exception."""
     behind: BaseException | None = exc

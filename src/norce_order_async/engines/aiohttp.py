@@ -36,7 +36,7 @@ import yarl
 
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
-from norce_order_async.engines._failures import NOBODY_WAITS, OUT_OF_TIME, failure, refined
+from norce_order_async.engines._failures import NOBODY_WAITS, OUT_OF_TIME, failure, refined, system_error
 from norce_order_async.engines.alarms import Alarms, Watch
 from norce_order_async.engines.base import (
     KEEP_IDLE,
@@ -122,7 +122,7 @@ class AiohttpEngine:
                 raise NotSentError("pool", NOBODY_WAITS)
             request.caller.on_leave(watch.leave)
         step = _Step(watch, KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE))
-        cause: Exception | None = None
+        cause: OSError | None = None
         try:
             with nullcontext() if system else self._clock.move_on_after(request.total), watch:
                 return await self._exchange(session, url, request, step)
@@ -134,9 +134,7 @@ class AiohttpEngine:
             error = exc
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
             error = step.failed(exc, closed=self._closed)
-            # What the system said may be told. What aiohttp says of an answer holds the request's headers and the
-            # answer's bytes, and is left behind.
-            cause = exc if isinstance(exc, OSError) else None
+            cause = system_error(exc)
         raise error from cause
 
     async def aclose(self) -> None:

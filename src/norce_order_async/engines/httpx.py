@@ -34,7 +34,7 @@ import anyio.to_thread
 import httpx
 
 from norce_order_async.clock import Clock, SystemClock
-from norce_order_async.engines._failures import NOBODY_WAITS
+from norce_order_async.engines._failures import NOBODY_WAITS, system_error
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
 from norce_order_async.engines.alarms import Alarms
@@ -127,18 +127,19 @@ class HttpxEngine:
                 request.caller.on_leave(progress.bounds.leave)
         pool.in_flight += 1
         before = CURRENT.set(progress.bounds)
+        cause: OSError | None = None
         try:
             if pool.watched or request.total is None:
                 return await self._exchange(pool, outgoing, progress)
             with self._clock.move_on_after(request.total + _KILL_AFTER):
                 return await self._exchange(pool, outgoing, progress)
             self._retire(pool)
-        except SendError:
-            raise
+            error = progress.timed_out()
+        except SendError as exc:
+            error = exc
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
             error = progress.failure(exc, own_transport=pool is not self._foreign)
-            # A header the protocol refuses is repeated in the refusal, and may be a token.
-            raise error from None if type(exc).__name__ == "LocalProtocolError" else exc
+            cause = system_error(exc)
         except BaseException:
             self._retire(pool)
             raise
@@ -148,7 +149,8 @@ class HttpxEngine:
             if pool.retired and not pool.in_flight:
                 with anyio.CancelScope(shield=True):
                     await pool.close()
-        raise progress.timed_out()
+        # Here and not where it was caught: what the library says holds headers, or bytes of the answer.
+        raise error from cause
 
     async def aclose(self) -> None:
         """Close every connection of ours; a send still in the air fails."""
@@ -173,8 +175,12 @@ class HttpxEngine:
                 extensions={"timeout": progress.timeouts, "trace": progress.trace},
             )
             rewritten = outgoing.url.raw_path.decode("ascii") != target
-        except Exception as exc:
-            raise NotSentError("connect", f"the request could not be built: {type(exc).__name__}") from exc
+        except Exception as exc:  # noqa: BLE001 - which holds the header, or the address
+            why = type(exc).__name__
+        else:
+            why = ""
+        if why:
+            raise NotSentError("connect", f"the request could not be built: {why}")
         if rewritten:
             # Dot segments and characters that need encoding would be "mended": another address than the one meant.
             raise NotSentError("connect", "httpx would change the address")

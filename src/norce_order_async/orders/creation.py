@@ -41,7 +41,7 @@ def check_new(
         if body.get(member):
             _refuse(member)
     status = mapping_or_empty(body.get("state")).get("currentStatus")
-    if isinstance(status, str) and status.lower() != FIRST_STATUS:
+    if isinstance(status, str) and (not status.isascii() or status.lower() != FIRST_STATUS):
         raise InvalidRequestError(
             f"order.state: an order begins in {FIRST_STATUS}: create it, then await order.transition_to(...)"
         )

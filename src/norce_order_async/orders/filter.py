@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
     """Which orders a listing is about. None leaves a filter out; times need a time zone, and a date is its midnight in
-    UTC."""
+    UTC.
+
+    Its repr says which filters there are, and shows no free text, reference, name, e-mail or phone number.
+    """
 
     status: OrderStatus | Iterable[OrderStatus] | None = None
     search: str | None = None
@@ -40,6 +43,12 @@ class OrderFilter:
     shipping_countries: Iterable[str] | None = None
     order_by: OrderListOrderBy | None = None
     order_by_direction: OrderListOrderByDirection | None = None
+
+    def __repr__(self) -> str:
+        # What is given, in short: names, addresses and free text are a customer's.
+        given = ((field.name, getattr(self, field.name)) for field in fields(self))
+        told = (f"{name}={value!r}" if name in _SHOWN else f"{name}=..." for name, value in given if value is not None)
+        return f"OrderFilter({', '.join(told)})"
 
     def __post_init__(self) -> None:
         # An iterator would be used up by the first page.
@@ -94,7 +103,10 @@ class OrderFilter:
 
 
 _DATES = ("date_from", "date_to")
-
+_SHOWN = frozenset(
+    {"status", "countries", "billing_countries", "shipping_countries", "order_by", "order_by_direction", *_DATES}
+)
+"""What may stand in a repr."""
 
 _LISTS = frozenset(
     {"countries"}

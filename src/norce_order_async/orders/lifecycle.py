@@ -52,7 +52,8 @@ def check_status(value: str) -> OrderStatus:
         InvalidRequestError: it is none; the text lists those there are.
     """
     for status in STATUSES:
-        if isinstance(value, str) and value.lower() == status:  # pyright: ignore[reportUnnecessaryIsInstance]
+        # isascii: the Kelvin sign is a k in lower case.
+        if isinstance(value, str) and value.isascii() and value.lower() == status:  # pyright: ignore[reportUnnecessaryIsInstance]
             return status
     raise InvalidRequestError(f"unknown status {value!r}; known are {', '.join(STATUSES)}")
 

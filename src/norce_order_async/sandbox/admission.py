@@ -76,6 +76,7 @@ def _parameter(name: str, parameter: Parameter, text: str) -> Any:
         return moment(text, name)
     if parameter.whole_number:
         try:
+            text.encode("ascii")  # digits of other scripts are numbers to Python
             return parameter.check(int(text), name)
         except ValueError:
             raise Fault(name, "must be a whole number") from None

@@ -21,7 +21,7 @@ Check: TypeAlias = Callable[[Any, str], Any]
 
 _INT32 = range(-(2**31), 2**31)
 _AMOUNT_BOUND = 10**12
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 # Members that say nothing about the value; a $ref with only these beside it is the schema it points to.
 _REMARKS = frozenset({"description", "example", "title", "readOnly", "deprecated", "default"})
 

@@ -110,6 +110,7 @@ def _share_or_count(_context: click.Context, _option: click.Parameter, value: st
     if value is None:
         return None
     try:
+        value.encode("ascii")  # digits of other scripts are numbers to Python
         limit = float(value[:-1]) / 100 if value.endswith("%") else int(value)
     except ValueError:
         raise click.BadParameter("must be a number such as 100, or a share such as 5%") from None
@@ -123,7 +124,7 @@ def _part(_context: click.Context, _option: click.Parameter, value: str | None) 
     if value is None:
         return None
     index, _, of = value.partition("/")
-    if not (index.isdecimal() and of.isdecimal() and 1 <= int(index) <= int(of)):
+    if not (value.isascii() and index.isdecimal() and of.isdecimal() and 1 <= int(index) <= int(of)):
         raise click.BadParameter("must be such as 1/4: the first of four parts")
     return int(index), int(of)
 

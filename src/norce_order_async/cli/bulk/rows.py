@@ -60,8 +60,8 @@ class OrderFile:
                 yield from self._rows(lines)
         except OSError as error:
             raise BadInput(f"{self.name} can't be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{self.name} is no UTF-8 text: save it as CSV UTF-8") from error
+        except UnicodeDecodeError:  # which holds the rows
+            raise BadInput(f"{self.name} is no UTF-8 text: save it as CSV UTF-8") from None
         except csv.Error as error:
             raise BadInput(f"{self.name} is no CSV file: {error}") from error
 
