@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INTO_A_FILE = re.compile(r"\bPaste it into a file\b")
+INTO_A_FILE = re.compile(r"\bPaste it into a file,?\s(?:say\s)?`([\w/.]+)`")
 END = "pasted to the end"
 
 
@@ -24,6 +25,24 @@ def blocks(text: str) -> list[tuple[str, str]]:
         found.append(("file" if INTO_A_FILE.search(paragraph) else match[1], match[2]))
     assert text.count("```") == 2 * len(found)
     return found
+
+
+def files(text: str) -> dict[str, str]:
+    """The programs of a page, by the names of the files that it says to paste them into."""
+    names = INTO_A_FILE.findall(text)
+    codes = [code for language, code in blocks(text) if language == "file"]
+    return dict(zip(names, codes, strict=True))
+
+
+def commands(text: str) -> list[list[str]]:
+    """Each line of the blocks for a Unix shell, without its comment, as words."""
+    return [
+        shlex.split(line, comments=True)
+        for language, code in blocks(text)
+        if language == "bash"
+        for line in code.splitlines()
+        if line.strip()
+    ]
 
 
 def paste(codes: Sequence[str], folder: Path) -> str:

@@ -14,7 +14,10 @@ import anyio
 import pytest
 
 from norce_order_async.sandbox import Sandbox
-from tests.packaging.support import demanded
+from tests.docs.shell import commands, files
+from tests.packaging.support import ROOT, demanded
+
+PAGE = ROOT.joinpath("docs/running.md").read_text("utf-8")
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -53,15 +56,15 @@ def freezer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
-    demanded(*pip, f"{wheel}[fast,sandbox]", "pyinstaller>=6", cwd=folder)
+    demanded(*pip, f"{wheel}[fast,sandbox,parquet]", "pyinstaller>=6", cwd=folder)
     return python
 
 
-def frozen(freezer: Path, name: str, program: str) -> Path:
+def frozen(freezer: Path, name: str, program: str, *options: str) -> Path:
     """The folder that PyInstaller makes of a program."""
     folder = freezer.parents[2]
     folder.joinpath(f"{name}.py").write_text(program, "utf-8")
-    demanded(str(freezer), "-m", "PyInstaller", "-y", "--log-level", "ERROR", f"{name}.py", cwd=folder)
+    demanded(str(freezer), "-m", "PyInstaller", "-y", "--log-level", "ERROR", *options, f"{name}.py", cwd=folder)
     return folder / "dist" / name
 
 
@@ -85,3 +88,19 @@ def test_a_client(freezer: Path) -> None:
 def test_a_program_with_the_local_service_in_it(freezer: Path) -> None:
     folder = frozen(freezer, "alone", ALONE)
     assert demanded(str(folder / "alone"), cwd=folder) == "checkout POST\n"
+
+
+def test_the_job_of_the_guide(freezer: Path, tmp_path: Path) -> None:
+    """It exports to Parquet, as docs/running.md has it: with the option on the page."""
+    (command,) = [command for command in commands(PAGE) if command[0] == "pyinstaller"]
+    *options, program = command[1:]
+    folder = frozen(freezer, program.removesuffix(".py"), files(PAGE)[program], *options)
+    out = tmp_path / "orders.parquet"
+    with Sandbox(seed=7) as sandbox:
+        sandbox.seed_orders(10, merchant="acme")
+        given = {"BASE_URL": sandbox.base_url, "TOKEN": sandbox.token, "MERCHANT": "acme", "CHANNEL": "se"}
+        environment = [f"NORCE_{name}={value}" for name, value in given.items()]
+        told = demanded("env", *environment, str(folder / program.removesuffix(".py")), str(out), cwd=tmp_path)
+    assert told
+    assert all(line.endswith(" done") for line in told.splitlines())
+    assert out.read_bytes().startswith(b"PAR1")

@@ -1,0 +1,31 @@
+"""uvloop in place of asyncio's own loop: other loops, and forks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).with_name("uvloop_program.py")
+
+
+@pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
+def test_loops_and_forks(engine: str) -> None:
+    """Each loop gets its ten, parent and child theirs, and nothing is made twice."""
+    command = [
+        sys.executable,
+        "-X",
+        "dev",
+        "-W",
+        "error",
+        "-W",
+        "ignore:.*fork:DeprecationWarning",
+        str(PROGRAM),
+        engine,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == [10, 10, 10, 10, 10, 10, 60]

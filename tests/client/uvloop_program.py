@@ -1,0 +1,69 @@
+"""One client on uvloop: several loops one after the other, asyncio's among them, and a fork with calls in flight.
+
+Run by ``test_uvloop.py``, with the engine as its argument; prints what it found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+
+import uvloop
+
+from norce_order_async import NorceOrderClient
+from norce_order_async.sandbox import Sandbox
+
+SLOW = {"rules": [{"operations": "CreateCheckoutOrder", "fault": {"delay": 0.3}}]}
+
+
+async def made(norce: NorceOrderClient, name: str) -> int:
+    """How many of ten orders that are made at once are those that were asked for."""
+
+    async def one(reference: str) -> bool:
+        order = await norce.orders.create(cart={"reference": reference})
+        return (await order.refresh()).cart.reference == reference
+
+    return sum(await asyncio.gather(*(one(f"{name}-{number}") for number in range(10))))
+
+
+async def while_in_flight(norce: NorceOrderClient) -> tuple[int, int]:
+    """How many the parent made that forks with its calls in flight, and how many the child."""
+    calls = asyncio.ensure_future(made(norce, "parent"))
+    await asyncio.sleep(0.1)
+    child = os.fork()
+    if child == 0:
+        # As a program's own fork does it: the parent's loop stays behind.
+        asyncio._set_running_loop(None)
+        found = uvloop.run(made(norce, "child"))
+        gc.collect()
+        os._exit(found)
+    parents = await calls
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    return parents, os.waitstatus_to_exitcode(status)
+
+
+def main(engine: str) -> None:
+    sandbox = Sandbox().start()
+    norce = NorceOrderClient(
+        base_url=sandbox.base_url,
+        token=sandbox.token,
+        merchant="acme",
+        channel="se",
+        engine="aiohttp" if engine == "aiohttp" else "httpx",
+    )
+    found = [uvloop.run(made(norce, "a")), asyncio.run(made(norce, "b")), uvloop.run(made(norce, "c"))]
+    sandbox.faults.play(SLOW)
+    found += uvloop.run(while_in_flight(norce))
+    sandbox.faults.stop()
+    found.append(uvloop.run(made(norce, "d")))
+    uvloop.run(norce.aclose())
+    found.append(len(sandbox.effects.of(operation="CreateCheckoutOrder")))
+    json.dump(found, sys.stdout)
+    sandbox.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,320 @@
+"""docs/running.md: each of its programs runs in the real framework, started by the command on the page.
+
+What makes an environment of its own (PyInstaller, a notebook's kernel) is in ``tests/packaging``, as a soak.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import ClassVar
+
+import httpx
+import pytest
+
+from norce_order_async.sandbox import Sandbox
+
+from .shell import blocks, commands, files, paste
+
+PAGE = Path(__file__).parents[2].joinpath("docs/running.md").read_text("utf-8")
+FILES = files(PAGE)
+COMMANDS = {command[0]: command for command in commands(PAGE)}
+
+pytestmark = pytest.mark.timeout(300)
+
+PATIENCE = 120.0
+"""Seconds until something that was started has to answer, on a machine with much else to do."""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Sandbox]:
+    """An order service with orders, over a socket."""
+    with Sandbox(seed=7) as sandbox:
+        sandbox.seed_orders(50, merchant="acme")
+        yield sandbox
+
+
+def environment(base_url: str, token: str, **more: str) -> dict[str, str]:
+    """What a program on the page finds in its environment; its commands are those of this environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON"))}
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "NORCE_BASE_URL": base_url,
+        "NORCE_TOKEN": token,
+        "NORCE_MERCHANT": "acme",
+        "NORCE_CHANNEL": "se",
+        **more,
+    }
+
+
+def of(service: Sandbox, **more: str) -> dict[str, str]:
+    return environment(service.base_url, service.token, **more)
+
+
+def paid_orders(service: Sandbox, number: int) -> list[str]:
+    """Ids of new ones that can be completed."""
+    headers = {"authorization": f"Bearer {service.token}", "x-merchant": "acme", "x-channel": "se"}
+    with httpx.Client(base_url=f"{service.base_url}/api/v0/checkout", headers=headers) as plain:
+        cart = {"items": [{"sku": "T1", "quantity": 1, "total": {"includingVat": 125, "excludingVat": 100}}]}
+        orders: list[str] = [plain.post("/orders", json={"cart": cart}).json()["id"] for _ in range(number)]
+        for order in orders:
+            assert plain.post(f"/orders/{order}/payments", json={"amount": 125}).is_success
+    return orders
+
+
+def written(folder: Path, *names: str) -> None:
+    """Paste the programs into their files."""
+    for name in names:
+        folder.joinpath(name).parent.mkdir(exist_ok=True)
+        folder.joinpath(name).write_text(FILES[name], "utf-8")
+
+
+def ran(*command: str, folder: Path, env: dict[str, str]) -> str:
+    done = subprocess.run(
+        [*command], capture_output=True, text=True, cwd=folder, env=env, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running(*command: str, folder: Path, env: dict[str, str], failing: str = "") -> Generator[subprocess.Popen[bytes]]:
+    """A server or worker, ended by SIGTERM as a container would be; it has to end well and in time.
+
+    What it says has one traceback, of the error that is meant to fail, if there is one.
+    """
+    told = folder / "told.txt"
+    with told.open("wb") as out:
+        process = subprocess.Popen([*command], stdout=out, stderr=out, cwd=folder, env=env, start_new_session=True)
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE)
+        except BaseException as error:
+            error.add_note(told.read_text("utf-8"))
+            raise
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    said = told.read_text("utf-8")
+    assert said.count("Traceback") == (1 if failing else 0), said
+    assert failing in said
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def on_a_free_port(command: list[str], shown: str) -> tuple[list[str], str]:
+    """A command with a port that nobody has in place of the one shown, and the address then."""
+    port = str(free_port())
+    assert any(shown in word for word in command)
+    return [word.replace(shown, port) for word in command], f"http://127.0.0.1:{port}"
+
+
+def until_it_answers(url: str, process: subprocess.Popen[bytes]) -> httpx.Response:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return httpx.get(url, timeout=PATIENCE)
+        except httpx.TransportError:
+            assert process.poll() is None, "it has ended"
+            assert time.monotonic() < end, "it does not answer"
+            time.sleep(0.05)
+
+
+def many(url: str, number: int = 24) -> list[httpx.Response]:
+    """Answers to requests at once, each over a connection of its own, so that every worker gets some."""
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(partial(httpx.get, timeout=PATIENCE), [url] * number))
+
+
+def test_every_block_is_run() -> None:
+    """Here, or where the name of a test says so."""
+    assert FILES.keys() == {
+        "app.py",
+        "fast.py",
+        "function.py",
+        "mysite/urls.py",
+        "mysite/views.py",
+        "nightly.py",
+        "service.py",
+        "tasks.py",
+        "threads.py",
+    }
+    assert COMMANDS.keys() == {"celery", "gunicorn", "norce-order", "pyinstaller", "uvicorn"}
+    assert {language for language, _ in blocks(PAGE)} == {"python", "file", "bash"}
+
+
+def test_fastapi(service: Sandbox, tmp_path: Path) -> None:
+    """Two workers; an order, one that is not there, and a clean end."""
+    written(tmp_path, "service.py")
+    (order,) = paid_orders(service, 1)
+    command, address = on_a_free_port(COMMANDS["uvicorn"], "8000")
+    with running(*command, folder=tmp_path, env=of(service)) as process:
+        url = f"{address}/orders/{order}"
+        assert until_it_answers(url, process).json()["id"] == order
+        assert {answer.status_code for answer in many(url)} == {200}
+        assert httpx.get(f"{address}/orders/oNotThere", timeout=PATIENCE).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("server", "path"),
+    [
+        (["gunicorn", "mysite.wsgi", "--threads", "4", "--bind", "127.0.0.1:8000"], "orders"),
+        (["uvicorn", "mysite.asgi:application", "--lifespan", "off", "--port", "8000"], "async/orders"),
+        # A view for WSGI under ASGI runs in a thread beside the loop.
+        (["uvicorn", "mysite.asgi:application", "--lifespan", "off", "--port", "8000"], "orders"),
+    ],
+    ids=["wsgi", "asgi", "sync-under-asgi"],
+)
+def test_django(service: Sandbox, tmp_path: Path, server: list[str], path: str) -> None:
+    """A new project with the two files, under requests at once."""
+    for shown in ("gunicorn mysite.wsgi --threads 4", "uvicorn mysite.asgi:application"):
+        assert f"`{shown}`" in PAGE
+    ran("django-admin", "startproject", "mysite", ".", folder=tmp_path, env=of(service))
+    written(tmp_path, "mysite/views.py", "mysite/urls.py")
+    (order,) = paid_orders(service, 1)
+    command, address = on_a_free_port(server, "8000")
+    with running(*command, folder=tmp_path, env=of(service)) as process:
+        url = f"{address}/{path}/{order}"
+        assert until_it_answers(url, process).json()["id"] == order
+        assert [answer.json()["id"] for answer in many(url)] == [order] * 24
+
+
+CELERY_PROGRAM = """\
+import sys
+from tasks import complete
+
+for order in sys.argv[1:]:
+    result = complete.delay(order)
+    result.get(timeout=100, propagate=False)
+    print(result.status, repr(result.result) if result.failed() else result.result)
+"""
+
+
+def test_celery(tmp_path: Path) -> None:
+    """A worker with the pool that forks. Turned away: retried and done once. In doubt: not sent again."""
+    written(tmp_path, "tasks.py")
+    for folder in ("data_in", "control", "results"):
+        tmp_path.joinpath(folder).mkdir()
+    # A broker of files: what anybody sends, the worker gets.
+    tmp_path.joinpath("data_out").symlink_to("data_in")
+    tmp_path.joinpath("ask.py").write_text(CELERY_PROGRAM, "utf-8")
+    with Sandbox() as service:
+        orders = paid_orders(service, 3)
+        away = {"answer": {"status": 429, "retry_after": 0.05, "form": "milliseconds"}}
+        service.faults.play({"rules": [{"operations": "UpdateCheckoutOrderState", "first": 4, "fault": away}]})
+        env = of(service, CELERY_BROKER_URL="filesystem://", CELERY_RESULT_BACKEND=f"file://{tmp_path}/results")
+        with running(*COMMANDS["celery"], folder=tmp_path, env=env, failing="OutcomeUnknownError"):
+            told = ran(sys.executable, "ask.py", *orders[:2], folder=tmp_path, env=env)
+            assert told == "SUCCESS completed\nSUCCESS completed\n"
+            lost: dict[str, object] = {"operations": "UpdateCheckoutOrderState", "fault": {"answer": 500}}
+            unreadable: dict[str, object] = {"operations": "GetCheckoutOrder", "fault": {"answer": 500}}
+            service.faults.play({"rules": [lost, unreadable]})
+            told = ran(sys.executable, "ask.py", orders[2], folder=tmp_path, env=env)
+            assert told.startswith("FAILURE "), told
+            assert "OutcomeUnknownError" in told
+            assert "outcome unknown" in told
+        changes = [request for request in service.requests if request.operation == "UpdateCheckoutOrderState"]
+        assert [sum(f"/{order}/" in request.path for request in changes) for order in orders] == [5, 1, 1]
+        for order in orders[:2]:
+            assert len(service.effects.of(order, "UpdateCheckoutOrderState")) == 1
+
+
+def test_threads(service: Sandbox, tmp_path: Path) -> None:
+    written(tmp_path, "threads.py")
+    told = ran(sys.executable, "-W", "error", "threads.py", folder=tmp_path, env=of(service))
+    assert int(told) > 0
+    assert int(told) % 100 == 0
+
+
+def test_gunicorn_with_preload(service: Sandbox, tmp_path: Path) -> None:
+    """Both workers answer with a client that the parent has used."""
+    written(tmp_path, "app.py")
+    command, address = on_a_free_port(COMMANDS["gunicorn"], "8001")
+    with running(*command, folder=tmp_path, env=of(service)) as process:
+        assert until_it_answers(address, process).status_code == 200
+        assert {answer.text for answer in many(address)} == {until_it_answers(address, process).text}
+
+
+def test_notebooks(tmp_path: Path) -> None:
+    told = paste([code for language, code in blocks(PAGE) if language == "python"], tmp_path)
+    assert "<Order " in told
+
+
+class _Orders(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    lock: ClassVar[Lock] = Lock()
+    connections: ClassVar[int] = 0
+
+    def setup(self) -> None:
+        super().setup()
+        with self.lock:
+            type(self).connections += 1
+
+    def do_GET(self) -> None:
+        body = json.dumps({"id": self.path.rpartition("/")[2], "state": {"currentStatus": "accepted"}}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+LAMBDA_PROGRAM = """\
+from function import handler
+
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 30_000
+
+for event in ("o1", "o2", "o3"):
+    print(handler({"order_id": event}, Context()))
+"""
+
+
+def test_lambda(tmp_path: Path) -> None:
+    """One process, several events, one connection."""
+    written(tmp_path, "function.py")
+    tmp_path.joinpath("runtime.py").write_text(LAMBDA_PROGRAM, "utf-8")
+    _Orders.connections = 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Orders) as server:
+        server.daemon_threads = True
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            env = environment(f"http://127.0.0.1:{server.server_port}", "t")
+            told = ran(sys.executable, "runtime.py", folder=tmp_path, env=env)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert told.splitlines() == [f"{{'id': 'o{number}', 'status': 'accepted'}}" for number in (1, 2, 3)]
+    assert _Orders.connections == 1
+
+
+def test_uvloop(service: Sandbox, tmp_path: Path) -> None:
+    """Two loops one after the other."""
+    written(tmp_path, "fast.py")
+    told = ran(sys.executable, "-W", "error", "fast.py", folder=tmp_path, env=of(service)).splitlines()
+    assert len(told) == 2
+    assert told[0] == told[1]
