@@ -386,6 +386,17 @@ async def test_two_orders_after_a_repeat_that_was_lost_too() -> None:
     assert caught.value.order_ids == ("o1", "o2")
 
 
+@pytest.mark.parametrize(("first", "second"), [(7.5, None), (None, 7.5), (7.5, 30.0)])
+async def test_one_order_after_a_repeat_that_was_lost_too_may_not_be_the_only_one(
+    first: float | None, second: float | None
+) -> None:
+    """It may be either of them, and the other may still come."""
+    stand_ = late(Late(first, second, lost_again=True))
+    done = await stand_.call(CREATE_ORDER)
+    assert (done.id, done.adopted, done.uniqueness_checked) == ("o1" if first else "o2", True, False)
+    assert stand_.clock.passed == 8.0
+
+
 @pytest.mark.parametrize(("second", "moment"), [(7.0, 7.0), (8.0, 8.0), (9.5, 10.0), (18.0, 18.0), (18.5, 22.0)])
 async def test_after_a_repeat_the_list_is_read_until_it_shows_the_order(second: float, moment: float) -> None:
     """At 0, 1, 3 and 7 s, then every 4 s."""

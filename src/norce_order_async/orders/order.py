@@ -48,7 +48,7 @@ class Order:
         self._snapshot = Snapshot(session, order_id, body)
         self.uniqueness_checked = True
         """False for an order that was created again after a lost answer, when the list of orders did not show in time
-        that no other one has its cart reference: there may be two."""
+        that no other one has its cart reference, or the answer to the repeat was lost too: there may be two."""
 
     # What is known
 

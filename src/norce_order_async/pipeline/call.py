@@ -153,7 +153,7 @@ class Call:
         return await settle(
             request.operation,
             self.kind,
-            looking=self._looking(),
+            looking=self._looking(refused=tried.outcome is Outcome.REFUSED),
             path=request.path,
             body=request.json,
             before=self._before,
@@ -177,14 +177,14 @@ class Call:
             return f", and less than {TIME_TO_REPEAT:g} s are left to create it again"
         return ""
 
-    def _looking(self) -> Looking:
+    def _looking(self, *, refused: bool = False) -> Looking:
         """How to read back, with moments counted from now."""
         session, request = self._session, self.request
 
         async def read(operation: Operation, path: Mapping[str, str], query: Mapping[str, Any] | None) -> bytes:
             return (await session.read_back(operation, path, query, self._deadline, request.correlation_id)).body
 
-        return Looking(read, self._until(), session.settings.settling_pause, self._created_again)
+        return Looking(read, self._until(), session.settings.settling_pause, self._created_again, refused)
 
     def _until(self) -> Until:
         clock, deadline = self._session.core.clock, self._deadline

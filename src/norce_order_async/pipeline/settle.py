@@ -99,6 +99,8 @@ class Looking:
     """The settling pause."""
     repeated: bool
     """Whether the order was created again already."""
+    refused: bool = False
+    """Whether the repeat was answered, with a refusal: only the first one can be there."""
 
 
 async def settle(
@@ -181,7 +183,8 @@ async def _order(looking: Looking, body: Any, objection: Callable[[], str]) -> S
             return Settled("unclear", f"{nothing}, and no time was left to wait for one")
         found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=looking.repeated)
         if len(found.matches) == 1:
-            alone = found.to_the_end or not looking.repeated
+            # Of two that were lost the one that is not there may still come.
+            alone = not looking.repeated or (looking.refused and found.to_the_end)
             return Settled("done", "an order with the cart reference is there", id=found.matches[0], alone=alone)
         if found.matches and looking.repeated:
             return _twice(found.matches)

@@ -1,0 +1,163 @@
+"""What calls come to at a service that commits late, does not keep references unique, or says 503 after the effect.
+
+Lateness is counted in the requests that come, so every expectation is exact on any machine.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from norce_order_async.pipeline.settings import Settings
+from norce_order_async.pipeline.settle import READS, moments
+
+from . import counts
+from .counting import MOMENTS, Mode
+from .counts import COLUMNS, ROWS, WIRES, Row, counted, table
+from .walking import CALLS, Count, Told
+
+FORKED = [row for row in ROWS if row.mode is Mode.SLOW_FORK]
+UNIQUE_AT_COMMIT = (Mode.LATE_COMMIT, Mode.EFFECT_THEN_503, Mode.SLOW_FORK)
+ALL_FOUND_AT_ONCE = (Mode.EFFECT_THEN_503, Mode.SLOW_FORK)
+ORDERS = [name for name, calls in CALLS.items() if calls.of_orders]
+
+
+def name_of(row: Row) -> str:
+    return f"{row.mode.value}-{row.calls}{'' if row.repeats else '-once'}"
+
+
+def check(row: Row, count: Count) -> None:
+    """What holds in each mode, however many calls there are."""
+    assert count.false == 0
+    assert count.refused == count.not_sent == 0
+    assert count.asked == count.done + count.unknown + count.told_doubled
+    if row.mode in UNIQUE_AT_COMMIT or not row.repeats:
+        assert count.doubled == 0
+    if row.mode in ALL_FOUND_AT_ONCE or not row.repeats:
+        assert count.told_doubled == 0
+    # Who reads the order, or asks again, finds what is there; who may not repeat can't know what is still to come.
+    if row.mode in ALL_FOUND_AT_ONCE or row.calls == "ensure":
+        assert count.unknown == 0
+    things = count.asked // (2 if row.calls in ("ensure", "get-or-create") else 1)
+    assert count.effects == things + count.doubled, "every call took effect, and none more than twice"
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row not in FORKED], ids=name_of)
+def test_nothing_is_told_that_is_not_so(row: Row) -> None:
+    """Every kind of call on every wire, with half of the writes hit."""
+    check(row, counted(row, 12, share=0.5))
+
+
+@pytest.mark.parametrize("row", FORKED, ids=name_of)
+def test_a_child_takes_nothing_of_its_parents(row: Row) -> None:
+    """Every kind of call; the wires take turns."""
+    count = counted(row, 5, [WIRES[FORKED.index(row) % len(WIRES)]])
+    check(row, count)
+    assert count.effects == 10
+
+
+@pytest.mark.parametrize("mode", [Mode.ARRIVAL_CHECK, Mode.NOT_UNIQUE], ids=lambda mode: mode.value)
+@pytest.mark.parametrize("calls", ORDERS)
+def test_a_double_that_the_list_shows_is_told(calls: str, mode: Mode) -> None:
+    """The lost creation lands between the repeat and the look after it: told by every caller of every pair."""
+    row = Row(mode, calls)
+    count = counted(row, 12, share=0.5, late=(7.11, 7.2))
+    check(row, count)
+    callers = 2 if calls == "get-or-create" else 1
+    assert count.doubled > 3
+    assert count.told_doubled + count.unknown == count.doubled * callers
+
+
+@pytest.mark.parametrize("mode", [Mode.ARRIVAL_CHECK, Mode.NOT_UNIQUE], ids=lambda mode: mode.value)
+@pytest.mark.parametrize("calls", ORDERS)
+def test_what_lands_before_the_last_look_is_no_double(calls: str, mode: Mode) -> None:
+    count = counted(Row(mode, calls), 12, share=0.5, late=(0.0, 7.0))
+    check(Row(mode, calls), count)
+    assert count.doubled == count.unknown == 0
+
+
+@pytest.mark.parametrize("calls", ["change", "change-in-a-job"])
+def test_a_change_that_lands_before_its_repeat_is_done(calls: str) -> None:
+    """The service refuses the repeat, because the order is there already by the first attempt."""
+    count = counted(Row(Mode.LATE_COMMIT, calls), 12, share=0.5, late=(0.1, 1.0))
+    check(Row(Mode.LATE_COMMIT, calls), count)
+    assert count.done == count.asked
+
+
+def test_the_service_reads_the_time_as_the_client_makes_it() -> None:
+    """The moments of the looks are those that the client takes by default."""
+    looks = moments(Settings().settling_pause)
+    assert MOMENTS[:READS] == tuple(next(looks) for _ in range(READS))
+
+
+@pytest.mark.parametrize(
+    ("told", "made"),
+    [
+        ([Told("done", ("a",))], []),
+        ([Told("done", ("b",))], ["a"]),
+        ([Told("done")], []),
+        ([Told("doubled", ("a", "b"))], ["a"]),
+        ([Told("already done")], ["a"]),
+        ([Told("refused")], ["a"]),
+        ([Told("not sent")], ["a"]),
+        ([Told("done", ("a",), created=True)] * 2, ["a"]),
+        ([], ["a"]),
+    ],
+)
+def test_what_is_false_is_counted(told: list[Told], made: list[str]) -> None:
+    count = Count()
+    count.add({"x": told} if told else {}, {"x": made}, {})
+    assert count.false == 1
+
+
+def test_who_was_shown_two_must_say_so() -> None:
+    count = Count()
+    count.add({"x": [Told("done", ("a",))]}, {"x": ["a", "b"]}, {"x": {"a", "b"}})
+    assert (count.false, count.doubled) == (1, 1)
+
+
+# The page
+
+
+def block() -> str:
+    """What the command has written."""
+    (found,) = re.findall(r"<!-- measured: counts -->\n(.*?)<!-- end -->", counts.PAGE.read_text("utf-8"), re.DOTALL)
+    return str(found).strip()
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_page_has_every_row_and_nothing_false() -> None:
+    """All modes and calls, with the columns that the command writes; and each mode is explained."""
+    head, _, *lines = block().splitlines()
+    assert tuple(cells(head)) == COLUMNS
+    assert [cells(line)[:2] for line in lines] == [list(row.cells(Count())[:2]) for row in ROWS]
+    page = counts.PAGE.read_text("utf-8")
+    assert [mode for mode in Mode if f"- `{mode.value}`: " not in page] == []
+    for row, line in zip(ROWS, lines, strict=True):
+        check(row, Count(*(int(cell.replace(",", "")) for cell in cells(line)[2:])))
+
+
+def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table, and nothing around it."""
+    page = tmp_path / "reliability.md"
+    before = counts.PAGE.read_text("utf-8")
+    page.write_text(before, "utf-8")
+    monkeypatch.setattr(counts, "PAGE", page)
+    monkeypatch.setattr(counts, "counted", lambda row, each: Count(asked=each, effects=4_321))
+    counts.main(["--write-docs"])
+    now = block()
+    assert all("| 4,321 |" in line for line in now.splitlines()[2:])
+    monkeypatch.undo()
+    assert page.read_text("utf-8").replace(now, block()) == before
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_the_page_says_what_is_counted() -> None:
+    """All of it counted again comes to the very table of the page."""
+    assert table(counts.count_all()) == block()

@@ -1,0 +1,328 @@
+"""Calls to the counting service, what their callers are told, and how that compares with what took effect."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import anyio
+
+from norce_order_async import (
+    CallOptions,
+    DuplicateOrderError,
+    Fixed,
+    NorceOrderClient,
+    NotSentError,
+    Order,
+    OutcomeUnknownError,
+    RefusedError,
+    RejectedError,
+    TransitionSupersededError,
+)
+from norce_order_async.bulk import actions
+from norce_order_async.bulk.outcome import ItemOutcome
+from norce_order_async.engines.choose import EngineName
+
+from .counting import Effects
+from .service import CHANNEL, CONTEXT, cart, payment
+
+CALLERS = 20
+AT_ONCE = CallOptions(
+    base_delay=0.0,
+    throttled_base_delay=0.0,
+    settling_pause=0.0,
+    # What is counted is to be the same however slow the machine is.
+    connect_timeout=600.0,
+    read_timeout=600.0,
+    write_timeout=600.0,
+    pool_timeout=600.0,
+    deadline=3_600.0,
+)
+"""No waits: the counting service reads the time off the requests that come."""
+
+Word = Literal["done", "already done", "doubled", "unknown", "not sent", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a caller was told of one call."""
+
+    word: Word
+    """``doubled``: that there are two, or that there may be another."""
+    ids: tuple[str, ...] = ()
+    """Of what is there."""
+    created: bool = False
+    """Told that it was this call that made it."""
+
+
+Telling = dict[str, list[Told]]
+"""What callers were told, by what the effect of their calls is counted under."""
+
+Walk = Callable[[NorceOrderClient, Sequence[str], CallOptions], Awaitable[Telling]]
+"""Calls for so many things, a few at a time."""
+
+
+def client_for(base_url: str, engine: EngineName, **settings: Any) -> NorceOrderClient:
+    """A client that waits for nothing, with a budget for more losses than one is meant for."""
+    return NorceOrderClient(
+        base_url=base_url,
+        token="counting",
+        merchant="acme",
+        channel=CHANNEL,
+        engine=engine,
+        options=AT_ONCE,
+        retry_budget=1_000_000,
+        **settings,
+    )
+
+
+def word_of(error: BaseException) -> Told:
+    match error:
+        case DuplicateOrderError():
+            return Told("doubled", tuple(order.id for order in error.orders))
+        case OutcomeUnknownError():
+            return Told("unknown")
+        case NotSentError() | RejectedError():
+            return Told("not sent")
+        case RefusedError() | TransitionSupersededError():
+            return Told("refused")
+        case _:
+            raise error
+
+
+async def _all(keys: Sequence[str], call: Callable[[str], Awaitable[Told]], *, at_once: int = 1) -> Telling:
+    """Make a call for each key, or several at once, for twenty keys at a time."""
+    told: Telling = defaultdict(list)
+    pending = iter(keys)
+
+    async def one(key: str) -> None:
+        try:
+            came = await call(key)
+        except Exception as error:
+            came = word_of(error)
+        told[key].append(came)
+
+    async def work() -> None:
+        for key in pending:
+            async with anyio.create_task_group() as same:
+                for _ in range(at_once):
+                    same.start_soon(one, key)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(CALLERS):
+            group.start_soon(work)
+    return told
+
+
+def _order(order: Order, *, created: bool) -> Told:
+    return Told("done" if order.uniqueness_checked else "doubled", (order.id,), created)
+
+
+async def _create(norce: NorceOrderClient, reference: str, options: CallOptions) -> Order:
+    return await norce.orders.create(**CONTEXT, cart=cart(reference), options=options)
+
+
+async def create_orders(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    async def call(reference: str) -> Told:
+        return _order(await _create(norce, reference, options), created=True)
+
+    return await _all(keys, call)
+
+
+async def get_or_create_orders(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    """Two callers for each cart reference at the same moment."""
+
+    async def call(reference: str) -> Told:
+        order, created = await norce.orders.get_or_create(
+            **CONTEXT, cart=cart(), cart_reference=reference, options=options
+        )
+        return _order(order, created=created)
+
+    return await _all(keys, call, at_once=2)
+
+
+async def create_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    async def call(order_id: str) -> Told:
+        order = await norce.orders.get(order_id)
+        return Told("done", (await order.payments.create(payment(order_id), options=options),), created=True)
+
+    return await _all(keys, call)
+
+
+async def ensure_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    """Two callers for each order at the same moment, each of whom asks again while it is told unknown."""
+
+    async def call(order_id: str) -> Told:
+        order = norce.orders(order_id)
+        while True:
+            try:
+                ensured = await order.payments.ensure(payment(order_id), options=options)
+            except OutcomeUnknownError:
+                continue
+            return Told("done", (str(ensured.value.id),), ensured.created)
+
+    return await _all(keys, call, at_once=2)
+
+
+async def change_statuses(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    async def call(order_id: str) -> Told:
+        await norce.orders(order_id).transition_to("processing", options=options)
+        return Told("done", ("processing",))
+
+    return await _all(keys, call)
+
+
+async def _job(
+    norce: NorceOrderClient, keys: Sequence[str], options: CallOptions, action: Any, told: Callable[[Any], Told]
+) -> Telling:
+    """What the outcomes of a job say.
+
+    Args:
+        norce: the client.
+        keys: of its items.
+        options: of its calls.
+        action: what it does.
+        told: what it means for an item to be done, by what its action gave; None when the effect was found.
+    """
+
+    def one(outcome: ItemOutcome[Any]) -> Told:
+        match outcome.verdict:
+            case "done":
+                return told(outcome.value)
+            case "not tried":
+                return Told("not sent")
+            case "already done" | "refused":
+                return Told(outcome.verdict)
+            case "unknown":
+                return word_of(outcome.error) if isinstance(outcome.error, DuplicateOrderError) else Told("unknown")
+
+    async with norce.bulk(load=Fixed(in_flight=CALLERS), options=options) as job:
+        return {outcome.key: [one(outcome)] async for outcome in job.run(keys, action)}
+
+
+async def create_orders_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    async def create(item: Order) -> Order:
+        return await _create(norce, item.id, options)
+
+    return await _job(norce, keys, options, create, lambda order: _order(order, created=True))
+
+
+async def create_payments_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    async def pay(order: Order) -> str:
+        await order.refresh()
+        return await order.payments.create(payment(order.id))
+
+    return await _job(norce, keys, options, pay, lambda payment_id: Told("done", (payment_id,), created=True))
+
+
+async def change_statuses_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+    return await _job(norce, keys, options, actions.transition("processing"), lambda _: Told("done", ("processing",)))
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """A kind of call, and where its effects are counted."""
+
+    name: str
+    """As the documentation has it."""
+    walk: Walk
+    effects: Callable[[Effects], Mapping[str, Sequence[str]]]
+    of_orders: bool
+    """Whether it creates orders; otherwise it changes some that are there."""
+
+
+CALLS: Mapping[str, Calls] = {
+    "create": Calls("`orders.create`", create_orders, lambda effects: effects.orders, of_orders=True),
+    "get-or-create": Calls(
+        "`get_or_create`, two at once", get_or_create_orders, lambda effects: effects.orders, of_orders=True
+    ),
+    "create-in-a-job": Calls(
+        "`orders.create` in a job", create_orders_in_a_job, lambda effects: effects.orders, of_orders=True
+    ),
+    "pay": Calls("`payments.create`", create_payments, lambda effects: effects.payments, of_orders=False),
+    "ensure": Calls(
+        "`payments.ensure`, two at once", ensure_payments, lambda effects: effects.payments, of_orders=False
+    ),
+    "pay-in-a-job": Calls(
+        "`payments.create` in a job", create_payments_in_a_job, lambda effects: effects.payments, of_orders=False
+    ),
+    "change": Calls("`transition_to`", change_statuses, lambda effects: effects.changes, of_orders=False),
+    "change-in-a-job": Calls(
+        "`transition` in a job", change_statuses_in_a_job, lambda effects: effects.changes, of_orders=False
+    ),
+}
+
+
+@dataclass(slots=True)
+class Count:
+    """What came of so many calls. Each is told one of five things."""
+
+    asked: int = 0
+    effects: int = 0
+    doubled: int = 0
+    """Things with two effects or more."""
+    done: int = 0
+    refused: int = 0
+    unknown: int = 0
+    not_sent: int = 0
+    told_doubled: int = 0
+    """Calls told that there are two, or that there may be another."""
+    false: int = 0
+    """What was told and is not so."""
+
+    def add(
+        self, told: Mapping[str, Sequence[Told]], effects: Mapping[str, Sequence[str]], shown: Mapping[str, set[str]]
+    ) -> None:
+        """Hold what was told against what is there.
+
+        Args:
+            told: what the callers were told.
+            effects: what took effect.
+            shown: ids of orders that look-ups were shown; a caller who was shown two must be told so.
+        """
+        self.effects += sum(map(len, effects.values()))
+        self.doubled += sum(len(made) > 1 for made in effects.values())
+        for key, tellings in told.items():
+            made = effects.get(key, ())
+            # Of several callers one made it, and all are told the same.
+            self.false += max(0, sum(one.created for one in tellings) - 1)
+            for one in tellings:
+                self.asked += 1
+                self.done += one.word in ("done", "already done")
+                self.refused += one.word == "refused"
+                self.unknown += one.word == "unknown"
+                self.not_sent += one.word == "not sent"
+                self.told_doubled += one.word == "doubled"
+                self.false += not _is_true(one, made, shown.get(key, set()))
+        # An effect that nobody asked for is as false as one that is not there.
+        self.false += sum(map(len, (effects[key] for key in effects.keys() - told.keys())))
+
+
+def _is_true(one: Told, made: Sequence[str], shown: set[str]) -> bool:
+    theirs = set(one.ids) <= set(made)
+    match one.word:
+        case "done":
+            return bool(made) and theirs and len(shown) < 2
+        case "doubled":
+            return theirs and len(one.ids) <= len(made)
+        case "unknown":
+            return True
+        case "already done":
+            # There is nobody else who could have done it.
+            return False
+        case "not sent" | "refused":
+            return not made
+
+
+def as_json(told: Mapping[str, Sequence[Told]]) -> dict[str, list[dict[str, Any]]]:
+    return {key: [dataclasses.asdict(one) for one in tellings] for key, tellings in told.items()}
+
+
+def from_json(told: Mapping[str, list[dict[str, Any]]]) -> Telling:
+    return {
+        key: [Told(cast("Word", one["word"]), tuple(one["ids"]), one["created"]) for one in tellings]
+        for key, tellings in told.items()
+    }
