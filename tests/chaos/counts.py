@@ -88,7 +88,7 @@ def counted(row: Row, each: int, wires: Iterable[tuple[str, EngineName]] = WIRES
         if row.mode is Mode.SLOW_FORK:
             told, service = _forked(row, each, loop, engine)
         else:
-            service = CountingService(row.mode, **{"seed": seed, **changes})
+            service = CountingService(row.mode, seed=seed, **changes)
             told = _walked(service, row, each, loop, engine)
         service.settle()
         count.add(told, calls.effects(service.effects), service.shown)

@@ -148,7 +148,11 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     before = counts.PAGE.read_text("utf-8")
     page.write_text(before, "utf-8")
     monkeypatch.setattr(counts, "PAGE", page)
-    monkeypatch.setattr(counts, "counted", lambda row, each: Count(asked=each, effects=4_321))
+
+    def counted(row: Row, each: int) -> Count:
+        return Count(asked=each, effects=4_321)
+
+    monkeypatch.setattr(counts, "counted", counted)
     counts.main(["--write-docs"])
     now = block()
     assert all("| 4,321 |" in line for line in now.splitlines()[2:])
