@@ -264,12 +264,17 @@ def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
     """The ready action that a journal tells of.
 
     Raises:
-        ConfigurationError: it is none of the ready ones.
+        ConfigurationError: it is none of the ready ones, or its parameters are not that action's.
     """
+    made = _MADE.get(name)
+    if made is None:
+        raise ConfigurationError(f"{name!r} is none of the ready actions: run it from the program it is from")
     try:
-        return _MADE[name](parameters)
-    except KeyError:
-        raise ConfigurationError(f"{name!r} is none of the ready actions: run it from the program it is from") from None
+        return made(parameters)
+    except (KeyError, TypeError, AttributeError):
+        raise ConfigurationError(
+            f"{name!r} with these parameters is none of the ready actions: run it from the program it is from"
+        ) from None
 
 
 _MADE: Mapping[str, Callable[[Mapping[str, Any]], Action[Any]]] = {

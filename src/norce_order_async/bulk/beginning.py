@@ -17,9 +17,10 @@ from anyio import to_thread
 
 from norce_order_async.bulk.action import can_settle
 from norce_order_async.bulk.errors import JournalFinishedError
-from norce_order_async.bulk.journal import SOURCE, Journal
+from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.plan import Plan
+from norce_order_async.bulk.reading import SOURCE
 from norce_order_async.bulk.source import Entry, Item, Items, as_json, check_source
 from norce_order_async.bulk.spool import Spool
 from norce_order_async.orders.collection import OrderCollection

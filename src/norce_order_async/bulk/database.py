@@ -15,16 +15,13 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from norce_order_async.bulk import reading
 from norce_order_async.bulk.errors import JournalError
+from norce_order_async.bulk.reading import State
 from norce_order_async.bulk.source import Item, as_json
 
-State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
-"""Not begun, or put back; on its way, perhaps there; took effect; turned down; may or may not have taken effect."""
-
-SETTLES = "settles"
-"""The fact that tells whether the job's action can look if it took effect."""
 APPLICATION_ID = 0x4E6F4A6C
 VERSION = 2
 _EXAMPLES = 3
@@ -97,6 +94,8 @@ class Database:
         try:
             with told(path):
                 self._check_pages()
+                reading.reads_as_text(self._connection)
+                reading.check_items(path, self._connection, one_by_one=True)
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute("PRAGMA synchronous=FULL")
                 self._connection.execute("PRAGMA fullfsync=ON")
@@ -110,11 +109,21 @@ class Database:
     def facts(self) -> dict[str, Any]:
         """What is known of the job as a whole."""
         with told(self._path):
-            return {name: json.loads(value) for name, value in self._connection.execute("SELECT name, value FROM fact")}
+            return reading.facts(self._path, self._connection.execute("SELECT name, value FROM fact").fetchall())
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """A new listing, in place of one that was not finished."""
+        """A new listing, in place of one that was not finished.
+
+        Raises:
+            JournalError: something was acted on already, which is never before the listing is whole.
+        """
         with self._transaction():
+            begun = self._connection.execute("SELECT number FROM item WHERE state <> 'planned' LIMIT 1").fetchone()
+            if begun is not None:
+                raise JournalError(
+                    f"journal {self._path}, row {begun[0]}: it was acted on, and the journal does not say that its "
+                    "list is whole; it is damaged and was left as it is"
+                )
             self._connection.execute("DELETE FROM item")
             self._connection.execute("DELETE FROM fact")
             self._put_facts(facts)
@@ -182,10 +191,11 @@ class Database:
         """The next items in a state, in the order of the source."""
         with told(self._path):
             found = self._connection.execute(
-                "SELECT number, key, asked, sent FROM item WHERE state = ? AND number > ? ORDER BY number LIMIT ?",
+                f"SELECT {reading.ROW} FROM item WHERE state = ? AND number > ? ORDER BY number LIMIT ?",  # noqa: S608
                 (state, after, count),
             ).fetchall()
-        return [Item(number, key, json.loads(asked), was_sent=sent is not None) for number, key, asked, sent in found]
+        rows = (reading.row(self._path, values) for values in found)
+        return [Item(row.number, row.key, row.asked, was_sent=row.sent is not None) for row in rows]
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
         """Write down what became of items."""

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 import anyio
 from anyio import to_thread
 
-from norce_order_async.bulk.database import SETTLES, Change, Database, State
+from norce_order_async.bulk.database import Change, Database
 from norce_order_async.bulk.errors import JournalError, JournalMismatchError
 from norce_order_async.bulk.lock import RunLock
+from norce_order_async.bulk.reading import DATES, LISTED, SETTLES, SOURCE, SPOOLED, State
 from norce_order_async.bulk.source import Item, some_of
 from norce_order_async.bulk.spool import Spool
 from norce_order_async.errors import Attempt, InvalidRequestError
@@ -31,12 +32,7 @@ T = TypeVar("T")
 
 LISTED_AT_ONCE = 1000
 READ_AT_ONCE = 500
-SOURCE = "source"
-"""The fact that tells what the items came from: a filter's members, or a word."""
-_LISTED = "listed"
-_DATES = "dates"
 _SHOWN = ("action", "merchant", "channel", "service", "partition")
-_SPOOLED = "spooled"
 
 
 class _Group:
@@ -133,20 +129,20 @@ class Journal:
             JournalError: it can't be written.
         """
         found = await self._in_thread(self._database.facts)
-        listed = bool(found.get(_LISTED))
+        listed = bool(found.get(LISTED))
         if listed:
             _check_facts(self.path, found, facts)
             if compare:
                 await self._compare(items())
             await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
-            return mapping_or_empty(found.get(_DATES))
-        await self._in_thread(lambda: self._database.begin({**facts, _DATES: dict(dates), SETTLES: settles}))
+            return mapping_or_empty(found.get(DATES))
+        await self._in_thread(lambda: self._database.begin({**facts, DATES: dict(dates), SETTLES: settles}))
         given = items()
         while some := await some_of(given, LISTED_AT_ONCE):
             _, other = await self._in_thread(partial(self._database.add, some))
             if other is not None:
                 raise InvalidRequestError(f"order {other} is in the source twice, asked for differently")
-        await self._in_thread(lambda: self._database.put_facts({_LISTED: True}))
+        await self._in_thread(lambda: self._database.put_facts({LISTED: True}))
         return None
 
     async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
@@ -156,7 +152,7 @@ class Journal:
             JournalMismatchError: it is not.
         """
         found = await self._in_thread(self._database.facts)
-        if not found.get(_LISTED):
+        if not found.get(LISTED):
             raise JournalMismatchError(f"journal {self.path} holds no list of items yet: give a source")
         _check_facts(self.path, found, {name: value for name, value in facts.items() if name != "source"})
         await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
@@ -194,7 +190,7 @@ class Journal:
         """Write lines to a file from now on, from where the journal knows it."""
 
         def opened() -> None:
-            spool.open(int(self._database.facts().get(_SPOOLED, 0)))
+            spool.open(int(self._database.facts().get(SPOOLED, 0)))
 
         await self._in_thread(opened)
         self._spool = spool
@@ -270,7 +266,7 @@ class Journal:
         lines = [change.line for change in changes if change.line]
         if lines and self._spool is not None:
             self._spool.append(lines, durable=True)
-            facts[_SPOOLED] = self._spool.length
+            facts[SPOOLED] = self._spool.length
         self._database.record(changes, facts)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from norce_order_async.bulk.database import SETTLES, Database, State, check_header, told
+from norce_order_async.bulk import reading
+from norce_order_async.bulk.database import Database, check_header, told
 from norce_order_async.bulk.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.lock import RunLock
+from norce_order_async.bulk.reading import SETTLES, State
 from norce_order_async.errors import ConfigurationError
 
 _PAGE: Final = 1000
@@ -58,9 +60,10 @@ def read_journal(path: str | Path) -> JournalReport:
         raise JournalError(f"there is no journal {path}")
     check_header(path)
     with told(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = _opened(path)
         try:
-            facts = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM fact")}
+            reading.check_items(path, connection, one_by_one=False)
+            facts = reading.facts(path, connection.execute("SELECT name, value FROM fact").fetchall())
             counts = Counter(dict(connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall()))
             reasons = dict(
                 connection.execute(
@@ -69,7 +72,7 @@ def read_journal(path: str | Path) -> JournalReport:
             )
         finally:
             connection.close()
-    if "action" not in facts:
+    if not facts:
         raise JournalError(f"journal {path} is empty: its job was ended before it began")
     index, of = facts["partition"]
     return JournalReport(
@@ -85,6 +88,12 @@ def read_journal(path: str | Path) -> JournalReport:
         reasons=reasons,
         settles=bool(facts[SETTLES]),
     )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    reading.reads_as_text(connection)
+    return connection
 
 
 Result = Literal["done", "refused", "unknown", "in flight", "left"]
@@ -133,7 +142,8 @@ def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> 
 
     Raises:
         ConfigurationError: there is no such verdict.
-        JournalError: there is no journal, it is damaged, or it is something else.
+        JournalError: there is no journal, it is damaged, or it is something else; also while it is iterated, by the
+            row that is damaged.
     """
     path = Path(path)
     wanted = set(_RESULTS.values()) if verdicts is None else set(verdicts)
@@ -146,31 +156,34 @@ def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> 
 
 
 def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
+    # What is in none of the states is asked for too, and found damaged.
+    others = json.dumps([state for state in _RESULTS if state not in states])
     query = (
-        "SELECT number, key, state, reason, code, said, attempts, sent, changed, correlation_id FROM item "
-        "WHERE state IN (SELECT value FROM json_each(?)) AND number > ? ORDER BY number LIMIT ?"
+        f"SELECT {reading.ROW} FROM item WHERE coalesce(state, '') NOT IN (SELECT value FROM json_each(?)) "  # noqa: S608
+        "AND number > ? ORDER BY number LIMIT ?"
     )
     after = 0
     while True:
         # A page at a time, each with a connection of its own: nobody has to close what was left half-read.
         with told(path):
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            connection = _opened(path)
             try:
-                rows = connection.execute(query, (json.dumps(states), after, _PAGE)).fetchall()
+                rows = connection.execute(query, (others, after, _PAGE)).fetchall()
             finally:
                 connection.close()
-        for number, key, state, reason, code, said, attempts, sent, changed, correlation_id in rows:
-            after = number
+        for values in rows:
+            row = reading.row(path, values)
+            after = row.number
             yield ItemResult(
-                key=key,
-                verdict=_RESULTS[state],
-                reason=reason,
-                code=code,
-                message=said,
-                attempts=attempts,
-                sent=None if sent is None else datetime.fromtimestamp(sent, UTC),
-                changed=None if changed is None else datetime.fromtimestamp(changed, UTC),
-                correlation_id=correlation_id,
+                key=row.key,
+                verdict=_RESULTS[row.state],
+                reason=row.reason,
+                code=row.code,
+                message=row.said,
+                attempts=row.attempts,
+                sent=None if row.sent is None else datetime.fromtimestamp(row.sent, UTC),
+                changed=None if row.changed is None else datetime.fromtimestamp(row.changed, UTC),
+                correlation_id=row.correlation_id,
             )
         if len(rows) < _PAGE:
             return

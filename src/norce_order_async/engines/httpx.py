@@ -166,21 +166,10 @@ class HttpxEngine:
 
     def _outgoing(self, request: WireRequest, target: str, progress: Progress) -> Any:
         """The library's own request object, or the reason why there is none."""
-        try:
-            outgoing = self._build(
-                request.method,
-                request.url,
-                headers=request.headers,
-                content=request.body,
-                extensions={"timeout": progress.timeouts, "trace": progress.trace},
-            )
-            rewritten = outgoing.url.raw_path.decode("ascii") != target
-        except Exception as exc:  # noqa: BLE001 - which holds the header, or the address
-            why = type(exc).__name__
-        else:
-            why = ""
-        if why:
-            raise NotSentError("connect", f"the request could not be built: {why}")
+        outgoing, rewritten = self._built(request, target, progress)
+        if outgoing is None:
+            # Here and not where it was caught: the exception holds the header, or the address.
+            raise NotSentError("connect", f"the request could not be built: {rewritten}")
         if rewritten:
             # Dot segments and characters that need encoding would be "mended": another address than the one meant.
             raise NotSentError("connect", "httpx would change the address")
@@ -191,6 +180,20 @@ class HttpxEngine:
         if "cookie" in headers and not any(name.lower() == "cookie" for name in request.headers):
             del headers["cookie"]
         return outgoing
+
+    def _built(self, request: WireRequest, target: str, progress: Progress) -> tuple[Any, str | bool]:
+        """The request, and whether it goes to another address; or None, and the name of what kept it from being."""
+        try:
+            outgoing = self._build(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.body,
+                extensions={"timeout": progress.timeouts, "trace": progress.trace},
+            )
+            return outgoing, outgoing.url.raw_path.decode("ascii") != target
+        except Exception as exc:  # noqa: BLE001 - whatever the library says
+            return None, type(exc).__name__
 
     async def _exchange(self, pool: _Pool, outgoing: Any, progress: Progress) -> WireResponse:
         response = await pool.send(outgoing)
