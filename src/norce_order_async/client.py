@@ -297,7 +297,8 @@ class NorceOrderClient(Scope):
             call_middleware = (telemetry.call, *call_middleware)
             attempt_middleware = (*attempt_middleware, telemetry.attempt)
         http = HttpOptions(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
-        door = _door(engine, http_client, http, clock)
+        addresses = [address, token.url] if isinstance(token, ClientCredentials) else [address]
+        door = _door(engine, http_client, http, clock, addresses)
         if isinstance(token, ClientCredentials):
             if secondary_token is not None:
                 raise ConfigurationError("secondary_token goes with a token given as a string")
@@ -375,7 +376,11 @@ class NorceOrderClient(Scope):
 
 
 def _door(
-    engine: Engine | Callable[[], Engine] | EngineName, http_client: Any, http: HttpOptions, clock: Clock
+    engine: Engine | Callable[[], Engine] | EngineName,
+    http_client: Any,
+    http: HttpOptions,
+    clock: Clock,
+    addresses: Sequence[str],
 ) -> Door:
     """The door of a client with this engine, which is a name, an engine, or a function that makes one."""
     if not isinstance(engine, str):
@@ -386,7 +391,7 @@ def _door(
         one = cast("Engine", engine)
         return Door(lambda: one, clock, engine=one, rebuilds=False)
     given: Any = {"verify": http.verify, "cert": http.cert, "proxy": http.proxy, "trust_env": http.trust_env}
-    make = partial(choose, engine, **given, clock=clock)
+    make = partial(choose, engine, **given, clock=clock, addresses=addresses)
     if not _makes(http_client):
         # One is made at once, because that finds what is wrong with the arguments.
         return Door(

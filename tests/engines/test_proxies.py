@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import trustme
 
+from norce_order_async import ClientCredentials, ConfigurationError, NorceOrderClient
 from norce_order_async.engines.base import MaybeSentError, NotSentError
+from norce_order_async.engines.choose import EngineName
 
 from .conftest import EngineFactory
 from .faultserver import TUNNEL_TLS, FaultServer, closed_port
@@ -87,3 +93,119 @@ async def test_the_environment_is_asked_when_told_to(
     assert all("cookie" not in request.headers for request in server.received)
     await engine.aclose()
     assert server.settle() == 0
+
+
+VARIABLES = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Without proxies of this machine's own."""
+    for name in (*VARIABLES, "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def client_of(engine: EngineName = "auto", **settings: Any) -> NorceOrderClient:
+    given: dict[str, Any] = {"base_url": "https://service.test", "trust_env": True, **settings}
+    return NorceOrderClient(merchant="acme", channel="se", token="t", engine=engine, **given)
+
+
+@pytest.mark.parametrize("engine", ["auto", "httpx", "aiohttp"])
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "user:secret@127.0.0.1:3128",
+        "gopher://user:secret@127.0.0.1",
+        "127.0.0.1",
+        "http://",
+        "http://user:secret@127.0.0.1:port",
+        "socks5://[::1",
+    ],
+)
+def test_a_proxy_of_the_environment_that_can_not_be_used(
+    environment: pytest.MonkeyPatch, engine: EngineName, variable: str, address: str
+) -> None:
+    """Is told when the client is made, by the variable's name; the address may hold a secret."""
+    environment.setenv(variable, address)
+    with pytest.raises(ConfigurationError, match=variable) as caught:
+        client_of(engine)
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["auto", "httpx", "aiohttp"])
+def test_a_proxy_that_is_given_is_told_likewise(environment: pytest.MonkeyPatch, engine: EngineName) -> None:
+    """By the argument's name."""
+    with pytest.raises(ConfigurationError, match="proxy must have a scheme"):
+        client_of(engine, proxy="user:secret@127.0.0.1:3128")
+
+
+@pytest.mark.parametrize(
+    ("engine", "installed", "words"),
+    [
+        ("auto", False, r"httpx\[socks\]"),
+        ("httpx", False, r"httpx\[socks\]"),
+        ("aiohttp", False, r"httpx\[socks\]"),
+        ("auto", True, None),
+        ("httpx", True, None),
+        ("aiohttp", True, "only httpx"),
+    ],
+)
+@pytest.mark.parametrize("given", [True, False], ids=["argument", "environment"])
+def test_a_socks_proxy_is_httpx_where_it_can_be(
+    environment: pytest.MonkeyPatch, engine: EngineName, installed: bool, words: str | None, given: bool
+) -> None:
+    """Given or in the environment; what is missing is told at once."""
+    find: Callable[..., Any] = importlib.util.find_spec
+    environment.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, package=None: (object() if installed else None) if name == "socksio" else find(name, package),
+    )
+    settings: dict[str, Any] = {"proxy": "socks5://127.0.0.1:1080"} if given else {}
+    if not given:
+        environment.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+    if words is None:
+        assert client_of(engine, **settings).engine == "httpx"
+        return
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        client_of(engine, **settings)
+    assert ("ALL_PROXY" in str(caught.value)) is not given
+
+
+def test_a_proxy_that_is_not_for_this_service_does_not_matter(environment: pytest.MonkeyPatch) -> None:
+    """Another scheme's, or one that the environment makes an exception from."""
+    environment.setenv("http_proxy", "nonsense")
+    client_of()
+    environment.setenv("https_proxy", "nonsense")
+    with pytest.raises(ConfigurationError):
+        client_of()
+    client_of(trust_env=False)
+    environment.setenv("no_proxy", "service.test")
+    client_of()
+
+
+def test_the_proxy_for_the_token_matters_too(environment: pytest.MonkeyPatch) -> None:
+    """It may have another one."""
+    environment.setenv("https_proxy", "nonsense")
+    environment.setenv("no_proxy", "service.test")
+    account = ClientCredentials(
+        client_id="c", client_secret="s", scope="stage", token_url="https://identity.test/connect/token"
+    )
+    with pytest.raises(ConfigurationError, match="https_proxy"):
+        NorceOrderClient(base_url="https://service.test", merchant="acme", channel="se", token=account, trust_env=True)
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_comes_later_is_not_sent(
+    environment: pytest.MonkeyPatch, make_engine: EngineFactory, engine_name: str
+) -> None:
+    """The environment may change under an engine."""
+    engine = make_engine(trust_env=True, verify=False)
+    environment.setenv("http_proxy", "gopher://127.0.0.1:9")
+    with pytest.raises(NotSentError) as caught:
+        await engine.send(wire("http://service.test/good"))
+    assert engine_name == "httpx" or "http_proxy" in str(caught.value)
+    await engine.aclose()

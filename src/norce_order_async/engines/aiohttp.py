@@ -23,7 +23,6 @@ import base64
 import os
 import re
 import ssl
-import urllib.request
 import weakref
 from contextlib import nullcontext
 from contextvars import ContextVar
@@ -47,6 +46,7 @@ from norce_order_async.engines.base import (
     WireRequest,
     WireResponse,
 )
+from norce_order_async.engines.proxies import from_environment
 from norce_order_async.errors import Phase
 
 if TYPE_CHECKING:
@@ -225,11 +225,15 @@ class AiohttpEngine:
 
     def _proxy_for(self, url: yarl.URL) -> _Proxy | None:
         """The proxy handed in, or the environment's for this address."""
-        if self._proxy is not None or urllib.request.proxy_bypass(f"{url.raw_host}:{url.port}"):
+        if self._proxy is not None:
             return self._proxy
-        proxies = urllib.request.getproxies()
-        found = proxies.get(url.scheme) or proxies.get("all")
-        return None if found is None else _Proxy(found)
+        found = from_environment(str(url))
+        if found is None:
+            return None
+        try:
+            return _Proxy(found.address)
+        except ValueError:
+            raise NotSentError("connect", f"the proxy in {found.named} can't be used") from None
 
     async def _context(self) -> ssl.SSLContext:
         """The TLS context of all connections; built at the first need, once, in a thread, as it takes its time."""

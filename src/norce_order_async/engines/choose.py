@@ -2,7 +2,8 @@
 
 ``"auto"`` is aiohttp where it is installed and asyncio runs, otherwise httpx. Which loop runs is known only once one
 does: :func:`choose` decides at once when called inside a loop, otherwise it gives an :class:`AutoEngine`, which decides
-at its first use. A client of httpx's own and a proxy that aiohttp does not know mean httpx in any case.
+at its first use. A client of httpx's own and a proxy that aiohttp does not know, given or in the environment, mean
+httpx in any case.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import asyncio
 import importlib.util
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, final
 
 from norce_order_async.clock import Clock
 from norce_order_async.engines.base import Engine, WireRequest, WireResponse
+from norce_order_async.engines.proxies import Proxy, from_environment
 from norce_order_async.errors import ConfigurationError
 
 EngineName = Literal["auto", "httpx", "aiohttp"]
@@ -32,13 +34,19 @@ def choose(
     trust_env: bool,
     clock: Clock,
     closes_client: bool = False,
+    addresses: Sequence[str] = (),
 ) -> Engine:
     """The engine of that name, or the better one of the two.
 
+    Args:
+        addresses: what it is to send to, for what the environment says of them.
+
     Raises:
-        ConfigurationError: a name there is none of, aiohttp without being installed or for a client of httpx's.
+        ConfigurationError: a name there is none of, aiohttp without being installed or for a client of httpx's, a
+            proxy that can't be used.
         ValueError: arguments that no engine takes.
     """
+    proxies = [] if client is not None else _proxies(proxy, addresses if trust_env else ())
     given: dict[str, Any] = {"verify": verify, "cert": cert, "proxy": proxy, "trust_env": trust_env, "clock": clock}
     make_httpx = partial(_httpx, client=client, closes_client=closes_client, **given)
     make_aiohttp = partial(_aiohttp, **given)
@@ -49,10 +57,13 @@ def choose(
             raise ConfigurationError('http_client is sent with by httpx: leave engine out, or give engine="httpx"')
         if not _has_aiohttp():
             raise ConfigurationError("aiohttp is not installed: pip install norce-order-async[fast]")
+        for one in proxies:
+            if not one.is_plain:
+                raise ConfigurationError(f"{one.named} names a SOCKS proxy, which only httpx knows: leave engine out")
         return make_aiohttp()
     if name != "auto":
         raise ConfigurationError(f"engine is auto, httpx, aiohttp or an engine of your own; got {name!r}")
-    if client is not None or not _has_aiohttp() or not _is_plain(proxy):
+    if client is not None or not _has_aiohttp() or not all(one.is_plain for one in proxies):
         return make_httpx()
     if cert is not None and isinstance(verify, ssl.SSLContext):
         raise ValueError("load the client certificate into the context given as verify")
@@ -110,8 +121,15 @@ def _has_aiohttp() -> bool:
     return importlib.util.find_spec("aiohttp") is not None
 
 
-def _is_plain(proxy: str | None) -> bool:
-    return proxy is None or proxy.startswith(("http://", "https://"))
+def _proxies(given: str | None, addresses: Sequence[str]) -> list[Proxy]:
+    """The proxies that will be used, each of them checked."""
+    if given is not None:
+        found = [Proxy(given)]
+    else:
+        found = [one for one in map(from_environment, addresses) if one is not None]
+    for one in found:
+        one.check()
+    return found
 
 
 def _loop() -> str | None:

@@ -1,0 +1,72 @@
+"""Proxies, given or named by the environment: which one is for an address, and what can be used of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import urllib.request
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from norce_order_async.errors import ConfigurationError
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy as it was given."""
+
+    address: str = field(repr=False)
+    """May hold credentials."""
+    named: str = "proxy"
+    """The argument or the variable that it comes from."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one that aiohttp knows."""
+        return self.address.lower().startswith(("http://", "https://"))
+
+    def check(self) -> None:
+        """Refuse what no engine can use.
+
+        Raises:
+            ConfigurationError: it has no scheme, or one that nothing here knows; the text names where it comes from,
+                and not the address.
+        """
+        scheme, separator, _ = self.address.partition("://")
+        if not separator:
+            raise ConfigurationError(f"{self.named} must have a scheme, such as http://host:port")
+        try:
+            parts = urlsplit(self.address)
+            has_host = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            has_host = False
+        if not has_host:
+            raise ConfigurationError(f"{self.named} must name a host, such as http://host:port")
+        if self.is_plain:
+            return
+        if scheme.lower() not in ("socks5", "socks5h"):
+            raise ConfigurationError(f"{self.named} must be an http, https, socks5 or socks5h address; got {scheme}")
+        if importlib.util.find_spec("socksio") is None:
+            raise ConfigurationError(f"{self.named} names a SOCKS proxy, which needs: pip install 'httpx[socks]'")
+
+
+def from_environment(url: str) -> Proxy | None:
+    """The proxy that the environment has for an address; None where it has none, or makes an exception."""
+    parts = urlsplit(url)
+    port = parts.port or _PORTS.get(parts.scheme)
+    if urllib.request.proxy_bypass(f"{parts.hostname}:{port}"):
+        return None
+    proxies = urllib.request.getproxies()
+    for name in (parts.scheme, "all"):
+        if address := proxies.get(name):
+            return Proxy(address, _variable(name))
+    return None
+
+
+def _variable(name: str) -> str:
+    for variable in (f"{name}_proxy", f"{name}_proxy".upper()):
+        if os.environ.get(variable):
+            return variable
+    return f"the system's proxy for {name}"
