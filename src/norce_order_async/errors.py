@@ -28,9 +28,10 @@
         ├── PendingError                           taken in (202), but not seen to take effect in time
         └── TransitionSupersededError              the order is elsewhere by now and was left there
 
-Texts say what happened, to which order, under which correlation id, and what to do. They hold no token, no header, no
-body and nothing of a customer; what the service said is in :attr:`RefusedError.message`, and shown only as far as its
-``code`` goes, because services put names and addresses into messages.
+Texts say what happened, to which order, under which correlation id, what the service said, and what to do. They hold no
+token, no header and no body. Services put names and addresses into their messages: in a text they are masked, cut and
+on one line. What is masked are e-mail addresses, numbers of six digits or more, and whatever the request said, its ids,
+its references and the words of the API's description aside. :attr:`RefusedError.message` has all of it.
 
 All of them can be pickled and copied, with their attributes and notes: they cross processes as they are. Their
 ``__cause__`` stays behind, as it does for every exception of Python's.
@@ -199,6 +200,7 @@ class CallError(NorceError):
         attempts: Sequence[Attempt] = (),
         gave_up: GaveUp | None = None,
         advice: str = "",
+        said: str = "",
     ) -> None:
         self.operation = operation
         self.order_id = order_id
@@ -207,6 +209,7 @@ class CallError(NorceError):
         self.gave_up: GaveUp | None = gave_up
         self._what = what
         self._advice = advice
+        self._said = said
         super().__init__(what)
 
     def __str__(self) -> str:
@@ -216,7 +219,8 @@ class CallError(NorceError):
         why = f" [gave up: {self.gave_up}]" if self.gave_up else ""
         advice = f"; {self._advice}" if self._advice else ""
         known_as = f" (correlation id {self.correlation_id})" if self.correlation_id else ""
-        return printable(f"{self.operation}{about}: {self._what}{tried}{why}{known_as}{advice}")
+        said = f"; the service said: {self._said}" if self._said else ""
+        return printable(f"{self.operation}{about}: {self._what}{tried}{why}{known_as}{said}{advice}")
 
 
 class RefusedError(CallError):
@@ -226,9 +230,10 @@ class RefusedError(CallError):
         status: the HTTP status.
         code: the service's machine-readable code, from ``{code, message}``, or of a ProblemDetails the last part of
             its ``type`` or else the word of the status, such as ``bad-request``.
-        message: the service's explanation: ``message``, or a ProblemDetails' title and detail. May hold personal data,
-            so it is not part of the text.
+        message: the service's explanation as it came: ``message``, or a ProblemDetails' title and detail. May hold
+            personal data, which the text masks.
         field_errors: what is wrong with single members, as ``(path, explanation)``, from a ProblemDetails' ``errors``.
+            Shown and masked likewise.
         problem: the whole parsed body when it was a JSON object.
         retry_after: seconds the service asked to wait, when it did.
         maybe_changed: False in all but one case: an earlier attempt of the same call had an unknown outcome, so that
@@ -303,7 +308,8 @@ class TransitionRefusedError(RefusedError):
     Attributes:
         target: the status asked for.
         current: the status it was in, as far as known.
-        problems: what is missing, as ``(adapter id, code)``, when the service's own validation refused.
+        problems: what validation says is missing, as ``(adapter id, code)``, when it was asked: with ``explain``, or
+            because the service itself refused an order that has no hooks.
     """
 
     def __init__(
@@ -319,6 +325,25 @@ class TransitionRefusedError(RefusedError):
         self.target = target
         self.current = current
         self.problems = tuple(problems)
+
+    @classmethod
+    def of(
+        cls,
+        refused: RefusedError,
+        *,
+        target: str,
+        current: str | None,
+        problems: Sequence[tuple[str | None, str | None]],
+        known: str,
+        advice: str,
+    ) -> TransitionRefusedError:
+        """The refusal with what was asked for; ``known`` says from where to where, and what is known of that."""
+        error = cls.__new__(cls)
+        what = f"{refused.args[0]} {known}"
+        error.__dict__.update(refused.__dict__, _what=what, _advice=advice)
+        error.target, error.current, error.problems = target, current, tuple(problems)
+        error.args = (what,)
+        return error
 
 
 class NotSentError(CallError):

@@ -59,7 +59,7 @@ async def test_a_cart_belongs_to_one_order(norce: NorceOrderClient) -> None:
     taken = unique("cart")
     await norce.orders.create({**CONTEXT, "cart": {"reference": taken}})
     order = await norce.orders.create(CONTEXT)
-    with pytest.raises(ConflictError, match=r"409 \(order-conflict\).*already"):
+    with pytest.raises(ConflictError, match=r"409 \(order-conflict\).*said: There is another order with"):
         await order.cart.put(Cart(reference=taken))
 
 

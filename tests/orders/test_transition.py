@@ -104,7 +104,8 @@ async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
     assert error.order_id == order.id
     assert "from checkout to completed" in str(error)
     assert "order-validation" in str(error)
-    assert "missing: order: payment-missing" in str(error)
+    assert str(error).endswith("; validation also reports order: payment-missing")
+    assert str(error).index(f"the service said: {error.message}") < str(error).index("validation also reports")
     assert error.problems == (("order", "payment-missing"),)
     assert not order.stale
     assert (await order.validate()).problems[0].code == "payment-missing"
@@ -227,3 +228,81 @@ async def test_a_validation_that_can_not_be_had_changes_nothing() -> None:
     there = stand([answer(200, order_body("completed"))])
     order = await there.client.orders.get("oAbCdEfG")
     assert not (await order.complete(validate=True)).called
+
+
+HOOKED = {"hooks": [{"id": "h1", "adapterId": "erp", "subscribeTo": "/state", "invoke": "https://erp.example"}]}
+DENIED = {"code": "order-validation", "message": "Denied by erp."}
+
+
+async def test_a_veto_is_told_as_the_service_said_it() -> None:
+    """No validation is called: it would call third parties, and tell of something else than the veto."""
+    service = stand([answer(400, DENIED), answer(200, {**order_body("checkout"), **HOOKED})])
+    with pytest.raises(TransitionRefusedError, match=r"the service said: Denied by erp.; with explain") as caught:
+        await service.client.orders("oAbCdEfG").transition_to("completed")
+    assert caught.value.problems == ()
+    assert service.sent == [PUT, GET]
+
+    # The order was just read, or the answer says that it was a hook: nothing has to be read.
+    service = stand([answer(200, {**order_body("checkout"), **HOOKED}), answer(400, DENIED)])
+    order = await service.client.orders.get("oAbCdEfG")
+    with pytest.raises(TransitionRefusedError, match="the service said: Denied by erp"):
+        await order.transition_to("completed")
+    assert service.sent == [GET, PUT]
+    service = stand([answer(400, {"code": "order-validation", "message": "Hook h1 of psp says no."})])
+    with pytest.raises(TransitionRefusedError, match="the service said: Hook h1 of psp says no"):
+        await service.client.orders("oAbCdEfG").transition_to("completed")
+    assert service.sent == [PUT]
+
+
+@pytest.mark.parametrize("unknown", [answer(500), answer(200, order_body("checkout"))])
+async def test_where_it_is_not_known_whether_there_are_hooks_nothing_is_validated(unknown: Any) -> None:
+    """The order can't be read, or the answer says nothing of hooks."""
+    service = stand([answer(400, DENIED), unknown])
+    with pytest.raises(TransitionRefusedError, match="the service said: Denied by erp"):
+        await service.client.orders("oAbCdEfG").transition_to("completed", options=CallOptions(max_attempts=1))
+    assert service.sent == [PUT, GET]
+
+
+async def test_the_veto_of_a_hook_over_a_socket(sandbox: Sandbox) -> None:
+    """A hook that nobody answers denies; what others validate is asked for by name only."""
+    async with NorceOrderClient(base_url=sandbox.base_url, token=sandbox.token, merchant="m", channel="c") as norce:
+        order = await norce.orders.create({**CONTEXT, "cart": CART})
+        await order.payments.create_for_outstanding()
+        await order.hooks.create({"adapterId": "erp", "subscribeTo": "/state", "invoke": "http://127.0.0.1:9/"})
+        await order.validations.create({"adapterId": "stock", "url": "http://127.0.0.1:9/"})
+        sandbox.requests.clear()
+        with pytest.raises(TransitionRefusedError, match=r"the service said: .*erp") as caught:
+            await order.transition_to("processing")
+        assert caught.value.problems == ()
+        assert "stock" not in str(caught.value)
+        assert "Validate" not in [request.operation for request in sandbox.requests]
+        with pytest.raises(TransitionRefusedError, match=r"the service said: .*erp.*validation also reports stock: "):
+            await order.transition_to("processing", explain=True)
+        assert [request.operation for request in sandbox.requests].count("Validate") == 1
+
+
+async def test_explain_asks_whatever_the_refusal() -> None:
+    """Also a 409, which is a refused change of status like any other."""
+    problem = [{"adapterId": "stock", "code": "sold-out"}]
+    service = stand([answer(409, {"code": "order-conflict", "message": "It moved on."}), answer(400, problem)])
+    with pytest.raises(TransitionRefusedError) as caught:
+        await service.client.orders("oAbCdEfG").transition_to("completed", explain=True)
+    error = caught.value
+    assert (error.status, error.problems) == (409, (("stock", "sold-out"),))
+    assert str(error).endswith("; the service said: It moved on.; validation also reports stock: sold-out")
+    assert service.sent == [PUT, "POST /orders/oAbCdEfG/validate"]
+    service = stand([answer(409, {"code": "order-conflict"})])
+    with pytest.raises(TransitionRefusedError):
+        await service.client.orders("oAbCdEfG").transition_to("completed")
+    assert service.sent == [PUT]
+
+
+async def test_a_final_status_needs_no_explanation() -> None:
+    """No validation changes what is final."""
+    service = stand([answer(200, order_body("completed")), answer(400, {"code": "order-bad-request"})])
+    order = await service.client.orders.get("oAbCdEfG")
+    with pytest.raises(TransitionRefusedError) as caught:
+        await order.transition_to("checkout")
+    assert "completed is final" in str(caught.value)
+    assert "explain" not in str(caught.value)
+    assert "validat" not in str(caught.value)

@@ -38,11 +38,14 @@ PERSON = {
 }
 SAID = {
     "code": "19121212-1212 anna.berg@example.com",
-    "message": "anna.berg@example.com lives in Storgatan",
+    "message": "anna.berg@example.com (19121212-1212) may not send tok-5ecret and hdr-5ecret",
     "type": "https://errors.example/19121212-1212",
     **{f"anna.berg@example.com {number}": "Storgatan" for number in range(2)},
     "state": {"currentStatus": "anna.berg@example.com"},
 }
+
+ECHO = {"message": "Anna Berg lives in Storgatan, by cursor-5ecret"}
+"""What a request with a person in it, or a search, may come back with."""
 
 STEPS: list[Step] = [
     answer(200, SAID),
@@ -79,7 +82,9 @@ async def test_nothing_shows(operation: Operation, caplog: pytest.LogCaptureFixt
     seen: list[str] = []
     caplog.set_level(logging.DEBUG)
     reading_back = [answer(200, SAID)] * 6
-    for step in STEPS:
+    sends_a_person = isinstance(body, dict) and has_body(operation)
+    echo = [answer(status, ECHO) for status in (400, 422, 429, 500)] if sends_a_person else []
+    for step in [*STEPS, *echo]:
         stand_ = stand([step] * 3 + reading_back, token=TOKEN, headers={"x-key": "hdr-5ecret"})
         options = CallOptions(headers={"x-other": "hdr-5ecret"})
         seen.append(repr(options))

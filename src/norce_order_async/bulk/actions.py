@@ -53,14 +53,14 @@ class Transition(Action[Transitioned]):
 
     name = "transition"
 
-    def __init__(self, to: OrderStatus, *, validate: bool = False) -> None:
+    def __init__(self, to: OrderStatus, *, validate: bool = False, explain: bool = False) -> None:
         self._to: OrderStatus = check_status(to)
-        self._validate = validate
-        self.parameters = {"to": self._to, **({"validate": True} if validate else {})}
+        self._options = {"validate": validate, "explain": explain}
+        self.parameters = {"to": self._to, **{name: True for name, given in self._options.items() if given}}
 
     async def apply(self, order: Order, row: Row) -> Transitioned:
         del row
-        return await order.transition_to(self._to, validate=self._validate, options=_IN_TIME)
+        return await order.transition_to(self._to, **self._options, options=_IN_TIME)
 
     async def settle(self, order: Order, row: Row) -> Settled:
         """There, or past it by the service's own log: done. Where it can be asked for from: not done."""
@@ -186,17 +186,18 @@ class Delete(Action[None]):
         return isinstance(error, NotFoundError)
 
 
-def transition(to: OrderStatus, *, validate: bool = False) -> Transition:
+def transition(to: OrderStatus, *, validate: bool = False, explain: bool = False) -> Transition:
     """Move orders to a status. Those that are there count as already done.
 
     Args:
         to: the status.
         validate: have the service check each order first. One that does not validate is refused and left as it is.
+        explain: have the service check each order that is refused, and add what is missing to the outcome's error.
 
     Raises:
         InvalidRequestError: no such status.
     """
-    return Transition(to, validate=validate)
+    return Transition(to, validate=validate, explain=explain)
 
 
 def remove() -> Transition:
@@ -278,7 +279,9 @@ def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
 
 
 _MADE: Mapping[str, Callable[[Mapping[str, Any]], Action[Any]]] = {
-    "transition": lambda told: Transition(told["to"], validate=told.get("validate", False)),
+    "transition": lambda told: Transition(
+        told["to"], validate=told.get("validate", False), explain=told.get("explain", False)
+    ),
     "validate": lambda _: Validate(),
     "export": lambda told: Export(Path(told["out"]), told["fields"], told["format"]),
     "set reference": lambda told: SetReference(told["value"], told["column"]),

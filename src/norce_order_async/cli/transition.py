@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -21,11 +22,24 @@ if TYPE_CHECKING:
 @click.command(short_help="Move an order to another status.")
 @click.argument("order_id", metavar="ID")
 @click.option("--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="Where to.")
+@click.option("--validate", "validates", is_flag=True, help="Move it only if the service's validation passes it.")
+@click.option("--explain", "explains", is_flag=True, help="When it is refused, have the service say what is missing.")
 @click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON.")
 @production_option
 @connection_options
-def transition(connection: Connection, order_id: str, target: OrderStatus, as_json: bool, yes_production: bool) -> None:
-    """Move an order to another status. The service decides whether it may go there."""
+def transition(
+    connection: Connection,
+    order_id: str,
+    target: OrderStatus,
+    validates: bool,
+    explains: bool,
+    as_json: bool,
+    yes_production: bool,
+) -> None:
+    """Move an order to another status. The service decides whether it may go there.
+
+    --validate and --explain call every validation that is registered with the order.
+    """
     import anyio
 
     from norce_order_async.pipeline.request import check_id
@@ -33,7 +47,7 @@ def transition(connection: Connection, order_id: str, target: OrderStatus, as_js
     norce = connection.client()
     # Asked outside the event loop, where Ctrl-C still ends the question.
     confirm(norce, f"to {target}", f"1: {check_id('order_id', order_id)}", yes=yes_production)
-    came_to = anyio.run(_move, norce, order_id, target)
+    came_to = anyio.run(partial(_move, norce, order_id, target, validate=validates, explain=explains))
     if as_json:
         told = {"order_id": order_id, "status": came_to.to, "before": came_to.origin, "called": came_to.called}
         click.echo(json.dumps(told))
@@ -43,8 +57,10 @@ def transition(connection: Connection, order_id: str, target: OrderStatus, as_js
         click.echo(f"{printable(order_id)}: {came_to.to} already")
 
 
-async def _move(norce: NorceOrderClient, order_id: str, target: OrderStatus) -> Transitioned:
+async def _move(
+    norce: NorceOrderClient, order_id: str, target: OrderStatus, *, validate: bool, explain: bool
+) -> Transitioned:
     async with norce:
         # Read first, so that an order that is there already is told and left alone.
         order = await norce.orders.get(order_id)
-        return await order.transition_to(target)
+        return await order.transition_to(target, validate=validate, explain=explain)

@@ -188,6 +188,7 @@ class Order:
         confirm: bool = False,
         force: bool = False,
         validate: bool = False,
+        explain: bool = False,
         options: CallOptions | None = None,
     ) -> Transitioned:
         """Move the order to another status: one call and no more on the plain path.
@@ -203,12 +204,15 @@ class Order:
             validate: have the service check the order first, and ask for the status only if everything holds. That the
                 service checks by itself is not certain for every change: without this, an order that is not paid may
                 be completed. Calls every registered validation.
+            explain: when it is refused, have the service check the order and add what is missing to the error. Calls
+                every registered validation; without it, only an order that has no hooks is checked then, because a
+                hook may have refused.
             options: what the calls do differently.
 
         Raises:
             InvalidRequestError: no such status; the text lists those there are.
             ValidationFailedError: ``validate`` was asked for, and something does not hold; nothing was changed.
-            TransitionRefusedError: the service does not allow it now.
+            TransitionRefusedError: the service, or a hook, does not allow it now.
             TransitionSupersededError: the answer was lost, and the order is in a third status.
             PendingError: taken in, but not shown before the deadline.
             OutcomeUnknownError: the answer was lost, and the order could not be read.
@@ -216,16 +220,18 @@ class Order:
         """
         status = check_status(target)
         return await transition(
-            self._snapshot, status, confirm=confirm, force=force, validate=validate, options=options
+            self._snapshot, status, confirm=confirm, force=force, validate=validate, explain=explain, options=options
         )
 
     async def accept(self, *, options: CallOptions | None = None) -> Transitioned:
         """Payment is in place: ``transition_to("accepted")``."""
         return await self.transition_to("accepted", options=options)
 
-    async def complete(self, *, validate: bool = False, options: CallOptions | None = None) -> Transitioned:
-        """The order is final: ``transition_to("completed")``, with ``validate`` as there."""
-        return await self.transition_to("completed", validate=validate, options=options)
+    async def complete(
+        self, *, validate: bool = False, explain: bool = False, options: CallOptions | None = None
+    ) -> Transitioned:
+        """The order is final: ``transition_to("completed")``, with ``validate`` and ``explain`` as there."""
+        return await self.transition_to("completed", validate=validate, explain=explain, options=options)
 
     async def decline(self, *, options: CallOptions | None = None) -> Transitioned:
         """Payment was refused: ``transition_to("declined")``."""

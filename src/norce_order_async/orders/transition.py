@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from norce_order_api.models.order_status import OrderStatus
 from norce_order_async.display import shown_code
-from norce_order_async.errors import Attempt, BadRequestError, NorceError, TransitionRefusedError
+from norce_order_async.errors import (
+    Attempt,
+    BadRequestError,
+    ConflictError,
+    NorceError,
+    RefusedError,
+    TransitionRefusedError,
+)
 from norce_order_async.orders.history import periods
-from norce_order_async.orders.lifecycle import FIRST_STATUS, Stay, explain, plan, predecessors
+from norce_order_async.orders.lifecycle import FIRST_STATUS, Stay, is_terminal, plan, predecessors
+from norce_order_async.orders.lifecycle import explain as known_of
 from norce_order_async.orders.shown import until_shown
+from norce_order_async.orders.snapshot import FRESH_FOR, Snapshot
 from norce_order_async.orders.validation import read_report
 from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import SET_STATE, VALIDATE
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.pipeline.settle import Before
-
-if TYPE_CHECKING:
-    from norce_order_async.orders.snapshot import Snapshot
-
 
 VALIDATION_CODE: Final = "order-validation"
 """The code of a refusal by the service's own validation, or by a hook; assumed, as no codes are published for it."""
@@ -42,7 +47,14 @@ class Transitioned:
 
 
 async def transition(
-    order: Snapshot, target: OrderStatus, *, confirm: bool, force: bool, validate: bool, options: CallOptions | None
+    order: Snapshot,
+    target: OrderStatus,
+    *,
+    confirm: bool,
+    force: bool,
+    validate: bool,
+    explain: bool,
+    options: CallOptions | None,
 ) -> Transitioned:
     """Ask the service for a status and see that it is there.
 
@@ -52,6 +64,7 @@ async def transition(
         confirm: read the order afterwards.
         force: send also when the order is known to be there.
         validate: have the service check the order before, and ask for the status only if everything holds.
+        explain: have the service check the order after a refusal, and tell what it says.
         options: what the calls do differently.
 
     Raises:
@@ -75,8 +88,8 @@ async def transition(
             options=options,
             deadline=deadline,
         )
-    except BadRequestError as refused:
-        raise await _refused(order, refused, current, target, deadline, options) from refused
+    except (BadRequestError, ConflictError) as refused:
+        raise await _refused(order, refused, current, target, deadline, options, explain=explain) from refused
     if answer.status == 202:
         await until_shown(
             order,
@@ -113,38 +126,47 @@ def _told(order: Snapshot, target: OrderStatus, came_to: Transitioned) -> Transi
 
 async def _refused(
     order: Snapshot,
-    refused: BadRequestError,
+    refused: BadRequestError | ConflictError,
     current: str | None,
     target: OrderStatus,
     deadline: Deadline,
     options: CallOptions | None,
+    *,
+    explain: bool,
 ) -> TransitionRefusedError:
-    problems = await _missing(order, deadline, options) if refused.code == VALIDATION_CODE else ()
-    told = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in problems)
-    code = f" ({shown_code(refused.code)})" if refused.code else ""
-    return TransitionRefusedError(
-        f"refused with {refused.status}{code} {explain(current, target)}" + (f"; missing: {told}" if told else ""),
-        target=target,
-        current=current,
-        problems=problems,
-        status=refused.status,
-        code=refused.code,
-        message=refused.message,
-        problem=refused.problem,
-        retry_after=refused.retry_after,
-        maybe_changed=refused.maybe_changed,
-        operation=refused.operation,
-        order_id=refused.order_id,
-        correlation_id=refused.correlation_id,
-        attempts=refused.attempts,
-        advice=_advice(refused, told),
+    asks = explain or await _is_own_demand(order, refused, deadline, options)
+    problems = await _missing(order, deadline, options) if asks else ()
+    also = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in problems)
+    if refused.maybe_changed:
+        advice = "an earlier attempt may have taken effect: read the order before going on"
+    elif also:
+        advice = f"validation also reports {also}"
+    elif asks or (current is not None and is_terminal(current)):
+        advice = ""
+    else:
+        advice = "with explain, the order's validation is asked what is missing"
+    return TransitionRefusedError.of(
+        refused, target=target, current=current, problems=problems, known=known_of(current, target), advice=advice
     )
 
 
-def _advice(refused: BadRequestError, told: str) -> str:
-    if refused.maybe_changed:
-        return "an earlier attempt may have taken effect: read the order before going on"
-    return "" if told else "await order.validate() tells whether something is missing"
+async def _is_own_demand(
+    order: Snapshot, refused: RefusedError, deadline: Deadline, options: CallOptions | None
+) -> bool:
+    """Whether the service itself misses something, so that its validation can say what.
+
+    The code is the same where a hook says no, as far as known. Validating would call every registered validation then,
+    and tell of something else: so this is sure only of an order without hooks.
+    """
+    if refused.code != VALIDATION_CODE or "hook" in (refused.message or "").lower():
+        return False
+    age = order.age
+    if order.stale or age is None or age > FRESH_FOR:
+        try:
+            await order.read(options, deadline)
+        except NorceError:
+            return False
+    return order.body is not None and order.body.plain.get("hooks") == []
 
 
 async def _missing(

@@ -17,9 +17,10 @@ from norce_order_async.errors import (
     UnavailableError,
     refusal_class,
 )
-from norce_order_async.pipeline.decode import read_refusal
+from norce_order_async.pipeline.decode import Refusal, read_refusal
 from norce_order_async.pipeline.operations import Kind, Operation
 from norce_order_async.pipeline.outcome import Outcome
+from norce_order_async.pipeline.words import shown_words
 
 if TYPE_CHECKING:
     from norce_order_async.pipeline.attempt import Tried
@@ -27,22 +28,16 @@ if TYPE_CHECKING:
     from norce_order_async.pipeline.settle import Settled
 
 _ADVICE = {
-    400: "the error's message attribute holds the service's own words",
     401: "check the token, and that it belongs to this environment",
     403: "the token does not reach this",
-    404: "check the id, and that merchant and channel are those it was made under",
-    409: "something like it is there already: read it back",
 }
 
 
 def refused(call: Call, tried: Tried) -> RefusedError:
     """The service answered and said no."""
-    said = read_refusal(tried.data, tried.status or 0)
     status = tried.status or 0
+    said = read_refusal(tried.data, status)
     code = f" ({shown_code(said.code)})" if said.code else ""
-    advice = _ADVICE.get(status, "")
-    if call.maybe_changed:
-        advice = "an earlier attempt may have taken effect: read the order before going on"
     return refusal_class(status)(
         f"refused with {status}{code}",
         status=status,
@@ -52,9 +47,34 @@ def refused(call: Call, tried: Tried) -> RefusedError:
         field_errors=said.field_errors,
         retry_after=tried.retry_after,
         maybe_changed=call.maybe_changed,
-        advice=advice,
+        advice=_after_refusal(call, status, said),
+        said=_said(call, tried),
         **_facts(call, None),
     )
+
+
+def _after_refusal(call: Call, status: int, said: Refusal) -> str:
+    """What to do after a refusal, where there is something to say beside the service's own words."""
+    if call.maybe_changed:
+        return "an earlier attempt may have taken effect: read the order before going on"
+    if status == 404:
+        if said.code is None and said.message is None:
+            return "this is no answer of the order service's: check its address, the path at its end too"
+        place = "merchant and channel are those it was made under"
+        return f"check the id, and that {place}" if call.request.path else "check merchant and channel"
+    if status == 409:
+        if call.kind in (Kind.CREATE, Kind.CREATE_ORDER):
+            return "something like it is there already: read it back"
+        return "it collides with what is there: read the order before going on"
+    return _ADVICE.get(status, "")
+
+
+def _said(call: Call, tried: Tried) -> str:
+    """The service's own words, as far as they may be shown."""
+    if not tried.status or tried.status < 400:
+        return ""
+    token = tried.signed.header.split()[-1] if tried.signed else ""
+    return shown_words(read_refusal(tried.data, tried.status), call.request, token)
 
 
 def duplicate(call: Call, settled: Settled) -> DuplicateOrderError:
@@ -83,6 +103,7 @@ def superseded(call: Call, settled: Settled) -> TransitionSupersededError:
 def failed(call: Call, tried: Tried, gave_up: GaveUp, settled: Settled | None) -> CallError:
     """No attempt brought a usable answer, and there will be no other."""
     facts = _facts(call, gave_up)
+    facts["said"] = _said(call, tried)
     wait = "" if tried.retry_after is None else f", asked to wait {tried.retry_after:g} s"
     if tried.outcome is Outcome.UNKNOWN or call.maybe_done:
         if call.kind is Kind.SAFE:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -128,19 +129,21 @@ class Telling:
                 attempt.next,
                 correlation_id,
             )
+        under_way = sys.exception()
         for observer in self.observers:
             try:
                 observer.attempt_ended(operation, attempt)
-            except Exception:
-                logger.exception("an observer failed")
+            except Exception as error:  # noqa: BLE001 - what a program's own code raises is no matter of this call
+                _observer_failed(error, under_way)
 
     def call_ended(self, event: CallEvent) -> None:
         """One call is over."""
+        under_way = sys.exception()
         for observer in self.observers:
             try:
                 observer.call_ended(event)
-            except Exception:
-                logger.exception("an observer failed")
+            except Exception as error:  # noqa: BLE001 - what a program's own code raises is no matter of this call
+                _observer_failed(error, under_way)
 
     def exchanged(self, request: WireRequest, response: WireResponse) -> None:
         """One request was answered; logged only when bodies were asked for."""
@@ -158,6 +161,15 @@ class Telling:
             shown_headers(response.headers),
             masked_body(response.body),
         )
+
+
+def _observer_failed(error: Exception, under_way: BaseException | None) -> None:
+    """Log what an observer raised, without the error that was on its way already: that one may quote the service."""
+    first: BaseException = error
+    while first.__context__ is not None and first.__context__ is not under_way:
+        first = first.__context__
+    first.__context__ = None
+    logger.error("an observer failed", exc_info=error)
 
 
 def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:

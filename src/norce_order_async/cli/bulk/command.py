@@ -37,15 +37,19 @@ def bulk() -> None:
 @bulk.command(short_help="Move orders to another status.")
 @click.option("--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="Where to.")
 @click.option("--validate", "validates", is_flag=True, help="Move only those that the service's validation passes.")
+@click.option("--explain", "explains", is_flag=True, help="Have the service say of each refused order what is missing.")
 @which_options
 @writing_options
 @connection_options
-def transition(connection: Connection, target: OrderStatus, validates: bool, which: Which, how: How) -> int:
+def transition(
+    connection: Connection, target: OrderStatus, validates: bool, explains: bool, which: Which, how: How
+) -> int:
     """Move orders to another status. The service decides of each whether it may go there."""
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run
 
-    return run(Request(connection, actions.transition(target, validate=validates), f"to {target}", how), which)
+    action = actions.transition(target, validate=validates, explain=explains)
+    return run(Request(connection, action, f"to {target}", how), which)
 
 
 @bulk.command(short_help="Set orders to removed.")
