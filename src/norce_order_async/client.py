@@ -161,6 +161,8 @@ class Scope:
         partition: tuple[int, int] | None = None,
         allow_production: bool = False,
         resume: bool = False,
+        duplicates: Literal["skip", "allow"] = "skip",
+        max_remembered: int = 1_000_000,
     ) -> Job:
         """A job over many orders, for use with ``async with``.
 
@@ -181,6 +183,11 @@ class Scope:
             allow_production: leave to change orders in production.
             resume: whether a finished journal is fine for a filter. Otherwise that is an error, because nothing would
                 be done for the orders that the filter matches now.
+            duplicates: what becomes of an order that the source names again for the same: ``"skip"`` passes it over and
+                counts it (``summary.duplicates``), ``"allow"`` does it again. An order that comes again with another
+                row is refused.
+            max_remembered: without a journal, how many orders are remembered for that, at about 22 bytes each, or 42
+                where the action has columns. A job with more of them stops.
 
         Raises:
             ConfigurationError: a value that can't be.
@@ -199,6 +206,8 @@ class Scope:
             partition=partition,
             allow_production=allow_production,
             resume=resume,
+            duplicates=duplicates,
+            max_remembered=max_remembered,
         )
 
     def __repr__(self) -> str:

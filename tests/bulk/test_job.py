@@ -161,7 +161,7 @@ async def test_the_source_is_read_as_the_work_goes_on(sandbox: Sandbox) -> None:
 
     async with client_of(sandbox) as norce:
         (key,) = await new_orders(norce, 1)
-        async with norce.bulk(load=FEW) as job:
+        async with norce.bulk(load=FEW, duplicates="allow") as job:
             seen = 0
             async for _ in job.run(endless(key), actions.validate()):
                 seen += 1

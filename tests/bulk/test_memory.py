@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -26,13 +27,13 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-async def grown(count: int, journal: Path | None) -> tuple[int, int]:
+async def grown(count: int, journal: Path | None, duplicates: Literal["skip", "allow"] = "skip") -> tuple[int, int]:
     """Bytes that a run adds after its first tenth, and how many outcomes there were."""
     seen = 0
     base = 0
     async with (
         NorceOrderClient(base_url="http://127.0.0.1:9", merchant="a", channel="b", token="t", engine=Stub()) as norce,
-        norce.bulk(journal, load=Fixed(in_flight=50)) as job,
+        norce.bulk(journal, load=Fixed(in_flight=50), duplicates=duplicates) as job,
     ):
         async for _ in job.run((f"o{number}" for number in range(count)), actions.validate()):
             seen += 1
@@ -53,7 +54,16 @@ async def test_ten_thousand_items(tmp_path: Path, journaled: bool) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_million_items(tmp_path: Path, journaled: bool) -> None:
-    """Flat."""
-    growth, seen = await grown(1_000_000, tmp_path / "j" if journaled else None)
+    """Flat, where nothing has to be remembered."""
+    growth, seen = await grown(1_000_000, tmp_path / "j" if journaled else None, "skip" if journaled else "allow")
     assert seen == 1_000_000
     assert growth < 20_000_000
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+async def test_a_million_items_that_are_remembered() -> None:
+    """24 bytes each at most."""
+    growth, seen = await grown(1_000_000, None)
+    assert seen == 1_000_000
+    assert growth < 20_000_000 + 24 * 900_000

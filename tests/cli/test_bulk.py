@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from norce_order_async.bulk.database import Database, State
+from norce_order_async.cli.bulk import running
 
 from .inside import inside
 from .shop import TOKEN, Shop, shop
@@ -360,3 +361,36 @@ def test_what_is_no_journal(tmp_path: Path) -> None:
         assert ran.code == 2, ran.err
     assert path.read_text() == "mine\n" * 100
     assert not (tmp_path / "none").exists()
+
+
+def test_an_order_that_a_file_names_twice(here: Shop, tmp_path: Path) -> None:
+    """Is done once, and told; or as often as it comes, where that is asked for."""
+    ids = here.ids(2)
+    file = _ids_file(tmp_path, [*ids, ids[0]])
+    arguments = ("bulk", "validate", "--from-file", file, "--json")
+    outcomes, summary = _records(inside(*arguments, env=here.env))
+    assert sorted(each["order_id"] for each in outcomes) == sorted(ids)
+    assert (summary["total"], summary["left"], summary["duplicates"]) == (2, 0, 1)
+    outcomes, summary = _records(inside(*arguments, "--duplicates", "allow", env=here.env))
+    assert sorted(each["order_id"] for each in outcomes) == sorted([*ids, ids[0]])
+    assert (summary["left"], summary["duplicates"]) == (0, 0)
+    assert "duplicates    1, passed over" in inside("bulk", "validate", "--from-file", file, env=here.env).out
+
+
+def test_too_many_to_do_each_once(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent, and it says which options help."""
+
+    def many(_: running.Rows) -> int:
+        return 1_000_001
+
+    monkeypatch.setattr(running.Rows, "__len__", many)
+    ran = inside("bulk", "validate", "--from-file", _ids_file(tmp_path, here.ids(1)), env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert "give --journal FILE, or --duplicates allow" in ran.err
+
+
+def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -> None:
+    """A journal holds each once."""
+    ran = inside("bulk", "validate", "--all", "--journal", str(tmp_path / "j"), "--duplicates", "allow", env=here.env)
+    assert ran.code == 2
+    assert "goes without --journal" in ran.err

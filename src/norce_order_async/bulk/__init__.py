@@ -2,10 +2,11 @@
 
 ``job.py`` is what a caller meets: a job, and in it one run (``run.py``) as it was asked for (``plan.py``).
 
-A run begins (``beginning.py``) with its source (``source.py``) and what an earlier run left in the journal
-(``journal.py``, ``database.py``, ``lock.py``; ``spool.py`` for a file that the job makes). Then its workers
-(``work.py``) take items (``intake.py``), do what is to be done to each, decide what came of it (``handling.py``), and
-leave outcomes (``outcome.py``) for whoever iterates (``outbox.py``); ``bell.py`` wakes who waits for whom.
+A run begins (``beginning.py``) with its source (``source.py``; ``duplicates.py`` without a journal) and what an earlier
+run left in the journal (``journal.py``, ``database.py``, ``lock.py``; ``spool.py`` for a file that the job makes). Then
+its workers (``work.py``) take items (``intake.py``), do what is to be done to each, decide what came of it
+(``handling.py``), and leave outcomes (``outcome.py``) for whoever iterates (``outbox.py``); ``bell.py`` wakes who waits
+for whom.
 
 ``action.py`` says what an action is, ``actions.py`` and ``export.py`` have the ready ones. ``load.py`` finds how much
 the service bears (``cubic.py``, ``vegas.py``, ``pacing.py``), ``outage.py`` waits while it is away, ``stopping.py``

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar, cast
 from anyio import to_thread
 
 from norce_order_async.bulk.action import can_settle
+from norce_order_async.bulk.duplicates import Once, too_many
 from norce_order_async.bulk.errors import JournalFinishedError
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outcome import Summary
@@ -63,13 +64,21 @@ async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Beg
 
 
 async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
-    source = plan.source
+    source, most = plan.source, plan.max_remembered
     if isinstance(source, OrderFilter):
         # The work may take orders out of the filter or put others in, so all are listed before.
-        source = [order.id async for order in _found(plan, source)]
+        found = [order.id async for order in _found(plan, source)]
+        summary.total = len(found) if plan.partition.of == 1 else None
+        return _items(plan, found)
     if isinstance(source, Sized) and plan.partition.of == 1:
         summary.total = len(source)
-    return _items(plan, source)
+    items = _items(plan, source)
+    if plan.allow_duplicates or isinstance(source, OrderIteration):
+        # A walk, like a filter, gives each order once.
+        return items
+    if most is not None and summary.total is not None and summary.total > most:
+        raise too_many(most)
+    return Once(items, summary, with_rows=bool(plan.action.columns), most=most)
 
 
 async def _begin_journaled(plan: Plan[T], journal: Journal, spool: Spool[T] | None, summary: Summary) -> Begun[T]:
@@ -80,6 +89,7 @@ async def _begin_journaled(plan: Plan[T], journal: Journal, spool: Spool[T] | No
             raise JournalFinishedError(await _finished(journal, counts))
         summary.note = _other_dates(listed, _dates(plan.source))
     summary.total = sum(counts.values())
+    summary.duplicates = await journal.duplicates()
     for state, verdict in (("confirmed", "done"), ("refused", "refused"), ("unknown", "unknown")):
         if counts[state]:
             summary.before[verdict] = counts[state]

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sized
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import anyio
 
 from norce_order_async.auth import StaysInProcess
 from norce_order_async.bulk.action import Action, action_of
+from norce_order_async.bulk.duplicates import MAX_REMEMBERED
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.load import Adaptive, Fixed, Load
 from norce_order_async.bulk.outcome import Summary
@@ -31,6 +32,9 @@ from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 
 T = TypeVar("T")
+
+Duplicates = Literal["skip", "allow"]
+"""What becomes of an order that a source names again: it is passed over, or done as often as it comes."""
 
 GRACE = 30.0
 MAX_DELAY = 20.0
@@ -58,6 +62,8 @@ class Job(StaysInProcess):
         partition: tuple[int, int] | None = None,
         allow_production: bool = False,
         resume: bool = False,
+        duplicates: Duplicates = "skip",
+        max_remembered: int = MAX_REMEMBERED,
     ) -> None:
         load = load or Adaptive()
         _check_failure_limit(failure_limit)
@@ -80,6 +86,9 @@ class Job(StaysInProcess):
         self._partition = Partition.create(partition)
         self._allow_production = allow_production
         self._resume = resume
+        self._allow_duplicates = _check_duplicates(duplicates, journaled=journal is not None) == "allow"
+        # A dry run of a job with a journal looks as far as the job itself.
+        self._max_remembered = None if journal is not None else _check_max_remembered(max_remembered)
         self._entered = False
         self._run: Run[Any] | None = None
         self._stopped_before = ""
@@ -148,6 +157,8 @@ class Job(StaysInProcess):
                 failure_limit=self._failure_limit,
                 dry_run=self._dry_run,
                 resume=self._resume,
+                allow_duplicates=self._allow_duplicates,
+                max_remembered=self._max_remembered,
             ),
             self._journal,
             self._tasks,
@@ -245,3 +256,17 @@ def _check_failure_limit(limit: float | None) -> None:
         return
     if limit < 0 or (isinstance(limit, float) and limit > 1):
         raise ConfigurationError(f"failure_limit is a count (an int), or a share from 0.0 to 1.0; got {limit}")
+
+
+def _check_duplicates(duplicates: object, *, journaled: bool) -> object:
+    if duplicates not in get_args(Duplicates):
+        raise ConfigurationError(f"duplicates must be 'skip' or 'allow'; got {duplicates!r}")
+    if journaled and duplicates == "allow":
+        raise ConfigurationError("a journal holds each order once: duplicates='allow' goes without one")
+    return duplicates
+
+
+def _check_max_remembered(most: object) -> int:
+    if not isinstance(most, int) or most < 1:
+        raise ConfigurationError(f"max_remembered must be a count of at least 1; got {most!r}")
+    return most

@@ -21,10 +21,10 @@ from anyio import to_thread
 from norce_order_async.bulk.database import Change, Database
 from norce_order_async.bulk.errors import JournalError, JournalMismatchError
 from norce_order_async.bulk.lock import RunLock
-from norce_order_async.bulk.reading import DATES, LISTED, SETTLES, SOURCE, SPOOLED, State
-from norce_order_async.bulk.source import Item, some_of
+from norce_order_async.bulk.reading import DATES, DUPLICATES, LISTED, SETTLES, SOURCE, SPOOLED, State
+from norce_order_async.bulk.source import Item, asked_for_differently, some_of
 from norce_order_async.bulk.spool import Spool
-from norce_order_async.errors import Attempt, InvalidRequestError
+from norce_order_async.errors import Attempt
 from norce_order_async.pipeline.ownership import OwnedSends
 from norce_order_async.plain import is_mapping, mapping_or_empty
 
@@ -137,12 +137,13 @@ class Journal:
             await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
             return mapping_or_empty(found.get(DATES))
         await self._in_thread(lambda: self._database.begin({**facts, DATES: dict(dates), SETTLES: settles}))
-        given = items()
+        given, duplicates = items(), 0
         while some := await some_of(given, LISTED_AT_ONCE):
-            _, other = await self._in_thread(partial(self._database.add, some))
+            again, other = await self._in_thread(partial(self._database.add, some))
             if other is not None:
-                raise InvalidRequestError(f"order {other} is in the source twice, asked for differently")
-        await self._in_thread(lambda: self._database.put_facts({LISTED: True}))
+                raise asked_for_differently(other)
+            duplicates += again
+        await self._in_thread(lambda: self._database.put_facts({LISTED: True, DUPLICATES: duplicates}))
         return None
 
     async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
@@ -167,6 +168,10 @@ class Journal:
                 f"journal {self.path} was begun with other items ({difference}): give the same items, or None to go on "
                 "with those in the journal, or name another journal"
             )
+
+    async def duplicates(self) -> int:
+        """Entries of the source that asked for what was in the list already."""
+        return int((await self._in_thread(self._database.facts)).get(DUPLICATES, 0))
 
     async def counts(self) -> Counter[str]:
         """Items by state."""

@@ -84,6 +84,8 @@ class Summary:
     """Single calls made while the service was away, that showed it still was."""
     elapsed: float = 0.0
     """Seconds since the run began."""
+    duplicates: int = 0
+    """Entries of the source that asked for the same as an earlier one; they are no outcomes, and not in the total."""
     note: str = ""
     """What there is to know of the source: that a journal was gone on with whose filter had other dates."""
     stopped: str = ""

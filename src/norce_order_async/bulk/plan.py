@@ -26,5 +26,8 @@ class Plan(Generic[T]):
     ordered: bool
     failure_limit: float | None
     dry_run: bool
+    allow_duplicates: bool = False
+    max_remembered: int | None = None
+    """How many orders are remembered without a journal, so that each is done once; None for no bound."""
     resume: bool = False
     """Whether a journal with nothing left to do is fine although its source can't be compared."""

@@ -28,6 +28,7 @@ SOURCE: Final = "source"
 LISTED: Final = "listed"
 DATES: Final = "dates"
 SPOOLED: Final = "spooled"
+DUPLICATES: Final = "duplicates"
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 _KNOWN: Final = ", ".join(f"'{state}'" for state in STATES)
@@ -225,5 +226,6 @@ _FACTS: Final[Mapping[str, Callable[[object], bool]]] = {
     DATES: _are_texts_by_name,
     LISTED: _is_flag,
     SPOOLED: _is_count,
+    DUPLICATES: _is_count,
 }
-_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED))
+_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, DUPLICATES))

@@ -130,6 +130,11 @@ async def some_of(items: AsyncIterator[Item], count: int) -> list[Item]:
     return some
 
 
+def asked_for_differently(key: str) -> InvalidRequestError:
+    """The error for an order that a source names twice, with rows that differ."""
+    return InvalidRequestError(f"order {key} is in the source twice, asked for differently")
+
+
 def check_source(source: object) -> None:
     """Refuse what would be taken apart into letters or names.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -36,6 +36,7 @@ class How:
     resume: bool = False
     dry_run: bool = False
     partition: tuple[int, int] | None = None
+    duplicates: Literal["skip", "allow"] = "skip"
     failure_limit: float | None
     max_in_flight: int | None
     rate: float | None
@@ -100,6 +101,8 @@ def _collected(command: Command) -> Command:
     @wraps(command)
     def told(**options: Any) -> Any:
         how = How(**{name: options.pop(name) for name in _NAMES if name in options})
+        if how.journal is not None and how.duplicates == "allow":
+            raise click.UsageError("--duplicates allow goes without --journal, which holds each order once")
         return command(how=how, **options)
 
     return told
@@ -133,6 +136,13 @@ _ACCOUNT = (
     click.option("--journal", metavar="FILE", help="Keep account here; the same command again then goes on."),
     click.option("--resume", is_flag=True, help="A finished --journal is fine: end at once, and say what it came to."),
     click.option("--dry-run", is_flag=True, help="Only read, and say what would be done."),
+    click.option(
+        "--duplicates",
+        type=click.Choice(["skip", "allow"]),
+        default="skip",
+        show_default=True,
+        help="An order that comes again: done once, or as often as it comes.",
+    ),
     click.option("--partition", metavar="I/N", callback=_part, help="Only this part of the orders, such as 1/4."),
 )
 _RUN = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from norce_order_async.bulk.duplicates import MAX_REMEMBERED, TooManyToRememberError
 from norce_order_async.bulk.errors import JournalError, JournalFinishedError
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.stopping import stopped_by_signals
@@ -111,6 +112,7 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
             # Asked for before, in words and with a count.
             allow_production=True,
             resume=how.resume,
+            duplicates=how.duplicates,
             **load_of(how),
         )
         with display(as_json=how.as_json, dry_run=how.dry_run) as shown:
@@ -124,11 +126,13 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                         f"{printable(failure.what)}: name a new --journal for the orders that there are now, or give "
                         "--resume"
                     ) from error
+                if isinstance(failure, TooManyToRememberError):
+                    failure = ConfigurationError(_TOO_MANY)
                 if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)
                 _tell_how_to_go_on(how, shown)
-                raise
+                raise failure from error
             shown.end(job.summary)
             code = AT_ONCE if at_once else _code(job.summary, shown, how)
             if job.summary.stopped:
@@ -136,6 +140,10 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
     return code
 
 
+_TOO_MANY = (
+    f"more than {MAX_REMEMBERED:,} orders, and without --journal no more of them are remembered to do each once: give "
+    "--journal FILE, or --duplicates allow"
+)
 _NOT_BEGUN = (ConfigurationError, InvalidRequestError, JournalError)
 """What can be wrong with a job before it does anything."""
 

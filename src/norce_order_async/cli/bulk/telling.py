@@ -58,6 +58,7 @@ def summary_record(summary: Summary, not_valid: int) -> Mapping[str, Any]:
         "not_valid": not_valid,
         "total": summary.total,
         "left": summary.left,
+        "duplicates": summary.duplicates,
         "retries": summary.retries,
         "throttled": summary.throttled,
         "throttled_seconds": round(summary.throttled_seconds, 3),
@@ -76,6 +77,8 @@ def summary_lines(summary: Summary, not_valid: int) -> list[tuple[str, str]]:
     told += [(f"  {reason}", f"{count:,}") for reason, count in summary.refusals.most_common()]
     if summary.before:
         told.append(("before", ", ".join(f"{count:,} {verdict}" for verdict, count in summary.before.items())))
+    if summary.duplicates:
+        told.append(("duplicates", f"{summary.duplicates:,}, passed over"))
     if summary.left:
         told.append(("left", f"{summary.left:,}"))
     took = [f"{summary.elapsed:.1f} s", f"{summary.rate:,.0f} orders a second"]
