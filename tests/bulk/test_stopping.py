@@ -16,7 +16,7 @@ from norce_order_async import Answer, CallInfo, CallNext, Fixed, ItemOutcome, Jo
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.stopping import stopped_by_signals
 from norce_order_async.sandbox import Sandbox
-from tests.support.waiting import Ticks
+from tests.support.waiting import Ticks, until
 
 from .support import client_of, effects, names_in, new_orders
 from .test_job import all_of
@@ -119,7 +119,7 @@ async def test_once_lets_what_is_in_the_air_finish(sandbox: Sandbox, number: sig
 
     async def slow(order: Order) -> str:
         os.kill(os.getpid(), number)
-        await anyio.sleep(0.1)
+        await until(lambda: told)
         return order.id
 
     async with (
@@ -136,17 +136,18 @@ async def test_once_lets_what_is_in_the_air_finish(sandbox: Sandbox, number: sig
 
 async def test_twice_stops_now(sandbox: Sandbox) -> None:
     """Without waiting for the grace time."""
+    told: list[bool] = []
 
     async def endless(order: Order) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        await anyio.sleep(0.05)
+        await until(lambda: told)
         os.kill(os.getpid(), signal.SIGINT)
         await anyio.sleep_forever()
 
     async with (
         client_of(sandbox) as norce,
         norce.bulk(load=Fixed(in_flight=1), grace=3600.0) as job,
-        stopped_by_signals(job),
+        stopped_by_signals(job, lambda _, again: told.append(again)),
     ):
         outcomes = await all_of(job.run(["o1", "o2"], endless))
     assert [outcome.verdict for outcome in outcomes.values()] == ["unknown"]

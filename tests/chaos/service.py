@@ -84,7 +84,7 @@ class Truth:
                 "x-channel": CHANNEL,
             },
         )
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

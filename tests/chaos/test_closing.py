@@ -121,7 +121,7 @@ async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Tru
     async with anyio.create_task_group() as group:
         group.start_soon(call)
         await in_the_air(proxy, 1)
-        await norce.aclose(5.0)
+        await norce.aclose(3600.0)
     assert truth.orders_by_cart() == {"slow": created}
 
 

@@ -56,7 +56,7 @@ async def test_bodies_of_every_size_pass_unchanged_in_both_directions(chunked: b
 
     chance = random.Random(7)
     bodies = [chance.randbytes(size) for size in (0, 1, 999, 1000, 1001, 70_000, 300_000)] * 3
-    async with raw_service(answer) as url, httpx.AsyncClient(timeout=5) as client:
+    async with raw_service(answer) as url, httpx.AsyncClient(timeout=None) as client:
         with Proxy(url) as proxy:
             for body in bodies:
                 response = await client.post(proxy.base_url, content=body)
@@ -76,7 +76,7 @@ async def test_answers_without_a_length_of_their_own_pass_too() -> None:
             return b"HTTP/1.1 204 No Content\r\n\r\n"
         return b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
 
-    async with raw_service(answer) as url, httpx.AsyncClient(timeout=5) as client:
+    async with raw_service(answer) as url, httpx.AsyncClient(timeout=None) as client:
         with Proxy(url) as proxy:
             for _ in range(2):
                 assert (await client.head(proxy.base_url)).status_code == 200
@@ -88,7 +88,7 @@ async def test_answers_without_a_length_of_their_own_pass_too() -> None:
 def post(proxy: Proxy, truth: Truth, reference: str) -> tuple[int, bytes]:
     """Create an order with the plainest of clients."""
     address = urlsplit(proxy.base_url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port)
     headers = {"authorization": "Bearer sandbox-token", "x-merchant": truth.merchant, "x-channel": "se"}
     try:
         connection.request("POST", f"{address.path}/api/v0/checkout/orders", _order(reference), headers)

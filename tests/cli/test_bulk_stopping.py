@@ -6,40 +6,61 @@ import json
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from norce_order_async.sandbox import FaultPlan
-from norce_order_async.sandbox.faults.kinds import Delay, UniformDelay
-from norce_order_async.sandbox.faults.plan import FaultRule
+from tests.support.faults import Fault, Passing
+from tests.support.proxy import Proxy
+from tests.support.waiting import wait_until
 
 from .inside import inside
 from .shop import Shop, shop
 from .terminal import Ran, command, environment, on_terminal, piped
 
-BOUND = 60.0
-"""Seconds in which a job begins, or ends, on any machine."""
 TO_STATUS = "UpdateCheckoutOrderState"
 SET_REFERENCE = "UpdateCheckoutOrderReference"
-SLOW = FaultPlan((FaultRule(UniformDelay(0.15, 0.25), (TO_STATUS,)),))
-SLOWER = FaultPlan((FaultRule(UniformDelay(0.8, 0.9), (TO_STATUS,)),))
+
+
+class Gate(Proxy):
+    """Lets the first changes pass, and holds back the others until it is told to let go."""
+
+    passing = 2
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(upstream, self._chosen)
+
+    def _chosen(self, request: Passing) -> Fault:
+        if not request.writes:
+            return Fault.PASS
+        self.passing -= 1
+        return Fault.PASS if self.passing >= 0 else Fault.HOLD
 
 
 @pytest.fixture
-def here() -> Generator[Shop]:
-    with shop(800, faults=SLOW) as opened:
+def without_gate() -> Generator[Shop]:
+    with shop(800) as opened:
         yield opened
 
 
+@pytest.fixture
+def gate(without_gate: Shop) -> Generator[Gate]:
+    with Gate(without_gate.sandbox.base_url) as gate:
+        yield gate
+
+
+@pytest.fixture
+def here(without_gate: Shop, gate: Gate) -> Shop:
+    """A service whose changes come to a stand until the gate is open."""
+    return replace(without_gate, env={**without_gate.env, "NORCE_BASE_URL": gate.base_url})
+
+
 @contextmanager
-def _started(
-    here: Shop, arguments: list[str], operation: str = TO_STATUS, *, changed: bool = True
-) -> Generator[subprocess.Popen[str]]:
-    """A job that has changed at least two orders, or at least asked for it."""
+def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[subprocess.Popen[str]]:
+    """A job that has changed as many orders as may pass, and asked for another one."""
     with subprocess.Popen(
         command(*arguments),
         stdin=subprocess.DEVNULL,
@@ -49,24 +70,24 @@ def _started(
         env=environment(here.env),
     ) as process:
         try:
-            give_up = time.monotonic() + BOUND
-            while _count(here, operation, changed=changed) < 2:
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < give_up
-                time.sleep(0.02)
+            wait_until(lambda: gate.counts[Fault.HOLD] or process.poll() is not None)
+            assert process.poll() is None, process.communicate()
             yield process
         finally:
             process.kill()
 
 
-def _count(here: Shop, operation: str, *, changed: bool) -> int:
-    if changed:
-        return len(here.sandbox.effects.of(operation=operation))
-    return sum(request.operation == operation for request in here.sandbox.requests)
+def _stopped(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
+    """What a job says that has been told to stop."""
+    process.send_signal(number)
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    assert said.startswith("stopping: ")
+    return said
 
 
 def _ended(process: subprocess.Popen[str]) -> Ran:
-    out, err = process.communicate(timeout=BOUND)
+    out, err = process.communicate()
     return Ran(process.returncode, out, err)
 
 
@@ -85,11 +106,12 @@ def _all_once(here: Shop, ids: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_once_lets_what_is_in_the_air_end(here: Shop, tmp_path: Path, number: signal.Signals) -> None:
+def test_once_lets_what_is_in_the_air_end(here: Shop, gate: Gate, tmp_path: Path, number: signal.Signals) -> None:
     """The command that it names goes on, and every order is changed exactly once."""
     ids, arguments = _job(here, tmp_path)
-    with _started(here, arguments) as process:
-        process.send_signal(number)
+    with _started(here, gate, arguments) as process:
+        _stopped(process, number)
+        gate.let_go()
         ran = _ended(process)
     assert ran.code == 4, ran.err
     assert "Traceback" not in ran.err
@@ -97,14 +119,13 @@ def test_once_lets_what_is_in_the_air_end(here: Shop, tmp_path: Path, number: si
     (to_go_on,) = [line for line in ran.err.splitlines() if line.strip().startswith("norce-order bulk transition")]
     assert shlex.split(to_go_on) == ["norce-order", *arguments]
     changed = len(here.sandbox.effects.of(operation=TO_STATUS))
-    assert changed < len(ids)
-    here.sandbox.faults.stop()
+    assert 2 < changed <= 4
     assert piped(*shlex.split(to_go_on)[1:], env=here.env).code == 0
     _all_once(here, ids)
 
 
 @pytest.mark.parametrize("journaled", [True, False])
-def test_what_waits_for_the_rate_is_not_sent(here: Shop, tmp_path: Path, journaled: bool) -> None:
+def test_what_waits_for_the_rate_is_not_sent(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
     """Sixty orders at five a second: what is told done is what was changed, and the rest is left and done by the next
     run."""
     ids = here.ids(60, "completed")
@@ -112,9 +133,11 @@ def test_what_waits_for_the_rate_is_not_sent(here: Shop, tmp_path: Path, journal
     file.write_text("order_id,reference\n" + "\n".join(f"{each},erp-{each}" for each in ids))
     arguments = ["bulk", "set-reference", "--from-file", str(file), "--rate", "5", "--json"]
     arguments += ["--journal", journal] if journaled else []
-    with _started(here, arguments, SET_REFERENCE) as process:
-        process.send_signal(signal.SIGINT)
+    with _started(here, gate, arguments) as process:
+        said = _stopped(process)
+        gate.let_go()
         ran = _ended(process)
+    assert "Traceback" not in said + ran.err
     assert ran.code == 4, ran.err
     *orders, last = map(json.loads, ran.out.splitlines())
     summary = last["summary"]
@@ -135,45 +158,46 @@ def test_what_waits_for_the_rate_is_not_sent(here: Shop, tmp_path: Path, journal
 
 
 @pytest.mark.parametrize("journaled", [True, False])
-def test_told_to_stop_when_all_is_in_flight(tmp_path: Path, journaled: bool) -> None:
+def test_told_to_stop_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
     """All is done in the end, so nothing was stopped and there is nothing to go on with."""
-    with shop(800, faults=FaultPlan((FaultRule(Delay(4.0), (TO_STATUS,)),))) as here:
-        _, arguments = _job(here, tmp_path)
-        file = Path(arguments[arguments.index("--from-file") + 1])
-        file.write_text("\n".join(file.read_text().splitlines()[:3]))
-        at = arguments.index("--journal")
-        arguments = arguments if journaled else arguments[:at] + arguments[at + 2 :]
-        with _started(here, arguments, changed=False) as process:
-            process.send_signal(signal.SIGINT)
-            ran = _ended(process)
+    _, arguments = _job(here, tmp_path)
+    file = Path(arguments[arguments.index("--from-file") + 1])
+    file.write_text("\n".join(file.read_text().splitlines()[:3]))
+    at = arguments.index("--journal")
+    arguments = arguments if journaled else arguments[:at] + arguments[at + 2 :]
+    gate.passing = 0
+    with _started(here, gate, arguments) as process:
+        wait_until(lambda: gate.counts[Fault.HOLD] == 2)
+        _stopped(process)
+        gate.let_go()
+        ran = _ended(process)
     assert ran.code == 0, ran.err
-    assert "stopping: " in ran.err
     assert "to go on" not in ran.err
     assert "stopped" not in ran.out
 
 
-def test_twice_stops_at_once(tmp_path: Path) -> None:
+def test_twice_stops_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
     """And the journal still knows what was in the air."""
-    with shop(800, faults=SLOWER) as here:
-        ids, arguments = _job(here, tmp_path)
-        with _started(here, arguments) as process:
-            process.send_signal(signal.SIGINT)
-            assert process.stderr is not None
-            assert process.stderr.readline().startswith("stopping: ")
-            process.send_signal(signal.SIGINT)
-            ran = _ended(process)
-        assert ran.code == 130, ran.err
-        assert "Traceback" not in ran.err
-        assert "to go on:" in ran.err
-        here.sandbox.faults.stop()
-        assert inside(*arguments, env=here.env).code == 0
-        _all_once(here, ids)
+    ids, arguments = _job(here, tmp_path)
+    with _started(here, gate, arguments) as process:
+        _stopped(process)
+        process.send_signal(signal.SIGINT)
+        ran = _ended(process)
+    assert ran.code == 130, ran.err
+    assert "Traceback" not in ran.err
+    assert "to go on:" in ran.err
+    # What was in the air lands.
+    gate.let_go()
+    gate.settle()
+    assert inside(*arguments, env=here.env).code == 0
+    _all_once(here, ids)
 
 
-def test_pressed_on_a_terminal(here: Shop, tmp_path: Path) -> None:
+def test_pressed_on_a_terminal(here: Shop, gate: Gate, tmp_path: Path) -> None:
     """The bar leaves the terminal as it was, and what is left is below it."""
     _, arguments = _job(here, tmp_path)
-    ran = on_terminal(*arguments, env=here.env, wait_for="2 at once", then=b"\x03")
+    go_on = {"once more stops at once": gate.let_go}
+    ran = on_terminal(*arguments, env=here.env, wait_for="2 at once", then=b"\x03", on=go_on)
     assert ran.code == 4, ran.out
     assert "once more stops at once" in ran.out
     assert "\x1b[?25h" in ran.out
@@ -181,26 +205,28 @@ def test_pressed_on_a_terminal(here: Shop, tmp_path: Path) -> None:
     assert "Traceback" not in ran.out
 
 
-def test_two_runs_exclude_each_other(here: Shop, tmp_path: Path) -> None:
+def test_two_runs_exclude_each_other(here: Shop, gate: Gate, tmp_path: Path) -> None:
     ids, arguments = _job(here, tmp_path)
-    with _started(here, [*arguments, "--rate", "3"]) as process:
+    with _started(here, gate, arguments) as process:
         second = inside(*arguments, env=here.env)
         assert (second.code, second.out) == (2, "")
         assert "another run" in second.err
         told = inside("bulk", "status", arguments[arguments.index("--journal") + 1], "--json")
         assert told.code == 4
         assert json.loads(told.out)["running"]
-        process.send_signal(signal.SIGINT)
+        _stopped(process)
+        gate.let_go()
         assert _ended(process).code == 4
     assert inside(*arguments, env=here.env).code == 0
     _all_once(here, ids)
 
 
-def test_without_a_journal_it_says_so(here: Shop, tmp_path: Path) -> None:
+def test_without_a_journal_it_says_so(here: Shop, gate: Gate, tmp_path: Path) -> None:
     _, arguments = _job(here, tmp_path)
     at = arguments.index("--journal")
-    with _started(here, arguments[:at] + arguments[at + 2 :]) as process:
-        process.send_signal(signal.SIGINT)
+    with _started(here, gate, arguments[:at] + arguments[at + 2 :]) as process:
+        _stopped(process)
+        gate.let_go()
         ran = _ended(process)
     assert ran.code == 4, ran.err
     assert "--journal" in ran.err

@@ -172,8 +172,10 @@ def test_the_token_survives_a_loop_and_a_refresh_does_not_hang_on_one(engine: En
         )
 
         async def cut_off() -> None:
-            with anyio.move_on_after(0.2):
-                await norce.orders.list()
+            async with anyio.create_task_group() as group:
+                group.start_soon(norce.orders.list)
+                await until(lambda: service.forms)
+                group.cancel_scope.cancel()
 
         on_asyncio(cut_off)
         assert len(service.forms) == 1

@@ -25,6 +25,7 @@ from norce_order_async.engines.base import WireRequest
 from norce_order_async.sandbox import ManualClock, Sandbox
 from tests.support.engine import Step, answer
 from tests.support.pipeline import Stand, stand
+from tests.support.waiting import until
 
 from .support import CONTEXT, client_of
 
@@ -226,6 +227,8 @@ async def test_without_prefetch_a_page_is_read_when_it_is_needed(channel_of_25: 
     sandbox.requests.clear()
     ahead = channel_of_25.orders.iterate(page_size=10)
     await anext(ahead)
+    await until(lambda: len(sandbox.requests.of(LISTING)) == 2)
+    # A third would be asked for by now.
     for _ in range(100):
         await anyio.sleep(0.002)
     assert len(sandbox.requests.of(LISTING)) == 2

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,12 +22,15 @@ import pytest
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
 from norce_order_async.engines.choose import EngineName
+from tests.support.waiting import until, wait_until
 
 from .faultserver import FaultServer
 
 pytestmark = pytest.mark.anyio
 
 PERMITS = 10
+NEVER = CallOptions(deadline=None, read_timeout=3_600.0)
+"""Nothing but what a test does ends a call."""
 
 
 @asynccontextmanager
@@ -49,12 +52,6 @@ def sends_with(request: pytest.FixtureRequest, anyio_backend: str) -> str:
     if anyio_backend == "trio" and request.param == "aiohttp":
         pytest.skip("aiohttp does not run on trio")
     return str(request.param)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(20):
-        while not condition():  # noqa: ASYNC110 - what happens in the server's threads has no event here
-            await anyio.sleep(0.005)
 
 
 async def read_and_leave(norce: NorceOrderClient, seconds: float = 0.05) -> None:
@@ -101,8 +98,7 @@ async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_wit
             await norce.orders("o1").refresh()
         assert server.counts["created"] == 1
         server.free.set()
-        with anyio.fail_after(20):
-            await norce.orders("o1").refresh()
+        await norce.orders("o1").refresh()
 
 
 @pytest.mark.parametrize(
@@ -117,14 +113,13 @@ async def test_cancelled_reads_never_hold_more_connections_than_twice_the_permit
     else:
         server.latency = 0.05
     async with client_of(server, sends_with, options=CallOptions(read_timeout=60.0, deadline=60.0)) as norce:
-        with anyio.fail_after(150):
-            await cancelled_reads(norce, server, reads, 2 * PERMITS if sends_with != "handed in" else PERMITS)
-            assert server.peak <= 2 * PERMITS
-            server.free.set()
-            server.latency = 0.0
-            async with anyio.create_task_group() as group:
-                for _ in range(5 * PERMITS):
-                    group.start_soon(norce.orders("o1").refresh)
+        await cancelled_reads(norce, server, reads, 2 * PERMITS if sends_with != "handed in" else PERMITS)
+        assert server.peak <= 2 * PERMITS
+        server.free.set()
+        server.latency = 0.0
+        async with anyio.create_task_group() as group:
+            for _ in range(5 * PERMITS):
+                group.start_soon(norce.orders("o1").refresh)
     assert await anyio.to_thread.run_sync(server.settle) == 0
 
 
@@ -132,8 +127,10 @@ async def test_a_read_that_was_left_takes_its_connection_with_it(server: FaultSe
     """Its answer may still come, and nobody is there to read it."""
     server.free.clear()
     async with client_of(server, engine_name) as norce:
-        await read_and_leave(norce, 0.2)
-        assert server.heard("created") == 1
+        async with anyio.create_task_group() as group:
+            group.start_soon(norce.orders("o1").refresh)
+            await until(lambda: server.counts["created"] == 1)
+            group.cancel_scope.cancel()
         assert await anyio.to_thread.run_sync(server.settle) == 0
         server.free.set()
         await norce.orders("o1").refresh()
@@ -163,14 +160,13 @@ async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer,
     async def write(norce: NorceOrderClient) -> None:
         made.append(await norce.orders("o1").payments.create({"reference": "p1"}))
 
-    with anyio.fail_after(20):
-        async with anyio.create_task_group() as group:
-            with contextlib.suppress(_BrokenError):
-                async with client_of(server, engine_name) as norce:
-                    group.start_soon(read, norce)
-                    group.start_soon(write, norce)
-                    await until(lambda: server.counts["created"] >= 2)
-                    raise _BrokenError
+    async with anyio.create_task_group() as group:
+        with contextlib.suppress(_BrokenError):
+            async with client_of(server, engine_name) as norce:
+                group.start_soon(read, norce)
+                group.start_soon(write, norce)
+                await until(lambda: server.counts["created"] >= 2)
+                raise _BrokenError
     assert isinstance(told[0], CallError)
     assert not isinstance(told[0], OutcomeUnknownError)
     assert made == ["x1"]
@@ -178,7 +174,7 @@ async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer,
 
 
 async def test_nor_for_a_write_that_never_ends(server: FaultServer, engine_name: EngineName) -> None:
-    """It is given five seconds, of which its caller learns that the outcome is unknown."""
+    """It is given five seconds, of which its caller learns that the outcome is unknown. Nothing else would end it."""
     told: list[BaseException] = []
     server.free.clear()
 
@@ -190,11 +186,11 @@ async def test_nor_for_a_write_that_never_ends(server: FaultServer, engine_name:
     began = time.monotonic()
     async with anyio.create_task_group() as group:
         with contextlib.suppress(_BrokenError):
-            async with client_of(server, engine_name, options=CallOptions(deadline=60.0, read_timeout=60.0)) as norce:
+            async with client_of(server, engine_name, options=NEVER) as norce:
                 group.start_soon(write, norce)
                 await until(lambda: server.counts["created"] >= 1)
                 raise _BrokenError
-    assert 5.0 <= time.monotonic() - began < 15.0
+    assert time.monotonic() - began >= 5.0
     assert isinstance(told[0], OutcomeUnknownError)
 
 
@@ -244,12 +240,17 @@ async def test_closing_that_is_cancelled_closes_all_the_same(
 
 
 PROGRAM = """
-    import asyncio, sys
-    from norce_order_async import NorceOrderClient
+    import asyncio, functools, sys
+    from norce_order_async import CallOptions, NorceOrderClient, client
+
+    # No time-out ends it, nor the time that is given to sends, whether all is well or not.
+    options = CallOptions(deadline=None, read_timeout=3600.0)
+    client.FAILED_GRACE = 3600.0
+    NorceOrderClient.aclose = functools.partialmethod(NorceOrderClient.aclose, 3600.0)
 
     async def main():
         async with NorceOrderClient(
-            base_url=sys.argv[1], merchant="acme", channel="se", token="t", engine=sys.argv[2]
+            base_url=sys.argv[1], merchant="acme", channel="se", token="t", engine=sys.argv[2], options=options
         ) as norce:
             reads = [norce.orders("o1").refresh() for _ in range(10)]
             await gather(reads)
@@ -277,21 +278,19 @@ PROGRAM = """
 def test_one_interrupt_ends_a_program_with_reads_in_flight(
     server: FaultServer, engine_name: EngineName, anyio_backend: str
 ) -> None:
-    """Not after the reads' timeout of 20 seconds, and not after a second Ctrl-C."""
+    """Not after a time-out of the reads, and not after a second Ctrl-C: otherwise it would never end."""
     server.free.clear()
     code = textwrap.dedent(PROGRAM)
     command = [sys.executable, "-c", code, f"{server.url}/created", engine_name, anyio_backend]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        give_up = time.monotonic() + 60
-        while server.counts["created"] < 10 and time.monotonic() < give_up:
-            time.sleep(0.01)
-        program.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        assert program.wait(60) == -signal.SIGINT or program.returncode in (1, 130)
-        took = time.monotonic() - began
-        assert program.stderr is not None
-        errors = program.stderr.read()
-    assert took < 10, "the reads would have taken 20"
+        try:
+            wait_until(lambda: server.counts["created"] == 10 or program.poll() is not None)
+            program.send_signal(signal.SIGINT)
+            assert program.wait() == -signal.SIGINT or program.returncode in (1, 130)
+            assert program.stderr is not None
+            errors = program.stderr.read()
+        finally:
+            program.kill()
     assert "KeyboardInterrupt" in errors
 
 
@@ -338,11 +337,8 @@ async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_
                 group.start_soon(read_and_leave, norce, 0.5)
                 await anyio.sleep(0.1)
             group.start_soon(task)
-        with anyio.move_on_after(5.0):
-            # What was left ends in a few rounds of the loop, unless it can't be ended.
-            while refs[0]() is not None and sends_with != "handed in":
-                await anyio.sleep(0.01)
-                gc.collect()
-        if sends_with != "handed in":
-            assert refs[0]() is None, [type(one) for one in gc.get_referrers(refs[0]())]
+        # What was left ends in a few rounds of the loop, unless it can't be ended.
+        while refs[0]() is not None and sends_with != "handed in":
+            await anyio.sleep(0.01)
+            gc.collect()
         server.free.set()

@@ -316,7 +316,7 @@ async def test_a_hook_that_says_too_little_is_never_called(api: Api, receiver: R
 
 def over_a_socket(sandbox: Sandbox, method: str, path: str, body: Any = None) -> httpx.Response:
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
-    return httpx.request(method, sandbox.base_url + API + path, json=body, headers=headers, timeout=5)
+    return httpx.request(method, sandbox.base_url + API + path, json=body, headers=headers, timeout=None)
 
 
 @rule("hook-meanwhile")

@@ -4,7 +4,6 @@ Both walk the same way: orders with a cart, a payment that covers it, then proce
 is read from the sandbox's own books, not from what the callers believe.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from norce_order_async import CallOptions, NorceOrderClient, Order, OutcomeUnknownError
 from norce_order_async.sandbox import READY, ManualClock, Sandbox, SystemClock
+from tests.support.waiting import wait_until
 
 from .support import API
 
@@ -94,7 +94,6 @@ class Careless:
     def __init__(self, sandbox: Sandbox, tries: int) -> None:
         self._tries = tries
         self.failed = 0
-        self.slowest = 0.0
         headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
         self._client = httpx.Client(base_url=sandbox.base_url + API, headers=headers, timeout=5)
 
@@ -110,15 +109,12 @@ class Careless:
 
     def send(self, method: str, path: str, body: Any) -> Any:
         for _ in range(self._tries):
-            started = time.monotonic()
             try:
                 response = self._client.request(method, path, json=body)
                 if response.is_success:
                     return response.json() if response.content else {}
             except httpx.HTTPError:
                 pass
-            finally:
-                self.slowest = max(self.slowest, time.monotonic() - started)
         self.failed += 1
         return None
 
@@ -185,5 +181,7 @@ def test_in_slow_a_hurried_client_makes_doubles() -> None:
                     except httpx.TimeoutException:
                         continue
                     break
-    assert books(sandbox)["CreateCheckoutOrder"] > 8 >= told
+        # Those that were given up are made when the service gets to it.
+        wait_until(lambda: books(sandbox)["CreateCheckoutOrder"] > 8)
+    assert told <= 8
     sandbox.close()

@@ -39,7 +39,7 @@ class Raw:
     def __init__(self, sandbox: Sandbox) -> None:
         port = urlsplit(sandbox.base_url).port
         assert port is not None
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port))
 
     def send(self, method: str = "POST", path: str = ORDERS, body: str = "{}") -> None:
         head = (

@@ -106,7 +106,7 @@ def test_a_call_left_in_the_air(pytester: pytest.Pytester) -> None:
         import anyio
         import pytest
 
-        pytestmark = [pytest.mark.anyio, pytest.mark.norce_faults({"rules": [{"fault": {"delay": 5}}]})]
+        pytestmark = [pytest.mark.anyio, pytest.mark.norce_faults({"rules": [{"fault": {"delay": 3600}}]})]
 
         @pytest.mark.parametrize("socket", [pytest.param(True, marks=pytest.mark.norce_socket), False])
         async def test_it(norce_client, norce_faults, socket):
@@ -122,4 +122,3 @@ def test_a_call_left_in_the_air(pytester: pytest.Pytester) -> None:
     )
     result = run(pytester)
     result.assert_outcomes(passed=5)
-    assert result.duration < 20
