@@ -5,6 +5,9 @@ the service sent against its description); the slow paths of reading, which neve
 do; `Response`. Models read the common case in straight code of their own and come here only when something is odd.
 """
 
+# Functions here are the other half of the classes.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import json
@@ -122,9 +125,16 @@ class Model:
         default=None, alias="additional_properties", kw_only=True, repr=False, eq=lambda rest: rest or None
     )
 
+    # What reads as something else than it was, by JSON name: None for a null, text and value of a time in a notation of
+    # its own, a list of times, UNSET for a list that lies whole in the rest because elements of it did not fit. Two
+    # models that differ in notation alone are equal.
+    _came: dict[str, Any] | None = field(default=None, alias="_came", kw_only=True, repr=False, eq=False)
+
     def __attrs_post_init__(self) -> None:
         if self._rest is not None:
             self._rest = dict(self._rest)
+        if self._came is not None:
+            self._came = dict(self._came)
 
     @property
     def additional_properties(self) -> dict[str, Any]:
@@ -170,6 +180,19 @@ def keep_raw(model: Model, value: Any, name: str, where: str) -> None:
     drift(where, "wrong-type")
 
 
+def keep_notation(model: Model, value: Any, name: str) -> None:
+    """Remembers how a member came, so that it goes back like that while it is untouched."""
+    if model._came is None:
+        model._came = {}
+    model._came[name] = value
+
+
+def keep_list(model: Model, value: list[Any], name: str, where: str) -> None:
+    """Keeps a list of which only some elements fit; they are the member, and untouched it goes back whole."""
+    keep_raw(model, value, name, where)
+    keep_notation(model, UNSET, name)
+
+
 def or_keep(model: Model, value: Any, name: str, where: str, read: T | None = None) -> T | None:
     """What a value reads as; when that is nothing, the value is kept."""
     if read is None:
@@ -177,11 +200,19 @@ def or_keep(model: Model, value: Any, name: str, where: str, read: T | None = No
     return read
 
 
-def note_odd(model: Model, data: dict[str, Any], where: str, *, silent: AbstractSet[str] = frozenset()) -> None:
-    """Keeps the members that the description does not know, and tells of them and of nulls in those that it does.
+def note_odd(
+    model: Model,
+    data: dict[str, Any],
+    where: str,
+    *,
+    silent: AbstractSet[str] = frozenset(),
+    nullable: AbstractSet[str] = frozenset(),
+) -> None:
+    """Keeps the members that the description does not know and nulls in those that it does, and tells of both.
 
     Args:
         silent: The members in which a null is nothing to tell of.
+        nullable: Those that hold their null themselves.
     """
     for name, value in data.items():
         if name not in model.MEMBERS:
@@ -189,8 +220,10 @@ def note_odd(model: Model, data: dict[str, Any], where: str, *, silent: Abstract
             # A name is the service's own word as a rule, but a map keyed by customer would put people into the log.
             shown = name if name.isidentifier() and len(name) <= 40 else "?"
             drift(f"{where}.{shown}", "extra")
-        elif value is None and name not in silent:
-            drift(f"{where}.{name}", "null")
+        elif value is None and name not in nullable:
+            keep_notation(model, None, name)
+            if name not in silent:
+                drift(f"{where}.{name}", "null")
 
 
 def read_word(value: Any, words: Mapping[str, str], where: str) -> str | None:
@@ -234,6 +267,28 @@ def read_datetime(value: Any, where: str) -> datetime | None:
     if time.tzinfo is None:
         drift(where, "no-offset")
         return time.replace(tzinfo=timezone.utc)
+    return time
+
+
+def time_or_keep(model: Model, value: Any, name: str, where: str) -> datetime | None:
+    """A member that is a time. One in another notation than `write_datetime` has is kept as it came, too: the seven digits
+    of a second that .NET writes are more than a datetime holds."""
+    if value.__class__ is not str:
+        return or_keep(model, value, name, where, read_datetime(value, where))
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        keep_raw(model, value, name, where)
+        return None
+    # 2026-01-02T03:04:05Z and 2026-01-02T03:04:05.678901Z; newer Pythons read 24:00 as the next day.
+    shape = value[4:20:3]
+    if (
+        not ((shape == "--T::." and value[26:] == "Z" and time.microsecond) or (shape == "--T::Z" and len(value) == 20))
+        or value[11:13] == "24"
+    ):
+        if time.tzinfo is None:
+            time = read_datetime(time, where) or time
+        keep_notation(model, (value, time), name)
     return time
 
 
@@ -345,24 +400,60 @@ def write_datetime(value: Any, where: str) -> str:
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
-def with_rest(model: Model, written: dict[str, Any]) -> dict[str, Any]:
-    """What a model sends when something came beside its members, or did not fit them.
+NULLS: Final[ContextVar[bool]] = ContextVar("norce_order_api.nulls", default=True)
+"""Whether nulls that came are written back."""
 
-    A list that was read with elements that did not fit, and is untouched since, goes back as it came.
+
+def without_nulls(model: Model) -> dict[str, Any]:
+    """A model as JSON-ready data without the nulls that came where the description has none, in it or below it: a new
+    thing made like one that was read has no need of them."""
+    left_out = NULLS.set(False)
+    try:
+        return model.to_dict()
+    finally:
+        NULLS.reset(left_out)
+
+
+def write_time(model: Model, value: Any, name: str, where: str) -> str:
+    """A member that is a time: as it came while it is the same."""
+    if model._came is not None:
+        text, time = model._came.get(name) or ("", None)
+        if time == value:
+            return text
+    return write_datetime(value, where)
+
+
+def with_rest(model: Model, written: dict[str, Any]) -> dict[str, Any]:
+    """What a model sends when something came beside its members, did not fit them, or reads as something else than it
+    was. A member that is untouched since goes back as it came: a null, a time in its notation, a list with elements
+    that did not fit.
     """
-    rest = model.additional_properties
+    rest, came = model._rest or {}, model._came or {}
     whole = {**rest, **written}
+    for name, value in came.items():
+        if value is None:
+            if NULLS.get():
+                whole.setdefault(name, None)
+        elif value.__class__ is tuple:
+            pass  # its time was written as it came
+        elif name in written:
+            value = rest.get(name) if value is UNSET else value
+            if _written_anew(model, name, value) == written[name]:
+                whole[name] = value
+        elif value is UNSET:
+            whole.pop(name, None)
+    return whole
+
+
+def _written_anew(model: Model, name: str, value: Any) -> Any:
+    """What becomes of a value that is read into a member and written again."""
     told_once = DRIFT.set(None)
     try:
-        for name in rest.keys() & written.keys():
-            if rest[name].__class__ is list:
-                again = model.from_dict({name: rest[name]})
-                again.additional_properties.clear()
-                if again.to_dict().get(name) == written[name]:
-                    whole[name] = rest[name]
+        again = model.from_dict({name: value})
+        again._rest = again._came = None
+        return again.to_dict().get(name)
     finally:
         DRIFT.reset(told_once)
-    return whole
 
 
 def path_segment(value: str, name: str) -> str:

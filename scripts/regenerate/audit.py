@@ -50,7 +50,7 @@ _TYPES = (ast.Name, ast.Subscript, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, as
 _BUILTINS = {"bool", "bytes", "dict", "float", "frozenset", "int", "isinstance", "len", "list", "object", "str"}
 _CALLED_BUILTINS = {"isinstance", "len", "list"}
 _METHODS = {"append", "get", "request", "request_async", "to_dict", "__fill__"}
-_UNDERSCORED = {"__class__", "__fill__", "__new__", "_rest"}
+_UNDERSCORED = {"__class__", "__fill__", "__new__", "_came", "_rest"}
 _MODEL = {"to_dict", "from_dict", "__fill__"}
 _ENDPOINT = {"_get_kwargs", "_build_response", "parse", "sync", "sync_detailed", "asyncio", "asyncio_detailed"}
 _FIELDS = {"None", "field(repr=False)", "field(default=None, repr=False)"}

@@ -48,7 +48,7 @@ class Addon(Model):
                 if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
                 else _write_number(_v, "Addon.price")
             )
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -60,7 +60,7 @@ class Addon(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.reference = _v = src_dict.get("reference")

@@ -49,7 +49,7 @@ class Callback(Model):
             _result["adapterId"] = _v
         if (_v := self.url) is not None:
             _result["url"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -61,7 +61,7 @@ class Callback(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.id = _v = src_dict.get("id")

@@ -9,7 +9,7 @@ from attrs import define, field
 from ..types import (
     Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
     supply as _supply,
@@ -70,7 +70,7 @@ class Cart(Model):
             _result["total"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
         if (_v := self.attributes) is not None:
             _result["attributes"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -82,7 +82,7 @@ class Cart(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.reference = _v = src_dict.get("reference")
@@ -100,7 +100,7 @@ class Cart(Model):
                 if _one.__class__ is dict:
                     self.items.append(_new_item().__fill__(_one))
             if len(self.items) != len(_v):
-                _keep_raw(self, _v, "items", "Cart.items")
+                _keep_list(self, _v, "items", "Cart.items")
         else:
             self.items = _or_keep(self, _v, "items", "Cart.items")
 
@@ -113,7 +113,7 @@ class Cart(Model):
                 if _one.__class__ is dict:
                     self.discounts.append(_new_discount().__fill__(_one))
             if len(self.discounts) != len(_v):
-                _keep_raw(self, _v, "discounts", "Cart.discounts")
+                _keep_list(self, _v, "discounts", "Cart.discounts")
         else:
             self.discounts = _or_keep(self, _v, "discounts", "Cart.discounts")
 

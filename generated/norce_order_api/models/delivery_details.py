@@ -60,7 +60,7 @@ class DeliveryDetails(Model):
             _result["product"] = _v.to_dict() if _v.__class__ is Product else _write_object(_v)
         if (_v := self.pickup_location) is not None:
             _result["pickupLocation"] = _v.to_dict() if _v.__class__ is PickupLocation else _write_object(_v)
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -72,7 +72,7 @@ class DeliveryDetails(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.carrier = _v = src_dict.get("carrier")

@@ -70,7 +70,7 @@ class Hook(Model):
             _result["invoke"] = _v
         if (_v := self.version) is not None:
             _result["version"] = _v.spelled if _v.__class__ is _Word else _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -82,7 +82,7 @@ class Hook(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.id = _v = src_dict.get("id")

@@ -10,7 +10,7 @@ from ..types import (
     Model,
     Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
     read_integer as _read_integer,
@@ -145,7 +145,7 @@ class Item(Model):
             _result["upsell"] = _v
         if (_v := self.attributes) is not None:
             _result["attributes"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -157,7 +157,7 @@ class Item(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.id = _v = src_dict.get("id")
@@ -201,7 +201,7 @@ class Item(Model):
                 if _one.__class__ is dict:
                     self.items.append(_new_item().__fill__(_one))
             if len(self.items) != len(_v):
-                _keep_raw(self, _v, "items", "Item.items")
+                _keep_list(self, _v, "items", "Item.items")
         else:
             self.items = _or_keep(self, _v, "items", "Item.items")
 
@@ -268,7 +268,7 @@ class Item(Model):
                 if _one.__class__ is dict:
                     self.discounts.append(_new_discount().__fill__(_one))
             if len(self.discounts) != len(_v):
-                _keep_raw(self, _v, "discounts", "Item.discounts")
+                _keep_list(self, _v, "discounts", "Item.discounts")
         else:
             self.discounts = _or_keep(self, _v, "discounts", "Item.discounts")
 

@@ -10,13 +10,13 @@ from attrs import define, field
 from ..types import (
     Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
-    read_datetime as _read_datetime,
     read_integer as _read_integer,
+    time_or_keep as _time_or_keep,
     with_rest as _with_rest,
-    write_datetime as _write_datetime,
+    write_time as _write_time,
 )
 
 
@@ -67,8 +67,8 @@ class Logistics(Model):
         if (_v := self.tags) is not None:
             _result["tags"] = list(_v)
         if (_v := self.shipping_date) is not None:
-            _result["shippingDate"] = _write_datetime(_v, "Logistics.shippingDate")
-        return _with_rest(self, _result) if self._rest else _result
+            _result["shippingDate"] = _write_time(self, _v, "shippingDate", "Logistics.shippingDate")
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -80,7 +80,7 @@ class Logistics(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.weight = _v = src_dict.get("weight")
@@ -113,7 +113,7 @@ class Logistics(Model):
         elif _v.__class__ is list:
             self.tags = [_one for _one in _v if isinstance(_one, str)]
             if len(self.tags) != len(_v):
-                _keep_raw(self, _v, "tags", "Logistics.tags")
+                _keep_list(self, _v, "tags", "Logistics.tags")
         else:
             self.tags = _or_keep(self, _v, "tags", "Logistics.tags")
 
@@ -121,9 +121,7 @@ class Logistics(Model):
         if _v is None:
             _places += 1
         else:
-            self.shipping_date = _time = _read_datetime(_v, "Logistics.shippingDate")
-            if _time is None:
-                _keep_raw(self, _v, "shippingDate", "Logistics.shippingDate")
+            self.shipping_date = _time_or_keep(self, _v, "shippingDate", "Logistics.shippingDate")
 
         # What came and what reads as None make up the members, unless something is null or no member.
         if _places != 6:

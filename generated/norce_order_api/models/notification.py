@@ -87,7 +87,7 @@ class Notification(Model):
             _result["version"] = _v.spelled if _v.__class__ is _Word else _v
         if (_v := self.delay) is not None:
             _result["delay"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -99,7 +99,7 @@ class Notification(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.id = _v = src_dict.get("id")

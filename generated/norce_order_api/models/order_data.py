@@ -10,14 +10,14 @@ from attrs import define, field
 from ..types import (
     Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
-    read_datetime as _read_datetime,
     supply as _supply,
+    time_or_keep as _time_or_keep,
     with_rest as _with_rest,
-    write_datetime as _write_datetime,
     write_object as _write_object,
+    write_time as _write_time,
 )
 
 if TYPE_CHECKING:
@@ -114,9 +114,9 @@ class OrderData(Model):
         if (_v := self.reference) is not None:
             _result["reference"] = _v
         if (_v := self.created) is not None:
-            _result["created"] = _write_datetime(_v, "OrderData.created")
+            _result["created"] = _write_time(self, _v, "created", "OrderData.created")
         if (_v := self.last_modified) is not None:
-            _result["lastModified"] = _write_datetime(_v, "OrderData.lastModified")
+            _result["lastModified"] = _write_time(self, _v, "lastModified", "OrderData.lastModified")
         if (_v := self.state) is not None:
             _result["state"] = _v.to_dict() if _v.__class__ is State else _write_object(_v)
         if (_v := self.culture) is not None:
@@ -157,7 +157,7 @@ class OrderData(Model):
             _result["total"] = _v.to_dict() if _v.__class__ is Price else _write_object(_v)
         if (_v := self.attributes) is not None:
             _result["attributes"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -169,7 +169,7 @@ class OrderData(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.id = _v = src_dict.get("id")
@@ -200,17 +200,13 @@ class OrderData(Model):
         if _v is None:
             _places += 1
         else:
-            self.created = _time = _read_datetime(_v, "OrderData.created")
-            if _time is None:
-                _keep_raw(self, _v, "created", "OrderData.created")
+            self.created = _time_or_keep(self, _v, "created", "OrderData.created")
 
         self.last_modified = _v = src_dict.get("lastModified")
         if _v is None:
             _places += 1
         else:
-            self.last_modified = _time = _read_datetime(_v, "OrderData.lastModified")
-            if _time is None:
-                _keep_raw(self, _v, "lastModified", "OrderData.lastModified")
+            self.last_modified = _time_or_keep(self, _v, "lastModified", "OrderData.lastModified")
 
         self.state = _v = src_dict.get("state")
         if _v is None:
@@ -255,7 +251,7 @@ class OrderData(Model):
                 if _one.__class__ is dict:
                     self.shippings.append(_new_shipping().__fill__(_one))
             if len(self.shippings) != len(_v):
-                _keep_raw(self, _v, "shippings", "OrderData.shippings")
+                _keep_list(self, _v, "shippings", "OrderData.shippings")
         else:
             self.shippings = _or_keep(self, _v, "shippings", "OrderData.shippings")
 
@@ -268,7 +264,7 @@ class OrderData(Model):
                 if _one.__class__ is dict:
                     self.payments.append(_new_payment().__fill__(_one))
             if len(self.payments) != len(_v):
-                _keep_raw(self, _v, "payments", "OrderData.payments")
+                _keep_list(self, _v, "payments", "OrderData.payments")
         else:
             self.payments = _or_keep(self, _v, "payments", "OrderData.payments")
 
@@ -289,7 +285,7 @@ class OrderData(Model):
                 if _one.__class__ is dict:
                     self.consents.append(_new_consent().__fill__(_one))
             if len(self.consents) != len(_v):
-                _keep_raw(self, _v, "consents", "OrderData.consents")
+                _keep_list(self, _v, "consents", "OrderData.consents")
         else:
             self.consents = _or_keep(self, _v, "consents", "OrderData.consents")
 
@@ -302,7 +298,7 @@ class OrderData(Model):
                 if _one.__class__ is dict:
                     self.validations.append(_new_callback().__fill__(_one))
             if len(self.validations) != len(_v):
-                _keep_raw(self, _v, "validations", "OrderData.validations")
+                _keep_list(self, _v, "validations", "OrderData.validations")
         else:
             self.validations = _or_keep(self, _v, "validations", "OrderData.validations")
 
@@ -315,7 +311,7 @@ class OrderData(Model):
                 if _one.__class__ is dict:
                     self.hooks.append(_new_hook().__fill__(_one))
             if len(self.hooks) != len(_v):
-                _keep_raw(self, _v, "hooks", "OrderData.hooks")
+                _keep_list(self, _v, "hooks", "OrderData.hooks")
         else:
             self.hooks = _or_keep(self, _v, "hooks", "OrderData.hooks")
 
@@ -328,7 +324,7 @@ class OrderData(Model):
                 if _one.__class__ is dict:
                     self.notifications.append(_new_notification().__fill__(_one))
             if len(self.notifications) != len(_v):
-                _keep_raw(self, _v, "notifications", "OrderData.notifications")
+                _keep_list(self, _v, "notifications", "OrderData.notifications")
         else:
             self.notifications = _or_keep(self, _v, "notifications", "OrderData.notifications")
 

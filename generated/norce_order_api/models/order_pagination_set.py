@@ -9,7 +9,7 @@ from attrs import define, field
 from ..types import (
     Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
     supply as _supply,
@@ -50,7 +50,7 @@ class OrderPaginationSet(Model):
                 _list.append(_one.to_dict() if _one.__class__ is OrderData else _write_object(_one))
         if (_v := self.pagination) is not None:
             _result["pagination"] = _v.to_dict() if _v.__class__ is Pagination else _write_object(_v)
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -62,7 +62,7 @@ class OrderPaginationSet(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.data = _v = src_dict.get("data")
@@ -74,7 +74,7 @@ class OrderPaginationSet(Model):
                 if _one.__class__ is dict:
                     self.data.append(_new_order_data().__fill__(_one))
             if len(self.data) != len(_v):
-                _keep_raw(self, _v, "data", "OrderPaginationSet.data")
+                _keep_list(self, _v, "data", "OrderPaginationSet.data")
         else:
             self.data = _or_keep(self, _v, "data", "OrderPaginationSet.data")
 

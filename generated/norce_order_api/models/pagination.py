@@ -64,7 +64,7 @@ class Pagination(Model):
             )
         if (_v := self.total_size) is not None:
             _result["totalSize"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -76,7 +76,7 @@ class Pagination(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.offset = _v = src_dict.get("offset")

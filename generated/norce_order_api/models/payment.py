@@ -10,7 +10,7 @@ from ..types import (
     Model,
     Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
     read_word as _read_word,
@@ -139,7 +139,7 @@ class Payment(Model):
             _result["recurring"] = _v.to_dict() if _v.__class__ is Recurring else _write_object(_v)
         if (_v := self.upsell) is not None:
             _result["upsell"] = _v.to_dict() if _v.__class__ is Upsell else _write_object(_v)
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -151,7 +151,7 @@ class Payment(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.id = _v = src_dict.get("id")
@@ -243,7 +243,7 @@ class Payment(Model):
                 if _one.__class__ is dict:
                     self.actions.append(_new_payment_action().__fill__(_one))
             if len(self.actions) != len(_v):
-                _keep_raw(self, _v, "actions", "Payment.actions")
+                _keep_list(self, _v, "actions", "Payment.actions")
         else:
             self.actions = _or_keep(self, _v, "actions", "Payment.actions")
 

@@ -11,16 +11,15 @@ from ..types import (
     Model,
     Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
     note_odd as _note_odd,
     or_keep as _or_keep,
-    read_datetime as _read_datetime,
     read_word as _read_word,
     supply as _supply,
+    time_or_keep as _time_or_keep,
     with_rest as _with_rest,
-    write_datetime as _write_datetime,
     write_number as _write_number,
     write_object as _write_object,
+    write_time as _write_time,
 )
 from .payment_event import PAYMENT_EVENT_VALUES, PAYMENT_EVENT_WORDS
 
@@ -97,10 +96,10 @@ class PaymentTransaction(Model):
         if (_v := self.response_json) is not None:
             _result["responseJson"] = _v
         if (_v := self.created) is not None:
-            _result["created"] = _write_datetime(_v, "PaymentTransaction.created")
+            _result["created"] = _write_time(self, _v, "created", "PaymentTransaction.created")
         if (_v := self.payment_action) is not None:
             _result["paymentAction"] = _v.to_dict() if _v.__class__ is PaymentAction else _write_object(_v)
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -112,7 +111,7 @@ class PaymentTransaction(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.event = _v = src_dict.get("event")
@@ -183,9 +182,7 @@ class PaymentTransaction(Model):
         if _v is None:
             _places += 1
         else:
-            self.created = _time = _read_datetime(_v, "PaymentTransaction.created")
-            if _time is None:
-                _keep_raw(self, _v, "created", "PaymentTransaction.created")
+            self.created = _time_or_keep(self, _v, "created", "PaymentTransaction.created")
 
         self.payment_action = _v = src_dict.get("paymentAction")
         if _v is None:

@@ -50,7 +50,7 @@ class PickupLocation(Model):
             _result["name"] = _v
         if (_v := self.address) is not None:
             _result["address"] = _v.to_dict() if _v.__class__ is PickupLocationAddress else _write_object(_v)
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -62,7 +62,7 @@ class PickupLocation(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.reference = _v = src_dict.get("reference")

@@ -53,7 +53,7 @@ class PickupLocationAddress(Model):
             _result["postalCode"] = _v
         if (_v := self.country) is not None:
             _result["country"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -65,7 +65,7 @@ class PickupLocationAddress(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.street_address = _v = src_dict.get("streetAddress")

@@ -52,7 +52,7 @@ class Price(Model):
                 if (_v.__class__ is float and _v - _v == 0.0) or _v.__class__ is int
                 else _write_number(_v, "Price.excludingVat")
             )
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -64,7 +64,7 @@ class Price(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.including_vat = _v = src_dict.get("includingVat")

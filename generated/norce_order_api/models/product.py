@@ -43,7 +43,7 @@ class Product(Model):
             _result["reference"] = _v
         if (_v := self.name) is not None:
             _result["name"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -55,7 +55,7 @@ class Product(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.reference = _v = src_dict.get("reference")

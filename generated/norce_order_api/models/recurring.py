@@ -52,7 +52,7 @@ class Recurring(Model):
             _result["description"] = _v
         if (_v := self.attributes) is not None:
             _result["attributes"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -64,7 +64,7 @@ class Recurring(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.token = _v = src_dict.get("token")

@@ -11,7 +11,7 @@ from ..types import (
     Word as _Word,
     as_object as _as_object,
     drift as _drift,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
     read_word as _read_word,
@@ -123,7 +123,7 @@ class Shipping(Model):
                 _list.append(_one.to_dict() if _one.__class__ is Addon else _write_object(_one))
         if (_v := self.attributes) is not None:
             _result["attributes"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -135,7 +135,7 @@ class Shipping(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.total = _v = src_dict.get("total")
@@ -231,7 +231,7 @@ class Shipping(Model):
                 if _one.__class__ is dict:
                     self.addons.append(_new_addon().__fill__(_one))
             if len(self.addons) != len(_v):
-                _keep_raw(self, _v, "addons", "Shipping.addons")
+                _keep_list(self, _v, "addons", "Shipping.addons")
         else:
             self.addons = _or_keep(self, _v, "addons", "Shipping.addons")
 

@@ -10,7 +10,7 @@ from ..types import (
     Model,
     Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
     read_word as _read_word,
@@ -56,7 +56,7 @@ class State(Model):
             _result["transitions"] = _list = []
             for _one in _v:
                 _list.append(_one.to_dict() if _one.__class__ is Transition else _write_object(_one))
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -68,7 +68,7 @@ class State(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.current_status = _v = src_dict.get("currentStatus")
@@ -92,7 +92,7 @@ class State(Model):
                 if _one.__class__ is dict:
                     self.transitions.append(_new_transition().__fill__(_one))
             if len(self.transitions) != len(_v):
-                _keep_raw(self, _v, "transitions", "State.transitions")
+                _keep_list(self, _v, "transitions", "State.transitions")
         else:
             self.transitions = _or_keep(self, _v, "transitions", "State.transitions")
 

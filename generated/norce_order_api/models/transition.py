@@ -11,13 +11,12 @@ from ..types import (
     Model,
     Word as _Word,
     as_object as _as_object,
-    keep_raw as _keep_raw,
     note_odd as _note_odd,
     or_keep as _or_keep,
-    read_datetime as _read_datetime,
     read_word as _read_word,
+    time_or_keep as _time_or_keep,
     with_rest as _with_rest,
-    write_datetime as _write_datetime,
+    write_time as _write_time,
 )
 from .order_status import ORDER_STATUS_VALUES, ORDER_STATUS_WORDS
 
@@ -52,8 +51,8 @@ class Transition(Model):
         if (_v := self.status) is not None:
             _result["status"] = _v.spelled if _v.__class__ is _Word else _v
         if (_v := self.time_stamp) is not None:
-            _result["timeStamp"] = _write_datetime(_v, "Transition.timeStamp")
-        return _with_rest(self, _result) if self._rest else _result
+            _result["timeStamp"] = _write_time(self, _v, "timeStamp", "Transition.timeStamp")
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -65,7 +64,7 @@ class Transition(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.status = _v = src_dict.get("status")
@@ -80,9 +79,7 @@ class Transition(Model):
         if _v is None:
             _places += 1
         else:
-            self.time_stamp = _time = _read_datetime(_v, "Transition.timeStamp")
-            if _time is None:
-                _keep_raw(self, _v, "timeStamp", "Transition.timeStamp")
+            self.time_stamp = _time_or_keep(self, _v, "timeStamp", "Transition.timeStamp")
 
         # What came and what reads as None make up the members, unless something is null or no member.
         if _places != 2:

@@ -10,14 +10,14 @@ from attrs import define, field
 from ..types import (
     Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
-    read_datetime as _read_datetime,
     supply as _supply,
+    time_or_keep as _time_or_keep,
     with_rest as _with_rest,
-    write_datetime as _write_datetime,
     write_object as _write_object,
+    write_time as _write_time,
 )
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class Upsell(Model):
         if (_v := self.eligible) is not None:
             _result["eligible"] = _v
         if (_v := self.expiration) is not None:
-            _result["expiration"] = _write_datetime(_v, "Upsell.expiration")
+            _result["expiration"] = _write_time(self, _v, "expiration", "Upsell.expiration")
         if (_v := self.transactions) is not None:
             _result["transactions"] = _list = []
             for _one in _v:
                 _list.append(_one.to_dict() if _one.__class__ is UpsellTransaction else _write_object(_one))
         if (_v := self.attributes) is not None:
             _result["attributes"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -78,7 +78,7 @@ class Upsell(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.eligible = _v = src_dict.get("eligible")
@@ -91,9 +91,7 @@ class Upsell(Model):
         if _v is None:
             _places += 1
         else:
-            self.expiration = _time = _read_datetime(_v, "Upsell.expiration")
-            if _time is None:
-                _keep_raw(self, _v, "expiration", "Upsell.expiration")
+            self.expiration = _time_or_keep(self, _v, "expiration", "Upsell.expiration")
 
         self.transactions = _v = src_dict.get("transactions")
         if _v is None:
@@ -104,7 +102,7 @@ class Upsell(Model):
                 if _one.__class__ is dict:
                     self.transactions.append(_new_upsell_transaction().__fill__(_one))
             if len(self.transactions) != len(_v):
-                _keep_raw(self, _v, "transactions", "Upsell.transactions")
+                _keep_list(self, _v, "transactions", "Upsell.transactions")
         else:
             self.transactions = _or_keep(self, _v, "transactions", "Upsell.transactions")
 

@@ -55,7 +55,7 @@ class UpsellTransaction(Model):
             _result["state"] = _v.spelled if _v.__class__ is _Word else _v
         if (_v := self.attributes) is not None:
             _result["attributes"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -67,7 +67,7 @@ class UpsellTransaction(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.id = _v = src_dict.get("id")

@@ -48,7 +48,7 @@ class ValidationError(Model):
             _result["adapterId"] = _v
         if (_v := self.message) is not None:
             _result["message"] = _v
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -60,7 +60,7 @@ class ValidationError(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.code = _v = src_dict.get("code")

@@ -9,7 +9,7 @@ from attrs import define, field
 from ..types import (
     Model,
     as_object as _as_object,
-    keep_raw as _keep_raw,
+    keep_list as _keep_list,
     note_odd as _note_odd,
     or_keep as _or_keep,
     supply as _supply,
@@ -45,7 +45,7 @@ class ValidationErrors(Model):
             _result["errors"] = _list = []
             for _one in _v:
                 _list.append(_one.to_dict() if _one.__class__ is ValidationError else _write_object(_one))
-        return _with_rest(self, _result) if self._rest else _result
+        return _with_rest(self, _result) if self._rest or self._came else _result
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -57,7 +57,7 @@ class ValidationErrors(Model):
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
         _v: Any
-        self._rest = None
+        self._rest = self._came = None
         _places = len(src_dict)
 
         self.errors = _v = src_dict.get("errors")
@@ -69,7 +69,7 @@ class ValidationErrors(Model):
                 if _one.__class__ is dict:
                     self.errors.append(_new_validation_error().__fill__(_one))
             if len(self.errors) != len(_v):
-                _keep_raw(self, _v, "errors", "ValidationErrors.errors")
+                _keep_list(self, _v, "errors", "ValidationErrors.errors")
         else:
             self.errors = _or_keep(self, _v, "errors", "ValidationErrors.errors")
 

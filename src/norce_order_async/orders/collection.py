@@ -150,7 +150,7 @@ class OrderCollection:
         body = OrderData.from_dict(written(body, "order"))
         for name, value in members.items():
             setattr(body, name, value)
-        return check_new(written(body, "order"), self._session.context, **checks)
+        return check_new(written(body, "order", is_new=True), self._session.context, **checks)
 
     async def _create(
         self, sent: dict[str, Any], options: CallOptions | None, deadline: Deadline | None = None

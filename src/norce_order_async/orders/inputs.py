@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 
 import attrs
 
-from norce_order_api.types import DRIFT
+from norce_order_api.types import DRIFT, without_nulls
 from norce_order_api.types import Model as GeneratedModel
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.amounts import number
@@ -150,15 +150,21 @@ def models_of(kind: type[M], values: Iterable[M | Mapping[str, Any]], argument: 
     return [model_of(kind, value, f"{argument}[{index}]") for index, value in enumerate(values)]
 
 
-def written(model: Model, argument: str) -> dict[str, Any]:
+def written(model: Model, argument: str, *, is_new: bool = False) -> dict[str, Any]:
     """The model as it goes out.
+
+    Args:
+        model: what goes out.
+        argument: what the caller calls it.
+        is_new: it creates something, which has no need of the nulls of what it was copied from. In what takes the place
+            of something, a null that came goes back.
 
     Raises:
         InvalidRequestError: it holds what can't be sent: NaN, a time without a zone, something else than the member
             takes. The text names the member, never its value.
     """
     try:
-        return model.to_dict()
+        return without_nulls(cast("GeneratedModel", model)) if is_new else model.to_dict()
     except (ValueError, TypeError) as error:
         raise InvalidRequestError(f"{argument} can't be sent like this: {error}") from error
 

@@ -243,7 +243,8 @@ class PaymentsRoom(Room):
         from norce_order_api.models import PaymentAction
 
         models = models_of(PaymentAction, actions, "actions")
-        await self._snapshot.write(ADD_PAYMENT_ACTIONS, models, path={"payment_id": payment_id}, options=options)
+        added = [written(model, f"actions[{index}]", is_new=True) for index, model in enumerate(models)]
+        await self._snapshot.write(ADD_PAYMENT_ACTIONS, added, path={"payment_id": payment_id}, options=options)
 
     async def execute_action(self, payment_id: str, action_id: str, *, options: CallOptions | None = None) -> None:
         """Have the service call an action's address. May move money, so it is sent again only when it was not sent or
@@ -333,11 +334,10 @@ class PaymentsRoom(Room):
         model = model_of(PaymentTransaction, transaction, "transaction")
         check_json_text(model.request_json, "transaction.requestJson")
         check_json_text(model.response_json, "transaction.responseJson")
-        check_amounts(
-            "PaymentTransaction", written(model, "transaction"), "transaction", allow_fractions=allow_fractions
-        )
+        added = written(model, "transaction", is_new=True)
+        check_amounts("PaymentTransaction", added, "transaction", allow_fractions=allow_fractions)
         path = {"payment_id": payment_id}
-        answer = await self._snapshot.write(ADD_TRANSACTION, model, path=path, options=options)
+        answer = await self._snapshot.write(ADD_TRANSACTION, added, path=path, options=options)
         return cast("PaymentTransaction | None", answer.parsed)
 
     def _path(self, payment_id: str) -> dict[str, str]:

@@ -170,7 +170,7 @@ class Snapshot:
         """Add something to the order; an answer that is lost is settled against what was there before."""
         natural_key = operation.natural_key
         member = natural_key.member if natural_key else ""
-        plain = written(body, operation.id)
+        plain = written(body, operation.id, is_new=True)
         key = natural_key.of(plain) if natural_key else None
         alike = [doubt for doubt in self._doubts if doubt.resembles(member, key)]
         for doubt in alike:
@@ -183,7 +183,7 @@ class Snapshot:
         deadline = deadline or self.session.deadline(options)
         try:
             with self.session.core.creations.creating(creation, before, deadline):
-                answer = await self.write(operation, body, options=options, before=before, deadline=deadline)
+                answer = await self.write(operation, plain, options=options, before=before, deadline=deadline)
         except BaseException as error:
             if untouched(error):
                 self._doubts.remove(doubt)
