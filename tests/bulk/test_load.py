@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -227,6 +228,60 @@ def test_the_base_is_measured_anew_at_half_the_limit() -> None:
     assert vegas.limit == 23
     windows(vegas, 0.08, begin=now + 61)
     assert vegas.limit == 31
+
+
+# The first seconds
+
+
+def after(count: int, load: Adaptive, seconds: Callable[[int], float] = lambda _: 1.5) -> tuple[Limiter, FakeClock]:
+    """A limiter that has heard of so many answers, each of which took as many seconds as it says; all that it permits
+    was in flight."""
+    clock = FakeClock()
+    limiter = load.limiter(clock, Pause(clock))
+    for number in range(count):
+        clock.now += 1.5 / limiter.limit
+        heard(limiter, seconds(number))
+    return limiter, clock
+
+
+def heard(limiter: Limiter, seconds: float, outcome: Outcome = Outcome.SUCCEEDED, *, throttled: bool = False) -> None:
+    while limiter.take():
+        pass
+    limiter.release()
+    limiter.learned(outcome, seconds=seconds, throttled=throttled, status=None)
+
+
+def test_it_starts_with_one_more_for_every_answer() -> None:
+    """Up to the ceiling; refusals are answers."""
+    assert after(36, Adaptive())[0].limit == 40
+    assert after(200, Adaptive())[0].limit == 100
+    limiter, _ = after(0, Adaptive())
+    heard(limiter, 0.1, Outcome.REFUSED)
+    assert limiter.limit == 5
+
+
+@pytest.mark.parametrize(
+    ("outcome", "throttled", "limit"),
+    # A rate takes care of "too many"; of an unanswered one half goes, as what was added last, and a tenth.
+    [(Outcome.REJECTED, True, 64), (Outcome.UNKNOWN, False, 28), (Outcome.NOT_SENT, False, 28)],
+)
+def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool, limit: int) -> None:
+    """From then on it grows by windows of 30 answers and more."""
+    limiter, clock = after(60, Adaptive())
+    assert limiter.limit == 64
+    heard(limiter, 1.5, outcome, throttled=throttled)
+    ends_at = limiter.limit
+    for _ in range(20):
+        clock.now += 0.1
+        heard(limiter, 1.5)
+    # Half of it for a window, which measures how long an answer takes when nothing waits.
+    assert (ends_at, limiter.limit) == (limit // 2, limit // 2)
+
+
+def test_answers_that_take_longer_end_it_too() -> None:
+    """From 40 on each takes as long as the queue is: more than a few are waiting."""
+    limiter, _ = after(400, Adaptive(), lambda number: 1.5 * max(1.0, (number + 4) / 40))
+    assert limiter.limit < 40
 
 
 # What a call tells

@@ -286,3 +286,67 @@ async def test_ceilings_hold() -> None:
     narrow = await play(Adaptive(max_in_flight=6), lambda clock: Admitting(clock, 1000), 20)
     assert max(narrow.most.values()) == 6
     assert narrow.rate(5, 20) == pytest.approx(6 / 0.05, abs=2)
+
+
+@dataclass
+class Slow:
+    """Takes 1.5 s a request, however many there are; from ``bears`` on it turns away, queues or does not answer."""
+
+    clock: FakeClock
+    bears: float = math.inf
+    answer: Answer = DONE
+    busy: int = 0
+
+    async def serve(self) -> Answer:
+        self.busy += 1
+        over = self.busy > self.bears
+        await self.clock.wait(1.5 if not over or self.answer is not DONE else 1.5 * self.busy / self.bears)
+        self.busy -= 1
+        return self.answer if over else DONE
+
+
+async def orders_through(load: Load, service: Slow, orders: int) -> Run:
+    """Take so many orders through it, as a job does."""
+    clock = service.clock
+    pause = Pause(clock)
+    run = Run(clock, load.limiter(clock, pause), pause)
+    left = orders
+
+    async def serve() -> Answer:
+        nonlocal left
+        left -= 1
+        return await service.serve()
+
+    async def worker() -> None:
+        while left > 0:
+            await run.worker(serve, clock.passed + 1e-9)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(100):
+            group.start_soon(worker)
+    return run
+
+
+async def test_a_slow_service_that_bears_much_is_not_kept_waiting() -> None:
+    """600 orders at 1.5 s: 4, 8, 16, 32, 64 and then 100 at once. 50 at once take 18 s; it took a minute when the limit
+    grew by windows from the start."""
+    run = await orders_through(Adaptive(), Slow(FakeClock()), 600)
+    assert [run.most[second] for second in (0, 1, 3, 4, 6, 7)] == [4, 8, 16, 32, 64, 100]
+    assert run.clock.passed <= 11 * 1.5
+
+
+@pytest.mark.parametrize("answer", [NO_ANSWER, DONE])
+async def test_a_service_under_pressure_is_left_with_what_it_bears(answer: Answer) -> None:
+    """Some are not answered, or all later than before: what was too much is gone with the next answers."""
+    service = Slow(FakeClock(seed=5), bears=40, answer=answer)
+    run = await orders_through(Adaptive(), service, 2000)
+    too_many = [second for second, most in run.most.items() if most > 70]
+    assert len(too_many) <= 8
+    assert max(most for second, most in run.most.items() if second > 20) <= 60
+    assert run.rate(20, 60) >= 0.7 * 40 / 1.5
+
+
+async def test_a_limit_that_nobody_uses_is_not_doubled() -> None:
+    """Three at once prove nothing of a hundred."""
+    run = await play(Adaptive(), lambda clock: Admitting(clock, 1e6), 20, workers=3)
+    assert run.limiter.limit <= 7

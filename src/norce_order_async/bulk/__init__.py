@@ -9,8 +9,8 @@ its workers (``work.py``) take items (``intake.py``), do what is to be done to e
 for whom.
 
 ``action.py`` says what an action is, ``actions.py`` and ``export.py`` have the ready ones. ``load.py`` finds how much
-the service bears (``cubic.py``, ``vegas.py``, ``pacing.py``), ``outage.py`` waits while it is away, ``stopping.py``
-listens for Ctrl-C, and ``report.py`` looks into a journal from outside.
+the service bears (``ramp.py``, ``cubic.py``, ``vegas.py``, ``pacing.py``), ``outage.py`` waits while it is away,
+``stopping.py`` listens for Ctrl-C, and ``report.py`` looks into a journal from outside.
 """
 
 from norce_order_async.bulk.report import ItemResult, JournalReport, plan_again, read_journal, read_results

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from norce_order_async.bulk.cubic import Cubic
 from norce_order_async.bulk.pacing import Meter, TokenBucket
+from norce_order_async.bulk.ramp import Ramp
 from norce_order_async.bulk.vegas import Vegas
 from norce_order_async.clock import Clock
 from norce_order_async.errors import ConfigurationError
@@ -55,7 +56,8 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adaptive:
-    """Starts with a few in the air, grows while it pays, and gives way when the service asks or slows down.
+    """Starts with a few in flight, doubles until the first sign of pressure, then grows while it pays, and gives way
+    when the service asks or slows down.
 
     Args:
         max_in_flight: attempts in the air at once, at most.
@@ -96,12 +98,14 @@ class PacedLimiter(Limiter):
 class AdaptiveLimiter(PacedLimiter):
     """A limiter whose rate and limit follow what the service bears."""
 
-    __slots__ = ("_cubic", "_max_rate", "_meter", "_vegas")
+    __slots__ = ("_cubic", "_max_rate", "_meter", "_ramp", "_vegas")
 
     def __init__(self, max_in_flight: int, max_rate: float | None, clock: Clock, pause: Pause) -> None:
         self._max_rate = max_rate
         self._cubic = Cubic(max_rate)
         self._vegas = Vegas(max_in_flight)
+        self._ramp: Ramp | None = Ramp(max_in_flight)
+        """Until the first sign of pressure."""
         self._meter = Meter()
         super().__init__(self._vegas.limit, max_rate, clock, pause)
 
@@ -110,16 +114,27 @@ class AdaptiveLimiter(PacedLimiter):
         sent = now - seconds
         if throttled:
             self._cubic.throttled(now, sent=sent, measured=self._meter.rate(now))
+            if self._ramp is not None:
+                self._ramp.throttled()
         elif outcome in (Outcome.SUCCEEDED, Outcome.REFUSED):
             self._cubic.admitted(now, measured=self._meter.rate(now))
             # Its own permit is back already.
-            self._vegas.answered(now, sent=sent, in_flight=self.in_flight + 1)
+            (self._ramp or self._vegas).answered(now, sent=sent, in_flight=self.in_flight + 1)
         elif status is None or status in _OVERLOADED:
+            if self._ramp is not None:
+                self._ramp.lost()
+                self._end_ramp(self._ramp, now)
             self._vegas.lost(now, sent=sent)
+        if self._ramp is not None and self._ramp.is_over:
+            self._end_ramp(self._ramp, now)
         self._bucket.change(self._cubic.rate, now)
-        before, self.limit = self.limit, self._vegas.limit
+        before, self.limit = self.limit, (self._ramp or self._vegas).limit
         if self.limit > before:
             self._hand_out()
+
+    def _end_ramp(self, ramp: Ramp, now: float) -> None:
+        self._ramp = None
+        self._vegas.begin(now, limit=ramp.limit, base=ramp.base)
 
     def _grant(self) -> None:
         super()._grant()

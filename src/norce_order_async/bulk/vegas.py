@@ -76,6 +76,20 @@ class Vegas:
         halved = self._probing and self._base > 0
         return max(1, int(self._limit / 2 if halved else self._limit))
 
+    def begin(self, now: float, *, limit: int, base: float) -> None:
+        """Go on from a limit that was found by other means, and measure its base soon.
+
+        Args:
+            now: this moment.
+            limit: what was found.
+            base: seconds that a request took while few were in flight; 0 if that is not known.
+        """
+        self._limit = float(limit)
+        self._base = base
+        self._probing = not base or limit < self._ceiling
+        self._probe_at = math.inf if self._probing else now + PROBE_EVERY
+        self._begin_window(now)
+
     def answered(self, now: float, *, sent: float, in_flight: int) -> None:
         """A request was answered.
 

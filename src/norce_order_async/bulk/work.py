@@ -15,7 +15,6 @@ import anyio
 
 from norce_order_async.bulk.beginning import Begun
 from norce_order_async.bulk.bell import Bell
-from norce_order_async.bulk.database import State
 from norce_order_async.bulk.errors import JournalError
 from norce_order_async.bulk.handling import GoesBack, Handling, HeldBack, NotDone, asked_to_wait, must_wait
 from norce_order_async.bulk.intake import Intake
@@ -24,6 +23,7 @@ from norce_order_async.bulk.outage import Outage, Turn
 from norce_order_async.bulk.outbox import Outbox
 from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
 from norce_order_async.bulk.plan import Plan
+from norce_order_async.bulk.reading import State
 from norce_order_async.bulk.source import Item
 from norce_order_async.engines.base import NotSentError as EngineNotSent
 from norce_order_async.errors import CallError, NorceError, RefusedError
