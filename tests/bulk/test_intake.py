@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import anyio
+import anyio.lowlevel
 import pytest
 
+from norce_order_async import Fixed, NorceOrderClient, Order
+from norce_order_async.bulk import actions
 from norce_order_async.bulk.bell import Bell
-from norce_order_async.bulk.database import State
 from norce_order_async.bulk.intake import Intake
 from norce_order_async.bulk.journal import Journal
+from norce_order_async.bulk.reading import State
 from norce_order_async.bulk.source import Item
+from norce_order_async.bulk.work import Work
+
+from .support import Stub
 
 pytestmark = pytest.mark.anyio
 
@@ -57,3 +66,31 @@ async def test_nothing_is_sent_while_one_is_still_to_be_settled() -> None:
     intake.ended()
     assert await intake.next() is None
     assert intake.is_over
+
+
+@pytest.mark.parametrize("journaled", [False, True])
+@pytest.mark.parametrize(("items", "workers"), [(1, 1), (3, 3), (200, 50)])
+async def test_no_more_workers_than_items(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, items: int, workers: int, journaled: bool
+) -> None:
+    """A job over one order starts one; a large one as many as its load says, and half as many more with a journal."""
+    started: list[int] = []
+    work = Work[Any]._worker
+
+    async def counted(self: Work[Any]) -> None:
+        started.append(1)
+        await work(self)
+
+    monkeypatch.setattr(Work, "_worker", counted)
+
+    async def slow(_: Order) -> None:
+        for _turn in range(300):
+            await anyio.lowlevel.checkpoint()
+
+    async with (
+        NorceOrderClient(base_url="http://127.0.0.1:9", merchant="a", channel="b", token="t", engine=Stub()) as norce,
+        norce.bulk(tmp_path / "j" if journaled else None, load=Fixed(in_flight=50)) as job,
+    ):
+        keys = [f"o{number}" for number in range(items)]
+        assert len([outcome async for outcome in job.run(keys, actions.plain("slow", slow))]) == items
+    assert len(started) == (workers if not journaled or items < 75 else 75)

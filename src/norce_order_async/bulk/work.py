@@ -1,6 +1,6 @@
 """Taking the items of a run through their action.
 
-A number of workers take one item each, do it, write down what came of it and leave the outcome for whoever iterates.
+Workers take one item each, do it, write down what came of it and leave the outcome for whoever iterates.
 They are tasks of the job's own, not of a task group entered here, so that the iteration can be left and cancelled from
 anywhere. What is in memory is what the workers hold.
 """
@@ -78,6 +78,8 @@ class Work(Generic[T]):
         self._handling = Handling(plan, journal)
         self._scopes: set[anyio.CancelScope] = set()
         self._timer: anyio.CancelScope | None = None
+        self._to_come = 0
+        """Workers that may still be called."""
         self._tasks_left = 0
         """Workers, and tasks that write down what came of their items."""
         self._stopping = False
@@ -95,9 +97,10 @@ class Work(Generic[T]):
         return self._tasks_left == 0
 
     def start(self) -> None:
-        """Set the workers to work."""
-        for _ in range(self._plan.workers):
-            self._start(self._worker)
+        """Set the first worker to work; each calls another when it takes an item, as long as there may be more."""
+        left = self._summary.left
+        self._to_come = self._plan.workers if left is None else min(self._plan.workers, max(1, left))
+        self._call_another()
 
     def stop(self, grace: float | None, why: str) -> None:
         """Send nothing more but reads of what was sent; cancel what is left after ``grace`` seconds, or at once for
@@ -134,6 +137,15 @@ class Work(Generic[T]):
         self._tasks.start(to_its_end)
         self._tasks_left += 1
 
+    def _call_another(self) -> None:
+        if self._to_come and not self._stopping:
+            self._to_come -= 1
+            try:
+                self._start(self._worker)
+            except EngineNotSent:
+                # The job was left: those there are see it to its end.
+                self._to_come = 0
+
     async def _worker(self) -> None:
         with anyio.CancelScope() as scope:
             self._scopes.add(scope)
@@ -166,6 +178,7 @@ class Work(Generic[T]):
             if item is None:
                 return False
             self._outbox.expect(item)
+            self._call_another()
             calls = ItemCalls(self._stop)
             try:
                 came = await self._handling.handle(item, calls)
