@@ -26,9 +26,9 @@ from norce_order_async import (
     UnavailableError,
 )
 from norce_order_async.bulk.action import Action, Row, Settled
-from norce_order_async.bulk.database import State
 from norce_order_async.bulk.journal import Journal
 from norce_order_async.bulk.outage import IN_A_ROW, Outage
+from norce_order_async.bulk.reading import State
 from norce_order_async.bulk.source import Item
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from tests.support.clock import FakeClock, highest

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
-from norce_order_async.bulk.database import Database, State
+from norce_order_async.bulk.database import Database
+from norce_order_async.bulk.reading import State
+from norce_order_async.bulk.report import ItemResult
 from norce_order_async.cli.bulk import running
+from norce_order_async.cli.bulk.rows import OrderFile
 
 from .inside import inside
 from .shop import TOKEN, Shop, shop
@@ -394,3 +397,55 @@ def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -
     ran = inside("bulk", "validate", "--all", "--journal", str(tmp_path / "j"), "--duplicates", "allow", env=here.env)
     assert ran.code == 2
     assert "goes without --journal" in ran.err
+
+
+def test_an_export_keeps_what_is_there_and_knows_its_fields(here: Shop, tmp_path: Path) -> None:
+    """Nothing is sent for a slip of the pen, and a file is replaced only when that is said."""
+    out = tmp_path / "out.csv"
+    arguments = ("bulk", "export", "--from-file", _ids_file(tmp_path, here.ids(2)), "--out", str(out))
+    ran = inside(*arguments, "--field", "total=total.includingVAT", env=here.env)
+    assert ran.code == 2
+    assert "did you mean 'total.includingVat'?" in ran.err
+    assert not out.exists()
+    out.write_text("mine")
+    ran = inside(*arguments, env=here.env)
+    assert (ran.code, out.read_text()) == (2, "mine")
+    assert f"{out} is there already: name another --out, or give --force" in ran.err
+    assert inside(*arguments, "--force", env=here.env).code == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_list_that_was_made_harmless_is_read_as_it_was(tmp_path: Path) -> None:
+    """What we wrote ourselves means what it meant."""
+    path = tmp_path / "refs.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["order_id", "reference"], ["o1", "'=1+1"], ["o2", "'x"], ["o3", "+46"]])
+    rows = list(OrderFile(path, None, ("reference",), "refs").rows())
+    assert [row["reference"] for row in rows] == ["=1+1", "'x", "+46"]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_results_hold_nothing_that_a_spreadsheet_would_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bool
+) -> None:
+    """The service's words may be anybody's."""
+    result = ItemResult(
+        key="o1",
+        verdict="refused",
+        reason="400",
+        code="-1+1",
+        message="=HYPERLINK(1)",
+        attempts=1,
+        sent=None,
+        changed=None,
+        correlation_id="c",
+    )
+
+    def told(*_: object) -> list[ItemResult]:
+        return [result]
+
+    monkeypatch.setattr("norce_order_async.bulk.read_results", told)
+    ran = inside("bulk", "results", str(tmp_path / "j"), "--csv", *(["--raw-cells"] if raw else []))
+    _, row = csv.reader(ran.out.splitlines())
+    mark = "" if raw else "'"
+    assert row[3:6] == [f"{mark}-1+1", f"{mark}=HYPERLINK(1)", "1"]

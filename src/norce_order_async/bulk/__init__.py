@@ -8,7 +8,8 @@ its workers (``work.py``) take items (``intake.py``), do what is to be done to e
 (``handling.py``), and leave outcomes (``outcome.py``) for whoever iterates (``outbox.py``); ``bell.py`` wakes who waits
 for whom.
 
-``action.py`` says what an action is, ``actions.py`` and ``export.py`` have the ready ones. ``load.py`` finds how much
+``action.py`` says what an action is, ``actions.py`` and ``export.py`` (with ``fields.py`` and
+``cells.py``) have the ready ones. ``load.py`` finds how much
 the service bears (``ramp.py``, ``cubic.py``, ``vegas.py``, ``pacing.py``), ``outage.py`` waits while it is away,
 ``stopping.py`` listens for Ctrl-C, and ``report.py`` looks into a journal from outside.
 """

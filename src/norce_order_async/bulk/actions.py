@@ -210,19 +210,30 @@ def validate() -> Validate:
     return Validate()
 
 
-def export(out: str | Path, *, fields: Mapping[str, str] | None = None, format: ExportFormat | None = None) -> Export:
+def export(
+    out: str | Path,
+    *,
+    fields: Mapping[str, str] | None = None,
+    format: ExportFormat | None = None,
+    overwrite: bool = False,
+    raw_cells: bool = False,
+) -> Export:
     """Read orders and write them to a file.
 
     Args:
         out: the file, made when every order has been read; until then it grows beside it as ``<name>.part``.
-        fields: columns and where they are in an order, such as ``{"total": "total.includingVat"}``. Left out, JSON
-            Lines hold the whole order, and CSV and Parquet a few columns without personal data.
+        fields: columns and where they are in an order, such as ``{"total": "total.includingVat", "first":
+            "cart.items.0.sku", "paid": "payments[*].amount"}``. Left out, JSON Lines hold the whole order, and CSV and
+            Parquet a few columns without personal data.
         format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); by the file's ending unless given.
+        overwrite: whether a file that is there is replaced. Otherwise the job is refused before an order is read.
+        raw_cells: leave texts in CSV as they are. Otherwise one that a spreadsheet would run as a formula gets a ``'``
+            in front, which ``norce_order_async.bulk.cells.as_it_was`` takes off again.
 
     Raises:
-        ConfigurationError: an unknown format, or the extra is missing.
+        ConfigurationError: an unknown format, a field that no order has, or the extra is missing.
     """
-    return Export(Path(out), fields, format)
+    return Export(Path(out), fields, format, overwrite=overwrite, raw_cells=raw_cells)
 
 
 def set_reference(value: str | None = None, *, column: str | None = None) -> SetReference:

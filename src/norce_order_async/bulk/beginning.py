@@ -24,6 +24,7 @@ from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.reading import SOURCE
 from norce_order_async.bulk.source import Entry, Item, Items, as_json, check_source
 from norce_order_async.bulk.spool import Spool
+from norce_order_async.errors import ConfigurationError
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import OrderIteration
@@ -57,10 +58,19 @@ async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Beg
     spool = None if plan.dry_run else plan.action.spool()
     if journal is not None:
         return await _begin_journaled(plan, journal, spool, summary)
+    if spool is not None:
+        await to_thread.run_sync(spool.check)
     items = await _items_of(plan, summary)
     if spool is not None:
-        await to_thread.run_sync(spool.open, 0)
+        await to_thread.run_sync(_open, spool)
     return Begun(items, spool)
+
+
+def _open(spool: Spool[Any]) -> None:
+    try:
+        spool.open(0)
+    except OSError as error:
+        raise ConfigurationError(f"{spool.working} can't be written: {error.strerror or error}") from error
 
 
 async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
@@ -96,6 +106,7 @@ async def _begin_journaled(plan: Plan[T], journal: Journal, spool: Spool[T] | No
     if not (counts["planned"] or counts["sent"]):
         spool = None
     if spool is not None:
+        await to_thread.run_sync(spool.check)
         await journal.use_spool(spool)
     if counts["sent"]:
         await _wait_for_late_ones(plan, journal)

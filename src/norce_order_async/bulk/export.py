@@ -7,6 +7,7 @@ killed goes on where it was in every format.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from norce_order_async.bulk.action import Action, Row
-from norce_order_async.bulk.spool import Spool
+from norce_order_async.bulk.cells import harmless
+from norce_order_async.bulk.fields import found, parts_of
+from norce_order_async.bulk.spool import Spool, new_file
 from norce_order_async.errors import ConfigurationError
-from norce_order_async.plain import is_mapping
 
 if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
@@ -48,18 +50,29 @@ class Export(Action[dict[str, Any]]):
     name = "export"
     writes = False
 
-    def __init__(self, out: Path, fields: Mapping[str, str] | None, format: ExportFormat | None) -> None:
-        found = format or out.suffix.lstrip(".").lower()
-        if found not in get_args(ExportFormat):
+    def __init__(
+        self,
+        out: Path,
+        fields: Mapping[str, str] | None,
+        format: ExportFormat | None,
+        *,
+        overwrite: bool = False,
+        raw_cells: bool = False,
+    ) -> None:
+        kind = format or out.suffix.lstrip(".").lower()
+        if kind not in get_args(ExportFormat):
             raise ConfigurationError(f"no format for {out.name}: give it as 'jsonl', 'csv' or 'parquet'")
-        if found == "parquet" and find_spec("pyarrow") is None:
+        if kind == "parquet" and find_spec("pyarrow") is None:
             raise ConfigurationError("Parquet needs pyarrow: pip install 'norce-order-async[parquet]'")
-        if fields is None and found != "jsonl":
+        if fields is None and kind != "jsonl":
             fields = DEFAULT_FIELDS
         self._out = out
         self._fields = None if fields is None else dict(fields)
-        self._format = found
-        self.parameters = {"out": str(out), "fields": self._fields, "format": found}
+        self._paths = {column: parts_of(path) for column, path in (fields or {}).items()}
+        self._format = kind
+        self._overwrite = overwrite
+        self._raw_cells = raw_cells
+        self.parameters = {"out": str(out), "fields": self._fields, "format": kind}
 
     async def apply(self, order: Order, row: Row) -> dict[str, Any]:
         del row
@@ -67,21 +80,24 @@ class Export(Action[dict[str, Any]]):
         whole = order.data.to_dict()
         if self._fields is None:
             return whole
-        return {column: _found(whole, path) for column, path in self._fields.items()}
+        return {column: found(whole, path) for column, path in self._paths.items()}
 
     async def preview(self, order: Order, row: Row) -> str:
         del row
         return f"would be read into {self._out.name}" if order.id else ""
 
     def spool(self) -> ExportSpool:
-        return ExportSpool(self._out, self._format, self._fields)
+        return ExportSpool(self._out, self._format, self._fields, overwrite=self._overwrite, raw_cells=self._raw_cells)
 
 
 class ExportSpool(Spool[dict[str, Any]]):
     """Collects orders as lines, and makes the file of them."""
 
-    def __init__(self, out: Path, format: str, fields: Mapping[str, str] | None) -> None:
-        super().__init__(out)
+    def __init__(
+        self, out: Path, format: str, fields: Mapping[str, str] | None, *, overwrite: bool, raw_cells: bool
+    ) -> None:
+        super().__init__(out, overwrite=overwrite)
+        self._raw_cells = raw_cells
         self._format = format
         self._fields = fields
 
@@ -107,11 +123,12 @@ class ExportSpool(Spool[dict[str, Any]]):
 
     def _write_csv(self) -> None:
         aside = self.out.with_name(f"{self.out.name}.new")
-        with aside.open("w", newline="", encoding="utf-8") as file:
+        with io.TextIOWrapper(new_file(aside), encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(self._fields or {}))
             writer.writeheader()
             for row in self._rows():
-                writer.writerow({column: _cell(value) for column, value in row.items()})
+                cells = {column: _cell(value) for column, value in row.items()}
+                writer.writerow(cells if self._raw_cells else {name: harmless(cell) for name, cell in cells.items()})
         aside.replace(self.out)
 
     def _write_parquet(self) -> None:
@@ -121,7 +138,7 @@ class ExportSpool(Spool[dict[str, Any]]):
         aside = self.out.with_name(f"{self.out.name}.new")
         columns = self._columns()
         schema: Any = arrow.schema([(name, arrow.float64() if number else arrow.string()) for name, number in columns])
-        with parquet.ParquetWriter(aside, schema) as writer:
+        with new_file(aside) as file, parquet.ParquetWriter(file, schema) as writer:
             group: list[dict[str, Any]] = []
             for row in self._rows():
                 group.append({name: _typed(row.get(name), number) for name, number in columns})
@@ -142,12 +159,6 @@ class ExportSpool(Spool[dict[str, Any]]):
                     is_number = isinstance(value, int | float) and not isinstance(value, bool)
                     (numbers if is_number else texts).add(name)
         return [(name, name in numbers and name not in texts) for name in names]
-
-
-def _found(whole: Any, path: str) -> Any:
-    for name in path.split("."):
-        whole = whole.get(name) if is_mapping(whole) else None
-    return whole
 
 
 def _cell(value: Any) -> Any:

@@ -12,14 +12,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
+from norce_order_async.errors import ConfigurationError
+
 T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class OutExistsError(ConfigurationError):
+    """The file that a job is to make is there already."""
+
+
+def new_file(path: Path) -> BinaryIO:
+    """A file for its owner alone, in place of any of that name; a link of that name is not followed.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
 
 class Spool(ABC, Generic[T_contra]):
     """Collects lines. Blocking, as files are."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, overwrite: bool = False) -> None:
         self.out = out
+        self._overwrite = overwrite
         self.working = out.with_name(out.name + ".part")
         self._file: BinaryIO | None = None
         self.length = 0
@@ -32,14 +49,25 @@ class Spool(ABC, Generic[T_contra]):
     def finish(self) -> None:
         """Make the real file of the working one."""
 
+    def check(self) -> None:
+        """See that the real file may be made.
+
+        Raises:
+            OutExistsError: it is there, and is not to be replaced.
+        """
+        if not self._overwrite and os.path.lexists(self.out):
+            raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
+
     def open(self, length: int) -> None:
         """Open the working file with its first ``length`` bytes.
 
         Raises:
             OSError: it can't be written, or it is shorter than that.
         """
-        file = os.fdopen(os.open(self.working, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        file = os.fdopen(os.open(self.working, flags, 0o600), "r+b")
         try:
+            os.fchmod(file.fileno(), 0o600)
             self._cut(file, length)
         except BaseException:
             file.close()

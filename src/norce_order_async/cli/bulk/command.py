@@ -113,12 +113,16 @@ def _fields(_context: click.Context, _option: click.Parameter, values: tuple[str
     metavar="NAME=PATH",
     help="A column, and where it is in an order; repeat for more.",
 )
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--raw-cells", is_flag=True, help="Leave texts in CSV as they are, also those a spreadsheet would run.")
 @which_options
 @how_options
 @connection_options
 def export(
     connection: Connection,
     out: str,
+    force: bool,
+    raw_cells: bool,
     kind: ExportFormat | None,
     fields: Mapping[str, str] | None,
     which: Which,
@@ -134,7 +138,7 @@ def export(
     from norce_order_async.errors import ConfigurationError
 
     try:
-        action: Any = actions.export(out, fields=fields, format=kind)
+        action: Any = actions.export(out, fields=fields, format=kind, overwrite=force, raw_cells=raw_cells)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
     return run(Request(connection, action, f"export to {out}", how), which)

@@ -62,14 +62,18 @@ def _verdicts(_context: click.Context, _option: click.Parameter, value: str | No
 @click.argument("path", metavar="JOURNAL")
 @click.option("--verdict", "verdicts", callback=_verdicts, metavar="WORDS", help="Only these, such as refused,unknown.")
 @click.option("--csv", "form", flag_value="csv", help="As CSV, with a line of names.")
+@click.option("--raw-cells", is_flag=True, help="With --csv: leave texts as they are that a spreadsheet would run.")
 @click.option("--json", "form", flag_value="json", help="As one JSON array.")
 @click.option("--jsonl", "form", flag_value="jsonl", help="As JSON, an order a line.")
-def results(path: str, verdicts: list[Result] | None, form: Literal["csv", "json", "jsonl"] | None) -> int:
+def results(
+    path: str, verdicts: list[Result] | None, form: Literal["csv", "json", "jsonl"] | None, raw_cells: bool
+) -> int:
     """List what became of each order of a job: verdict, the service's code and words, attempts, times, correlation id.
 
     Also while the job runs, and after it has finished. Needs no service. The service's words may be about a person.
     """
     from norce_order_async.bulk import read_results
+    from norce_order_async.bulk.cells import harmless
     from norce_order_async.bulk.errors import JournalError
 
     try:
@@ -78,7 +82,8 @@ def results(path: str, verdicts: list[Result] | None, form: Literal["csv", "json
             case "csv":
                 writer = csv.writer(sys.stdout, lineterminator="\n")
                 writer.writerow(_COLUMNS)
-                writer.writerows(row.values() for row in rows)
+                for row in rows:
+                    writer.writerow(row.values() if raw_cells else map(harmless, row.values()))
             case "json":
                 # Written as it is read: a job may have a million orders.
                 begin = "["

@@ -19,6 +19,7 @@ from typing import TextIO
 
 import click
 
+from norce_order_async.bulk.cells import as_it_was
 from norce_order_async.display import printable
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.request import check_id
@@ -110,7 +111,7 @@ class OrderFile:
     def _row(self, heads: Sequence[str], cells: Sequence[str], line: int) -> Row:
         if len(cells) != len(heads):
             raise self._wrong(line, f"{len(cells)} columns instead of {len(heads)}")
-        row = dict(zip(heads, (cell.strip() for cell in cells), strict=True))
+        row = dict(zip(heads, (as_it_was(cell.strip()) for cell in cells), strict=True))
         try:
             check_id(KEY, row[KEY])
         except InvalidRequestError as error:

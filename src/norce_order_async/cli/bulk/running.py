@@ -14,6 +14,7 @@ import anyio
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED, TooManyToRememberError
 from norce_order_async.bulk.errors import JournalError, JournalFinishedError
 from norce_order_async.bulk.outcome import Summary
+from norce_order_async.bulk.spool import OutExistsError
 from norce_order_async.bulk.stopping import stopped_by_signals
 from norce_order_async.cli.bulk.display import Display, display
 from norce_order_async.cli.bulk.options import How, Which, load_of
@@ -128,6 +129,9 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                     ) from error
                 if isinstance(failure, TooManyToRememberError):
                     failure = ConfigurationError(_TOO_MANY)
+                if isinstance(failure, OutExistsError):
+                    out = printable(request.action.parameters["out"])
+                    raise BadInput(f"{out} is there already: name another --out, or give --force") from error
                 if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)
