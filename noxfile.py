@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "floors", "regenerate", "api", "workflows", "licences", "tests"]
+CHECKS = ["lint", "types", "floors", "regenerate", "api", "workflows", "licences", "wheel", "lowest"]
+nox.options.sessions = [*CHECKS, "tests"]
 
 ALL = ".[sandbox,cli,fast,otel,parquet]"
+# Where a version of a dependency can be felt.
+LOWEST_TESTS = [
+    "tests/auth",
+    "tests/bulk/test_job.py",
+    "tests/cli/test_orders.py",
+    "tests/engines/test_contract.py",
+    "tests/orders/test_every_operation.py",
+    "tests/orders/test_create.py",
+    "tests/pipeline/test_answers.py",
+    "tests/sandbox/test_access.py",
+    "tests/sandbox/test_bodies.py",
+    "tests/sandbox/test_callbacks_hooks.py",
+    "tests/sandbox/test_callbacks_notifications.py",
+    "tests/telemetry",
+]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
 
@@ -65,9 +82,12 @@ def api(session: nox.Session) -> None:
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """The workflow files, looked over."""
+    """The workflow files: their form, and what a stranger could do with them. They run nowhere but on GitHub."""
     install(session)
+    session.install("check-jsonschema==0.39.0")
     session.run("zizmor", "--offline", ".github/workflows")
+    files = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
 
 
 @nox.session
@@ -79,6 +99,29 @@ def licences(session: nox.Session) -> None:
         "python", "-m", "regenerate.environment", env={"PYTHONPATH": "scripts"}, silent=True, stderr=None
     )
     session.run("python", "scripts/licences.py", str(Path(str(environment).strip()).parents[1]))
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """What a release uploads, built anew in dist and looked over."""
+    session.install("build==1.6.1", "twine==7.0.0", "check-wheel-contents==0.6.3")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist")
+    built = sorted(str(path) for path in Path("dist").iterdir())
+    session.run("twine", "check", "--strict", *built)
+    session.run("check-wheel-contents", *(path for path in built if path.endswith(".whl")))
+
+
+@nox.session(python=["3.11", "3.13"])
+def lowest(session: nox.Session) -> None:
+    """The lowest versions that pyproject.toml allows install without a compiler and pass a part of the tests."""
+    session.install("uv==0.13.9", "--upgrade", "pip>=25.1")
+    versions = str(Path(session.create_tmp()) / "lowest.txt")
+    lowest = ["--no-build", "--all-extras", "--resolution", "lowest-direct", "--python-version", str(session.python)]
+    session.run("uv", "pip", "compile", "--quiet", *lowest, "--output-file", versions, "pyproject.toml")
+    session.install("--requirement", versions, "--constraint", versions, "--group", "tests")
+    session.install("--no-deps", "--editable", ".")
+    session.run("pytest", "-m", "not soak", *(session.posargs or LOWEST_TESTS))
 
 
 @nox.session(default=False)

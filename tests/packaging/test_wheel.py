@@ -77,7 +77,7 @@ def test_what_is_in_it(wheel: Path) -> None:
 
 
 def test_what_it_says_of_itself(wheel: Path) -> None:
-    """Name, Python, the README as its page, the extras, the command."""
+    """Name, licence, Python, the README as its page, the extras, the command."""
     with zipfile.ZipFile(wheel) as archive:
         folder = next(name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name)
         metadata = archive.read(f"{folder}/METADATA").decode()
@@ -86,7 +86,10 @@ def test_what_it_says_of_itself(wheel: Path) -> None:
     assert "Requires-Python: >=3.11\n" in metadata
     assert "Provides-Extra: sandbox\n" in metadata
     assert "Typing :: Typed" in metadata
+    assert "License-Expression: MIT\n" in metadata
+    assert "License-File: LICENSE\n" in metadata
     assert "## A first program" in metadata
+    assert not re.search(r"\]\((?![a-z]+:|#)", metadata), "a link that leads nowhere on an index's page"
     assert "norce-order = norce_order_async.cli:main" in commands
 
 

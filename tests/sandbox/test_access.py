@@ -119,7 +119,7 @@ async def test_a_body_that_says_it_is_no_json_is_refused(api: Api) -> None:
 
 
 async def test_the_log_has_requests_as_received_without_the_token(api: Api, sandbox: Sandbox) -> None:
-    await api.refused("POST", "/orders", content=b"{oops", params={"a": "b c"})
+    await api.refused("POST", "/orders?a=b+c", content=b"{oops")
     (request,) = sandbox.requests
     assert (request.method, request.path) == ("POST", "/checkout/order/api/v0/checkout/orders")
     assert (request.query, request.body) == ("a=b+c", b"{oops")
