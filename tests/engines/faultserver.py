@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import json
 import select
 import socket
@@ -16,6 +17,7 @@ import ssl
 import struct
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -316,6 +318,34 @@ def _flood(connection: Connection, request: Received) -> bool:
     return False
 
 
+def _floods(first: bytes, more: bytes) -> Play:
+    """A beginning, and then the same over and over for as long as the other side takes it."""
+
+    def play(connection: Connection, request: Received) -> bool:
+        connection.send(first)
+        while not connection.server.stopping.is_set():
+            connection.send(more)
+        return False
+
+    return play
+
+
+def _bomb(connection: Connection, request: Received) -> bool:
+    """Ten gigabytes of zeros, as gzip or deflate: ten megabytes on the wire."""
+    zipped = request.target.endswith("gzip")
+    packing = zlib.compressobj(9, wbits=31 if zipped else 15)
+    connection.send(
+        _CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: %b\r\n\r\n" % (b"gzip" if zipped else b"deflate"))
+    )
+    first = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
+    # Packed without a look back, so that it means the same any number of times.
+    again = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
+    for part in itertools.chain([first], itertools.repeat(again, 9_999)):
+        connection.send(b"%x\r\n%b\r\n" % (len(part), part))
+        connection.notes["megabytes"] = connection.notes.get("megabytes", 0) + 1
+    return False
+
+
 def _good(connection: Connection, request: Received) -> bool:
     connection.wait_to_answer()
     connection.send(answer())
@@ -475,6 +505,13 @@ PLAYS: dict[str, Play] = {
     "two-headers": _says(answer().replace(b"\r\n\r\n", b"\r\nX-Twice: a\r\nX-Twice: b\r\n\r\n", 1), keep=True),
     "gzip": _says(answer(_SHORT_GZIP, content_encoding="gzip"), keep=True),
     "bad-gzip": _says(answer(_BAD_GZIP, content_encoding="gzip"), keep=True),
+    "bomb": _bomb,
+    "flood-chunks": _floods(_CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+    "flood-close": _floods(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536),
+    "flood-headers": _floods(b"HTTP/1.1 200 OK\r\n", b"x-more: " + b"a" * 1000 + b"\r\n"),
+    "flood-header": _floods(b"HTTP/1.1 200 OK\r\nx-more: ", b"a" * 1000),
+    "flood-status": _floods(b"HTTP/1.1 200 ", b"a" * 1000),
+    "flood-hints": _floods(b"", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 20),
     "continue": _says(b"HTTP/1.1 100 Continue\r\n\r\n", answer(), keep=True),
     "continue-twice-close": _says(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"),
     "early-hints": _says(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", answer(), keep=True),

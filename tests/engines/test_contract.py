@@ -85,7 +85,6 @@ FAULTS = [
     Fault("half-body-hang", "body", "read"),
     Fault("cut-chunks", "body"),
     Fault("bad-chunk", "body", or_phase="read"),
-    Fault("bad-gzip", "body"),
     Fault("drip-body", "body", "total"),
     Fault("drip-head", "read", "total"),
     Fault("hang", "read", "total"),

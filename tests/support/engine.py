@@ -36,6 +36,7 @@ class Step:
     phase: Phase | None = None
     """Set: no answer; the send ends in this phase."""
     takes: float = 0.0
+    unreadable: str | None = None
 
 
 def answer(
@@ -96,7 +97,7 @@ class ScriptedEngine:
             raise MaybeSentError("read", "no answer in time")
         if step.phase:
             raise _error(step.phase)
-        return WireResponse(step.status, step.headers, step.body)
+        return WireResponse(step.status, step.headers, step.body, unreadable=step.unreadable)
 
     def _next(self, request: WireRequest) -> Step:
         assert self._steps is not None

@@ -1,5 +1,5 @@
 """What aiohttp's connections lack: they do not say whether bytes came that no request asked for, nor how long they are
-idle.
+idle, and they take heads of answers that can be read in two ways.
 
 aiohttp has no public way to choose the class of its connections. :class:`Connector` sets a private attribute. A version
 of aiohttp that no longer looks at it fails the tests; its own connections are then used, without what is here.
@@ -18,6 +18,9 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
 
+from norce_order_async.engines._head import Heads
+from norce_order_async.engines.base import SendError
+
 
 @final
 class WatchedConnection(ResponseHandler):
@@ -31,6 +34,8 @@ class WatchedConnection(ResponseHandler):
         """Whether an answer is expected; None before the first request."""
         self._answer: StreamReader | None = None
         """The one that is being received."""
+        self._heads: Heads | None = None
+        """Of the answer that is expected, until its head is there."""
         self.spoke_first = False
         """Whether bytes came before the first request."""
         self.received = 0
@@ -49,6 +54,7 @@ class WatchedConnection(ResponseHandler):
     def ask(self) -> None:
         """A request goes out: from now on an answer is expected."""
         self._asked = True
+        self._heads = Heads()
 
     def drop(self) -> None:
         """Close it, whatever is on it."""
@@ -75,6 +81,16 @@ class WatchedConnection(ResponseHandler):
             elif not self._asked:
                 self.drop()
                 return
+            elif self._heads is not None:
+                try:
+                    self._heads.take(data)
+                except SendError as exc:
+                    if self.transport is not None:
+                        self.transport.close()
+                    self.set_exception(exc)
+                    return
+                if self._heads.whole:
+                    self._heads = None
         super().data_received(data)
         if self._answer is not None and self._answer.is_eof():
             self._answer = None

@@ -81,6 +81,7 @@ class Progress:
                 # Its time was over while the loop was blocked: a request does not begin so late.
                 raise NotSentError("connect", OUT_OF_TIME)
             self._heads += 1
+            self.bounds.ask()
         self._phase = phase
         # Sockets of ours know by themselves what is left.
         self.timeouts["write"] = self.bounds.left(self.timeouts["write"])

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import httpx
 
 from norce_order_async.clock import Clock
+from norce_order_async.engines._head import Heads
 from norce_order_async.engines.alarms import GRACE, LATE, ROUNDS, Alarms, Bound, Grace
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class SendBounds:
         alarms: of the loop, where that is asyncio's.
     """
 
-    __slots__ = ("_alarms", "_clock", "_deadline", "_gone", "_grace", "_moved", "_otherwise", "_step")
+    __slots__ = ("_alarms", "_clock", "_deadline", "_gone", "_grace", "_heads", "_moved", "_otherwise", "_step")
 
     def __init__(self, clock: Clock, total: float | None, otherwise: float, alarms: Alarms | None) -> None:
         self._clock = clock
@@ -64,6 +65,12 @@ class SendBounds:
         self._moved = 0
         self._gone = False
         self._step: Bound | _BoundOnTrio | None = None
+        self._heads: Heads | None = None
+        """Of the answer that is expected, until its head is there."""
+
+    def ask(self) -> None:
+        """The request itself goes out, and not one to a proxy: from now on an answer is expected."""
+        self._heads = Heads()
 
     @property
     def over(self) -> bool:
@@ -118,11 +125,16 @@ class SendBounds:
 
         Raises:
             httpcore.ReadTimeout: nothing did in time.
+            MaybeSentError: it is no head of an answer that could be relied on.
         """
         self._look()
         data = await self._read(stream, max_bytes, seconds)
         self._moved += len(data)
         self._look()
+        if self._heads is not None and data:
+            self._heads.take(data)
+            if self._heads.whole:
+                self._heads = None
         return data
 
     async def write(self, stream: httpcore.AsyncNetworkStream, buffer: bytes, seconds: float | None) -> None:

@@ -4,7 +4,8 @@ Its parts, in the order a request meets them:
 
 * ``send`` checks what aiohttp would change or refuse late, and bounds the whole and every silence with one alarm
   (:class:`~norce_order_async.engines.alarms.Watch`), where aiohttp's own bounds would set a timer for each piece.
-* ``_exchange`` asks aiohttp for one answer and reads it whole.
+* ``_exchange`` asks aiohttp for one answer and reads it whole, within the bounds of
+  :class:`~norce_order_async.engines._body.Body`.
 * :class:`_Request` stands between aiohttp's connector and the socket. It sees each request at the last moment before
   its first byte, which is what makes "not sent" something known: whatever fails before has sent nothing, whatever
   fails after may have been acted on, and no name of an exception is asked. It also lets a request through only once,
@@ -35,7 +36,9 @@ import yarl
 
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
+from norce_order_async.engines._body import CODINGS, Body
 from norce_order_async.engines._failures import NOBODY_WAITS, OUT_OF_TIME, failure, refined, system_error
+from norce_order_async.engines._head import LONGEST
 from norce_order_async.engines.alarms import Alarms, Watch
 from norce_order_async.engines.base import (
     KEEP_IDLE,
@@ -58,8 +61,9 @@ _ADDRESS: Final = re.compile(r"https?://[^/?#@\s]+(/[!-\"$-~]*)?", re.ASCII)
 
 _BREAKS_A_HEADER: Final = re.compile(r"[\0\r\n]")
 
-_LONGEST_LINE: Final = 100_000
-"""Bytes of an answer's longest header; aiohttp's own limit of 8 190 is less than what gateways send."""
+_MOST_HEADERS: Final = LONGEST // 4
+"""As many as there is room for in a head; aiohttp's own limits, of their number and of their length, are less than what
+gateways send."""
 
 _AT_ONCE: Final = 64 * 1024
 """Bytes aiohttp hands to the socket without waiting for it."""
@@ -150,10 +154,10 @@ class AiohttpEngine:
         context = await self._context() if url.scheme == "https" else True
         proxy = self._proxy_for(url) if self._trust_env else self._proxy
         headers = request.headers
-        body: Any = request.body
-        if body is not None and len(body) > _AT_ONCE:
-            body = _LargeBody(body, request.timeouts, step)
-        reads = body is None and request.method == "GET"
+        sent: Any = request.body
+        if sent is not None and len(sent) > _AT_ONCE:
+            sent = _LargeBody(sent, request.timeouts, step)
+        reads = sent is None and request.method == "GET"
         complete = headers.keys() >= (_COMPLETE if reads else _COMPLETE_WITH_BODY)
         arguments: dict[str, Any] = {}
         if proxy is not None:
@@ -172,7 +176,7 @@ class AiohttpEngine:
                         request.method,
                         url,
                         headers=headers,
-                        data=body,
+                        data=sent,
                         timeout=_timeouts(request.timeouts),
                         ssl=context,
                         skip_auto_headers=None if complete else _AUTOMATIC,
@@ -184,15 +188,18 @@ class AiohttpEngine:
                     # Nothing went out, and that connection is closed: the next one.
                     continue
             step.answered = True
-            content = await _whole(response, step.watch)
+            answered = _joined(response)
+            body = Body(answered, request.max_answer_size)
+            await _read(response, body, step.watch)
         finally:
             _STEP.reset(before)
+        content = body.whole()
         connection = step.connection
         if connection is None:
-            return WireResponse(response.status, _joined(response), content)
-        if connection.should_close:
+            return WireResponse(response.status, answered, content, unreadable=body.fault)
+        if connection.should_close or body.fault:
             connection.close()
-        return WireResponse(response.status, _joined(response), content, connection.drop)
+        return WireResponse(response.status, answered, content, connection.drop, body.fault)
 
     def _here(self) -> tuple[aiohttp.ClientSession, Alarms]:
         """Session and alarms, made on the loop of the first send; that is why an engine may be made where none runs."""
@@ -207,9 +214,12 @@ class AiohttpEngine:
             self._session = aiohttp.ClientSession(
                 connector=Connector(self._clock.monotonic, KEEP_IDLE),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept-Encoding": CODINGS},
+                auto_decompress=False,
                 request_class=_Request,
-                max_line_size=_LONGEST_LINE,
-                max_field_size=_LONGEST_LINE,
+                max_line_size=LONGEST,
+                max_field_size=LONGEST,
+                max_headers=_MOST_HEADERS,
             )
             # Spares the new connection that aiohttp would open to send again; _Request refuses it in any case.
             # There is no public switch.
@@ -400,19 +410,22 @@ def _timeouts(bounds: Timeouts) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=max(bounds.connect, 0.001), ceil_threshold=3600.0)
 
 
-async def _whole(response: aiohttp.ClientResponse, watch: Watch) -> bytes:
-    """The answer's body, each piece of which is a sign of life."""
-    pieces: list[bytes] = []
+async def _read(response: aiohttp.ClientResponse, body: Body, watch: Watch) -> None:
+    """Read the answer's body, each piece of which is a sign of life."""
     try:
         watch.heard()
         while piece := await response.content.readany():
-            pieces.append(piece)
             watch.heard()
+            while body.take(piece):
+                piece = b""
+                await asyncio.sleep(0)
+            if body.fault:
+                response.close()
+                return
     except BaseException:
         response.close()
         raise
     await response.wait_for_close()
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -16,7 +16,9 @@ An engine never retries, never follows redirects, never keeps cookies, never rea
 environment unless asked to, and raises nothing but these two and the event loop's own cancellation. A connection on
 which more came than the answer is closed, as the surplus would pass as the answer to its next request. A body is read
 whole, in chunks, with a look at ``WireRequest.total`` in between, so that a slow drip ends too. Content codings the
-engine asked for are undone.
+engine asked for are undone, and others get a turn in between. An answer whose head is whole and whose body is larger
+than ``WireRequest.max_answer_size``, or in a coding that can't be undone, is an answer all the same: its status is
+known. It says so with ``WireResponse.unreadable``, and its connection is closed.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, final
 
 from norce_order_async.errors import Phase, revived
+
+MAX_ANSWER_SIZE: Final = 64 * 1024 * 1024
+"""Bytes of an answer's body, its coding undone, unless a request sets another bound."""
 
 KEEP_IDLE: Final = 4.0
 """Seconds that engines keep an unused connection: many servers close theirs after five."""
@@ -95,6 +100,8 @@ class WireRequest:
     tell: for what can't be repeated a new connection is better than one that was idle for long."""
     caller: Caller | None = field(default=None, repr=False, compare=False)
     """Of a read; None for a write."""
+    max_answer_size: int = MAX_ANSWER_SIZE
+    """Bytes that the answer's body may have, its coding undone. Of a larger one nothing is handed over."""
 
 
 def _nothing() -> None:
@@ -112,6 +119,8 @@ class WireResponse:
     """Closes the connection it came over, at once and whatever is on it by now: for an answer that turns out to be
     another request's, because then no further answer of that connection can be believed. Does nothing a second time,
     and nothing where an engine has no way to do it."""
+    unreadable: str | None = None
+    """Why the body could not be read, which is empty then; None for a body that was read whole."""
 
 
 class SendError(Exception):

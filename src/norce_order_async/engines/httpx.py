@@ -7,7 +7,8 @@ Its parts, in the order a request meets them:
   so many small pools carry what one large one can't (twenty times the requests at 500 tasks and 50 ms). A pool never
   gets more sends than it has connections: nothing ever waits inside httpx, where a cancelled waiter would leave the
   pool dead. How many sends are in flight is bounded above the engine; the list of pools grows to that and stays.
-* ``_exchange`` puts the request on the wire and reads the answer in chunks.
+* ``_exchange`` puts the request on the wire and reads the answer in chunks, within the bounds of
+  :class:`~norce_order_async.engines._body.Body`.
 * :class:`~norce_order_async.engines._httpx_progress.Progress` knows how far that got.
 
 * Below httpx, :mod:`~norce_order_async.engines._httpx_stream` bounds each step by what is left of the whole.
@@ -25,15 +26,17 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, cast, final
+from typing import Any, Final, final
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpx
 
 from norce_order_async.clock import Clock, SystemClock
+from norce_order_async.engines._body import CODINGS, Body
 from norce_order_async.engines._failures import NOBODY_WAITS, system_error
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
@@ -43,7 +46,9 @@ from norce_order_async.engines.base import KEEP_IDLE, NotSentError, SendError, W
 _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
 """Absolute, without credentials and without a fragment."""
 
-_CODINGS: Final = "gzip, deflate"
+_BEYOND: Final = 1024 * 1024
+"""Bytes that are still read, and dropped, of an answer that was given up; more than any library keeps. The transport of
+somebody else may have no connection that could be closed, and never come to an end."""
 
 _KILL_AFTER: Final = 0.5
 """Seconds past the total after which a send over sockets that are not watched is cancelled. httpx's own timeouts, cut
@@ -130,9 +135,9 @@ class HttpxEngine:
         cause: OSError | None = None
         try:
             if pool.watched or request.total is None:
-                return await self._exchange(pool, outgoing, progress)
+                return await self._exchange(pool, outgoing, progress, request.max_answer_size)
             with self._clock.move_on_after(request.total + _KILL_AFTER):
-                return await self._exchange(pool, outgoing, progress)
+                return await self._exchange(pool, outgoing, progress, request.max_answer_size)
             self._retire(pool)
             error = progress.timed_out()
         except SendError as exc:
@@ -176,7 +181,7 @@ class HttpxEngine:
         if request.body is not None and isinstance(outgoing, httpx.Request):
             outgoing.stream = _Body(request.body)
         headers = outgoing.headers
-        headers.setdefault("accept-encoding", _CODINGS)
+        headers.setdefault("accept-encoding", CODINGS)
         if "cookie" in headers and not any(name.lower() == "cookie" for name in request.headers):
             del headers["cookie"]
         return outgoing
@@ -195,22 +200,29 @@ class HttpxEngine:
         except Exception as exc:  # noqa: BLE001 - whatever the library says
             return None, type(exc).__name__
 
-    async def _exchange(self, pool: _Pool, outgoing: Any, progress: Progress) -> WireResponse:
+    async def _exchange(self, pool: _Pool, outgoing: Any, progress: Progress, most: int) -> WireResponse:
         response = await pool.send(outgoing)
         progress.answered = True
+        headers: dict[str, str] = dict(response.headers.items())
         try:
-            body = await _read(response, progress)
+            body = await _read(response, headers, progress, most)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
             raise
+        content = body.whole()
         drop = _dropping(response)
+        if body.fault:
+            with anyio.CancelScope(shield=True):
+                await _hang_up(response)
+                await response.aclose()
+            return WireResponse(response.status_code, headers, content, drop, body.fault)
         if self._closed and pool.close is not _leave_open:
             # The pool was closed under this send and no longer knows the connection.
             await _hang_up(response)
         elif left_over(response):
             drop()
-        return WireResponse(response.status_code, dict(response.headers.items()), body, drop)
+        return WireResponse(response.status_code, headers, content, drop)
 
     async def _pool_for(self, *, secure: bool, keep_idle: float | None) -> _Pool:
         if self._closed:
@@ -340,39 +352,51 @@ class _Body(httpx.AsyncByteStream):
         raise StopAsyncIteration
 
 
-async def _read(response: Any, progress: Progress) -> bytes:
+async def _read(response: Any, headers: Mapping[str, str], progress: Progress, most: int) -> Body:
     if response.is_stream_consumed:
-        # Mocks make answers that are read already.
-        return cast("bytes", response.content)
-    chunks: list[bytes] = []
+        # Mocks make answers that are read already, and decoded.
+        body = Body({}, most)
+        body.take(response.content)
+        return body
+    body = Body(headers, most)
     late = False
+    beyond = 0
+    pieces = response.aiter_raw()
     try:
-        async for chunk in response.aiter_raw():
-            if late:
+        async for piece in pieces:
+            if late or body.fault:
+                beyond += len(piece)
+                if beyond > _BEYOND:
+                    await pieces.aclose()
+                    break
                 continue
-            chunks.append(chunk)
+            while body.take(piece) and not progress.bounds.over:
+                piece = b""
+                await anyio.lowlevel.checkpoint()
             late = progress.bounds.over
-            if late:
+            if late or body.fault:
                 # Read on over the closed connection: that ends every generator between here and the socket by an
                 # exception of its own, which a mere break would leave to the garbage collector.
                 with anyio.CancelScope(shield=True):
                     await _hang_up(response)
     except Exception:
-        if not late:
+        if not (late or body.fault):
             raise
     if late:
         raise progress.timed_out()
-    body = b"".join(chunks)
-    if "content-encoding" not in response.headers:
-        return body
-    # Decoded in one go and not on the way, for the same reason: a bad coding would leave generators behind.
-    return cast("bytes", type(response)(response.status_code, headers=response.headers, content=body).content)
+    return body
 
 
 async def _hang_up(response: Any) -> None:
-    stream = response.extensions.get("network_stream")
+    stream = _own_stream(response)
     if stream is not None:
         await stream.aclose()
+
+
+def _own_stream(response: Any) -> Any | None:
+    """The connection that the answer has for itself; None where others share it, or where there is none."""
+    shared = response.extensions.get("http_version") == b"HTTP/2"
+    return None if shared else response.extensions.get("network_stream")
 
 
 def _dropping(response: Any) -> Callable[[], None]:

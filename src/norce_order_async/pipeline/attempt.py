@@ -16,7 +16,7 @@ from norce_order_async.engines.base import NotSentError as EngineNotSent
 from norce_order_async.errors import GaveUp, Phase, TokenError
 from norce_order_async.pipeline import backoff
 from norce_order_async.pipeline.deadline import Deadline
-from norce_order_async.pipeline.decode import brings_enough
+from norce_order_async.pipeline.decode import aside, brings_enough
 from norce_order_async.pipeline.middleware import AttemptInfo, through_attempt
 from norce_order_async.pipeline.operations import Kind
 from norce_order_async.pipeline.outcome import Outcome, classify, throttles
@@ -24,7 +24,7 @@ from norce_order_async.pipeline.ownership import StillInTheAirError
 from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
 from norce_order_async.pipeline.stop import ITEM_CALLS, ItemCalls, until_stopped
-from norce_order_async.plain import UNREADABLE, is_mapping, read_json
+from norce_order_async.plain import LARGE, UNREADABLE, is_mapping, read_json
 
 if TYPE_CHECKING:
     from norce_order_async.auth import Signed
@@ -146,6 +146,7 @@ async def _send(
         remaining,
         kind.max_idle,
         caller := Caller() if kind is Kind.SAFE else None,
+        session.settings.max_answer_size,
     )
     started = core.clock.monotonic()
     limiter = session.limiter
@@ -160,7 +161,9 @@ async def _send(
         )
     else:
         core.telling.exchanged(wire, response)
-        tried = _answered(session, request, kind, response)
+        left = None if remaining is None else started + remaining - core.clock.monotonic()
+        data = await _data(core, response, left)
+        tried = _answered(session, request, kind, response, data)
     tried.signed = signed
     tried.seconds = core.clock.monotonic() - started
     limiter.learned(tried.outcome, seconds=tried.seconds, throttled=tried.throttled, status=tried.status)
@@ -177,9 +180,17 @@ def _sender(
     return functools.partial(through_attempt, core.attempt_middleware, info, wire, core.engine.send)
 
 
-def _answered(session: Session, request: Prepared, kind: Kind, response: WireResponse) -> Tried:
+async def _data(core: Core, response: WireResponse, left: float | None) -> Any:
+    """The JSON data of an answer. A large one is read aside, for no longer than there is time."""
+    if len(response.body) <= LARGE:
+        return read_json(response.body) if response.body else UNREADABLE
+    with core.clock.move_on_after(left):
+        return await aside(read_json, response.body)
+    return UNREADABLE
+
+
+def _answered(session: Session, request: Prepared, kind: Kind, response: WireResponse, data: Any) -> Tried:
     core = session.core
-    data = read_json(response.body) if response.body else UNREADABLE
     retry_after = backoff.retry_after(response.headers, core.clock.wall) if response.status >= 400 else None
     outcome = classify(
         kind,
@@ -190,6 +201,8 @@ def _answered(session: Session, request: Prepared, kind: Kind, response: WireRes
     reason = f"answered {response.status}"
     if outcome is Outcome.UNKNOWN and response.status < 300:
         reason += " without a readable body"
+        if response.unreadable:
+            reason += f": {response.unreadable}"
     elif outcome is Outcome.SUCCEEDED and request.operation.answers and not _is_of(request, data):
         # No further answer of this connection can be believed.
         response.drop_connection()

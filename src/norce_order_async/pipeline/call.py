@@ -17,7 +17,7 @@ from norce_order_async.pipeline import backoff, failures
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.attempt import Tried, attempt
 from norce_order_async.pipeline.deadline import Deadline
-from norce_order_async.pipeline.decode import created_id, is_report, models_of, nothing
+from norce_order_async.pipeline.decode import aside, created_id, is_report, models_of, nothing
 from norce_order_async.pipeline.operations import Brings, Kind, Operation
 from norce_order_async.pipeline.outcome import Outcome
 from norce_order_async.pipeline.request import Prepared
@@ -33,7 +33,7 @@ from norce_order_async.pipeline.settle import (
     settle,
 )
 from norce_order_async.pipeline.stop import ITEM_CALLS, until_stopped
-from norce_order_async.plain import UNREADABLE
+from norce_order_async.plain import LARGE, UNREADABLE
 
 if TYPE_CHECKING:
     from norce_order_async.pipeline.session import Session
@@ -85,7 +85,7 @@ class Call:
                 self._before.sent_at = self._session.core.clock.monotonic() - tried.seconds
             if tried.response and self._is_done(tried):
                 alone = not self._created_again or await self._is_alone(tried, tried.response)
-                return self._answer(tried, tried.response, alone=alone)
+                return await self._answer(tried, tried.response, alone=alone)
             step = step_after(self.kind, tried.outcome, tried.status)
             settled: Settled | None = None
             if step is Step.REFUSE:
@@ -181,8 +181,8 @@ class Call:
         """How to read back, with moments counted from now."""
         session, request = self._session, self.request
 
-        async def read(operation: Operation, path: Mapping[str, str], query: Mapping[str, Any] | None) -> bytes:
-            return (await session.read_back(operation, path, query, self._deadline, request.correlation_id)).body
+        async def read(operation: Operation, path: Mapping[str, str], query: Mapping[str, Any] | None) -> Any:
+            return (await session.read_back(operation, path, query, self._deadline, request.correlation_id)).data
 
         return Looking(read, self._until(), session.settings.settling_pause, self._created_again, refused)
 
@@ -246,13 +246,18 @@ class Call:
 
     # How it ends
 
-    def _answer(self, tried: Tried, response: WireResponse, *, alone: bool) -> Answer:
+    async def _answer(self, tried: Tried, response: WireResponse, *, alone: bool) -> Answer:
         self._session.budget.refund(self._tokens_taken)
         self._note(tried, "return")
         operation = self.request.operation
         report = tried.outcome is Outcome.REFUSED and operation.brings is Brings.REPORT
         done_before = tried.outcome is Outcome.REFUSED and not report
-        drift = self._session.core.drift
+        if done_before:
+            models = nothing
+        elif len(response.body) <= LARGE:
+            models = models_of(operation, response, tried.data, self._session.core.drift)
+        else:
+            models = await aside(models_of, operation, response, tried.data, self._session.core.drift)
         return Answer(
             data=None if tried.data is UNREADABLE else tried.data,
             id=created_id(response, tried.data) if operation.brings is Brings.ID else None,
@@ -261,7 +266,7 @@ class Call:
             body=response.body,
             attempts=tuple(self.attempts),
             correlation_id=self.request.correlation_id,
-            _models=nothing if done_before else models_of(operation, response, tried.data, drift),
+            _models=models,
             uniqueness_checked=alone,
         )
 

@@ -44,7 +44,8 @@ class Drift:
     where: str
     """The schema and member, such as ``State.currentStatus``; ``body`` or ``status`` for the answer itself."""
     kind: str
-    """``unknown-word``, ``null``, ``missing``, ``wrong-type``, ``extra``, ``not-json``, ``undocumented``, ..."""
+    """``unknown-word``, ``null``, ``missing``, ``wrong-type``, ``extra``, ``not-json``, ``unreadable`` (a body that was
+    not read), ``undocumented``, ..."""
 
 
 class DriftRecord:
@@ -149,7 +150,7 @@ def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bo
         case Brings.ID:
             return created_id(response, data) is not None
         case Brings.REPORT:
-            return data is not UNREADABLE or not response.body.strip()
+            return data is not UNREADABLE or not (response.body.strip() or response.unreadable)
 
 
 def is_report(status: int, data: Any) -> bool:
@@ -177,7 +178,9 @@ def models_of(operation: Operation, response: WireResponse, data: Any, drift: Dr
         # A success is taken as the one that the description has: better than losing what it brought.
         status = min(generated.statuses)
     if data is UNREADABLE:
-        if response.body.strip():
+        if response.unreadable:
+            drift.add(operation.id, "body", "unreadable")
+        elif response.body.strip():
             drift.add(operation.id, "body", "not-json")
         return nothing
     if operation.reads_late:
@@ -185,6 +188,13 @@ def models_of(operation: Operation, response: WireResponse, data: Any, drift: Dr
         return functools.cache(read)
     models = drift.reading(operation.id, generated.parse, status_code=status, data=data)
     return lambda: models
+
+
+async def aside(work: Callable[..., T], *args: Any) -> T:
+    """Do what takes long in a thread, while the event loop goes on. Whoever is cancelled leaves at once."""
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(functools.partial(work, *args), abandon_on_cancel=True)
 
 
 def nothing() -> None:

@@ -38,8 +38,10 @@ def refused(call: Call, tried: Tried) -> RefusedError:
     status = tried.status or 0
     said = read_refusal(tried.data, status)
     code = f" ({shown_code(said.code)})" if said.code else ""
+    unreadable = tried.response.unreadable if tried.response else None
+    unread = f", with a body that was not read: {unreadable}" if unreadable else ""
     return refusal_class(status)(
-        f"refused with {status}{code}",
+        f"refused with {status}{code}{unread}",
         status=status,
         code=said.code,
         message=said.message,

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 from norce_order_async.display import shown
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.errors import Attempt
-from norce_order_async.plain import UNREADABLE, is_api_name, is_list, is_mapping, read_json
+from norce_order_async.plain import LARGE, UNREADABLE, is_api_name, is_list, is_mapping, read_json
 
 logger = logging.getLogger("norce_order_async")
 
@@ -181,7 +181,7 @@ def masked_body(body: bytes | None) -> Any:
     """A body as it may be logged: JSON with texts masked but for harmless members; anything else as its length."""
     if not body:
         return None
-    data = read_json(body)
+    data = read_json(body) if len(body) <= LARGE else UNREADABLE
     try:
         return f"<{len(body)} bytes>" if data is UNREADABLE else _masked(data, shown=False)
     except RecursionError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Final, Literal
 
 from norce_order_async.context import HeaderValue, Omit
-from norce_order_async.engines.base import Timeouts
+from norce_order_async.engines.base import MAX_ANSWER_SIZE, Timeouts
 from norce_order_async.errors import ConfigurationError
 
 
@@ -55,6 +55,8 @@ class Settings:
     write_timeout: float = 10.0
     read_timeout: float = 20.0
     pool_timeout: float = 5.0
+    max_answer_size: int = MAX_ANSWER_SIZE
+    """Bytes of an answer's body, with its compression undone. A larger one is not read; its status still counts."""
     settling_pause: float = 1.0
     """Before an order that was not found by its cart reference is looked for again. Doubled twice, so that it is looked
     for at 0, 1, 3 and 7 of it, before it is created again."""
@@ -66,6 +68,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
             raise ConfigurationError(f"max_attempts counts the first try too, so at least 1; got {self.max_attempts}")
+        if self.max_answer_size < 1:
+            raise ConfigurationError(f"max_answer_size is a number of bytes, at least 1; got {self.max_answer_size}")
         for number in fields(self):
             value = getattr(self, number.name)
             if isinstance(value, float | int) and not isinstance(value, bool) and not 0 <= value < float("inf"):
@@ -98,6 +102,7 @@ class CallOptions:
     write_timeout: float | _Inherit = INHERIT
     read_timeout: float | _Inherit = INHERIT
     pool_timeout: float | _Inherit = INHERIT
+    max_answer_size: int | _Inherit = INHERIT
     settling_pause: float | _Inherit = INHERIT
     repeat_order_creation: bool | _Inherit = INHERIT
     adapter_id: str | Literal[Omit.OMIT] | None = None

@@ -31,7 +31,7 @@ from norce_order_async.pipeline.operations import (
     Operation,
     cart_reference_of,
 )
-from norce_order_async.plain import is_list, list_or_empty, mapping_or_empty, read_json
+from norce_order_async.plain import is_list, list_or_empty, mapping_or_empty
 
 READS: Final = 4
 """How often a lost order is looked for: at 0, 1, 3 and 7 settling pauses after the loss."""
@@ -82,8 +82,8 @@ class Settled:
     """False when it is not sure that no other order has the cart reference."""
 
 
-Read = Callable[[Operation, Mapping[str, str], Mapping[str, Any] | None], Awaitable[bytes]]
-"""Makes a safe call within the same deadline and gives the answer's body."""
+Read = Callable[[Operation, Mapping[str, str], Mapping[str, Any] | None], Awaitable[Any]]
+"""Makes a safe call within the same deadline and gives the answer's JSON data."""
 
 Until = Callable[[float], Awaitable[bool]]
 """Sleeps until so many seconds after the loss; False, at once, when the deadline comes first."""
@@ -162,7 +162,7 @@ async def see_alone(looking: Looking, body: Any, order_id: str) -> Settled:
 
 
 async def _state(read: Read, path: Mapping[str, str], body: Any, before: Before) -> Settled:
-    order = mapping_or_empty(read_json(await read(GET_ORDER, path, None)))
+    order = mapping_or_empty(await read(GET_ORDER, path, None))
     status = mapping_or_empty(order.get("state")).get("currentStatus")
     # It goes into errors and log lines, so it must be a word.
     if not isinstance(status, str) or not (status.isascii() and status.isalpha() and len(status) <= 40):
@@ -240,7 +240,7 @@ async def _with_cart_reference(read: Read, reference: str | None, *, whole: bool
     offset = 0
     for _ in range(PAGES):
         query = {"cart_reference": reference} | ({"offset": offset} if offset else {})
-        page = mapping_or_empty(read_json(await read(LIST_ORDERS, {}, query))).get("data")
+        page = mapping_or_empty(await read(LIST_ORDERS, {}, query)).get("data")
         if not is_list(page):
             # Not to be taken for "there is none": that would have the order created again.
             raise NorceError("the list of orders has no data")
@@ -280,7 +280,7 @@ async def _entry(operation: Operation, read: Read, path: Mapping[str, str], body
         return Settled("unclear", "nothing in it tells it from others")
     if before.ids is None:
         return Settled("unclear", "what was there before the send is not known")
-    order = mapping_or_empty(read_json(await read(GET_ORDER, {"order_id": path["order_id"]}, None)))
+    order = mapping_or_empty(await read(GET_ORDER, {"order_id": path["order_id"]}, None))
     if before.crowded:
         return Settled("unclear", "another one like it was sent meanwhile")
     fresh = [

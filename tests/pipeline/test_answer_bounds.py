@@ -1,0 +1,194 @@
+"""What an answer comes to whose body was not read, and where large and deep ones are read."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from norce_order_async import (
+    BadRequestError,
+    CallOptions,
+    ConfigurationError,
+    NorceOrderClient,
+    OutcomeUnknownError,
+    UnavailableError,
+    plain,
+)
+from norce_order_async.engines.choose import EngineName
+from norce_order_async.pipeline import attempt, call
+from norce_order_async.pipeline.decode import models_of
+from norce_order_async.pipeline.operations import (
+    CREATE_ORDER,
+    CREATE_PAYMENT,
+    GET_ORDER,
+    SET_STATE,
+    VALIDATE,
+)
+from norce_order_async.plain import DEEPEST, LARGE, UNREADABLE, read_json
+from tests.engines.faultserver import FaultServer
+from tests.support.engine import Step, answer
+from tests.support.pipeline import ORDER_ID, stand
+from tests.support.wires import WIRES, engine_of, loop_of
+
+pytestmark = pytest.mark.anyio
+
+WHY = "it is larger than max_answer_size, 10 bytes"
+
+
+@pytest.fixture(params=WIRES)
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return loop_of(request)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> EngineName:
+    return engine_of(request)
+
+
+def unread(status: int = 200, **headers: str) -> Step:
+    return Step(status, headers=headers, unreadable=WHY)
+
+
+async def test_a_read_is_repeated_and_unavailable() -> None:
+    """Its body matters."""
+    made = stand([unread()] * 3)
+    with pytest.raises(UnavailableError, match=WHY) as caught:
+        await made.call(GET_ORDER)
+    assert caught.value.status == 200
+    assert len(made.sent) == 3
+
+
+async def test_a_change_of_status_is_done() -> None:
+    """The service said so, and its body does not matter."""
+    made = stand([unread()])
+    found = await made.call(SET_STATE)
+    assert (found.status, found.parsed) == (200, None)
+    assert [(drift.where, drift.kind) for drift, _ in made.client.drift] == [("body", "unreadable")]
+
+
+async def test_a_creation_is_known_by_its_location() -> None:
+    """The id stands in the head."""
+    made = stand([unread(201, location="/api/v0/checkout/orders/o1/payments/p9")])
+    assert (await made.call(CREATE_PAYMENT)).id == "p9"
+    assert len(made.sent) == 1
+
+
+async def test_a_creation_without_an_id_is_unknown_and_not_repeated() -> None:
+    """It is looked for like any other whose answer was lost."""
+    made = stand([unread(201)])
+    with pytest.raises(OutcomeUnknownError, match=WHY):
+        await made.call(CREATE_PAYMENT)
+    assert [each for each in made.sent if each.startswith("POST")] == made.sent[:1]
+
+
+async def test_a_lost_order_is_found() -> None:
+    listed = {"data": [{"id": "o7", "cart": {"reference": "cart-1"}}]}
+    made = stand([unread(201), answer(data=listed), answer(data={"data": []})])
+    found = await made.call(CREATE_ORDER, body={"cart": {"reference": "cart-1"}})
+    assert (found.id, found.adopted) == ("o7", True)
+
+
+async def test_a_refusal_stays_one() -> None:
+    """And says that its words were not read."""
+    made = stand([unread(400)])
+    with pytest.raises(BadRequestError, match="refused with 400, with a body that was not read: it is larger"):
+        await made.call(CREATE_PAYMENT)
+    assert len(made.sent) == 1
+
+
+async def test_a_report_that_was_not_read_is_no_success() -> None:
+    """An empty report means that all is well; this one is not known to be empty."""
+    made = stand([unread()] * 3)
+    with pytest.raises(UnavailableError, match=WHY):
+        await made.call(VALIDATE)
+
+
+async def test_the_bound_is_set_like_every_other_number() -> None:
+    """For the client, a scope and a call; the engine is told."""
+    made = stand([answer(data={"id": ORDER_ID})] * 3)
+    await made.call(GET_ORDER)
+    await made.call(GET_ORDER, options=CallOptions(max_answer_size=10))
+    await made.client.scoped(options=CallOptions(max_answer_size=20)).orders.get(ORDER_ID)
+    assert [request.max_answer_size for request in made.engine.requests] == [64 * 1024 * 1024, 10, 20]
+    for wrong in (0, -1):
+        with pytest.raises(ConfigurationError, match="max_answer_size is a number of bytes"):
+            await made.call(GET_ORDER, options=CallOptions(max_answer_size=wrong))
+
+
+# Over the wire
+
+
+@pytest.mark.parametrize("play", ["bomb", "flood-chunks"])
+async def test_listings_and_handles_are_bounded(engine: EngineName, play: str) -> None:
+    """Also where a whole export reads through them; nothing is held beyond the bound."""
+    with FaultServer() as server:
+        async with NorceOrderClient(
+            base_url=f"{server.url}/{play}",
+            merchant="acme",
+            channel="se",
+            token="t",
+            engine=engine,
+            options=CallOptions(max_answer_size=1_000_000, max_attempts=1),
+        ) as norce:
+            with pytest.raises(UnavailableError, match="larger than max_answer_size"):
+                await norce.orders.get("o1")
+            with pytest.raises(UnavailableError, match="larger than max_answer_size"):
+                async for _ in norce.orders.iterate():
+                    pass
+            await norce.orders.delete("o1")
+    assert server.counts == {play: 3}
+
+
+# JSON
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_json_is_read_to_a_depth(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
+    """The same with orjson and without, however its brackets are hidden; never a crash."""
+    if not fast:
+        monkeypatch.setattr(plain, "orjson", None)
+    for before, after in ((b"[", b"]"), (b'{"a":', b"}"), (b'["]",', b',"["]'), (b"[12345678901234567890123,", b"]")):
+        assert read_json(before * DEEPEST + b"1" + after * DEEPEST) is not UNREADABLE
+        for depth in (DEEPEST + 1, 1000, 1_000_000):
+            assert read_json(before * depth + b"1" + after * depth) is UNREADABLE
+        assert read_json(before * 1_000_000) is UNREADABLE
+    assert read_json(json.dumps([{"a": ["["]}] * 10_000).encode()) == [{"a": ["["]}] * 10_000
+
+
+async def test_a_deep_answer_is_no_answer() -> None:
+    made = stand([answer(body=b'{"id": "o1", "attributes": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}")] * 3)
+    with pytest.raises(UnavailableError, match="without a readable body"):
+        await made.call(GET_ORDER)
+
+
+@pytest.mark.parametrize("size", [LARGE // 2, 2 * LARGE])
+async def test_large_answers_are_read_aside(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """In a thread, their models too; small ones where they are."""
+    threads: list[bool] = []
+
+    def told(work: Any) -> Any:
+        def tells(*arguments: Any) -> Any:
+            threads.append(threading.current_thread() is not threading.main_thread())
+            return work(*arguments)
+
+        return tells
+
+    monkeypatch.setattr(attempt, "read_json", told(read_json))
+    monkeypatch.setattr(call, "models_of", told(models_of))
+    made = stand([answer(data={"id": ORDER_ID, "attributes": {"filling": "x" * size}})])
+    # The clock of the tests does not wait for threads.
+    found = await made.call(GET_ORDER, options=CallOptions(deadline=None))
+    assert found.parsed.id == ORDER_ID
+    assert threads == [size > LARGE] * 2
+
+
+async def test_many_members_are_counted_within_bounds() -> None:
+    """200,000 members that nobody described: one order, and a thousand kinds of drift."""
+    members = b",".join(b'"m%d": 1' % number for number in range(200_000))
+    made = stand([answer(body=b'{"id": "o1", ' + members + b"}")])
+    found = await made.call(GET_ORDER, options=CallOptions(deadline=None))
+    assert found.parsed.id == ORDER_ID
+    assert len(made.client.drift) <= 1000
