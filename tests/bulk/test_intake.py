@@ -75,7 +75,8 @@ async def test_no_more_workers_than_items(
 ) -> None:
     """A job over one order starts one; a large one as many as its load says, and half as many more with a journal."""
     started: list[int] = []
-    work = Work[Any]._worker
+    kind: Any = Work
+    work = kind._worker
 
     async def counted(self: Work[Any]) -> None:
         started.append(1)

@@ -10,9 +10,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from norce_order_async import Job, NorceOrderClient
 from tests.support.faults import Fault, Passing
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
@@ -230,3 +232,39 @@ def test_without_a_journal_it_says_so(here: Shop, gate: Gate, tmp_path: Path) ->
         ran = _ended(process)
     assert ran.code == 4, ran.err
     assert "--journal" in ran.err
+
+
+def test_a_second_one_waits_for_no_answer(
+    here: Shop, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders in flight were told as unknown by then, so the client is left without waiting for what they may answer."""
+    _, arguments = _job(here, tmp_path)
+    told: list[bool] = []
+    graces: list[float] = []
+    stop, close = Job.stop, NorceOrderClient.aclose
+
+    def stopped(job: Job, *, now: bool = False, why: str = "stopped") -> None:
+        stop(job, now=now, why=why)
+        told.append(now)
+
+    async def closed(client: NorceOrderClient, grace: float = 25.0) -> None:
+        graces.append(grace)
+        await close(client, grace)
+
+    monkeypatch.setattr(Job, "stop", stopped)
+    monkeypatch.setattr(NorceOrderClient, "aclose", closed)
+
+    def interrupt() -> None:
+        wait_until(lambda: gate.counts[Fault.HOLD])
+        signal.raise_signal(signal.SIGINT)
+        wait_until(lambda: told)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = Thread(target=interrupt)
+    thread.start()
+    ran = inside(*arguments, env=here.env)
+    thread.join()
+    assert ran.code == 130, ran.err
+    assert told[:2] == [False, True]
+    assert graces[0] == 0.0
+    assert "unknown" in ran.out

@@ -141,6 +141,8 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
             code = AT_ONCE if at_once else _code(job.summary, shown, how)
             if job.summary.stopped:
                 _tell_how_to_go_on(how, shown)
+                # What is still in flight had its grace, and was told as unknown.
+                await norce.aclose(0.0)
     return code
 
 
