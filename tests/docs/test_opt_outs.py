@@ -26,6 +26,7 @@ NO_PROTECTION = {
     "begun",
     "confirm",
     "dry_run",
+    "explain",
     "now",
     "ordered",
     "prefetch",
