@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Generator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx
 
 from norce_order_async.auth import bearer, checked_token
+from norce_order_async.engines._logs import OURS, keep_quiet
 
 if TYPE_CHECKING:
     from norce_order_api import Client
@@ -23,7 +26,13 @@ class _ProviderAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         request.headers["Authorization"] = bearer(checked_token(await self._provider.token()))
-        yield request
+        before = OURS.set(True)
+        try:
+            yield request
+        finally:
+            # Closed by another task, it is in another context.
+            with contextlib.suppress(ValueError):
+                OURS.reset(before)
 
     def sync_auth_flow(
         self,
@@ -36,12 +45,15 @@ def raw_client(core: Core) -> Client:
     """A generated client with the address, the token provider and the User-Agent of ``core``."""
     from norce_order_api import Client
 
+    keep_quiet()
     return Client(
         base_url=core.base_url,
         headers={"User-Agent": core.user_agent},
         verify_ssl=core.http.verify,
         httpx_args={
             "auth": _ProviderAuth(core.auth),
+            # None is kept: what is set for one merchant would be sent for the next.
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             "cert": core.http.cert,
             "proxy": core.http.proxy,
             "trust_env": core.http.trust_env,

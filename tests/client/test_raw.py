@@ -11,6 +11,7 @@ from norce_order_api.api.checkout import create_checkout_order, get_checkout_ord
 from norce_order_api.models import BaseError, CreateResponse, OrderData
 from norce_order_async import NorceOrderClient, TokenError
 from norce_order_async.sandbox import Sandbox
+from tests.engines.faultserver import FaultServer
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +56,19 @@ async def test_the_generated_functions_work_with_it(sandbox: Sandbox, token: Any
     for request in sandbox.requests:
         assert request.headers["authorization"] == "Bearer ***"
         assert request.headers["user-agent"].startswith("norce-order-async/")
+
+
+async def test_no_cookie_is_kept() -> None:
+    """One that is set for a merchant would be sent for the next."""
+    norce = NorceOrderClient(base_url="http://127.0.0.1:1", merchant="m1", channel="se", token="t")
+    with FaultServer() as server:
+        async with norce.raw as raw:
+            client = raw.get_async_httpx_client()
+            answered = await client.get(f"{server.url}/cookie", headers={"x-merchant": "m1"})
+            assert answered.headers["set-cookie"]
+            await client.get(f"{server.url}/good", headers={"x-merchant": "m2"})
+            assert not list(client.cookies.jar)
+    assert [request.headers.get("cookie") for request in server.received] == [None, None]
 
 
 async def test_it_does_not_retry(sandbox: Sandbox) -> None:

@@ -368,3 +368,15 @@ async def test_a_client_of_another_family_is_read_by_its_names() -> None:
     assert (answer.status, dict(answer.headers), answer.body) == (200, {"x-twice": "a"}, b'{"ok": true}')
     with pytest.raises(NotSentError):
         await engine.send(wire("http://127.0.0.1/fail"))
+
+
+@pytest.mark.parametrize("target", ["cookie", "good"])
+async def test_a_client_handed_in_keeps_no_cookie_of_ours(server: FaultServer, target: str) -> None:
+    """What the service sets for one merchant is not sent for another, nor with what its owner sends; what the owner has
+    is left to him."""
+    async with httpx.AsyncClient(cookies={"mine": "1"}) as client:
+        engine = HttpxEngine(client=client)
+        for _ in range(2):
+            await engine.send(wire(f"{server.url}/{target}"))
+        assert [cookie.name for cookie in client.cookies.jar] == ["mine"]
+        assert all("cookie" not in request.headers for request in server.received)

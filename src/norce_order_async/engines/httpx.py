@@ -24,6 +24,7 @@ out, because the one would leak between calls and the other may send twice.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -40,6 +41,7 @@ from norce_order_async.engines._body import CODINGS, Body
 from norce_order_async.engines._failures import NOBODY_WAITS, system_error
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
+from norce_order_async.engines._logs import keep_quiet
 from norce_order_async.engines.alarms import Alarms
 from norce_order_async.engines.base import KEEP_IDLE, NotSentError, SendError, WireRequest, WireResponse
 
@@ -85,6 +87,7 @@ class HttpxEngine:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        keep_quiet()
         if client is not None and transport is not None:
             raise ValueError("give a client or a transport, not both")
         if cert is not None and isinstance(verify, ssl.SSLContext):
@@ -327,7 +330,13 @@ def _load(pool: _Pool) -> int:
 
 def _sender(client: Any) -> Callable[[Any], Awaitable[Any]]:
     async def send(request: Any) -> Any:
-        return await client.send(request, stream=True, auth=None, follow_redirects=False)
+        response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+        if "set-cookie" in response.headers:
+            # The client has kept it by now, for whoever calls next.
+            for cookie in response.cookies.jar:
+                with contextlib.suppress(KeyError):
+                    client.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
+        return response
 
     return send
 
