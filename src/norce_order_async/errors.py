@@ -65,6 +65,9 @@ the client belongs to another event loop, the job it was made for was stopped.""
 Phase = Literal["resolve", "connect", "tls", "pool", "closed", "middleware", "write", "read", "body"]
 """Where a send ended: the last three are after the first byte, the others before it."""
 
+_ENDS: frozenset[GaveUp | None] = frozenset({"closed", "wrong-loop", "stopped"})
+"""What no later call of the same client, or of the same job, gets around."""
+
 OutcomeWord = Literal["succeeded", "refused", "not sent", "rejected", "unknown"]
 
 
@@ -349,13 +352,14 @@ class TransitionRefusedError(RefusedError):
 class NotSentError(CallError):
     """No attempt left this machine: the service can't know of the call.
 
-    ``may_call_again`` is False where the client itself can't make it: it is closed, or belongs to another event loop.
+    ``may_call_again`` is False where the client itself can't make it: it is closed, it belongs to another event loop,
+    or the job that it was made for was stopped.
     """
 
     @property
     def may_call_again(self) -> bool:
         """Whether the same client can make the call later; calling again can't do anything twice in either case."""
-        return self.gave_up not in ("closed", "wrong-loop")
+        return self.gave_up not in _ENDS
 
 
 class RejectedError(CallError):
@@ -376,8 +380,8 @@ class RejectedError(CallError):
 
     @property
     def may_call_again(self) -> bool:
-        """True: nothing was changed."""
-        return True
+        """Whether the same client can make the call later: nothing was changed."""
+        return self.gave_up not in _ENDS
 
 
 class UnavailableError(CallError):
@@ -393,8 +397,8 @@ class UnavailableError(CallError):
 
     @property
     def may_call_again(self) -> bool:
-        """True: it was a read."""
-        return True
+        """Whether the same client can make the call later: it was a read."""
+        return self.gave_up not in _ENDS
 
 
 class OutcomeUnknownError(CallError):

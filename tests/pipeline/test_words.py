@@ -19,6 +19,8 @@ from norce_order_async import (
     BadRequestError,
     CallOptions,
     NotFoundError,
+    NotSentError,
+    Order,
     OrderFilter,
     OutcomeUnknownError,
     RefusedError,
@@ -26,6 +28,7 @@ from norce_order_async import (
     UnavailableError,
 )
 from norce_order_async.display import printable
+from norce_order_async.errors import GaveUp
 from norce_order_async.pipeline.observe import CallEvent
 from norce_order_async.pipeline.words import ENUMERATED, MASK, SHOWN, mask
 from tests.support.engine import answer
@@ -212,3 +215,47 @@ def test_every_word_of_an_enumeration_is_known() -> None:
         values: list[set[str]] = [value for key, value in vars(module).items() if key.endswith("_VALUES")]
         words.update(*values)
     assert {word.lower() for word in words} == ENUMERATED
+
+
+async def test_a_loop_on_what_was_not_sent_ends() -> None:
+    """As README has it: again while it may be called again. A closed client and a stopped job say that it may not."""
+
+    async def until_done(order: Order) -> Order:
+        while True:
+            try:
+                return await order.refresh()
+            except NotSentError as error:
+                if not error.may_call_again:
+                    raise
+
+    closed = stand([]).client
+    await closed.aclose()
+    with pytest.raises(NotSentError, match="another client") as caught:
+        await until_done(closed.orders("o1"))
+    assert "may be called again" not in str(caught.value)
+
+    job = stand([]).client.bulk()
+
+    async def stops_first(order: Order) -> Order:
+        job.stop()
+        return await until_done(order)
+
+    async with job:
+        outcomes = [outcome async for outcome in job.run(["o1"], stops_first)]
+    assert [outcome.verdict for outcome in outcomes] == ["not tried"]
+    assert job.summary.stopped
+
+
+@pytest.mark.parametrize("kind", [NotSentError, RejectedError, UnavailableError])
+@pytest.mark.parametrize("gave_up", ["closed", "wrong-loop", "stopped", "attempts"])
+def test_what_may_be_called_again(kind: type[Any], gave_up: GaveUp) -> None:
+    """Whatever became of the attempts before, a client that is gone makes no other."""
+    status = {"status": 503} if kind is RejectedError else {}
+    error = kind("what", operation="GetCheckoutOrder", gave_up=gave_up, **status)
+    assert error.may_call_again is (gave_up == "attempts")
+
+
+async def test_a_page_of_another_server_is_no_order() -> None:
+    """A 200 with a page in it comes from a wrong address more often than from the service."""
+    with pytest.raises(UnavailableError, match="check its address"):
+        await stand([answer(200, body=b"<html>welcome")] * 3).client.orders.get("o1")

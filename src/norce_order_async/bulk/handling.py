@@ -64,7 +64,7 @@ class GoesBack:
     def ends_run(self) -> bool:
         """Whether the next item would fare no better, however long one waits."""
         if isinstance(self.error, NotSentError):
-            return not self.error.may_call_again
+            return not self.error.may_call_again and self.error.gave_up != "stopped"
         return isinstance(self.error, UnauthorizedError)
 
     @property

@@ -1,9 +1,9 @@
 """The group of commands, and what becomes of everything that goes wrong in one: a line and an exit code.
 
 ====  ==================================================
-0     done
+0     done, or nobody reads what is printed any more
 1     it failed; the line says why
-2     the command line itself is wrong
+2     the command line itself, or a setting, is wrong
 130   interrupted
 ====  ==================================================
 
@@ -14,8 +14,11 @@ run, so that ``--help`` stays quick.
 from __future__ import annotations
 
 import io
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -23,19 +26,56 @@ from norce_order_async._version import __version__
 from norce_order_async.cli.bulk.command import bulk
 from norce_order_async.cli.demo.command import demo
 from norce_order_async.cli.doctor.command import doctor
-from norce_order_async.cli.failures import cause, one_line
+from norce_order_async.cli.failures import ReaderGoneError, cause, one_line, record, silence
 from norce_order_async.cli.get import get
 from norce_order_async.cli.listing import list_orders
 from norce_order_async.cli.sandbox import sandbox
 from norce_order_async.cli.transition import transition
+from norce_order_async.display import printable
 
 NAME = "norce-order"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The group; one whose reader is gone ends there, wherever it was printing."""
+
+    def make_context(self, *args: Any, **named: Any) -> click.Context:
+        with _until_nobody_reads():
+            return super().make_context(*args, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _until_nobody_reads():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _until_nobody_reads() -> Generator[None]:
+    try:
+        yield
+    except BaseException as error:
+        failed = cause(error)
+        # rich makes it a SystemExit.
+        if isinstance(failed.__context__ if isinstance(failed, SystemExit) else failed, BrokenPipeError):
+            raise ReaderGoneError from None
+        raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=NAME)
 def norce_order() -> None:
-    """Orders of Norce Checkout: look at them, change them one by one or in batches, try it all on a local service."""
+    """Orders of Norce Checkout: look at them, change them one by one or in batches, try it all on a local service.
+
+    Which service, and for whom, say options such as --base-url, or the variables NORCE_BASE_URL, NORCE_MERCHANT,
+    NORCE_CHANNEL and NORCE_TOKEN. `norce-order doctor` says what is missing or wrong.
+
+    \b
+    Exit codes:
+      0    done; also when nobody reads what is printed any more (| head -1)
+      1    it failed; the line on standard error says why, with --json as a JSON object
+      2    the command line, a setting or a file can't be used; nothing was changed
+      3,4  of `bulk`: some orders were not done, or the job was stopped
+      130  interrupted
+    """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -44,24 +84,39 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that can't show an arrow gets a question mark.
             stream.reconfigure(errors="replace")
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code: object = norce_order.main(arguments, prog_name=NAME, standalone_mode=False)
+        with _until_nobody_reads():
+            code: object = norce_order.main(given, prog_name=NAME, standalone_mode=False)
+            sys.stdout.flush()
+    except ReaderGoneError:
+        silence(sys.stdout)
+        return 0
     except BaseException as error:  # noqa: BLE001 - interrupts are told of as well
-        return _told(cause(error))
+        try:
+            return _told(cause(error), as_json="--json" in given)
+        except BrokenPipeError:
+            silence(sys.stderr)
+            return 1
     return code if isinstance(code, int) else 0
 
 
-def _told(error: BaseException) -> int:
+def _told(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
-    if isinstance(error, click.ClickException):
+        code, text = 130, "interrupted"
+    elif isinstance(error, click.ClickException):
+        code, text = error.exit_code, printable(" ".join(error.format_message().split()))
+    elif isinstance(error, Exception):
+        code, text = 1, one_line(error)
+    else:
+        raise error
+    if as_json:
+        click.echo(json.dumps(record(error, text, code)), err=True)
+    elif isinstance(error, click.ClickException):
         error.show()
-        return error.exit_code
-    if isinstance(error, Exception):
-        click.echo(f"Error: {one_line(error)}", err=True)
-        return 1
-    raise error
+    else:
+        click.echo(text if code == 130 else f"Error: {text}", err=True)
+    return code
 
 
 for _command in (demo, sandbox, get, list_orders, transition, bulk, doctor):

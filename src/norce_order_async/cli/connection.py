@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from norce_order_async.cli.failures import in_shell
 from norce_order_async.display import printable
 from norce_order_async.environments import ENVIRONMENTS
 
@@ -71,13 +72,16 @@ class Connection:
         try:
             return NorceOrderClient.from_env(**self.given, **secret, **arguments)
         except ConfigurationError as error:
-            raise click.UsageError(printable(str(error))) from error
+            raise click.UsageError(in_shell(printable(str(error)), _ARGUMENTS)) from error
 
     def arguments(self) -> list[str]:
         """The same on a command line, for telling how to go on."""
         words = [word for name, value in self.given.items() for word in (f"--{name.replace('_', '-')}", value)]
         return words if self.token_file is None else [*words, "--token-file", self.token_file]
 
+
+_ARGUMENTS = ("environment", "slug", "location", "merchant", "channel")
+"""Arguments of the client that are options here, and ordinary words."""
 
 _OPTIONS = (
     click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Which of Norce's; NORCE_ENVIRONMENT."),

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from norce_order_async.cli.connection import Command, with_options
+from norce_order_async.cli.failures import in_shell
 from norce_order_async.display import printable
 
 
@@ -88,7 +89,7 @@ def filter_options(command: Command) -> Command:
             if where is not None:
                 where.query()
         except InvalidRequestError as error:
-            raise click.UsageError(printable(str(error))) from error
+            raise click.UsageError(in_shell(printable(str(error)), ("search", "reference"))) from error
         return command(where=where, **options)
 
     return with_options(_OPTIONS, filtered)

@@ -36,6 +36,11 @@ def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
     """
     if not is_production(scope.base_url):
         return
+    if click.get_current_context().params.get("as_json"):
+        # Standard error is for machines too.
+        if not yes:
+            raise click.UsageError(f"this changes orders in production: say {FLAG} to go on; nothing was sent")
+        return
     click.echo("This changes orders in production:\n", err=True)
     for name, value in (
         ("address", scope.base_url),

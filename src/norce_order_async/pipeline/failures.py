@@ -21,6 +21,7 @@ from norce_order_async.pipeline.decode import Refusal, read_refusal
 from norce_order_async.pipeline.operations import Kind, Operation
 from norce_order_async.pipeline.outcome import Outcome
 from norce_order_async.pipeline.words import shown_words
+from norce_order_async.plain import UNREADABLE
 
 if TYPE_CHECKING:
     from norce_order_async.pipeline.attempt import Tried
@@ -31,6 +32,8 @@ _ADVICE = {
     401: "check the token, and that it belongs to this environment",
     403: "the token does not reach this",
 }
+
+_NOT_THE_SERVICE = "this may be no answer of the order service's: check its address, the path at its end too"
 
 
 def refused(call: Call, tried: Tried) -> RefusedError:
@@ -60,8 +63,9 @@ def _after_refusal(call: Call, status: int, said: Refusal) -> str:
     if call.maybe_changed:
         return "an earlier attempt may have taken effect: read the order before going on"
     if status == 404:
-        if said.code is None and said.message is None:
-            return "this is no answer of the order service's: check its address, the path at its end too"
+        if said.code in (None, "not-found"):
+            # A server that has no such path: the service's own codes name the thing that is not there.
+            return _NOT_THE_SERVICE
         place = "merchant and channel are those it was made under"
         return f"check the id, and that {place}" if call.request.path else "check merchant and channel"
     if status == 409:
@@ -109,7 +113,9 @@ def failed(call: Call, tried: Tried, gave_up: GaveUp, settled: Settled | None) -
     wait = "" if tried.retry_after is None else f", asked to wait {tried.retry_after:g} s"
     if tried.outcome is Outcome.UNKNOWN or call.maybe_done:
         if call.kind is Kind.SAFE:
-            advice = "nothing was changed; it may be called again"
+            advice = f"nothing was changed; {_again(gave_up)}"
+            if tried.status and tried.status < 300 and tried.data is UNREADABLE:
+                advice = f"{_NOT_THE_SERVICE}; nothing was changed"
             return UnavailableError(f"{tried.reason}{wait}", status=tried.status, advice=advice, **facts)
         detail = f"; {settled.detail}" if settled else ""
         return OutcomeUnknownError(
@@ -122,7 +128,7 @@ def failed(call: Call, tried: Tried, gave_up: GaveUp, settled: Settled | None) -
         )
     if call.maybe_changed:
         # A 503 that says when to come back, to what may be done twice; perhaps a later attempt was not even sent.
-        advice = "it may be called again later: twice does the same as once"
+        advice = f"{_again(gave_up, later=True)}: twice does the same as once"
         status = tried.status or 503
         return RejectedError(
             f"turned away with {status}{wait}", status=status, retry_after=tried.retry_after, advice=advice, **facts
@@ -132,11 +138,23 @@ def failed(call: Call, tried: Tried, gave_up: GaveUp, settled: Settled | None) -
             f"turned away unprocessed with {tried.status}{wait}",
             status=tried.status or 0,
             retry_after=tried.retry_after,
-            advice="nothing was changed; it may be called again later",
+            advice=f"nothing was changed; {_again(gave_up, later=True)}",
             **facts,
         )
-    advice = "make another client" if gave_up == "closed" else "nothing was changed; it may be called again"
-    return NotSentError(f"not sent: {tried.reason}", advice=advice, **facts)
+    return NotSentError(f"not sent: {tried.reason}", advice=f"nothing was changed; {_again(gave_up)}", **facts)
+
+
+def _again(gave_up: GaveUp, *, later: bool = False) -> str:
+    """Whether the same call can be made again, and with what."""
+    match gave_up:
+        case "closed":
+            return "make another client to call it again"
+        case "wrong-loop":
+            return "call it where the client belongs"
+        case "stopped":
+            return "the job was stopped and makes no more calls"
+        case _:
+            return "it may be called again later" if later else "it may be called again"
 
 
 def _facts(call: Call, gave_up: GaveUp | None) -> dict[str, Any]:

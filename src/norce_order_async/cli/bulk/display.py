@@ -7,13 +7,15 @@ output is JSON and nothing else, one object an order and the summary last.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
 from norce_order_async.cli.bulk import telling
+from norce_order_async.cli.failures import silence
 from norce_order_async.cli.tables import facts
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ class _Json(_Counts):
         pass
 
     def note(self, text: str) -> None:
-        click.echo(text, err=True)
+        _say(text)
 
     def end(self, summary: Summary) -> None:
         _write({"summary": telling.summary_record(summary, self._not_valid)})
@@ -137,14 +139,15 @@ class _Lines(_Counts):
         self._say(text)
 
     def end(self, summary: Summary) -> None:
-        facts(telling.summary_lines(summary, self._not_valid))
+        with _read_or_not(sys.stdout):
+            facts(telling.summary_lines(summary, self._not_valid))
 
     def _total(self, summary: Summary) -> int | None:
         """Of this run, without what earlier ones did."""
         return None if summary.total is None else summary.total - sum(summary.before.values())
 
     def _say(self, text: str) -> None:
-        click.echo(text, err=True)
+        _say(text)
 
 
 class _Bar(_Lines):
@@ -175,4 +178,19 @@ class _Bar(_Lines):
 
 
 def _write(record: Mapping[str, Any]) -> None:
-    click.echo(json.dumps(record))
+    with _read_or_not(sys.stdout):
+        click.echo(json.dumps(record))
+
+
+def _say(text: str) -> None:
+    with _read_or_not(sys.stderr):
+        click.echo(text, err=True)
+
+
+@contextmanager
+def _read_or_not(stream: TextIO) -> Generator[None]:
+    """Print; when nobody reads it any more, the job goes on all the same."""
+    try:
+        yield
+    except BrokenPipeError:
+        silence(stream)

@@ -135,7 +135,9 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                 if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)
-                _tell_how_to_go_on(how, shown)
+                if not how.as_json:
+                    # For machines the error is all there is on standard error.
+                    _tell_how_to_go_on(how, shown)
                 raise failure from error
             shown.end(job.summary)
             code = AT_ONCE if at_once else _code(job.summary, shown, how)
