@@ -132,7 +132,7 @@ async def test_every_error_with_an_answer_has_the_words() -> None:
 
 async def test_a_message_of_any_length_is_cut() -> None:
     """Also one of which so much is masked that the cut would show half a word."""
-    error = await refused({"message": "y" * 10_000_000})
+    error = await refused({"message": "y" * 50_000})
     assert str(error).endswith(f"{'y' * (SHOWN - 1)}…")
     assert len(str(error)) < SHOWN + 200
     name = "Svensson " * 200
