@@ -25,7 +25,7 @@ try:
     from opentelemetry.trace import SpanKind, StatusCode
 except ImportError as missing:
     raise ImportError(
-        "OpenTelemetry is not installed: pip install 'norce-order-async[otel]'", name=missing.name
+        "OpenTelemetry needs the extra 'otel': install norce-order-async with [otel]", name=missing.name
     ) from missing
 
 if TYPE_CHECKING:

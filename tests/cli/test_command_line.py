@@ -30,7 +30,7 @@ def test_wrong_command_line(arguments: tuple[str, ...]) -> None:
 def test_without_the_cli_extra(missing: str) -> None:
     ran = piped("demo", without=(missing,))
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "norce-order needs click and rich: pip install 'norce-order-async[cli]'\n"
+    assert ran.err == "norce-order needs the extra 'cli': install norce-order-async with [cli]\n"
 
 
 @pytest.mark.parametrize("arguments", [("sandbox", "--port", "0"), ("demo", "--orders", "1")])
@@ -38,7 +38,7 @@ def test_without_the_cli_extra(missing: str) -> None:
 def test_without_the_sandbox_extra(arguments: tuple[str, ...], missing: str) -> None:
     ran = piped(*arguments, without=(missing,))
     assert (ran.code, ran.out) == (1, "")
-    assert "pip install 'norce-order-async[sandbox]'" in ran.err
+    assert "install norce-order-async with [sandbox]" in ran.err
     assert ran.err.count("\n") == 1
 
 

@@ -1,8 +1,8 @@
 """Every code block of the README is run as a reader would run it.
 
-A Python block that starts a loop is a program and runs by itself. The others are the tour: they run one after the
-other in one namespace, with ``norce`` and ``order`` as the text says. Of the shell blocks the commands have to be
-there and to know their options; the sandbox command is tested with the command line.
+A Python block that starts a loop is a program and runs by itself. The others are the tour: ``test_pages.py`` pastes
+them into a shell, and here they run one after the other in one namespace on both event loops. Of the shell blocks the
+commands have to be there and to know their options; the sandbox command is tested with the command line.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from norce_order_async import NorceOrderClient
-from norce_order_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 README = ROOT.joinpath("README.md").read_text("utf-8")
@@ -76,24 +73,14 @@ def top_level_await(code: str) -> Any:
 
 @pytest.mark.anyio
 async def test_the_tour_runs_from_top_to_bottom(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each block after the one before it."""
-    async with (
-        Sandbox() as sandbox,
-        NorceOrderClient(base_url=sandbox.base_url, token=sandbox.token, merchant="acme", channel="se") as norce,
-    ):
-        order = await norce.orders.create(
-            culture="sv-SE",
-            currency="SEK",
-            country="SE",
-            cart={"items": [{"sku": "T001", "quantity": 1, "total": {"includingVat": 125, "excludingVat": 100}}]},
-        )
-        namespace: dict[str, Any] = {"norce": norce, "order": order}
-        for code in TOUR:
-            ran: Awaitable[None] | None = eval(top_level_await(code), namespace)
-            if inspect.isawaitable(ran):
-                await ran
-        assert namespace["data"].id == order.id
-        operations = {request.operation for request in sandbox.requests}
+    """Each block after the one before it, from nothing."""
+    namespace: dict[str, Any] = {}
+    for code in TOUR:
+        ran: Awaitable[None] | None = eval(top_level_await(code), namespace)
+        if inspect.isawaitable(ran):
+            await ran
+    assert namespace["data"].id == namespace["order"].id
+    operations = {request.operation for request in namespace["sandbox"].requests}
     printed = capsys.readouterr().out
     assert "checkout 125.0 []" in printed
     assert "order payment-missing" in printed

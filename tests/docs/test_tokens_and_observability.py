@@ -1,86 +1,44 @@
-"""docs/tokens.md and docs/observability.md: every program on them runs, and their numbers are those of the code."""
+"""docs/tokens.md and docs/observability.md: what their programs bring about, and that numbers are the code's."""
 
 from __future__ import annotations
 
 import ast
-import inspect
-import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType
-from typing import Any
 
 import pytest
 
 from norce_order_async import oauth
 from norce_order_async.pipeline.observe import SHOWN_MEMBERS
-from norce_order_async.sandbox import Sandbox
-from tests.auth.support import TokenService, token_service
 
-pytestmark = pytest.mark.anyio
+from .shell import pages, paste, pasted
 
 DOCS = Path(__file__).parents[2] / "docs"
 TOKENS = (DOCS / "tokens.md").read_text("utf-8")
 SEEING = (DOCS / "observability.md").read_text("utf-8")
-PROGRAMS = [
-    pytest.param(program, id=f"{name}-{number}")
-    for name, page in (("tokens", TOKENS), ("observability", SEEING))
-    for number, program in enumerate(re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE), 1)
-]
+
+SEEN = "print('seen', [request.status for request in sandbox.requests]); sandbox.requests.clear()"
 
 
-@pytest.fixture(scope="module")
-def services() -> Iterator[tuple[Sandbox, TokenService]]:
-    with token_service() as tokens, Sandbox(token="tok-1") as sandbox:
-        tokens.open.set()
-        yield sandbox, tokens
+@pytest.mark.parametrize(
+    ("page", "statuses"),
+    [
+        # Nothing, a token that was replaced, a function, an account, an older token of a provider's, the end.
+        ("tokens", [[], [401, 200], [200], [200], [401, 200], []]),
+        # Nothing; a creation and a read; then one read each, and the end.
+        ("observability", [[], [201, 200], [200], [200], [200], []]),
+    ],
+)
+def test_what_its_programs_call(page: str, statuses: list[list[int]], tmp_path: Path) -> None:
+    """The order service refuses old tokens alone, and each program calls it."""
+    told = paste([code for block in pasted(pages()[page]) for code in (block, SEEN)], tmp_path)
+    assert [ast.literal_eval(found) for found in re.findall(r"seen (\[.*\])", told)] == statuses
 
 
-def test_there_are_programs() -> None:
-    assert len(PROGRAMS) == 8
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-async def test_a_program_runs(
-    program: str, services: tuple[Sandbox, TokenService], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As it stands, but for the address of the identity service; the order service refuses old tokens alone."""
-    sandbox, tokens = services
-    sandbox.requests.clear()
-    tokens.forms.clear()
-    first_is_old = "NORCE_SECONDARY_TOKEN" in program
-    variables = {
-        "NORCE_BASE_URL": sandbox.base_url,
-        "NORCE_MERCHANT": "acme",
-        "NORCE_CHANNEL": "se",
-        "NORCE_TOKEN": "replaced" if first_is_old else "tok-1",
-        "NORCE_SECONDARY_TOKEN": "tok-1",
-        "NORCE_CLIENT_ID": "shop",
-        "NORCE_CLIENT_SECRET": "s3cret",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(logging, "basicConfig", dict[str, str])
-    logger = logging.getLogger("norce_order_async")
-    level = logger.level
-    try:
-        await run(program.replace('slug="acme",\n    environment="playground",', f'token_url="{tokens.url}",'))
-    finally:
-        logger.setLevel(level)
-    refused = [request for request in sandbox.requests if request.status == 401]
-    assert len(refused) == (first_is_old or "class Vault" in program)
-    assert len(sandbox.requests) > len(refused)
-    assert len(tokens.forms) == ("ClientCredentials" in program)
-
-
-async def run(program: str) -> None:
-    """Run a program that awaits at its top level."""
-    code: CodeType = compile(program, "page", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    names: dict[str, Any] = {"__name__": "page"}
-    result = eval(code, names)
-    if inspect.isawaitable(result):
-        await result
+def test_the_account_s_token_is_asked_for_once(tmp_path: Path) -> None:
+    *blocks, leaving = pasted(TOKENS)
+    told = paste([*blocks, "print(len(identity.calls), 'asked for')", leaving], tmp_path)
+    assert "1 asked for" in told
 
 
 def numbers(text: str) -> list[float]:

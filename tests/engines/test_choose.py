@@ -95,7 +95,7 @@ async def test_without_aiohttp_it_is_httpx(without_aiohttp: None) -> None:
 
 def test_aiohttp_by_name_without_it_installed(without_aiohttp: None) -> None:
     """Says what to install."""
-    with pytest.raises(ConfigurationError, match=r"norce-order-async\[fast\]"):
+    with pytest.raises(ConfigurationError, match=r"install norce-order-async with \[fast\]$"):
         client_of(engine="aiohttp")
 
 

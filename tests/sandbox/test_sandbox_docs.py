@@ -1,14 +1,11 @@
-"""The page about the sandbox: its programs run, its plan can be played, its rules are those of the sandbox.
+"""The page about the sandbox: its plan can be played, its rules are those of the sandbox.
 
-Run as a program, this writes the rules into the page.
+Its programs are run by ``tests/docs``. Run as a program, this writes the rules into the page.
 """
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 from norce_order_async.sandbox import READY, RULES
@@ -18,7 +15,6 @@ from norce_order_async.sandbox.faults.kinds import KINDS
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
 TEXT = PAGE.read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-PROGRAMS = [code for language, code in BLOCKS if language == "python"]
 
 
 def section() -> str:
@@ -29,14 +25,6 @@ def section() -> str:
 def with_rules(text: str) -> str:
     begin, end = re.findall(r"^<!-- rules: .*-->$", text, re.MULTILINE)
     return f"{text.partition(begin)[0]}{begin}\n{section()}\n{end}{text.partition(end)[2]}"
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_each_program_runs(program: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_plan_can_be_played() -> None:

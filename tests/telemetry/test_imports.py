@@ -34,4 +34,4 @@ try:
 except ImportError as error:
     print(error)
 """
-    assert run(program) == "OpenTelemetry is not installed: pip install 'norce-order-async[otel]'"
+    assert run(program) == "OpenTelemetry needs the extra 'otel': install norce-order-async with [otel]"

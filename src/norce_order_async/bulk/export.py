@@ -63,7 +63,7 @@ class Export(Action[dict[str, Any]]):
         if kind not in get_args(ExportFormat):
             raise ConfigurationError(f"no format for {out.name}: give it as 'jsonl', 'csv' or 'parquet'")
         if kind == "parquet" and find_spec("pyarrow") is None:
-            raise ConfigurationError("Parquet needs pyarrow: pip install 'norce-order-async[parquet]'")
+            raise ConfigurationError("Parquet needs the extra 'parquet': install norce-order-async with [parquet]")
         if fields is None and kind != "jsonl":
             fields = DEFAULT_FIELDS
         self._out = out

@@ -14,7 +14,7 @@ _NEEDS = ("click", "rich")
 def main() -> int:
     """Run the command line; the answer is the exit code."""
     if any(find_spec(name) is None for name in _NEEDS):
-        print("norce-order needs click and rich: pip install 'norce-order-async[cli]'", file=sys.stderr)
+        print("norce-order needs the extra 'cli': install norce-order-async with [cli]", file=sys.stderr)
         return 2
     try:
         from norce_order_async.cli.app import run

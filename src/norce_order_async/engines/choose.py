@@ -56,7 +56,7 @@ def choose(
         if client is not None:
             raise ConfigurationError('http_client is sent with by httpx: leave engine out, or give engine="httpx"')
         if not _has_aiohttp():
-            raise ConfigurationError("aiohttp is not installed: pip install norce-order-async[fast]")
+            raise ConfigurationError("the engine aiohttp needs the extra 'fast': install norce-order-async with [fast]")
         for one in proxies:
             if not one.is_plain:
                 raise ConfigurationError(f"{one.named} names a SOCKS proxy, which only httpx knows: leave engine out")

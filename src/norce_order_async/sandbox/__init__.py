@@ -18,7 +18,10 @@ Needs the `sandbox` extra.
 from importlib.util import find_spec
 
 if _missing := [name for name in ("jsonpatch", "jsonschema", "starlette", "uvicorn") if find_spec(name) is None]:
-    raise ImportError(f"the local order service needs {_missing[0]}: pip install 'norce-order-async[sandbox]'")
+    raise ImportError(
+        f"the local order service needs the extra 'sandbox' ({_missing[0]} is missing): "
+        "install norce-order-async with [sandbox]"
+    )
 
 from .callbacks.deliveries import Attempt, Deliveries, Delivery
 from .clock import Clock, ManualClock, MovableClock, SystemClock

@@ -73,7 +73,9 @@ def _from_file(path: Path) -> FaultPlan:
     try:
         import yaml
     except ImportError:
-        raise FaultPlanError("plans in files need PyYAML: pip install 'norce-order-async[sandbox]'") from None
+        raise FaultPlanError(
+            "plans in files need the extra 'sandbox': install norce-order-async with [sandbox]"
+        ) from None
     try:
         data: object = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,0 +1,87 @@
+"""Every page: its code runs in a shell as a reader pastes it, from the first block to the last.
+
+A page's programs for files are run by the tests of that page; ``NOT_PASTED`` says of the pages with nothing to paste
+why that is.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .shell import ROOT, blocks, pages, paste, pasted
+
+NOT_PASTED = {
+    "architecture": "no code",
+    "command-line": "commands, run by tests/cli/test_page.py",
+    "curl": "commands, run by tests/sandbox/test_curl_walk.py",
+    "performance": "commands that take an hour; its figures are held by tests/benchmarks/test_showing.py",
+    "regenerate": "commands, run by tests/generated; a pipeline of GitLab's, and a report",
+    "reliability": "no code; its numbers are held by test_reliability_numbers.py",
+    "testing": "files of tests, run by tests/testing/test_page.py",
+    "upgrading": "no code; its cures are held by test_opt_outs.py",
+}
+
+DOCS = ROOT / "docs"
+
+
+def test_no_page_is_left_out() -> None:
+    """A page has code for a shell, or a reason."""
+    everything = {path.stem: path.read_text("utf-8") for path in [ROOT / "README.md", *DOCS.glob("*.md")]}
+    assert everything.keys() == pages().keys() | NOT_PASTED.keys()
+    assert not pages().keys() & NOT_PASTED.keys()
+    for name in NOT_PASTED.keys() - {"testing", "regenerate"}:
+        assert "python" not in {language for language, _ in blocks(everything[name])}
+
+
+@pytest.mark.parametrize("page", pages())
+def test_its_code_runs(page: str, tmp_path: Path) -> None:
+    """Each block after the one before it; the page makes all that it uses."""
+    codes = pasted(pages()[page])
+    told = paste(codes, tmp_path)
+    if page == "jobs":
+        assert len(list(tmp_path.rglob("orders.csv"))) == 1, "the export that the page makes"
+    if page == "load":
+        assert sum(code.count("norce.bulk(") for code in codes) == 3
+    if page == "sandbox-callbacks":
+        assert re.search(r"order-validation\n", told)
+        assert re.search(r"\['/hook', '/hook', '/export/o\w+'\]", told)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_it_leaves_nothing_open(page: str) -> None:
+    """What it starts it stops, so that a reader's shell ends."""
+    code = "\n".join(pasted(pages()[page]))
+    assert code.count(".start()") == code.count("sandbox.stop()")
+    assert len(re.findall(r"= CallbackReceiver\(\)", code)) == len(
+        re.findall(r"(?:provider|receiver|identity)\.close\(\)", code)
+    )
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "absent\n",
+        "if True:\n    pass\nprint()\n",
+        "class Two:\n    one = 1\n\n    two = 2\n",
+        "assert False\n",
+        "import warnings\nwarnings.warn('old')\n",
+    ],
+)
+def test_what_does_not_run_is_seen(typed: str, tmp_path: Path) -> None:
+    """A missing name, a blank line too few or too many, an assertion, a warning: even with good code after it."""
+    with pytest.raises(AssertionError):
+        paste([typed, "print()\n"], tmp_path)
+
+
+def test_the_published_edges_are_those_of_the_table() -> None:
+    """In words as in data."""
+    from norce_order_async.orders.lifecycle import EDGES
+
+    text = " ".join(DOCS.joinpath("transitions.md").read_text("utf-8").split())
+    (told,) = re.findall(r"Published are (.*?)[.] ", text)
+    assert set(re.findall(r"(\w+) → (\w+)", told)) == {
+        (origin, target) for origin, edges in EDGES.items() for target, sure in edges.items() if sure == "published"
+    }
