@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import select
 import shlex
+import struct
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INTO_A_FILE = re.compile(r"\bPaste it into a file,?\s(?:say\s)?`([\w/.]+)`")
+SHELL = ("-X", "utf8", "-W", "error", "-m", "asyncio")
+WRONG = re.compile(r"Traceback|\w*(?:Error|Warning)\b: |Unclosed")
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 END = "pasted to the end"
 ROOT = Path(__file__).parents[2]
 
@@ -66,26 +75,91 @@ def reader_s_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def paste(codes: Sequence[str], folder: Path, python: str = sys.executable) -> str:
+def paste(codes: Sequence[str], folder: Path) -> str:
     """What the shell printed after the blocks were pasted one after the other, with Enter after each.
 
     Whatever goes wrong shows as a traceback, and nothing may: no exception, no syntax error, no warning.
     """
-    environment = reader_s_environment(folder)
+    if sys.version_info >= (3, 13):
+        # What that shell does with a pipe, no reader meets; and 3.13.0 takes single lines only.
+        return paste_in_a_terminal(codes, folder, sys.executable)
     typed = "".join(f"{code.rstrip()}\n\n" for code in [*codes, f"print({END!r})"])
     done = subprocess.run(
-        [python, "-X", "utf8", "-W", "error", "-m", "asyncio"],
+        [sys.executable, *SHELL],
         input=typed,
         capture_output=True,
         encoding="utf-8",
         timeout=120,
         cwd=folder,
-        env=environment,
+        env=reader_s_environment(folder),
         check=False,
     )
     # The prompts and what the shell says of itself are among the errors in one version and not in another.
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    assert not re.search(r"\w*(Error|Warning)\b: |Unclosed", done.stderr), done.stderr
+    assert not WRONG.search(done.stderr + done.stdout), done.stderr
     assert done.returncode == 0, done.stderr
     assert END in done.stdout
     return done.stdout
+
+
+def paste_in_a_terminal(codes: Sequence[str], folder: Path, python: str) -> str:
+    """The same in the shell of Python 3.13 and newer, as a terminal shows it: with the code in it.
+
+    It has an editor. A terminal pastes a block as one piece, and an empty line runs it.
+    """
+    with Terminal([python, *SHELL], reader_s_environment(folder)) as terminal:
+        terminal.wait_for(r">>> $")
+        for code in [*codes, f"print({END!r})"]:
+            terminal.type(f"\x1b[200~{code.rstrip()}\x1b[201~")
+            terminal.wait_for(re.escape(code.rstrip().split("\n")[-1][-8:]))
+            terminal.type("\n\n")
+            # After a block of one line the empty line gets a prompt of its own.
+            terminal.wait_for(r">>> $")
+        terminal.wait_for(rf"\n{END}\n(?s:.*)>>> $")
+    assert not WRONG.search(terminal.shown), terminal.shown
+    return terminal.shown
+
+
+class Terminal:
+    """A program in a terminal that is wide enough for every line."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self.shown = ""
+        self._since = 0
+        self._ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 200, 250, 0, 0))
+        self._process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=environment["TMPDIR"],
+            env=environment | {"TERM": "xterm", "NO_COLOR": "1"},
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    def type(self, text: str) -> None:
+        self._since = len(self.shown)
+        os.write(self._ours, text.encode())
+
+    def wait_for(self, pattern: str) -> None:
+        """Until it shows this, after what was typed last."""
+        end = time.monotonic() + 120
+        while True:
+            found = re.search(pattern, self.shown[self._since :])
+            assert time.monotonic() < end, f"no {pattern!r} in:\n{self.shown}"
+            # It may be in the middle of drawing a line that only begins like this.
+            more = select.select([self._ours], [], [], 0.05 if found else 1)[0]
+            if found and not more:
+                return
+            if more:
+                piece = os.read(self._ours, 65536).decode("utf-8", "replace")
+                self.shown += CONTROL.sub("", piece)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.docs.shell import END, pages, paste, pasted, reader_s_environment
+from tests.docs.shell import pages, paste_in_a_terminal, pasted
 from tests.packaging.support import demanded
 
 pytestmark = pytest.mark.timeout(900)
@@ -47,34 +45,8 @@ def newer(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.
 
 
 def test_every_page(newer: str, tmp_path: Path) -> None:
+    """Since 3.13 there is an editor in the shell: a block is pasted as one piece, and an empty line runs it."""
     for name, text in pages().items():
         folder = tmp_path / name
         folder.mkdir()
-        paste(pasted(text), folder, newer)
-
-
-def test_in_the_shell_that_a_terminal_gets(newer: str, tmp_path: Path) -> None:
-    """Since 3.13 that is another one, with an editor: the terminal pastes a block as one piece, then Enter is pressed."""
-    import pty
-
-    codes = [*pasted(pages()["README"]), f"print({END!r})\n"]
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(tmp_path)
-        command = [newer, "-X", "utf8", "-W", "error", "-m", "asyncio"]
-        os.execve(newer, command, reader_s_environment(tmp_path) | {"TERM": "xterm", "NO_COLOR": "1"})
-    said = b""
-    try:
-        for number, code in enumerate(codes):
-            said += until(terminal, b">>> ")
-            os.write(terminal, b"\x1b[200~" + code.rstrip("\n").encode() + b"\x1b[201~")
-            said += quiet(terminal)
-            os.write(terminal, b"\n" if number else b"\n")
-        said += until(terminal, END.encode(), b"exit")
-        os.write(terminal, b"\x04")
-    finally:
-        os.close(terminal)
-        os.waitpid(pid, 0)
-    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode("utf-8", "replace"))
-    assert "Traceback" not in shown, shown
-    assert not re.search(r"\w*Error\b: ", shown), shown
+        paste_in_a_terminal(pasted(text), folder, newer)
