@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from norce_order_async import Ensured, InvalidRequestError, NorceOrderClient, Order, OutcomeUnknownError, PendingError
+from norce_order_async import (
+    Ensured,
+    InvalidRequestError,
+    NorceOrderClient,
+    Order,
+    OutcomeUnknownError,
+    PendingError,
+    UnavailableError,
+)
 from norce_order_async.models import Payment
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer, lost
@@ -93,6 +101,31 @@ async def test_a_service_that_says_created_and_does_not_show_it() -> None:
     service = stand(lambda request: answer(201, {"id": "p1"}) if request.method == "POST" else order_body)
     with pytest.raises(PendingError, match="not shown when it was read back"):
         await service.client.orders("o1").payments.ensure({"amount": 1.0}, reference="psp-1")
+
+
+@every_kind
+@pytest.mark.parametrize("created", [False, True])
+async def test_a_creation_is_told_although_the_order_cannot_be_read_back(kind: str, created: bool) -> None:
+    """It was sent: never "nothing was changed; it may be called again". The next one looks, and creates nothing."""
+    reads = 0
+
+    def service_of(request: Any) -> Any:
+        nonlocal reads
+        if request.method == "POST":
+            return answer(201, {"id": "n1"}) if created else lost("read")
+        reads += 1
+        return answer(200, {"id": "o1"}) if reads in (1, 8) else answer(500)
+
+    service = stand(service_of)
+    with pytest.raises(PendingError if created else OutcomeUnknownError) as told:
+        await ENSURED[kind](service.client.orders("o1"))
+    assert not told.value.may_call_again
+    assert "nothing was changed" not in str(told.value)
+    assert isinstance(told.value.__cause__, UnavailableError)
+    reads = 7
+    with pytest.raises(PendingError if created else OutcomeUnknownError):
+        await ENSURED[kind](service.client.orders("o1"))
+    assert len([request for request in service.engine.requests if request.method == "POST"]) == 1
 
 
 async def test_a_removed_payment_does_not_count(norce: NorceOrderClient) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from norce_order_async.errors import InvalidRequestError, OutcomeUnknownError, PendingError
+from norce_order_async.errors import InvalidRequestError, NorceError, OutcomeUnknownError, PendingError
 from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.inputs import written
 from norce_order_async.orders.snapshot import Snapshot
@@ -62,7 +62,8 @@ async def ensure(
     Raises:
         OutcomeUnknownError: the answer was lost and the entry was not there afterwards, also not after the settling
             pause; it may still come, so it is not created again. Or the deadline was over meanwhile.
-        CallError: a step did not succeed.
+        PendingError: it was created, and was not there, or the order could not be read, afterwards.
+        CallError: a step before the creation, or the creation, did not succeed.
     """
     session = snapshot.session
     creation = session.creation(operation, snapshot.id, written(body, operation.id), options)
@@ -119,22 +120,32 @@ class _Ensuring(Generic[T]):
             await self._snapshot.create(self._creation.operation, self._body, self._options, self._flight.begun)
         except OutcomeUnknownError as error:
             unknown = error
+        unread: NorceError | None = None
+        try:
+            there = await self._look_again()
+        except NorceError as error:
+            # It was sent, so "nothing was changed" is true of the reading alone.
+            unread = error
+        if there is not None:
+            return there, True
+        if unknown is not None:
+            raise unknown from (unread or unknown.__cause__)
+        pending = PendingError(
+            "created, but not shown when it was read back" if unread is None else "created, but could not be read back",
+            operation=self._creation.operation.id,
+            order_id=self._creation.order_id,
+        )
+        self._creations.not_shown(self._creation, pending)
+        raise pending from unread
+
+    async def _look_again(self) -> _Found[T] | None:
+        """At once, and after the settling pause."""
         there = await self._look()
         if there is None:
             session = self._snapshot.session
             await session.core.clock.sleep(session.settings.changed(self._options).settling_pause)
             there = await self._look()
-        if there is not None:
-            return there, True
-        if unknown is not None:
-            raise unknown
-        pending = PendingError(
-            "created, but not shown when it was read back",
-            operation=self._creation.operation.id,
-            order_id=self._creation.order_id,
-        )
-        self._creations.not_shown(self._creation, pending)
-        raise pending
+        return there
 
     async def _look(self) -> _Found[T] | None:
         await self._snapshot.read(self._options, self._flight.begun)
