@@ -51,6 +51,17 @@ def test_its_code_runs(page: str, tmp_path: Path) -> None:
         assert re.search(r"\['/hook', '/hook', '/export/o\w+'\]", told)
 
 
+@pytest.mark.parametrize("page", [*DOCS.glob("*.md"), *ROOT.glob("examples/**/README.md")], ids=lambda page: page.stem)
+def test_what_it_links_to_is_there(page: Path) -> None:
+    """Files of the checkout, and headings in them."""
+    for target, _, heading in re.findall(r"\]\((?!https?:)([^)#\s]*)(#?)([^)\s]*)\)", page.read_text("utf-8")):
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", found.read_text("utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}, heading
+
+
 @pytest.mark.parametrize("page", pages())
 def test_it_leaves_nothing_open(page: str) -> None:
     """What it starts it stops, so that a reader's shell ends."""

@@ -1,0 +1,204 @@
+"""The example projects, each by the commands of its README in a fresh environment; then they are put to use.
+
+The shop is installed from the checkout, as its README has it; the others from the wheel, which is quicker.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from norce_order_async.sandbox import ReceivedRequest, Sandbox
+from tests.docs.shell import blocks, commands
+from tests.packaging.support import ROOT, demanded
+
+pytestmark = pytest.mark.timeout(600)
+
+TO_BUILD = ("src", "generated", "README.md", "CHANGELOG.md", "pyproject.toml")
+
+
+def copied(name: str, folder: Path) -> Path:
+    """An example where it lies in a checkout, with what the package is built from."""
+    for part in TO_BUILD:
+        folder.joinpath(part).symlink_to(ROOT / part)
+    shutil.copytree(
+        ROOT / "examples" / name, folder / "examples" / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
+    )
+    return folder / "examples" / name
+
+
+def follow(example: Path, until: str = "", wheel: Path | None = None) -> str:
+    """Do what its README says, up to a command that contains this; what the last command said."""
+    lines = [
+        line
+        for language, code in blocks(example.joinpath("README.md").read_text("utf-8"))
+        if language == "bash"
+        for line in code.splitlines()
+    ]
+    if until:
+        lines = lines[: next(number for number, line in enumerate(lines) if until in line)]
+    told = ""
+    for line in lines:
+        if wheel is not None:
+            line = line.replace("../..", str(wheel))
+        told = demanded("bash", "-c", line, cwd=example)
+    return told
+
+
+def passed(told: str) -> int:
+    found = re.search(r" (\d+) passed in ", told.splitlines()[-1])
+    assert found, told
+    assert "norce-order-async-" in next(line for line in told.splitlines() if line.startswith("plugins: "))
+    return int(found[1])
+
+
+def access(sandbox: Sandbox, merchant: str = "acme") -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON"))}
+    return kept | {
+        "NORCE_BASE_URL": sandbox.base_url,
+        "NORCE_TOKEN": sandbox.token,
+        "NORCE_MERCHANT": merchant,
+        "NORCE_CHANNEL": "se",
+    }
+
+
+def test_the_shop(tmp_path: Path) -> None:
+    assert passed(follow(copied("shop", tmp_path))) == 5
+
+
+def test_the_service(wheel: Path, tmp_path: Path) -> None:
+    """Its tests pass. Then two hundred customers buy at once while it runs, and answers are lost at times."""
+    example = copied("service", tmp_path)
+    assert passed(follow(example, wheel=wheel)) == 11
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = str(one.getsockname()[1])
+    (shown,) = re.findall(r"^(.*uvicorn .*)$", example.joinpath("README.md").read_text("utf-8"), re.MULTILINE)
+    address = f"http://127.0.0.1:{port}"
+    with Sandbox(seed=5) as sandbox:
+        env = access(sandbox) | {"PUBLIC_URL": address}
+        process = subprocess.Popen(shown.replace("8080", port).split(), cwd=example, env=env)
+        try:
+            end = time.monotonic() + 120
+            while True:
+                try:
+                    assert httpx.get(f"{address}/orders/oNotThere").status_code == 404
+                    break
+                except httpx.ConnectError:
+                    assert time.monotonic() < end
+                    time.sleep(0.05)
+            lost = {"rules": [{"operations": "writes", "every": 10, "fault": "lose-answer"}]}
+            sandbox.faults.play(lost)
+
+            def buy(number: int) -> list[int]:
+                with httpx.Client(base_url=address, timeout=300) as customer:
+                    quantities = {"MUG-01": 1 + number % 3}
+                    begun = customer.put(f"/baskets/basket-{number}/order", json={"quantities": quantities})
+                    order = begun.json()["order"]
+                    more = customer.put(f"/orders/{order}/cart", json={"quantities": {"MUG-01": 4}})
+                    tea = customer.put(f"/orders/{order}/cart", json={"quantities": {"TEA-02": 4}})
+                    sold = customer.put(f"/orders/{order}/receipt", json={"number": f"r-{number}"})
+                    assert sold.json() == {
+                        "order": order,
+                        "status": "completed",
+                        "amount": "500.00",
+                        "outstanding": "0.00",
+                    }
+                    return [answer.status_code for answer in (begun, more, tea, sold)]
+
+            with ThreadPoolExecutor(200) as customers:
+                assert list(customers.map(buy, range(200))) == [[200, 200, 409, 200]] * 200
+            assert len(sandbox.faults) > 50
+            sandbox.faults.stop()
+            for operation in ("CreateCheckoutOrder", "CreateCheckoutOrderHook", "CreateOrderPayment"):
+                effects = [effect.order_id for effect in sandbox.effects.of(operation=operation)]
+                assert (len(effects), len(set(effects))) == (200, 200), operation
+            process.terminate()
+            assert process.wait(60) in (0, -signal.SIGTERM)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_the_nightly_job(wheel: Path, tmp_path: Path) -> None:
+    """Killed three times while answers are lost: each order is completed once, and those that can't be are named."""
+    example = copied("nightly", tmp_path)
+    follow(example, until="nightly.py", wheel=wheel)
+    command = next(c for c in commands(example.joinpath("README.md").read_text("utf-8")) if "nightly.py" in c)
+    kill_at: list[int] = []
+    lock = threading.Lock()
+    job: list[subprocess.Popen[str]] = []
+    sent = 0
+
+    def answered(request: ReceivedRequest) -> None:
+        nonlocal sent
+        if request.operation == "UpdateCheckoutOrderState":
+            with lock:
+                sent += 1
+                if kill_at and sent >= kill_at[0]:
+                    del kill_at[0]
+                    job[-1].kill()
+
+    with Sandbox(seed=11, on_request=answered) as sandbox:
+        sandbox.seed_orders(1500, merchant="demo", seed=11)
+        ripe, unpaid = accepted(sandbox)
+        kill_at += [len(ripe) // 4, len(ripe) // 2, len(ripe) * 3 // 4]
+        sandbox.faults.play({"rules": [{"operations": "UpdateCheckoutOrderState", "every": 9, "fault": "lose-answer"}]})
+        for ends in ("killed", "killed", "killed", "through"):
+            job.append(
+                subprocess.Popen(
+                    command,
+                    cwd=example,
+                    env=access(sandbox, "demo"),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+            told, _ = job[-1].communicate(timeout=120)
+            assert job[-1].returncode == (3 if ends == "through" else -signal.SIGKILL), told
+        sandbox.faults.stop()
+        completed = [effect.order_id for effect in sandbox.effects.of(operation="UpdateCheckoutOrderState")]
+        assert len(completed) == len(set(completed))
+        assert set(completed) == ripe - unpaid
+    (journal,) = example.joinpath("runs").glob("*.journal")
+    with journal.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert {(line["key"], line["verdict"]) for line in lines} == {(order, "refused") for order in unpaid}
+    assert len(lines) == len(unpaid)
+    assert told.splitlines()[-1].endswith(
+        f"{len(unpaid)} failed, 0 left; see {journal.relative_to(example).with_suffix('.csv')}"
+    )
+
+
+def accepted(sandbox: Sandbox) -> tuple[set[str], set[str]]:
+    """The accepted orders that are older than two days, and three of them whose payments were taken away."""
+    headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "demo", "x-channel": "se"}
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 2 * 86400))
+    found: list[dict[str, Any]] = []
+    with httpx.Client(base_url=f"{sandbox.base_url}/api/v0/checkout", headers=headers) as plain:
+        while True:
+            where: dict[str, str | int] = {"status": "accepted", "date_to": until, "offset": len(found), "limit": 100}
+            page = plain.get("/orders", params=where).json()["data"]
+            found += page
+            if not page:
+                break
+        for order in found[:3]:
+            for payment in order["payments"]:
+                path = f"/orders/{order['id']}/payments/{payment['id']}"
+                assert plain.put(path, json={**payment, "state": "removed"}).is_success
+    assert len(found) > 20
+    return {order["id"] for order in found}, {order["id"] for order in found[:3]}
