@@ -23,6 +23,7 @@ NOT_PASTED = {
     "reliability": "no code; its numbers are held by test_reliability_numbers.py",
     "testing": "files of tests, run by tests/testing/test_page.py",
     "upgrading": "no code; its cures are held by test_opt_outs.py",
+    "versions": "no code; what a release is made of is held by tests/packaging/test_release.py",
 }
 
 DOCS = ROOT / "docs"

@@ -27,7 +27,7 @@ from tests.packaging.support import ROOT, demanded
 
 pytestmark = pytest.mark.timeout(600)
 
-TO_BUILD = ("src", "generated", "README.md", "CHANGELOG.md", "pyproject.toml")
+TO_BUILD = ("src", "generated", "README.md", "LICENSE", "hatch_build.py", "pyproject.toml")
 
 
 def copied(name: str, folder: Path) -> Path:
