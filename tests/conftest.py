@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
+
+from tests.security import attacks
 
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Both event loops, for every test marked ``anyio``."""
     return str(request.param)
+
+
+_TRIED: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``pytest --write-security-docs`` with the files of :data:`tests.security.attacks.ATTACKS` writes their counts."""
+    parser.addoption("--write-security-docs", action="store_true", help="put the attacks tried into docs/security.md")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nothing but attacks runs when they are counted."""
+    if config.getoption("--write-security-docs"):
+        items[:] = [item for item in items if attacks.attack_of(item.nodeid)]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Counts what held."""
+    attack = attacks.attack_of(report.nodeid)
+    if attack is not None and report.when == "call" and report.passed:
+        _TRIED[attack] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Writes the table after a run without a failure; with ``--collect-only``, what there is to try."""
+    config: Any = session.config
+    if config.getoption("--collect-only"):
+        _TRIED.update(attack for item in session.items if (attack := attacks.attack_of(item.nodeid)))
+    if config.getoption("--write-security-docs") and not hasattr(config, "workerinput") and exitstatus == 0:
+        attacks.write(_TRIED)

@@ -108,12 +108,15 @@ class CallableToken(StaysInProcess):
             raise
         except Exception as error:
             raise TokenError(f"the token function failed with {type(error).__name__}") from error
-        if not inspect.isawaitable(asked):
+        is_async, asked = inspect.isawaitable(asked), None
+        if not is_async:
             raise TokenError("the token function must be async")
         try:
             return bearer(token)
         except ConfigurationError as error:
-            raise TokenError(f"the token function gave no usable token: {error}") from None
+            token, problem = None, str(error)
+        # Out here, no frame behind the error holds the token.
+        raise TokenError(f"the token function gave no usable token: {problem}")
 
     async def refused(self, token: str) -> bool:
         return bearer(await self.token()) != bearer(token)
@@ -175,8 +178,7 @@ class Tokens(StaysInProcess):
 
     def at_hand(self) -> Signed | None:
         """The token to send now, when it can be had without waiting."""
-        token = None if self._ready is None else self._ready.at_hand()
-        return None if token is None else self._signed(token)
+        return None if self._ready is None else self._signed(self._ready.at_hand())
 
     async def signed(self) -> Signed:
         """The token to send now.
@@ -184,7 +186,10 @@ class Tokens(StaysInProcess):
         Raises:
             TokenError: none can be had, or one that can't be a header.
         """
-        return self._signed(await self._provider.token())
+        signed = self._signed(await self._provider.token())
+        if signed is None:
+            raise TokenError("the token provider gave no usable token: a token must be a string, not NoneType")
+        return signed
 
     def moved(self) -> None:
         """The client is on another event loop, or in a forked process, from now on."""
@@ -199,9 +204,18 @@ class Tokens(StaysInProcess):
         """The provider's."""
         return await self._provider.refused(token)
 
-    def _signed(self, token: str) -> Signed:
+    def _signed(self, token: str | None) -> Signed | None:
+        if token is None:
+            return None
         if self._last is None or self._last.token != token:
-            self._last = Signed(checked_token(token), bearer(token))
+            try:
+                self._last = Signed(token, bearer(token))
+            except ConfigurationError as error:
+                token, problem = None, str(error)
+            else:
+                return self._last
+            # Out here, no frame behind the error holds the token.
+            raise TokenError(f"the token provider gave no usable token: {problem}")
         return self._last
 
     def __repr__(self) -> str:

@@ -211,6 +211,8 @@ class Scope:
         )
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_session"):  # its construction failed, and a tool shows the traceback
+            return f"<{type(self).__name__}, not made>"
         context = self._session.context
         adapter = f", adapter_id={context.adapter_id!r}" if context.adapter_id else ""
         scope = f"merchant={context.merchant!r}, channel={context.channel!r}{adapter}"
@@ -315,7 +317,11 @@ class NorceOrderClient(Scope):
                 token, send=door.send, spawn=door.start, clock=clock, rate=process_rate(token.url)
             )
         else:
-            auth = provider_of(token, secondary_token)
+            try:
+                auth = provider_of(token, secondary_token)
+            except ConfigurationError as error:
+                # Without the frames below, which hold the token, too.
+                raise error.with_traceback(None) from None
         settings = Settings() if options is None else Settings().changed(options)
         core = Core(
             base_url=address,

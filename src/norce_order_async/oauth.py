@@ -264,21 +264,7 @@ class ClientCredentialsProvider(StaysInProcess):
             refresh.done.set()
 
     async def _fetch(self) -> tuple[str, float]:
-        account = self._account
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": account.client_id,
-            "client_secret": account.client_secret,
-            "scope": account.scope,
-        }
-        request = WireRequest(
-            method="POST",
-            url=account.url,
-            headers={"accept": "application/json", "content-type": "application/x-www-form-urlencoded"},
-            body=urlencode(form).encode(),
-            timeouts=Timeouts(),
-            total=Timeouts().read,
-        )
+        request = self._request()
         failure = ""
         for tries in range(1, TRIES + 1):
             await self._clock.sleep(self._rate.take(self._clock.monotonic()))
@@ -295,6 +281,24 @@ class ClientCredentialsProvider(StaysInProcess):
             if tries < TRIES:
                 await self._clock.sleep(self._clock.uniform(0.0, PAUSE_BETWEEN_TRIES * 2 ** (tries - 1)))
         raise TokenError(failure)
+
+    def _request(self) -> WireRequest:
+        """By itself, so that no frame that can fail holds the form."""
+        account = self._account
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": account.client_id,
+            "client_secret": account.client_secret,
+            "scope": account.scope,
+        }
+        return WireRequest(
+            method="POST",
+            url=account.url,
+            headers={"accept": "application/json", "content-type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+            timeouts=Timeouts(),
+            total=Timeouts().read,
+        )
 
     def __repr__(self) -> str:
         return f"<ClientCredentialsProvider {self._account.url}>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import ModuleType
 from typing import Any, Final, TypeGuard
@@ -46,6 +46,18 @@ _API_NAME: Final = re.compile(r"(?!.*[0-9]{4})[a-z][A-Za-z0-9_]{0,39}", re.ASCII
 def is_api_name(name: str) -> bool:
     """Whether the name of a member that nobody has described looks like an identifier, and may be shown and logged."""
     return _API_NAME.fullmatch(name) is not None
+
+
+class Unshown:
+    """JSON data on their way out, which no traceback shows: neither a repr nor a walk over members finds them."""
+
+    __slots__ = ("to_dict",)
+
+    def __init__(self, data: Any) -> None:
+        self.to_dict: Callable[[], Any] = lambda: data
+
+    def __repr__(self) -> str:
+        return "<data, not shown>"
 
 
 def read_json(body: bytes) -> Any:

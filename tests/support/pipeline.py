@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, cast
 
-from norce_order_async import NorceOrderClient
+from norce_order_async import ClientCredentials, NorceOrderClient
 from norce_order_async.auth import TokenProvider, TokenSource
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.pipeline.answer import Answer
@@ -63,7 +63,7 @@ def stand(
     *,
     uniform: Uniform = lowest,
     seed: int | None = None,
-    token: str | TokenSource | TokenProvider = "t0ken",
+    token: str | TokenSource | TokenProvider | ClientCredentials = "t0ken",
     **arguments: Any,
 ) -> Stand:
     """A client for merchant "acme" and channel "se" over a script."""

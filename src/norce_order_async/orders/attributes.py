@@ -9,6 +9,7 @@ from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.snapshot import Room, Snapshot
 from norce_order_async.pipeline.operations import PATCH_ATTRIBUTES
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.plain import Unshown
 
 
 class AttributesRoom(Room, Mapping[str, Any]):
@@ -48,4 +49,4 @@ class AttributesRoom(Room, Mapping[str, Any]):
         """
         if not all(isinstance(key, str) and key for key in changes):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError("attribute names must be strings that are not empty")
-        await self._snapshot.write(PATCH_ATTRIBUTES, dict(changes), options=options)
+        await self._snapshot.write(PATCH_ATTRIBUTES, Unshown(dict(changes)), options=options)

@@ -14,7 +14,7 @@ from norce_order_async.orders.snapshot import Room
 from norce_order_async.orders.totals import after_edit, with_total
 from norce_order_async.pipeline.operations import SET_CART
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.plain import is_list, is_mapping
+from norce_order_async.plain import Unshown, is_list, is_mapping
 
 if TYPE_CHECKING:
     from norce_order_api.models import Cart, Discount, Item, Price
@@ -89,7 +89,7 @@ class CartRoom(Room):
             sent = with_total(sent, "cart")
         came = partial(self._snapshot.received, "cart")
         check_amounts("Cart", sent, "cart", came=came, allow_fractions=allow_fractions)
-        await self._put(sent, options)
+        await self._put(Unshown(sent), options)
 
     async def update(
         self,
@@ -130,15 +130,15 @@ class CartRoom(Room):
             sent = after_edit(before, sent)
         check_amounts("Cart", sent, "cart", came=lambda: before, allow_fractions=allow_fractions)
         with showing(Cart.from_dict(sent)):
-            await self._put(sent, options)
+            await self._put(Unshown(sent), options)
 
-    async def _put(self, cart: dict[str, Any], options: CallOptions | None) -> None:
+    async def _put(self, cart: Unshown, options: CallOptions | None) -> None:
         deadline = self._snapshot.session.deadline(options)
         answer = await self._snapshot.write(SET_CART, cart, options=options, deadline=deadline)
         if answer.status == 202:
             await until_shown(
                 self._snapshot,
-                lambda order: order.cart is not None and shows(cart, order.cart.to_dict()),
+                lambda order: order.cart is not None and shows(cart.to_dict(), order.cart.to_dict()),
                 what="the cart",
                 operation=SET_CART,
                 answer=answer,

@@ -22,6 +22,7 @@ from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.pipeline.settle import Before
+from norce_order_async.plain import Unshown
 
 if TYPE_CHECKING:
     from norce_order_api.models import (
@@ -122,9 +123,7 @@ class OrderCollection:
         )
         return await self._create(sent, options)
 
-    def _new(
-        self, order: OrderData | Mapping[str, Any] | None, given: dict[str, Any], **checks: bool
-    ) -> dict[str, Any]:
+    def _new(self, order: OrderData | Mapping[str, Any] | None, given: dict[str, Any], **checks: bool) -> Unshown:
         """The body of a new order as it goes out.
 
         Args:
@@ -150,12 +149,10 @@ class OrderCollection:
         body = OrderData.from_dict(written(body, "order"))
         for name, value in members.items():
             setattr(body, name, value)
-        return check_new(written(body, "order", is_new=True), self._session.context, **checks)
+        return Unshown(check_new(written(body, "order", is_new=True), self._session.context, **checks))
 
-    async def _create(
-        self, sent: dict[str, Any], options: CallOptions | None, deadline: Deadline | None = None
-    ) -> Order:
-        creation = self._session.creation(CREATE_ORDER, None, sent, options)
+    async def _create(self, sent: Unshown, options: CallOptions | None, deadline: Deadline | None = None) -> Order:
+        creation = self._session.creation(CREATE_ORDER, None, sent.to_dict(), options)
         before = Before()
         deadline = deadline or self._session.deadline(options)
         try:
@@ -386,7 +383,7 @@ class OrderCollection:
             callbacks_in_body=callbacks_in_body,
         )
         session = self._session
-        creation = session.creation(CREATE_ORDER, None, sent, options)
+        creation = session.creation(CREATE_ORDER, None, sent.to_dict(), options)
         if creation is None:
             raise InvalidRequestError("cart needs a reference to be told from others")
 
@@ -403,7 +400,7 @@ class OrderCollection:
     async def _once(
         self,
         cart_reference: str,
-        sent: dict[str, Any],
+        sent: Unshown,
         creation: Creation,
         flight: Flight[Order],
         options: CallOptions | None,

@@ -34,6 +34,7 @@ from norce_order_async.pipeline.operations import (
     UPDATE_PAYMENT,
 )
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.plain import Unshown
 
 if TYPE_CHECKING:
     from norce_order_api.models import Payment, PaymentAction, PaymentEvent, PaymentTransaction
@@ -243,7 +244,7 @@ class PaymentsRoom(Room):
         from norce_order_api.models import PaymentAction
 
         models = models_of(PaymentAction, actions, "actions")
-        added = [written(model, f"actions[{index}]", is_new=True) for index, model in enumerate(models)]
+        added = [Unshown(written(model, f"actions[{index}]", is_new=True)) for index, model in enumerate(models)]
         await self._snapshot.write(ADD_PAYMENT_ACTIONS, added, path={"payment_id": payment_id}, options=options)
 
     async def execute_action(self, payment_id: str, action_id: str, *, options: CallOptions | None = None) -> None:
@@ -337,7 +338,7 @@ class PaymentsRoom(Room):
         added = written(model, "transaction", is_new=True)
         check_amounts("PaymentTransaction", added, "transaction", allow_fractions=allow_fractions)
         path = {"payment_id": payment_id}
-        answer = await self._snapshot.write(ADD_TRANSACTION, added, path=path, options=options)
+        answer = await self._snapshot.write(ADD_TRANSACTION, Unshown(added), path=path, options=options)
         return cast("PaymentTransaction | None", answer.parsed)
 
     def _path(self, payment_id: str) -> dict[str, str]:

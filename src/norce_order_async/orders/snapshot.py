@@ -20,7 +20,7 @@ from norce_order_async.pipeline.operations import GET_ORDER, Operation
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.pipeline.settle import Before
-from norce_order_async.plain import list_or_empty, mapping_or_empty
+from norce_order_async.plain import Unshown, list_or_empty, mapping_or_empty
 
 if TYPE_CHECKING:
     from norce_order_api.models import OrderData
@@ -170,8 +170,8 @@ class Snapshot:
         """Add something to the order; an answer that is lost is settled against what was there before."""
         natural_key = operation.natural_key
         member = natural_key.member if natural_key else ""
-        plain = written(body, operation.id, is_new=True)
-        key = natural_key.of(plain) if natural_key else None
+        sent = Unshown(written(body, operation.id, is_new=True))
+        key = natural_key.of(sent.to_dict()) if natural_key else None
         alike = [doubt for doubt in self._doubts if doubt.resembles(member, key)]
         for doubt in alike:
             # Two of a kind at once: what either finds on reading back may be the other's.
@@ -179,11 +179,11 @@ class Snapshot:
         before = Before(ids=None if alike else self._ids(member))
         doubt = _Doubt(member, key, before)
         self._doubts.append(doubt)
-        creation = self.session.creation(operation, self.id, plain, options)
+        creation = self.session.creation(operation, self.id, sent.to_dict(), options)
         deadline = deadline or self.session.deadline(options)
         try:
             with self.session.core.creations.creating(creation, before, deadline):
-                answer = await self.write(operation, plain, options=options, before=before, deadline=deadline)
+                answer = await self.write(operation, sent, options=options, before=before, deadline=deadline)
         except BaseException as error:
             if untouched(error):
                 self._doubts.remove(doubt)

@@ -224,6 +224,7 @@ def _is_of(request: Prepared, data: Any) -> bool:
 
 
 def _unsent_or_unknown(error: SendError) -> Tried:
+    _forget_frames(error)
     return Tried(
         Outcome.NOT_SENT if isinstance(error, EngineNotSent) else Outcome.UNKNOWN,
         error.reason,
@@ -231,6 +232,18 @@ def _unsent_or_unknown(error: SendError) -> Tried:
         gave_up="closed" if error.phase == "closed" else None,
         cause=error,
     )
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Takes the way they came from an engine's error and those behind it. The frames of an engine, and of the library
+    below it, hold the header with the token and the bytes of the body, and tools show what frames hold."""
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        known.add(id(error))
+        error.__traceback__ = None
+        if error.__suppress_context__:
+            error.__context__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _stopped(item: ItemCalls) -> Tried:

@@ -189,7 +189,10 @@ class Requests:
             params = built.get("params")
             query_string = f"?{urlencode(params, doseq=True)}" if params else ""
         except (ValueError, TypeError) as error:
-            raise InvalidRequestError(f"{operation.id} can't be sent like this: {error}") from error
-        url = f"{self._base_url}{built['url']}{query_string}"
-        headers = {**self._headers, **{name.lower(): value for name, value in built.get("headers", {}).items()}}
-        return _Built(built["method"].upper(), url, headers, built.get("json"), encoded)
+            problem = str(error)
+        else:
+            url = f"{self._base_url}{built['url']}{query_string}"
+            headers = {**self._headers, **{name.lower(): value for name, value in built.get("headers", {}).items()}}
+            return _Built(built["method"].upper(), url, headers, built.get("json"), encoded)
+        # Out here, because the frames behind what was caught hold the encoded body.
+        raise InvalidRequestError(f"{operation.id} can't be sent like this: {problem}")
