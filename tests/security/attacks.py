@@ -26,8 +26,8 @@ ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
     "Answers with bytes left over, two answers for one request": ("tests/engines/test_extra_bytes.py",),
     "Answers that are another order's": ("tests/orders/test_identity.py",),
     "Answers without end, or that unpack to gigabytes": (
-        "tests/engines/test_bounds.py",
-        "tests/pipeline/test_bounds.py",
+        "tests/engines/test_answer_bounds.py",
+        "tests/pipeline/test_answer_bounds.py",
     ),
     "Answers with any number of new or odd members": (
         "tests/pipeline/test_drift.py",
@@ -41,6 +41,7 @@ ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
     "Tokens, secrets and bodies in the locals of a traceback": ("tests/security/test_locals.py",),
     "Cookies and headers of one merchant sent for another": ("tests/client/test_raw.py",),
     "Journals that are damaged, by hand or by a full disk": ("tests/bulk/test_damaged_journal.py",),
+    "Exports that others can read, that follow a link, or that a spreadsheet runs": ("tests/bulk/test_export.py",),
     "A test suite that reaches real hosts": ("tests/testing/test_guard.py",),
 }
 """Paths that are not there yet count nothing."""

@@ -20,7 +20,7 @@ from norce_order_async import (
 )
 from norce_order_async.errors import CallError
 from tests.engines.conftest import ENGINES
-from tests.engines.faultserver import FaultServer
+from tests.engines.faultserver import FaultServer, closed_port
 from tests.support.engine import answer
 from tests.support.pipeline import stand
 
@@ -124,8 +124,10 @@ async def test_after_a_lost_answer(
     if anyio_backend_name not in ENGINES[engine][1]:
         pytest.skip(f"{engine} does not run on {anyio_backend_name}")
     called, ask = CALLS[call]
+    with closed_port() as closed:
+        address = closed if play == "refuse" else f"{server.url}/{play}"
     async with NorceOrderClient(
-        base_url="http://127.0.0.1:9" if play == "refuse" else f"{server.url}/{play}",
+        base_url=address,
         merchant="m",
         channel="c",
         token=TOKEN,
