@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard, cast
 
 from norce_order_async._version import __version__
 from norce_order_async.auth import TokenProvider, Tokens, TokenSource, provider_of
+from norce_order_async.checking import check_number
 from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.context import Context, HeaderValue, Omit
 from norce_order_async.engines.base import Engine
@@ -374,7 +375,11 @@ class NorceOrderClient(Scope):
         Works from any task; closing twice is fine. Calls made afterwards raise ``NotSentError``. From another event
         loop than the client's it closes what it can: nothing is left where that loop is over; where it runs in another
         thread it is asked to close, and waited for; what a forked child inherited is left alone.
+
+        Raises:
+            ConfigurationError: a grace that is no finite number of seconds; nothing was closed.
         """
+        check_number("grace", grace, "0 s or more", ConfigurationError)
         await self._session.core.door.close(grace)
 
     async def __aenter__(self) -> Self:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from norce_order_async.checking import as_given, mapping_of
 from norce_order_async.errors import ConfigurationError
 
 
@@ -120,10 +121,10 @@ def _merged(
     if not changes:
         return base
     merged = dict(base)
-    for name, value in changes.items():
+    for name, value in mapping_of("headers", changes, ConfigurationError).items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError(f"{as_given(name)} is no header name")
         key = name.lower()
-        if not _NAME.fullmatch(name):
-            raise ConfigurationError(f"{name!r} is no header name")
         if key in RESERVED:
             raise ConfigurationError(f"the header {key} is set by the client; use its own argument for it")
         if value is OMIT:

@@ -12,6 +12,7 @@ import unicodedata
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from norce_order_async.checking import as_given
 from norce_order_async.errors import ConfigurationError
 
 Environment = Literal["playground", "stage", "production"]
@@ -55,7 +56,7 @@ def service_url(environment: str | None, slug: str | None, location: str | None,
         ConfigurationError: an unknown environment, a slug or location that is no host label.
     """
     if environment not in ENVIRONMENTS:
-        raise ConfigurationError(f"unknown environment {environment!r}; known are {', '.join(ENVIRONMENTS)}")
+        raise ConfigurationError(f"unknown environment {as_given(environment)}; known are {', '.join(ENVIRONMENTS)}")
     slug = _host_label("slug", slug)
     location = _host_label("location", DEFAULT_LOCATION if location is None else location)
     stage = "" if environment == "production" else f".{environment}"
@@ -110,6 +111,6 @@ def _host_label(name: str, value: str | None) -> str:
     if not isinstance(value, str) or not _HOST_LABEL.fullmatch(value):
         raise ConfigurationError(
             f"{name} must be one host label (letters, digits, hyphens), such as "
-            f"{'acme' if name == 'slug' else DEFAULT_LOCATION}; got {value!r}"
+            f"{'acme' if name == 'slug' else DEFAULT_LOCATION}; got {as_given(value)}"
         )
     return value.lower()

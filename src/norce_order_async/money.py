@@ -12,15 +12,18 @@ VAT, from the description's meaning: ``includingVat`` is what is paid, ``excludi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from norce_order_async.checking import check_kind
 from norce_order_async.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from norce_order_api.models import Item, Payment, Price
+
+_T = TypeVar("_T")
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
@@ -89,15 +92,24 @@ def rounded(amount: Amount) -> Decimal:
 
 
 def money(price: Price | None) -> Money | None:
-    """A price in decimals; None when either side of it is missing."""
+    """A price in decimals; None when either side of it is missing.
+
+    Raises:
+        InvalidRequestError: it is no price.
+    """
+    _check_has("price", price, "including_vat", "excluding_vat")
     if price is None or price.including_vat is None or price.excluding_vat is None:
         return None
     return Money(rounded(price.including_vat), rounded(price.excluding_vat))
 
 
 def total_of(items: Iterable[Item]) -> Money:
-    """What a cart's total must be: the sum of its lines' totals. Lines without one count nothing."""
-    return sum((money(item.total) or NOTHING for item in items), NOTHING)
+    """What a cart's total must be: the sum of its lines' totals. Lines without one count nothing.
+
+    Raises:
+        InvalidRequestError: they are no items.
+    """
+    return sum((money(item.total) or NOTHING for item in _each("items", items, "total")), NOTHING)
 
 
 def line(unit: Amount, quantity: int, vat_rate: Amount, *, discount: Amount = 0) -> Money:
@@ -108,8 +120,12 @@ def line(unit: Amount, quantity: int, vat_rate: Amount, *, discount: Amount = 0)
         quantity: how many.
         vat_rate: a fraction; 0.25 stands for 25 %.
         discount: taken off the line, including VAT.
+
+    Raises:
+        InvalidRequestError: an amount that is none, or a quantity that is no number.
     """
-    return from_including(exact(unit) * quantity - exact(discount), vat_rate)
+    check_kind("quantity", quantity, (int, float, Decimal), "a number", InvalidRequestError)
+    return from_including(exact(unit) * exact(quantity) - exact(discount), vat_rate)
 
 
 def from_including(amount: Amount, vat_rate: Amount) -> Money:
@@ -123,9 +139,29 @@ def from_excluding(amount: Amount, vat_rate: Amount) -> Money:
 
 
 def paid(payments: Iterable[Payment]) -> Decimal:
-    """What the payments that are not removed cover."""
-    amounts = (payment.amount for payment in payments if payment.state != "removed" and payment.amount is not None)
+    """What the payments that are not removed cover.
+
+    Raises:
+        InvalidRequestError: they are no payments.
+    """
+    given = _each("payments", payments, "state", "amount")
+    amounts = (payment.amount for payment in given if payment.state != "removed" and payment.amount is not None)
     return sum(map(decimal, amounts), ZERO)
+
+
+def _each(name: str, values: Iterable[_T], *members: str) -> Iterator[_T]:
+    check_kind(name, values, Iterable, "a list", InvalidRequestError)
+    for value in values:
+        if value is None:
+            raise InvalidRequestError(f"each of {name} must be a model of the API, not None")
+        _check_has(f"each of {name}", value, *members)
+        yield value
+
+
+def _check_has(name: str, value: object, *members: str) -> None:
+    # By its members: importing the generated models takes time that sums need not.
+    if value is not None and not all(hasattr(value, member) for member in members):
+        raise InvalidRequestError(f"{name} must be a model of the API, not {type(value).__name__}")
 
 
 def _factor(vat_rate: Amount) -> Decimal:

@@ -86,7 +86,9 @@ async def test_a_filter_that_says_something_else_than_meant(given: Any, complain
 async def test_a_page_that_cannot_be(offset: int, limit: int) -> None:
     """Is refused before sending."""
     service = stand([])
-    with pytest.raises(InvalidRequestError, match="offset must be 0 or more and limit 1 or more"):
+    with pytest.raises(
+        InvalidRequestError, match=r"(offset must be a whole number, 0|limit must be a whole number, 1) or more; got"
+    ):
         await service.client.orders.list(offset=offset, limit=limit)
 
 
@@ -165,5 +167,5 @@ def test_a_filter_shows_nothing_of_a_customer() -> None:
         assert "1212" not in text
         assert "@" not in text
     assert repr(where).startswith("OrderFilter(status='checkout', search=..., ")
-    assert "countries=('SE',)" in repr(where)
+    assert "countries=('SE')" in repr(where)
     assert repr(OrderFilter()) == "OrderFilter()"

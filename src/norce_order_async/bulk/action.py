@@ -96,6 +96,8 @@ def action_of(given: Action[T] | Callable[[Order], Awaitable[T]], *, journaled: 
     Raises:
         ConfigurationError: a function without a name where there is a journal.
     """
+    if not isinstance(given, Action) and (not callable(given) or isinstance(given, type)):
+        raise ConfigurationError(f"action must be an action or an async function, not {type(given).__name__}")
     action: Action[T] = given if isinstance(given, Action) else Plain(given)  # pyright: ignore[reportUnknownVariableType]
     if journaled and not action.name:
         raise ConfigurationError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from norce_order_async.bulk.action import Action, Plain, Row, Settled
 from norce_order_async.bulk.export import Export, ExportFormat
+from norce_order_async.checking import check_kind, mapping_of, path_of
 from norce_order_async.display import shown
 from norce_order_async.errors import (
     ConfigurationError,
@@ -136,8 +137,11 @@ class PatchAttributes(Action[None]):
     def __init__(self, changes: Mapping[str, Any] | None, columns: tuple[str, ...]) -> None:
         if not changes and not columns:
             raise ConfigurationError("give changes, columns, or both")
-        self._changes = dict(changes or {})
-        self.columns = columns
+        self._changes = mapping_of("changes", changes or {}, ConfigurationError)
+        check_kind("columns", columns, (tuple, list), "a tuple of names", ConfigurationError)
+        for column in columns:
+            check_kind("a column", column, str, "a string", ConfigurationError)
+        self.columns = tuple(columns)
         self.parameters = {"changes": self._changes, "columns": list(columns)}
 
     async def apply(self, order: Order, row: Row) -> None:
@@ -233,7 +237,7 @@ def export(
     Raises:
         ConfigurationError: an unknown format, a field that no order has, or the extra is missing.
     """
-    return Export(Path(out), fields, format, overwrite=overwrite, raw_cells=raw_cells)
+    return Export(path_of("out", out), fields, format, overwrite=overwrite, raw_cells=raw_cells)
 
 
 def set_reference(value: str | None = None, *, column: str | None = None) -> SetReference:
@@ -267,6 +271,9 @@ def plain(name: str, function: Callable[[Order], Awaitable[T]]) -> Plain[T]:
     Raises:
         ConfigurationError: the name is that of a ready action, which the journal would be taken to be of.
     """
+    check_kind("name", name, str, "a string", ConfigurationError)
+    if not callable(function):
+        raise ConfigurationError(f"function must be an async function, not {type(function).__name__}")
     if name in _MADE:
         raise ConfigurationError(f"{name!r} is the name of a ready action: give the function another")
     return Plain(function, name)
@@ -278,6 +285,8 @@ def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
     Raises:
         ConfigurationError: it is none of the ready ones, or its parameters are not that action's.
     """
+    check_kind("name", name, str, "a string", ConfigurationError)
+    check_kind("parameters", parameters, Mapping, "a dict", ConfigurationError)
     made = _MADE.get(name)
     if made is None:
         raise ConfigurationError(f"{name!r} is none of the ready actions: run it from the program it is from")

@@ -19,6 +19,7 @@ from norce_order_async.bulk.action import Action, Row
 from norce_order_async.bulk.cells import harmless
 from norce_order_async.bulk.fields import found, parts_of
 from norce_order_async.bulk.spool import Spool, new_file
+from norce_order_async.checking import check_kind, mapping_of
 from norce_order_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Export(Action[dict[str, Any]]):
         overwrite: bool = False,
         raw_cells: bool = False,
     ) -> None:
+        if format is not None:
+            check_kind("format", format, str, "a string", ConfigurationError)
         kind = format or out.suffix.lstrip(".").lower()
         if kind not in get_args(ExportFormat):
             raise ConfigurationError(f"no format for {out.name}: give it as 'jsonl', 'csv' or 'parquet'")
@@ -67,8 +70,11 @@ class Export(Action[dict[str, Any]]):
         if fields is None and kind != "jsonl":
             fields = DEFAULT_FIELDS
         self._out = out
-        self._fields = None if fields is None else dict(fields)
-        self._paths = {column: parts_of(path) for column, path in (fields or {}).items()}
+        self._fields = None if fields is None else mapping_of("fields", fields, ConfigurationError)
+        for column, path in (self._fields or {}).items():
+            check_kind("a column of fields", column, str, "a string", ConfigurationError)
+            check_kind("a path of fields", path, str, "a string", ConfigurationError)
+        self._paths = {column: parts_of(path) for column, path in (self._fields or {}).items()}
         self._format = kind
         self._overwrite = overwrite
         self._raw_cells = raw_cells

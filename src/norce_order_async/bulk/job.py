@@ -22,6 +22,7 @@ from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.run import Run
 from norce_order_async.bulk.source import Key, Partition, Source
+from norce_order_async.checking import as_given, check_number, path_of
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.budget import RetryBudget
@@ -67,8 +68,9 @@ class Job(StaysInProcess):
     ) -> None:
         load = load or Adaptive()
         _check_failure_limit(failure_limit)
-        if grace < 0:
-            raise ConfigurationError(f"grace must be 0 s or more; got {grace}")
+        check_number("grace", grace, "0 s or more", ConfigurationError)
+        if not callable(getattr(load, "limiter", None)) or isinstance(load, type):
+            raise ConfigurationError(f"load must be Adaptive or Fixed, not {type(load).__name__}")
         core = session.core
         changed = session.scoped(CallOptions(deadline=None, max_delay=MAX_DELAY))
         changed = changed if options is None else changed.scoped(options)
@@ -77,7 +79,7 @@ class Job(StaysInProcess):
         self._home: Home | None = None
         self._tasks = OwnedSends(core.clock)
         self._workers = _at_once(load)
-        self._path = None if journal is None else Path(journal)
+        self._path = None if journal is None else path_of("journal", journal)
         self._journal: Journal | None = None
         self._ordered = ordered
         self._failure_limit = failure_limit
@@ -254,13 +256,15 @@ def _at_once(load: Load) -> int:
 def _check_failure_limit(limit: float | None) -> None:
     if limit is None:
         return
-    if limit < 0 or (isinstance(limit, float) and limit > 1):
-        raise ConfigurationError(f"failure_limit is a count (an int), or a share from 0.0 to 1.0; got {limit}")
+    words = "a count (an int), or a share from 0.0 to 1.0"
+    check_number("failure_limit", limit, words, ConfigurationError)
+    if isinstance(limit, float) and limit > 1:
+        raise ConfigurationError(f"failure_limit must be {words}; got {limit}")
 
 
 def _check_duplicates(duplicates: object, *, journaled: bool) -> object:
-    if duplicates not in get_args(Duplicates):
-        raise ConfigurationError(f"duplicates must be 'skip' or 'allow'; got {duplicates!r}")
+    if not isinstance(duplicates, str) or duplicates not in get_args(Duplicates):
+        raise ConfigurationError(f"duplicates must be 'skip' or 'allow'; got {as_given(duplicates)}")
     if journaled and duplicates == "allow":
         raise ConfigurationError("a journal holds each order once: duplicates='allow' goes without one")
     return duplicates
@@ -268,5 +272,5 @@ def _check_duplicates(duplicates: object, *, journaled: bool) -> object:
 
 def _check_max_remembered(most: object) -> int:
     if not isinstance(most, int) or most < 1:
-        raise ConfigurationError(f"max_remembered must be a count of at least 1; got {most!r}")
+        raise ConfigurationError(f"max_remembered must be a count of at least 1; got {as_given(most)}")
     return most

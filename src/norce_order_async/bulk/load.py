@@ -8,7 +8,6 @@ that the service asked for. Everything is learned from attempts as they end; not
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from norce_order_async.bulk.cubic import Cubic
 from norce_order_async.bulk.pacing import Meter, TokenBucket
 from norce_order_async.bulk.ramp import Ramp
 from norce_order_async.bulk.vegas import Vegas
+from norce_order_async.checking import as_given, check_number
 from norce_order_async.clock import Clock
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.limiter import Limiter, Pause
@@ -145,7 +145,7 @@ class AdaptiveLimiter(PacedLimiter):
 
 
 def _check(limit_name: str, limit: int, rate_name: str, rate: float | None) -> None:
-    if limit < 1:
-        raise ConfigurationError(f"{limit_name} must be at least 1; got {limit}")
-    if rate is not None and not (0 < rate < math.inf):
-        raise ConfigurationError(f"{rate_name} must be a finite number above 0; got {rate}")
+    if not isinstance(limit, int) or not 1 <= limit < 2**63:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"{limit_name} must be at least 1; got {as_given(limit)}")
+    if rate is not None:
+        check_number(rate_name, rate, "a finite number above 0", ConfigurationError, above=True)

@@ -73,7 +73,8 @@ class Ramp:
         self._count = 0
         self._total = 0.0
         self.base = min(self.base or mean, mean)
-        waiting = self.limit * (1 - self.base / mean)
+        # A clock too coarse for these answers says that they take no time.
+        waiting = self.limit * (1 - self.base / mean) if mean else 0.0
         if waiting > MANY * max(1.0, math.log10(self.limit)):
             # As many as are not waiting.
             self.limit = max(1, round(self.limit - waiting))

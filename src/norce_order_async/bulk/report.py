@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from norce_order_async.bulk import reading
 from norce_order_async.bulk.database import Database, check_header, told
 from norce_order_async.bulk.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.lock import RunLock
 from norce_order_async.bulk.reading import SETTLES, State
+from norce_order_async.checking import as_given, check_kind, path_of
 from norce_order_async.errors import ConfigurationError
 
 _PAGE: Final = 1000
@@ -55,8 +56,10 @@ def read_journal(path: str | Path) -> JournalReport:
     Raises:
         JournalError: there is none, it is damaged, or it is something else.
     """
-    path = Path(path)
-    if not path.exists():
+    path = path_of("path", path)
+    with told(path):
+        there = path.exists()
+    if not there:
         raise JournalError(f"there is no journal {path}")
     check_header(path)
     with told(path):
@@ -145,11 +148,15 @@ def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> 
         JournalError: there is no journal, it is damaged, or it is something else; also while it is iterated, by the
             row that is damaged.
     """
-    path = Path(path)
-    wanted = set(_RESULTS.values()) if verdicts is None else set(verdicts)
+    path = path_of("path", path)
+    wanted = set(_RESULTS.values()) if verdicts is None else _words("verdicts", verdicts)
     if unknown := wanted - set(_RESULTS.values()):
-        raise ConfigurationError(f"there is no verdict {min(unknown)!r}; there are {', '.join(_RESULTS.values())}")
-    if not path.exists():
+        raise ConfigurationError(
+            f"there is no verdict {as_given(min(unknown))}; there are {', '.join(_RESULTS.values())}"
+        )
+    with told(path):
+        there = path.exists()
+    if not there:
         raise JournalError(f"there is no journal {path}")
     check_header(path)
     return _results(path, [state for state, verdict in _RESULTS.items() if verdict in wanted])
@@ -205,14 +212,16 @@ def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]]
             and say ``send_again=True`` if doing them twice does no harm.
         JournalError: there is none, it is damaged, or it is something else; another run has it.
     """
-    chosen = set(states)
+    chosen = _words("states", states)
+    if unknown := chosen - {"refused", "unknown"}:
+        raise ConfigurationError(f"only refused and unknown items can be taken up again, not {as_given(min(unknown))}")
     report = read_journal(path)
     if "unknown" in chosen and not (report.settles or send_again):
         raise ConfigurationError(
             f"{report.action!r} can't look whether it took effect, so its {report.counts['unknown']} unknown items "
             "would stay unknown: look at the orders, and say send_again=True if doing them twice does no harm"
         )
-    path = Path(path)
+    path = path_of("path", path)
     lock = RunLock(path)
     with told(path):
         lock.take()
@@ -224,6 +233,15 @@ def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]]
             database.close()
     finally:
         lock.release()
+
+
+def _words(name: str, given: object) -> set[Any]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigurationError(f"{name} must be a list of words, not {type(given).__name__}")
+    words = list(cast("Iterable[object]", given))
+    for word in words:
+        check_kind(f"each of {name}", word, str, "a string", ConfigurationError)
+    return set(words)
 
 
 def _next_state(state: Literal["refused", "unknown"], send_again: bool) -> State:

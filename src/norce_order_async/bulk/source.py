@@ -10,8 +10,9 @@ import hashlib
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from norce_order_async.checking import check_kind
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.order import Order
@@ -72,7 +73,7 @@ class Partition:
         Raises:
             ConfigurationError: there is no such part.
         """
-        index, of = given or (1, 1)
+        index, of = (1, 1) if given is None else _pair(given)
         if not 1 <= index <= of:
             raise ConfigurationError(f"partition must be (index, of) with index from 1 to of; got {(index, of)}")
         return cls(index, of)
@@ -82,6 +83,17 @@ class Partition:
         if self.of == 1:
             return True
         return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % self.of == self.index - 1
+
+
+def _pair(given: object) -> tuple[int, int]:
+    if not isinstance(given, tuple | list) or len(cast("list[Any]", given)) != 2:
+        raise ConfigurationError("partition must be (index, of)")
+    index, of = cast("list[Any]", given)
+    for name, number in (("index", index), ("of", of)):
+        check_kind(f"partition's {name}", number, int, "a whole number", ConfigurationError)
+        if abs(number) >= 2**63:
+            raise ConfigurationError(f"partition's {name} is beyond all numbers of parts")
+    return index, of
 
 
 class Items(AsyncIterator[Item]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from norce_order_async.checking import check_kind, mapping_of
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.snapshot import Room, Snapshot
 from norce_order_async.pipeline.operations import PATCH_ATTRIBUTES
@@ -38,6 +39,8 @@ class AttributesRoom(Room, Mapping[str, Any]):
         """
         if not names:
             raise InvalidRequestError("name at least one attribute")
+        for name in names:
+            check_kind("an attribute's name", name, str, "a string", InvalidRequestError)
         await self.update(dict.fromkeys(names), options=options)
 
     async def update(self, changes: Mapping[str, Any], *, options: CallOptions | None = None) -> None:
@@ -47,6 +50,7 @@ class AttributesRoom(Room, Mapping[str, Any]):
             InvalidRequestError: a key that is no string, or a value that is no JSON; nothing was sent.
             CallError: it did not succeed.
         """
+        changes = mapping_of("changes", changes, InvalidRequestError)
         if not all(isinstance(key, str) and key for key in changes):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError("attribute names must be strings that are not empty")
-        await self._snapshot.write(PATCH_ATTRIBUTES, Unshown(dict(changes)), options=options)
+        await self._snapshot.write(PATCH_ATTRIBUTES, Unshown(changes), options=options)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.checking import check_whole, mapping_of
 from norce_order_async.errors import ConflictError, DuplicateOrderError, InvalidRequestError, UnavailableError
 from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.creation import check_new
@@ -137,7 +138,7 @@ class OrderCollection:
             "cart": lambda cart: model_of(Cart, cart, "cart"),
             "customer": lambda customer: model_of(Customer, customer, "customer"),
             "consents": lambda consents: models_of(Consent, consents, "consents"),
-            "attributes": dict,
+            "attributes": lambda attributes: mapping_of("attributes", attributes, InvalidRequestError),
         }
         members = {
             name: readers[name](value) if name in readers else value
@@ -197,9 +198,9 @@ class OrderCollection:
             InvalidRequestError: a filter that can't be sent; nothing was.
             CallError: it did not succeed.
         """
-        if offset < 0 or limit < 1:
-            raise InvalidRequestError(f"offset must be 0 or more and limit 1 or more; got {offset} and {limit}")
-        query = (where or OrderFilter()).query() | {"offset": offset, "limit": limit}
+        check_whole("offset", offset, 0, InvalidRequestError)
+        check_whole("limit", limit, 1, InvalidRequestError)
+        query = _filter(where).query() | {"offset": offset, "limit": limit}
         page, _ = await read_orders(self._session, query, options)
         return page
 
@@ -230,13 +231,12 @@ class OrderCollection:
                 that there may be more orders; the text says how many were given so far.
             CallError: while iterating: a page could not be read; iterating on reads it again.
         """
-        where = where or OrderFilter()
+        where = _filter(where)
         if where.order_by is not None or where.order_by_direction is not None:
             raise InvalidRequestError("iterate goes by the time of creation; use list for another order")
-        if limit is not None and limit < 0:
-            raise InvalidRequestError(f"limit must be 0 or more; got {limit}")
-        if page_size < 1:
-            raise InvalidRequestError(f"page_size must be 1 or more; got {page_size}")
+        if limit is not None:
+            check_whole("limit", limit, 0, InvalidRequestError)
+        check_whole("page_size", page_size, 1, InvalidRequestError)
         return self._walk(where, max(page_size, SMALLEST_PAGE), limit=limit, prefetch=prefetch, options=options)
 
     def _walk(
@@ -268,7 +268,7 @@ class OrderCollection:
             UnavailableError: the answer has no figures.
             CallError: it did not succeed.
         """
-        where = (where or OrderFilter()).held()
+        where = _filter(where).held()
         page = await self.list(where, limit=1, options=options)
         if not page.orders:
             return 0
@@ -456,3 +456,11 @@ def _given(name: str, value: str) -> str:
     if not isinstance(value, str) or not value:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidRequestError(f"{name} must not be empty: an empty filter matches everything")
     return value
+
+
+def _filter(where: object) -> OrderFilter:
+    if where is None:
+        return OrderFilter()
+    if not isinstance(where, OrderFilter):
+        raise InvalidRequestError(f"where must be an OrderFilter, not {type(where).__name__}")
+    return where

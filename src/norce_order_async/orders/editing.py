@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from norce_order_async.errors import BadRequestError, ChangeRefusedError
+from norce_order_api.types import Model as GeneratedModel
+from norce_order_async.checking import check_kind
+from norce_order_async.errors import BadRequestError, ChangeRefusedError, InvalidRequestError, UnavailableError
 from norce_order_async.orders.inputs import Model
 
 M = TypeVar("M", bound=Model)
@@ -16,10 +18,30 @@ Edit = Callable[[M], M | None]
 
 
 def edited(kind: type[M], current: M, edit: Edit[M]) -> M:
-    """The model after the edit; the one in the snapshot stays as it is."""
+    """The model after the edit; the one in the snapshot stays as it is.
+
+    Raises:
+        InvalidRequestError: the edit is no function, or gave something that is no model.
+    """
+    if not callable(edit):
+        raise InvalidRequestError(f"edit must be a function of a {kind.__name__}, not {type(edit).__name__}")
     proposed = kind.from_dict(current.to_dict())
     replaced = edit(proposed)
-    return proposed if replaced is None else replaced
+    if replaced is None:
+        return proposed
+    check_kind("what edit returns", replaced, kind, f"a {kind.__name__} or None", InvalidRequestError)
+    return replaced
+
+
+def one_read(found: object, what: str, operation: str, order_id: str) -> Any:
+    """A part of an order that was read by itself.
+
+    Raises:
+        UnavailableError: the answer is something else.
+    """
+    if not isinstance(found, GeneratedModel):
+        raise UnavailableError(f"the answer is no {what}", operation=operation, order_id=order_id)
+    return found
 
 
 @contextmanager

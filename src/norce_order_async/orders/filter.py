@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, cast
 
+from norce_order_async.checking import as_given
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.lifecycle import check_status
 
@@ -47,7 +48,9 @@ class OrderFilter:
     def __repr__(self) -> str:
         # What is given, in short: names, addresses and free text are a customer's.
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        told = (f"{name}={value!r}" if name in _SHOWN else f"{name}=..." for name, value in given if value is not None)
+        told = (
+            f"{name}={_shown(value)}" if name in _SHOWN else f"{name}=..." for name, value in given if value is not None
+        )
         return f"OrderFilter({', '.join(told)})"
 
     def __post_init__(self) -> None:
@@ -100,6 +103,12 @@ class OrderFilter:
             if not isinstance(given[name], str | datetime | list):
                 raise InvalidRequestError(f"{name} must be a string, not {type(value).__name__}")
         return given
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(as_given(one) for one in cast('tuple[object, ...]', value))})"
+    return repr(value) if isinstance(value, date) else as_given(value)
 
 
 _DATES = ("date_from", "date_to")

@@ -13,6 +13,7 @@ import attrs
 
 from norce_order_api.types import DRIFT, without_nulls
 from norce_order_api.types import Model as GeneratedModel
+from norce_order_async.checking import as_given, check_kind
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.amounts import number
 from norce_order_async.plain import UNREADABLE, is_list, read_json
@@ -95,7 +96,10 @@ def _plain(value: Any, where: str) -> Any:
         InvalidRequestError: a decimal that no JSON number means exactly, or a model that can't be sent.
     """
     if isinstance(value, Mapping):
-        return {name: _plain(one, f"{where}.{name}") for name, one in cast("Mapping[str, Any]", value).items()}
+        members = cast("Mapping[object, Any]", value)
+        if not all(isinstance(name, str) for name in members):
+            raise InvalidRequestError(f"{where} must have strings for its names")
+        return {name: _plain(one, f"{where}.{name}") for name, one in members.items()}
     if isinstance(value, list | tuple):
         entries = cast("Iterable[Any]", value)
         return [_plain(one, f"{where}[{index}]") for index, one in enumerate(entries)]
@@ -145,7 +149,7 @@ def _misfits(model: object) -> Iterator[tuple[str, str]]:
 
 def models_of(kind: type[M], values: Iterable[M | Mapping[str, Any]], argument: str) -> list[M]:
     """Models for a list of them, as :func:`model_of`."""
-    if isinstance(values, str | Mapping):
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidRequestError(f"{argument} must be a list of them, not one by itself")
     return [model_of(kind, value, f"{argument}[{index}]") for index, value in enumerate(values)]
 
@@ -165,6 +169,8 @@ def written(model: Model, argument: str, *, is_new: bool = False) -> dict[str, A
     """
     try:
         return without_nulls(cast("GeneratedModel", model)) if is_new else model.to_dict()
+    except RecursionError:
+        raise InvalidRequestError(f"{argument} is nested too deeply") from None
     except (ValueError, TypeError) as error:
         raise InvalidRequestError(f"{argument} can't be sent like this: {error}") from error
 
@@ -180,7 +186,7 @@ def check_pattern(schema: str, member: str, value: object, argument: str) -> Non
     pattern, right = PATTERNS[schema, member]
     # fullmatch on the inside of ^...$: in Python a $ also matches before a line break at the end.
     if not isinstance(value, str) or not re.fullmatch(pattern[1:-1], value):
-        raise InvalidRequestError(f"{argument} must be {right}; got {value!r}")
+        raise InvalidRequestError(f"{argument} must be {right}; got {as_given(value)}")
 
 
 def check_address(address: object, argument: str) -> None:
@@ -233,7 +239,7 @@ def json_text(data: Any, argument: str) -> str | None:
         return None
     try:
         return json.dumps(data, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise InvalidRequestError(f"{argument} must be JSON data: dicts, lists, texts, finite numbers") from None
 
 
@@ -243,5 +249,8 @@ def check_json_text(text: str | None, argument: str) -> None:
     Raises:
         InvalidRequestError: it is none. The text does not hold it.
     """
-    if text is not None and read_json(text.encode()) is UNREADABLE:
+    if text is None:
+        return
+    check_kind(argument, text, str, "JSON as text", InvalidRequestError)
+    if read_json(text.encode(errors="surrogatepass")) is UNREADABLE:
         raise InvalidRequestError(f"{argument} must be valid JSON as text; log(request=...) takes plain data instead")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 
 from norce_order_api.models.order_status import OrderStatus
+from norce_order_async.checking import as_given
 from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
 
@@ -55,7 +56,7 @@ def check_status(value: str) -> OrderStatus:
         # isascii: the Kelvin sign is a k in lower case.
         if isinstance(value, str) and value.isascii() and value.lower() == status:  # pyright: ignore[reportUnnecessaryIsInstance]
             return status
-    raise InvalidRequestError(f"unknown status {value!r}; known are {', '.join(STATUSES)}")
+    raise InvalidRequestError(f"unknown status {as_given(value)}; known are {', '.join(STATUSES)}")
 
 
 def is_terminal(status: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async.checking import check_number
 from norce_order_async.display import shown
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
 from norce_order_async.money import decimal, paid
@@ -271,8 +272,7 @@ class Order:
             CallError: a reading did not succeed.
         """
         target = None if callable(awaited) else check_status(awaited)
-        if not timeout > 0:
-            raise InvalidRequestError(f"timeout must be above 0; got {timeout}")
+        check_number("timeout", timeout, "a finite number of seconds above 0", InvalidRequestError, above=True)
         deadline = Deadline(self._snapshot.session.core.clock, timeout)
         deadline.start()
         polling = Polling(self._snapshot.session.core.clock, deadline)

@@ -10,7 +10,7 @@ from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.money import Amount, decimal, exact, paid
 from norce_order_async.orders.amounts import Received, check_amounts, number
-from norce_order_async.orders.editing import Edit, edited, showing
+from norce_order_async.orders.editing import Edit, edited, one_read, showing
 from norce_order_async.orders.ensuring import Ensured, ensure
 from norce_order_async.orders.inputs import (
     check_json_text,
@@ -154,7 +154,7 @@ class PaymentsRoom(Room):
     async def get(self, payment_id: str, *, options: CallOptions | None = None) -> Payment:
         """Read one payment from the service."""
         answer = await self._snapshot.session.call(GET_PAYMENT, self._path(payment_id), options=options)
-        return cast("Payment", answer.parsed)
+        return cast("Payment", one_read(answer.parsed, "payment", GET_PAYMENT.id, self._snapshot.id))
 
     async def put(
         self,

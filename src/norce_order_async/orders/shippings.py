@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from norce_order_async.orders.amounts import Received, check_amounts
-from norce_order_async.orders.editing import Edit, edited, showing
+from norce_order_async.orders.editing import Edit, edited, one_read, showing
 from norce_order_async.orders.ensuring import Ensured, ensure
 from norce_order_async.orders.inputs import model_of, with_reference, written
 from norce_order_async.orders.parts import not_removed
@@ -154,7 +154,7 @@ class ShippingsRoom(Room):
         """Read one shipping from the service."""
         path = {"order_id": self._snapshot.id, "shipping_id": shipping_id}
         answer = await self._snapshot.session.call(GET_SHIPPING, path, options=options)
-        return cast("Shipping", answer.parsed)
+        return cast("Shipping", one_read(answer.parsed, "shipping", GET_SHIPPING.id, self._snapshot.id))
 
     async def put(
         self,

@@ -188,6 +188,10 @@ class Requests:
             encoded = write_json(built["json"]) if "json" in built else None
             params = built.get("params")
             query_string = f"?{urlencode(params, doseq=True)}" if params else ""
+        except RecursionError:
+            raise InvalidRequestError(f"{operation.id} can't be sent like this: it is nested too deeply") from None
+        except UnicodeError:  # which holds the whole text
+            raise InvalidRequestError(f"{operation.id} can't be sent like this: a text is no Unicode") from None
         except (ValueError, TypeError) as error:
             problem = str(error)
         else:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Final, Literal
 
-from norce_order_async.context import HeaderValue, Omit
+from norce_order_async.checking import as_given, check_kind, check_number
+from norce_order_async.context import OMIT, HeaderValue, Omit
 from norce_order_async.engines.base import MAX_ANSWER_SIZE, Timeouts
-from norce_order_async.errors import ConfigurationError
+from norce_order_async.errors import ConfigurationError, InvalidRequestError
 
 
 class Inherit(enum.Enum):
@@ -66,14 +67,13 @@ class Settings:
     published."""
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise ConfigurationError(f"max_attempts counts the first try too, so at least 1; got {self.max_attempts}")
-        if self.max_answer_size < 1:
-            raise ConfigurationError(f"max_answer_size is a number of bytes, at least 1; got {self.max_answer_size}")
-        for number in fields(self):
-            value = getattr(self, number.name)
-            if isinstance(value, float | int) and not isinstance(value, bool) and not 0 <= value < float("inf"):
-                raise ConfigurationError(f"{number.name} must be a finite number of seconds, 0 or more; got {value}")
+        _check_attempts(self.max_attempts)
+        _check_answer_size(self.max_answer_size)
+        check_kind("repeat_order_creation", self.repeat_order_creation, bool, "a truth value", ConfigurationError)
+        for name in _SECONDS:
+            value: object = getattr(self, name)
+            if value is not None or name not in _OR_NONE:
+                check_number(name, value, _SECONDS_IN_WORDS, ConfigurationError)
 
     @property
     def timeouts(self) -> Timeouts:
@@ -82,7 +82,13 @@ class Settings:
         )
 
     def changed(self, options: CallOptions) -> Settings:
-        """These settings with what ``options`` sets."""
+        """These settings with what ``options`` sets.
+
+        Raises:
+            ConfigurationError: a setting that can't be.
+            InvalidRequestError: options of another kind.
+        """
+        check_kind("options", options, CallOptions, "CallOptions", InvalidRequestError)
         changes = {name: value for name in _SETTING_NAMES if (value := getattr(options, name)) is not INHERIT}
         return replace(self, **changes) if changes else self
 
@@ -112,6 +118,26 @@ class CallOptions:
     correlation_id: str | None = None
     """Sent as ``x-correlation-id``; a fresh one is made when None."""
 
+    def __post_init__(self) -> None:
+        for name in _SETTING_NAMES:
+            value: object = getattr(self, name)
+            if value is INHERIT or (value is None and name in _OR_NONE):
+                continue
+            if name == "repeat_order_creation":
+                check_kind(name, value, bool, "a truth value", ConfigurationError)
+            elif name == "max_attempts":
+                _check_attempts(value)
+            elif name == "max_answer_size":
+                _check_answer_size(value)
+            else:
+                check_number(name, value, _SECONDS_IN_WORDS, ConfigurationError)
+        if self.adapter_id is not None and self.adapter_id is not OMIT:
+            check_kind("adapter_id", self.adapter_id, str, "a string", ConfigurationError)
+        if self.headers is not None:
+            check_kind("headers", self.headers, Mapping, "a dict", ConfigurationError)
+        if self.correlation_id is not None:
+            check_kind("correlation_id", self.correlation_id, str, "a string", ConfigurationError)
+
     def header_changes(self) -> dict[str, HeaderValue]:
         """The headers to add or leave out, the correlation id among them."""
         changes = dict(self.headers or {})
@@ -121,3 +147,18 @@ class CallOptions:
 
 
 _SETTING_NAMES = tuple(setting.name for setting in fields(Settings))
+_SECONDS = tuple(
+    name for name in _SETTING_NAMES if name not in ("max_attempts", "max_answer_size", "repeat_order_creation")
+)
+_OR_NONE = frozenset({"deadline", "queue_timeout"})
+_SECONDS_IN_WORDS = "a finite number of seconds, 0 or more"
+
+
+def _check_attempts(count: object) -> None:
+    if not isinstance(count, int) or not 1 <= count < 2**63:
+        raise ConfigurationError(f"max_attempts counts the first try too, so at least 1; got {as_given(count)}")
+
+
+def _check_answer_size(size: object) -> None:
+    if not isinstance(size, int) or not 1 <= size < 2**63:
+        raise ConfigurationError(f"max_answer_size is a number of bytes, at least 1; got {as_given(size)}")
