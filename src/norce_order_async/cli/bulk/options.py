@@ -56,8 +56,11 @@ def which_options(command: Command) -> Command:
             name for name, given in (("--from-file", from_file), ("filters", where), ("--all", everything)) if given
         ]
         if len(said) != 1:
-            given = f"not {' and '.join(said)}" if said else "and this has none"
-            raise click.UsageError(f"say which orders by one of --from-file, filters or --all; {given}")
+            if said:
+                raise click.UsageError(
+                    f"say which orders by one of --from-file, filters or --all, not {' and '.join(said)}"
+                )
+            raise click.UsageError("no orders selected: use --from-file, a filter such as --status, or --all")
         if column is not None and from_file is None:
             raise click.UsageError("--column goes with --from-file")
         return command(which=Which(from_file, column, where), **others)
@@ -154,7 +157,7 @@ _RUN = (
         type=click.FloatRange(min=0),
         default=GRACE,
         show_default=True,
-        help="Seconds that Ctrl-C leaves to what is in the air.",
+        help="Seconds that Ctrl-C leaves to requests in flight.",
     ),
     click.option("--json", "as_json", is_flag=True, help="A line of JSON an order, and the summary last."),
 )
