@@ -1,23 +1,46 @@
 #!/usr/bin/env bash
 # Every check there is, from a bare checkout: makes .venv, installs, then lint, types, floors, generated code, tests.
+# Prints the processor time that all of it took.
 #
-#   scripts/test.sh                 what every change must pass
-#   scripts/test.sh --soak          large counts and long runs too
-#   scripts/test.sh tests/orders    the checks, with these arguments for pytest
+#   scripts/test.sh                  what every change must pass
+#   scripts/test.sh --soak           large counts, every combination, long runs too
+#   scripts/test.sh tests/orders     the checks, with these arguments for pytest
+#   scripts/test.sh --quick [PATHS]  while you work: lint, types of what you changed, and its tests or those in PATHS;
+#                                    no slow group (pytest --markers), no soak
 set -euo pipefail
 
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/lib/venv.sh"
 
 which_tests="not soak"
-if [ "${1-}" = "--soak" ]; then
+quick=""
+case ${1-} in
+--soak)
   which_tests=""
   shift
-fi
+  ;;
+--quick)
+  quick=1
+  which_tests="not soak and not slow"
+  shift
+  ;;
+esac
 
 ensure_venv "sandbox,cli,otel,fast" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
+
+# User and system time of everything that was started here and has ended. `times` is the shell's own and speaks of the
+# shell that runs it, so it must not stand in a pipe.
+processor_time() {
+  local record
+  record=$(mktemp)
+  times >"$record"
+  awk 'NR == 2 { split($1, user, /[ms]/); split($2, kernel, /[ms]/)
+                 printf "== processor time: %.0f s\n", 60 * (user[1] + kernel[1]) + user[2] + kernel[2] }' "$record"
+  rm -f "$record"
+}
+trap processor_time EXIT
 
 step() {
   local name=$1 started=$SECONDS
@@ -26,6 +49,55 @@ step() {
   "$@"
   printf '== %s: %s s\n' "$name" "$((SECONDS - started))"
 }
+
+# changed: the files that differ from the branch main, or on main from the last commit; none outside a git checkout.
+changed() {
+  local base
+  base=$(git merge-base HEAD main 2>/dev/null || git rev-parse HEAD 2>/dev/null) || return 0
+  git diff --name-only --diff-filter=d "$base"
+  git ls-files --others --exclude-standard
+}
+
+# tests_of: reads names of files, writes the tests of each; those of a folder in src are in the one of the same name.
+tests_of() {
+  local file part
+  while read -r file; do
+    case $file in
+    tests/*/test_*.py) printf '%s\n' "$file" ;;
+    tests/*/*) printf '%s\n' "${file%/*}" ;;
+    src/norce_order_async/*)
+      part=${file#src/norce_order_async/}
+      part=${part%%/*}
+      printf 'tests/%s\n' "${part%.py}"
+      ;;
+    docs/*.md | README.md) printf '%s\n' tests/docs ;;
+    esac
+  done | sort -u | while read -r file; do
+    if compgen -G "$file/test_*.py" >/dev/null || [ -f "$file" ]; then printf '%s\n' "$file"; fi
+  done
+}
+
+quick_tests() {
+  # 5: every test of these paths is in a slow group.
+  pytest -q -n "${TEST_WORKERS:-2}" -m "$which_tests" "$@" || [ $? -eq 5 ]
+}
+
+if [ -n "$quick" ]; then
+  mapfile -t typed < <(changed | grep -E '^(src|tests|examples|benchmarks)/.*\.py$' || true)
+  [ $# -gt 0 ] || mapfile -t tests < <(changed | tests_of)
+  step "lint" ruff check --quiet .
+  step "format" ruff format --quiet --check .
+  [ ${#typed[@]} -eq 0 ] || step "types (mypy)" mypy "${typed[@]}"
+  if [ $# -eq 0 ]; then
+    if [ ${#tests[@]} -eq 0 ]; then
+      echo "== tests: none belong to what has changed; name folders to run"
+      exit 0
+    fi
+    set -- "${tests[@]}"
+  fi
+  step "tests" quick_tests "$@"
+  exit 0
+fi
 
 step "lint" ruff check .
 step "format" ruff format --check .

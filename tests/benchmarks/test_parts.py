@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from benchmarks.parts import NAMES, part
 from benchmarks.scale import TINY
 
 from benchmarks import bulk
 from norce_order_async.plain import is_list, is_mapping
+
+pytestmark = pytest.mark.slow(group="benchmarks")
 
 
 def numbers(figures: Any) -> Iterator[float]:

@@ -21,6 +21,8 @@ from benchmarks.worker import apart
 
 from benchmarks import adaptive, chart, goals, report
 
+pytestmark = pytest.mark.slow(group="benchmarks")
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "performance.md").read_text("utf-8")
 

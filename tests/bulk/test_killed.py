@@ -21,6 +21,8 @@ from tests.support.proxy import Proxy
 
 from .support import client_of, effects, new_orders
 
+pytestmark = pytest.mark.slow(group="killed")
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:

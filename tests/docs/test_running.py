@@ -32,7 +32,7 @@ PAGE = Path(__file__).parents[2].joinpath("docs/running.md").read_text("utf-8")
 FILES = files(PAGE)
 COMMANDS = {command[0]: command for command in commands(PAGE)}
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(group="frameworks")]
 
 PATIENCE = 120.0
 """Seconds until something that was started has to answer, on a machine with much else to do."""

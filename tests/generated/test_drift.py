@@ -18,6 +18,8 @@ from markdown_it import MarkdownIt
 
 from tests.generated import hostile
 
+pytestmark = pytest.mark.slow(group="regeneration")
+
 environment: Any = importlib.import_module("regenerate.environment")
 
 ROOT = Path(__file__).parents[2]

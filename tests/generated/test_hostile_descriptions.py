@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from tests.generated import hostile
 
+pytestmark = pytest.mark.slow(group="regeneration")
+
 environment: Any = importlib.import_module("regenerate.environment")
 text: Any = importlib.import_module("regenerate.text")
 

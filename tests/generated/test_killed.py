@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow(group="regeneration")
+
 environment: Any = importlib.import_module("regenerate.environment")
 
 ROOT = Path(__file__).parents[2]

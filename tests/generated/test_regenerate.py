@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow(group="regeneration")
+
 # By name: the scripts are checked by type checkers in an environment of their own, not from here.
 environment: Any = importlib.import_module("regenerate.environment")
 swap: Any = importlib.import_module("regenerate.swap")

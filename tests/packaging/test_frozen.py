@@ -19,7 +19,7 @@ from tests.packaging.support import ROOT, demanded
 
 PAGE = ROOT.joinpath("docs/running.md").read_text("utf-8")
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.soak, pytest.mark.slow(group="packaging"), pytest.mark.timeout(900)]
 
 CLIENT = """\
 import asyncio, sys

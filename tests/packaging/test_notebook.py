@@ -15,7 +15,7 @@ import pytest
 from tests.docs.shell import blocks
 from tests.packaging.support import ROOT, demanded
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.soak, pytest.mark.slow(group="packaging"), pytest.mark.timeout(900)]
 
 RUN = """\
 import sys

@@ -19,6 +19,8 @@ import pytest
 
 from tests.packaging.support import ROOT, demanded, ran
 
+pytestmark = pytest.mark.slow(group="packaging")
+
 README = ROOT.joinpath("README.md").read_text("utf-8")
 
 USER_FILE = """\

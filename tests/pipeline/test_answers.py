@@ -16,7 +16,6 @@ from norce_order_async.pipeline.operations import (
     DELETE_ORDER,
     GET_ORDER,
     LIST_ORDERS,
-    OPERATIONS,
     SET_CART,
     UPDATE_PAYMENT,
     VALIDATE,
@@ -25,11 +24,12 @@ from norce_order_async.pipeline.operations import (
 )
 from norce_order_async.plain import UNREADABLE, read_json
 from tests.support.engine import Step, answer
+from tests.support.kinds import by_kind
 from tests.support.pipeline import answered_id, description, stand
 
 pytestmark = pytest.mark.anyio
 
-EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+EVERY = by_kind()
 
 HTML = b"<html><title>Sign in</title></html>"
 CUT = b'{"id": "o1", "cart": {"ref'
