@@ -46,23 +46,20 @@ class Heads:
         """
         if self._ahead:
             data = self._ahead + data
-        while True:
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4:
-                break
-            head = data[:end]
+        while b"\r\n\r\n" in data:
+            found = _HEAD.match(data)
+            if found is None:
+                raise _refused("its head is malformed")
+            end = found.end()
             self._received += end
             if self._received > LONGEST:
                 raise _refused("its head is too long")
-            found = _HEAD.fullmatch(head)
-            if found is None:
-                raise _refused("its head is malformed")
-            _check_framing(head.lower())
+            _check_framing(data[:end].lower())
             if found[1] != b"1":
                 self.whole = True
                 self._ahead = b""
                 return
-            if head.startswith(_SWITCHES):
+            if data.startswith(_SWITCHES):
                 raise _refused("it switches to another protocol")
             data = data[end:]
         if self._received + len(data) > LONGEST:
