@@ -25,7 +25,7 @@ from norce_order_async.sandbox import ReceivedRequest, Sandbox
 from tests.docs.shell import blocks, commands
 from tests.packaging.support import ROOT, demanded
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow(group="packaging"), pytest.mark.timeout(600)]
 
 TO_BUILD = ("src", "generated", "README.md", "LICENSE", "hatch_build.py", "pyproject.toml")
 

@@ -13,7 +13,7 @@ import pytest
 from tests.docs.shell import pages, paste_in_a_terminal, pasted
 from tests.packaging.support import demanded
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow(group="packaging"), pytest.mark.timeout(900)]
 
 EXTRAS = "sandbox,cli,fast,otel,parquet"
 
