@@ -25,12 +25,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from norce_order_async import NorceOrderClient
-from norce_order_async.bulk.load import Adaptive, Fixed, Load
+from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
 from norce_order_async.errors import NotSentError, RejectedError
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.orders.order import Order
-from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.home import Permits
+from norce_order_async.pipeline.retry import RetryBudget
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 
@@ -243,7 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plan", type=plan_of, default=PLAN, help="capacity:seconds,...")
     parser.add_argument("--job", action="store_true", help="through a bulk job instead of plain calls")
-    parser.add_argument("--fixed", type=int, metavar="IN_FLIGHT", help="compare: a fixed number in the air")
+    parser.add_argument("--fixed", type=int, metavar="IN_FLIGHT", help="compare: a fixed number in flight")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:

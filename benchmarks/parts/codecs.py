@@ -18,7 +18,7 @@ from benchmarks.scale import Scale
 from benchmarks.schemas import msgspec_order, pydantic_order
 from benchmarks.worker import apart
 from norce_order_api.models import OrderData
-from norce_order_async.plain import read_json, write_json
+from norce_order_async._json import read_json, write_json
 
 TITLE = "Decoding and encoding"
 

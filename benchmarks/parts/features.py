@@ -36,10 +36,10 @@ from norce_order_async import (
     WireResponse,
     capture_answers,
 )
-from norce_order_async.clock import SystemClock
-from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.limiter import Limiter, Pause
-from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.retry import RetryBudget
+from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.runtime.clock import SystemClock
 
 TITLE = "What each feature costs"
 
@@ -183,7 +183,7 @@ async def _parts(blocks: int, times: int) -> dict[str, list[float]]:
     }
     queued = Limiter(1, clock, pause)
     budget = RetryBudget()
-    owned = OwnedSends(clock)
+    owned = SendTasks(clock)
 
     async def refund() -> None:
         budget.refund(0)

@@ -1,6 +1,6 @@
 """Jobs over many orders: what the journal costs, and how memory grows.
 
-Every item is one PATCH, a hundred of them in the air. The service answers from memory, so that the journal has to show
+Every item is one PATCH, a hundred of them in flight. The service answers from memory, so that the journal has to show
 itself beside a client at full speed; a real one takes its time, as the rows with latency do.
 """
 
@@ -99,7 +99,7 @@ def tables(figures: Figures) -> list[Table]:
         Table(
             ["", "items/s without", "with a journal", "lost, %", "CPU µs an item without", "with a journal"],
             rows,
-            f"{CONNECTIONS} in the air, one PATCH an item:",
+            f"{CONNECTIONS} in flight, one PATCH an item:",
         ),
         Table(["", "items", "items/s", "MB beyond the start"], [memory], "A long job, no latency, in a fresh process:"),
     ]

@@ -1,4 +1,4 @@
-"""Memory of the client's process: over many calls, and with many in the air."""
+"""Memory of the client's process: over many calls, and with many in flight."""
 
 from __future__ import annotations
 

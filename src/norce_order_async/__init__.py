@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from norce_order_async._version import __version__
-    from norce_order_async.auth import CallableToken, StaticToken, TokenProvider
-    from norce_order_async.bulk.action import Action
-    from norce_order_async.bulk.errors import (
+    from norce_order_async.auth.oauth import ClientCredentials
+    from norce_order_async.auth.providers import CallableToken, StaticToken, TokenProvider
+    from norce_order_async.bulk.actions.base import Action
+    from norce_order_async.bulk.job import Job
+    from norce_order_async.bulk.journal.errors import (
         JournalError,
         JournalFinishedError,
         JournalLockedError,
         JournalMismatchError,
     )
-    from norce_order_async.bulk.job import Job
-    from norce_order_async.bulk.load import Adaptive, Fixed
+    from norce_order_async.bulk.load.limiters import Adaptive, Fixed
     from norce_order_async.bulk.outcome import ItemOutcome, Summary
     from norce_order_async.client import NorceOrderClient, Scope
     from norce_order_async.context import OMIT
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
         ValidationFailedError,
         WaitTimeoutError,
     )
-    from norce_order_async.oauth import ClientCredentials
     from norce_order_async.orders.capture import capture_answers
     from norce_order_async.orders.collection import OrderCollection
     from norce_order_async.orders.ensuring import Ensured
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from norce_order_async.orders.transition import Transitioned
     from norce_order_async.orders.validation import ValidationProblem, ValidationReport
     from norce_order_async.pipeline.answer import Answer
-    from norce_order_async.pipeline.decode import Drift, DriftRecord
+    from norce_order_async.pipeline.events import CallEvent, Observer
     from norce_order_async.pipeline.middleware import (
         AttemptInfo,
         AttemptMiddleware,
@@ -73,16 +73,16 @@ if TYPE_CHECKING:
         CallMiddleware,
         CallNext,
     )
-    from norce_order_async.pipeline.observe import CallEvent, Observer
+    from norce_order_async.pipeline.response import Drift, DriftRecord
     from norce_order_async.pipeline.settings import CallOptions, Settings
 
 _HOMES = {
     "_version": ("__version__",),
-    "auth": ("CallableToken", "StaticToken", "TokenProvider"),
-    "bulk.action": ("Action",),
-    "bulk.errors": ("JournalError", "JournalFinishedError", "JournalLockedError", "JournalMismatchError"),
+    "auth.providers": ("CallableToken", "StaticToken", "TokenProvider"),
+    "bulk.actions.base": ("Action",),
+    "bulk.journal.errors": ("JournalError", "JournalFinishedError", "JournalLockedError", "JournalMismatchError"),
     "bulk.job": ("Job",),
-    "bulk.load": ("Adaptive", "Fixed"),
+    "bulk.load.limiters": ("Adaptive", "Fixed"),
     "bulk.outcome": ("ItemOutcome", "Summary"),
     "client": ("NorceOrderClient", "Scope"),
     "context": ("OMIT",),
@@ -115,7 +115,7 @@ _HOMES = {
         "ValidationFailedError",
         "WaitTimeoutError",
     ),
-    "oauth": ("ClientCredentials",),
+    "auth.oauth": ("ClientCredentials",),
     "orders.capture": ("capture_answers",),
     "orders.collection": ("OrderCollection",),
     "orders.ensuring": ("Ensured",),
@@ -127,7 +127,7 @@ _HOMES = {
     "orders.transition": ("Transitioned",),
     "orders.validation": ("ValidationProblem", "ValidationReport"),
     "pipeline.answer": ("Answer",),
-    "pipeline.decode": ("Drift", "DriftRecord"),
+    "pipeline.response": ("Drift", "DriftRecord"),
     "pipeline.middleware": (
         "AttemptInfo",
         "AttemptMiddleware",
@@ -136,7 +136,7 @@ _HOMES = {
         "CallMiddleware",
         "CallNext",
     ),
-    "pipeline.observe": ("CallEvent", "Observer"),
+    "pipeline.events": ("CallEvent", "Observer"),
     "pipeline.settings": ("CallOptions", "Settings"),
 }
 

@@ -17,32 +17,32 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard, cast
 
 from norce_order_async._version import __version__
-from norce_order_async.auth import TokenProvider, Tokens, TokenSource, provider_of
+from norce_order_async.auth.oauth import ClientCredentials, ClientCredentialsProvider, process_rate
+from norce_order_async.auth.providers import TokenProvider, Tokens, TokenSource, provider_of
 from norce_order_async.checking import check_number
-from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.context import Context, HeaderValue, Omit
 from norce_order_async.engines.base import Engine
-from norce_order_async.engines.choose import EngineName, choose
+from norce_order_async.engines.select import EngineName, choose
 from norce_order_async.environments import Environment, is_loopback, resolve_base_url
 from norce_order_async.errors import ConfigurationError
-from norce_order_async.oauth import ClientCredentials, ClientCredentialsProvider, process_rate
 from norce_order_async.orders.collection import OrderCollection
-from norce_order_async.pipeline.budget import CAPACITY, RetryBudget
 from norce_order_async.pipeline.creations import Creations
-from norce_order_async.pipeline.decode import DriftRecord
+from norce_order_async.pipeline.events import Observer, Reporter
 from norce_order_async.pipeline.home import Door, made_by
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, Telemetry, check_middleware
-from norce_order_async.pipeline.observe import Observer, Telling
+from norce_order_async.pipeline.response import DriftRecord
+from norce_order_async.pipeline.retry import CAPACITY, RetryBudget
 from norce_order_async.pipeline.session import Core, HttpOptions, Session, permits_for
 from norce_order_async.pipeline.settings import CallOptions, Settings
+from norce_order_async.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     import httpx
 
     import norce_order_api
     from norce_order_async.bulk.job import Job
-    from norce_order_async.bulk.load import Load
+    from norce_order_async.bulk.load.limiters import Load
 
 ENVIRONMENT_VARIABLES = {
     "environment": "NORCE_ENVIRONMENT",
@@ -59,7 +59,7 @@ ENVIRONMENT_VARIABLES = {
 FAILED_GRACE = 5.0
 """Seconds that writes in flight get when a client is left by an exception."""
 CLOSE_GRACE = 25.0
-"""Seconds that closing waits for sends in the air: past the longest attempt timeout, so that they end by themselves."""
+"""Seconds that closing waits for sends in flight: past the longest attempt timeout, so that they end by themselves."""
 
 
 class Scope:
@@ -178,7 +178,7 @@ class Scope:
             failure_limit: refused and unknown items, as a count (an int) or a share (a float), beyond which the job
                 ends.
             dry_run: only read each order and tell what would be done; the journal is not touched.
-            grace: seconds that what is in the air gets when the job is stopped.
+            grace: seconds that what is in flight gets when the job is stopped.
             options: what its calls do differently.
             partition: ``(index, of)``, counted from 1: only this part of the keys, by a hash of the key.
             allow_production: leave to change orders in production.
@@ -334,7 +334,7 @@ class NorceOrderClient(Scope):
             attempt_middleware=tuple(attempt_middleware),
             drift=DriftRecord(clock),
             http=http,
-            telling=Telling(tuple(observers), log_bodies),
+            telling=Reporter(tuple(observers), log_bodies),
             product=f"norce-order-async/{__version__} python/{platform.python_version()}",
         )
         if options is not None:
@@ -370,7 +370,7 @@ class NorceOrderClient(Scope):
             raise ConfigurationError(f"{error} (read from the environment: {used or 'nothing'})") from error
 
     async def aclose(self, grace: float = CLOSE_GRACE) -> None:
-        """Wait for sends in the air, at most ``grace`` seconds, then close every connection.
+        """Wait for sends in flight, at most ``grace`` seconds, then close every connection.
 
         Works from any task; closing twice is fine. Calls made afterwards raise ``NotSentError``. From another event
         loop than the client's it closes what it can: nothing is left where that loop is over; where it runs in another

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from norce_order_async.auth import bearer, checked_token
+from norce_order_async.auth.providers import bearer, checked_token
 from norce_order_async.engines._logs import OURS, keep_quiet
 
 if TYPE_CHECKING:
     from norce_order_api import Client
-    from norce_order_async.auth import TokenProvider
+    from norce_order_async.auth.providers import TokenProvider
     from norce_order_async.pipeline.session import Core
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from norce_order_async._version import __version__
-from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines.base import SendError, WireRequest, WireResponse
 from norce_order_async.errors import CallError
 from norce_order_async.pipeline.middleware import AttemptInfo, AttemptNext, CallInfo, CallNext
+from norce_order_async.runtime.clock import Clock, SystemClock
 
 try:
     from opentelemetry import metrics, propagate, trace

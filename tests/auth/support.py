@@ -13,14 +13,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from norce_order_async import ClientCredentials
-from norce_order_async.engines.base import WireRequest
-from norce_order_async.oauth import (
+from norce_order_async.auth.oauth import (
     LIMIT_BURST,
     LIMIT_PER_SECOND,
     ClientCredentialsProvider,
     RequestRate,
 )
-from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.engines.base import WireRequest
+from norce_order_async.pipeline.tasks import SendTasks
 from tests.support.clock import START, FakeClock, Uniform, lowest
 from tests.support.engine import Script, ScriptedEngine, Step, answer
 
@@ -58,7 +58,7 @@ class Bank:
     provider: ClientCredentialsProvider
     engine: ScriptedEngine
     clock: FakeClock
-    owned: OwnedSends
+    owned: SendTasks
 
     @property
     def times(self) -> list[float]:
@@ -70,7 +70,7 @@ def bank(script: Script, *, uniform: Uniform = lowest, rate: RequestRate | None 
     """A provider over a script, with a limit of its own."""
     clock = FakeClock(uniform)
     engine = ScriptedEngine(script, clock)
-    owned = OwnedSends(clock)
+    owned = SendTasks(clock)
     rate = rate or RequestRate(LIMIT_PER_SECOND, LIMIT_BURST)
     provider = ClientCredentialsProvider(account(), send=engine.send, spawn=owned.start, clock=clock, rate=rate)
     return Bank(provider, engine, clock, owned)

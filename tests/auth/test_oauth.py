@@ -20,8 +20,7 @@ from norce_order_async import (
     TokenError,
     UnauthorizedError,
 )
-from norce_order_async.engines.base import WireRequest
-from norce_order_async.oauth import (
+from norce_order_async.auth.oauth import (
     AFTER_A_FAILURE,
     ERROR_CODES,
     LIFE,
@@ -31,6 +30,7 @@ from norce_order_async.oauth import (
     RequestRate,
     process_rate,
 )
+from norce_order_async.engines.base import WireRequest
 from tests.support.clock import START, FakeClock, highest
 from tests.support.engine import HANG, ScriptedEngine, Step, answer, lost
 from tests.support.pipeline import BASE_URL
@@ -301,7 +301,7 @@ async def test_a_refresh_that_everybody_left_still_serves_the_next() -> None:
 
 @pytest.mark.parametrize("grace", [0.0, 3.0])
 async def test_closing_in_the_middle_of_a_refresh(grace: float) -> None:
-    """Who waits gets an error, nothing hangs, nothing is left in the air."""
+    """Who waits gets an error, nothing hangs, nothing is left in flight."""
     stand = bank([HANG])
     told: list[str] = []
 

@@ -16,7 +16,7 @@ from norce_order_async import (
     TokenError,
     UnauthorizedError,
 )
-from norce_order_async.auth import Tokens, bearer, checked_token, provider_of
+from norce_order_async.auth.providers import Tokens, bearer, checked_token, provider_of
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER
 from tests.support.engine import Step, answer, lost
@@ -84,7 +84,7 @@ async def test_one_token_refused_is_refused() -> None:
 
 
 async def test_the_secondary_is_tried_once_and_kept() -> None:
-    """Also by scopes, and by calls in the air that find their token swapped already."""
+    """Also by scopes, and by calls in flight that find their token swapped already."""
     rotated = stand(taking("new"), token="old", secondary_token="new")
     await rotated.call(GET_ORDER)
     await rotated.call(CREATE_PAYMENT)
@@ -117,7 +117,7 @@ async def test_both_refused_is_unauthorized_after_two_requests() -> None:
 
 
 async def test_late_refusals_of_the_old_token_do_not_swap_back() -> None:
-    """Ten calls were in the air with the primary when the first was refused."""
+    """Ten calls were in flight with the primary when the first was refused."""
     pair = StaticToken("old", "Bearer new")
     assert [await pair.refused("Bearer old") for _ in range(10)] == [True] * 10
     assert await pair.token() == "Bearer new"

@@ -14,7 +14,7 @@ from benchmarks.parts import NAMES, part
 from benchmarks.scale import TINY
 
 from benchmarks import bulk
-from norce_order_async.plain import is_list, is_mapping
+from norce_order_async._json import is_list, is_mapping
 
 pytestmark = pytest.mark.slow(group="benchmarks")
 

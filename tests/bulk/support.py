@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from norce_order_async import CallOptions, NorceOrderClient
-from norce_order_async.bulk.beginning import list_source
-from norce_order_async.bulk.database import Database
 from norce_order_async.bulk.job import Job
-from norce_order_async.bulk.reading import State
+from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.journal.sqlite import Database
+from norce_order_async.bulk.prepare import list_source
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.sandbox import Sandbox
 

@@ -17,8 +17,8 @@ import pytest
 
 from norce_order_async import CallOptions, Fixed, ItemOutcome, Job, NorceError, Order
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.action import Action
-from norce_order_async.bulk.report import read_journal
+from norce_order_async.bulk.actions.base import Action
+from norce_order_async.bulk.journal.inspect import read_journal
 from norce_order_async.engines.base import WireRequest
 from tests.support.clock import highest
 from tests.support.engine import HANG, Step, answer, lost

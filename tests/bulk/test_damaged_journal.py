@@ -12,7 +12,7 @@ import pytest
 
 from norce_order_async import JournalError
 from norce_order_async.bulk import actions, read_results
-from norce_order_async.bulk.report import plan_again, read_journal
+from norce_order_async.bulk.journal.inspect import plan_again, read_journal
 from norce_order_async.sandbox import Sandbox
 from tests.cli.inside import inside
 

@@ -17,8 +17,8 @@ import pytest
 
 from norce_order_async import Fixed, JournalError
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.database import Database, told
-from norce_order_async.bulk.report import read_journal
+from norce_order_async.bulk.journal.inspect import read_journal
+from norce_order_async.bulk.journal.sqlite import Database, told
 from norce_order_async.sandbox import Sandbox
 
 from .support import client_of, content, effects, list_only, new_orders

@@ -13,8 +13,8 @@ import pytest
 from norce_order_async import ConfigurationError, Fixed
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.cells import as_it_was, harmless
-from norce_order_async.bulk.errors import JournalError
 from norce_order_async.bulk.fields import found, parts_of
+from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.sandbox import Sandbox
 
 from .support import PRICE, client_of, names_in, new_orders

@@ -11,12 +11,11 @@ import pytest
 
 from norce_order_async import Fixed, NorceOrderClient, Order
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.bell import Bell
-from norce_order_async.bulk.intake import Intake
-from norce_order_async.bulk.journal import Journal
-from norce_order_async.bulk.reading import State
+from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.queue import Notifier, WorkQueue
 from norce_order_async.bulk.source import Item
-from norce_order_async.bulk.work import Work
+from norce_order_async.bulk.workers import Workers
 
 from .support import Stub
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Slow(Journal):
-    """Has one item in the air and one that is planned; the end of each list is told when it is let."""
+    """Has one item in flight and one that is planned; the end of each list is told when it is let."""
 
     def __init__(self) -> None:
         self.asked = anyio.Event()
@@ -41,7 +40,7 @@ class Slow(Journal):
 async def test_nothing_is_sent_while_one_is_still_to_be_settled() -> None:
     """Also when it goes back while another worker finds that there is no other."""
     journal = Slow()
-    intake = Intake(journal, Bell(), settling=True)
+    intake = WorkQueue(journal, Notifier(), settling=True)
     first = await intake.next()
     assert first is not None
     assert first.in_air
@@ -75,14 +74,14 @@ async def test_no_more_workers_than_items(
 ) -> None:
     """A job over one order starts one; a large one as many as its load says, and half as many more with a journal."""
     started: list[int] = []
-    kind: Any = Work
+    kind: Any = Workers
     work = kind._worker
 
-    async def counted(self: Work[Any]) -> None:
+    async def counted(self: Workers[Any]) -> None:
         started.append(1)
         await work(self)
 
-    monkeypatch.setattr(Work, "_worker", counted)
+    monkeypatch.setattr(Workers, "_worker", counted)
 
     async def slow(_: Order) -> None:
         for _turn in range(300):

@@ -23,6 +23,7 @@ from norce_order_async import (
     UnauthorizedError,
 )
 from norce_order_async.bulk import actions, read_journal
+from norce_order_async.bulk.actions.builtin import Transition
 from norce_order_async.sandbox import Sandbox
 
 from .support import AT_ONCE, client_of, effects, names_in, new_orders
@@ -58,7 +59,7 @@ async def test_every_order_of_a_list_is_done(sandbox: Sandbox) -> None:
 async def test_an_order_that_is_there_is_already_done(sandbox: Sandbox) -> None:
     """Also when the service refuses what is the case already."""
 
-    class Again(actions.Transition):
+    class Again(Transition):
         async def apply(self, order: Order, row: Any) -> Any:
             await order.refresh()
             return await super().apply(order, row)

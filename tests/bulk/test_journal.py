@@ -21,9 +21,9 @@ from norce_order_async import (
     OrderFilter,
 )
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.action import Action, Row, Settled
-from norce_order_async.bulk.database import Database
-from norce_order_async.bulk.report import plan_again, read_journal
+from norce_order_async.bulk.actions.base import Action, Row, Settlement
+from norce_order_async.bulk.journal.inspect import plan_again, read_journal
+from norce_order_async.bulk.journal.sqlite import Database
 from norce_order_async.sandbox import Sandbox
 
 from .support import AT_ONCE, client_of, content, effects, list_only, new_orders, write
@@ -88,7 +88,7 @@ async def test_the_rest_is_done_by_the_next_run(sandbox: Sandbox, journal: Path)
     assert set(effects(sandbox).values()) == {1}
 
 
-async def test_what_was_in_the_air_is_settled_first(sandbox: Sandbox, journal: Path) -> None:
+async def test_what_was_in_flight_is_settled_first(sandbox: Sandbox, journal: Path) -> None:
     """What had landed is not sent again, what had not is; all of it is read before anything is sent."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 6)
@@ -99,7 +99,7 @@ async def test_what_was_in_the_air_is_settled_first(sandbox: Sandbox, journal: P
         async with norce.bulk(journal, load=FEW) as job:
             outcomes = await all_of(job.run(ids, actions.remove()))
     assert {outcome.verdict for outcome in outcomes.values()} == {"done"}
-    assert "in the air" in outcomes[ids[0]].note
+    assert "in flight" in outcomes[ids[0]].note
     assert set(effects(sandbox).values()) == {1}
     methods = [request.method for request in sandbox.requests if request.method in ("GET", "PUT")]
     assert methods[-8:] == ["GET"] * 4 + ["PUT"] * 4
@@ -119,7 +119,7 @@ async def test_a_service_that_is_away_while_settling(sandbox: Sandbox, journal: 
     assert job.summary.failed_probes
 
 
-async def test_what_a_function_had_in_the_air_is_unknown(sandbox: Sandbox, journal: Path) -> None:
+async def test_what_a_function_had_in_flight_is_unknown(sandbox: Sandbox, journal: Path) -> None:
     """Nothing is known of how to look, so it is not sent again."""
 
     async def remove(order: Order) -> str:
@@ -183,12 +183,12 @@ async def test_an_action_may_learn_to_look(sandbox: Sandbox, journal: Path) -> N
         async def apply(self, order: Order, row: Row) -> None:
             pass
 
-    class Telling(Silent):
-        async def settle(self, order: Order, row: Row) -> Settled:
+    class Reporter(Silent):
+        async def settle(self, order: Order, row: Row) -> Settlement:
             return "not done"
 
     async with client_of(sandbox) as norce:
-        for action, settles in ((Silent(), False), (Telling(), True), (actions.plain("note", ignore), False)):
+        for action, settles in ((Silent(), False), (Reporter(), True), (actions.plain("note", ignore), False)):
             async with norce.bulk(journal) as job:
                 await all_of(job.run(["o1"], action))
             assert read_journal(journal).settles is settles

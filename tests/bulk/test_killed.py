@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from norce_order_async.bulk.report import read_journal
+from norce_order_async.bulk.journal.inspect import read_journal
 from norce_order_async.sandbox import READY, FaultPlan, FaultRule, Sandbox
 from norce_order_async.sandbox.faults.kinds import LimitRate, LoseAnswer
 from norce_order_async.sandbox.faults.plan import WRITES

@@ -8,16 +8,15 @@ from typing import Any
 import anyio
 import pytest
 
-from norce_order_async.bulk.cubic import Cubic
-from norce_order_async.bulk.load import Adaptive, Fixed
-from norce_order_async.bulk.pacing import Meter, TokenBucket
-from norce_order_async.bulk.vegas import Vegas
+from norce_order_async.bulk.load.cubic import Cubic
+from norce_order_async.bulk.load.limiters import Adaptive, Fixed
+from norce_order_async.bulk.load.rates import Meter, TokenBucket
+from norce_order_async.bulk.load.vegas import Vegas
 from norce_order_async.errors import CallError, ConfigurationError
 from norce_order_async.orders.collection import OrderCollection
-from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.home import Permits
 from norce_order_async.pipeline.limiter import Limiter, Pause
-from norce_order_async.pipeline.outcome import Outcome
+from norce_order_async.pipeline.retry import Outcome, RetryBudget
 from norce_order_async.pipeline.session import Session
 from tests.support.clock import FakeClock
 from tests.support.engine import Step, answer, lost
@@ -67,7 +66,7 @@ def test_every_peak_is_reached_again_after_the_same_time() -> None:
     assert used(cut(10), 5.1072) == pytest.approx(13.2, abs=0.1)
 
 
-def test_requests_in_the_air_at_a_cut_do_not_cut_again() -> None:
+def test_requests_in_flight_at_a_cut_do_not_cut_again() -> None:
     """One that was sent afterwards does."""
     cubic = cut(100)
     cubic.throttled(0.04, sent=-0.01, measured=85)
@@ -149,7 +148,7 @@ def test_the_meter_tells_the_last_second() -> None:
     assert meter.rate(20.0) == pytest.approx(20)
 
 
-# The number in the air
+# The number in flight
 
 
 def windows(vegas: Vegas, seconds: float, count: int = 1, begin: float = 0.0, busy: int | None = None) -> float:
@@ -197,14 +196,14 @@ def test_a_window_moves_the_limit_by_how_many_wait(seconds: float, limit: float)
 
 
 def test_a_limit_that_is_not_used_does_not_grow() -> None:
-    """Less than half of it in the air proves nothing."""
+    """Less than half of it in flight proves nothing."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
     windows(vegas, 0.05, 5, begin=now, busy=10)
     assert vegas.limit == 23
 
 
-def test_a_lost_request_takes_a_tenth_once_for_those_in_the_air() -> None:
+def test_a_lost_request_takes_a_tenth_once_for_those_in_flight() -> None:
     """Down to one, and no further."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
@@ -290,7 +289,7 @@ def test_answers_that_take_longer_end_it_too() -> None:
 NEW_ORDER = {"id": "o1", "cart": {"reference": "c1"}}
 
 
-class Hearing(Limiter):
+class HookRound(Limiter):
     """Writes down what it is told."""
 
     def __init__(self, clock: FakeClock, pause: Pause) -> None:
@@ -318,7 +317,7 @@ async def test_a_call_tells_its_limiter_of_every_attempt() -> None:
         answer(200, {"id": "o1"}, takes=0.05),
     ]
     stand_ = stand(steps)
-    limiter = Hearing(stand_.clock, stand_.session.core.pause)
+    limiter = HookRound(stand_.clock, stand_.session.core.pause)
     await with_limiter(stand_, limiter).get("o1")
     assert limiter.heard == [
         (Outcome.REJECTED, 0.01, True, 429),
@@ -336,7 +335,7 @@ async def test_a_503_that_says_when_slows_a_job_down_whatever_it_says_of_the_wri
 ) -> None:
     """The write's outcome is unknown, and the service is overloaded all the same."""
     stand_ = stand([overloaded, answer(200, {"data": [NEW_ORDER]})])
-    limiter = Hearing(stand_.clock, stand_.session.core.pause)
+    limiter = HookRound(stand_.clock, stand_.session.core.pause)
     await with_limiter(stand_, limiter).create(cart={"reference": "c1"})
     assert limiter.heard[0] == (Outcome.UNKNOWN, 0.01, throttled, 503)
 
@@ -345,7 +344,7 @@ async def test_a_503_that_says_when_slows_a_job_down_whatever_it_says_of_the_wri
 async def test_a_call_that_is_refused_tells_too() -> None:
     """A 404 is an answer like another."""
     stand_ = stand([answer(404, {}, takes=0.02)])
-    limiter = Hearing(stand_.clock, stand_.session.core.pause)
+    limiter = HookRound(stand_.clock, stand_.session.core.pause)
     with pytest.raises(CallError):
         await with_limiter(stand_, limiter).get("o1")
     assert limiter.heard == [(Outcome.REFUSED, 0.02, False, 404)]

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from norce_order_async.bulk.load import Adaptive, Fixed, Load
+from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
 from norce_order_async.pipeline.limiter import Limiter, Pause
-from norce_order_async.pipeline.outcome import Outcome
+from norce_order_async.pipeline.retry import Outcome
 from tests.support.clock import START, FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -221,7 +221,7 @@ async def test_times_that_vary_do_not_pass_for_a_queue() -> None:
 
 
 async def test_a_service_that_stops_answering_is_left_with_few() -> None:
-    """Every request runs into a time-out of 2 s: the requests in the air shrink, and grow again afterwards."""
+    """Every request runs into a time-out of 2 s: the requests in flight shrink, and grow again afterwards."""
     clock = FakeClock(seed=3)
     pause = Pause(clock)
     run = Run(clock, Adaptive().limiter(clock, pause), pause)
@@ -265,7 +265,7 @@ async def test_after_a_pause_it_goes_on_where_it_was() -> None:
 
 
 async def test_fixed_keeps_to_its_numbers_whatever_the_service_says() -> None:
-    """So many a second evenly, and never more in the air."""
+    """So many a second evenly, and never more in flight."""
     run = await play(Fixed(in_flight=3, rate=40), lambda clock: Admitting(clock, 1000), 20)
     assert run.rate(0, 20) == pytest.approx(40, abs=0.5)
     assert max(run.done.values()) <= 41
@@ -278,7 +278,7 @@ async def test_fixed_keeps_to_its_numbers_whatever_the_service_says() -> None:
 
 
 async def test_ceilings_hold() -> None:
-    """Neither the rate nor the number in the air passes what the user allows."""
+    """Neither the rate nor the number in flight passes what the user allows."""
     run = await play(Adaptive(max_in_flight=6, max_rate=30), lambda clock: Admitting(clock, 1000), 20)
     assert max(run.done.values()) <= 31
     assert run.rate(2, 20) == pytest.approx(30, abs=0.5)

@@ -10,7 +10,7 @@ import pytest
 
 from norce_order_async import CallOptions, Fixed, Order, OutcomeUnknownError
 from norce_order_async.bulk import actions, plan_again
-from norce_order_async.bulk.journal import Journal
+from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.source import Item
 from norce_order_async.engines.base import WireRequest
 from tests.support.clock import START

@@ -25,10 +25,10 @@ from norce_order_async import (
     UnauthorizedError,
     UnavailableError,
 )
-from norce_order_async.bulk.action import Action, Row, Settled
-from norce_order_async.bulk.journal import Journal
-from norce_order_async.bulk.outage import IN_A_ROW, Outage
-from norce_order_async.bulk.reading import State
+from norce_order_async.bulk.actions.base import Action, Row, Settlement
+from norce_order_async.bulk.breaker import IN_A_ROW, CircuitBreaker
+from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.reading import State
 from norce_order_async.bulk.source import Item
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from tests.support.clock import FakeClock, highest
@@ -55,11 +55,11 @@ class Scripted(Action[str]):
     name = "scripted"
 
     def __init__(
-        self, end: Callable[[Scripted], Awaitable[Any]], looks: Callable[[], Callable[[], Settled]] | None = None
+        self, end: Callable[[Scripted], Awaitable[Any]], looks: Callable[[], Callable[[], Settlement]] | None = None
     ) -> None:
         self.parameters = {}
         self.end = end
-        self.look: Callable[[], Settled] = looks() if looks else lambda: "unknown"
+        self.look: Callable[[], Settlement] = looks() if looks else lambda: "unknown"
         self.job: Any = None
         self.ended = False
         self.applied: list[str] = []
@@ -68,7 +68,7 @@ class Scripted(Action[str]):
         self.applied.append(order.id)
         return str(await self._next())
 
-    async def settle(self, order: Order, row: Row) -> Settled:
+    async def settle(self, order: Order, row: Row) -> Settlement:
         if self.applied:
             return self.look()
         return await self._next() or "done"
@@ -127,20 +127,20 @@ def lost() -> OutcomeUnknownError:
     return OutcomeUnknownError("no answer", operation="x")
 
 
-Look = Callable[[], Settled]
+Look = Callable[[], Settlement]
 
 
-def looks(said: Settled) -> Callable[[], Look]:
+def looks(said: Settlement) -> Callable[[], Look]:
     return lambda: lambda: said
 
 
-def looks_in_vain(status: int | None, then: Settled, times: int = 1) -> Callable[[], Look]:
+def looks_in_vain(status: int | None, then: Settlement, times: int = 1) -> Callable[[], Look]:
     """So many times; afterwards it can be looked at."""
 
     def begin() -> Look:
         left = [UnavailableError("no answer", status=status, operation="x")] * times
 
-        def look() -> Settled:
+        def look() -> Settlement:
             if left:
                 raise left.pop()
             return then
@@ -247,7 +247,7 @@ def last_of(job: Any) -> str:
         (raising(UnavailableError("a fault", status=500, operation="x")), "done", 0),
     ],
 )
-async def test_a_probe_that_looks_at_what_was_in_the_air(tmp_path: Path, end: Any, verdict: str, sent: int) -> None:
+async def test_a_probe_that_looks_at_what_was_in_flight(tmp_path: Path, end: Any, verdict: str, sent: int) -> None:
     """Only what a look showed not to be done is sent."""
     journal = tmp_path / "j"
     async with a_client() as norce, norce.bulk(journal) as job:
@@ -273,7 +273,7 @@ async def test_an_order_that_can_not_be_read_ends_nothing_but_itself(sends: bool
                 return ""
             raise lost() if sends else UnavailableError("a fault", status=500, operation="x")
 
-        async def settle(self, order: Order, row: Row) -> Settled:
+        async def settle(self, order: Order, row: Row) -> Settlement:
             raise UnavailableError("a fault", status=500, operation="x")
 
     action = Faulty(giving(""))
@@ -308,7 +308,7 @@ async def test_a_probe_whose_mark_is_not_written(tmp_path: Path, monkeypatch: py
 async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
     """One at a time, when it was used, when it failed, and when it was cancelled while it waited."""
     clock = FakeClock(uniform=highest)
-    outage = Outage(clock, Limiter(1, clock, Pause(clock)), 4.0)
+    outage = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 4.0)
     for _ in range(IN_A_ROW):
         async with outage.turn() as turn:
             assert not outage.failed(turn, at_once=False, asked=None)
@@ -346,7 +346,7 @@ async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
 async def test_an_answer_ends_the_wait_of_whoever_was_to_probe() -> None:
     """Somebody else's call was answered meanwhile: nothing is left to find out."""
     clock = FakeClock(uniform=highest)
-    outage = Outage(clock, Limiter(1, clock, Pause(clock)), 20.0)
+    outage = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 20.0)
     async with outage.turn() as turn:
         outage.failed(turn, at_once=True, asked=15.0)
 
@@ -366,7 +366,7 @@ async def test_time_held_back_is_counted_once() -> None:
     clock = FakeClock(uniform=highest)
     pause = Pause(clock)
     limiter = Limiter(1, clock, pause)
-    outage = Outage(clock, limiter, 20.0)
+    outage = CircuitBreaker(clock, limiter, 20.0)
     async with outage.turn() as turn:
         outage.failed(turn, at_once=True, asked=10.0)
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from norce_order_async.bulk.outbox import Outbox
 from norce_order_async.bulk.outcome import ItemOutcome
+from norce_order_async.bulk.results import ResultBuffer
 from norce_order_async.bulk.source import Item
 
 ITEMS = [Item(number, f"o{number}") for number in range(5)]
 
 
-def taken(outbox: Outbox[None]) -> list[str]:
+def taken(outbox: ResultBuffer[None]) -> list[str]:
     found: list[str] = []
     while (outcome := outbox.take()) is not None:
         found.append(outcome.key)
     return found
 
 
-def put(outbox: Outbox[None], *numbers: int) -> None:
+def put(outbox: ResultBuffer[None], *numbers: int) -> None:
     for number in numbers:
         outbox.put(ITEMS[number], ItemOutcome(key=f"o{number}", verdict="done"))
 
 
-def begun() -> Outbox[None]:
-    outbox: Outbox[None] = Outbox(ordered=True)
+def begun() -> ResultBuffer[None]:
+    outbox: ResultBuffer[None] = ResultBuffer(ordered=True)
     for item in ITEMS:
         outbox.expect(item)
     return outbox

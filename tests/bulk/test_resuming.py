@@ -11,10 +11,10 @@ import pytest
 
 from norce_order_async import ConfigurationError, NorceOrderClient, OrderFilter
 from norce_order_async.bulk import actions, read_results
-from norce_order_async.bulk.errors import JournalError, JournalMismatchError
 from norce_order_async.bulk.job import Job
-from norce_order_async.bulk.load import Fixed
-from norce_order_async.bulk.report import ItemResult
+from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
+from norce_order_async.bulk.journal.inspect import ItemResult
+from norce_order_async.bulk.load.limiters import Fixed
 from norce_order_async.sandbox import Sandbox
 
 from .support import client_of, effects, new_orders
@@ -128,7 +128,7 @@ async def test_a_listing_that_was_cut_off_begins_anew(
     norce: NorceOrderClient, sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was done for any of it, so tonight's dates count."""
-    from norce_order_async.bulk import journal as room
+    from norce_order_async.bulk.journal import journal as room
 
     ids = await new_orders(norce, 4)
     monkeypatch.setattr(room, "LISTED_AT_ONCE", 2)
@@ -151,7 +151,7 @@ async def test_a_listing_that_was_cut_off_begins_anew(
 
 async def test_results_of_each_order(norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdict, code and words of the service, times and correlation id; in the source's order, page by page."""
-    from norce_order_async.bulk import report
+    from norce_order_async.bulk.journal import inspect as report
 
     monkeypatch.setattr(report, "_PAGE", 2)
     ids = await new_orders(norce, 3)

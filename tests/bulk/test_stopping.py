@@ -14,7 +14,7 @@ import pytest
 
 from norce_order_async import Answer, CallInfo, CallNext, Fixed, ItemOutcome, Job, Order, OrderFilter
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.stopping import stopped_by_signals
+from norce_order_async.bulk.signals import stopped_by_signals
 from norce_order_async.sandbox import Sandbox
 from tests.support.waiting import Ticks, until
 
@@ -27,7 +27,7 @@ FEW = Fixed(in_flight=5)
 
 
 async def test_stopping(sandbox: Sandbox) -> None:
-    """What is in the air may finish; nothing new is begun."""
+    """What is in flight may finish; nothing new is begun."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 30)
         outcomes: list[ItemOutcome[Any]] = []
@@ -82,7 +82,7 @@ async def test_stopping_before_the_work_has_begun(sandbox: Sandbox, tmp_path: Pa
 
 
 async def test_stopping_now(sandbox: Sandbox) -> None:
-    """What was in the air is told as unknown."""
+    """What was in flight is told as unknown."""
     started: list[str] = []
 
     async def forever(order: Order) -> None:
@@ -113,7 +113,7 @@ async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_once_lets_what_is_in_the_air_finish(sandbox: Sandbox, number: signal.Signals) -> None:
+async def test_once_lets_what_is_in_flight_finish(sandbox: Sandbox, number: signal.Signals) -> None:
     """And begins nothing new."""
     told: list[Any] = []
 

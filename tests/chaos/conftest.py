@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 from norce_order_async.sandbox import Sandbox
 from tests.support.proxy import Proxy
 from tests.support.wires import WIRES, engine_of, loop_of

@@ -24,11 +24,11 @@ from benchmarks.figures import Table
 from benchmarks.report import replaced
 
 from norce_order_async import CallOptions
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 from tests.engines.tls import server_context
 
 from .counting import HELD, CountingService, Mode
-from .walking import CALLS, Count, Telling, client_for, from_json
+from .walking import CALLS, Count, Reporter, client_for, from_json
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
@@ -113,11 +113,11 @@ def _keys(service: CountingService, row: Row, names: Iterable[str]) -> list[str]
     return list(names) if CALLS[row.calls].of_orders else [service.put_order(name) for name in names]
 
 
-def _walked(service: CountingService, row: Row, each: int, loop: str, engine: EngineName) -> Telling:
+def _walked(service: CountingService, row: Row, each: int, loop: str, engine: EngineName) -> Reporter:
     with service:
         keys = _keys(service, row, [f"cart-{number}" for number in range(each)])
 
-        async def run() -> Telling:
+        async def run() -> Reporter:
             async with client_for(service.base_url, engine) as norce:
                 options = CallOptions() if row.repeats else CallOptions(repeat_order_creation=False)
                 return await CALLS[row.calls].walk(norce, keys, options)
@@ -125,7 +125,7 @@ def _walked(service: CountingService, row: Row, each: int, loop: str, engine: En
         return anyio.run(run, backend=loop)
 
 
-def _forked(row: Row, each: int, loop: str, engine: EngineName) -> tuple[Telling, CountingService]:
+def _forked(row: Row, each: int, loop: str, engine: EngineName) -> tuple[Reporter, CountingService]:
     """Over TLS, because a connection that a child ends says goodbye there."""
     authority = trustme.CA()
     with (

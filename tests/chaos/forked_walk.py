@@ -23,7 +23,7 @@ from urllib.parse import urljoin
 import anyio
 
 from norce_order_async import CallOptions
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 
 from .walking import CALLS, as_json, client_for
 

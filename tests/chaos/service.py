@@ -10,7 +10,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from norce_order_async import CallOptions, NorceOrderClient
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 from norce_order_async.sandbox import Effect, Sandbox
 from tests.support.proxy import Proxy
 

@@ -90,7 +90,7 @@ class Callers:
 async def test_the_client_serves_after_any_number_of_cancelled_callers(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], cancels: int, lossy: bool
 ) -> None:
-    """Then a hundred calls in a row succeed, all permits are back, no send is in the air, no socket or task is left;
+    """Then a hundred calls in a row succeed, all permits are back, no send is in flight, no socket or task is left;
     what was created in the middle is there once or not at all."""
     cancels = cancels if not lossy else cancels // 5
     tasks_before, descriptors_before = tasks(), descriptors()

@@ -43,7 +43,7 @@ def silent(_request: Passing) -> Fault:
     return Fault.SILENCE
 
 
-async def in_the_air(proxy: Proxy, count: int) -> None:
+async def in_flight(proxy: Proxy, count: int) -> None:
     """Wait until the proxy holds so many requests."""
     await until(lambda: proxy.busy >= count)
 
@@ -70,7 +70,7 @@ async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, tru
     async with anyio.create_task_group() as group:
         for name in CALLS:
             group.start_soon(call, name)
-        await in_the_air(proxy, len(CALLS))
+        await in_flight(proxy, len(CALLS))
         started = time.monotonic()
         async with Ticks() as ticks, anyio.create_task_group() as closers:
             for _ in range(1 + twice):
@@ -100,7 +100,7 @@ async def test_calls_that_wait_for_a_permit_are_told_that_nothing_was_sent(proxy
     async with anyio.create_task_group() as group:
         for _ in range(20):
             group.start_soon(call)
-        await in_the_air(proxy, 2)
+        await in_flight(proxy, 2)
         await norce.aclose(GRACE)
     assert sorted(kind.__name__ for kind in told) == ["NotSentError"] * 18 + ["OutcomeUnknownError"] * 2
     assert proxy.requests == 2
@@ -120,14 +120,14 @@ async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Tru
 
     async with anyio.create_task_group() as group:
         group.start_soon(call)
-        await in_the_air(proxy, 1)
+        await in_flight(proxy, 1)
         await norce.aclose(3600.0)
     assert truth.orders_by_cart() == {"slow": created}
 
 
 @pytest.mark.anyio
 async def test_whoever_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> None:
-    """Cancelled while it waits out the grace, closing lets go at once and leaves nothing in the air."""
+    """Cancelled while it waits out the grace, closing lets go at once and leaves nothing in flight."""
     proxy.plan = silent
     tasks_before, descriptors_before = tasks(), descriptors()
     norce = truth.client(proxy, options=NEVER)
@@ -138,7 +138,7 @@ async def test_whoever_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> No
                 await norce.orders.list()
 
         group.start_soon(call)
-        await in_the_air(proxy, 1)
+        await in_flight(proxy, 1)
         with anyio.move_on_after(0.05) as scope:
             await norce.aclose(3600.0)
         assert scope.cancelled_caught
@@ -147,7 +147,7 @@ async def test_whoever_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> No
 
 
 async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
-    """Calls in the air, in a client that is closed on the way out or not at all."""
+    """Calls in flight, in a client that is closed on the way out or not at all."""
     norce = truth.client(proxy, options=NEVER)
     try:
         async with anyio.create_task_group() as group:
@@ -164,12 +164,12 @@ async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
 def test_a_run_of_asyncio_cancelled_in_the_middle(
     proxy: Proxy, truth: Truth, caplog: pytest.LogCaptureFixture, closed: bool
 ) -> None:
-    """The loop ends with sends in the air: at once, with nothing in its log and no warning afterwards."""
+    """The loop ends with sends in flight: at once, with nothing in its log and no warning afterwards."""
     proxy.plan = silent
 
     async def main() -> None:
         task = asyncio.ensure_future(_never_answered(proxy, truth, closed=closed))
-        await in_the_air(proxy, len(CALLS))
+        await in_flight(proxy, len(CALLS))
         task.cancel()
         await task
 
@@ -193,7 +193,7 @@ def test_a_run_of_trio_cancelled_in_the_middle(
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(calls)
-                await in_the_air(proxy, len(CALLS))
+                await in_flight(proxy, len(CALLS))
                 scope.cancel()
 
     before = descriptors()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from norce_order_async.pipeline.readback import READS, moments
 from norce_order_async.pipeline.settings import Settings
-from norce_order_async.pipeline.settle import READS, moments
 
 from . import counts
 from .counting import MOMENTS, Mode

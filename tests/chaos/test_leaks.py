@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from norce_order_async import CallError, NorceOrderClient
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 from norce_order_async.sandbox import Sandbox
 from tests.support.faults import ALL_THAT_END, Fault, Plan, Seeded, passes
 from tests.support.proxy import Proxy

@@ -39,7 +39,7 @@ from norce_order_async import (
     TransitionSupersededError,
     UnavailableError,
 )
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 from norce_order_async.models import OrderStatus
 from norce_order_async.sandbox import Sandbox
 from tests.support.faults import ALL_THAT_END, Fault, Scripted, passes

@@ -24,7 +24,7 @@ from norce_order_async import (
 )
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.outcome import ItemOutcome
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 
 from .counting import Effects
 from .service import CHANNEL, CONTEXT, cart, payment
@@ -58,10 +58,10 @@ class Told:
     """Told that it was this call that made it."""
 
 
-Telling = dict[str, list[Told]]
+Reporter = dict[str, list[Told]]
 """What callers were told, by what the effect of their calls is counted under."""
 
-Walk = Callable[[NorceOrderClient, Sequence[str], CallOptions], Awaitable[Telling]]
+Walk = Callable[[NorceOrderClient, Sequence[str], CallOptions], Awaitable[Reporter]]
 """Calls for so many things, a few at a time."""
 
 
@@ -93,9 +93,9 @@ def word_of(error: BaseException) -> Told:
             raise error
 
 
-async def _all(keys: Sequence[str], call: Callable[[str], Awaitable[Told]], *, at_once: int = 1) -> Telling:
+async def _all(keys: Sequence[str], call: Callable[[str], Awaitable[Told]], *, at_once: int = 1) -> Reporter:
     """Make a call for each key, or several at once, for twenty keys at a time."""
-    told: Telling = defaultdict(list)
+    told: Reporter = defaultdict(list)
     pending = iter(keys)
 
     async def one(key: str) -> None:
@@ -125,14 +125,14 @@ async def _create(norce: NorceOrderClient, reference: str, options: CallOptions)
     return await norce.orders.create(**CONTEXT, cart=cart(reference), options=options)
 
 
-async def create_orders(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def create_orders(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     async def call(reference: str) -> Told:
         return _order(await _create(norce, reference, options), created=True)
 
     return await _all(keys, call)
 
 
-async def get_or_create_orders(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def get_or_create_orders(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     """Two callers for each cart reference at the same moment."""
 
     async def call(reference: str) -> Told:
@@ -144,7 +144,7 @@ async def get_or_create_orders(norce: NorceOrderClient, keys: Sequence[str], opt
     return await _all(keys, call, at_once=2)
 
 
-async def create_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def create_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     async def call(order_id: str) -> Told:
         order = await norce.orders.get(order_id)
         return Told("done", (await order.payments.create(payment(order_id), options=options),), created=True)
@@ -152,7 +152,7 @@ async def create_payments(norce: NorceOrderClient, keys: Sequence[str], options:
     return await _all(keys, call)
 
 
-async def ensure_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def ensure_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     """Two callers for each order at the same moment, each of whom asks again while it is told unknown."""
 
     async def call(order_id: str) -> Told:
@@ -167,7 +167,7 @@ async def ensure_payments(norce: NorceOrderClient, keys: Sequence[str], options:
     return await _all(keys, call, at_once=2)
 
 
-async def change_statuses(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def change_statuses(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     async def call(order_id: str) -> Told:
         await norce.orders(order_id).transition_to("processing", options=options)
         return Told("done", ("processing",))
@@ -177,7 +177,7 @@ async def change_statuses(norce: NorceOrderClient, keys: Sequence[str], options:
 
 async def _job(
     norce: NorceOrderClient, keys: Sequence[str], options: CallOptions, action: Any, told: Callable[[Any], Told]
-) -> Telling:
+) -> Reporter:
     """What the outcomes of a job say.
 
     Args:
@@ -203,14 +203,14 @@ async def _job(
         return {outcome.key: [one(outcome)] async for outcome in job.run(keys, action)}
 
 
-async def create_orders_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def create_orders_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     async def create(item: Order) -> Order:
         return await _create(norce, item.id, options)
 
     return await _job(norce, keys, options, create, lambda order: _order(order, created=True))
 
 
-async def create_payments_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def create_payments_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     async def pay(order: Order) -> str:
         await order.refresh()
         return await order.payments.create(payment(order.id))
@@ -218,7 +218,7 @@ async def create_payments_in_a_job(norce: NorceOrderClient, keys: Sequence[str],
     return await _job(norce, keys, options, pay, lambda payment_id: Told("done", (payment_id,), created=True))
 
 
-async def change_statuses_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Telling:
+async def change_statuses_in_a_job(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
     return await _job(norce, keys, options, actions.transition("processing"), lambda _: Told("done", ("processing",)))
 
 
@@ -321,7 +321,7 @@ def as_json(told: Mapping[str, Sequence[Told]]) -> dict[str, list[dict[str, Any]
     return {key: [dataclasses.asdict(one) for one in tellings] for key, tellings in told.items()}
 
 
-def from_json(told: Mapping[str, list[dict[str, Any]]]) -> Telling:
+def from_json(told: Mapping[str, list[dict[str, Any]]]) -> Reporter:
     return {
         key: [Told(cast("Word", one["word"]), tuple(one["ids"]), one["created"]) for one in tellings]
         for key, tellings in told.items()

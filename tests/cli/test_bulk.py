@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from norce_order_async.bulk.database import Database
-from norce_order_async.bulk.reading import State
-from norce_order_async.bulk.report import ItemResult
+from norce_order_async.bulk.journal.inspect import ItemResult
+from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.journal.sqlite import Database
 from norce_order_async.cli.bulk import running
 from norce_order_async.cli.bulk.rows import OrderFile
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of a job: what is in the air ends, what is left is told, nothing is done twice."""
+"""Ctrl-C and SIGTERM in the middle of a job: what is in flight ends, what is left is told, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _all_once(here: Shop, ids: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_once_lets_what_is_in_the_air_end(here: Shop, gate: Gate, tmp_path: Path, number: signal.Signals) -> None:
+def test_once_lets_what_is_in_flight_end(here: Shop, gate: Gate, tmp_path: Path, number: signal.Signals) -> None:
     """The command that it names goes on, and every order is changed exactly once."""
     ids, arguments = _job(here, tmp_path)
     with _started(here, gate, arguments) as process:
@@ -179,7 +179,7 @@ def test_told_to_stop_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Pa
 
 
 def test_twice_stops_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
-    """And the journal still knows what was in the air."""
+    """And the journal still knows what was in flight."""
     ids, arguments = _job(here, tmp_path)
     with _started(here, gate, arguments) as process:
         _stopped(process)
@@ -188,7 +188,7 @@ def test_twice_stops_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
     assert ran.code == 130, ran.err
     assert "Traceback" not in ran.err
     assert "to go on:" in ran.err
-    # What was in the air lands.
+    # What was in flight lands.
     gate.let_go()
     gate.settle()
     assert inside(*arguments, env=here.env).code == 0

@@ -16,9 +16,9 @@ from norce_order_async.cli.demo.recorder import RecordingEngine
 from norce_order_async.cli.demo.service import Service
 from norce_order_async.cli.demo.show import show
 from norce_order_async.cli.demo.timeline import essence, hanging
-from norce_order_async.clock import SystemClock
 from norce_order_async.engines.base import Engine, MaybeSentError, Timeouts, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.runtime.clock import SystemClock
 from norce_order_async.sandbox import Sandbox
 
 BODY = {

@@ -14,7 +14,7 @@ import pytest
 from norce_order_async import NotSentError, RefusedError, RejectedError, UnavailableError
 from norce_order_async.cli.connection import Connection
 from norce_order_async.cli.doctor.service import clocks, meaning
-from norce_order_async.cli.doctor.settings import Settings, token
+from norce_order_async.cli.doctor.settings import Configured, token
 from norce_order_async.errors import Attempt, NorceError, TokenError
 
 from .shop import TOKEN, Shop, shop
@@ -110,7 +110,7 @@ def _web_token(expires: float) -> str:
 )
 def test_what_a_token_looks_like(secret: str, verdict: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NORCE_TOKEN", secret)
-    found = token(Settings(Connection({})), now=1060)
+    found = token(Configured(Connection({})), now=1060)
     assert found.verdict == verdict
     assert said in found.said
     assert secret not in found.said
@@ -120,9 +120,9 @@ def test_a_token_file_that_others_may_read(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(TOKEN)
     file.chmod(0o644)
-    assert token(Settings(Connection({}, str(file))), now=0).verdict == "doubt"
+    assert token(Configured(Connection({}, str(file))), now=0).verdict == "doubt"
     file.chmod(0o600)
-    assert token(Settings(Connection({}, str(file))), now=0).verdict == "ok"
+    assert token(Configured(Connection({}, str(file))), now=0).verdict == "ok"
 
 
 _CALL: dict[str, Any] = {"operation": "ListCheckoutOrders", "correlation_id": "c"}

@@ -21,7 +21,7 @@ from typing import Any
 import trio
 
 from norce_order_async import NorceOrderClient
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 
 SLOW = 10
 

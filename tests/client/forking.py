@@ -29,13 +29,13 @@ import httpx
 import trio
 
 from norce_order_async import ClientCredentials, NorceError, NorceOrderClient
-from norce_order_async.bulk.actions import plain
-from norce_order_async.bulk.load import Fixed
+from norce_order_async.bulk.actions.builtin import plain
+from norce_order_async.bulk.load.limiters import Fixed
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.orders.order import Order
 
 SLOW = 10
-Work = Callable[[], Coroutine[Any, Any, Any]]
+Workers = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class Program:
@@ -53,10 +53,10 @@ class Program:
         settings.update(verify=self.trust, **given)
         return NorceOrderClient(**settings)
 
-    def run(self, work: Work) -> Any:
+    def run(self, work: Workers) -> Any:
         return trio.run(work) if self.loop == "trio" else asyncio.run(work())
 
-    def run_apart(self, work: Work) -> Any:
+    def run_apart(self, work: Workers) -> Any:
         """In a thread, because a trio.run inside another one is not allowed, and a child is inside its parent's."""
         with ThreadPoolExecutor(1) as threads:
             return threads.submit(self.run, work).result()

@@ -15,7 +15,7 @@ from typing import ClassVar
 import pytest
 import trustme
 
-from norce_order_async.clock import SystemClock
+from norce_order_async.runtime.clock import SystemClock
 from tests.engines.tls import server_context
 
 from .forked_program import SLOW

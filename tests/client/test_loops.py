@@ -16,12 +16,12 @@ import pytest
 import trio
 
 from norce_order_async import ClientCredentials, NorceOrderClient, NotSentError
-from norce_order_async.bulk.actions import set_reference
+from norce_order_async.bulk.actions.builtin import set_reference
 from norce_order_async.bulk.job import Job
-from norce_order_async.bulk.load import Fixed
+from norce_order_async.bulk.load.limiters import Fixed
 from norce_order_async.engines.base import Engine
-from norce_order_async.engines.choose import EngineName
 from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.engines.select import EngineName
 from norce_order_async.orders.order import Order
 from norce_order_async.sandbox import Sandbox
 from tests.auth.support import token_service

@@ -1,7 +1,7 @@
 """The shape of the few generated names that the package leans on, against the description.
 
 When a new description or generator moves one of them, this names the operation; the places that use them are
-``pipeline/request.py``, ``pipeline/decode.py`` and ``raw.py``.
+``pipeline/request.py``, ``pipeline/response.py`` and ``raw.py``.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
                 continue
             if name == "__init__" or not name.startswith("_"):
                 yield f"{kind.__qualname__}.{name}", inspect.signature(method)
-    for name, function in inspect.getmembers(importlib.import_module("norce_order_async.bulk.actions")):
+    for name, function in inspect.getmembers(importlib.import_module("norce_order_async.bulk.actions.builtin")):
         if inspect.isfunction(function) and not name.startswith("_"):
             yield name, inspect.signature(function)
 

@@ -15,12 +15,23 @@ import pytest
 
 from norce_order_async import errors
 from norce_order_async.client import CLOSE_GRACE
-from norce_order_async.pipeline import backoff, settle
-from norce_order_async.pipeline.budget import CAPACITY, FIRST_TRY_REFUND, RETRY_COST, THROTTLED_RETRY_COST, RetryBudget
+from norce_order_async.pipeline import readback as settle
+from norce_order_async.pipeline import retry as backoff
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.operations import OPERATIONS, Kind
-from norce_order_async.pipeline.outcome import Outcome, classify, throttles
-from norce_order_async.pipeline.retry import NEVER_REPEATED, Step, step_after
+from norce_order_async.pipeline.retry import (
+    CAPACITY,
+    FIRST_TRY_REFUND,
+    NEVER_REPEATED,
+    RETRY_COST,
+    THROTTLED_RETRY_COST,
+    Outcome,
+    RetryBudget,
+    Step,
+    classify,
+    step_after,
+    throttles,
+)
 from norce_order_async.pipeline.settings import CallOptions, Settings
 from tests.support.clock import highest, lowest
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from norce_order_async import oauth
-from norce_order_async.pipeline.observe import SHOWN_MEMBERS
+from norce_order_async.auth import oauth
+from norce_order_async.pipeline.events import SHOWN_MEMBERS
 
 from .shell import pages, paste, pasted
 

@@ -25,9 +25,9 @@ from norce_order_async import (
 from norce_order_async.engines.base import MaybeSentError, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.pipeline.creations import Creation, Creations
-from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import CREATE_PAYMENT
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
+from norce_order_async.runtime.deadline import Deadline
 from norce_order_async.sandbox import Sandbox
 from tests.support.clock import FakeClock
 from tests.support.engine import Step, answer, lost
@@ -534,7 +534,7 @@ async def test_ten_thousand_doubts_are_remembered_one_by_one() -> None:
     creations = Creations(clock)
 
     def lose(number: int) -> None:
-        with pytest.raises(OutcomeUnknownError), creations.creating(creation(number), Before(), begun(clock)):
+        with pytest.raises(OutcomeUnknownError), creations.creating(creation(number), Baseline(), begun(clock)):
             raise creation(number).unknown("lost", "not-repeatable")
 
     for number in range(10_000):
@@ -562,7 +562,7 @@ async def test_a_start_anew_leaves_doubts_and_no_flights() -> None:
     """What was being created when its event loop ended may land."""
     clock = FakeClock()
     creations = Creations(clock)
-    with creations.creating(creation(1), Before(), begun(clock)):
+    with creations.creating(creation(1), Baseline(), begun(clock)):
         creations.start_anew()
         assert in_doubt(creations, 1)
         assert not await creations.others_ended(creation(1).key)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from norce_order_async import InvalidRequestError, NorceOrderClient, Order, money
 from norce_order_async.models import Item, Payment, Price
 from norce_order_async.money import Money
-from norce_order_async.orders.body import OrderBody
+from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.sandbox import Sandbox
 from tests.support.pipeline import stand
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from norce_order_api.models import OrderData
 from norce_order_api.types import Word
-from norce_order_async import plain
-from norce_order_async.plain import UNREADABLE, read_json, write_json
+from norce_order_async import _json as plain
+from norce_order_async._json import UNREADABLE, read_json, write_json
 
 
 @pytest.fixture(params=["orjson", "standard library"])

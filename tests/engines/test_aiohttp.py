@@ -17,10 +17,10 @@ import anyio.to_thread
 import pytest
 import trustme
 
-from norce_order_async.clock import SystemClock
 from norce_order_async.engines import aiohttp as module
 from norce_order_async.engines.aiohttp import AiohttpEngine
-from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError, Timeouts
+from norce_order_async.engines.base import Engine, MaybeSentError, Timeouts, UnsentError
+from norce_order_async.runtime.clock import SystemClock
 
 from .faultserver import FaultServer
 from .tls import server_context
@@ -98,7 +98,7 @@ async def test_a_second_loop_is_told_so(engine: AiohttpEngine, server: FaultServ
         await engine.send(wire(f"{server.url}/good"))
 
     await send()
-    with pytest.raises(NotSentError, match="the event loop of its first call") as caught:
+    with pytest.raises(UnsentError, match="the event loop of its first call") as caught:
         await anyio.to_thread.run_sync(lambda: asyncio.run(send()))
     assert caught.value.phase == "closed"
     assert server.counts == {"good": 1}
@@ -113,7 +113,7 @@ def test_trio_is_told_so(server: FaultServer) -> None:
     async def send() -> None:
         await engine.send(wire(f"{server.url}/good"))
 
-    with pytest.raises(NotSentError, match="asyncio alone"):
+    with pytest.raises(UnsentError, match="asyncio alone"):
         trio.run(send)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from norce_order_async.engines.alarms import Alarms, Watch
+from norce_order_async.runtime.timers import Alarms, Watch
 from tests.support.virtual import in_virtual_time
 
 pytestmark = pytest.mark.anyio

@@ -11,9 +11,9 @@ import anyio
 import pytest
 
 from norce_order_async.engines.aiohttp import AiohttpEngine
-from norce_order_async.engines.base import Engine, NotSentError, WireResponse
+from norce_order_async.engines.base import Engine, UnsentError, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
-from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.tasks import SendTasks
 from tests.support.patience import Patience
 from tests.support.waiting import until
 
@@ -57,7 +57,7 @@ async def fuzz(make_engine: EngineFactory, server: FaultServer, cancels: int) ->
     patience = Patience(cancels)
     server.latency = 0.002
     engine = small(make_engine())
-    owned = OwnedSends()
+    owned = SendTasks()
     permits = Permits(PERMITS)
     numbers = itertools.count()
     cancelled = left_in_flight = 0
@@ -149,7 +149,7 @@ async def test_sends_cancelled_from_outside_poison_nothing(make_engine: EngineFa
 async def test_draining_ends_sends_that_never_would(make_engine: EngineFactory, server: FaultServer) -> None:
     """After its grace a drain cancels what hangs, and closing leaves no connection."""
     engine = make_engine()
-    owned = OwnedSends()
+    owned = SendTasks()
     ended: list[int] = []
 
     async def leave_one_behind() -> None:
@@ -166,13 +166,13 @@ async def test_draining_ends_sends_that_never_would(make_engine: EngineFactory, 
     assert (owned.in_flight, ended) == (0, [1, 1, 1])
     await engine.aclose()
     assert server.settle() == 0
-    with pytest.raises(NotSentError):
+    with pytest.raises(UnsentError):
         await owned.run(lambda: engine.send(wire(f"{server.url}/good")), lambda: ended.append(1))
     assert len(ended) == 4
 
 
 @pytest.mark.parametrize("make", [HttpxEngine, AiohttpEngine])
-def test_asyncio_run_ends_cleanly_with_sends_in_the_air(
+def test_asyncio_run_ends_cleanly_with_sends_in_flight(
     make: EngineFactory, server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The main task returns, asyncio.run cancels the rest: no connection left, and nobody complains of the sends."""
@@ -180,7 +180,7 @@ def test_asyncio_run_ends_cleanly_with_sends_in_the_air(
     engine = make()
 
     async def main() -> int:
-        owned = OwnedSends()
+        owned = SendTasks()
         for _ in range(3):
             with anyio.move_on_after(0.05):
                 await owned.run(lambda: engine.send(wire(f"{server.url}/hang")), lambda: ended.append(1))
@@ -193,7 +193,7 @@ def test_asyncio_run_ends_cleanly_with_sends_in_the_air(
     asyncio.run(engine.aclose())
 
 
-def test_trio_run_ends_cleanly_with_sends_in_the_air(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_trio_run_ends_cleanly_with_sends_in_flight(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
     """The same for trio, which cancels its system tasks."""
     import trio
 
@@ -201,7 +201,7 @@ def test_trio_run_ends_cleanly_with_sends_in_the_air(server: FaultServer, caplog
 
     async def main() -> int:
         engine = HttpxEngine()
-        owned = OwnedSends()
+        owned = SendTasks()
         for _ in range(3):
             with trio.move_on_after(0.05):
                 await owned.run(lambda: engine.send(wire(f"{server.url}/hang")), lambda: ended.append(1))

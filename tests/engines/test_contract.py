@@ -20,8 +20,8 @@ import pytest
 from norce_order_async.engines.base import (
     Engine,
     MaybeSentError,
-    NotSentError,
     SendError,
+    UnsentError,
     WireRequest,
     WireResponse,
 )
@@ -168,7 +168,7 @@ async def test_a_refused_connection_is_not_sent(make_engine: EngineFactory, serv
     engine = make_engine()
     with closed_port() as url:
         error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}"))
-    assert isinstance(error, NotSentError)
+    assert isinstance(error, UnsentError)
     assert error.phase == "connect"
     await still_serves(engine, server)
     await engine.aclose()
@@ -179,7 +179,7 @@ async def test_a_connection_that_never_comes_is_not_sent(make_engine: EngineFact
     engine = make_engine()
     with unanswered_port() as url:
         error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}", timeouts=HASTY))
-    assert isinstance(error, NotSentError)
+    assert isinstance(error, UnsentError)
     assert error.phase == "connect"
     await still_serves(engine, server)
     await engine.aclose()
@@ -199,7 +199,7 @@ async def test_an_unknown_host_is_not_sent(
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     engine = make_engine()
     error = await fails(engine, wire("http://nowhere.invalid/good", "POST", body=b"{}"))
-    assert isinstance(error, NotSentError)
+    assert isinstance(error, UnsentError)
     assert error.phase == "resolve"
     assert "nowhere" not in str(error)
     await still_serves(engine, server)
@@ -278,7 +278,7 @@ async def test_an_odd_address_goes_out_as_it_is_or_not_at_all(
     engine = make_engine()
     try:
         answer = await engine.send(wire(server.url + target))
-    except NotSentError:
+    except UnsentError:
         assert server.counts == {}
     else:
         assert answer.body.decode().splitlines()[0] == f"GET {target}"
@@ -339,7 +339,7 @@ async def test_an_address_that_is_none_is_not_sent(make_engine: EngineFactory, u
     """And the text does not repeat it."""
     engine = make_engine()
     error = await fails(engine, wire(url))
-    assert isinstance(error, NotSentError)
+    assert isinstance(error, UnsentError)
     assert "127.0.0.1" not in str(error)
     assert "word" not in str(error)
     await engine.aclose()
@@ -349,7 +349,7 @@ async def test_a_header_the_protocol_forbids_is_not_sent(make_engine: EngineFact
     """A newline never makes a header; nothing of the request leaves."""
     engine = make_engine()
     error = await fails(engine, wire(f"{server.url}/good", headers={"X-Merchant": "acme\r\nx-evil: 1"}))
-    assert isinstance(error, NotSentError)
+    assert isinstance(error, UnsentError)
     assert "evil" not in "".join(traceback.format_exception(error))
     assert server.counts == {}
     await still_serves(engine, server)
@@ -364,7 +364,7 @@ async def test_a_closed_engine_sends_nothing(make_engine: EngineFactory, server:
     await engine.aclose()
     assert server.settle() == 0
     error = await fails(engine, wire(f"{server.url}/good"))
-    assert isinstance(error, NotSentError)
+    assert isinstance(error, UnsentError)
     assert error.phase == "closed"
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trustme
 
-from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError
+from norce_order_async.engines.base import Engine, MaybeSentError, UnsentError
 from norce_order_async.engines.httpx import HttpxEngine
 from tests.support.waiting import until
 
@@ -115,7 +115,7 @@ async def test_a_server_that_speaks_first_is_not_asked_for_ever(make_engine: Eng
     with FaultServer(greeting=greeting) as server:
         engine = make_engine()
         for _ in range(3):
-            with contextlib.suppress(NotSentError, MaybeSentError):
+            with contextlib.suppress(UnsentError, MaybeSentError):
                 await engine.send(wire(f"{server.url}/echo/second", "POST", body=b"{}"))
         assert server.accepted <= 3
         await engine.aclose()

@@ -13,7 +13,7 @@ import pytest
 from norce_order_async import CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
 from norce_order_async.engines._head import LONGEST, Heads
 from norce_order_async.engines.base import MaybeSentError
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 
 from .conftest import EngineFactory
 from .faultserver import PLAYS, FaultServer

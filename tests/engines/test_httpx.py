@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from norce_order_async.clock import SystemClock
-from norce_order_async.engines.base import Engine, MaybeSentError, NotSentError, SendError, Timeouts
+from norce_order_async.engines.base import Engine, MaybeSentError, SendError, Timeouts, UnsentError
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.errors import Phase
+from norce_order_async.runtime.clock import SystemClock
 from tests.support.waiting import until
 
 from .faultserver import FaultServer
@@ -173,7 +173,7 @@ async def test_the_bounds_of_each_step_are_cut_to_what_is_left_of_the_total() ->
 async def test_an_address_httpx_would_rewrite_is_not_sent(server: FaultServer, path: str) -> None:
     """What goes to the wire is what was given, or nothing."""
     engine = HttpxEngine()
-    with pytest.raises(NotSentError):
+    with pytest.raises(UnsentError):
         await engine.send(wire(server.url + path))
     assert server.counts == {}
     await engine.aclose()
@@ -196,12 +196,12 @@ class ConnectTimeout(Exception):  # noqa: N818
 
 
 CLASSES: list[tuple[Exception, type[SendError], Phase]] = [
-    (httpx.ConnectError(""), NotSentError, "connect"),
-    (httpx.ConnectTimeout(""), NotSentError, "connect"),
-    (httpx.PoolTimeout(""), NotSentError, "pool"),
-    (httpx.ProxyError(""), NotSentError, "connect"),
-    (httpx.UnsupportedProtocol(""), NotSentError, "connect"),
-    (ConnectTimeout(), NotSentError, "connect"),
+    (httpx.ConnectError(""), UnsentError, "connect"),
+    (httpx.ConnectTimeout(""), UnsentError, "connect"),
+    (httpx.PoolTimeout(""), UnsentError, "pool"),
+    (httpx.ProxyError(""), UnsentError, "connect"),
+    (httpx.UnsupportedProtocol(""), UnsentError, "connect"),
+    (ConnectTimeout(), UnsentError, "connect"),
     (caused(httpx.ConnectTimeout(""), OddError()), MaybeSentError, "read"),
     (caused(httpx.ConnectError(""), OSError()), MaybeSentError, "read"),
     (httpx.WriteError(""), MaybeSentError, "write"),
@@ -263,7 +263,7 @@ async def test_under_respx() -> None:
         failing = mock.get("/order/v0").mock(side_effect=httpx.ConnectError)
         answer = await engine.send(wire(URL, "PUT", body=b'{"a": 1}', headers={"X-Merchant": "acme"}))
         assert (answer.status, answer.body, answer.headers["x-trace"]) == (202, b'{"id":"o1"}', "t")
-        with pytest.raises(NotSentError):
+        with pytest.raises(UnsentError):
             await engine.send(wire(URL))
         assert route.call_count == failing.call_count == 1
     await engine.aclose()
@@ -282,7 +282,7 @@ async def test_an_asgi_application_in_process() -> None:
     answer = await engine.send(wire("http://sandbox/a%2Fb", "POST", body=b"hello", total=5.0))
     assert answer.body == b'{"method":"POST","path":"/a%2Fb","body":"hello"}'
     await engine.aclose()
-    with pytest.raises(NotSentError):
+    with pytest.raises(UnsentError):
         await engine.send(wire("http://sandbox/a", "POST"))
 
 
@@ -305,7 +305,7 @@ async def test_a_client_handed_in_is_used_and_not_closed(server: FaultServer) ->
         assert all(request.headers["x-gateway"] == "g1" for request in server.received)
         assert all("authorization" not in request.headers for request in server.received)
         await engine.aclose()
-        with pytest.raises(NotSentError):
+        with pytest.raises(UnsentError):
             await engine.send(wire(f"{server.url}/good"))
         assert (await client.get(f"{server.url}/good")).status_code == 200
 
@@ -324,7 +324,7 @@ async def test_a_full_pool_of_the_users_own_is_not_sent(server: FaultServer) -> 
             held = anyio.CancelScope()
             group.start_soon(hold, held)
             await until(lambda: server.counts["hang"])
-            with pytest.raises(NotSentError) as caught:
+            with pytest.raises(UnsentError) as caught:
                 await engine.send(wire(f"{server.url}/good", "POST", body=b"{}", timeouts=hasty))
             assert caught.value.phase == "pool"
             held.cancel()
@@ -366,7 +366,7 @@ async def test_a_client_of_another_family_is_read_by_its_names() -> None:
     engine = HttpxEngine(client=Client())
     answer = await engine.send(wire("http://127.0.0.1/good", timeouts=PATIENT))
     assert (answer.status, dict(answer.headers), answer.body) == (200, {"x-twice": "a"}, b'{"ok": true}')
-    with pytest.raises(NotSentError):
+    with pytest.raises(UnsentError):
         await engine.send(wire("http://127.0.0.1/fail"))
 
 

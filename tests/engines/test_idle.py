@@ -13,10 +13,10 @@ import pytest
 import trustme
 
 from norce_order_async import CallError, NorceOrderClient
-from norce_order_async.clock import SystemClock
 from norce_order_async.engines.base import KEEP_IDLE, Engine, WireRequest
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 from norce_order_async.pipeline.operations import MAX_IDLE, OPERATIONS, Kind, Operation
+from norce_order_async.runtime.clock import SystemClock
 from tests.support.engine import answer
 from tests.support.pipeline import stand
 

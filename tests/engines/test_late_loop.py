@@ -18,19 +18,19 @@ import pytest
 import trustme
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient
-from norce_order_async.clock import SystemClock
 from norce_order_async.engines.base import (
     Engine,
     MaybeSentError,
-    NotSentError,
     SendError,
     Timeouts,
+    UnsentError,
     WireRequest,
     WireResponse,
 )
-from norce_order_async.engines.choose import EngineName
 from norce_order_async.engines.httpx import HttpxEngine
-from norce_order_async.pipeline.ownership import OwnedSends, StillInTheAirError
+from norce_order_async.engines.select import EngineName
+from norce_order_async.pipeline.tasks import SendTasks, SendTimedOutError
+from norce_order_async.runtime.clock import SystemClock
 from tests.support.waiting import until
 
 from .conftest import EngineFactory
@@ -73,7 +73,7 @@ def bounded(url: str, kind: str, seconds: float, method: str = "POST", body: byt
 async def outcome(send: Callable[[], Awaitable[WireResponse]]) -> WireResponse | Exception:
     try:
         return await send()
-    except (SendError, StillInTheAirError) as error:
+    except (SendError, SendTimedOutError) as error:
         return error
 
 
@@ -131,7 +131,7 @@ async def blocked_sends(
     engine: Engine, server: FaultServer, play: str, kind: str, count: int = MANY, *, answers: bool = True
 ) -> list[object]:
     """Of sends over warm connections, each in its own task and waited for as the pipeline does."""
-    owned = OwnedSends()
+    owned = SendTasks()
 
     async def warm() -> None:
         assert (await engine.send(wire(f"{server.url}/echo"))).status == 200
@@ -194,7 +194,7 @@ async def test_what_never_stops_coming_ends(make_engine: EngineFactory, server: 
     """Every round of the loop brings bytes: a megabyte of them is enough."""
     engine = make_engine()
     (error,) = await blocked_sends(engine, server, "flood", "total", 1, answers=False)
-    assert isinstance(error, MaybeSentError | StillInTheAirError)
+    assert isinstance(error, MaybeSentError | SendTimedOutError)
     await engine.aclose()
     assert server.settle() == 0
 
@@ -249,8 +249,8 @@ async def test_nothing_begins_in_grace(
     monkeypatch.setattr(socket.socket, "connect", slowly)
     engine = make_engine()
     request = wire(f"{server.url}/good", "POST", body=b"{}", timeouts=PATIENT, total=0.5)
-    error = await outcome(partial(OwnedSends().run, partial(engine.send, request), lambda: None, 0.5))
-    assert isinstance(error, NotSentError), error
+    error = await outcome(partial(SendTasks().run, partial(engine.send, request), lambda: None, 0.5))
+    assert isinstance(error, UnsentError), error
     assert server.counts == {}
     await engine.aclose()
 
@@ -266,8 +266,8 @@ async def test_nor_does_a_send_whose_turn_comes_too_late(make_engine: EngineFact
             return now
 
     send = partial(engine.send, wire(f"{server.url}/good"))
-    error = await outcome(partial(OwnedSends(Clock()).run, send, lambda: None, 0.2))
-    assert isinstance(error, NotSentError), error
+    error = await outcome(partial(SendTasks(Clock()).run, send, lambda: None, 0.2))
+    assert isinstance(error, UnsentError), error
     assert server.counts == {}
     await engine.aclose()
 
@@ -276,7 +276,7 @@ async def test_a_client_handed_in_ends_as_it_always_did(server: FaultServer) -> 
     """Its sockets are not ours: what it found too late is told as unknown."""
     async with httpx.AsyncClient() as client:
         ended = await blocked_sends(HttpxEngine(client=client), server, "good", "total", 3)
-    assert all(isinstance(one, WireResponse | MaybeSentError | StillInTheAirError) for one in ended)
+    assert all(isinstance(one, WireResponse | MaybeSentError | SendTimedOutError) for one in ended)
 
 
 CALLS: dict[str, Callable[[NorceOrderClient, CallOptions], Awaitable[object]]] = {

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 from tests.support.waiting import until, wait_until
 
 from .faultserver import FaultServer

@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from norce_order_async import ClientCredentials, ConfigurationError, NorceOrderClient
-from norce_order_async.engines.base import MaybeSentError, NotSentError
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.base import MaybeSentError, UnsentError
+from norce_order_async.engines.select import EngineName
 
 from .conftest import EngineFactory
 from .faultserver import TUNNEL_TLS, FaultServer, closed_port
@@ -47,7 +47,7 @@ async def test_a_tunnel_through_a_proxy(make_engine: EngineFactory, server: Faul
         await engine.aclose()
 
         engine = make_engine(proxy=f"http://127.0.0.1:{server.port}", verify=trusting(trustme.CA()))
-        with pytest.raises(NotSentError) as unsent:
+        with pytest.raises(UnsentError) as unsent:
             await engine.send(wire("https://service.test/good", "POST", body=b"{}"))
         assert unsent.value.phase == "tls"
         await engine.aclose()
@@ -62,14 +62,14 @@ async def test_a_proxy_that_refuses_or_is_not_there_is_not_sent(
 ) -> None:
     """The request waits until there is a tunnel."""
     refusing = make_engine(proxy=f"http://127.0.0.1:{server.port}", verify=False)
-    with pytest.raises(NotSentError) as caught:
+    with pytest.raises(UnsentError) as caught:
         await refusing.send(wire("https://service.test:9/good", "POST", body=b"{}"))
     assert caught.value.phase == "connect"
     await refusing.aclose()
     with closed_port() as url:
         absent = make_engine(proxy=url, verify=False)
         for target in ("https://service.test/good", "http://service.test/good"):
-            with pytest.raises(NotSentError):
+            with pytest.raises(UnsentError):
                 await absent.send(wire(target, "POST", body=b"{}"))
         await absent.aclose()
     assert server.settle() == 0
@@ -205,7 +205,7 @@ async def test_a_proxy_that_comes_later_is_not_sent(
     """The environment may change under an engine."""
     engine = make_engine(trust_env=True, verify=False)
     environment.setenv("http_proxy", "gopher://127.0.0.1:9")
-    with pytest.raises(NotSentError) as caught:
+    with pytest.raises(UnsentError) as caught:
         await engine.send(wire("http://service.test/good"))
     assert engine_name == "httpx" or "http_proxy" in str(caught.value)
     await engine.aclose()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import trustme
 
-from norce_order_async.engines.base import MaybeSentError, NotSentError
+from norce_order_async.engines.base import MaybeSentError, UnsentError
 from norce_order_async.engines.httpx import HttpxEngine
 
 from .conftest import EngineFactory
@@ -64,7 +64,7 @@ async def test_a_fault_under_tls_may_have_been_acted_on(
 async def test_an_unknown_authority_is_not_sent(make_engine: EngineFactory, secure: FaultServer) -> None:
     """certifi's authorities know nothing of this one."""
     engine = make_engine()
-    with pytest.raises(NotSentError) as caught:
+    with pytest.raises(UnsentError) as caught:
         await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))
     assert caught.value.phase == "tls"
     assert secure.counts == {}
@@ -83,7 +83,7 @@ async def test_a_certificate_for_another_name_is_not_sent(make_engine: EngineFac
     """A trusted authority is not enough."""
     with FaultServer(tls=server_context(authority, "elsewhere.test")) as server:
         engine = make_engine(verify=trusting(authority))
-        with pytest.raises(NotSentError) as caught:
+        with pytest.raises(UnsentError) as caught:
             await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
         assert caught.value.phase == "tls"
         assert server.counts == {}
@@ -93,7 +93,7 @@ async def test_a_certificate_for_another_name_is_not_sent(make_engine: EngineFac
 async def test_a_server_without_tls_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
     """It takes the handshake for a bad request and closes, or waits."""
     engine = make_engine(verify=False)
-    with pytest.raises(NotSentError) as caught:
+    with pytest.raises(UnsentError) as caught:
         await engine.send(wire(f"https://127.0.0.1:{server.port}/good", "POST", body=b"{}", timeouts=HASTY))
     # aiohttp has one bound for both steps and does not say which of them it ended.
     assert caught.value.phase in ("tls", "connect")
@@ -117,7 +117,7 @@ async def test_a_client_certificate(
         await engine.aclose()
 
         without = make_engine(verify=trusting(authority))
-        with pytest.raises((NotSentError, MaybeSentError)):
+        with pytest.raises((UnsentError, MaybeSentError)):
             await without.send(wire(f"{server.url}/good", "POST", body=b"{}"))
         await without.aclose()
         assert server.counts == {"good": 1}
@@ -129,7 +129,7 @@ async def test_a_client_certificate_that_is_missing_is_not_sent(
 ) -> None:
     """Told when it is needed, without its path."""
     engine = make_engine(cert=("/no/such/cert.pem", "/no/such/key.pem"))
-    with pytest.raises(NotSentError, match="FileNotFoundError") as caught:
+    with pytest.raises(UnsentError, match="FileNotFoundError") as caught:
         await engine.send(wire(f"{secure.url}/good"))
     assert caught.value.phase == "tls"
     assert "such" not in str(caught.value)

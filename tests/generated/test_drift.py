@@ -172,7 +172,7 @@ def test_version_1_is_told_on_one_page(types_seen: Path, tmp_path: Path) -> None
     }
     search = next(one for one in told["changes"] if one["kind"] == "parameter-removed" and "search" in one["text"])
     assert any(method.endswith(" OrderCollection.list") for method in search["touches"]["methods"])
-    assert search["touches"]["handlers"] == ["src/norce_order_async/sandbox/handlers/listing.py page"]
+    assert search["touches"]["handlers"] == ["src/norce_order_async/sandbox/service/handlers/listing.py page"]
     assert "docs/finding.md" in search["touches"]["pages"]
     page = (folder / "report.md").read_text(encoding="utf-8")
     assert "**Advice for the next version: major:" in page

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from norce_order_async import InvalidRequestError, Order
+from norce_order_async._json import is_list, is_mapping, list_or_empty
 from norce_order_async.models import Addon, Cart, Item, Payment, PaymentTransaction, Price, Shipping
-from norce_order_async.plain import is_list, is_mapping, list_or_empty
 from tests.support.engine import answer
 from tests.support.pipeline import Stand, stand
 

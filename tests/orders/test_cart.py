@@ -8,7 +8,7 @@ import pytest
 
 from norce_order_async import CallOptions, ConflictError, NorceOrderClient, PendingError
 from norce_order_async.models import Cart, Item, Price
-from norce_order_async.orders.cart import shows
+from norce_order_async.orders.parts.cart import shows
 from tests.support.clock import highest
 from tests.support.engine import answer
 from tests.support.pipeline import stand

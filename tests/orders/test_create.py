@@ -20,10 +20,10 @@ from norce_order_async import (
     Order,
     OutcomeUnknownError,
 )
-from norce_order_async.bulk.action import Action, Row, Settled
+from norce_order_async.bulk.actions.base import Action, Row, Settlement
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.models import Address, Cart, Consent, Customer, Item, OrderData, Price
-from norce_order_async.orders.inputs import PATTERNS
+from norce_order_async.orders.checking import PATTERNS
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
@@ -318,7 +318,7 @@ async def test_an_item_of_a_job_that_made_two_orders_is_not_told_as_done() -> No
         async def apply(self, order: Order, row: Row) -> str:
             return (await made(service.client)).id
 
-        async def settle(self, order: Order, row: Row) -> Settled:
+        async def settle(self, order: Order, row: Row) -> Settlement:
             return "done"
 
     service = stand(Twice())

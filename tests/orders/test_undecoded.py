@@ -8,7 +8,7 @@ import pytest
 
 from norce_order_async import NotLoadedError, capture_answers
 from norce_order_async.models import OrderData
-from norce_order_async.pipeline.decode import DriftRecord
+from norce_order_async.pipeline.response import DriftRecord
 from tests.support.engine import answer, lost
 from tests.support.pipeline import Stand, stand
 

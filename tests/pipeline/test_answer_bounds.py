@@ -15,11 +15,11 @@ from norce_order_async import (
     NorceOrderClient,
     OutcomeUnknownError,
     UnavailableError,
-    plain,
 )
-from norce_order_async.engines.choose import EngineName
+from norce_order_async import _json as plain
+from norce_order_async._json import DEEPEST, LARGE, UNREADABLE, read_json
+from norce_order_async.engines.select import EngineName
 from norce_order_async.pipeline import attempt, call
-from norce_order_async.pipeline.decode import models_of
 from norce_order_async.pipeline.operations import (
     CREATE_ORDER,
     CREATE_PAYMENT,
@@ -27,7 +27,7 @@ from norce_order_async.pipeline.operations import (
     SET_STATE,
     VALIDATE,
 )
-from norce_order_async.plain import DEEPEST, LARGE, UNREADABLE, read_json
+from norce_order_async.pipeline.response import models_of
 from tests.engines.faultserver import FaultServer
 from tests.support.engine import Step, answer
 from tests.support.pipeline import ORDER_ID, stand

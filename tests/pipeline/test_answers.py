@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from norce_order_async._json import UNREADABLE, read_json
 from norce_order_async.engines.base import WireResponse
 from norce_order_async.errors import BadRequestError, CallError, OutcomeUnknownError, UnavailableError
-from norce_order_async.pipeline.decode import DriftRecord, created_id, read_refusal
 from norce_order_async.pipeline.operations import (
     CREATE_ORDER,
     CREATE_PAYMENT,
@@ -19,10 +19,10 @@ from norce_order_async.pipeline.operations import (
     SET_CART,
     UPDATE_PAYMENT,
     VALIDATE,
-    Brings,
+    Expects,
     Operation,
 )
-from norce_order_async.plain import UNREADABLE, read_json
+from norce_order_async.pipeline.response import DriftRecord, created_id, read_refusal
 from tests.support.engine import Step, answer
 from tests.support.kinds import by_kind
 from tests.support.pipeline import answered_id, description, stand
@@ -44,7 +44,7 @@ def success_of(operation: Operation) -> int:
 async def test_a_success_with_an_unreadable_body(operation: Operation, body: bytes) -> None:
     """A success where no body is needed; nothing usable where one is. Never a bare exception of some parser."""
     stand_ = stand(lambda _: answer(success_of(operation), body=body))
-    if operation.brings is Brings.NOTHING or (operation.brings is Brings.REPORT and body.strip() in (b"", b"null")):
+    if operation.brings is Expects.NOTHING or (operation.brings is Expects.REPORT and body.strip() in (b"", b"null")):
         done = await stand_.call(operation)
         assert (len(stand_.sent), done.parsed) == (1, None)
         if body in (HTML, CUT):
@@ -52,7 +52,7 @@ async def test_a_success_with_an_unreadable_body(operation: Operation, body: byt
         return
     with pytest.raises(CallError, match="without a readable body") as caught:
         await stand_.call(operation)
-    writes = operation.brings is Brings.ID
+    writes = operation.brings is Expects.ID
     assert type(caught.value) is (OutcomeUnknownError if writes else UnavailableError)
     assert caught.value.attempts[0].outcome == "unknown"
 
@@ -68,7 +68,7 @@ async def test_an_undocumented_success_is_recorded_and_taken(operation: Operatio
     done = await stand_.call(operation)
     assert done.status == 207
     assert (operation.id, f"{operation.id}.207", "unknown-status") in drifts(stand_.client.drift)
-    if operation.brings is Brings.NOTHING:
+    if operation.brings is Expects.NOTHING:
         await stand_.call(operation)
         counts = {drift.where: count for drift, count in stand_.client.drift}
         assert counts[f"{operation.id}.207"] == 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from norce_order_async import CallOptions
 from norce_order_async.errors import RejectedError, UnavailableError
-from norce_order_async.pipeline import backoff
+from norce_order_async.pipeline import retry as backoff
 from norce_order_async.pipeline.operations import GET_ORDER
 from tests.support.clock import START, WALL_AHEAD, Uniform, highest, lowest
 from tests.support.engine import Step, answer, lost

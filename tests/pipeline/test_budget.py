@@ -11,8 +11,8 @@ import pytest
 from norce_order_async import CallOptions
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.errors import OutcomeUnknownError, RejectedError, UnavailableError
-from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.operations import GET_ORDER, SET_CART
+from norce_order_async.pipeline.retry import RetryBudget
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
 

@@ -11,7 +11,7 @@ from norce_order_async import CallOptions
 from norce_order_async.engines.base import Timeouts, WireRequest
 from norce_order_async.errors import NotSentError, OutcomeUnknownError, TokenError, UnavailableError
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER, SET_CART
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
 from tests.support.clock import START, highest
 from tests.support.engine import HANG, answer, lost
 from tests.support.pipeline import stand
@@ -194,7 +194,7 @@ async def test_a_shared_deadline_bounds_the_queue_of_a_later_call() -> None:
 
     async def create() -> None:
         with pytest.raises(OutcomeUnknownError, match="reading back failed: NotSentError"):
-            await stand_.call(CREATE_PAYMENT, before=Before(ids=frozenset()))
+            await stand_.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
         ended.append(stand_.clock.passed)
 
     async with anyio.create_task_group() as group:
@@ -214,9 +214,9 @@ async def test_no_settling_pause_no_second_order() -> None:
     assert len(stand_.sent) == 2
 
 
-async def test_a_deadline_in_the_air_leaves_no_time_to_read_back() -> None:
+async def test_a_deadline_in_flight_leaves_no_time_to_read_back() -> None:
     """Told as the deadline's doing."""
     stand_ = stand([HANG])
     with pytest.raises(OutcomeUnknownError, match="no time was left to read back") as caught:
-        await stand_.call(CREATE_PAYMENT, before=Before(ids=frozenset()), options=CallOptions(deadline=10.0))
+        await stand_.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()), options=CallOptions(deadline=10.0))
     assert (caught.value.gave_up, stand_.clock.passed) == ("deadline", 10.0)

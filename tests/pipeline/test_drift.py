@@ -9,8 +9,8 @@ import pytest
 from norce_order_api import models
 from norce_order_api.models import OrderData
 from norce_order_api.types import Model
-from norce_order_async.pipeline.decode import KINDS_KEPT, LINES_A_MINUTE, DriftRecord
-from norce_order_async.plain import is_api_name
+from norce_order_async._json import is_api_name
+from norce_order_async.pipeline.response import KINDS_KEPT, LINES_A_MINUTE, DriftRecord
 from tests.support.clock import FakeClock, lowest
 
 ODD = [

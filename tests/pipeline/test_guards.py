@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from norce_order_async import CallOptions, NorceOrderClient
-from norce_order_async.auth import bearer
+from norce_order_async.auth.providers import bearer
 from norce_order_async.environments import is_loopback, is_production, resolve_base_url
 from norce_order_async.errors import ConfigurationError, InvalidRequestError, TokenError
 from norce_order_async.pipeline.operations import CREATE_ORDER, DELETE_HOOK, GET_ORDER, LIST_ORDERS

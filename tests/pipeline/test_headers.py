@@ -9,7 +9,7 @@ import pytest
 from norce_order_async import OMIT, CallOptions
 from norce_order_async.errors import OutcomeUnknownError
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER, SET_STATE, Operation
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
 from tests.support.engine import answer, lost
 from tests.support.pipeline import Stand, stand
 
@@ -160,7 +160,7 @@ async def test_read_backs_of_the_order_carry_it_too(operation: Operation) -> Non
     with pytest.raises(OutcomeUnknownError):
         await stand_.call(
             operation,
-            before=Before(ids=frozenset()),
+            before=Baseline(ids=frozenset()),
             options=CallOptions(correlation_id="mine-2", adapter_id="once"),
         )
     assert correlations(stand_) == ["mine-2", "mine-2"]

@@ -16,12 +16,12 @@ import anyio.lowlevel
 import pytest
 
 from norce_order_async import CallOptions
-from norce_order_async.clock import SystemClock
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.errors import ConfigurationError, NorceError
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT, Limiter, Pause
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER, SET_CART
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
+from norce_order_async.runtime.clock import SystemClock
 from tests.support.clock import FakeClock, highest
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
@@ -329,7 +329,7 @@ async def test_nothing_becomes_unknown_by_waiting_behind_fresh_calls(count: int,
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-async def test_no_more_sends_in_the_air_than_permits(limit: int) -> None:
+async def test_no_more_sends_in_flight_than_permits(limit: int) -> None:
     """A hundred calls at once."""
     stand_ = stand(lambda _: answer(200, {}, takes=1.0), max_in_flight=limit)
     async with anyio.create_task_group() as group:
@@ -360,7 +360,7 @@ async def test_with_one_permit_a_read_back_does_not_deadlock() -> None:
     """The lost attempt's permit is back before the reading asks for one."""
     order = {"payments": [{"id": "p9", "reference": "p-ref"}]}
     stand_ = stand([lost("read"), answer(200, order)], max_in_flight=1)
-    done = await stand_.call(CREATE_PAYMENT, before=Before(ids=frozenset()))
+    done = await stand_.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
     assert done.id == "p9"
 
     looks = [answer(200, {"data": []})] * 4
@@ -377,7 +377,7 @@ async def test_a_limit_below_one_is_refused() -> None:
 
 @pytest.mark.parametrize("seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(10, 200))])
 async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> None:
-    """Queueing, asking for a token, in the air, backing off, reading back: permits come back, and the client serves."""
+    """Queueing, asking for a token, in flight, backing off, reading back: permits come back, and the client serves."""
     random = Random(seed)
 
     def service(request: WireRequest) -> Step:
@@ -399,7 +399,7 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
         operation = random.choice([GET_ORDER, CREATE_ORDER, CREATE_PAYMENT])
         patience = random.choice([0.0, 0.05, random.random(), 4 * random.random()])
         with stand_.clock.move_on_after(patience) as scope, suppress(NorceError):
-            await stand_.call(operation, before=Before(ids=frozenset()), options=CallOptions(deadline=5.0))
+            await stand_.call(operation, before=Baseline(ids=frozenset()), options=CallOptions(deadline=5.0))
         endings["cancelled" if scope.cancelled_caught else "ended"] += 1
 
     async with anyio.create_task_group() as group:
@@ -407,7 +407,7 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
             group.start_soon(caller)
     assert sum(endings.values()) == 60
     assert endings["cancelled"] > 0
-    # What was in the air ends by its own timeouts, and then everything is as at the start.
+    # What was in flight ends by its own timeouts, and then everything is as at the start.
     await stand_.clock.wait(25.0)
     session = stand_.session
     assert (session.limiter.in_flight, session.limiter.waiting, session.core.owned.in_flight) == (0, 0, 0)

@@ -26,7 +26,7 @@ from norce_order_async import (
 )
 from norce_order_async.engines import base
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER, SET_CART, VALIDATE, Operation
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
 from tests.support.engine import answer, lost
 from tests.support.pipeline import stand
 
@@ -91,8 +91,8 @@ async def test_the_first_is_outermost_around_the_call_and_around_each_attempt() 
         "a< 503",
         f"a> {name} 2",
         f"b> {name} 2",
-        "b< NotSentError",
-        "a< NotSentError",
+        "b< UnsentError",
+        "a< UnsentError",
         f"a> {name} 3",
         f"b> {name} 3",
         "b< 200",
@@ -126,7 +126,7 @@ async def test_read_backs_are_attempts_but_no_calls() -> None:
     recorder = Recorder()
     there = answer(200, {"id": "o1", "payments": [{"id": "p9", "reference": "p-ref"}]})
     on = stand([lost("read"), there], call_middleware=[recorder.call("A")], attempt_middleware=[recorder.attempt("a")])
-    result = await on.call(CREATE_PAYMENT, before=Before(ids=frozenset()))
+    result = await on.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
     assert result.id == "p9"
     assert recorder.lines == [
         "A> CreateOrderPayment",
@@ -197,9 +197,9 @@ def raising(error: BaseException, *, sends: bool) -> Any:
 
 ERRORS = [
     ValueError("x"),
-    base.NotSentError("connect", "made up"),
+    base.UnsentError("connect", "made up"),
     base.MaybeSentError("read", "made up"),
-    ExceptionGroup("several", [base.NotSentError("connect", "made up")]),
+    ExceptionGroup("several", [base.UnsentError("connect", "made up")]),
 ]
 BY_TYPE = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 WRITES = pytest.mark.parametrize("operation", [CREATE_PAYMENT, CREATE_ORDER], ids=lambda operation: operation.id)

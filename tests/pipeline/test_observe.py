@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from norce_order_async import Attempt, CallError, CallEvent, NorceOrderClient, NotFoundError, OutcomeUnknownError
+from norce_order_async._json import is_list, is_mapping
 from norce_order_async.engines.base import WireRequest, WireResponse
-from norce_order_async.pipeline.observe import SHOWN_HEADERS, Telling, masked_body, shown_headers
+from norce_order_async.pipeline.events import SHOWN_HEADERS, Reporter, masked_body, shown_headers
 from norce_order_async.pipeline.operations import (
     CREATE_ORDER,
     CREATE_PAYMENT,
@@ -26,9 +27,8 @@ from norce_order_async.pipeline.operations import (
     SET_BILLING,
     Operation,
 )
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.pipeline.settle import Before
-from norce_order_async.plain import is_list, is_mapping
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import description, path_names, stand
@@ -252,7 +252,7 @@ async def test_the_line_with_bodies(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_bodies_are_not_even_looked_at_above_debug(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    telling = Telling(bodies=True)
+    telling = Reporter(bodies=True)
     request = WireRequest("GET", "https://x.example/", {}, None, None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     telling.exchanged(request, WireResponse(200, {}, b"{}"))
     await stand([answer(200, {"id": "o1"})], log_bodies=True).call(GET_ORDER)
@@ -345,7 +345,7 @@ async def test_a_read_back_is_told_as_attempts_of_the_call_it_serves() -> None:
     watcher = Watcher()
     on = stand([lost("read"), answer(200, {"payments": []})], observers=[watcher])
     with pytest.raises(OutcomeUnknownError):
-        await on.call(CREATE_PAYMENT, before=Before(ids=frozenset()))
+        await on.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
     assert [operation for operation, _ in watcher.attempts].count("CreateOrderPayment") == 1
     assert {call.operation: call.error for call in watcher.calls} == {"CreateOrderPayment": "OutcomeUnknownError"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from norce_order_async.pipeline.operations import OPERATIONS, Brings, Kind, Operation
+from norce_order_async.pipeline.operations import OPERATIONS, Expects, Kind, Operation
 from norce_order_async.pipeline.request import endpoint
 from tests.support.pipeline import description
 
@@ -88,14 +88,14 @@ def test_the_kind_fits_the_method(operation: Operation) -> None:
     method = description()[operation.id]["method"]
     assert operation.kind in kinds[method]
     assert operation.removes == (method == "DELETE")
-    assert (method == "GET") == (operation.brings is Brings.VALUE)
+    assert (method == "GET") == (operation.brings is Expects.VALUE)
     assert (operation.kind is Kind.SAFE and method == "POST") == (operation.id == "Validate")
 
 
 @EVERY
 def test_what_answers_201_brings_an_id(operation: Operation) -> None:
     """The three that create with an id of their own."""
-    assert (201 in description()[operation.id]["statuses"]) == (operation.brings is Brings.ID)
+    assert (201 in description()[operation.id]["statuses"]) == (operation.brings is Expects.ID)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from norce_order_async.clock import SystemClock
-from norce_order_async.engines.base import MaybeSentError, NotSentError
-from norce_order_async.pipeline.ownership import OwnedSends, StillInTheAirError
+from norce_order_async.engines.base import MaybeSentError, UnsentError
+from norce_order_async.pipeline.tasks import SendTasks, SendTimedOutError
+from norce_order_async.runtime.clock import SystemClock
 from tests.support.clock import FakeClock
 from tests.support.virtual import in_virtual_time
 
@@ -60,14 +60,14 @@ class Send:
         self.ended += 1
 
 
-async def until_empty(owned: OwnedSends) -> None:
+async def until_empty(owned: SendTasks) -> None:
     while owned.in_flight:
         await anyio.lowlevel.checkpoint()
 
 
 async def test_the_caller_gets_the_result_and_the_permit_is_back() -> None:
     """The plain case."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     send.go.set()
     assert await owned.run(send, send.on_end) == "answer"
     assert (send.ended, owned.in_flight) == (1, 0)
@@ -76,7 +76,7 @@ async def test_the_caller_gets_the_result_and_the_permit_is_back() -> None:
 async def test_the_caller_gets_the_exception() -> None:
     """The very object the send raised."""
     error = MaybeSentError("read", "no answer came")
-    owned, send = OwnedSends(), Send(error)
+    owned, send = SendTasks(), Send(error)
     send.go.set()
     with pytest.raises(MaybeSentError) as caught:
         await owned.run(send, send.on_end)
@@ -89,7 +89,7 @@ async def test_a_cancelled_caller_leaves_at_once_and_the_send_goes_on(
     error: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The permit stays taken until the send has really ended; its result or error is dropped without a word."""
-    owned, send = OwnedSends(), Send(error)
+    owned, send = SendTasks(), Send(error)
     left = anyio.Event()
 
     async def caller() -> None:
@@ -114,7 +114,7 @@ async def test_a_cancelled_caller_leaves_at_once_and_the_send_goes_on(
 
 async def test_a_caller_cancelled_before_the_first_step_still_has_its_send_made() -> None:
     """Once handed over, a send is the client's: it runs, and its permit comes back."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     send.go.set()
     with anyio.CancelScope() as scope:
         scope.cancel()
@@ -128,7 +128,7 @@ async def test_the_send_sees_the_callers_context() -> None:
     """Context variables, such as a tracing span, go with it."""
     variable = contextvars.ContextVar("variable", default="outside")
     variable.set("inside")
-    owned = OwnedSends()
+    owned = SendTasks()
 
     async def send() -> str:
         return variable.get()
@@ -139,9 +139,9 @@ async def test_the_send_sees_the_callers_context() -> None:
 @pytest.mark.parametrize("within", [0.02, 3.0])
 async def test_a_caller_may_wait_for_so_long_and_no_longer(within: float) -> None:
     """The send goes on, and its permit comes back at its end; near and far bounds alike."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     began = anyio.current_time()
-    with pytest.raises(StillInTheAirError):
+    with pytest.raises(SendTimedOutError):
         await owned.run(send, send.on_end, within)
     # Far bounds share a timer for each tenth of a second.
     assert within - 1e-6 <= anyio.current_time() - began <= within + (0.1 if within > 1.0 else 0.0) + 1e-6
@@ -154,7 +154,7 @@ async def test_a_caller_may_wait_for_so_long_and_no_longer(within: float) -> Non
 @pytest.mark.parametrize("error", [None, MaybeSentError("read", "no answer came")])
 async def test_what_ends_in_time_is_not_cut(error: Exception | None) -> None:
     """Its result or its exception, and nothing left of the bound."""
-    owned, send = OwnedSends(), Send(error)
+    owned, send = SendTasks(), Send(error)
     send.go.set()
     if error is None:
         assert await owned.run(send, send.on_end, 0.2) == "answer"
@@ -168,17 +168,17 @@ async def test_what_ends_in_time_is_not_cut(error: Exception | None) -> None:
 async def test_a_bound_is_the_clocks() -> None:
     """A clock that is not the machine's is asked, so that virtual time bounds a send too."""
     clock = FakeClock()
-    owned, send = OwnedSends(clock), Send()
-    with pytest.raises(StillInTheAirError):
+    owned, send = SendTasks(clock), Send()
+    with pytest.raises(SendTimedOutError):
         await owned.run(send, send.on_end, 3_600.0)
     assert clock.passed == 3_600.0
     send.go.set()
     await until_empty(owned)
 
 
-async def test_a_drain_waits_for_what_is_in_the_air() -> None:
+async def test_a_drain_waits_for_what_is_in_flight() -> None:
     """Within its grace everything ends by itself, and the drain says so."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     results: list[str] = []
 
     async def caller() -> None:
@@ -199,7 +199,7 @@ async def test_a_drain_waits_for_what_is_in_the_air() -> None:
 
 async def test_a_drain_cancels_what_is_left_and_its_caller_is_told() -> None:
     """Who still waits gets "may have been sent", not a cancellation that is not theirs."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     errors: list[BaseException] = []
 
     async def caller() -> None:
@@ -217,7 +217,7 @@ async def test_a_drain_cancels_what_is_left_and_its_caller_is_told() -> None:
 
 async def test_two_drains_at_once_both_end() -> None:
     """Closing from several tasks is fine."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     with anyio.move_on_after(0.01):
         await owned.run(send, send.on_end)
     async with anyio.create_task_group() as group:
@@ -228,9 +228,9 @@ async def test_two_drains_at_once_both_end() -> None:
     assert owned.in_flight == 0
 
 
-async def test_a_cancelled_drain_leaves_nothing_in_the_air() -> None:
+async def test_a_cancelled_drain_leaves_nothing_in_flight() -> None:
     """Leaving a client in a cancelled scope: no grace, but every send ends."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     with anyio.move_on_after(0.01):
         await owned.run(send, send.on_end)
     with anyio.CancelScope() as scope:
@@ -256,7 +256,7 @@ async def test_the_grace_is_the_clocks() -> None:
                 yield
 
     clock = Counting()
-    owned, send = OwnedSends(clock), Send()
+    owned, send = SendTasks(clock), Send()
     with anyio.move_on_after(0.01):
         await owned.run(send, send.on_end)
     assert not await owned.drain(12.5)
@@ -266,9 +266,9 @@ async def test_the_grace_is_the_clocks() -> None:
 
 async def test_after_closing_nothing_is_sent_and_the_permit_is_back() -> None:
     """A clear error, and ``on_end`` even so."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     owned.close()
-    with pytest.raises(NotSentError) as caught:
+    with pytest.raises(UnsentError) as caught:
         await owned.run(send, send.on_end)
     assert caught.value.phase == "closed"
     assert (send.ended, send.started.is_set()) == (1, False)
@@ -277,7 +277,7 @@ async def test_after_closing_nothing_is_sent_and_the_permit_is_back() -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_task_cancelled_before_its_first_step_gives_its_permit_back() -> None:
     """asyncio never enters such a coroutine; the permit must come back all the same."""
-    owned, send = OwnedSends(), Send()
+    owned, send = SendTasks(), Send()
     others = asyncio.all_tasks()
     caller = asyncio.ensure_future(owned.run(send, send.on_end))
     await asyncio.sleep(0)
@@ -290,7 +290,7 @@ async def test_a_task_cancelled_before_its_first_step_gives_its_permit_back() ->
 
 def test_a_main_task_that_fails_takes_its_sends_along(caplog: pytest.LogCaptureFixture) -> None:
     """asyncio.run cancels what is left: caller and send both end, and nobody warns."""
-    owned = OwnedSends()
+    owned = SendTasks()
     ended: list[int] = []
 
     async def main() -> None:

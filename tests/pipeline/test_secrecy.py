@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from norce_order_async import CallOptions
-from norce_order_async.auth import StaticToken, Tokens
+from norce_order_async.auth.providers import StaticToken, Tokens
 from norce_order_async.context import Context
 from norce_order_async.errors import NorceError
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import OPERATIONS, Operation
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.request import Requests
-from norce_order_async.pipeline.settle import Before
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import BASE_URL, Stand, stand
 
@@ -94,7 +94,7 @@ async def test_nothing_shows(operation: Operation, caplog: pytest.LogCaptureFixt
                 operation,
                 body=body if has_body(operation) else None,
                 query=query,
-                before=Before(ids=frozenset()),
+                before=Baseline(ids=frozenset()),
                 options=options,
             )
         except NorceError as error:

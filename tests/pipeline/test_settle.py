@@ -36,7 +36,7 @@ from norce_order_async.pipeline.operations import (
     VALIDATE,
     Operation,
 )
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
 from tests.support.clock import START, FakeClock, highest, lowest
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import Stand, sample_body, stand
@@ -57,7 +57,7 @@ def orders(*found: tuple[str, str]) -> Step:
 
 # A change of status: asked for "processing", from "checkout"
 
-FROM_CHECKOUT = Before(repeat_from=frozenset({"checkout"}))
+FROM_CHECKOUT = Baseline(repeat_from=frozenset({"checkout"}))
 
 
 @pytest.mark.parametrize("shown", ["processing", "Processing"])
@@ -468,10 +468,10 @@ async def test_an_order_without_a_cart_reference_is_never_repeated() -> None:
 
 
 BUSY = answer(503, retry_after="5")
-THREE_KINDS: list[tuple[Operation, Before | None, Step, str | None]] = [
+THREE_KINDS: list[tuple[Operation, Baseline | None, Step, str | None]] = [
     (SET_STATE, FROM_CHECKOUT, order_in("processing"), None),
     (CREATE_ORDER, None, orders(("o9", "c1")), "o9"),
-    (CREATE_PAYMENT, Before(ids=frozenset()), answer(200, {"payments": [{"id": "p9", "reference": "p-ref"}]}), "p9"),
+    (CREATE_PAYMENT, Baseline(ids=frozenset()), answer(200, {"payments": [{"id": "p9", "reference": "p-ref"}]}), "p9"),
 ]
 EACH_KIND = pytest.mark.parametrize(
     ("operation", "before", "shown", "found"), THREE_KINDS, ids=lambda value: getattr(value, "id", "")
@@ -480,7 +480,7 @@ EACH_KIND = pytest.mark.parametrize(
 
 @EACH_KIND
 async def test_after_a_503_the_effect_is_looked_for_once_the_wait_is_over(
-    operation: Operation, before: Before | None, shown: Step, found: str | None
+    operation: Operation, before: Baseline | None, shown: Step, found: str | None
 ) -> None:
     """Not before the service wants to be asked again; adopted, and not sent twice."""
     stand_ = stand([BUSY, shown])
@@ -496,7 +496,7 @@ async def test_after_a_503_the_effect_is_looked_for_once_the_wait_is_over(
     ("asked", "deadline"), [("61", None), ("20", 20.0), ("99999999999", None)], ids=["limit", "deadline", "far"]
 )
 async def test_a_503_with_too_long_a_wait_is_told_as_unknown(
-    operation: Operation, before: Before | None, shown: Step, found: str | None, asked: str, deadline: float | None
+    operation: Operation, before: Baseline | None, shown: Step, found: str | None, asked: str, deadline: float | None
 ) -> None:
     """At once, unread, with the seconds after which reading makes sense."""
     del shown, found
@@ -578,7 +578,7 @@ async def test_one_new_match_is_adopted(operation: Operation, member: str, key: 
     mine = {"id": "newsletter", **key}
     other = {"id": "other", **dict.fromkeys(key, "else")}
     stand_ = stand([first, showing(member, other, mine)])
-    done = await stand_.call(operation, before=Before(ids=frozenset({"older"})))
+    done = await stand_.call(operation, before=Baseline(ids=frozenset({"older"})))
     assert (done.id, done.adopted) == ("newsletter", True)
     assert len(stand_.sent) == 2
     assert stand_.sent[1] == "GET /orders/o1"
@@ -589,7 +589,7 @@ async def test_what_was_there_before_is_not_ours(operation: Operation, member: s
     """An older one with the same natural key says nothing about this send."""
     stand_ = stand([lost("read"), showing(member, {"id": "newsletter", **key})])
     with pytest.raises(OutcomeUnknownError, match=f"0 new {member} match.*look among its {member}"):
-        await stand_.call(operation, before=Before(ids=frozenset({"newsletter"})))
+        await stand_.call(operation, before=Baseline(ids=frozenset({"newsletter"})))
 
 
 @ENTRY
@@ -597,10 +597,10 @@ async def test_nothing_or_two_is_unknown(operation: Operation, member: str, key:
     """And nothing is sent again."""
     nothing = stand([lost("read"), showing(member)])
     with pytest.raises(OutcomeUnknownError, match=f"0 new {member} match"):
-        await nothing.call(operation, before=Before(ids=frozenset()))
+        await nothing.call(operation, before=Baseline(ids=frozenset()))
     two = stand([lost("read"), showing(member, {"id": "newsletter", **key}, {"id": "newsletter", **key})])
     with pytest.raises(OutcomeUnknownError, match=f"2 new {member} match"):
-        await two.call(operation, before=Before(ids=frozenset()))
+        await two.call(operation, before=Baseline(ids=frozenset()))
     assert [len(nothing.sent), len(two.sent)] == [2, 2]
 
 
@@ -610,7 +610,7 @@ async def test_without_a_snapshot_from_before_nothing_is_adopted(
 ) -> None:
     """It might be an older one."""
     del member, key
-    for before in (None, Before()):
+    for before in (None, Baseline()):
         stand_ = stand([lost("read")])
         with pytest.raises(OutcomeUnknownError, match="before the send is not known"):
             await stand_.call(operation, before=before)
@@ -622,7 +622,7 @@ async def test_a_failing_read_back_leaves_it_unknown(operation: Operation, membe
     del member, key
     stand_ = stand([lost("read"), answer(403)])
     with pytest.raises(OutcomeUnknownError, match="reading back failed: ForbiddenError") as caught:
-        await stand_.call(operation, before=Before(ids=frozenset()))
+        await stand_.call(operation, before=Baseline(ids=frozenset()))
     assert caught.value.operation == operation.id
 
 
@@ -634,7 +634,7 @@ async def test_without_a_natural_key_nothing_is_read(operation: Operation, body:
     """There is nothing to look for."""
     stand_ = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="nothing in it tells it from others"):
-        await stand_.call(operation, body=body, before=Before(ids=frozenset()))
+        await stand_.call(operation, body=body, before=Baseline(ids=frozenset()))
 
 
 async def test_executing_is_never_read_back() -> None:

@@ -29,7 +29,7 @@ from norce_order_async.errors import (
     UnavailableError,
 )
 from norce_order_async.pipeline.operations import OPERATIONS, Kind, Operation
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
 from tests.support.engine import LOST_PHASES, UNSENT_PHASES, Step, answer, lost
 from tests.support.kinds import by_kind, looked_at
 from tests.support.pipeline import Stand, answered_id, description, stand
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 
 EVERY = by_kind()
 
-BEFORE = Before(ids=frozenset(), repeat_from=frozenset({"checkout"}))
+BEFORE = Baseline(ids=frozenset(), repeat_from=frozenset({"checkout"}))
 
 
 def test_every_kind_is_here() -> None:

@@ -29,8 +29,8 @@ from norce_order_async import (
 )
 from norce_order_async.display import printable
 from norce_order_async.errors import GaveUp
-from norce_order_async.pipeline.observe import CallEvent
-from norce_order_async.pipeline.words import ENUMERATED, MASK, SHOWN, mask
+from norce_order_async.pipeline.events import CallEvent
+from norce_order_async.pipeline.redact import ENUMERATED, MASK, SHOWN, mask
 from tests.support.engine import answer
 from tests.support.pipeline import stand
 

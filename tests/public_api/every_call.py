@@ -25,7 +25,7 @@ from norce_order_async.models import Item, Payment, Price
 MODULES: tuple[str, ...] = (
     "norce_order_async",
     "norce_order_async.bulk",
-    "norce_order_async.bulk.actions",
+    "norce_order_async.bulk.actions.builtin",
     "norce_order_async.money",
 )
 """Where a caller imports from."""

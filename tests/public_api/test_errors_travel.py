@@ -128,9 +128,9 @@ def test_the_walk_finds_them() -> None:
     assert len(names) > 30
     assert {
         "norce_order_async.errors.NotFoundError",
-        "norce_order_async.bulk.errors.JournalError",
+        "norce_order_async.bulk.journal.errors.JournalError",
         "norce_order_async.engines.base.MaybeSentError",
-        "norce_order_async.sandbox.refusals.Refusal",
+        "norce_order_async.sandbox.service.refusals.Refusal",
         "norce_order_api.errors.UnexpectedStatus",
     } <= names
 

@@ -288,7 +288,7 @@ async def test_moving_the_clock_of_a_running_server_brings_the_retry(clock: Manu
 
 
 @rule("notifications")
-def test_leaving_stops_what_is_in_the_air_and_entering_again_takes_it_up(receiver: Receiver) -> None:
+def test_leaving_stops_what_is_in_flight_and_entering_again_takes_it_up(receiver: Receiver) -> None:
     held = threading.Event()
     receiver.answer = lambda _: (held.wait(60), OK)[1]
     sandbox = Sandbox()

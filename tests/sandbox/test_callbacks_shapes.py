@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from norce_order_async.sandbox import Sandbox
-from norce_order_async.sandbox.callbacks.addresses import filled
-from norce_order_async.sandbox.callbacks.pointers import MISSING, value_at
-from norce_order_async.sandbox.outgoing import CallFailedError
+from norce_order_async.sandbox.callbacks.outgoing import CallFailedError, filled
+from norce_order_async.sandbox.callbacks.patches import MISSING, value_at
 
 from .receiver import Receiver, receiving
 from .support import SHIPPING, Api, rule

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from norce_order_async.sandbox.description import Description, Fault
+from norce_order_async.sandbox.schema import Description, Fault
 
 
 def check(schema: dict[str, Any], value: Any, **schemas: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import norce_order_async.sandbox as sandbox_package
 from norce_order_async.sandbox import RULES, Rule
-from norce_order_async.sandbox.handlers import HANDLERS
+from norce_order_async.sandbox.service.handlers import HANDLERS
 
 from .support import DOCUMENT
 

@@ -8,7 +8,7 @@ import pytest
 
 from norce_order_async.sandbox import ManualClock, Sandbox, SeedingError
 from norce_order_async.sandbox.seeding import CHANNELS
-from norce_order_async.sandbox.store import Scope, Selection, Store
+from norce_order_async.sandbox.storage.store import Scope, Selection, Store
 
 from .support import Api
 

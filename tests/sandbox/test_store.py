@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from norce_order_async.sandbox.store import Scope, Selection, Store
+from norce_order_async.sandbox.storage.store import Scope, Selection, Store
 
 ACME = Scope("acme", "se")
 

@@ -144,7 +144,7 @@ async def test_after_a_lost_answer(
 async def test_after_a_body_that_cannot_be_sent(bad: Any, encoded_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was encoded of it stays behind. The checks before that hold what they check."""
     if encoded_by == "standard":
-        monkeypatch.setattr("norce_order_async.plain.orjson", None)
+        monkeypatch.setattr("norce_order_async._json.orjson", None)
     at = stand([], token=TOKEN)
     with pytest.raises(InvalidRequestError) as caught:
         await at.client.orders("o1").attributes.update({"note": MARKER, "bad": bad})

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from norce_order_async.clock import Clock
 from norce_order_async.engines.base import (
     MaybeSentError,
-    NotSentError,
     SendError,
+    UnsentError,
     WireRequest,
     WireResponse,
 )
 from norce_order_async.errors import Phase
+from norce_order_async.runtime.clock import Clock
 
 UNSENT_PHASES: tuple[Phase, ...] = ("resolve", "connect", "tls", "pool")
 LOST_PHASES: tuple[Phase, ...] = ("write", "read", "body")
@@ -107,5 +107,5 @@ class ScriptedEngine:
 
 
 def _error(phase: Phase) -> SendError:
-    kind = NotSentError if phase in UNSENT_PHASES or phase == "closed" else MaybeSentError
+    kind = UnsentError if phase in UNSENT_PHASES or phase == "closed" else MaybeSentError
     return kind(phase, f"{phase} failed")

@@ -10,13 +10,13 @@ from importlib import resources
 from typing import Any, cast
 
 from norce_order_async import ClientCredentials, NorceOrderClient
-from norce_order_async.auth import TokenProvider, TokenSource
+from norce_order_async.auth.providers import TokenProvider, TokenSource
 from norce_order_async.engines.base import WireRequest
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import Operation
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.pipeline.settle import Before
 
 from .clock import FakeClock, Uniform, lowest
 from .engine import Script, ScriptedEngine
@@ -49,7 +49,7 @@ class Stand:
         *,
         body: Any = None,
         query: Mapping[str, Any] | None = None,
-        before: Before | None = None,
+        before: Baseline | None = None,
         options: CallOptions | None = None,
     ) -> Answer:
         """Make a call of an operation with ids and a body that fit it."""

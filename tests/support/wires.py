@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import pytest
 
-from norce_order_async.engines.choose import EngineName
+from norce_order_async.engines.select import EngineName
 
 WIRES = ["asyncio", "asyncio-httpx", "trio"]
 """A loop with the engine that is chosen there, or with the one named."""

@@ -32,7 +32,7 @@ from norce_order_async import (
 )
 from norce_order_async._version import __version__
 from norce_order_async.pipeline.operations import CREATE_PAYMENT, GET_ORDER, LIST_ORDERS, SET_CART
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.telemetry import BUCKETS, OpenTelemetry
 from tests.support.clock import FakeClock
 from tests.support.engine import Script, ScriptedEngine, answer, lost
@@ -177,7 +177,7 @@ async def test_a_lost_answer_and_its_read_back(watched: Watched) -> None:
     """The read-back is attempts inside the same call, not a call of its own."""
     on = watched.stand([lost("read", takes=1.0), answer(200, {"payments": []})])
     with pytest.raises(OutcomeUnknownError):
-        await on.call(CREATE_PAYMENT, before=Before(ids=frozenset()))
+        await on.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
     post, get, call = watched.spans
     assert [span.name for span in (post, get, call)] == ["POST", "GET", "CreateOrderPayment"]
     assert get.parent == post.parent == call.context
@@ -261,7 +261,7 @@ async def test_the_histogram_counts_every_attempt(watched: Watched) -> None:
         tuple(sorted({**base, **more}.items()))
         for more in (
             {"http.response.status_code": 503, "error.type": "503"},
-            {"error.type": "NotSentError"},
+            {"error.type": "UnsentError"},
             {"http.response.status_code": 200},
         )
     }

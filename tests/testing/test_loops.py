@@ -99,7 +99,7 @@ def test_a_fixture_of_the_user_s_on_the_loop(pytester: pytest.Pytester) -> None:
     run(pytester).assert_outcomes(passed=2)
 
 
-def test_a_call_left_in_the_air(pytester: pytest.Pytester) -> None:
+def test_a_call_left_in_flight(pytester: pytest.Pytester) -> None:
     """A test may end, and its loop with it, while a send waits for its answer."""
     pytester.makepyfile(
         """

@@ -18,8 +18,8 @@ CONTEXT = SOURCE / "context.py"
 REQUEST = SOURCE / "pipeline" / "request.py"
 LIFECYCLE = SOURCE / "orders" / "lifecycle.py"
 FILTER = SOURCE / "orders" / "filter.py"
-INPUTS = SOURCE / "orders" / "inputs.py"
-HANDLERS = SOURCE / "sandbox" / "handlers" / "__init__.py"
+INPUTS = SOURCE / "orders" / "checking.py"
+HANDLERS = SOURCE / "sandbox" / "service" / "handlers" / "__init__.py"
 _FACADE = ("orders", "bulk", "client.py")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -315,5 +315,5 @@ def touched(house: House, operations: tuple[str, ...], schema: str | None) -> To
 def _called(method: Method) -> str:
     """How a call of it reads: `payments.create(`, `order.delete(`, `orders.list(`."""
     room = Path(method.file).stem
-    room = {"collection": "orders", "snapshot": "order"}.get(room, room)
+    room = {"collection": "orders", "record": "order"}.get(room, room)
     return rf"\b{room}\.{method.name.rpartition('.')[2]}\("

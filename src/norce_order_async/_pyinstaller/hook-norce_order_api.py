@@ -1,5 +1,7 @@
 """The generated client imports its models and operations by name, and the local order service reads the description."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from pkgutil import walk_packages
 

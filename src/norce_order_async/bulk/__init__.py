@@ -14,6 +14,8 @@ the service bears (``ramp.py``, ``cubic.py``, ``vegas.py``, ``pacing.py``), ``ou
 ``stopping.py`` listens for Ctrl-C, and ``report.py`` looks into a journal from outside.
 """
 
-from norce_order_async.bulk.report import ItemResult, JournalReport, plan_again, read_journal, read_results
+from __future__ import annotations
+
+from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, plan_again, read_journal, read_results
 
 __all__ = ["ItemResult", "JournalReport", "plan_again", "read_journal", "read_results"]

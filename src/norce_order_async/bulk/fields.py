@@ -13,8 +13,8 @@ from typing import Any, get_origin
 import attrs
 
 from norce_order_api import models
+from norce_order_async._json import is_list, is_mapping
 from norce_order_async.errors import ConfigurationError
-from norce_order_async.plain import is_list, is_mapping
 
 ALL = "*"
 _LIST = re.compile(r"list\[(.*)\]")

@@ -13,24 +13,24 @@ from typing import Any, Literal, Self, TypeVar, get_args
 
 import anyio
 
-from norce_order_async.auth import StaysInProcess
-from norce_order_async.bulk.action import Action, action_of
+from norce_order_async.auth.providers import StaysInProcess
+from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED
-from norce_order_async.bulk.journal import Journal
-from norce_order_async.bulk.load import Adaptive, Fixed, Load
+from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
 from norce_order_async.bulk.outcome import Summary
-from norce_order_async.bulk.plan import Plan
 from norce_order_async.bulk.run import Run
 from norce_order_async.bulk.source import Key, Partition, Source
+from norce_order_async.bulk.spec import Plan
 from norce_order_async.checking import as_given, check_number, path_of
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError
-from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.home import Home, Permits, forks
 from norce_order_async.pipeline.limiter import Limiter
-from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.retry import RetryBudget
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.pipeline.tasks import SendTasks
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Job(StaysInProcess):
         permits = Permits(lambda pause: load.limiter(core.clock, pause))
         self._session = Session(core, changed.context, changed.settings, permits, RetryBudget())
         self._home: Home | None = None
-        self._tasks = OwnedSends(core.clock)
+        self._tasks = SendTasks(core.clock)
         self._workers = _at_once(load)
         self._path = None if journal is None else path_of("journal", journal)
         self._journal: Journal | None = None
@@ -143,7 +143,7 @@ class Job(StaysInProcess):
             raise ConfigurationError("a job has one run: make another with client.bulk(...)")
         if source is None and self._journal is None:
             raise ConfigurationError("give a source; going on without one needs a journal that was begun")
-        # An item that waits for the journal's disk is not in the air: half as many more keep the air full meanwhile.
+        # An item that waits for the journal's disk is not in flight: half as many more keep the air full meanwhile.
         workers = self._workers if self._journal is None else self._workers * 3 // 2
         chosen: Action[T] = action_of(action, journaled=self._journal is not None)
         self._guard_production(chosen, source)
@@ -172,7 +172,7 @@ class Job(StaysInProcess):
         return run
 
     def stop(self, *, now: bool = False, why: str = "stopped") -> None:
-        """Begin nothing new; what is in the air may finish within the grace time. ``now``: it may not.
+        """Begin nothing new; what is in flight may finish within the grace time. ``now``: it may not.
 
         The journal stays true either way. To be called on the job's event loop.
         """

@@ -8,18 +8,18 @@ from typing import TypeVar
 import anyio
 from anyio import to_thread
 
-from norce_order_async.auth import StaysInProcess
-from norce_order_async.bulk.beginning import begin
-from norce_order_async.bulk.bell import Bell
-from norce_order_async.bulk.journal import Journal
-from norce_order_async.bulk.outbox import Outbox
+from norce_order_async.auth.providers import StaysInProcess
+from norce_order_async.bulk.actions.output import OutputFile
+from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
-from norce_order_async.bulk.plan import Plan
-from norce_order_async.bulk.spool import Spool
-from norce_order_async.bulk.work import Work
-from norce_order_async.engines.base import NotSentError
+from norce_order_async.bulk.prepare import begin
+from norce_order_async.bulk.queue import Notifier
+from norce_order_async.bulk.results import ResultBuffer
+from norce_order_async.bulk.spec import Plan
+from norce_order_async.bulk.workers import Workers
+from norce_order_async.engines.base import UnsentError
 from norce_order_async.pipeline.home import Home
-from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.tasks import SendTasks
 
 T = TypeVar("T")
 
@@ -28,17 +28,17 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
     """The outcomes of one run, as they come or in the order of the source. Several tasks may take from it: each
     outcome comes to one of them."""
 
-    def __init__(self, plan: Plan[T], journal: Journal | None, tasks: OwnedSends, home: Home) -> None:
+    def __init__(self, plan: Plan[T], journal: Journal | None, tasks: SendTasks, home: Home) -> None:
         self._plan = plan
         self._home = home
         self._journal = journal
         self._tasks = tasks
         self._clock = plan.session.core.clock
-        self._bell = Bell()
-        self._outbox: Outbox[T] = Outbox(ordered=plan.ordered)
+        self._bell = Notifier()
+        self._outbox: ResultBuffer[T] = ResultBuffer(ordered=plan.ordered)
         self._summary = Summary()
-        self._spool: Spool[T] | None = None
-        self._work: Work[T] | None = None
+        self._spool: OutputFile[T] | None = None
+        self._work: Workers[T] | None = None
         self._beginning = anyio.CancelScope()
         self._has_begun = False
         """Whether there is work, or never will be."""
@@ -70,7 +70,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         return summary
 
     def stop(self, grace: float | None, why: str) -> None:
-        """Begin nothing new; cancel what is in the air after ``grace`` seconds, or at once for None."""
+        """Begin nothing new; cancel what is in flight after ``grace`` seconds, or at once for None."""
         if self._ended_at is not None:
             return
         if self._work is not None:
@@ -99,7 +99,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         try:
             # In a task of the job's: a caller who is cancelled meanwhile leaves the beginning to the others.
             self._tasks.start(self._begin)
-        except NotSentError:
+        except UnsentError:
             # The job was left before.
             self._has_begun = True
 
@@ -110,7 +110,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
                 begun = await begin(self._plan, self._journal, self._summary)
                 self._spool = begun.spool
                 if not self._summary.stopped:
-                    self._work = Work(
+                    self._work = Workers(
                         self._plan, begun, self._journal, self._tasks, self._outbox, self._bell, self._summary
                     )
                     self._work.start()

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Ma
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from norce_order_async._json import is_mapping
 from norce_order_async.checking import check_kind
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.order import Order
 from norce_order_async.pipeline.request import check_id
-from norce_order_async.plain import is_mapping
 
 Entry = str | Order | Mapping[str, Any]
 Source = Iterable[Entry] | AsyncIterable[Entry] | OrderFilter

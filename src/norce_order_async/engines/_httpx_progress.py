@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from norce_order_async.clock import Clock
-from norce_order_async.engines._failures import OUT_OF_TIME, failure, refined
+from norce_order_async.engines._errors import OUT_OF_TIME, failure, refined
 from norce_order_async.engines._httpx_stream import SendBounds
-from norce_order_async.engines.alarms import Alarms
-from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest
+from norce_order_async.engines.base import MaybeSentError, SendError, UnsentError, WireRequest
 from norce_order_async.errors import Phase
+from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.timers import Alarms
 
 _STEPS: Final[Mapping[str, Phase]] = {
     "connect_tcp.started": "connect",
@@ -79,7 +79,7 @@ class Progress:
         if step == "send_request_headers.started":
             if not self._heads and self.bounds.expired:
                 # Its time was over while the loop was blocked: a request does not begin so late.
-                raise NotSentError("connect", OUT_OF_TIME)
+                raise UnsentError("connect", OUT_OF_TIME)
             self._heads += 1
             self.bounds.ask()
         self._phase = phase
@@ -94,12 +94,12 @@ class Progress:
         if self._heads:
             return failure(MaybeSentError, self._sent_phase(), exc)
         if self._phase == "write":
-            return NotSentError("connect", f"the protocol does not allow this request: {type(exc).__name__}")
+            return UnsentError("connect", f"the protocol does not allow this request: {type(exc).__name__}")
         if self._phase is not None:
-            return failure(NotSentError, refined(self._unsent_phase(), exc), exc)
+            return failure(UnsentError, refined(self._unsent_phase(), exc), exc)
         for name in _class_names(exc):
             if name in _UNSENT_CLASSES and (own_transport or _speaks_for_itself(exc)):
-                return failure(NotSentError, refined(_UNSENT_CLASSES[name], exc), exc)
+                return failure(UnsentError, refined(_UNSENT_CLASSES[name], exc), exc)
             if name in _SENT_CLASSES:
                 return failure(MaybeSentError, _SENT_CLASSES[name], exc)
         return failure(MaybeSentError, "read", exc)
@@ -111,7 +111,7 @@ class Progress:
         if self._heads:
             return MaybeSentError(self._sent_phase(), OUT_OF_TIME)
         if self._phase is not None:
-            return NotSentError(self._unsent_phase(), OUT_OF_TIME)
+            return UnsentError(self._unsent_phase(), OUT_OF_TIME)
         return MaybeSentError("read", OUT_OF_TIME)
 
     def _sent_phase(self) -> Phase:

@@ -1,7 +1,7 @@
 """The sockets under httpx, through which its connection pool reads and writes, and how long that may take.
 
 httpcore hands a timeout to each step. :class:`SendBounds` cuts it to what is left of the whole send at that moment,
-and gives a step the grace of :mod:`~norce_order_async.engines.alarms` when its time is noticed late. It does so here
+and gives a step the grace of :mod:`~norce_order_async.runtime.timers` when its time is noticed late. It does so here
 and not by cancelling the send, which would leave the pool dead.
 
 httpx has no public way to choose the network backend of a transport. :func:`watch` sets a private attribute of
@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import httpx
 
-from norce_order_async.clock import Clock
 from norce_order_async.engines._head import Heads
-from norce_order_async.engines.alarms import GRACE, LATE, ROUNDS, Alarms, Bound, Grace
+from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.timers import GRACE, LATE, ROUNDS, Alarms, Bound, Grace
 
 if TYPE_CHECKING:
     import httpcore
@@ -214,7 +214,7 @@ class SendBounds:
 
 @final
 class _BoundOnTrio:
-    """What :class:`~norce_order_async.engines.alarms.Bound` is on asyncio. It does not wait when its end is noticed
+    """What :class:`~norce_order_async.runtime.timers.Bound` is on asyncio. It does not wait when its end is noticed
     late."""
 
     __slots__ = ("_rounds", "_scope", "_seconds", "_token")

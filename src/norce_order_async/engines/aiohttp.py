@@ -3,7 +3,7 @@
 Its parts, in the order a request meets them:
 
 * ``send`` checks what aiohttp would change or refuse late, and bounds the whole and every silence with one alarm
-  (:class:`~norce_order_async.engines.alarms.Watch`), where aiohttp's own bounds would set a timer for each piece.
+  (:class:`~norce_order_async.runtime.timers.Watch`), where aiohttp's own bounds would set a timer for each piece.
 * ``_exchange`` asks aiohttp for one answer and reads it whole, within the bounds of
   :class:`~norce_order_async.engines._body.Body`.
 * :class:`_Request` stands between aiohttp's connector and the socket. It sees each request at the last moment before
@@ -34,23 +34,23 @@ import aiohttp
 import certifi
 import yarl
 
-from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
 from norce_order_async.engines._body import CODINGS, Body
-from norce_order_async.engines._failures import NOBODY_WAITS, OUT_OF_TIME, failure, refined, system_error
+from norce_order_async.engines._errors import NOBODY_WAITS, OUT_OF_TIME, failure, refined, system_error
 from norce_order_async.engines._head import LONGEST
-from norce_order_async.engines.alarms import Alarms, Watch
 from norce_order_async.engines.base import (
     KEEP_IDLE,
     MaybeSentError,
-    NotSentError,
     SendError,
     Timeouts,
+    UnsentError,
     WireRequest,
     WireResponse,
 )
 from norce_order_async.engines.proxies import from_environment
 from norce_order_async.errors import Phase
+from norce_order_async.runtime.clock import Clock, SystemClock
+from norce_order_async.runtime.timers import Alarms, Watch
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -123,7 +123,7 @@ class AiohttpEngine:
         watch = Watch(alarms, request.total if system else None, request.timeouts.read)
         if request.caller is not None:
             if request.caller.gone:
-                raise NotSentError("pool", NOBODY_WAITS)
+                raise UnsentError("pool", NOBODY_WAITS)
             request.caller.on_leave(watch.leave)
         step = _Step(watch, KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE))
         cause: OSError | None = None
@@ -142,7 +142,7 @@ class AiohttpEngine:
         raise error from cause
 
     async def aclose(self) -> None:
-        """Close every connection; a send still in the air fails."""
+        """Close every connection; a send still in flight fails."""
         self._closed = True
         session, self._session = self._session, None
         if session is not None:
@@ -204,11 +204,11 @@ class AiohttpEngine:
     def _here(self) -> tuple[aiohttp.ClientSession, Alarms]:
         """Session and alarms, made on the loop of the first send; that is why an engine may be made where none runs."""
         if self._closed:
-            raise NotSentError("closed", "the engine is closed")
+            raise UnsentError("closed", "the engine is closed")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise NotSentError("closed", "the aiohttp engine runs on asyncio alone") from None
+            raise UnsentError("closed", "the aiohttp engine runs on asyncio alone") from None
         if self._session is None or self._alarms is None:
             self._alarms = Alarms(loop)
             self._session = aiohttp.ClientSession(
@@ -228,9 +228,7 @@ class AiohttpEngine:
             # the connector still warns.
             weakref.finalize(self, self._session.detach).atexit = False
         elif loop is not self._alarms.loop:
-            raise NotSentError(
-                "closed", "the engine belongs to the event loop of its first call, which was another one"
-            )
+            raise UnsentError("closed", "the engine belongs to the event loop of its first call, which was another one")
         return self._session, self._alarms
 
     def _proxy_for(self, url: yarl.URL) -> _Proxy | None:
@@ -243,7 +241,7 @@ class AiohttpEngine:
         try:
             return _Proxy(found.address)
         except ValueError:
-            raise NotSentError("connect", f"the proxy in {found.named} can't be used") from None
+            raise UnsentError("connect", f"the proxy in {found.named} can't be used") from None
 
     async def _context(self) -> ssl.SSLContext:
         """The TLS context of all connections; built at the first need, once, in a thread, as it takes its time."""
@@ -254,7 +252,7 @@ class AiohttpEngine:
                 try:
                     self._tls = await asyncio.to_thread(self._new_context)
                 except Exception as exc:
-                    raise NotSentError("tls", f"no TLS context could be made: {type(exc).__name__}") from exc
+                    raise UnsentError("tls", f"no TLS context could be made: {type(exc).__name__}") from exc
             return self._tls
 
     def _new_context(self) -> ssl.SSLContext:
@@ -290,14 +288,14 @@ class _Step:
         if self.sent:
             return failure(MaybeSentError, self._phase(), exc)
         if closed:
-            return NotSentError("closed", "the engine was closed meanwhile")
-        return failure(NotSentError, refined("connect", exc), exc)
+            return UnsentError("closed", "the engine was closed meanwhile")
+        return failure(UnsentError, refined("connect", exc), exc)
 
     def ended(self, why: str = OUT_OF_TIME) -> SendError:
         """What to raise when the total is over, or nobody waits any more."""
         if self.sent:
             return MaybeSentError(self._phase(), why)
-        return NotSentError("connect", why)
+        return UnsentError("connect", why)
 
     def _phase(self) -> Phase:
         if self.answered:
@@ -329,7 +327,7 @@ class _Request(aiohttp.ClientRequest):
         watched = connection if isinstance(connection, WatchedConnection) else None
         if watched is not None and watched.fresh and (watched.spoke_first or watched.should_close):
             # Another one would fare no better.
-            raise NotSentError("connect", "the server spoke before it was asked, or closed the connection")
+            raise UnsentError("connect", "the server spoke before it was asked, or closed the connection")
         if connection is None or connection.should_close:
             raise _StaleConnectionError
         if watched is not None and not watched.fresh and watched.idle > step.max_idle:
@@ -391,16 +389,16 @@ class _Proxy:
 def _address(request: WireRequest) -> yarl.URL:
     """The address as aiohttp's type, or the reason why it can't be sent as it is."""
     if _ADDRESS.fullmatch(request.url) is None:
-        raise NotSentError("connect", "the address is not a plain absolute one")
+        raise UnsentError("connect", "the address is not a plain absolute one")
     if _BREAKS_A_HEADER.search("".join((*request.headers, *request.headers.values()))):
-        raise NotSentError("connect", "the protocol does not allow this header")
+        raise UnsentError("connect", "the protocol does not allow this header")
     try:
         url = yarl.URL(request.url, encoded=True)
         unchanged = str(url) == request.url
     except ValueError as exc:
-        raise NotSentError("connect", f"the address can't be read: {type(exc).__name__}") from None
+        raise UnsentError("connect", f"the address can't be read: {type(exc).__name__}") from None
     if not unchanged:
-        raise NotSentError("connect", "aiohttp would change the address")
+        raise UnsentError("connect", "aiohttp would change the address")
     return url
 
 

@@ -4,13 +4,13 @@ An engine turns one :class:`WireRequest` into one :class:`WireResponse`, or rais
 the only question the pipeline has: *may the service have acted on this request?*
 
 ===========================  =============================================================================
-:class:`NotSentError`        no byte of the request left this machine: name resolution, connect refused or timed out,
+:class:`UnsentError`        no byte of the request left this machine: name resolution, connect refused or timed out,
                              TLS handshake failed, no connection free in time, the engine is closed
 :class:`MaybeSentError`      anything later without a whole answer: write or read timeout, reset, closed by the
                              server, a cut or garbled answer
 ===========================  =============================================================================
 
-An engine may raise :class:`NotSentError` only when it knows. In doubt it raises :class:`MaybeSentError`.
+An engine may raise :class:`UnsentError` only when it knows. In doubt it raises :class:`MaybeSentError`.
 
 An engine never retries, never follows redirects, never keeps cookies, never reads proxies or credentials from the
 environment unless asked to, and raises nothing but these two and the event loop's own cancellation. A connection on
@@ -135,7 +135,7 @@ class SendError(Exception):
         return revived, (type(self), self.args), self.__dict__
 
 
-class NotSentError(SendError):
+class UnsentError(SendError):
     """No byte of the request was sent; the service can't know of it."""
 
 
@@ -155,11 +155,11 @@ class Engine(Protocol):
         """Send once and read the whole answer.
 
         Raises:
-            NotSentError: no byte left.
+            UnsentError: no byte left.
             MaybeSentError: no whole answer, and the service may have acted.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close every connection. Closing twice is fine; sending afterwards raises :class:`NotSentError`."""
+        """Close every connection. Closing twice is fine; sending afterwards raises :class:`UnsentError`."""
         ...

@@ -36,14 +36,14 @@ import anyio.lowlevel
 import anyio.to_thread
 import httpx
 
-from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines._body import CODINGS, Body
-from norce_order_async.engines._failures import NOBODY_WAITS, system_error
+from norce_order_async.engines._errors import NOBODY_WAITS, system_error
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
 from norce_order_async.engines._logs import keep_quiet
-from norce_order_async.engines.alarms import Alarms
-from norce_order_async.engines.base import KEEP_IDLE, NotSentError, SendError, WireRequest, WireResponse
+from norce_order_async.engines.base import KEEP_IDLE, SendError, UnsentError, WireRequest, WireResponse
+from norce_order_async.runtime.clock import Clock, SystemClock
+from norce_order_async.runtime.timers import Alarms
 
 _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
 """Absolute, without credentials and without a fragment."""
@@ -123,14 +123,14 @@ class HttpxEngine:
         """Send once and read the whole answer."""
         address = _ADDRESS.fullmatch(request.url)
         if address is None:
-            raise NotSentError("connect", "the address is not a plain absolute one")
+            raise UnsentError("connect", "the address is not a plain absolute one")
         scheme, target = address.groups()
         progress = Progress(request, self._clock, self._alarms_here())
         outgoing = self._outgoing(request, target or "/", progress)
         pool = await self._pool_for(secure=scheme == "https", keep_idle=request.max_idle)
         if request.caller is not None:
             if request.caller.gone:
-                raise NotSentError("pool", NOBODY_WAITS)
+                raise UnsentError("pool", NOBODY_WAITS)
             if pool.watched:
                 request.caller.on_leave(progress.bounds.leave)
         pool.in_flight += 1
@@ -161,7 +161,7 @@ class HttpxEngine:
         raise error from cause
 
     async def aclose(self) -> None:
-        """Close every connection of ours; a send still in the air fails."""
+        """Close every connection of ours; a send still in flight fails."""
         self._closed = True
         pools = [pool for alike in self._pools.values() for pool in alike]
         if self._foreign is not None:
@@ -177,10 +177,10 @@ class HttpxEngine:
         outgoing, rewritten = self._built(request, target, progress)
         if outgoing is None:
             # Here and not where it was caught: the exception holds the header, or the address.
-            raise NotSentError("connect", f"the request could not be built: {rewritten}")
+            raise UnsentError("connect", f"the request could not be built: {rewritten}")
         if rewritten:
             # Dot segments and characters that need encoding would be "mended": another address than the one meant.
-            raise NotSentError("connect", "httpx would change the address")
+            raise UnsentError("connect", "httpx would change the address")
         if request.body is not None and isinstance(outgoing, httpx.Request):
             outgoing.stream = _Body(request.body)
         headers = outgoing.headers
@@ -229,12 +229,12 @@ class HttpxEngine:
 
     async def _pool_for(self, *, secure: bool, keep_idle: float | None) -> _Pool:
         if self._closed:
-            raise NotSentError("closed", "the engine is closed")
+            raise UnsentError("closed", "the engine is closed")
         if self._foreign is not None:
             return self._foreign
         context = await self._context(secure)
         if self._closed:
-            raise NotSentError("closed", "the engine was closed meanwhile")
+            raise UnsentError("closed", "the engine was closed meanwhile")
         # httpcore knows one limit for all connections of a pool, so requests with a limit of their own have pools of
         # their own.
         keep_idle = KEEP_IDLE if keep_idle is None else min(keep_idle, KEEP_IDLE)
@@ -244,7 +244,7 @@ class HttpxEngine:
             try:
                 pool = self._new_pool(context, keep_idle)
             except Exception as exc:
-                raise NotSentError("pool", f"no pool could be made: {type(exc).__name__}") from exc
+                raise UnsentError("pool", f"no pool could be made: {type(exc).__name__}") from exc
             pools.append(pool)
         return pool
 
@@ -297,7 +297,7 @@ class HttpxEngine:
                 try:
                     self._tls = await anyio.to_thread.run_sync(self._new_context)
                 except Exception as exc:
-                    raise NotSentError("tls", f"no TLS context could be made: {type(exc).__name__}") from exc
+                    raise UnsentError("tls", f"no TLS context could be made: {type(exc).__name__}") from exc
             return self._tls
 
     def _new_context(self) -> ssl.SSLContext:

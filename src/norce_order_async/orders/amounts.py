@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeGuard
 
+from norce_order_async._json import list_or_empty, mapping_or_empty
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.money import exact, rounded
-from norce_order_async.plain import list_or_empty, mapping_or_empty
 
 Received = Callable[[], Mapping[str, Any]]
 

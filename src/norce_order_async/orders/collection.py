@@ -6,24 +6,24 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async._json import Unshown
 from norce_order_async.checking import check_whole, mapping_of
 from norce_order_async.errors import ConflictError, DuplicateOrderError, InvalidRequestError, UnavailableError
-from norce_order_async.orders.body import OrderBody
+from norce_order_async.orders.checking import model_of, models_of, with_reference, written
 from norce_order_async.orders.creation import check_new
 from norce_order_async.orders.ensuring import shared
 from norce_order_async.orders.filter import OrderFilter
-from norce_order_async.orders.inputs import model_of, models_of, with_reference, written
 from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
+from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.order import Order
 from norce_order_async.orders.pages import OrderPage, Pages, read_orders
 from norce_order_async.pipeline.creations import Creation, Flight
-from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.pipeline.settle import Before
-from norce_order_async.plain import Unshown
+from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from norce_order_api.models import (
@@ -154,7 +154,7 @@ class OrderCollection:
 
     async def _create(self, sent: Unshown, options: CallOptions | None, deadline: Deadline | None = None) -> Order:
         creation = self._session.creation(CREATE_ORDER, None, sent.to_dict(), options)
-        before = Before()
+        before = Baseline()
         deadline = deadline or self._session.deadline(options)
         try:
             with self._session.core.creations.creating(creation, before, deadline):

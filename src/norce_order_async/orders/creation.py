@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
+from norce_order_async._json import mapping_or_empty
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.amounts import check_amounts
-from norce_order_async.orders.inputs import check_address, check_pattern
+from norce_order_async.orders.checking import check_address, check_pattern
 from norce_order_async.orders.lifecycle import FIRST_STATUS
 from norce_order_async.orders.totals import with_total
-from norce_order_async.plain import mapping_or_empty
 
 _MADE_BY_A_CALL: Final = ("payments", "shippings")
 _CALLBACKS: Final = ("hooks", "validations", "notifications")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from norce_order_async.errors import InvalidRequestError, NorceError, OutcomeUnknownError, PendingError
-from norce_order_async.orders.body import OrderBody
-from norce_order_async.orders.inputs import written
-from norce_order_async.orders.snapshot import Snapshot
+from norce_order_async.orders.checking import written
+from norce_order_async.orders.lazy import OrderBody
+from norce_order_async.orders.record import OrderRecord
 from norce_order_async.pipeline.creations import Creation, Flight
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.settings import CallOptions
@@ -33,12 +33,12 @@ class _Found(Generic[T]):
     """What a flight came to: the entry, and the order that it was read in."""
 
     entry: T
-    snapshot: Snapshot
+    snapshot: OrderRecord
     order: OrderBody
 
 
 async def ensure(
-    snapshot: Snapshot,
+    snapshot: OrderRecord,
     *,
     entries: Callable[[], Iterable[T]],
     wanted: Callable[[T], bool],
@@ -90,7 +90,7 @@ class _Ensuring(Generic[T]):
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        snapshot: OrderRecord,
         entries: Callable[[], Iterable[T]],
         wanted: Callable[[T], bool],
         creation: Creation,

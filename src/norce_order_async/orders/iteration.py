@@ -33,8 +33,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from norce_order_async.auth import StaysInProcess
-from norce_order_async.engines.base import NotSentError
+from norce_order_async.auth.providers import StaysInProcess
+from norce_order_async.engines.base import UnsentError
 from norce_order_async.errors import NorceError, UnavailableError
 from norce_order_async.pipeline.home import Door, Home
 from norce_order_async.pipeline.operations import LIST_ORDERS
@@ -292,7 +292,7 @@ class OrderIteration(StaysInProcess, AsyncIterator["Order"]):
 
         try:
             home.owned.start(fetch)
-        except NotSentError:
+        except UnsentError:
             # The client was closed meanwhile; reading the page when it is needed says so as every call does.
             return
         self._ahead = ahead

@@ -11,25 +11,25 @@ from norce_order_async.checking import check_number
 from norce_order_async.display import shown
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
 from norce_order_async.money import decimal, paid
-from norce_order_async.orders.attributes import AttributesRoom
-from norce_order_async.orders.body import OrderBody
-from norce_order_async.orders.callbacks import HooksRoom, NotificationsRoom, ValidationsRoom
-from norce_order_async.orders.cart import CartRoom
-from norce_order_async.orders.consents import ConsentsRoom
-from norce_order_async.orders.customer import CustomerRoom
 from norce_order_async.orders.history import StatusPeriod, periods
+from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.lifecycle import check_status, is_terminal
-from norce_order_async.orders.payments import PaymentsRoom
+from norce_order_async.orders.parts.attributes import AttributesPart
+from norce_order_async.orders.parts.callbacks import HooksPart, NotificationsPart, ValidationsPart
+from norce_order_async.orders.parts.cart import CartPart
+from norce_order_async.orders.parts.consents import ConsentsPart
+from norce_order_async.orders.parts.customer import CustomerPart
+from norce_order_async.orders.parts.payments import PaymentsPart
+from norce_order_async.orders.parts.shippings import ShippingsPart
+from norce_order_async.orders.polling import Polling
+from norce_order_async.orders.record import OrderRecord
 from norce_order_async.orders.rendering import render_order
-from norce_order_async.orders.shippings import ShippingsRoom
-from norce_order_async.orders.snapshot import Snapshot
 from norce_order_async.orders.transition import Transitioned, transition
 from norce_order_async.orders.validation import ValidationReport, read_report
-from norce_order_async.orders.waiting import Polling
-from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import DELETE_ORDER, SET_REFERENCE, VALIDATE
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,7 +46,7 @@ class Order:
     __slots__ = ("_snapshot", "uniqueness_checked")
 
     def __init__(self, session: Session, order_id: str, body: OrderBody | None = None) -> None:
-        self._snapshot = Snapshot(session, order_id, body)
+        self._snapshot = OrderRecord(session, order_id, body)
         self.uniqueness_checked = True
         """False for an order that was created again after a lost answer, when the list of orders did not show in time
         that no other one has its cart reference, or the answer to the repeat was lost too: there may be two."""
@@ -132,40 +132,40 @@ class Order:
     # Its parts
 
     @property
-    def cart(self) -> CartRoom:
-        return CartRoom(self._snapshot)
+    def cart(self) -> CartPart:
+        return CartPart(self._snapshot)
 
     @property
-    def customer(self) -> CustomerRoom:
-        return CustomerRoom(self._snapshot)
+    def customer(self) -> CustomerPart:
+        return CustomerPart(self._snapshot)
 
     @property
-    def consents(self) -> ConsentsRoom:
-        return ConsentsRoom(self._snapshot)
+    def consents(self) -> ConsentsPart:
+        return ConsentsPart(self._snapshot)
 
     @property
-    def payments(self) -> PaymentsRoom:
-        return PaymentsRoom(self._snapshot)
+    def payments(self) -> PaymentsPart:
+        return PaymentsPart(self._snapshot)
 
     @property
-    def shippings(self) -> ShippingsRoom:
-        return ShippingsRoom(self._snapshot)
+    def shippings(self) -> ShippingsPart:
+        return ShippingsPart(self._snapshot)
 
     @property
-    def hooks(self) -> HooksRoom:
-        return HooksRoom(self._snapshot)
+    def hooks(self) -> HooksPart:
+        return HooksPart(self._snapshot)
 
     @property
-    def notifications(self) -> NotificationsRoom:
-        return NotificationsRoom(self._snapshot)
+    def notifications(self) -> NotificationsPart:
+        return NotificationsPart(self._snapshot)
 
     @property
-    def validations(self) -> ValidationsRoom:
-        return ValidationsRoom(self._snapshot)
+    def validations(self) -> ValidationsPart:
+        return ValidationsPart(self._snapshot)
 
     @property
-    def attributes(self) -> AttributesRoom:
-        return AttributesRoom(self._snapshot)
+    def attributes(self) -> AttributesPart:
+        return AttributesPart(self._snapshot)
 
     # What can be done with it
 

@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from norce_order_api.types import read_model
+from norce_order_async._json import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
 from norce_order_async.errors import RefusedError, UnavailableError
-from norce_order_async.orders.body import OrderBody
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import SMALLEST_PAGE
+from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.order import Order
 from norce_order_async.orders.rendering import render_page
 from norce_order_async.pipeline.answer import Answer
-from norce_order_async.pipeline.deadline import Deadline
-from norce_order_async.pipeline.decode import DriftRecord
 from norce_order_async.pipeline.operations import LIST_ORDERS
+from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.plain import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
+from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from norce_order_async._json import list_or_empty, mapping_or_empty
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.money import CENT, ZERO, exact, rounded
 from norce_order_async.orders.amounts import is_amount
-from norce_order_async.plain import list_or_empty, mapping_or_empty
 
 _CURE: Final = "mend it, or pass check_total=False to send it as it is"
 _DECIDES_A_TOTAL: Final = ("quantity", "price", "discounts")

@@ -19,13 +19,13 @@ from norce_order_async.errors import (
 from norce_order_async.orders.history import periods
 from norce_order_async.orders.lifecycle import FIRST_STATUS, Stay, is_terminal, plan, predecessors
 from norce_order_async.orders.lifecycle import explain as known_of
-from norce_order_async.orders.shown import until_shown
-from norce_order_async.orders.snapshot import FRESH_FOR, Snapshot
+from norce_order_async.orders.polling import until_shown
+from norce_order_async.orders.record import FRESH_FOR, OrderRecord
 from norce_order_async.orders.validation import read_report
-from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import SET_STATE, VALIDATE
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.runtime.deadline import Deadline
 
 VALIDATION_CODE: Final = "order-validation"
 """The code of a refusal by the service's own validation, or by a hook; assumed, as no codes are published for it."""
@@ -47,7 +47,7 @@ class Transitioned:
 
 
 async def transition(
-    order: Snapshot,
+    order: OrderRecord,
     target: OrderStatus,
     *,
     confirm: bool,
@@ -84,7 +84,7 @@ async def transition(
             SET_STATE,
             {"currentStatus": target},
             # From where it may be asked for again after a lost answer: where it was, else any status it can come from.
-            before=Before(repeat_from=predecessors(target) if current is None else frozenset({current})),
+            before=Baseline(repeat_from=predecessors(target) if current is None else frozenset({current})),
             options=options,
             deadline=deadline,
         )
@@ -109,7 +109,7 @@ async def transition(
     return _told(order, target, Transitioned(to=target, called=True, attempts=answer.attempts, origin=current))
 
 
-def _told(order: Snapshot, target: OrderStatus, came_to: Transitioned) -> Transitioned:
+def _told(order: OrderRecord, target: OrderStatus, came_to: Transitioned) -> Transitioned:
     """With what the service's log adds, when the snapshot is one read since."""
     if order.stale or order.data is None or order.data.state is None:
         return came_to
@@ -125,7 +125,7 @@ def _told(order: Snapshot, target: OrderStatus, came_to: Transitioned) -> Transi
 
 
 async def _refused(
-    order: Snapshot,
+    order: OrderRecord,
     refused: BadRequestError | ConflictError,
     current: str | None,
     target: OrderStatus,
@@ -151,7 +151,7 @@ async def _refused(
 
 
 async def _is_own_demand(
-    order: Snapshot, refused: RefusedError, deadline: Deadline, options: CallOptions | None
+    order: OrderRecord, refused: RefusedError, deadline: Deadline, options: CallOptions | None
 ) -> bool:
     """Whether the service itself misses something, so that its validation can say what.
 
@@ -170,7 +170,7 @@ async def _is_own_demand(
 
 
 async def _missing(
-    order: Snapshot, deadline: Deadline, options: CallOptions | None
+    order: OrderRecord, deadline: Deadline, options: CallOptions | None
 ) -> tuple[tuple[str | None, str | None], ...]:
     """What the service's validation says; nothing when it can't be asked now."""
     try:

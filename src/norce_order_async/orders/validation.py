@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async._json import is_mapping, list_or_empty, mapping_or_empty, text_or_none
 from norce_order_async.display import shown_code
 from norce_order_async.errors import ValidationFailedError
 from norce_order_async.orders.rendering import render_report
-from norce_order_async.plain import is_mapping, list_or_empty, mapping_or_empty, text_or_none
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -11,30 +11,29 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from norce_order_async.engines.base import Caller, SendError, WireRequest, WireResponse
-from norce_order_async.engines.base import NotSentError as EngineNotSent
+from norce_order_async._json import LARGE, UNREADABLE, is_mapping, read_json
+from norce_order_async.engines.base import Caller, SendError, UnsentError, WireRequest, WireResponse
 from norce_order_async.errors import GaveUp, Phase, TokenError
-from norce_order_async.pipeline import backoff
-from norce_order_async.pipeline.deadline import Deadline
-from norce_order_async.pipeline.decode import aside, brings_enough
+from norce_order_async.pipeline import retry as backoff
 from norce_order_async.pipeline.middleware import AttemptInfo, through_attempt
 from norce_order_async.pipeline.operations import Kind
-from norce_order_async.pipeline.outcome import Outcome, classify, throttles
-from norce_order_async.pipeline.ownership import StillInTheAirError
 from norce_order_async.pipeline.request import Prepared
+from norce_order_async.pipeline.response import aside, brings_enough
+from norce_order_async.pipeline.retry import Outcome, classify, throttles
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
-from norce_order_async.pipeline.stop import ITEM_CALLS, ItemCalls, until_stopped
-from norce_order_async.plain import LARGE, UNREADABLE, is_mapping, read_json
+from norce_order_async.pipeline.tasks import SendTimedOutError
+from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.stop import ITEM_CALLS, ItemCalls, until_stopped
 
 if TYPE_CHECKING:
-    from norce_order_async.auth import Signed
+    from norce_order_async.auth.providers import Signed
     from norce_order_async.pipeline.session import Core, Session
 
 _WITHOUT_EFFECT = (Outcome.REFUSED, Outcome.REJECTED, Outcome.NOT_SENT)
 
 
 @dataclass(slots=True)
-class Tried:
+class AttemptResult:
     """One attempt's raw result."""
 
     outcome: Outcome
@@ -62,7 +61,7 @@ class Tried:
         return self.response.status if self.response else None
 
 
-async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Deadline, number: int) -> Tried:
+async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Deadline, number: int) -> AttemptResult:
     """Send once, and tell what came of it.
 
     The first attempt waits for its permit as long as the queue's timeout allows, and starts the deadline with it; the
@@ -135,7 +134,7 @@ async def _token(core: Core, patience: Deadline, deadline: Deadline) -> Signed |
 
 async def _send(
     session: Session, request: Prepared, kind: Kind, signed: Signed, remaining: float | None, number: int
-) -> Tried:
+) -> AttemptResult:
     core = session.core
     wire = WireRequest(
         request.method,
@@ -155,9 +154,9 @@ async def _send(
         response = await core.owned.run(send, limiter.release, remaining, caller=caller, ahead=limiter.limit)
     except SendError as error:
         tried = _unsent_or_unknown(error)
-    except StillInTheAirError:
-        tried = Tried(
-            Outcome.UNKNOWN, "the deadline was over while it was in the air", phase="read", gave_up="deadline"
+    except SendTimedOutError:
+        tried = AttemptResult(
+            Outcome.UNKNOWN, "the deadline was over while it was in flight", phase="read", gave_up="deadline"
         )
     else:
         core.telling.exchanged(wire, response)
@@ -189,7 +188,7 @@ async def _data(core: Core, response: WireResponse, left: float | None) -> Any:
     return UNREADABLE
 
 
-def _answered(session: Session, request: Prepared, kind: Kind, response: WireResponse, data: Any) -> Tried:
+def _answered(session: Session, request: Prepared, kind: Kind, response: WireResponse, data: Any) -> AttemptResult:
     core = session.core
     retry_after = backoff.retry_after(response.headers, core.clock.wall) if response.status >= 400 else None
     outcome = classify(
@@ -208,7 +207,7 @@ def _answered(session: Session, request: Prepared, kind: Kind, response: WireRes
         response.drop_connection()
         outcome = Outcome.UNKNOWN
         reason += f" with another {request.operation.answers}: it is the answer to another request"
-    tried = Tried(outcome, reason, response=response, data=data, retry_after=retry_after)
+    tried = AttemptResult(outcome, reason, response=response, data=data, retry_after=retry_after)
     tried.throttled = throttles(response.status, retry_after=retry_after is not None)
     if retry_after is not None:
         tried.wait = backoff.stretched(retry_after, core.clock.uniform)
@@ -223,10 +222,10 @@ def _is_of(request: Prepared, data: Any) -> bool:
     return not isinstance(found, str) or found == request.path.get(request.operation.answers)
 
 
-def _unsent_or_unknown(error: SendError) -> Tried:
+def _unsent_or_unknown(error: SendError) -> AttemptResult:
     _forget_frames(error)
-    return Tried(
-        Outcome.NOT_SENT if isinstance(error, EngineNotSent) else Outcome.UNKNOWN,
+    return AttemptResult(
+        Outcome.NOT_SENT if isinstance(error, UnsentError) else Outcome.UNKNOWN,
         error.reason,
         phase=error.phase,
         gave_up="closed" if error.phase == "closed" else None,
@@ -246,10 +245,10 @@ def _forget_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _stopped(item: ItemCalls) -> Tried:
+def _stopped(item: ItemCalls) -> AttemptResult:
     item.held_back = True
     return _not_sent("stopped", "the job was stopped before")
 
 
-def _not_sent(gave_up: GaveUp, reason: str) -> Tried:
-    return Tried(Outcome.NOT_SENT, reason, phase="pool", gave_up=gave_up)
+def _not_sent(gave_up: GaveUp, reason: str) -> AttemptResult:
+    return AttemptResult(Outcome.NOT_SENT, reason, phase="pool", gave_up=gave_up)

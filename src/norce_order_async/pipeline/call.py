@@ -11,29 +11,29 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from norce_order_async._json import LARGE, UNREADABLE
 from norce_order_async.engines.base import WireResponse
 from norce_order_async.errors import Attempt, GaveUp, TokenError
-from norce_order_async.pipeline import backoff, failures
+from norce_order_async.pipeline import failures
+from norce_order_async.pipeline import retry as backoff
 from norce_order_async.pipeline.answer import Answer
-from norce_order_async.pipeline.attempt import Tried, attempt
-from norce_order_async.pipeline.deadline import Deadline
-from norce_order_async.pipeline.decode import aside, created_id, is_report, models_of, nothing
-from norce_order_async.pipeline.operations import Brings, Kind, Operation
-from norce_order_async.pipeline.outcome import Outcome
-from norce_order_async.pipeline.request import Prepared
-from norce_order_async.pipeline.retry import Step, step_after
-from norce_order_async.pipeline.settle import (
+from norce_order_async.pipeline.attempt import AttemptResult, attempt
+from norce_order_async.pipeline.operations import Expects, Kind, Operation
+from norce_order_async.pipeline.readback import (
     SHOWN_WITHIN,
     TIME_TO_REPEAT,
-    Before,
+    Baseline,
     Looking,
-    Settled,
+    ReadBack,
     Until,
     see_alone,
     settle,
 )
-from norce_order_async.pipeline.stop import ITEM_CALLS, until_stopped
-from norce_order_async.plain import LARGE, UNREADABLE
+from norce_order_async.pipeline.request import Prepared
+from norce_order_async.pipeline.response import aside, created_id, is_report, models_of, nothing
+from norce_order_async.pipeline.retry import Outcome, Step, step_after
+from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.stop import ITEM_CALLS, until_stopped
 
 if TYPE_CHECKING:
     from norce_order_async.pipeline.session import Session
@@ -56,7 +56,7 @@ class Call:
         "request",
     )
 
-    def __init__(self, session: Session, request: Prepared, before: Before | None, deadline: Deadline | None) -> None:
+    def __init__(self, session: Session, request: Prepared, before: Baseline | None, deadline: Deadline | None) -> None:
         self.request = request
         self.kind = request.operation.kind_for(request.json)
         self.attempts: list[Attempt] = []
@@ -87,7 +87,7 @@ class Call:
                 alone = not self._created_again or await self._is_alone(tried, tried.response)
                 return await self._answer(tried, tried.response, alone=alone)
             step = step_after(self.kind, tried.outcome, tried.status)
-            settled: Settled | None = None
+            settled: ReadBack | None = None
             if step is Step.REFUSE:
                 if await self._has_other_token(tried):
                     self._note(tried, "repeat with another token")
@@ -119,15 +119,15 @@ class Call:
 
     # What an attempt means
 
-    def _is_done(self, tried: Tried) -> bool:
+    def _is_done(self, tried: AttemptResult) -> bool:
         if tried.outcome is Outcome.SUCCEEDED:
             return True
         operation = self.request.operation
-        if operation.brings is Brings.REPORT and is_report(tried.status or 0, tried.data):
+        if operation.brings is Expects.REPORT and is_report(tried.status or 0, tried.data):
             return True
         return tried.status == 404 and operation.removes and self.maybe_changed
 
-    async def _has_other_token(self, tried: Tried) -> bool:
+    async def _has_other_token(self, tried: AttemptResult) -> bool:
         if tried.status != 401 or self._token_replaced or tried.signed is None:
             return False
         self._token_replaced = True
@@ -139,15 +139,15 @@ class Call:
                 return False
         return False
 
-    def _settles_refusal(self, tried: Tried) -> bool:
+    def _settles_refusal(self, tried: AttemptResult) -> bool:
         """A refusal after a lost answer may only say that the lost one took effect."""
         if not self.maybe_done:
             return False
         return self.kind is Kind.STATE or (self.kind is Kind.CREATE_ORDER and tried.status == 409)
 
-    async def _settle(self, tried: Tried) -> Settled:
+    async def _settle(self, tried: AttemptResult) -> ReadBack:
         if not self._deadline.leaves(0.0):
-            return Settled("unclear", "no time was left to read back")
+            return ReadBack("unclear", "no time was left to read back")
         self._note(tried, "read back")
         request = self.request
         return await settle(
@@ -160,7 +160,7 @@ class Call:
             objection=self._objection_to_repeat,
         )
 
-    async def _is_alone(self, tried: Tried, response: WireResponse) -> bool:
+    async def _is_alone(self, tried: AttemptResult, response: WireResponse) -> bool:
         """Whether it is sure that no other order has the cart reference of the one that was created again."""
         self._note(tried, "look for another")
         seen = await see_alone(self._looking(), self.request.json, created_id(response, tried.data) or "")
@@ -203,7 +203,7 @@ class Call:
 
     # Waiting and repeating
 
-    async def _wait_to_read_back(self, tried: Tried) -> None:
+    async def _wait_to_read_back(self, tried: AttemptResult) -> None:
         """Sleep as long as a service that says "too much" asked for, or raise when that is too long."""
         if tried.throttled and tried.wait:
             self._check_retry_after(tried)
@@ -211,13 +211,13 @@ class Call:
             await self._session.core.clock.sleep(tried.wait)
             tried.wait = 0.0
 
-    def _check_retry_after(self, tried: Tried, settled: Settled | None = None) -> None:
+    def _check_retry_after(self, tried: AttemptResult, settled: ReadBack | None = None) -> None:
         asked = tried.retry_after
         too_long = asked is not None and asked > self._session.settings.max_retry_after
         if too_long or not self._deadline.leaves(tried.wait):
             self._fail(tried, "retry-after", settled)
 
-    async def _wait_to_repeat(self, tried: Tried, settled: Settled | None) -> None:
+    async def _wait_to_repeat(self, tried: AttemptResult, settled: ReadBack | None) -> None:
         """Sleep before the next attempt, or raise when there must be none."""
         core, settings = self._session.core, self._session.settings
         if tried.gave_up:
@@ -246,11 +246,11 @@ class Call:
 
     # How it ends
 
-    async def _answer(self, tried: Tried, response: WireResponse, *, alone: bool) -> Answer:
+    async def _answer(self, tried: AttemptResult, response: WireResponse, *, alone: bool) -> Answer:
         self._session.budget.refund(self._tokens_taken)
         self._note(tried, "return")
         operation = self.request.operation
-        report = tried.outcome is Outcome.REFUSED and operation.brings is Brings.REPORT
+        report = tried.outcome is Outcome.REFUSED and operation.brings is Expects.REPORT
         done_before = tried.outcome is Outcome.REFUSED and not report
         if done_before:
             models = nothing
@@ -260,7 +260,7 @@ class Call:
             models = await aside(models_of, operation, response, tried.data, self._session.core.drift)
         return Answer(
             data=None if tried.data is UNREADABLE else tried.data,
-            id=created_id(response, tried.data) if operation.brings is Brings.ID else None,
+            id=created_id(response, tried.data) if operation.brings is Expects.ID else None,
             status=response.status,
             headers=response.headers,
             body=response.body,
@@ -270,7 +270,7 @@ class Call:
             uniqueness_checked=alone,
         )
 
-    def _adopt(self, tried: Tried, settled: Settled) -> Answer:
+    def _adopt(self, tried: AttemptResult, settled: ReadBack) -> Answer:
         self._session.budget.refund(self._tokens_taken)
         self._note(tried, f"return: {settled.detail}")
         return Answer(
@@ -285,24 +285,24 @@ class Call:
             uniqueness_checked=settled.alone,
         )
 
-    def _refuse(self, tried: Tried) -> NoReturn:
+    def _refuse(self, tried: AttemptResult) -> NoReturn:
         self._note(tried, "raise")
         raise failures.refused(self, tried)
 
-    def _tell_both(self, tried: Tried, settled: Settled) -> NoReturn:
+    def _tell_both(self, tried: AttemptResult, settled: ReadBack) -> NoReturn:
         self._session.budget.refund(self._tokens_taken)
         self._note(tried, f"raise: {settled.detail}")
         raise failures.duplicate(self, settled)
 
-    def _supersede(self, tried: Tried, settled: Settled) -> NoReturn:
+    def _supersede(self, tried: AttemptResult, settled: ReadBack) -> NoReturn:
         self._note(tried, f"raise: {settled.detail}")
         raise failures.superseded(self, settled)
 
-    def _fail(self, tried: Tried, gave_up: GaveUp, settled: Settled | None = None) -> NoReturn:
+    def _fail(self, tried: AttemptResult, gave_up: GaveUp, settled: ReadBack | None = None) -> NoReturn:
         self._note(tried, f"give up: {gave_up}{f'; {settled.detail}' if settled else ''}")
         raise failures.failed(self, tried, gave_up, settled) from tried.cause
 
-    def _note(self, tried: Tried, following: str) -> None:
+    def _note(self, tried: AttemptResult, following: str) -> None:
         """Write the attempt down; what comes later of the same one is added to its line."""
         if tried.number:
             self.attempts[-1] = replace(self.attempts[-1], next=f"{self.attempts[-1].next}, {following}")

@@ -23,8 +23,7 @@ from typing import Any, Final, Generic, TypeVar, final
 
 import anyio
 
-from norce_order_async.clock import Clock
-from norce_order_async.engines.base import NotSentError as EngineNotSent
+from norce_order_async.engines.base import UnsentError
 from norce_order_async.errors import (
     GaveUp,
     InvalidRequestError,
@@ -36,10 +35,11 @@ from norce_order_async.errors import (
     TokenError,
     UnavailableError,
 )
-from norce_order_async.pipeline.deadline import Deadline
 from norce_order_async.pipeline.operations import Operation
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.settings import Settings
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.deadline import Deadline
 
 T = TypeVar("T")
 
@@ -223,7 +223,7 @@ class Creations:
     # Creating
 
     @contextmanager
-    def creating(self, creation: Creation | None, before: Before, deadline: Deadline) -> Generator[None]:
+    def creating(self, creation: Creation | None, before: Baseline, deadline: Deadline) -> Generator[None]:
         """Around the call that creates; None for what nothing tells from others.
 
         Args:
@@ -330,7 +330,7 @@ class Creations:
             self._flights[creation.key] = flight
             try:
                 start(self._flown(creation.key, flight, work))
-            except EngineNotSent:
+            except UnsentError:
                 del self._flights[creation.key]
                 # The client is closed; the first call of the work says so as every call does.
                 return await work(flight)

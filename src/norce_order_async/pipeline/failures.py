@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async._json import UNREADABLE
 from norce_order_async.display import shown, shown_code
 from norce_order_async.errors import (
     CallError,
@@ -17,16 +18,15 @@ from norce_order_async.errors import (
     UnavailableError,
     refusal_class,
 )
-from norce_order_async.pipeline.decode import Refusal, read_refusal
 from norce_order_async.pipeline.operations import Kind, Operation
-from norce_order_async.pipeline.outcome import Outcome
-from norce_order_async.pipeline.words import shown_words
-from norce_order_async.plain import UNREADABLE
+from norce_order_async.pipeline.redact import shown_words
+from norce_order_async.pipeline.response import Refusal, read_refusal
+from norce_order_async.pipeline.retry import Outcome
 
 if TYPE_CHECKING:
-    from norce_order_async.pipeline.attempt import Tried
+    from norce_order_async.pipeline.attempt import AttemptResult
     from norce_order_async.pipeline.call import Call
-    from norce_order_async.pipeline.settle import Settled
+    from norce_order_async.pipeline.readback import ReadBack
 
 _ADVICE = {
     401: "check the token, and that it belongs to this environment",
@@ -36,7 +36,7 @@ _ADVICE = {
 _NOT_THE_SERVICE = "this may be no answer of the order service's: check its address, the path at its end too"
 
 
-def refused(call: Call, tried: Tried) -> RefusedError:
+def refused(call: Call, tried: AttemptResult) -> RefusedError:
     """The service answered and said no."""
     status = tried.status or 0
     said = read_refusal(tried.data, status)
@@ -75,7 +75,7 @@ def _after_refusal(call: Call, status: int, said: Refusal) -> str:
     return _ADVICE.get(status, "")
 
 
-def _said(call: Call, tried: Tried) -> str:
+def _said(call: Call, tried: AttemptResult) -> str:
     """The service's own words, as far as they may be shown."""
     if not tried.status or tried.status < 400:
         return ""
@@ -83,7 +83,7 @@ def _said(call: Call, tried: Tried) -> str:
     return shown_words(read_refusal(tried.data, tried.status), call.request, token)
 
 
-def duplicate(call: Call, settled: Settled) -> DuplicateOrderError:
+def duplicate(call: Call, settled: ReadBack) -> DuplicateOrderError:
     """An order was created again after a lost answer, and the service took both."""
     ids = ", ".join(shown_code(each) for each in settled.ids)
     return DuplicateOrderError(
@@ -94,7 +94,7 @@ def duplicate(call: Call, settled: Settled) -> DuplicateOrderError:
     )
 
 
-def superseded(call: Call, settled: Settled) -> TransitionSupersededError:
+def superseded(call: Call, settled: ReadBack) -> TransitionSupersededError:
     """The answer to a change of status was lost, and the order was found in a third one."""
     target = str(call.request.json.get("currentStatus"))
     return TransitionSupersededError(
@@ -106,7 +106,7 @@ def superseded(call: Call, settled: Settled) -> TransitionSupersededError:
     )
 
 
-def failed(call: Call, tried: Tried, gave_up: GaveUp, settled: Settled | None) -> CallError:
+def failed(call: Call, tried: AttemptResult, gave_up: GaveUp, settled: ReadBack | None) -> CallError:
     """No attempt brought a usable answer, and there will be no other."""
     facts = _facts(call, gave_up)
     facts["said"] = _said(call, tried)

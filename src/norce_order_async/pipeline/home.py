@@ -32,12 +32,12 @@ from typing import Any, Final, Protocol, cast, final
 
 import anyio
 
-from norce_order_async.clock import Clock
 from norce_order_async.engines.base import Engine, WireRequest, WireResponse
 from norce_order_async.errors import ConfigurationError, GaveUp, NotSentError
 from norce_order_async.pipeline.limiter import Limiter, Pause
-from norce_order_async.pipeline.ownership import OwnedSends
-from norce_order_async.pipeline.wake import running
+from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.loop import running
 
 logger = logging.getLogger("norce_order_async")
 
@@ -114,7 +114,7 @@ class Home:
         self.loop: object = _NONE_YET
         self.parents_loop: object = None
         """In a forked child: the loop that it was in the parent."""
-        self.owned = OwnedSends(clock)
+        self.owned = SendTasks(clock)
         self.pause = Pause(clock) if pause is None else pause
         self._make_engine = make_engine
         self._engine = engine

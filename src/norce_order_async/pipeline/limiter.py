@@ -8,8 +8,8 @@ Attempts of calls that have begun (repeats, read-backs: their deadline runs) go 
 wait as long as it takes; among themselves both are served in the order they came. While both wait, every tenth permit
 goes to a call that has not begun, so that a service that loses many answers does not bring new work to a stop.
 
-A limiter that learns (:mod:`norce_order_async.bulk.load`) overrides four things: ``_held`` says how long the next
-permit must wait and ``_throttled`` because of whom, ``_grant`` counts one given, and ``learned`` hears how every
+A limiter that learns (:mod:`norce_order_async.bulk.load.limiters`) overrides four things: ``_held`` says how long the
+next permit must wait and ``_throttled`` because of whom, ``_grant`` counts one given, and ``learned`` hears how every
 attempt went.
 """
 
@@ -20,9 +20,9 @@ from typing import Final
 
 import anyio
 
-from norce_order_async.clock import Clock
-from norce_order_async.pipeline.outcome import Outcome
-from norce_order_async.pipeline.wake import Wake, wake
+from norce_order_async.pipeline.retry import Outcome
+from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.loop import Wake, wake
 
 MAX_IN_FLIGHT = 50
 FRESH_EVERY: Final = 10

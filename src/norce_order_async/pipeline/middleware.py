@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any, Protocol
 
-from norce_order_async.engines.base import MaybeSentError, NotSentError, SendError, WireRequest, WireResponse
+from norce_order_async.engines.base import MaybeSentError, SendError, UnsentError, WireRequest, WireResponse
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.answer import Answer
 
@@ -118,7 +118,7 @@ class _Once:
         self.taken = True
         try:
             return await self._step(*arguments)
-        except NotSentError:
+        except UnsentError:
             self.undone = True
             raise
 
@@ -150,11 +150,11 @@ async def through_attempt(
         response: object = await step(request)
     except MaybeSentError:
         raise
-    except NotSentError as error:
+    except UnsentError as error:
         if not innermost.taken or innermost.undone:
             raise
         # A middleware's own, or one of another send of its making; this one's request is gone.
-        raise MaybeSentError("read", "an attempt middleware raised NotSentError after the send") from error
+        raise MaybeSentError("read", "an attempt middleware raised UnsentError after the send") from error
     except Exception as error:
         raise _failed(innermost, f"raised {type(error).__name__}") from error
     if not isinstance(response, WireResponse):
@@ -166,7 +166,7 @@ def _failed(innermost: _Once, how: str) -> SendError:
     reason = f"an attempt middleware {how}"
     if innermost.taken and not innermost.undone:
         return MaybeSentError("read", reason)
-    return NotSentError("middleware", reason)
+    return UnsentError("middleware", reason)
 
 
 async def _apply(

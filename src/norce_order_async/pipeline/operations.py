@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from norce_order_async.plain import mapping_or_empty, text_or_none
+from norce_order_async._json import mapping_or_empty, text_or_none
 
 Tag = Literal["checkout", "checkout_payment", "checkout_shipping"]
 
@@ -44,7 +44,7 @@ class Kind(enum.Enum):
         return MAX_IDLE if creates_or_executes else None
 
 
-class Brings(enum.Enum):
+class Expects(enum.Enum):
     """What a success must bring to be one."""
 
     NOTHING = "nothing"
@@ -81,7 +81,7 @@ class Operation:
     id: str
     tag: Tag
     kind: Kind
-    brings: Brings = Brings.NOTHING
+    brings: Expects = Expects.NOTHING
     natural_key: NaturalKey | None = None
     removes: bool = False
     """Whether a 404 after an unknown outcome means that it is done."""
@@ -129,9 +129,9 @@ _HOOK = NaturalKey("hooks", ("adapterId", "invoke"), about=("subscribeTo", "targ
 _NOTIFICATION = NaturalKey("notifications", ("adapterId", "invoke"), about=("scope",))
 _VALIDATION = NaturalKey("validations", ("adapterId", "url"))
 
-CREATE_ORDER = Operation("CreateCheckoutOrder", "checkout", Kind.CREATE_ORDER, Brings.ID)
-LIST_ORDERS = Operation("GetCheckoutOrders", "checkout", Kind.SAFE, Brings.VALUE, reads_late=True)
-GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Brings.VALUE, answers="order_id")
+CREATE_ORDER = Operation("CreateCheckoutOrder", "checkout", Kind.CREATE_ORDER, Expects.ID)
+LIST_ORDERS = Operation("GetCheckoutOrders", "checkout", Kind.SAFE, Expects.VALUE, reads_late=True)
+GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Expects.VALUE, answers="order_id")
 DELETE_ORDER = Operation("DeleteCheckoutOrder", "checkout", Kind.IDEMPOTENT, removes=True)
 SET_STATE = Operation("UpdateCheckoutOrderState", "checkout", Kind.STATE)
 SET_CART = Operation("UpdateCheckoutOrderCart", "checkout", Kind.IDEMPOTENT)
@@ -139,7 +139,7 @@ SET_BILLING = Operation("UpdateCheckoutOrderCustomerBilling", "checkout", Kind.I
 SET_SHIPPING_ADDRESS = Operation("UpdateCheckoutOrderCustomerShipping", "checkout", Kind.IDEMPOTENT)
 SET_REFERENCE = Operation("UpdateCheckoutOrderReference", "checkout", Kind.IDEMPOTENT)
 PATCH_ATTRIBUTES = Operation("PatchCheckoutOrderAttributes", "checkout", Kind.IDEMPOTENT)
-VALIDATE = Operation("Validate", "checkout", Kind.SAFE, Brings.REPORT)
+VALIDATE = Operation("Validate", "checkout", Kind.SAFE, Expects.REPORT)
 
 CREATE_CONSENT = Operation("CreateCheckoutOrderConsent", "checkout", Kind.CREATE, natural_key=_CONSENT)
 PATCH_CONSENTS = Operation("PatchCheckoutOrderConsents", "checkout", Kind.IDEMPOTENT)
@@ -154,18 +154,18 @@ DELETE_HOOK = Operation("DeleteCheckoutOrderHook", "checkout", Kind.IDEMPOTENT, 
 CREATE_NOTIFICATION = Operation("CreateCheckoutOrderNotification", "checkout", Kind.CREATE, natural_key=_NOTIFICATION)
 DELETE_NOTIFICATION = Operation("DeleteCheckoutOrderNotification", "checkout", Kind.IDEMPOTENT, removes=True)
 
-CREATE_PAYMENT = Operation("CreateOrderPayment", "checkout_payment", Kind.CREATE, Brings.ID, _PAYMENT)
-LIST_PAYMENTS = Operation("GetOrderPayments", "checkout_payment", Kind.SAFE, Brings.VALUE)
-GET_PAYMENT = Operation("GetOrderPayment", "checkout_payment", Kind.SAFE, Brings.VALUE, answers="payment_id")
+CREATE_PAYMENT = Operation("CreateOrderPayment", "checkout_payment", Kind.CREATE, Expects.ID, _PAYMENT)
+LIST_PAYMENTS = Operation("GetOrderPayments", "checkout_payment", Kind.SAFE, Expects.VALUE)
+GET_PAYMENT = Operation("GetOrderPayment", "checkout_payment", Kind.SAFE, Expects.VALUE, answers="payment_id")
 UPDATE_PAYMENT = Operation("UpdateOrderPayment", "checkout_payment", Kind.IDEMPOTENT, answers="payment_id")
 ADD_PAYMENT_ACTIONS = Operation("AddPaymentAction", "checkout_payment", Kind.CREATE)
 EXECUTE_PAYMENT_ACTION = Operation("ExecutePaymentAction", "checkout_payment", Kind.EXECUTE)
-LIST_TRANSACTIONS = Operation("GetTransactionsForOrderPayment", "checkout_payment", Kind.SAFE, Brings.VALUE)
+LIST_TRANSACTIONS = Operation("GetTransactionsForOrderPayment", "checkout_payment", Kind.SAFE, Expects.VALUE)
 ADD_TRANSACTION = Operation("AddTransactionForOrderPayment", "checkout_payment", Kind.CREATE)
 
-CREATE_SHIPPING = Operation("CreateOrderShipping", "checkout_shipping", Kind.CREATE, Brings.ID, _SHIPPING)
-LIST_SHIPPINGS = Operation("GetOrderShippings", "checkout_shipping", Kind.SAFE, Brings.VALUE)
-GET_SHIPPING = Operation("GetOrderShipping", "checkout_shipping", Kind.SAFE, Brings.VALUE, answers="shipping_id")
+CREATE_SHIPPING = Operation("CreateOrderShipping", "checkout_shipping", Kind.CREATE, Expects.ID, _SHIPPING)
+LIST_SHIPPINGS = Operation("GetOrderShippings", "checkout_shipping", Kind.SAFE, Expects.VALUE)
+GET_SHIPPING = Operation("GetOrderShipping", "checkout_shipping", Kind.SAFE, Expects.VALUE, answers="shipping_id")
 UPDATE_SHIPPING = Operation("UpdateOrderShipping", "checkout_shipping", Kind.IDEMPOTENT, answers="shipping_id")
 
 OPERATIONS: tuple[Operation, ...] = tuple(row for row in list(globals().values()) if isinstance(row, Operation))

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import urlencode
 
 from norce_order_api.types import path_segment
+from norce_order_async._json import write_json
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.middleware import CallInfo
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
-from norce_order_async.plain import write_json
 
 # What no id of the service holds and what would leave its path segment or the request line.
 _UNFIT_FOR_PATH = re.compile(r"[/\\\x00-\x1f\x7f]")

@@ -1,12 +1,63 @@
-"""What follows an attempt: a pure table over the operation's kind and the attempt's outcome."""
+"""What follows an attempt: its outcome, the next step, the pause before it and the budget for repeats."""
 
 from __future__ import annotations
 
 import enum
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import assert_never
 
+from norce_order_async.errors import OutcomeWord
 from norce_order_async.pipeline.operations import Kind
-from norce_order_async.pipeline.outcome import Outcome
+
+
+class Outcome(enum.Enum):
+    """The five ways an attempt can end."""
+
+    SUCCEEDED = "succeeded"
+    """A 2xx with a body that could be read where one is needed."""
+    REFUSED = "refused"
+    """The service answered and said no: redirects and all 4xx but the three below."""
+    NOT_SENT = "not sent"
+    """No byte of the request left this machine."""
+    REJECTED = "rejected"
+    """Turned away unprocessed: 429 and 425; for what may be done twice also 503 with Retry-After."""
+    UNKNOWN = "unknown"
+    """Anything after the first byte without a usable answer."""
+
+    @property
+    def word(self) -> OutcomeWord:
+        return self.value
+
+
+def classify(kind: Kind, status: int, *, retry_after: bool, readable: bool) -> Outcome:
+    """The outcome of an attempt that brought a whole answer.
+
+    Args:
+        kind: of the call.
+        status: the HTTP status, any number.
+        retry_after: whether the answer said when to come back, in any form.
+        readable: whether the body could be read, or none was needed.
+    """
+    if 200 <= status < 300:
+        return Outcome.SUCCEEDED if readable else Outcome.UNKNOWN
+    if status in (425, 429):
+        return Outcome.REJECTED
+    if status == 503 and retry_after and kind in (Kind.SAFE, Kind.IDEMPOTENT):
+        # Comes from in front of the service as often as from it, also after the effect. Only where twice is like once
+        # does that not matter.
+        return Outcome.REJECTED
+    if 300 <= status < 500 and status != 408:
+        return Outcome.REFUSED
+    return Outcome.UNKNOWN
+
+
+def throttles(status: int, *, retry_after: bool) -> bool:
+    """Whether the answer says "too much", whatever the outcome: it pauses the client and slows a job down."""
+    return status in (425, 429) or (status == 503 and retry_after)
+
 
 # The service says that it can't do this at all; asking again changes nothing.
 NEVER_REPEATED = frozenset({501, 505})
@@ -50,3 +101,85 @@ def _after_unknown(kind: Kind, status: int | None) -> Step:
             return Step.STOP
         case _:
             assert_never(kind)
+
+
+RETRY_AFTER_STRETCH = 0.1
+
+
+def jittered(retry: int, *, base: float, cap: float, uniform: Callable[[float, float], float]) -> float:
+    """Seconds to wait before retry number ``retry``, which counts from 1."""
+    # Past 2**60 the cap has won long ago; the bound keeps the power from overflowing.
+    return uniform(0.0, min(cap, base * 2.0 ** min(retry - 1, 60)))
+
+
+def stretched(retry_after: float, uniform: Callable[[float, float], float]) -> float:
+    """A Retry-After with 0-10 % on top."""
+    return retry_after * uniform(1.0, 1.0 + RETRY_AFTER_STRETCH)
+
+
+def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
+    """Seconds the service asks to wait, or None when it does not say or says nonsense.
+
+    Three forms: ``retry-after-ms`` (milliseconds), ``Retry-After`` in seconds, ``Retry-After`` as an HTTP date
+    (RFC 9110, 10.2.3). A moment that has passed counts as 0.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000.0
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    seconds = _number(text)
+    if seconds is not None:
+        return seconds
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        # A date without a zone, or with RFC 5322's "-0000", would be read as this machine's local time.
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, moment.timestamp() - wall())
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    text = text.strip()
+    if not text.replace(".", "", 1).isdecimal() or not text.isascii():
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+CAPACITY = 500
+RETRY_COST = 14
+THROTTLED_RETRY_COST = 5
+FIRST_TRY_REFUND = 1
+
+
+class RetryBudget:
+    """A bucket of retry tokens, shared by every call of a client."""
+
+    __slots__ = ("_capacity", "_tokens")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._tokens = capacity
+
+    @property
+    def tokens(self) -> int:
+        """Tokens left."""
+        return self._tokens
+
+    def take(self, *, throttled: bool) -> int | None:
+        """Take what a repeat costs: the cost, or None when the bucket does not hold that much."""
+        cost = THROTTLED_RETRY_COST if throttled else RETRY_COST
+        if self._tokens < cost:
+            return None
+        self._tokens -= cost
+        return cost
+
+    def refund(self, taken: int) -> None:
+        """After a success: give back what its repeats took, or one token for a success at the first try."""
+        self._tokens = min(self._capacity, self._tokens + (taken or FIRST_TRY_REFUND))

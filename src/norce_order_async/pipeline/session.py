@@ -8,26 +8,26 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from norce_order_async.auth import StaysInProcess, Tokens
-from norce_order_async.clock import Clock
+from norce_order_async.auth.providers import StaysInProcess, Tokens
 from norce_order_async.context import Context
 from norce_order_async.engines.base import Engine
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.answer import Answer
-from norce_order_async.pipeline.budget import RetryBudget
 from norce_order_async.pipeline.call import Call
 from norce_order_async.pipeline.creations import Creation, Creations, Flight, lasts
-from norce_order_async.pipeline.deadline import Deadline
-from norce_order_async.pipeline.decode import DriftRecord
+from norce_order_async.pipeline.events import CallEvent, Reporter
 from norce_order_async.pipeline.home import Door, Home, Permits
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, through_call
-from norce_order_async.pipeline.observe import CallEvent, Telling
 from norce_order_async.pipeline.operations import Operation
-from norce_order_async.pipeline.ownership import OwnedSends
+from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.request import Prepared, Requests
+from norce_order_async.pipeline.response import DriftRecord
+from norce_order_async.pipeline.retry import RetryBudget
 from norce_order_async.pipeline.settings import CallOptions, Settings
-from norce_order_async.pipeline.settle import Before
+from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.deadline import Deadline
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Core:
     drift: DriftRecord
     product: str
     http: HttpOptions
-    telling: Telling
+    telling: Reporter
     call_middleware: tuple[CallMiddleware, ...] = ()
     attempt_middleware: tuple[AttemptMiddleware, ...] = ()
 
@@ -70,7 +70,7 @@ class Core:
         return self.door.home.engine
 
     @property
-    def owned(self) -> OwnedSends:
+    def owned(self) -> SendTasks:
         return self.door.home.owned
 
     @property
@@ -185,7 +185,7 @@ class Session(StaysInProcess):
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         options: CallOptions | None = None,
-        before: Before | None = None,
+        before: Baseline | None = None,
         deadline: Deadline | None = None,
     ) -> Answer:
         """Make one call and see it through to an outcome.

@@ -15,6 +15,8 @@ Assumed, among others: which transitions are allowed, what is locked when, error
 Needs the `sandbox` extra.
 """
 
+from __future__ import annotations
+
 from importlib.util import find_spec
 
 if _missing := [name for name in ("jsonpatch", "jsonschema", "starlette", "uvicorn") if find_spec(name) is None]:
@@ -23,26 +25,24 @@ if _missing := [name for name in ("jsonpatch", "jsonschema", "starlette", "uvico
         "install norce-order-async with [sandbox]"
     )
 
-from .callbacks.deliveries import Attempt, Deliveries, Delivery
-from .clock import Clock, ManualClock, MovableClock, SystemClock
-from .database import DatabaseFileError
-from .effects import Effects
-from .faults import READY, FaultPlan, FaultPlanError, FaultRule, Faults, PlayedFault
-from .requestlog import ReceivedRequest, RequestLog
-from .rules import RULES, Rule
-from .seeding import SeedingError
-from .server import IN_PROCESS_URL, Sandbox, SandboxStartError, serve
-from .store import Effect
+from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
+from norce_order_async.sandbox.faults import READY, FaultPlan, FaultPlanError, FaultRule, Faults, PlayedFault
+from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
+from norce_order_async.sandbox.rules import RULES, Rule
+from norce_order_async.sandbox.seeding import SeedingError
+from norce_order_async.sandbox.server import IN_PROCESS_URL, Sandbox, SandboxStartError, serve
+from norce_order_async.sandbox.service.clock import ManualClock, MovableClock, ServiceClock, SystemClock
+from norce_order_async.sandbox.storage.sqlite import DatabaseFileError
+from norce_order_async.sandbox.storage.store import Effect
 
 __all__ = [
     "IN_PROCESS_URL",
     "READY",
     "RULES",
-    "Attempt",
-    "Clock",
     "DatabaseFileError",
     "Deliveries",
     "Delivery",
+    "DeliveryAttempt",
     "Effect",
     "Effects",
     "FaultPlan",
@@ -58,6 +58,7 @@ __all__ = [
     "Sandbox",
     "SandboxStartError",
     "SeedingError",
+    "ServiceClock",
     "SystemClock",
     "serve",
 ]

@@ -19,6 +19,8 @@ They demand the token, as everything does: the log of requests holds what its se
 story, so they appear in no log and meet no faults.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
@@ -27,18 +29,18 @@ from urllib.parse import parse_qsl
 
 import anyio.to_thread
 
-from . import json_text
-from .admission import authorize
-from .callbacks.deliveries import Delivery
-from .clock import written
-from .control import Control
-from .database import DatabaseFileError
-from .faults import NO_PLAN, FaultPlanError, plan_from_data, plan_of
-from .json_text import Json
-from .operation import DONE, Answer, answer
-from .refusals import Refusal, bad_request
-from .requestlog import ReceivedRequest
-from .seeding import SeedingError
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.callbacks.deliveries import Delivery
+from norce_order_async.sandbox.control import Control
+from norce_order_async.sandbox.faults import NO_PLAN, FaultPlanError, plan_from_data, plan_of
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.records import ReceivedRequest
+from norce_order_async.sandbox.seeding import SeedingError
+from norce_order_async.sandbox.service.admission import authorize
+from norce_order_async.sandbox.service.calls import DONE, ServiceAnswer, answer
+from norce_order_async.sandbox.service.clock import written
+from norce_order_async.sandbox.service.refusals import Refusal, bad_request
+from norce_order_async.sandbox.storage.sqlite import DatabaseFileError
 
 PREFIX = "/__sandbox/"
 MERCHANT = "demo"
@@ -47,7 +49,7 @@ MERCHANT = "demo"
 _SNAPSHOT_BOUND = 1024 * 1024 * 1024
 _FARTHEST = 100 * 366 * 86400.0
 
-_Endpoint: TypeAlias = Callable[[ReceivedRequest], Awaitable[Answer]]
+_Endpoint: TypeAlias = Callable[[ReceivedRequest], Awaitable[ServiceAnswer]]
 
 
 class Admin:
@@ -70,7 +72,7 @@ class Admin:
             "faults": {"GET": self._played, "POST": self._play},
         }
 
-    async def answer(self, request: ReceivedRequest, authorization: str | None) -> Answer:
+    async def answer(self, request: ReceivedRequest, authorization: str | None) -> ServiceAnswer:
         """The answer; raises `Refusal` when it is no."""
         authorize(authorization, self._tokens)
         methods = self._endpoints.get(request.path.removeprefix(PREFIX))
@@ -80,11 +82,11 @@ class Admin:
             raise Refusal(405, "method-not-allowed", f"Only {' and '.join(methods)} is possible here.")
         return await methods[request.method](request)
 
-    async def _reset(self, _request: ReceivedRequest) -> Answer:
+    async def _reset(self, _request: ReceivedRequest) -> ServiceAnswer:
         self._control.reset()
         return DONE
 
-    async def _seed(self, request: ReceivedRequest) -> Answer:
+    async def _seed(self, request: ReceivedRequest) -> ServiceAnswer:
         body = _body(request)
         count = _member(body, "orders", int)
         seed = _member(body, "seed", int) if "seed" in body else None
@@ -96,21 +98,21 @@ class Admin:
             raise bad_request(str(error)) from None
         return DONE
 
-    async def _snapshot(self, _request: ReceivedRequest) -> Answer:
+    async def _snapshot(self, _request: ReceivedRequest) -> ServiceAnswer:
         taken = await anyio.to_thread.run_sync(self._control.snapshot)
-        return Answer(body=taken, headers={"content-type": "application/octet-stream"})
+        return ServiceAnswer(body=taken, headers={"content-type": "application/octet-stream"})
 
-    async def _restore(self, request: ReceivedRequest) -> Answer:
+    async def _restore(self, request: ReceivedRequest) -> ServiceAnswer:
         try:
             await anyio.to_thread.run_sync(self._control.restore, request.body)
         except DatabaseFileError as error:
             raise bad_request(str(error)) from None
         return DONE
 
-    async def _clock(self, _request: ReceivedRequest) -> Answer:
+    async def _clock(self, _request: ReceivedRequest) -> ServiceAnswer:
         return answer({"now": written(self._control.world.clock.now())})
 
-    async def _move_clock(self, request: ReceivedRequest) -> Answer:
+    async def _move_clock(self, request: ReceivedRequest) -> ServiceAnswer:
         seconds = _member(_body(request), "seconds", float)
         if not 0 <= seconds <= _FARTHEST:
             raise bad_request(f"seconds must be between 0 and {_FARTHEST:.0f}: time goes ahead only.")
@@ -120,33 +122,33 @@ class Admin:
             raise Refusal(409, "conflict", str(error)) from None
         return await self._clock(request)
 
-    async def _requests(self, request: ReceivedRequest) -> Answer:
+    async def _requests(self, request: ReceivedRequest) -> ServiceAnswer:
         operation = _query(request).get("operation")
         return answer(
             [_shown(one) for one in self._control.requests if operation is None or one.operation == operation]
         )
 
-    async def _effects(self, request: ReceivedRequest) -> Answer:
+    async def _effects(self, request: ReceivedRequest) -> ServiceAnswer:
         query = _query(request)
         effects = self._control.world.store.effects(query.get("order"), query.get("operation"))
         return answer([dataclasses.asdict(effect) for effect in effects])
 
-    async def _deliveries(self, request: ReceivedRequest) -> Answer:
+    async def _deliveries(self, request: ReceivedRequest) -> ServiceAnswer:
         order = _query(request).get("order")
         kept = self._control.world.deliveries
         return answer([_delivery(one) for one in (kept if order is None else kept.of(order))])
 
-    async def _deliver_again(self, request: ReceivedRequest) -> Answer:
+    async def _deliver_again(self, request: ReceivedRequest) -> ServiceAnswer:
         try:
             self._control.send_again(_member(_body(request), "id", str))
         except LookupError as error:
             raise Refusal(404, "delivery-not-found", str(error)) from None
         return DONE
 
-    async def _played(self, _request: ReceivedRequest) -> Answer:
+    async def _played(self, _request: ReceivedRequest) -> ServiceAnswer:
         return answer([dataclasses.asdict(played) for played in self._control.faults])
 
-    async def _play(self, request: ReceivedRequest) -> Answer:
+    async def _play(self, request: ReceivedRequest) -> ServiceAnswer:
         body = _body(request)
         try:
             match body:

@@ -1,35 +1,43 @@
-"""The ASGI application: receive and record, route, meet a fault or none, admit, perform, answer.
+"""The ASGI application: receive and record, route, meet a fault or none, admit, commit, answer."""
 
-The outer part reads the whole request, puts it into the log and writes the one answer; so every request is recorded,
-those for unknown paths too, and nothing leaves but JSON. What a fault plan has for a request is decided where its
-operation is known, and what that does to the answer's way back happens where answers are written. Routes come from
-the description, one a path, with all the methods of that path behind it.
-"""
+from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
+import anyio
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
-from .admin import PREFIX as ADMIN_PREFIX
-from .admin import Admin
-from .admission import admit
-from .description import Description, Operation
-from .faults import Faults, Reset, Respond, TakeIn
-from .faults.kinds import Breaking
-from .faults.later import TakenIn
-from .faults.respond import response
-from .faults.wire import arrives, end, refused_in_process, transport_of
-from .handlers import HANDLERS
-from .lifespan import lifespan
-from .loading import load
-from .operation import Answer, Handler, World, answer
-from .perform import perform
-from .refusals import Refusal
-from .requestlog import ReceivedRequest, RequestLog, masked
+from norce_order_async.sandbox.admin import PREFIX as ADMIN_PREFIX
+from norce_order_async.sandbox.admin import Admin
+from norce_order_async.sandbox.callbacks.courier import Courier
+from norce_order_async.sandbox.faults import Faults, Reset, Respond, TakeIn
+from norce_order_async.sandbox.faults.deferred import Deferred
+from norce_order_async.sandbox.faults.kinds import Breaking
+from norce_order_async.sandbox.faults.respond import response
+from norce_order_async.sandbox.faults.wire import arrives, end, refused_in_process, transport_of
+from norce_order_async.sandbox.records import ReceivedRequest, RequestLog, masked
+from norce_order_async.sandbox.schema import Description, Operation
+from norce_order_async.sandbox.service.admission import admit
+from norce_order_async.sandbox.service.calls import Handler, ServiceAnswer, World, answer, load
+from norce_order_async.sandbox.service.commit import perform
+from norce_order_async.sandbox.service.handlers import HANDLERS
+from norce_order_async.sandbox.service.refusals import Refusal
+
+
+async def lifespan(courier: Courier, receive: Receive, send: Send) -> None:
+    """Answer a server's start and stop, and deliver in between."""
+    await receive()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(courier.run)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        tasks.cancel_scope.cancel()
+    await send({"type": "lifespan.shutdown.complete"})
+
 
 PREFIX = "/checkout/order"
 SERVER_NAME = "local-order-sandbox"
@@ -48,7 +56,7 @@ class App:
         world: World,
         requests: RequestLog,
         faults: Faults,
-        taken_in: TakenIn,
+        taken_in: Deferred,
         *,
         tokens: Collection[str],
         max_body: int,
@@ -121,7 +129,9 @@ class App:
                 reply = _refused(refusal)
             await self._write(reply, None, scope, receive, send)
 
-    async def _write(self, reply: Answer, fault: Breaking | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _write(
+        self, reply: ServiceAnswer, fault: Breaking | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         headers = [(b"server", SERVER_NAME.encode())]
         if reply.status != 204:
             headers.append((b"content-length", str(len(reply.body)).encode()))
@@ -139,7 +149,7 @@ class _Exchange:
         self.request = request
         self.authorization = authorization
         self.too_large = too_large
-        self.reply = Answer()
+        self.reply = ServiceAnswer()
         self.fault: Breaking | None = None
         """What happens to the reply on its way."""
 
@@ -152,7 +162,7 @@ class _Endpoint:
         methods: Mapping[str, tuple[Operation, Handler]],
         world: World,
         faults: Faults,
-        taken_in: TakenIn,
+        taken_in: Deferred,
         tokens: Collection[str],
     ) -> None:
         self._methods = methods
@@ -180,12 +190,12 @@ class _Endpoint:
             exchange.reply = await self._reply(exchange, operation, handler, scope["path_params"])
 
     async def _reply(
-        self, exchange: "_Exchange", operation: Operation, handler: Handler, ids: Mapping[str, str]
-    ) -> Answer:
+        self, exchange: _Exchange, operation: Operation, handler: Handler, ids: Mapping[str, str]
+    ) -> ServiceAnswer:
         """The answer, as far as a fault lets the request come."""
         match exchange.fault:
             case Reset("before"):
-                return Answer()
+                return ServiceAnswer()
             case Respond(after_effect=False) as fault:
                 return response(fault)
             case Respond() as fault:
@@ -195,8 +205,8 @@ class _Endpoint:
                 return await self._answer(exchange, operation, handler, ids)
 
     async def _answer(
-        self, exchange: "_Exchange", operation: Operation, handler: Handler, ids: Mapping[str, str]
-    ) -> Answer:
+        self, exchange: _Exchange, operation: Operation, handler: Handler, ids: Mapping[str, str]
+    ) -> ServiceAnswer:
         request = exchange.request
         try:
             call = admit(operation, request, exchange.authorization, ids, self._tokens)
@@ -205,7 +215,7 @@ class _Endpoint:
                     load(self._world.store, call)
                     if not dropped:
                         self._taken_in.add(seconds, handler, call)
-                    return Answer(202)
+                    return ServiceAnswer(202)
                 case _:
                     return await perform(self._world, handler, call)
         except Refusal as refusal:
@@ -253,5 +263,5 @@ async def _received(scope: Scope, receive: Receive, max_body: int) -> _Exchange 
     return _Exchange(request, headers.get("authorization"), too_large=size > max_body)
 
 
-def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Answer:
+def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> ServiceAnswer:
     return answer({"code": refusal.code, "message": refusal.message}, refusal.status, headers)

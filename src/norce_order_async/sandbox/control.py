@@ -1,19 +1,23 @@
 """The sandbox's state as a whole, to hold in one's hand: begin again, fill, copy, put back, move the time."""
 
+from __future__ import annotations
+
 import random
 
-from .clock import MovableClock
-from .faults import Faults
-from .faults.later import TakenIn
-from .operation import World
-from .requestlog import RequestLog
-from .seeding import seed_orders
+from norce_order_async.sandbox.faults import Faults
+from norce_order_async.sandbox.faults.deferred import Deferred
+from norce_order_async.sandbox.records import RequestLog
+from norce_order_async.sandbox.seeding import seed_orders
+from norce_order_async.sandbox.service.calls import World
+from norce_order_async.sandbox.service.clock import MovableClock
 
 
 class Control:
     """What `Sandbox` and the admin endpoints do."""
 
-    def __init__(self, world: World, requests: RequestLog, faults: Faults, taken_in: TakenIn, seed: int | None) -> None:
+    def __init__(
+        self, world: World, requests: RequestLog, faults: Faults, taken_in: Deferred, seed: int | None
+    ) -> None:
         self.world = world
         self.requests = requests
         self.faults = faults

@@ -5,13 +5,15 @@ the answers too. It can't lie about the name that the browser was given, nor abo
 answers to addresses and to names that nobody outside can point anywhere, and to pages from there alone.
 """
 
+from __future__ import annotations
+
 import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import json_text
+from norce_order_async.sandbox import json_text
 
 _MISDIRECTED, _FORBIDDEN = 421, 403
 

@@ -1,5 +1,7 @@
 """JSON in and out, strict where Python's reader is lenient."""
 
+from __future__ import annotations
+
 import json
 import math
 from typing import Any, TypeAlias

@@ -5,14 +5,16 @@ to choose; someone who learns better mends it here. `RULES` is the list to read;
 state machine, what may be edited when, what entering a status demands, and how lists are filtered.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from .json_text import Json
-from .refusals import bad_request, not_valid
-from .totals import added, exact, including_vat, standing
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.service.refusals import bad_request, not_valid
+from norce_order_async.sandbox.service.totals import added, exact, including_vat, standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,19 @@ example.com, numbers that can't be rung. The same seed makes the same orders, bu
 ninety days before the sandbox's present moment.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from .clock import Clock, written
-from .ids import Ids
-from .json_text import Json
-from .store import Scope, Store
-from .totals import settle
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.service.clock import ServiceClock, written
+from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.service.totals import settle
+from norce_order_async.sandbox.storage.store import Scope, Store
 
 MOST = 1_000_000
 _AT_ONCE = 250
@@ -95,7 +97,7 @@ class SeedingError(ValueError):
     """These orders can't be added; the text says why."""
 
 
-def seed_orders(store: Store, ids: Ids, clock: Clock, count: int, *, merchant: str, seed: int) -> None:
+def seed_orders(store: Store, ids: Ids, clock: ServiceClock, count: int, *, merchant: str, seed: int) -> None:
     """Put so many orders into the store, spread over all channels; others can use it meanwhile.
 
     They are the state to begin with, so they have no effects and call nobody.

@@ -4,6 +4,8 @@
 the logs readable. The thread has its own event loop, so the caller may be on asyncio, on trio or on none.
 """
 
+from __future__ import annotations
+
 import secrets
 import signal
 import socket
@@ -17,27 +19,24 @@ from typing import Literal, Self
 import anyio
 import uvicorn
 
-from .admin import MERCHANT, Admin
-from .app import PREFIX, App
-from .callbacks.addresses import Configuration
-from .callbacks.courier import Courier
-from .callbacks.deliveries import Deliveries
-from .callbacks.invoke import Outside
-from .clock import Clock, SystemClock
-from .control import Control
-from .database import IN_MEMORY
-from .description import published
-from .effects import Effects
-from .faults import NO_PLAN, Faults, PlanLike
-from .faults.later import TakenIn
-from .faults.wire import protocol
-from .hosts import OwnHosts
-from .ids import Ids
-from .operation import World
-from .outgoing import Caller
-from .requestlog import ReceivedRequest, RequestLog
-from .rules import HOOK_TIMEOUT, MAX_BODY, VALIDATION_TIMEOUT
-from .store import Store
+from norce_order_async.sandbox.admin import MERCHANT, Admin
+from norce_order_async.sandbox.app import PREFIX, App
+from norce_order_async.sandbox.callbacks.courier import Courier
+from norce_order_async.sandbox.callbacks.deliveries import Deliveries
+from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, Caller, Configuration
+from norce_order_async.sandbox.control import Control
+from norce_order_async.sandbox.faults import NO_PLAN, Faults, PlanLike
+from norce_order_async.sandbox.faults.deferred import Deferred
+from norce_order_async.sandbox.faults.wire import protocol
+from norce_order_async.sandbox.hosts import OwnHosts
+from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
+from norce_order_async.sandbox.rules import HOOK_TIMEOUT, MAX_BODY, VALIDATION_TIMEOUT
+from norce_order_async.sandbox.schema import published
+from norce_order_async.sandbox.service.calls import World
+from norce_order_async.sandbox.service.clock import ServiceClock, SystemClock
+from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.storage.sqlite import IN_MEMORY
+from norce_order_async.sandbox.storage.store import Store
 
 IN_PROCESS_URL = f"http://localhost{PREFIX}"
 """A base URL for clients that are handed `Sandbox.app` and use no socket."""
@@ -93,7 +92,7 @@ class Sandbox:
         date_filter: Literal["created", "modified"] = "created",
         host: str = "127.0.0.1",
         port: int = 0,
-        clock: Clock | None = None,
+        clock: ServiceClock | None = None,
         database: str = IN_MEMORY,
         faults: PlanLike = NO_PLAN,
         admin: bool = True,
@@ -116,7 +115,9 @@ class Sandbox:
         self._finalizer = weakref.finalize(self, store.close)
         self.effects = Effects(store)
         self.deliveries = Deliveries(keep_requests)
-        outside = Outside(Caller(allowed_hosts, callback_token), configuration or {}, hook_timeout, validation_timeout)
+        outside = CallbackClient(
+            Caller(allowed_hosts, callback_token), configuration or {}, hook_timeout, validation_timeout
+        )
         self._courier = Courier(self.deliveries, outside, self.clock)
         world = World(
             store,
@@ -128,7 +129,7 @@ class Sandbox:
             size_is_all_matches=pagination == "matches",
             dates_are_of="last_modified" if date_filter == "modified" else "created",
         )
-        taken_in = TakenIn(world)
+        taken_in = Deferred(world)
         self._control = Control(world, self.requests, self.faults, taken_in, seed)
         tokens = [token] if secondary_token is None else [token, secondary_token]
         self.app = App(
@@ -159,7 +160,7 @@ class Sandbox:
         return f"http://{host}:{self._running.port}{PREFIX}"
 
     async def deliver_due(self) -> None:
-        """Send the notifications that are due by now; returns when none is in the air.
+        """Send the notifications that are due by now; returns when none is in flight.
 
         A running server sends by itself. Without one this is what sends; with one it is a way to wait.
         """
@@ -261,7 +262,7 @@ class Sandbox:
                 for _ in running.stopping():
                     await anyio.sleep(_TICK)
 
-    def _run(self) -> "_Running":
+    def _run(self) -> _Running:
         if self._running is not None:
             raise RuntimeError(f"the sandbox is running already, at {self.base_url}")
         self._running = _Running(OwnHosts(self.app, self._served_as), self.faults, self._host, self._port)

@@ -1,8 +1,8 @@
 """For tests of programs that use this package: a pytest plugin, which pytest loads by itself.
 
 * `plugin`: the hooks, the fixtures and the markers; what pytest loads, so it imports next to nothing.
-* `service`: what the fixtures hand out, made without an event loop and left without one.
-* `callbacks`: a receiver for what the local order service calls.
+* `fixtures`: what the fixtures hand out, made without an event loop and left without one.
+* `receiver`: a receiver for what the local order service calls.
 * `guard`: keeps tests from calling Norce.
 
 The names here are for annotations and for telling the receiver what to answer. The fixtures need the `sandbox` extra.
@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from norce_order_async.testing.callbacks import CallbackCall, CallbackReceiver, Reply
+    from norce_order_async.testing.receiver import CallbackCall, CallbackReceiver, Reply
 
 __all__ = ["CallbackCall", "CallbackReceiver", "Reply"]
 
@@ -22,7 +22,7 @@ __all__ = ["CallbackCall", "CallbackReceiver", "Reply"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.callbacks"), name)
+    value = getattr(import_module(f"{__name__}.receiver"), name)
     globals()[name] = value
     return value
 

@@ -18,8 +18,8 @@ from norce_order_async.testing.guard import Guard
 if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
     from norce_order_async.sandbox import Faults, Sandbox
-    from norce_order_async.testing.callbacks import CallbackReceiver
-    from norce_order_async.testing.service import SandboxClient
+    from norce_order_async.testing.fixtures import SandboxClient
+    from norce_order_async.testing.receiver import CallbackReceiver
 
 _FAULTS, _SOCKET, _REAL_HOSTS, _ON = "norce_faults", "norce_socket", "norce_real_hosts", "norce_guard"
 _FIXTURES = frozenset(
@@ -132,7 +132,7 @@ def norce_client_options() -> dict[str, Any]:
 @pytest.fixture
 def norce_sandbox(request: pytest.FixtureRequest, norce_sandbox_options: dict[str, Any]) -> Iterator[Sandbox]:
     """A local order service of this test's own, served over a socket if that was asked for."""
-    from norce_order_async.testing.service import planned, sandbox_of
+    from norce_order_async.testing.fixtures import planned, sandbox_of
 
     with closing(sandbox_of(norce_sandbox_options)) as sandbox:
         marker = request.node.get_closest_marker(_FAULTS)
@@ -149,7 +149,7 @@ def norce_client(
     request: pytest.FixtureRequest, norce_sandbox: Sandbox, norce_client_options: dict[str, Any]
 ) -> SandboxClient:
     """A client of ``norce_sandbox``, to be used without being entered; merchant ``acme``, channel ``se``."""
-    from norce_order_async.testing.service import client_of
+    from norce_order_async.testing.fixtures import client_of
 
     return client_of(norce_sandbox, norce_client_options, over_socket=_over_socket(request))
 
@@ -157,7 +157,7 @@ def norce_client(
 @pytest.fixture
 def norce_order(request: pytest.FixtureRequest, norce_sandbox: Sandbox, norce_client: SandboxClient) -> Order:
     """An order ready for payment: in checkout, with a cart, addresses and a shipping. Made before faults begin."""
-    from norce_order_async.testing.service import client_of, order_ready_for_payment
+    from norce_order_async.testing.fixtures import client_of, order_ready_for_payment
 
     scope = {"merchant": norce_client.merchant, "channel": norce_client.channel}
     maker = client_of(norce_sandbox, scope, over_socket=_over_socket(request))
@@ -173,7 +173,7 @@ def norce_faults(norce_sandbox: Sandbox) -> Faults:
 @pytest.fixture
 def norce_callbacks() -> Iterator[CallbackReceiver]:
     """A receiver for what ``norce_sandbox`` calls: addresses to register, the calls, and what to answer them."""
-    from norce_order_async.testing.callbacks import CallbackReceiver
+    from norce_order_async.testing.receiver import CallbackReceiver
 
     receiver = CallbackReceiver()
     yield receiver

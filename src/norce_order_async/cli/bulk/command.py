@@ -14,7 +14,7 @@ from norce_order_async.cli.filters import STATUSES
 
 if TYPE_CHECKING:
     from norce_order_api.models import OrderStatus
-    from norce_order_async.bulk.export import ExportFormat
+    from norce_order_async.bulk.actions.export import ExportFormat
 
 REFERENCE = "reference"
 

@@ -21,7 +21,7 @@ from norce_order_async.display import printable
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from norce_order_async.bulk.report import ItemResult, JournalReport, Result
+    from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, Result
 
 Only = Literal["refused", "unknown"]
 
@@ -74,7 +74,7 @@ def results(
     """
     from norce_order_async.bulk import read_results
     from norce_order_async.bulk.cells import harmless
-    from norce_order_async.bulk.errors import JournalError
+    from norce_order_async.bulk.journal.errors import JournalError
 
     try:
         rows = (_row(result) for result in read_results(path, verdicts))
@@ -143,7 +143,7 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
     stays unknown: look at it yourself, and use --send-again if doing it twice does no harm.
     """
     from norce_order_async.bulk import actions
-    from norce_order_async.bulk.report import plan_again
+    from norce_order_async.bulk.journal.inspect import plan_again
     from norce_order_async.cli.bulk.running import Request, go
     from norce_order_async.errors import NorceError
 
@@ -170,8 +170,8 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
 
 
 def _read(path: str) -> JournalReport:
-    from norce_order_async.bulk.errors import JournalError
-    from norce_order_async.bulk.report import read_journal
+    from norce_order_async.bulk.journal.errors import JournalError
+    from norce_order_async.bulk.journal.inspect import read_journal
 
     try:
         return read_journal(path)

@@ -167,6 +167,6 @@ def load_of(how: How) -> Mapping[str, Any]:
     """The load that the options ask for, as an argument of ``bulk``; none for the usual one."""
     if how.max_in_flight is None and how.rate is None:
         return {}
-    from norce_order_async.bulk.load import MAX_IN_FLIGHT, Adaptive
+    from norce_order_async.bulk.load.limiters import MAX_IN_FLIGHT, Adaptive
 
     return {"load": Adaptive(max_in_flight=how.max_in_flight or MAX_IN_FLIGHT, max_rate=how.rate)}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from norce_order_async.bulk.actions.output import OutExistsError
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED, TooManyToRememberError
-from norce_order_async.bulk.errors import JournalError, JournalFinishedError
+from norce_order_async.bulk.journal.errors import JournalError, JournalFinishedError
 from norce_order_async.bulk.outcome import Summary
-from norce_order_async.bulk.spool import OutExistsError
-from norce_order_async.bulk.stopping import stopped_by_signals
+from norce_order_async.bulk.signals import stopped_by_signals
 from norce_order_async.cli.bulk.display import Display, display
 from norce_order_async.cli.bulk.options import How, Which, load_of
 from norce_order_async.cli.bulk.rows import KEY, BadInput, order_file
@@ -29,7 +29,7 @@ from norce_order_async.errors import ConfigurationError, InvalidRequestError
 from norce_order_async.orders.filter import OrderFilter
 
 if TYPE_CHECKING:
-    from norce_order_async.bulk.action import Action
+    from norce_order_async.bulk.actions.base import Action
     from norce_order_async.bulk.job import Job
     from norce_order_async.cli.bulk.rows import OrderFile, Row
 

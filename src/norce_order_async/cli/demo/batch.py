@@ -1,6 +1,6 @@
 """Third part: many orders at once, and then a look at what the service itself says of them.
 
-A fixed number of workers take the next order each; the client's own limiter bounds the requests in the air besides.
+A fixed number of workers take the next order each; the client's own limiter bounds the requests in flight besides.
 """
 
 from __future__ import annotations

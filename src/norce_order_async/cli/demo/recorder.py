@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from norce_order_async.clock import Clock
 from norce_order_async.engines.base import Engine, SendError, WireRequest, WireResponse
+from norce_order_async.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from norce_order_async.cli.demo.service import Service
 from norce_order_async.cli.demo.timeline import Timeline, hanging
 from norce_order_async.cli.demo.walk import walk
 from norce_order_async.cli.failures import one_line
-from norce_order_async.clock import Clock, SystemClock
 from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.runtime.clock import Clock, SystemClock
 
 SKEW = 300.0
 """Seconds by which the service's clock may be behind ours when its list is asked for what is new."""

@@ -45,10 +45,10 @@ async def _examine(connection: Connection) -> list[Finding]:
     from norce_order_async.cli.doctor.finding import Finding
     from norce_order_async.cli.doctor.network import way_to
     from norce_order_async.cli.doctor.service import asked
-    from norce_order_async.cli.doctor.settings import Settings, address, headers, token, versions
-    from norce_order_async.clock import SystemClock
+    from norce_order_async.cli.doctor.settings import Configured, address, headers, token, versions
+    from norce_order_async.runtime.clock import SystemClock
 
-    clock, settings = SystemClock(), Settings(connection)
+    clock, settings = SystemClock(), Configured(connection)
     where = address(settings)
     found = [versions(), where, *headers(settings), token(settings, clock.wall())]
     if where.verdict == "ok":

@@ -11,7 +11,7 @@ import anyio
 from anyio.streams.tls import TLSAttribute
 
 from norce_order_async.cli.doctor.finding import Finding
-from norce_order_async.clock import Clock
+from norce_order_async.runtime.clock import Clock
 
 PATIENCE = 5.0
 """Seconds that each step may take."""

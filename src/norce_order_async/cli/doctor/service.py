@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from norce_order_async.cli.connection import Connection
 from norce_order_async.cli.doctor.finding import Finding
 from norce_order_async.cli.failures import one_line
-from norce_order_async.clock import Clock
 from norce_order_async.display import shown_code
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.errors import (
@@ -23,6 +22,7 @@ from norce_order_async.errors import (
 )
 from norce_order_async.pipeline.middleware import AttemptInfo, AttemptNext
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.runtime.clock import Clock
 
 _ONCE = CallOptions(max_attempts=1, deadline=20.0)
 

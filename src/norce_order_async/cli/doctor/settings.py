@@ -12,21 +12,21 @@ from pathlib import Path
 
 import click
 
+from norce_order_async._json import UNREADABLE, is_mapping, read_json
 from norce_order_async._version import __version__
-from norce_order_async.auth import bearer
+from norce_order_async.auth.providers import bearer
 from norce_order_async.cli.connection import Connection
 from norce_order_async.cli.doctor.finding import Finding
 from norce_order_async.client import ENVIRONMENT_VARIABLES
 from norce_order_async.context import Context
 from norce_order_async.environments import is_loopback, is_production, resolve_base_url
 from norce_order_async.errors import ConfigurationError
-from norce_order_async.plain import UNREADABLE, is_mapping, read_json
 
 _PACKAGES = ("httpx", "anyio", "attrs", "aiohttp", "orjson")
 _PUBLISHED_LENGTH = 44
 
 
-class Settings:
+class Configured:
     """What is set, by option or by variable, and by which."""
 
     def __init__(self, connection: Connection) -> None:
@@ -87,7 +87,7 @@ def versions() -> Finding:
     return Finding("versions", "ok", f"norce-order-async {__version__}, {python}, {', '.join(installed)}")
 
 
-def address(settings: Settings) -> Finding:
+def address(settings: Configured) -> Finding:
     """Which service the settings come to."""
     try:
         base_url = settings.base_url()
@@ -99,7 +99,7 @@ def address(settings: Settings) -> Finding:
     return Finding("environment", "ok", f"{base_url}{', which is production' if is_production(base_url) else ''}")
 
 
-def headers(settings: Settings) -> Iterator[Finding]:
+def headers(settings: Configured) -> Iterator[Finding]:
     """For whom: each of the headers by itself."""
     for name in ("merchant", "channel", "adapter_id"):
         value, source = settings.value(name)
@@ -120,7 +120,7 @@ def headers(settings: Settings) -> Iterator[Finding]:
             yield Finding(check, "ok", f"{value}, from {source}")
 
 
-def token(settings: Settings, now: float) -> Finding:
+def token(settings: Configured, now: float) -> Finding:
     """Whether the token is there and looks like one; ``now`` is the time, for tokens that say when they expire."""
     try:
         secret, source = settings.token()

@@ -3,18 +3,18 @@
 Time is the sandbox's clock. It may be moved, so it is looked at again and again instead of slept until.
 """
 
+from __future__ import annotations
+
 from datetime import timedelta
 
 import anyio
 
 from norce_order_async.sandbox import json_text
-from norce_order_async.sandbox.clock import Clock, written
-from norce_order_async.sandbox.outgoing import CallFailedError
+from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
+from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFailedError
+from norce_order_async.sandbox.callbacks.versions import in_version
 from norce_order_async.sandbox.rules import DELIVERY_BACKOFF, DELIVERY_TIMEOUT
-
-from .deliveries import Attempt, Deliveries, Delivery
-from .invoke import Outside
-from .versions import in_version
+from norce_order_async.sandbox.service.clock import ServiceClock, written
 
 _TICK = 0.01
 _AT_ONCE = 16
@@ -23,22 +23,22 @@ _AT_ONCE = 16
 class Courier:
     """Makes the attempts of deliveries and notes how they went."""
 
-    def __init__(self, deliveries: Deliveries, outside: Outside, clock: Clock) -> None:
+    def __init__(self, deliveries: Deliveries, outside: CallbackClient, clock: ServiceClock) -> None:
         self._deliveries = deliveries
         self._outside = outside
         self._clock = clock
 
     async def deliver_due(self) -> None:
-        """Make every attempt that is due by now; returns when none is in the air, another loop's neither."""
+        """Make every attempt that is due by now; returns when none is in flight, another loop's neither."""
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for delivery in self._deliveries.take_due(self._clock.now()):
                 tasks.start_soon(self._attempt, delivery, limiter)
-        while self._deliveries.in_the_air:  # noqa: ASYNC110 - what is waited for may be on another thread's loop
+        while self._deliveries.in_flight:  # noqa: ASYNC110 - what is waited for may be on another thread's loop
             await anyio.sleep(_TICK)
 
     async def run(self) -> None:
-        """Deliver what becomes due, until cancelled; what is in the air then is due again."""
+        """Deliver what becomes due, until cancelled; what is in flight then is due again."""
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             while True:
@@ -59,7 +59,7 @@ class Courier:
         finally:
             self._deliveries.give_back(delivery)
 
-    async def _made(self, delivery: Delivery) -> Attempt:
+    async def _made(self, delivery: Delivery) -> DeliveryAttempt:
         notification, order = delivery.notification, delivery.order
         at = written(self._clock.now())
         body = json_text.text(in_version(order, notification.get("version"))).encode()
@@ -68,5 +68,5 @@ class Courier:
                 notification.get("adapterId"), notification["invoke"], order, body, within=DELIVERY_TIMEOUT
             )
         except CallFailedError as failed:
-            return Attempt(at, None, f"it {failed}")
-        return Attempt(at, reply.status, None if reply.success else f"it answered {reply.status}")
+            return DeliveryAttempt(at, None, f"it {failed}")
+        return DeliveryAttempt(at, reply.status, None if reply.success else f"it answered {reply.status}")

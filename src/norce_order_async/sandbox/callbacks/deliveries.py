@@ -1,5 +1,7 @@
 """The record of notifications: each delivery with its attempts, and which are still to be made."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """One call, or why there was none: `status` is what was answered, `problem` what went wrong."""
 
     at: str
@@ -30,7 +32,7 @@ class Delivery:
     order_id: str
     notification: Json = field(repr=False)
     order: Json = field(repr=False)
-    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    attempts: list[DeliveryAttempt] = field(default_factory=list[DeliveryAttempt])
     next_at: datetime | None = None
     """When the next attempt is due; None when none is to come."""
     retries: int = len(DELIVERY_BACKOFF)
@@ -54,7 +56,7 @@ class Deliveries(Sequence[Delivery]):
         self._keep = keep
         self._all: dict[str, Delivery] = {}
         self._waiting: dict[str, Delivery] = {}
-        self._in_the_air: dict[str, Delivery] = {}
+        self._in_flight: dict[str, Delivery] = {}
 
     def add(self, delivery: Delivery) -> None:
         with self._lock:
@@ -80,31 +82,31 @@ class Deliveries(Sequence[Delivery]):
             if delivery is None:
                 raise LookupError(f"there is no delivery {delivery_id}")
             delivery.retries = len(DELIVERY_BACKOFF)
-            if delivery_id not in self._in_the_air:
+            if delivery_id not in self._in_flight:
                 delivery.next_at = now
                 self._waiting[delivery_id] = delivery
 
     # For the courier
 
     def take_due(self, now: datetime) -> list[Delivery]:
-        """The deliveries whose time has come; they are in the air until given back."""
+        """The deliveries whose time has come; they are in flight until given back."""
         with self._lock:
             due = [each for each in self._waiting.values() if each.next_at is not None and each.next_at <= now]
             due.sort(key=lambda delivery: (delivery.next_at, delivery.id))
             for delivery in due:
-                self._in_the_air[delivery.id] = self._waiting.pop(delivery.id)
+                self._in_flight[delivery.id] = self._waiting.pop(delivery.id)
         return due
 
     def give_back(self, delivery: Delivery) -> None:
         with self._lock:
-            self._in_the_air.pop(delivery.id, None)
+            self._in_flight.pop(delivery.id, None)
             if delivery.next_at is not None and delivery.id in self._all:
                 self._waiting[delivery.id] = delivery
             self._make_room()
 
     @property
-    def in_the_air(self) -> bool:
-        return bool(self._in_the_air)
+    def in_flight(self) -> bool:
+        return bool(self._in_flight)
 
     @overload
     def __getitem__(self, index: int) -> Delivery: ...

@@ -5,27 +5,26 @@ before the change). So each hook has seen what is committed of its part, whoever
 included; and a hook that has nothing more to say ends the rounds.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from norce_order_async.sandbox import json_text
-from norce_order_async.sandbox.description import Fault
-from norce_order_async.sandbox.ids import Ids
+from norce_order_async.sandbox.callbacks.apply import Change, adopted
+from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFailedError
+from norce_order_async.sandbox.callbacks.patches import PatchError, part_of, patched, value_at
+from norce_order_async.sandbox.callbacks.versions import in_version
 from norce_order_async.sandbox.json_text import Json, NotJsonError
-from norce_order_async.sandbox.outgoing import CallFailedError
-from norce_order_async.sandbox.refusals import Refusal, not_valid
 from norce_order_async.sandbox.rules import HOOK_ROUNDS, PARTS
-
-from .adoption import Change, adopted
-from .invoke import Outside
-from .patches import PatchError, patched
-from .pointers import part_of, value_at
-from .versions import in_version
+from norce_order_async.sandbox.schema import Fault
+from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.service.refusals import Refusal, not_valid
 
 _PLACES = {part: place for place, part in enumerate(PARTS)}
 
 
-class Hearing:
+class HookRound:
     """The hooks that one change concerns, and how far they agree.
 
     Args:
@@ -51,7 +50,7 @@ class Hearing:
         """Whether there is a hook to ask."""
         return any(map(self._concerns, self._hooks))
 
-    async def hold(self, outside: Outside, ids: Ids, now: str) -> None:
+    async def hold(self, outside: CallbackClient, ids: Ids, now: str) -> None:
         """Ask until all agree; afterwards `order` holds what they made of it. Raises `Refusal` when one denies."""
         for _ in range(HOOK_ROUNDS):
             if not self.open:
@@ -65,7 +64,7 @@ class Hearing:
     def _concerns(self, hook: Json) -> bool:
         return bool(value_at(self.order, hook["subscribeTo"]) != self._agreed[hook["id"]])
 
-    async def _ask(self, outside: Outside, hook: Json, ids: Ids, now: str) -> None:
+    async def _ask(self, outside: CallbackClient, hook: Json, ids: Ids, now: str) -> None:
         shown = self.order
         body = json_text.text(in_version(shown, hook.get("version"))).encode()
         try:

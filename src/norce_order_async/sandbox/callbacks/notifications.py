@@ -1,17 +1,18 @@
 """Notifications: which of an order's are due for a change that was committed."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 
-from norce_order_async.sandbox.clock import Clock, written
-from norce_order_async.sandbox.ids import Ids
+from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
+from norce_order_async.sandbox.callbacks.patches import MISSING, value_at
+from norce_order_async.sandbox.callbacks.schemas import SchemaFailedError, matches
 from norce_order_async.sandbox.json_text import Json
-
-from .deliveries import Attempt, Deliveries, Delivery
-from .pointers import MISSING, value_at
-from .schemas import SchemaFailedError, matches
+from norce_order_async.sandbox.service.clock import ServiceClock, written
+from norce_order_async.sandbox.service.ids import Ids
 
 
-async def announce(deliveries: Deliveries, clock: Clock, ids: Ids, before: Json, order: Json) -> None:
+async def announce(deliveries: Deliveries, clock: ServiceClock, ids: Ids, before: Json, order: Json) -> None:
     """Put a delivery on its way for each notification whose value changed and matches its schema."""
     notifications: list[Json] = order["notifications"]
     for notification in notifications:
@@ -28,7 +29,7 @@ async def announce(deliveries: Deliveries, clock: Clock, ids: Ids, before: Json,
             )
         except SchemaFailedError as failed:
             # The change is committed, whatever its notifications are like.
-            delivery.attempts.append(Attempt(written(now), None, f"its schema {failed}"))
+            delivery.attempts.append(DeliveryAttempt(written(now), None, f"its schema {failed}"))
             deliveries.add(delivery)
             continue
         if due:

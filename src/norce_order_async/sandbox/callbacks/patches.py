@@ -1,14 +1,41 @@
-"""JSON Patch (RFC 6902) operations from a hook, applied to a proposed order."""
+"""JSON Patch (RFC 6902) operations from a hook, applied to a proposed order, and their JSON pointers (RFC 6901)."""
+
+from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, TypeGuard, cast
+from typing import Any, Final, TypeGuard, cast
 
 import jsonpatch
 
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.rules import HOOK_GROWTH, HOOK_OPERATIONS, PARTS
 
-from .pointers import lies_in
+MISSING: Final = object()
+"""What lies at a pointer that leads nowhere; equal to nothing but itself."""
+
+
+def value_at(order: Json, pointer: str) -> Any:
+    """The value, or MISSING; the whole order is no part of it, and a text without a slash no pointer."""
+    if not pointer.startswith("/"):
+        return MISSING
+    value: Any = order
+    for step in pointer.split("/")[1:]:
+        if not isinstance(value, dict):
+            return MISSING
+        members = cast("Json", value)
+        value = members.get(step.replace("~1", "/").replace("~0", "~"), MISSING)
+    return value
+
+
+def part_of(pointer: str) -> str:
+    """The part of the order that a pointer leads into: `cart` for `/cart/items`."""
+    return pointer.removeprefix("/").partition("/")[0]
+
+
+def lies_in(pointer: str, target: str) -> bool:
+    """Whether one pointer leads to another's place or beneath it."""
+    return pointer == target or pointer.startswith(target + "/")
+
 
 _CHANGING = frozenset({"add", "remove", "replace", "move", "copy"})
 

@@ -1,9 +1,6 @@
-"""Whether a value matches a schema that was registered, within a bound on the work.
+"""Whether a value matches a schema that was registered, within a bound on the work."""
 
-A schema can be made to take for ever: a pattern that goes back and forth over a text, references that double at every
-level, every element compared with every other. What is plainly quick, as nearly all are, is looked at here; anything
-else in a process of its own, which is ended when its time is up.
-"""
+from __future__ import annotations
 
 import re
 import signal
@@ -13,12 +10,13 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from anyio import to_thread
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, SchemaError
 from referencing import Registry
 
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.rules import SCHEMA_SECONDS
+from norce_order_async.sandbox.service.refusals import bad_request
 
 _QUICK = frozenset(
     [
@@ -138,3 +136,16 @@ def _parts(value: Any) -> Iterator[Any]:
 def _weight(value: Any) -> int:
     """How much there is to look at: values, and characters by the hundred."""
     return sum(1 + len(one) // 100 if isinstance(one, str) else 1 for one in _parts(value))
+
+
+def refuse_no_schema(notification: Json, path: str) -> None:
+    """Refuse a schema that is none."""
+    if "schema" not in notification:
+        return
+    try:
+        Draft202012Validator.check_schema(notification["schema"])
+    except SchemaError as error:
+        place = "".join(f".{step}" for step in error.absolute_path)
+        raise bad_request(f"{path}.schema{place}: is not valid in JSON Schema 2020-12") from None
+    except RecursionError:
+        raise bad_request(f"{path}.schema: is nested too deeply") from None

@@ -1,20 +1,20 @@
 """Validations: all asked at once when validate is called, and what they found gathered in their order."""
 
+from __future__ import annotations
+
 from typing import Any, cast
 
 import anyio
 
 from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFailedError, Reply, TooLateError
 from norce_order_async.sandbox.json_text import Json, NotJsonError
-from norce_order_async.sandbox.outgoing import CallFailedError, Reply, TooLateError
 from norce_order_async.sandbox.rules import UNKNOWN_VALIDATION
-
-from .invoke import Outside
 
 _TEXTS = ("adapterId", "code", "message")
 
 
-async def found(outside: Outside, order: Json) -> list[Json]:
+async def found(outside: CallbackClient, order: Json) -> list[Json]:
     """The entries of all validations of the order."""
     validations: list[Json] = [validation for validation in order["validations"] if "url" in validation]
     entries: list[list[Json]] = [[] for _ in validations]
@@ -28,7 +28,7 @@ async def found(outside: Outside, order: Json) -> list[Json]:
     return [entry for each in entries for entry in each]
 
 
-async def _asked(outside: Outside, validation: Json, order: Json) -> list[Json]:
+async def _asked(outside: CallbackClient, validation: Json, order: Json) -> list[Json]:
     adapter_id: str | None = validation.get("adapterId")
     try:
         # Nothing is posted: a receiver reads the order itself, as the service's own adapters do.

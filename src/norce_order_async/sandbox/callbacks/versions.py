@@ -1,5 +1,7 @@
 """The order as a receiver asked to have it: v0 is the order as kept, v1 what v1's schema has of it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any
 

@@ -6,7 +6,9 @@
 * `wire` and `later`: resets, lost answers and drips below HTTP; changes carried out after their answer.
 """
 
-from .kinds import (
+from __future__ import annotations
+
+from norce_order_async.sandbox.faults.kinds import (
     CutBody,
     Delay,
     Drip,
@@ -23,10 +25,10 @@ from .kinds import (
     TakeIn,
     UniformDelay,
 )
-from .plan import FaultPlan, FaultRule, Window
-from .playing import NO_PLAN, Faults, PlayedFault
-from .reading import PlanLike, plan_from_data, plan_of
-from .ready import READY
+from norce_order_async.sandbox.faults.parse import PlanLike, plan_from_data, plan_of
+from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule, Window
+from norce_order_async.sandbox.faults.player import NO_PLAN, Faults, PlayedFault
+from norce_order_async.sandbox.faults.presets import READY
 
 __all__ = [
     "NO_PLAN",

@@ -4,6 +4,8 @@ A fault checks its own numbers when it is made. Its name in a plan stands in `KI
 one that a plan may give alone (`answer: 503` is `answer: {status: 503}`).
 """
 
+from __future__ import annotations
+
 import math
 import random
 from collections.abc import Mapping

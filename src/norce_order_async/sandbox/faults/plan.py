@@ -6,13 +6,14 @@ story of another. Windows, rates, expired tokens and limits that move go by the 
 answered at once goes by what really happens.
 """
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from norce_order_async.sandbox.handlers import HANDLERS
-
-from .kinds import Fault, FaultPlanError, RefuseConnection, Respond, TakeIn, within
+from norce_order_async.sandbox.faults.kinds import Fault, FaultPlanError, RefuseConnection, Respond, TakeIn, within
+from norce_order_async.sandbox.service.handlers import HANDLERS
 
 ALL, READS, WRITES = "*", "reads", "writes"
 

@@ -1,12 +1,13 @@
 """The answers that faults give in the service's place, or in that of whatever stands in front of it."""
 
+from __future__ import annotations
+
 import math
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from norce_order_async.sandbox.operation import Answer, answer
-
-from .kinds import Respond, RetryAfterForm
+from norce_order_async.sandbox.faults.kinds import Respond, RetryAfterForm
+from norce_order_async.sandbox.service.calls import ServiceAnswer, answer
 
 _MEANINGS = {
     401: ("unauthorized", "The token has expired."),
@@ -16,14 +17,14 @@ _MEANINGS = {
 }
 
 
-def response(fault: Respond) -> Answer:
+def response(fault: Respond) -> ServiceAnswer:
     """The answer as it is sent."""
     headers: dict[str, str] = {}
     if isinstance(fault.retry_after, int | float):
         headers = _retry_after(fault.retry_after, fault.form)
     if fault.is_page:
         page = f"<html><head><title>{fault.status}</title></head><body><h1>{fault.status}</h1></body></html>\n"
-        return Answer(fault.status, page.encode(), {**headers, "content-type": "text/html"})
+        return ServiceAnswer(fault.status, page.encode(), {**headers, "content-type": "text/html"})
     code, message = _MEANINGS.get(fault.status, ("fault", f"A fault of the plan, with status {fault.status}."))
     return answer({"code": code, "message": message}, fault.status, headers)
 

@@ -5,6 +5,8 @@ scopes; there an ending finds the transport to reset, close or write to. A reque
 its caller gets the httpx exception that the same fault gives over a socket.
 """
 
+from __future__ import annotations
+
 import asyncio
 import socket
 import struct
@@ -14,7 +16,7 @@ from typing import Any, Never, Protocol, cast
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from .kinds import Breaking, CutBody, Drip, LoseAnswer, Reset
+from norce_order_async.sandbox.faults.kinds import Breaking, CutBody, Drip, LoseAnswer, Reset
 
 _KEY = "norce-order-sandbox"
 

@@ -1,0 +1,1 @@
+"""Where the bearer token comes from."""

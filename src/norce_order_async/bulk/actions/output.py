@@ -1,0 +1,97 @@
+"""The file that a job makes of its values: lines of JSON in a working file, and the real one once the job is complete.
+
+With a journal, the length of the working file is committed together with the items whose lines it holds. A run that
+goes on cuts the file back to that length first, so each order is in it once, however often the job was killed.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Generic, TypeVar
+
+from norce_order_async.errors import ConfigurationError
+
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class OutExistsError(ConfigurationError):
+    """The file that a job is to make is there already."""
+
+
+def new_file(path: Path) -> BinaryIO:
+    """A file for its owner alone, in place of any of that name; a link of that name is not followed.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+
+
+class OutputFile(ABC, Generic[T_contra]):
+    """Collects lines. Blocking, as files are."""
+
+    def __init__(self, out: Path, *, overwrite: bool = False) -> None:
+        self.out = out
+        self._overwrite = overwrite
+        self.working = out.with_name(out.name + ".part")
+        self._file: BinaryIO | None = None
+        self.length = 0
+
+    @abstractmethod
+    def line(self, value: T_contra) -> bytes:
+        """A value as one line of JSON, with its end."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Make the real file of the working one."""
+
+    def check(self) -> None:
+        """See that the real file may be made.
+
+        Raises:
+            OutExistsError: it is there, and is not to be replaced.
+        """
+        if not self._overwrite and os.path.lexists(self.out):
+            raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
+
+    def open(self, length: int) -> None:
+        """Open the working file with its first ``length`` bytes.
+
+        Raises:
+            OSError: it can't be written, or it is shorter than that.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        file = os.fdopen(os.open(self.working, flags, 0o600), "r+b")
+        try:
+            os.fchmod(file.fileno(), 0o600)
+            self._cut(file, length)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        self.length = length
+
+    def _cut(self, file: BinaryIO, length: int) -> None:
+        if file.seek(0, os.SEEK_END) < length:
+            raise OSError(f"{self.working} is shorter than the journal says: it was cut, or is another run's")
+        file.truncate(length)
+        file.seek(length)
+
+    def append(self, lines: Sequence[bytes], *, durable: bool) -> None:
+        """Add lines; ``durable`` brings them to disk before it returns."""
+        if self._file is None:
+            raise OSError(f"{self.working} is not open")
+        self._file.write(b"".join(lines))
+        self._file.flush()
+        if durable:
+            os.fsync(self._file.fileno())
+        self.length += sum(map(len, lines))
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

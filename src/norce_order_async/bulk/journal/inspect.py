@@ -1,0 +1,260 @@
+"""Looking into a journal from outside, also while its job runs, and having some of it taken up again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from norce_order_async.bulk.journal import reading
+from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
+from norce_order_async.bulk.journal.lock import RunLock
+from norce_order_async.bulk.journal.reading import SETTLES, State
+from norce_order_async.bulk.journal.sqlite import Database, check_header, told
+from norce_order_async.checking import as_given, check_kind, path_of
+from norce_order_async.errors import ConfigurationError
+
+_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalReport:
+    """What a journal says."""
+
+    action: str
+    parameters: Mapping[str, Any]
+    merchant: str
+    channel: str
+    service: str
+    """The address in front of ``/api/v0``."""
+    partition: tuple[int, int]
+    listed: bool
+    """Whether every item is in it; nothing is acted on before."""
+    running: bool
+    """Whether a run has it right now."""
+    counts: Counter[str]
+    """Items by state: planned, sent, confirmed, refused, unknown."""
+    reasons: Mapping[str, int]
+    """Refused and unknown items by reason."""
+    settles: bool
+    """Whether the action can look if it took effect."""
+
+    @property
+    def left(self) -> int:
+        """Items that another run would take up."""
+        return self.counts["planned"] + self.counts["sent"]
+
+
+def read_journal(path: str | Path) -> JournalReport:
+    """Read a journal without changing it. Blocking.
+
+    Raises:
+        JournalError: there is none, it is damaged, or it is something else.
+    """
+    path = path_of("path", path)
+    with told(path):
+        there = path.exists()
+    if not there:
+        raise JournalError(f"there is no journal {path}")
+    check_header(path)
+    with told(path):
+        connection = _opened(path)
+        try:
+            reading.check_items(path, connection, one_by_one=False)
+            facts = reading.facts(path, connection.execute("SELECT name, value FROM fact").fetchall())
+            counts = Counter(dict(connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall()))
+            reasons = dict(
+                connection.execute(
+                    "SELECT reason, count(*) FROM item WHERE state IN ('refused', 'unknown') GROUP BY reason"
+                ).fetchall()
+            )
+        finally:
+            connection.close()
+    if not facts:
+        raise JournalError(f"journal {path} is empty: its job was ended before it began")
+    index, of = facts["partition"]
+    return JournalReport(
+        action=facts["action"],
+        parameters=facts["parameters"],
+        merchant=facts["merchant"],
+        channel=facts["channel"],
+        service=facts["service"],
+        partition=(index, of),
+        listed=bool(facts.get("listed")),
+        running=_is_running(path),
+        counts=counts,
+        reasons=reasons,
+        settles=bool(facts[SETTLES]),
+    )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    reading.reads_as_text(connection)
+    return connection
+
+
+Result = Literal["done", "refused", "unknown", "in flight", "left"]
+"""It took effect; it was turned down; it may have taken effect; it is on its way, or was when the run ended; it is
+still to be done."""
+
+_RESULTS: Final[Mapping[State, Result]] = {
+    "confirmed": "done",
+    "refused": "refused",
+    "unknown": "unknown",
+    "sent": "in flight",
+    "planned": "left",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """What became of one order of a job, as its journal has it."""
+
+    key: str
+    """The order's id."""
+    verdict: Result
+    reason: str
+    """Why not, in a word for counting: the status and the service's code, or the kind of error."""
+    code: str | None
+    """The service's code, when it refused."""
+    message: str | None = field(repr=False)
+    """The service's own words, when it refused. May hold personal data."""
+    attempts: int
+    """Of all calls made for it."""
+    sent: datetime | None
+    """When it was sent last, in UTC; None when it never was."""
+    changed: datetime | None
+    """When its verdict was written down, in UTC."""
+    correlation_id: str
+    """Of the call that failed; empty when none did."""
+
+
+def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> Iterator[ItemResult]:
+    """What became of each order, in the order of the source; also while the job runs. Blocking, and read as it is
+    iterated, so a million orders take no memory.
+
+    Args:
+        path: the journal.
+        verdicts: only these; all when left out.
+
+    Raises:
+        ConfigurationError: there is no such verdict.
+        JournalError: there is no journal, it is damaged, or it is something else; also while it is iterated, by the
+            row that is damaged.
+    """
+    path = path_of("path", path)
+    wanted = set(_RESULTS.values()) if verdicts is None else _words("verdicts", verdicts)
+    if unknown := wanted - set(_RESULTS.values()):
+        raise ConfigurationError(
+            f"there is no verdict {as_given(min(unknown))}; there are {', '.join(_RESULTS.values())}"
+        )
+    with told(path):
+        there = path.exists()
+    if not there:
+        raise JournalError(f"there is no journal {path}")
+    check_header(path)
+    return _results(path, [state for state, verdict in _RESULTS.items() if verdict in wanted])
+
+
+def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
+    # What is in none of the states is asked for too, and found damaged.
+    others = json.dumps([state for state in _RESULTS if state not in states])
+    query = (
+        f"SELECT {reading.ROW} FROM item WHERE coalesce(state, '') NOT IN (SELECT value FROM json_each(?)) "  # noqa: S608
+        "AND number > ? ORDER BY number LIMIT ?"
+    )
+    after = 0
+    while True:
+        # A page at a time, each with a connection of its own: nobody has to close what was left half-read.
+        with told(path):
+            connection = _opened(path)
+            try:
+                rows = connection.execute(query, (others, after, _PAGE)).fetchall()
+            finally:
+                connection.close()
+        for values in rows:
+            row = reading.row(path, values)
+            after = row.number
+            yield ItemResult(
+                key=row.key,
+                verdict=_RESULTS[row.state],
+                reason=row.reason,
+                code=row.code,
+                message=row.said,
+                attempts=row.attempts,
+                sent=None if row.sent is None else datetime.fromtimestamp(row.sent, UTC),
+                changed=None if row.changed is None else datetime.fromtimestamp(row.changed, UTC),
+                correlation_id=row.correlation_id,
+            )
+        if len(rows) < _PAGE:
+            return
+
+
+def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]], *, send_again: bool = False) -> int:
+    """Have the next run take up refused or unknown items; how many. Blocking.
+
+    A refused item did not take effect, and is planned. An unknown one may have: it counts as in flight, so that the
+    next run looks first and sends it only if it was not done.
+
+    Args:
+        path: the journal.
+        states: which.
+        send_again: plan unknown items without a look. What had taken effect is then done twice.
+
+    Raises:
+        ConfigurationError: the action can't look, so its unknown items would be unknown again. Look by other means,
+            and say ``send_again=True`` if doing them twice does no harm.
+        JournalError: there is none, it is damaged, or it is something else; another run has it.
+    """
+    chosen = _words("states", states)
+    if unknown := chosen - {"refused", "unknown"}:
+        raise ConfigurationError(f"only refused and unknown items can be taken up again, not {as_given(min(unknown))}")
+    report = read_journal(path)
+    if "unknown" in chosen and not (report.settles or send_again):
+        raise ConfigurationError(
+            f"{report.action!r} can't look whether it took effect, so its {report.counts['unknown']} unknown items "
+            "would stay unknown: look at the orders, and say send_again=True if doing them twice does no harm"
+        )
+    path = path_of("path", path)
+    lock = RunLock(path)
+    with told(path):
+        lock.take()
+    try:
+        database = Database(path)
+        try:
+            return sum(database.move(state, _next_state(state, send_again)) for state in chosen)
+        finally:
+            database.close()
+    finally:
+        lock.release()
+
+
+def _words(name: str, given: object) -> set[Any]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigurationError(f"{name} must be a list of words, not {type(given).__name__}")
+    words = list(cast("Iterable[object]", given))
+    for word in words:
+        check_kind(f"each of {name}", word, str, "a string", ConfigurationError)
+    return set(words)
+
+
+def _next_state(state: Literal["refused", "unknown"], send_again: bool) -> State:
+    return "sent" if state == "unknown" and not send_again else "planned"
+
+
+def _is_running(path: Path) -> bool:
+    lock = RunLock(path)
+    try:
+        lock.take()
+    except JournalLockedError:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

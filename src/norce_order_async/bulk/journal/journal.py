@@ -1,0 +1,301 @@
+"""The journal as a running job uses it: without blocking the loop, and with writes in groups.
+
+Whoever writes adds a change to the group being gathered and waits until that group is on disk. While one group is
+being written the next one gathers, so the cost of bringing it to disk is shared by everything that came meanwhile.
+After a failure nothing more is written, and everybody is told: an item that could not be marked as sent is not sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from norce_order_async._json import is_mapping, mapping_or_empty
+from norce_order_async.bulk.actions.output import OutputFile
+from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
+from norce_order_async.bulk.journal.lock import RunLock
+from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, SETTLES, SOURCE, SPOOLED, State
+from norce_order_async.bulk.journal.sqlite import Change, Database
+from norce_order_async.bulk.source import Item, asked_for_differently, some_of
+from norce_order_async.errors import Attempt
+from norce_order_async.pipeline.tasks import SendTasks
+
+T = TypeVar("T")
+
+LISTED_AT_ONCE = 1000
+READ_AT_ONCE = 500
+_SHOWN = ("action", "merchant", "channel", "service", "partition")
+
+
+class _Group:
+    """Changes that go to disk together."""
+
+    __slots__ = ("changes", "done", "error")
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.done = anyio.Event()
+        self.error: JournalError | None = None
+
+
+@dataclass(slots=True)
+class Journal:
+    """One job's journal. Made by :meth:`open`."""
+
+    path: Path
+    _lock: RunLock
+    _database: Database
+    _tasks: SendTasks
+    _file: anyio.Lock = field(default_factory=anyio.Lock)
+    _group: _Group = field(default_factory=_Group)
+    _writing: bool = False
+    _broken: JournalError | None = None
+    _spool: OutputFile[Any] | None = None
+    _inherited: bool = False
+    """Whether this is a forked child's copy."""
+
+    @classmethod
+    async def open(cls, path: Path, tasks: SendTasks) -> Journal:
+        """The journal in a file, made when there is none.
+
+        Raises:
+            JournalLockedError: another run has it.
+            JournalError: it can't be opened, is damaged, or is none.
+        """
+        lock = RunLock(path)
+
+        def opened() -> Database:
+            try:
+                lock.take()
+            except OSError as error:
+                raise JournalError(f"journal {path}: {error.strerror or error}") from error
+            try:
+                return Database(path)
+            except BaseException:
+                lock.release()
+                raise
+
+        return cls(path, lock, await to_thread.run_sync(opened), tasks)
+
+    def close(self) -> None:
+        """Close the file and let others have it. Blocking, but only for the closing of files."""
+        if self._inherited:
+            return
+        if self._spool is not None:
+            self._spool.close()
+        self._database.close()
+        self._lock.release()
+
+    def forked(self) -> None:
+        """This is a forked child: the files are the parent's. Only the lock is let go of here, so that it ends with the
+        parent's."""
+        self._inherited = True
+        self._lock.release()
+
+    # What the job is about
+
+    async def list_items(
+        self,
+        facts: Mapping[str, Any],
+        items: Callable[[], AsyncIterator[Item]],
+        *,
+        dates: Mapping[str, str],
+        settles: bool,
+        compare: bool,
+    ) -> Mapping[str, str] | None:
+        """Plan every item before any is acted on; on a journal that has its list, see that it is the same one.
+
+        Args:
+            facts: what makes it this job.
+            items: those given.
+            dates: those of a filter. They may differ when a journal is gone on with: "of the last two days" is another
+                moment each time.
+            settles: whether the action can look if it took effect; it may have learned that since.
+            compare: whether a list that is there is compared with those given; a filter finds others each time.
+
+        Returns:
+            The dates that the list was made with, when it was there before; None when it was made now.
+
+        Raises:
+            JournalMismatchError: it is another job's, or the items differ.
+            JournalError: it can't be written.
+        """
+        found = await self._in_thread(self._database.facts)
+        listed = bool(found.get(LISTED))
+        if listed:
+            _check_facts(self.path, found, facts)
+            if compare:
+                await self._compare(items())
+            await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
+            return mapping_or_empty(found.get(DATES))
+        await self._in_thread(lambda: self._database.begin({**facts, DATES: dict(dates), SETTLES: settles}))
+        given, duplicates = items(), 0
+        while some := await some_of(given, LISTED_AT_ONCE):
+            again, other = await self._in_thread(partial(self._database.add, some))
+            if other is not None:
+                raise asked_for_differently(other)
+            duplicates += again
+        await self._in_thread(lambda: self._database.put_facts({LISTED: True, DUPLICATES: duplicates}))
+        return None
+
+    async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
+        """See that the journal has its list, and is this job's.
+
+        Raises:
+            JournalMismatchError: it is not.
+        """
+        found = await self._in_thread(self._database.facts)
+        if not found.get(LISTED):
+            raise JournalMismatchError(f"journal {self.path} holds no list of items yet: give a source")
+        _check_facts(self.path, found, {name: value for name, value in facts.items() if name != "source"})
+        await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
+
+    async def _compare(self, items: AsyncIterator[Item]) -> None:
+        await self._in_thread(self._database.begin_comparison)
+        while some := await some_of(items, LISTED_AT_ONCE):
+            await self._in_thread(partial(self._database.compare, some))
+        difference = await self._in_thread(self._database.difference)
+        if difference:
+            raise JournalMismatchError(
+                f"journal {self.path} was begun with other items ({difference}): give the same items, or None to go on "
+                "with those in the journal, or name another journal"
+            )
+
+    async def duplicates(self) -> int:
+        """Entries of the source that asked for what was in the list already."""
+        return int((await self._in_thread(self._database.facts)).get(DUPLICATES, 0))
+
+    async def counts(self) -> Counter[str]:
+        """Items by state."""
+        return Counter(await self._in_thread(self._database.counts))
+
+    async def last_change(self) -> float | None:
+        """When an item changed its state last."""
+        return await self._in_thread(self._database.last_change)
+
+    async def last_sent(self) -> float | None:
+        """When the latest item in flight was sent."""
+        return await self._in_thread(self._database.last_sent)
+
+    async def some(self, state: State, after: int) -> list[Item]:
+        """The next items in a state."""
+        return await self._in_thread(lambda: self._database.some(state, after, READ_AT_ONCE))
+
+    # What comes of it
+
+    async def use_spool(self, spool: OutputFile[Any]) -> None:
+        """Write lines to a file from now on, from where the journal knows it."""
+
+        def opened() -> None:
+            spool.open(int(self._database.facts().get(SPOOLED, 0)))
+
+        await self._in_thread(opened)
+        self._spool = spool
+
+    async def record(
+        self,
+        item: Item,
+        state: State,
+        *,
+        attempts: tuple[Attempt, ...] = (),
+        reason: str = "",
+        code: str | None = None,
+        said: str | None = None,
+        correlation_id: str = "",
+        line: bytes = b"",
+    ) -> None:
+        """Bring to disk what became of an item, and return when it is there.
+
+        Raises:
+            JournalError: it can't be written, now or since an earlier write.
+        """
+        if self._broken is not None:
+            raise self._broken
+        group = self._group
+        group.changes.append(
+            Change(
+                item.number,
+                state,
+                time.time(),
+                len(attempts),
+                reason,
+                code,
+                said,
+                correlation_id,
+                item.was_sent,
+                line,
+            )
+        )
+        if not self._writing:
+            self._writing = True
+            self._tasks.start(self._write_groups)
+        await group.done.wait()
+        if group.error is not None:
+            raise group.error
+
+    async def _write_groups(self) -> None:
+        try:
+            while self._group.changes:
+                group, self._group = self._group, _Group()
+                await self._write(group)
+        finally:
+            self._writing = False
+            if self._group.changes:
+                # They gathered while the last group was cut off.
+                self._group.error = self._broken
+                self._group.done.set()
+
+    async def _write(self, group: _Group) -> None:
+        # What is cut off in the middle must not pass for written.
+        group.error = self._broken or JournalError(f"journal {self.path}: writing was cut off")
+        try:
+            if self._broken is None:
+                await self._in_thread(partial(self._commit, group.changes))
+                group.error = None
+        except JournalError as error:
+            group.error = error
+        finally:
+            self._broken = group.error
+            group.done.set()
+
+    def _commit(self, changes: list[Change]) -> None:
+        facts: dict[str, Any] = {}
+        lines = [change.line for change in changes if change.line]
+        if lines and self._spool is not None:
+            self._spool.append(lines, durable=True)
+            facts[SPOOLED] = self._spool.length
+        self._database.record(changes, facts)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        async with self._file:
+            try:
+                return await to_thread.run_sync(work)
+            except OSError as error:
+                raise JournalError(f"{error.filename or self.path}: {error.strerror or error}") from error
+
+
+def _check_facts(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    different = [_difference(name, found.get(name), value) for name, value in facts.items() if found.get(name) != value]
+    if different:
+        raise JournalMismatchError(
+            f"journal {path} belongs to another job: {'; '.join(different)}. Name another journal for this "
+            "one, or give what that one was begun with"
+        )
+
+
+def _difference(name: str, was: object, now: object) -> str:
+    """In words. Values of filters, parameters and rows may be personal, and are not in it."""
+    if name in _SHOWN:
+        return f"its {name} was {was} and is {now} now"
+    if name == SOURCE and is_mapping(was) and is_mapping(now):
+        members = sorted(member for member in {*was, *now} if was.get(member) != now.get(member))
+        return f"its filter had another {', '.join(members)}"
+    return f"it had another {name}"

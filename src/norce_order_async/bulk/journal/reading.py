@@ -1,0 +1,231 @@
+"""What a journal's file holds, checked as it is read: nothing damaged is taken for sound, and nothing is passed over.
+
+SQLite checks its pages, and not what stands in them. An item in a state that nobody knows would be neither done nor
+left, and a job that lost its list would begin anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from norce_order_async._json import UNREADABLE, is_list, is_mapping, read_json, write_json
+from norce_order_async.bulk.journal.errors import JournalError
+
+State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
+"""Not begun, or put back; on its way, perhaps there; took effect; turned down; may or may not have taken effect."""
+
+SETTLES: Final = "settles"
+"""The fact that tells whether the job's action can look if it took effect."""
+SOURCE: Final = "source"
+"""The fact that tells what the items came from: a filter's members, or a word."""
+LISTED: Final = "listed"
+DATES: Final = "dates"
+SPOOLED: Final = "spooled"
+DUPLICATES: Final = "duplicates"
+
+STATES: Final[tuple[State, ...]] = get_args(State)
+_KNOWN: Final = ", ".join(f"'{state}'" for state in STATES)
+_LATEST: Final = 253_402_300_799.0
+"""The last second of the year 9999, beyond which Python has no dates."""
+
+ROW: Final = "number, key, asked, hash, state, attempts, reason, code, said, correlation_id, sent, changed"
+"""The columns of a :class:`Row`."""
+
+# What can't be told from the row by itself, such as bad UTF-8, is found when it is read.
+_UNSOUND: Final = (
+    f"SELECT {ROW} FROM item WHERE typeof(state) <> 'text' OR state NOT IN ({_KNOWN}) "  # noqa: S608 - words of ours
+    "OR typeof(key) <> 'text' OR key = '' OR typeof(asked) <> 'text' OR NOT json_valid(asked) "
+    "OR typeof(hash) <> 'blob' OR typeof(attempts) <> 'integer' OR attempts < 0 OR typeof(reason) <> 'text' "
+    "OR typeof(correlation_id) <> 'text' "
+    "OR typeof(code) NOT IN ('text', 'null') OR typeof(said) NOT IN ('text', 'null') "
+    "OR typeof(sent) NOT IN ('real', 'null') OR typeof(changed) NOT IN ('real', 'null') "
+    f"OR sent NOT BETWEEN 0 AND {_LATEST} OR changed NOT BETWEEN 0 AND {_LATEST} ORDER BY number"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An item as it stands in the journal."""
+
+    number: int
+    key: str
+    asked: Mapping[str, Any]
+    state: State
+    attempts: int
+    reason: str
+    code: str | None
+    said: str | None
+    correlation_id: str
+    sent: float | None
+    changed: float | None
+
+
+def reads_as_text(connection: sqlite3.Connection) -> None:
+    """Have texts that are no UTF-8 come as bytes, so that whoever reads them can say where they stand."""
+    connection.text_factory = _text
+
+
+def check_items(path: Path, connection: sqlite3.Connection, *, one_by_one: bool) -> None:
+    """Look at every item.
+
+    Args:
+        path: the journal.
+        connection: to its file, reading as :func:`reads_as_text` says.
+        one_by_one: read them all, some ten seconds a million; otherwise only as far as SQLite can tell by itself, in
+            a third of that.
+
+    Raises:
+        JournalError: the first that is damaged, by its row.
+    """
+    # SQLite also finds objects that are nested too deeply for it, and which are sound.
+    for values in connection.execute(_UNSOUND):
+        row(path, values)
+    if one_by_one:
+        for values in connection.execute(f"SELECT {ROW} FROM item ORDER BY number"):  # noqa: S608
+            if bytes in map(type, _texts(values)) or _digest(values[1], values[2]) != values[3]:
+                row(path, values)
+
+
+def row(path: Path, values: tuple[Any, ...]) -> Row:
+    """An item from its columns.
+
+    Raises:
+        JournalError: it is damaged. The text names the row and the column, not what stands there.
+    """
+    number, key, asked, digest, state, attempts, reason, code, said, correlation_id, sent, changed = values
+    for name, value, is_right in (
+        ("state", state, _is_text),
+        ("key", key, _is_filled),
+        ("asked", asked, _is_text),
+        ("attempts", attempts, _is_count),
+        ("reason", reason, _is_text),
+        ("code", code, _is_text_or_none),
+        ("said", said, _is_text_or_none),
+        ("correlation_id", correlation_id, _is_text),
+        ("sent", sent, _is_moment_or_none),
+        ("changed", changed, _is_moment_or_none),
+    ):
+        if not is_right(value):
+            raise _damaged(path, f"row {number}", f"its {name} is not what a journal has there")
+    if state not in STATES:
+        raise _damaged(path, f"row {number}", f"its state is {state!r}, and there are {', '.join(STATES)}")
+    wanted = read_json(asked.encode())
+    if not is_mapping(wanted):
+        raise _damaged(path, f"row {number}", "what was asked for is no JSON object")
+    if _digest(key, asked) != digest:
+        raise _damaged(path, f"row {number}", "its key or what was asked for is not what was listed")
+    return Row(number, key, wanted, state, attempts, reason, code, said, correlation_id, sent, changed)
+
+
+def facts(path: Path, found: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """What is known of the job as a whole; nothing before it has begun.
+
+    Raises:
+        JournalError: one of the facts is damaged or missing, by its name.
+    """
+    read: dict[str, Any] = {}
+    for name, text in found:
+        value = _json(text)
+        if value is UNREADABLE or not isinstance(name, str) or not _FACTS.get(name, _is_anything)(value):
+            raise _damaged(path, f"fact {name!r}", "it is not what a journal has there")
+        read[name] = value
+    if read and (missing := [name for name in _NEEDED if name not in read]):
+        raise _damaged(path, f"fact {missing[0]!r}", "it is missing")
+    return read
+
+
+_texts: Final = itemgetter(1, 2, 4, 6, 7, 8, 9)
+
+
+def _digest(key: str, asked: str) -> bytes:
+    return hashlib.sha256(f"{key}\n{asked}".encode()).digest()[:16]
+
+
+def _damaged(path: Path, where: str, what: str) -> JournalError:
+    return JournalError(f"journal {path}, {where}: {what}; it is damaged and was left as it is")
+
+
+def _json(text: object) -> Any:
+    """The data; :data:`UNREADABLE` for what is none, and for what can't be shown or sent."""
+    value = read_json(text.encode()) if isinstance(text, str) else UNREADABLE
+    try:
+        write_json({} if value is UNREADABLE else value)
+    except ValueError:
+        return UNREADABLE
+    return value
+
+
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _is_anything(_: object) -> bool:
+    return True
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_filled(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_moment_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isfinite(value) and 0 <= value <= _LATEST)
+
+
+def _is_part(value: object) -> bool:
+    return is_list(value) and len(value) == 2 and all(map(_is_count, value)) and 1 <= value[0] <= value[1]
+
+
+def _are_texts(value: object) -> bool:
+    return is_list(value) and all(isinstance(one, str) for one in value)
+
+
+def _are_texts_by_name(value: object) -> bool:
+    return is_mapping(value) and all(isinstance(one, str) for one in value.values())
+
+
+def _is_source(value: object) -> bool:
+    return _is_filled(value) or _are_texts_by_name(value)
+
+
+_FACTS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "action": _is_filled,
+    "parameters": is_mapping,
+    "columns": _are_texts,
+    "merchant": _is_filled,
+    "channel": _is_filled,
+    "service": _is_filled,
+    "partition": _is_part,
+    SOURCE: _is_source,
+    SETTLES: _is_flag,
+    DATES: _are_texts_by_name,
+    LISTED: _is_flag,
+    SPOOLED: _is_count,
+    DUPLICATES: _is_count,
+}
+_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, DUPLICATES))

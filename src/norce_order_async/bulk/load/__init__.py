@@ -1,0 +1,7 @@
+"""How many requests a job may have in flight, and how many a second."""
+
+from __future__ import annotations
+
+from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
+
+__all__ = ["Adaptive", "Fixed", "Load"]

@@ -1,0 +1,151 @@
+"""How hard a job leans on the service: a load a user names, and the limiter it makes.
+
+:class:`Fixed` is for those who know what the service bears. :class:`Adaptive` finds out: "too many requests" sets the
+rate (:mod:`.cubic`), latency and requests without an answer set how many are in flight (:mod:`.vegas`), and both stay
+within ceilings. A permit is given when there is room in flight, a token in the bucket (:mod:`.pacing`) and no pause
+that the service asked for. Everything is learned from attempts as they end; nothing runs in the background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from norce_order_async.bulk.load.cubic import Cubic
+from norce_order_async.bulk.load.ramp import Ramp
+from norce_order_async.bulk.load.rates import Meter, TokenBucket
+from norce_order_async.bulk.load.vegas import Vegas
+from norce_order_async.checking import as_given, check_number
+from norce_order_async.errors import ConfigurationError
+from norce_order_async.pipeline.limiter import Limiter, Pause
+from norce_order_async.pipeline.retry import Outcome
+from norce_order_async.runtime.clock import Clock
+
+MAX_IN_FLIGHT = 100
+
+_OVERLOADED = frozenset({408, 502, 503, 504})
+"""Statuses that say the service, or what stands in front of it, did not get to it in time."""
+
+
+class Load(Protocol):
+    """What a job is told about how hard to work."""
+
+    def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        """A fresh limiter for one job."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """As many in flight, and as many a second, as it says; whatever the service answers.
+
+    Args:
+        in_flight: attempts in flight at once.
+        rate: attempts a second; None for no bound.
+    """
+
+    in_flight: int
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        _check("in_flight", self.in_flight, "rate", self.rate)
+
+    def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        return PacedLimiter(self.in_flight, self.rate, clock, pause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptive:
+    """Starts with a few in flight, doubles until the first sign of pressure, then grows while it pays, and gives way
+    when the service asks or slows down.
+
+    Args:
+        max_in_flight: attempts in flight at once, at most.
+        max_rate: attempts a second, at most; None for no such ceiling.
+    """
+
+    max_in_flight: int = MAX_IN_FLIGHT
+    max_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        _check("max_in_flight", self.max_in_flight, "max_rate", self.max_rate)
+
+    def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        return AdaptiveLimiter(self.max_in_flight, self.max_rate, clock, pause)
+
+
+class PacedLimiter(Limiter):
+    """A limiter that also keeps to a rate."""
+
+    __slots__ = ("_bucket",)
+
+    def __init__(self, limit: int, rate: float | None, clock: Clock, pause: Pause) -> None:
+        super().__init__(limit, clock, pause)
+        self._bucket = TokenBucket(rate, clock.monotonic())
+
+    @property
+    def rate(self) -> float | None:
+        return self._bucket.rate
+
+    def _held(self) -> float:
+        return max(super()._held(), self._bucket.wait(self._clock.monotonic()))
+
+    def _grant(self) -> None:
+        super()._grant()
+        self._bucket.take(self._clock.monotonic())
+
+
+class AdaptiveLimiter(PacedLimiter):
+    """A limiter whose rate and limit follow what the service bears."""
+
+    __slots__ = ("_cubic", "_max_rate", "_meter", "_ramp", "_vegas")
+
+    def __init__(self, max_in_flight: int, max_rate: float | None, clock: Clock, pause: Pause) -> None:
+        self._max_rate = max_rate
+        self._cubic = Cubic(max_rate)
+        self._vegas = Vegas(max_in_flight)
+        self._ramp: Ramp | None = Ramp(max_in_flight)
+        """Until the first sign of pressure."""
+        self._meter = Meter()
+        super().__init__(self._vegas.limit, max_rate, clock, pause)
+
+    def learned(self, outcome: Outcome, *, seconds: float, throttled: bool, status: int | None) -> None:
+        now = self._clock.monotonic()
+        sent = now - seconds
+        if throttled:
+            self._cubic.throttled(now, sent=sent, measured=self._meter.rate(now))
+            if self._ramp is not None:
+                self._ramp.throttled()
+        elif outcome in (Outcome.SUCCEEDED, Outcome.REFUSED):
+            self._cubic.admitted(now, measured=self._meter.rate(now))
+            # Its own permit is back already.
+            (self._ramp or self._vegas).answered(now, sent=sent, in_flight=self.in_flight + 1)
+        elif status is None or status in _OVERLOADED:
+            if self._ramp is not None:
+                self._ramp.lost()
+                self._end_ramp(self._ramp, now)
+            self._vegas.lost(now, sent=sent)
+        if self._ramp is not None and self._ramp.is_over:
+            self._end_ramp(self._ramp, now)
+        self._bucket.change(self._cubic.rate, now)
+        before, self.limit = self.limit, (self._ramp or self._vegas).limit
+        if self.limit > before:
+            self._hand_out()
+
+    def _end_ramp(self, ramp: Ramp, now: float) -> None:
+        self._ramp = None
+        self._vegas.begin(now, limit=ramp.limit, base=ramp.base)
+
+    def _grant(self) -> None:
+        super()._grant()
+        self._meter.count(self._clock.monotonic())
+
+    def _throttled(self) -> bool:
+        return super()._throttled() or self._cubic.rate != self._max_rate
+
+
+def _check(limit_name: str, limit: int, rate_name: str, rate: float | None) -> None:
+    if not isinstance(limit, int) or not 1 <= limit < 2**63:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"{limit_name} must be at least 1; got {as_given(limit)}")
+    if rate is not None:
+        check_number(rate_name, rate, "a finite number above 0", ConfigurationError, above=True)

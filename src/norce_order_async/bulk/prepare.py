@@ -1,0 +1,195 @@
+"""How a run begins: what it is about, where its items come from, and what an earlier run of its journal left.
+
+With a journal the whole source is listed into it before anything is done, and when it is resumed the list is compared
+with what is given. Without one only a filter is listed, into memory.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Mapping, Sized
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar, cast
+
+from anyio import to_thread
+
+from norce_order_async.bulk.actions.base import can_settle
+from norce_order_async.bulk.actions.output import OutputFile
+from norce_order_async.bulk.duplicates import Once, too_many
+from norce_order_async.bulk.journal.errors import JournalFinishedError
+from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.reading import SOURCE
+from norce_order_async.bulk.outcome import Summary
+from norce_order_async.bulk.source import Entry, Item, Items, as_json, check_source
+from norce_order_async.bulk.spec import Plan
+from norce_order_async.errors import ConfigurationError
+from norce_order_async.orders.collection import OrderCollection
+from norce_order_async.orders.filter import OrderFilter
+from norce_order_async.orders.iteration import OrderIteration
+from norce_order_async.orders.order import Order
+
+T = TypeVar("T")
+
+_DATES = ("date_from", "date_to")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[T]):
+    """What the work starts from."""
+
+    items: AsyncIterator[Item] | Journal
+    spool: OutputFile[T] | None
+    settling: bool = False
+    """Whether there are items that were in flight when an earlier run ended."""
+
+
+async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Prepared[T]:
+    """List what is to be listed, and tell the summary what is known before the work starts.
+
+    Raises:
+        ConfigurationError: the source is none.
+        JournalFinishedError: nothing is left to do, and the source finds other orders now.
+        JournalError: the journal can't be written, or it is another job's.
+    """
+    if plan.source is not None:
+        check_source(plan.source)
+    spool = None if plan.dry_run else plan.action.spool()
+    if journal is not None:
+        return await _begin_journaled(plan, journal, spool, summary)
+    if spool is not None:
+        await to_thread.run_sync(spool.check)
+    items = await _items_of(plan, summary)
+    if spool is not None:
+        await to_thread.run_sync(_open, spool)
+    return Prepared(items, spool)
+
+
+def _open(spool: OutputFile[Any]) -> None:
+    try:
+        spool.open(0)
+    except OSError as error:
+        raise ConfigurationError(f"{spool.working} can't be written: {error.strerror or error}") from error
+
+
+async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
+    source, most = plan.source, plan.max_remembered
+    if isinstance(source, OrderFilter):
+        # The work may take orders out of the filter or put others in, so all are listed before.
+        found = [order.id async for order in _found(plan, source)]
+        summary.total = len(found) if plan.partition.of == 1 else None
+        return _items(plan, found)
+    if isinstance(source, Sized) and plan.partition.of == 1:
+        summary.total = len(source)
+    items = _items(plan, source)
+    if plan.allow_duplicates or isinstance(source, OrderIteration):
+        # A walk, like a filter, gives each order once.
+        return items
+    if most is not None and summary.total is not None and summary.total > most:
+        raise too_many(most)
+    return Once(items, summary, with_rows=bool(plan.action.columns), most=most)
+
+
+async def _begin_journaled(
+    plan: Plan[T], journal: Journal, spool: OutputFile[T] | None, summary: Summary
+) -> Prepared[T]:
+    listed = await list_source(plan, journal)
+    counts = await journal.counts()
+    if listed is not None:
+        if not (counts["planned"] or counts["sent"] or plan.resume):
+            raise JournalFinishedError(await _finished(journal, counts))
+        summary.note = _other_dates(listed, _dates(plan.source))
+    summary.total = sum(counts.values())
+    summary.duplicates = await journal.duplicates()
+    for state, verdict in (("confirmed", "done"), ("refused", "refused"), ("unknown", "unknown")):
+        if counts[state]:
+            summary.before[verdict] = counts[state]
+    if not (counts["planned"] or counts["sent"]):
+        spool = None
+    if spool is not None:
+        await to_thread.run_sync(spool.check)
+        await journal.use_spool(spool)
+    if counts["sent"]:
+        await _wait_for_late_ones(plan, journal)
+    return Prepared(journal, spool, settling=bool(counts["sent"]))
+
+
+async def list_source(plan: Plan[Any], journal: Journal) -> Mapping[str, str] | None:
+    """See that the journal has the plan's list and no other; make it where there is none yet.
+
+    Returns:
+        The dates of the filter that the list was made with, when it was there before and is not compared: a filter or a
+        walk finds other orders each time.
+    """
+    facts, settles = _facts(plan), can_settle(plan.action)
+    if plan.source is None:
+        await journal.check_listed(facts, settles=settles)
+        return None
+    source = plan.source
+    entries = _found(plan, source) if isinstance(source, OrderFilter) else source
+    compare = not isinstance(source, OrderFilter | OrderIteration)
+    listed = await journal.list_items(
+        facts, lambda: _items(plan, entries), dates=_dates(source), settles=settles, compare=compare
+    )
+    return None if compare else listed
+
+
+async def _finished(journal: Journal, counts: Mapping[str, int]) -> str:
+    at = await journal.last_change()
+    when = "" if at is None else f" on {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+    words = {"confirmed": "done", "refused": "refused", "unknown": "unknown"}
+    came_to = ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts.get(state)) or "no orders"
+    return f"journal {journal.path} finished{when}, {came_to}"
+
+
+def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
+    different = [name for name in ("date_from", "date_to") if listed.get(name) != now.get(name)]
+    if not different:
+        return ""
+    told = ", ".join(f"{name} {listed.get(name, 'none')} instead of {now.get(name, 'none')}" for name in different)
+    return f"gone on with the orders that the journal was begun with: {told}"
+
+
+async def _wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
+    """What a killed run sent last may still be landing; a read before that would say "not done" too early."""
+    sent = await journal.last_sent()
+    pause = plan.session.settings.settling_pause
+    if sent is not None and (wait := min(pause, sent + pause - time.time())) > 0:
+        await plan.session.core.clock.sleep(wait)
+
+
+def _facts(plan: Plan[Any]) -> dict[str, Any]:
+    """What makes it this job, as a journal gives it back."""
+    session, source = plan.session, plan.source
+    return {
+        "action": plan.action.name,
+        "parameters": json.loads(as_json(plan.action.parameters)),
+        "columns": list(plan.action.columns),
+        "merchant": session.context.merchant,
+        "channel": session.context.channel,
+        "service": session.core.base_url,
+        "partition": [plan.partition.index, plan.partition.of],
+        SOURCE: _source_facts(source),
+    }
+
+
+def _source_facts(source: object) -> object:
+    if isinstance(source, OrderFilter):
+        query = source.query()
+        return {name: str(value) for name, value in query.items() if name not in _DATES}
+    return "a walk" if isinstance(source, OrderIteration) else "items"
+
+
+def _dates(source: object) -> dict[str, str]:
+    if not isinstance(source, OrderFilter):
+        return {}
+    return {name: str(value) for name, value in source.query().items() if name in _DATES}
+
+
+def _found(plan: Plan[Any], where: OrderFilter) -> AsyncIterator[Order]:
+    return OrderCollection(plan.session).iterate(where)
+
+
+def _items(plan: Plan[Any], source: Any) -> AsyncIterator[Item]:
+    return Items(cast("list[Entry]", source), plan.key, plan.action.columns, plan.partition)

@@ -1,0 +1,122 @@
+"""The items that wait for a worker, and the signal that there is one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+
+import anyio
+
+from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.source import Item
+
+
+class Notifier:
+    """Rung whenever something has changed."""
+
+    def __init__(self) -> None:
+        self._idle: deque[anyio.Event] = deque()
+        self._news = anyio.Event()
+
+    async def work(self) -> None:
+        """Wait until there may be something to do for one more worker."""
+        turn = anyio.Event()
+        self._idle.append(turn)
+        await turn.wait()
+
+    async def news(self) -> None:
+        """Wait until anything has changed."""
+        await self._news.wait()
+
+    def ring(self) -> None:
+        """Something has changed that one more worker may go on with."""
+        if self._idle:
+            self._idle.popleft().set()
+        self._tell()
+
+    def ring_for_all(self) -> None:
+        """Something has changed that concerns everybody."""
+        while self._idle:
+            self._idle.popleft().set()
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, anyio.Event()
+        news.set()
+
+
+class WorkQueue:
+    """The items that are to be worked on, and how many are being worked on."""
+
+    def __init__(self, items: AsyncIterator[Item] | Journal, bell: Notifier, *, settling: bool) -> None:
+        self._items = items
+        self._bell = bell
+        self._reading = anyio.Lock()
+        self._back: deque[Item] = deque()
+        self._read: deque[Item] = deque()
+        self._read_up_to = 0
+        self.settling = settling
+        """Whether the items given are those that were in flight when an earlier run ended."""
+        self.is_exhausted = False
+        """Whether the source was read to its end."""
+        self.busy = 0
+        """Items that are being worked on."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can come any more, once there was nothing."""
+        return not self.busy and not self.settling
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether there are items that were put back."""
+        return bool(self._back)
+
+    async def next(self) -> Item | None:
+        """An item to work on; None when there is none now."""
+        async with self._reading:
+            item = self._back.popleft() if self._back else await self._first_time()
+            if item is not None:
+                self.busy += 1
+            return item
+
+    def put_back(self, item: Item) -> None:
+        """It is to be given again."""
+        self._back.append(item)
+        self.ended()
+
+    def ended(self) -> None:
+        """An item is not being worked on any more."""
+        self.busy -= 1
+        if self.busy:
+            self._bell.ring()
+        else:
+            self._bell.ring_for_all()
+
+    def left_over(self) -> list[Item]:
+        """Items that were put back and not given again; they are given up."""
+        left = list(self._back)
+        self._back.clear()
+        return left
+
+    async def _first_time(self) -> Item | None:
+        if not isinstance(self._items, Journal):
+            item = await anext(self._items, None)
+            self.is_exhausted = item is None
+            return item
+        if not self._read:
+            await self._read_on(self._items)
+        return self._read.popleft() if self._read else None
+
+    async def _read_on(self, journal: Journal) -> None:
+        for item in await journal.some("sent" if self.settling else "planned", self._read_up_to):
+            item.in_air = self.settling
+            self._read.append(item)
+        # One may have gone back while the journal was read.
+        if not self._read and self.settling and not self.busy and not self._back:
+            # Everything that was in flight is settled; only now is anything sent.
+            self.settling = False
+            self._read.extend(await journal.some("planned", 0))
+            self._bell.ring_for_all()
+        if self._read:
+            self._read_up_to = self._read[-1].number

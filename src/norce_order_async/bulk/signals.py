@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM while a job runs: once lets what is in flight finish, twice stops now."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+from norce_order_async.bulk.job import Job
+from norce_order_async.pipeline.tasks import SendTasks
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@asynccontextmanager
+async def stopped_by_signals(
+    job: Job, tell: Callable[[signal.Signals, bool], None] | None = None
+) -> AsyncGenerator[None]:
+    """While inside, signals stop the job instead of the program. For the main thread, as signals are.
+
+    Args:
+        job: the one to stop.
+        tell: called with each signal, and whether it was the second one or a later one.
+    """
+    tasks = SendTasks()
+    scope = anyio.CancelScope()
+    ready = anyio.Event()
+
+    async def watch() -> None:
+        with scope, anyio.open_signal_receiver(*_SIGNALS) as signals:
+            ready.set()
+            again = False
+            async for each in signals:
+                job.stop(now=again, why=each.name)
+                if tell is not None:
+                    tell(each, again)
+                again = True
+
+    tasks.start(watch)
+    await ready.wait()
+    try:
+        yield
+    finally:
+        scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await tasks.drain(1.0)

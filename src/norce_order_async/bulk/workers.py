@@ -1,0 +1,363 @@
+"""Taking the items of a run through their action.
+
+Workers take one item each, do it, write down what came of it and leave the outcome for whoever iterates.
+They are tasks of the job's own, not of a task group entered here, so that the iteration can be left and cancelled from
+anywhere. What is in memory is what the workers hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Generic, TypeVar, cast
+
+import anyio
+
+from norce_order_async.bulk.breaker import CircuitBreaker, Slot
+from norce_order_async.bulk.journal.errors import JournalError
+from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
+from norce_order_async.bulk.prepare import Prepared
+from norce_order_async.bulk.process import HeldBack, ItemProcessor, Requeue, StillToDo, asked_to_wait, must_wait
+from norce_order_async.bulk.queue import Notifier, WorkQueue
+from norce_order_async.bulk.results import ResultBuffer
+from norce_order_async.bulk.source import Item
+from norce_order_async.bulk.spec import Plan
+from norce_order_async.engines.base import UnsentError
+from norce_order_async.errors import CallError, NorceError, RefusedError
+from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.runtime.stop import ItemCalls, Stop
+
+T = TypeVar("T")
+
+SHARE_AFTER = 20
+"""Outcomes before a share of failures is believed."""
+WAITING = 4
+"""Calls in the limiter's queue beyond which no further item is begun: what waits there is not in flight, but would be
+marked as sent."""
+WINDOW = 4
+"""How far items may be ahead of the next one to be given, in multiples of the workers."""
+
+_AFTER_FAILURES = 30.0
+"""Seconds that what is in flight gets when the run ends itself."""
+_STATES: dict[str, State] = {
+    "done": "confirmed",
+    "already done": "confirmed",
+    "refused": "refused",
+    "unknown": "unknown",
+}
+
+
+class Workers(Generic[T]):
+    """The workers of one run, from their start to the end of the last one."""
+
+    def __init__(
+        self,
+        plan: Plan[T],
+        begun: Prepared[T],
+        journal: Journal | None,
+        tasks: SendTasks,
+        outbox: ResultBuffer[T],
+        bell: Notifier,
+        summary: Summary,
+    ) -> None:
+        session = plan.session
+        self._plan = plan
+        self._journal = journal
+        self._spool = begun.spool
+        self._tasks = tasks
+        self._outbox = outbox
+        self._bell = bell
+        self._summary = summary
+        self._clock = session.core.clock
+        self._limiter = session.limiter
+        self._outage = CircuitBreaker(self._clock, self._limiter, session.settings.max_delay)
+        self._intake = WorkQueue(begun.items, bell, settling=begun.settling)
+        self._handling = ItemProcessor(plan, journal)
+        self._scopes: set[anyio.CancelScope] = set()
+        self._timer: anyio.CancelScope | None = None
+        self._to_come = 0
+        """Workers that may still be called."""
+        self._tasks_left = 0
+        """Workers, and tasks that write down what came of their items."""
+        self._stopping = False
+        self._stop = Stop()
+        self._cut_short = False
+        """Whether items were given up that had been begun."""
+        self._unread = False
+        """Whether nobody takes outcomes any more."""
+        self.failure: Exception | None = None
+        """What ended the run."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is being done any more."""
+        return self._tasks_left == 0
+
+    def start(self) -> None:
+        """Set the first worker to work; each calls another when it takes an item, as long as there may be more."""
+        left = self._summary.left
+        self._to_come = self._plan.workers if left is None else min(self._plan.workers, max(1, left))
+        self._call_another()
+
+    def stop(self, grace: float | None, why: str) -> None:
+        """Send nothing more but reads of what was sent; cancel what is left after ``grace`` seconds, or at once for
+        None."""
+        if not self._stopping:
+            self._stopping = True
+            self._summary.stopped = why
+            self._outage.end()
+            self._stop.now()
+            if grace is not None and not self.is_over:
+                self._tasks.start(partial(self._cancel_after, grace))
+        if grace is None:
+            self._cancel_all()
+        self._bell.ring_for_all()
+
+    def leave(self) -> None:
+        """Nobody takes outcomes any more: they hold nothing back."""
+        self._unread = True
+        self._bell.ring_for_all()
+
+    # Workers
+
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
+        async def to_its_end() -> None:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - whoever iterates gets it
+                self._fail(error)
+            finally:
+                self._tasks_left -= 1
+                if self.is_over:
+                    self._end()
+
+        self._tasks.start(to_its_end)
+        self._tasks_left += 1
+
+    def _call_another(self) -> None:
+        if self._to_come and not self._stopping:
+            self._to_come -= 1
+            try:
+                self._start(self._worker)
+            except UnsentError:
+                # The job was left: those there are see it to its end.
+                self._to_come = 0
+
+    async def _worker(self) -> None:
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                while not self._stopping:
+                    if self._holds_back():
+                        await self._bell.work()
+                    elif not await self._work_on_one() and not self._stopping:
+                        if self._intake.is_over:
+                            break
+                        # Somebody's item may come back.
+                        await self._bell.work()
+            finally:
+                self._scopes.discard(scope)
+
+    def _holds_back(self) -> bool:
+        limiter = self._limiter
+        if limiter.waiting > WAITING or self._intake.busy >= 2 * limiter.limit + WAITING:
+            return True
+        if self._unread or self._intake.has_returned:
+            # Others may be waiting for just the one that went back.
+            return False
+        # Outcomes pile up because nobody takes them, or because an earlier item is not done yet.
+        return len(self._outbox) >= WINDOW * self._plan.workers
+
+    async def _work_on_one(self) -> bool:
+        """Take an item and see what comes of it. False when there was none, or none is to be begun."""
+        async with self._outage.turn() as turn:
+            item = None if self._stopping else await self._intake.next()
+            if item is None:
+                return False
+            self._outbox.expect(item)
+            self._call_another()
+            calls = ItemCalls(self._stop)
+            try:
+                came = await self._handling.handle(item, calls)
+            except anyio.get_cancelled_exc_class():
+                self._cut_off(item, calls)
+                raise
+            except JournalError:
+                # It could not be marked as sent, so it was not.
+                self._intake.put_back(item)
+                raise
+            if isinstance(came, HeldBack):
+                self._count_attempts(came.error, beyond=-1)
+                await self._hold_back(item)
+                return True
+            if isinstance(came, Requeue):
+                await self._goes_back(item, turn, came)
+                return True
+            if isinstance(came, ItemOutcome) and must_wait(came.error):
+                self._failed(turn, at_once=True, asked=asked_to_wait(came.error))
+            else:
+                self._outage.answered()
+        if isinstance(came, ItemOutcome) and not isinstance(came.error, NorceError | None):
+            # A fault in the action itself: the next item would meet it too.
+            self._fail(came.error)
+        if isinstance(came, StillToDo):
+            await self._plan_again(item)
+        elif self._journal is None:
+            await self._give(item, came)
+        else:
+            # Aside, so that the last line of this item and the first of the next go to disk together.
+            self._start(partial(self._give, item, came))
+        return True
+
+    # What came of an item
+
+    async def _goes_back(self, item: Item, turn: Slot, came: Requeue) -> None:
+        error, summary = came.error, self._summary
+        if came.ends_run:
+            self._fail(error)
+        else:
+            summary.retries += 1
+            self._failed(turn, at_once=came.is_away, asked=came.asked)
+        self._count_attempts(error)
+        if item.in_air:
+            # One that is still to be looked at stays as sent.
+            self._intake.put_back(item)
+        else:
+            await self._hold_back(item)
+
+    async def _hold_back(self, item: Item) -> None:
+        """Nothing of it was done."""
+        try:
+            if self._journal is not None:
+                await self._journal.record(item, "planned")
+        finally:
+            self._intake.put_back(item)
+
+    def _count_attempts(self, error: Exception | None, beyond: int | None = None) -> None:
+        """Those of a call that came to nothing; of one that a stop held back, without the last, which was not made."""
+        if isinstance(error, CallError):
+            attempts = error.attempts[:beyond]
+            self._summary.retries += sum(attempt.number > 1 for attempt in attempts)
+            self._summary.throttled += sum(attempt.throttled for attempt in attempts)
+
+    def _failed(self, turn: Slot, *, at_once: bool, asked: float | None) -> None:
+        if self._outage.failed(turn, at_once=at_once, asked=asked):
+            self._summary.failed_probes += 1
+            self._check_failures()
+
+    async def _plan_again(self, item: Item) -> None:
+        """It was in flight and is not done."""
+        item.in_air = False
+        item.was_sent = True
+        try:
+            if self._journal is not None:
+                await self._journal.record(item, "planned")
+        finally:
+            if self._intake.settling:
+                # It is met again among the planned ones.
+                self._outbox.forget(item)
+                self._intake.ended()
+            else:
+                self._intake.put_back(item)
+
+    async def _give(self, item: Item, outcome: ItemOutcome[T]) -> None:
+        try:
+            await self._write_down(item, outcome)
+            self._summary.count(cast("ItemOutcome[object]", outcome))
+            self._check_failures()
+            self._outbox.put(item, outcome)
+        finally:
+            self._intake.ended()
+
+    async def _write_down(self, item: Item, outcome: ItemOutcome[T]) -> None:
+        line = b""
+        if self._spool is not None and outcome.verdict == "done" and outcome.value is not None:
+            line = self._spool.line(outcome.value)
+        if self._journal is None:
+            if self._spool is not None and line:
+                self._spool.append([line], durable=False)
+            return
+        state = _STATES.get(outcome.verdict)
+        if state is None:
+            return
+        error = outcome.error
+        await self._journal.record(
+            item,
+            state,
+            attempts=outcome.attempts,
+            reason=outcome.reason,
+            code=error.code if isinstance(error, RefusedError) else None,
+            said=error.message if isinstance(error, RefusedError) else None,
+            correlation_id=error.correlation_id if isinstance(error, CallError) else "",
+            line=line,
+        )
+
+    def _cut_off(self, item: Item, calls: ItemCalls) -> None:
+        """A worker was cancelled: what it had sent may have arrived. A journal keeps it as sent."""
+        if not item.in_air and (item.tries == 0 or (calls.held_back and not calls.written)):
+            try:
+                # Not here, where nothing can be waited for any more.
+                self._start(partial(self._hold_back, item))
+            except UnsentError:
+                self._intake.put_back(item)
+            return
+        self._cut_short = True
+        self._tell_at_once(item, sent=item.tries > 0)
+        self._intake.ended()
+
+    def _tell_at_once(self, item: Item, *, sent: bool) -> None:
+        outcome: ItemOutcome[T] = ItemOutcome(key=item.key, verdict="not tried")
+        if sent and self._plan.action.writes:
+            outcome = ItemOutcome(key=item.key, verdict="unknown", note="stopped while it was in flight")
+        self._summary.count(cast("ItemOutcome[object]", outcome))
+        self._outbox.put(item, outcome)
+
+    # Ending
+
+    def _end(self) -> None:
+        """The last one has ended: what came back and was not tried again is told too."""
+        for item in self._intake.left_over():
+            self._cut_short = True
+            self._tell_at_once(item, sent=item.in_air and item.tries > 0)
+        if not self._cut_short and self.failure is None and self._is_through():
+            # It was told to stop so late that nothing was left.
+            self._summary.stopped = ""
+        self._outbox.end()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._bell.ring_for_all()
+
+    def _is_through(self) -> bool:
+        summary = self._summary
+        told = sum(summary.before.values()) + sum(summary.verdicts.values())
+        return self._intake.is_exhausted or told == summary.total
+
+    def _check_failures(self) -> None:
+        limit, summary = self._plan.failure_limit, self._summary
+        if limit is None:
+            return
+        failures = summary.verdicts["refused"] + summary.verdicts["unknown"] + summary.failed_probes
+        if isinstance(limit, int):
+            over = failures > limit
+        else:
+            outcomes = summary.finished + summary.failed_probes
+            over = outcomes >= SHARE_AFTER and failures > limit * outcomes
+        if over:
+            self.stop(None if self._outage.away else _AFTER_FAILURES, f"{failures} failures, more than the limit")
+
+    def _fail(self, error: Exception) -> None:
+        """Something that ends the run, and is raised to whoever iterates."""
+        self.failure = self.failure or error
+        self.stop(_AFTER_FAILURES, failure_of(error))
+
+    async def _cancel_after(self, grace: float) -> None:
+        with anyio.CancelScope() as self._timer:
+            if not self.is_over:
+                await self._clock.sleep(grace)
+                self._cancel_all()
+
+    def _cancel_all(self) -> None:
+        for scope in tuple(self._scopes):
+            scope.cancel()

@@ -1,0 +1,145 @@
+"""Which engine a client gets.
+
+``"auto"`` is aiohttp where it is installed and asyncio runs, otherwise httpx. Which loop runs is known only once one
+does: :func:`choose` decides at once when called inside a loop, otherwise it gives an :class:`AutoEngine`, which decides
+at its first use. A client of httpx's own and a proxy that aiohttp does not know, given or in the environment, mean
+httpx in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, final
+
+from norce_order_async.engines.base import Engine, WireRequest, WireResponse
+from norce_order_async.engines.proxies import Proxy, from_environment
+from norce_order_async.errors import ConfigurationError
+from norce_order_async.runtime.clock import Clock
+
+EngineName = Literal["auto", "httpx", "aiohttp"]
+
+
+def choose(
+    name: EngineName,
+    *,
+    client: Any | None,
+    verify: ssl.SSLContext | bool,
+    cert: str | tuple[str, str] | None,
+    proxy: str | None,
+    trust_env: bool,
+    clock: Clock,
+    closes_client: bool = False,
+    addresses: Sequence[str] = (),
+) -> Engine:
+    """The engine of that name, or the better one of the two.
+
+    Args:
+        addresses: what it is to send to, for what the environment says of them.
+
+    Raises:
+        ConfigurationError: a name there is none of, aiohttp without being installed or for a client of httpx's, a
+            proxy that can't be used.
+        ValueError: arguments that no engine takes.
+    """
+    proxies = [] if client is not None else _proxies(proxy, addresses if trust_env else ())
+    given: dict[str, Any] = {"verify": verify, "cert": cert, "proxy": proxy, "trust_env": trust_env, "clock": clock}
+    make_httpx = partial(_httpx, client=client, closes_client=closes_client, **given)
+    make_aiohttp = partial(_aiohttp, **given)
+    if name == "httpx":
+        return make_httpx()
+    if name == "aiohttp":
+        if client is not None:
+            raise ConfigurationError('http_client is sent with by httpx: leave engine out, or give engine="httpx"')
+        if not _has_aiohttp():
+            raise ConfigurationError("the engine aiohttp needs the extra 'fast': install norce-order-async with [fast]")
+        for one in proxies:
+            if not one.is_plain:
+                raise ConfigurationError(f"{one.named} names a SOCKS proxy, which only httpx knows: leave engine out")
+        return make_aiohttp()
+    if name != "auto":
+        raise ConfigurationError(f"engine is auto, httpx, aiohttp or an engine of your own; got {name!r}")
+    if client is not None or not _has_aiohttp() or not all(one.is_plain for one in proxies):
+        return make_httpx()
+    if cert is not None and isinstance(verify, ssl.SSLContext):
+        raise ValueError("load the client certificate into the context given as verify")
+    auto = AutoEngine(make_aiohttp, make_httpx)
+    return auto if _loop() is None else auto.chosen()
+
+
+@final
+class AutoEngine:
+    """Becomes one of two engines at its first use, when it is known which loop runs."""
+
+    def __init__(self, on_asyncio: Callable[[], Engine], elsewhere: Callable[[], Engine]) -> None:
+        self._on_asyncio = on_asyncio
+        self._elsewhere = elsewhere
+        self._engine: Engine | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the engine chosen, or of the one that would be chosen here; ``"auto"`` where no loop runs."""
+        if self._engine is not None:
+            return self._engine.name
+        loop = _loop()
+        if loop is None:
+            return "auto"
+        return "aiohttp" if loop == "asyncio" else "httpx"
+
+    def chosen(self) -> Engine:
+        """The engine; chosen now, if it was not yet."""
+        if self._engine is None:
+            self._engine = self._on_asyncio() if _loop() == "asyncio" else self._elsewhere()
+        return self._engine
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send with the engine chosen."""
+        return await (self._engine or self.chosen()).send(request)
+
+    async def aclose(self) -> None:
+        """Close the engine chosen. One never used is chosen to be closed, so that it stays closed."""
+        await self.chosen().aclose()
+
+
+def _httpx(**arguments: Any) -> Engine:
+    from norce_order_async.engines.httpx import HttpxEngine
+
+    return HttpxEngine(**arguments)
+
+
+def _aiohttp(**arguments: Any) -> Engine:
+    from norce_order_async.engines.aiohttp import AiohttpEngine
+
+    return AiohttpEngine(**arguments)
+
+
+def _has_aiohttp() -> bool:
+    return importlib.util.find_spec("aiohttp") is not None
+
+
+def _proxies(given: str | None, addresses: Sequence[str]) -> list[Proxy]:
+    """The proxies that will be used, each of them checked."""
+    if given is not None:
+        found = [Proxy(given)]
+    else:
+        found = [one for one in map(from_environment, addresses) if one is not None]
+    for one in found:
+        one.check()
+    return found
+
+
+def _loop() -> str | None:
+    """Which loop runs here: ``"asyncio"``, ``"trio"``, or none."""
+    # Asked of trio first: in its guest mode an asyncio loop is running as well.
+    trio: Any = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return "trio"
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return "asyncio"

@@ -1,0 +1,297 @@
+"""What a user hands in, checked before anything is sent: models or dicts in the API's own spelling."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, Protocol, Self, TypeVar, cast
+
+import attrs
+
+from norce_order_api.types import DRIFT, without_nulls
+from norce_order_api.types import Model as GeneratedModel
+from norce_order_async._json import UNREADABLE, is_list, read_json
+from norce_order_async.checking import as_given, check_kind
+from norce_order_async.errors import BadRequestError, ChangeRefusedError, InvalidRequestError, UnavailableError
+from norce_order_async.orders.amounts import number
+
+CULTURE = r"^[A-Za-z]{2,3}(?:-[A-Za-z]{2,2})*$"
+CURRENCY = r"^[A-Za-z]{3,3}$"
+COUNTRY = r"^[A-Za-z]{2,2}$"
+
+PATTERNS: dict[tuple[str, str], tuple[str, str]] = {
+    ("Order", "culture"): (CULTURE, "a language and region such as sv-SE"),
+    ("Order", "currency"): (CURRENCY, "three letters of ISO 4217 such as SEK"),
+    ("Order", "country"): (COUNTRY, "two letters of ISO 3166 such as SE"),
+    ("Address", "country"): (COUNTRY, "two letters of ISO 3166 such as SE"),
+    ("Payment", "currency"): (CURRENCY, "three letters of ISO 4217 such as SEK"),
+}
+"""The description's patterns, by schema and member, and what would be right; a test compares the two."""
+
+_V1_NAMES = {
+    "Callback.invoke": "url",
+    "Hook.scope": "subscribeTo",
+}
+"""Members of v1 of the API, which this client does not speak, and what v0 calls them."""
+
+_COMPLAINTS = {
+    "wrong-type": "has the wrong type",
+    "missing": "is missing",
+    "extra": "is no member the API knows (members are spelled as in the API: includingVat)",
+}
+
+
+class Model(Protocol):
+    """What the generated models have in common."""
+
+    @classmethod
+    def from_dict(cls, src_dict: Any) -> Self: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+M = TypeVar("M", bound=Model)
+
+
+def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
+    """A model for what was given as ``argument``.
+
+    Raises:
+        InvalidRequestError: a dict with an unknown or missing member or one of a wrong type; something else
+            altogether. The text names the member, never its value.
+    """
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise InvalidRequestError(
+            f"{argument} must be a {kind.__name__} or a dict in the API's spelling, not {type(value).__name__}"
+        )
+    complaints: list[tuple[str, str]] = []
+    token = DRIFT.set(lambda where, what: complaints.append((where, what)) if what in _COMPLAINTS else None)
+    try:
+        model = kind.from_dict(_plain(value, argument))
+    except RecursionError:
+        raise InvalidRequestError(f"{argument} is nested too deeply") from None
+    finally:
+        DRIFT.reset(token)
+    if complaints:
+        misfits = dict(_misfits(model))
+        told = [
+            f"{where} is v1's name, and this is v0 of the API: write {_V1_NAMES[where]}"
+            if what == "extra" and where in _V1_NAMES
+            else f"{where} {_COMPLAINTS[what]}{misfits.get(where, '')}"
+            for where, what in complaints
+        ]
+        raise InvalidRequestError(f"{argument}: {'; '.join(dict.fromkeys(told))}")
+    return model
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Plain JSON data of a caller's, in which models and decimals may lie.
+
+    Raises:
+        InvalidRequestError: a decimal that no JSON number means exactly, or a model that can't be sent.
+    """
+    if isinstance(value, Mapping):
+        members = cast("Mapping[object, Any]", value)
+        if not all(isinstance(name, str) for name in members):
+            raise InvalidRequestError(f"{where} must have strings for its names")
+        return {name: _plain(one, f"{where}.{name}") for name, one in members.items()}
+    if isinstance(value, list | tuple):
+        entries = cast("Iterable[Any]", value)
+        return [_plain(one, f"{where}[{index}]") for index, one in enumerate(entries)]
+    if isinstance(value, Decimal):
+        return number(value, where)
+    if isinstance(value, GeneratedModel):
+        return written(value, where)
+    return value
+
+
+_WANTED = (
+    ("list[", "a list"),
+    ("str ", "a text"),
+    ("int ", "a whole number"),
+    ("float ", "a number"),
+    ("bool ", "true or false"),
+    ("datetime ", "a datetime with a time zone, or its ISO 8601 text"),
+)
+"""What a member takes, by how its type begins in the generated model; anything else is an object."""
+
+_GIVEN = {"str": "a text", "dict": "an object", "list": "a list", "bool": "a truth value", "int": "a whole number"}
+
+
+def _given(value: object) -> str:
+    if isinstance(value, float):
+        return "a fraction" if math.isfinite(value) else "NaN or an infinity, which JSON can't say,"
+    return _GIVEN.get(type(value).__name__, type(value).__name__)
+
+
+def _misfits(model: object) -> Iterator[tuple[str, str]]:
+    """For each value that did not fit its member, below this model too: where, and what was wanted and given."""
+    if not isinstance(model, GeneratedModel):
+        return
+    kind = type(model)
+    types = {field.name: str(field.type) for field in attrs.fields(kind)}
+    for name, value in (model.additional_properties if model.MEMBERS else {}).items():
+        ours = re.sub("(?<=[a-z])([A-Z])", r"_\1", name).lower()
+        declared = types.get(ours) or types.get(f"{ours}_")
+        if name in model.MEMBERS and declared:
+            wanted = next((words for begin, words in _WANTED if declared.startswith(begin)), "an object or a text")
+            yield f"{kind.__name__}.{name}", f": {wanted} is wanted, {_given(value)} was given"
+    for field in attrs.fields(kind):
+        below: object = getattr(model, field.name)
+        for one in below if is_list(below) else [below]:
+            yield from _misfits(one)
+
+
+def models_of(kind: type[M], values: Iterable[M | Mapping[str, Any]], argument: str) -> list[M]:
+    """Models for a list of them, as :func:`model_of`."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError(f"{argument} must be a list of them, not one by itself")
+    return [model_of(kind, value, f"{argument}[{index}]") for index, value in enumerate(values)]
+
+
+def written(model: Model, argument: str, *, is_new: bool = False) -> dict[str, Any]:
+    """The model as it goes out.
+
+    Args:
+        model: what goes out.
+        argument: what the caller calls it.
+        is_new: it creates something, which has no need of the nulls of what it was copied from. In what takes the place
+            of something, a null that came goes back.
+
+    Raises:
+        InvalidRequestError: it holds what can't be sent: NaN, a time without a zone, something else than the member
+            takes. The text names the member, never its value.
+    """
+    try:
+        return without_nulls(cast("GeneratedModel", model)) if is_new else model.to_dict()
+    except RecursionError:
+        raise InvalidRequestError(f"{argument} is nested too deeply") from None
+    except (ValueError, TypeError) as error:
+        raise InvalidRequestError(f"{argument} can't be sent like this: {error}") from error
+
+
+def check_pattern(schema: str, member: str, value: object, argument: str) -> None:
+    """Refuse a value that the description's pattern for this member does not take; None is "not given".
+
+    Raises:
+        InvalidRequestError: it does not match; the text says what would.
+    """
+    if value is None:
+        return
+    pattern, right = PATTERNS[schema, member]
+    # fullmatch on the inside of ^...$: in Python a $ also matches before a line break at the end.
+    if not isinstance(value, str) or not re.fullmatch(pattern[1:-1], value):
+        raise InvalidRequestError(f"{argument} must be {right}; got {as_given(value)}")
+
+
+def check_address(address: object, argument: str) -> None:
+    """Refuse an address whose country the description does not take."""
+    country: object = (
+        cast("Mapping[str, Any]", address).get("country")
+        if isinstance(address, Mapping)
+        else getattr(address, "country", None)
+    )
+    check_pattern("Address", "country", country, f"{argument}.country")
+
+
+def known_ids(entries: Iterable[Any] | None) -> frozenset[str]:
+    """The ids in a list of models."""
+    return frozenset(entry.id for entry in entries or () if isinstance(entry.id, str))
+
+
+class Referenced(Model, Protocol):
+    """A model with a reference of the caller's."""
+
+    reference: str | None
+
+
+R = TypeVar("R", bound=Referenced)
+
+
+def with_reference(kind: type[R], model: R, reference: str | None, argument: str) -> R:
+    """A copy with the reference that tells it from others.
+
+    Raises:
+        InvalidRequestError: there is none, or there are two that differ.
+    """
+    if reference is not None and model.reference is not None and reference != model.reference:
+        raise InvalidRequestError(f"{argument} has another reference than the one given beside it")
+    found = model.reference if reference is None else reference
+    if not found:
+        raise InvalidRequestError(f"{argument} needs a reference to be told from others")
+    copy = kind.from_dict(written(model, argument))
+    copy.reference = found
+    return copy
+
+
+def json_text(data: Any, argument: str) -> str | None:
+    """JSON data as the text that the API keeps it as; None stays None.
+
+    Raises:
+        InvalidRequestError: it is no JSON data.
+    """
+    if data is None:
+        return None
+    try:
+        return json.dumps(data, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidRequestError(f"{argument} must be JSON data: dicts, lists, texts, finite numbers") from None
+
+
+def check_json_text(text: str | None, argument: str) -> None:
+    """Refuse a text that is no JSON; None is "not given".
+
+    Raises:
+        InvalidRequestError: it is none. The text does not hold it.
+    """
+    if text is None:
+        return
+    check_kind(argument, text, str, "JSON as text", InvalidRequestError)
+    if read_json(text.encode(errors="surrogatepass")) is UNREADABLE:
+        raise InvalidRequestError(f"{argument} must be valid JSON as text; log(request=...) takes plain data instead")
+
+
+Edit = Callable[[M], M | None]
+"""Changes a model in place, or returns another one to take its place."""
+
+
+def edited(kind: type[M], current: M, edit: Edit[M]) -> M:
+    """The model after the edit; the one in the snapshot stays as it is.
+
+    Raises:
+        InvalidRequestError: the edit is no function, or gave something that is no model.
+    """
+    if not callable(edit):
+        raise InvalidRequestError(f"edit must be a function of a {kind.__name__}, not {type(edit).__name__}")
+    proposed = kind.from_dict(current.to_dict())
+    replaced = edit(proposed)
+    if replaced is None:
+        return proposed
+    check_kind("what edit returns", replaced, kind, f"a {kind.__name__} or None", InvalidRequestError)
+    return replaced
+
+
+def one_read(found: object, what: str, operation: str, order_id: str) -> Any:
+    """A part of an order that was read by itself.
+
+    Raises:
+        UnavailableError: the answer is something else.
+    """
+    if not isinstance(found, GeneratedModel):
+        raise UnavailableError(f"the answer is no {what}", operation=operation, order_id=order_id)
+    return found
+
+
+@contextmanager
+def showing(proposed: object) -> Generator[None]:
+    """Let a refusal tell what was proposed."""
+    try:
+        yield
+    except BadRequestError as refused:
+        raise ChangeRefusedError.of(refused, proposed) from refused

@@ -1,0 +1,1 @@
+"""The parts of an order: each is reached from its handle, such as ``order.payments``."""

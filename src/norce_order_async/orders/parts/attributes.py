@@ -1,0 +1,56 @@
+"""The free-form data kept with an order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from norce_order_async._json import Unshown
+from norce_order_async.checking import check_kind, mapping_of
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.orders.record import OrderRecord, Part
+from norce_order_async.pipeline.operations import PATCH_ATTRIBUTES
+from norce_order_async.pipeline.settings import CallOptions
+
+
+class AttributesPart(Part, Mapping[str, Any]):
+    """A mapping over the snapshot's attributes; :meth:`update` changes them."""
+
+    __slots__ = ()
+
+    def __init__(self, snapshot: OrderRecord) -> None:
+        super().__init__(snapshot)
+
+    def __getitem__(self, key: str) -> Any:
+        return (self._snapshot.loaded().attributes or {})[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._snapshot.loaded().attributes or {})
+
+    def __len__(self) -> int:
+        return len(self._snapshot.loaded().attributes or {})
+
+    async def remove(self, *names: str, options: CallOptions | None = None) -> None:
+        """Remove attributes by sending null for them. That this removes them is assumed, not published.
+
+        Raises:
+            InvalidRequestError: no name; nothing was sent.
+            CallError: it did not succeed.
+        """
+        if not names:
+            raise InvalidRequestError("name at least one attribute")
+        for name in names:
+            check_kind("an attribute's name", name, str, "a string", InvalidRequestError)
+        await self.update(dict.fromkeys(names), options=options)
+
+    async def update(self, changes: Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+        """Merge ``changes`` into the attributes. That a null removes a key is assumed, not published.
+
+        Raises:
+            InvalidRequestError: a key that is no string, or a value that is no JSON; nothing was sent.
+            CallError: it did not succeed.
+        """
+        changes = mapping_of("changes", changes, InvalidRequestError)
+        if not all(isinstance(key, str) and key for key in changes):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRequestError("attribute names must be strings that are not empty")
+        await self._snapshot.write(PATCH_ATTRIBUTES, Unshown(changes), options=options)

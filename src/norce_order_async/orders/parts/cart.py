@@ -1,0 +1,155 @@
+"""The cart of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async._json import Unshown, is_list, is_mapping
+from norce_order_async.orders.amounts import check_amounts
+from norce_order_async.orders.checking import Edit, edited, model_of, showing, written
+from norce_order_async.orders.polling import until_shown
+from norce_order_async.orders.record import Part
+from norce_order_async.orders.totals import after_edit, with_total
+from norce_order_async.pipeline.operations import SET_CART
+from norce_order_async.pipeline.settings import CallOptions
+
+if TYPE_CHECKING:
+    from norce_order_api.models import Cart, Discount, Item, Price
+
+
+class CartPart(Part):
+    """Reads come from the snapshot; :meth:`put` replaces the cart."""
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> Cart | None:
+        """The cart, when the order has one."""
+        return self._snapshot.loaded().cart
+
+    @property
+    def reference(self) -> str | None:
+        """Identifier of the cart in the commerce platform."""
+        return self.data.reference if self.data else None
+
+    @property
+    def items(self) -> list[Item]:
+        """The cart's lines."""
+        return (self.data.items or []) if self.data else []
+
+    @property
+    def discounts(self) -> list[Discount]:
+        """Discounts on the cart as a whole."""
+        return (self.data.discounts or []) if self.data else []
+
+    @property
+    def total(self) -> Price | None:
+        """Sum of the cart without shipping."""
+        return self.data.total if self.data else None
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Free-form data kept with the cart."""
+        return (self.data.attributes or {}) if self.data else {}
+
+    async def put(
+        self,
+        cart: Cart | Mapping[str, Any],
+        *,
+        check_total: bool = True,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
+    ) -> None:
+        """Replace the cart; last write wins, because the API has no ETags.
+
+        Norce leaves it to the caller to add up ``cart.total``. A cart with lines and without a total gets their sum; a
+        total that is not their sum is refused.
+
+        When the service takes it in without having done it (202), the order is read until the cart shows.
+
+        Args:
+            cart: a model, or a dict in the API's spelling.
+            check_total: False sends the cart as it is.
+            allow_fractions: True sends amounts with more than two decimals. Those of the cart that was last read go
+                back in any case.
+            options: what the calls do differently.
+
+        Raises:
+            InvalidRequestError: the cart can't be sent; nothing was. The text names the line or both figures.
+            PendingError: taken in, but not shown before the deadline.
+            CallError: it did not succeed.
+        """
+        from norce_order_api.models import Cart
+
+        sent = written(model_of(Cart, cart, "cart"), "cart")
+        if check_total:
+            sent = with_total(sent, "cart")
+        came = partial(self._snapshot.received, "cart")
+        check_amounts("Cart", sent, "cart", came=came, allow_fractions=allow_fractions)
+        await self._put(Unshown(sent), options)
+
+    async def update(
+        self,
+        edit: Edit[Cart],
+        *,
+        check_total: bool = True,
+        allow_fractions: bool = False,
+        options: CallOptions | None = None,
+    ) -> None:
+        """Read the order, apply a function to its cart, and put the result. Last write wins: the API has no ETags, so
+        changes that others make between the reading and the writing are lost.
+
+        ``cart.total`` follows the lines: if it was their sum before the edit, it is their sum afterwards. A line whose
+        quantity or price changed gets a new total if it cost quantity times price without a discount; otherwise set
+        its total too.
+
+        Args:
+            edit: takes the cart and changes it, or returns another one.
+            check_total: False puts the cart as the edit left it.
+            allow_fractions: True puts amounts with more than two decimals. Those that came from the service go back in
+                any case.
+            options: what the calls do differently.
+
+        Raises:
+            InvalidRequestError: what the cart or a line costs now does not follow from what was there; nothing was
+                written. The text names the line or both figures.
+            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is the cart that was
+                put.
+            CallError: a step did not succeed.
+        """
+        from norce_order_api.models import Cart
+
+        data = await self._snapshot.read(options)
+        current = data.cart or Cart()
+        before = current.to_dict()
+        sent = written(edited(Cart, current, edit), "cart")
+        if check_total:
+            sent = after_edit(before, sent)
+        check_amounts("Cart", sent, "cart", came=lambda: before, allow_fractions=allow_fractions)
+        with showing(Cart.from_dict(sent)):
+            await self._put(Unshown(sent), options)
+
+    async def _put(self, cart: Unshown, options: CallOptions | None) -> None:
+        deadline = self._snapshot.session.deadline(options)
+        answer = await self._snapshot.write(SET_CART, cart, options=options, deadline=deadline)
+        if answer.status == 202:
+            await until_shown(
+                self._snapshot,
+                lambda order: order.cart is not None and shows(cart.to_dict(), order.cart.to_dict()),
+                what="the cart",
+                operation=SET_CART,
+                answer=answer,
+                deadline=deadline,
+                options=options,
+            )
+
+
+def shows(sent: object, found: object) -> bool:
+    """Whether all of ``sent`` is in ``found``, which may hold more: ids and sums that the service adds."""
+    if is_mapping(sent):
+        return is_mapping(found) and all(shows(value, found.get(name)) for name, value in sent.items())
+    if is_list(sent):
+        return is_list(found) and len(found) == len(sent) and all(map(shows, sent, found))
+    return sent == found

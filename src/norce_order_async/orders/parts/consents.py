@@ -1,0 +1,87 @@
+"""The consents shown in the checkout: those that are required must be checked before processing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from norce_order_async.errors import InvalidRequestError
+from norce_order_async.orders.checking import model_of, models_of
+from norce_order_async.orders.record import Part
+from norce_order_async.pipeline.operations import CREATE_CONSENT, PATCH_CONSENT, PATCH_CONSENTS, REMOVE_CONSENT
+from norce_order_async.pipeline.request import check_id
+from norce_order_async.pipeline.settings import CallOptions
+
+if TYPE_CHECKING:
+    from norce_order_api.models import Consent
+
+
+class ConsentsPart(Part):
+    """Iterating gives the snapshot's consents."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Consent]:
+        return iter(self._snapshot.loaded().consents or [])
+
+    def __len__(self) -> int:
+        return len(self._snapshot.loaded().consents or [])
+
+    async def create(self, consent: Consent | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+        """Add a consent.
+
+        Raises:
+            InvalidRequestError: it can't be sent; nothing was.
+            CallError: it did not succeed.
+        """
+        from norce_order_api.models import Consent
+
+        await self._snapshot.create(CREATE_CONSENT, model_of(Consent, consent, "consent"), options)
+
+    async def check(self, *consent_ids: str, options: CallOptions | None = None) -> None:
+        """Tick consents, several in one call.
+
+        Raises:
+            InvalidRequestError: no id, or one that can't be; nothing was sent.
+            CallError: it did not succeed.
+        """
+        await self._mark(consent_ids, checked=True, options=options)
+
+    async def uncheck(self, *consent_ids: str, options: CallOptions | None = None) -> None:
+        """Untick consents, several in one call.
+
+        Raises:
+            InvalidRequestError: no id, or one that can't be; nothing was sent.
+            CallError: it did not succeed.
+        """
+        await self._mark(consent_ids, checked=False, options=options)
+
+    async def _mark(self, consent_ids: Sequence[str], *, checked: bool, options: CallOptions | None) -> None:
+        from norce_order_api.models import Consent
+
+        if not consent_ids:
+            raise InvalidRequestError("name at least one consent")
+        if len(consent_ids) == 1:
+            await self.patch_one(consent_ids[0], checked=checked, options=options)
+        else:
+            ids = [check_id("consent_id", consent_id) for consent_id in consent_ids]
+            await self.patch([Consent(id=one, checked=checked) for one in ids], options=options)
+
+    async def patch_one(self, consent_id: str, *, checked: bool, options: CallOptions | None = None) -> None:
+        """Tick or untick a consent; the service takes over nothing else of it."""
+        from norce_order_api.models import Consent
+
+        body = Consent(id=consent_id, checked=checked)
+        await self._snapshot.write(PATCH_CONSENT, body, path={"consent_id": consent_id}, options=options)
+
+    async def patch(
+        self, consents: Iterable[Consent | Mapping[str, Any]], *, options: CallOptions | None = None
+    ) -> None:
+        """Tick or untick several in one call; each needs its id and ``checked``."""
+        from norce_order_api.models import Consent
+
+        await self._snapshot.write(PATCH_CONSENTS, models_of(Consent, consents, "consents"), options=options)
+
+    async def remove(self, consent_id: str, *, options: CallOptions | None = None) -> None:
+        """Remove a consent."""
+        await self._snapshot.write(REMOVE_CONSENT, path={"consent_id": consent_id}, options=options)

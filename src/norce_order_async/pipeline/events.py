@@ -1,0 +1,211 @@
+"""What the pipeline tells the outside: log lines by allow-list, and observers for metrics.
+
+Log lines go to the logger ``norce_order_async``: successes at DEBUG, everything else at INFO. A line holds the
+operation, the order's id, the attempt's number, status, timing, what follows, and the correlation id. Headers, query
+values, bodies and tokens are not in it. ``NorceOrderClient(log_bodies=True)`` adds, at DEBUG, headers by allow-list,
+the names of query parameters, and bodies in which every text is masked that is not a plain word in a member on the
+list of harmless ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from norce_order_async._json import LARGE, UNREADABLE, is_api_name, is_list, is_mapping, read_json
+from norce_order_async.display import shown
+from norce_order_async.engines.base import WireRequest, WireResponse
+from norce_order_async.errors import Attempt
+
+logger = logging.getLogger("norce_order_async")
+
+SHOWN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "content-length",
+        "content-type",
+        "date",
+        "location",
+        "retry-after",
+        "retry-after-ms",
+        "server",
+        "user-agent",
+        "x-adapterid",
+        "x-channel",
+        "x-correlation-id",
+        "x-merchant",
+    }
+)
+"""Headers whose values may be logged. All others show as their name alone."""
+
+SHOWN_MEMBERS: Final = frozenset(
+    {
+        "adapterId",
+        "channel",
+        "code",
+        "country",
+        "created",
+        "culture",
+        "currency",
+        "currentStatus",
+        "event",
+        "id",
+        "lastModified",
+        "merchant",
+        "orderId",
+        "productType",
+        "sku",
+        "state",
+        "status",
+        "timeStamp",
+        "type",
+        "version",
+    }
+)
+"""Members of bodies whose texts may be logged, when they are plain words. Texts of all others show as ``***``; truth
+values and numbers of up to eight digits are shown, longer ones may be a personal or phone number. ``attributes`` holds
+whatever its users like, and shows nothing."""
+
+# An id or a code, without a space, an "@" or a run of digits as in a personal or phone number; or a moment.
+_WORD = re.compile(
+    r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#+-]{1,80}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+_FREE_FORM: Final = frozenset({"attributes"})
+_LONGEST_NUMBER: Final = 10**8
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """A call that ended, as observers see it."""
+
+    operation: str
+    order_id: str | None
+    merchant: str
+    channel: str
+    correlation_id: str
+    succeeded: bool
+    seconds: float
+    """From the call's begin to its end, waiting for permits included."""
+    attempts: tuple[Attempt, ...]
+    error: str | None
+    """The error's class name."""
+
+
+class Observer(Protocol):
+    """Told of every attempt and every call when it has ended: for metrics. Must be quick and not raise; what it raises
+    is logged and dropped."""
+
+    def attempt_ended(self, operation: str, attempt: Attempt, /) -> None: ...
+
+    def call_ended(self, call: CallEvent, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Tells log and observers."""
+
+    observers: Sequence[Observer] = ()
+    bodies: bool = False
+
+    def attempt_ended(self, operation: str, order_id: str | None, correlation_id: str, attempt: Attempt) -> None:
+        """One attempt is over."""
+        level = logging.DEBUG if attempt.outcome == "succeeded" else logging.INFO
+        if logger.isEnabledFor(level):
+            logger.log(
+                level,
+                "%s order=%s attempt=%d outcome=%s status=%s seconds=%.3f next=%s correlation=%s",
+                operation,
+                "-" if order_id is None else shown(order_id),
+                attempt.number,
+                attempt.outcome,
+                attempt.status or attempt.phase or "-",
+                attempt.seconds,
+                attempt.next,
+                correlation_id,
+            )
+        under_way = sys.exception()
+        for observer in self.observers:
+            try:
+                observer.attempt_ended(operation, attempt)
+            except Exception as error:  # noqa: BLE001 - what a program's own code raises is no matter of this call
+                _observer_failed(error, under_way)
+
+    def call_ended(self, event: CallEvent) -> None:
+        """One call is over."""
+        under_way = sys.exception()
+        for observer in self.observers:
+            try:
+                observer.call_ended(event)
+            except Exception as error:  # noqa: BLE001 - what a program's own code raises is no matter of this call
+                _observer_failed(error, under_way)
+
+    def exchanged(self, request: WireRequest, response: WireResponse) -> None:
+        """One request was answered; logged only when bodies were asked for."""
+        if not self.bodies or not logger.isEnabledFor(logging.DEBUG):
+            return
+        parts = urlsplit(request.url)
+        logger.debug(
+            "%s %s query=%s headers=%s body=%s -> %d headers=%s body=%s",
+            request.method,
+            parts.path,
+            sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}),
+            shown_headers(request.headers),
+            masked_body(request.body),
+            response.status,
+            shown_headers(response.headers),
+            masked_body(response.body),
+        )
+
+
+def _observer_failed(error: Exception, under_way: BaseException | None) -> None:
+    """Log what an observer raised, without the error that was on its way already: that one may quote the service."""
+    first: BaseException = error
+    while first.__context__ is not None and first.__context__ is not under_way:
+        first = first.__context__
+    first.__context__ = None
+    logger.error("an observer failed", exc_info=error)
+
+
+def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers as they may be logged."""
+    return {name: _shown_header(name.lower(), value) for name, value in headers.items()}
+
+
+def masked_body(body: bytes | None) -> Any:
+    """A body as it may be logged: JSON with texts masked but for harmless members; anything else as its length."""
+    if not body:
+        return None
+    data = read_json(body) if len(body) <= LARGE else UNREADABLE
+    try:
+        return f"<{len(body)} bytes>" if data is UNREADABLE else _masked(data, shown=False)
+    except RecursionError:
+        return f"<{len(body)} bytes>"
+
+
+def _shown_header(name: str, value: str) -> str:
+    if name not in SHOWN_HEADERS:
+        return "***"
+    return value.partition("?")[0] if name == "location" else value
+
+
+def _masked(value: Any, *, shown: bool) -> Any:
+    if is_mapping(value):
+        return {
+            name if is_api_name(name) else "***": (
+                "***" if name in _FREE_FORM else _masked(one, shown=name in SHOWN_MEMBERS)
+            )
+            for name, one in value.items()
+        }
+    if is_list(value):
+        return [_masked(one, shown=shown) for one in value]
+    if isinstance(value, str):
+        return value if shown and _WORD.fullmatch(value) else "***"
+    if isinstance(value, int | float) and abs(value) >= _LONGEST_NUMBER:
+        return "***"
+    return value

@@ -1,0 +1,293 @@
+"""What became of a write whose answer was lost: read the order back and look.
+
+========================  ==============================================================================================
+kind                      found out by
+========================  ==============================================================================================
+state                     the order's status: there -> done; where it was -> may be repeated; elsewhere -> tell
+create order              listing by cart reference, compared exactly, up to four times; found -> adopt; shown not to be
+                          there -> may be repeated once, if settings and deadline allow it
+create                    exactly one entry with the natural key that was not there before -> adopt; anything else stays
+                          unknown
+========================  ==============================================================================================
+
+An order that was created a second time is looked for too (:func:`see_alone`): the service may not have refused it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from norce_order_async._json import is_list, list_or_empty, mapping_or_empty
+from norce_order_async.display import shown
+from norce_order_async.errors import NorceError, RejectedError
+from norce_order_async.pipeline.operations import (
+    GET_ORDER,
+    LIST_ORDERS,
+    Kind,
+    Operation,
+    cart_reference_of,
+)
+
+READS: Final = 4
+"""How often a lost order is looked for: at 0, 1, 3 and 7 settling pauses after the loss."""
+
+TIME_TO_REPEAT: Final = 5.0
+"""Seconds that must be left to create a lost order again."""
+
+PAGES: Final = 10
+"""Pages of the list that one look-up reads at most."""
+
+SHOWN_WITHIN: Final = 15.0
+"""Seconds that a call without a deadline waits for the list to show an order that was created again."""
+
+LATER_PAUSE: Final = 1.0
+"""Seconds between the later reads of that wait, at least."""
+
+
+@dataclass(slots=True)
+class Baseline:
+    """What was known of the order before the send; without it less can be settled."""
+
+    ids: frozenset[str] | None = None
+    """Ids in the list that the new entry goes to."""
+    crowded: bool = False
+    """Set when another entry with the same key is sent meanwhile."""
+    repeat_from: frozenset[str] = frozenset()
+    """Statuses in which a change of status may be asked for again."""
+    sent_at: float | None = None
+    """When the attempt was sent whose outcome is unknown, by the client's clock; the call writes it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What reading back showed."""
+
+    verdict: Literal["done", "repeat", "elsewhere", "unclear", "twice"]
+    detail: str
+    """In a few words, for the attempt's record and the error."""
+    id: str | None = None
+    """Of what was created, when it was found."""
+    status: str | None = None
+    """Of the order, when it was read."""
+    retry_after: float | None = None
+    """Seconds the service asked to wait instead of letting it be read."""
+    ids: tuple[str, ...] = ()
+    """Of all orders with the cart reference, oldest first, when there are several."""
+    alone: bool = True
+    """False when it is not sure that no other order has the cart reference."""
+
+
+Read = Callable[[Operation, Mapping[str, str], Mapping[str, Any] | None], Awaitable[Any]]
+"""Makes a safe call within the same deadline and gives the answer's JSON data."""
+
+Until = Callable[[float], Awaitable[bool]]
+"""Sleeps until so many seconds after the loss; False, at once, when the deadline comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How the orders with a cart reference are looked for."""
+
+    read: Read
+    until: Until
+    pause: float
+    """The settling pause."""
+    repeated: bool
+    """Whether the order was created again already."""
+    refused: bool = False
+    """Whether the repeat was answered, with a refusal: only the first one can be there."""
+
+
+async def settle(
+    operation: Operation,
+    kind: Kind,
+    *,
+    looking: Looking,
+    path: Mapping[str, str],
+    body: Any,
+    before: Baseline | None,
+    objection: Callable[[], str],
+) -> ReadBack:
+    """Find out what became of a write. Never raises for a read-back that failed: that leaves it unclear.
+
+    Args:
+        operation: what was called.
+        kind: of the call.
+        looking: how to read and to wait.
+        path: the ids in its address.
+        body: what was sent, as JSON data.
+        before: what was known of the order before the send.
+        objection: why an order that is not there may not be created again; empty when it may.
+    """
+    try:
+        match kind:
+            case Kind.STATE:
+                return await _state(looking.read, path, body, before or Baseline())
+            case Kind.CREATE_ORDER:
+                return await _order(looking, body, objection)
+            case _:
+                return await _entry(operation, looking.read, path, body, before or Baseline())
+    except NorceError as error:
+        asked = error.retry_after if isinstance(error, RejectedError) else None
+        return ReadBack("unclear", f"reading back failed: {type(error).__name__}", retry_after=asked)
+
+
+async def see_alone(looking: Looking, body: Any, order_id: str) -> ReadBack:
+    """Look whether an order that was created again is the only one with its cart reference.
+
+    Args:
+        looking: how to read and to wait, counted from the answer to the repeat.
+        body: what was sent, as JSON data.
+        order_id: what the repeat was answered with.
+    """
+    not_sure = ReadBack("done", "it is not sure that it is the only one", id=order_id, alone=False)
+    for moment in moments(looking.pause):
+        if not await looking.until(moment):
+            break
+        try:
+            found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=True)
+        except NorceError:
+            break
+        ids = found.matches if order_id in found.matches else (*found.matches, order_id)
+        if len(ids) > 1:
+            return _twice(ids)
+        if order_id in found.listed:
+            return ReadBack("done", "it is the only one", id=order_id) if found.to_the_end else not_sure
+    return not_sure
+
+
+async def _state(read: Read, path: Mapping[str, str], body: Any, before: Baseline) -> ReadBack:
+    order = mapping_or_empty(await read(GET_ORDER, path, None))
+    status = mapping_or_empty(order.get("state")).get("currentStatus")
+    # It goes into errors and log lines, so it must be a word.
+    if not isinstance(status, str) or not (status.isascii() and status.isalpha() and len(status) <= 40):
+        return ReadBack("unclear", "the order read back shows no status")
+    status = status.lower()
+    if status == str(mapping_or_empty(body).get("currentStatus")).lower():
+        return ReadBack("done", f"the order is {shown(status)}", status=status)
+    if status in before.repeat_from:
+        return ReadBack("repeat", f"the order is still {shown(status)}", status=status)
+    return ReadBack("elsewhere", f"the order is {shown(status)}", status=status)
+
+
+async def _order(looking: Looking, body: Any, objection: Callable[[], str]) -> ReadBack:
+    nothing = "no order with the cart reference is there"
+    # A slow commit may still land: only what none of several reads shows is taken for not being there.
+    for moment in itertools.islice(moments(looking.pause), READS):
+        if not await looking.until(moment):
+            return ReadBack("unclear", f"{nothing}, and no time was left to wait for one")
+        found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=looking.repeated)
+        if len(found.matches) == 1:
+            # Of two that were lost the one that is not there may still come.
+            alone = not looking.repeated or (looking.refused and found.to_the_end)
+            return ReadBack("done", "an order with the cart reference is there", id=found.matches[0], alone=alone)
+        if found.matches and looking.repeated:
+            return _twice(found.matches)
+        if found.matches:
+            return ReadBack("unclear", f"{len(found.matches)} orders have the cart reference")
+        if not found.to_the_end:
+            return ReadBack("unclear", "the list does not show whether an order with the cart reference is there")
+    why_not = objection()
+    return ReadBack("unclear", f"{nothing} (yet){why_not}") if why_not else ReadBack("repeat", nothing)
+
+
+def _twice(ids: tuple[str, ...]) -> ReadBack:
+    return ReadBack("twice", f"{len(ids)} orders have the cart reference", ids=ids)
+
+
+def moments(pause: float) -> Iterator[float]:
+    """When to look, in seconds: after a pause that doubles twice and then stays."""
+    moment = 0.0
+    for number in itertools.count():
+        yield moment
+        moment += pause * 2.0**number if number < READS - 1 else max(pause * 4.0, LATER_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look-up by cart reference brought."""
+
+    matches: tuple[str, ...]
+    """Ids of the orders that have it, compared exactly, and are not removed; oldest first."""
+    listed: frozenset[str]
+    """Ids of all that was listed."""
+    to_the_end: bool
+    """Whether the list was read to its end. Without that nothing is known of what it does not show."""
+
+
+async def _with_cart_reference(read: Read, reference: str | None, *, whole: bool) -> _Found:
+    """Look for the orders with a cart reference.
+
+    The service's filter may find more than what was asked for, or take no notice: a page without the reference proves
+    nothing unless it is empty, and the one behind it is read. No page size is sent, as the service might refuse it.
+
+    Args:
+        read: reads.
+        reference: the cart reference.
+        whole: read on when some were found, to see whether there are others.
+
+    Raises:
+        NorceError: it could not be read.
+    """
+    matches: dict[str, float] = {}
+    listed: set[str] = set()
+    last: list[Any] = []
+    offset = 0
+    for _ in range(PAGES):
+        query = {"cart_reference": reference} | ({"offset": offset} if offset else {})
+        page = mapping_or_empty(await read(LIST_ORDERS, {}, query)).get("data")
+        if not is_list(page):
+            # Not to be taken for "there is none": that would have the order created again.
+            raise NorceError("the list of orders has no data")
+        if not page:
+            return _found(matches, listed, to_the_end=True)
+        for order in map(mapping_or_empty, page):
+            if not isinstance(order_id := order.get("id"), str):
+                continue
+            listed.add(order_id)
+            status = str(mapping_or_empty(order.get("state")).get("currentStatus")).lower()
+            if cart_reference_of(order) == reference and status != "removed":
+                matches[order_id] = _created(order)
+        if page == last or (matches and not whole):
+            break
+        last = page
+        offset += len(page)
+    return _found(matches, listed, to_the_end=False)
+
+
+def _found(matches: Mapping[str, float], listed: set[str], *, to_the_end: bool) -> _Found:
+    return _Found(tuple(sorted(matches, key=matches.__getitem__)), frozenset(listed), to_the_end)
+
+
+def _created(order: Mapping[str, Any]) -> float:
+    """When an order was created, for sorting; the unknown last."""
+    try:
+        moment = datetime.fromisoformat(order["created"])
+    except (KeyError, TypeError, ValueError):
+        return math.inf
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+async def _entry(operation: Operation, read: Read, path: Mapping[str, str], body: Any, before: Baseline) -> ReadBack:
+    key = operation.natural_key
+    wanted = key.of(body) if key else None
+    if key is None or wanted is None:
+        return ReadBack("unclear", "nothing in it tells it from others")
+    if before.ids is None:
+        return ReadBack("unclear", "what was there before the send is not known")
+    order = mapping_or_empty(await read(GET_ORDER, {"order_id": path["order_id"]}, None))
+    if before.crowded:
+        return ReadBack("unclear", "another one like it was sent meanwhile")
+    fresh = [
+        entry_id
+        for entry in map(mapping_or_empty, list_or_empty(order.get(key.member)))
+        if key.of(entry) == wanted and isinstance(entry_id := entry.get("id"), str) and entry_id not in before.ids
+    ]
+    if len(fresh) == 1:
+        return ReadBack("done", f"it is there among the {key.member}", id=fresh[0])
+    return ReadBack("unclear", f"{len(fresh)} new {key.member} match")

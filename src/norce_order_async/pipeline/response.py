@@ -1,0 +1,247 @@
+"""From bytes to models, tolerantly: what is new, missing or odd is recorded, never raised, and no order is lost to it.
+
+The generated parser reports each surprise through its drift outlet; :class:`DriftRecord` counts them by operation and
+field and logs each kind once, all within bounds. A record holds names of fields, never values.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from norce_order_api.types import DRIFT
+from norce_order_async._json import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
+from norce_order_async.engines.base import WireResponse
+from norce_order_async.pipeline.operations import Expects, Operation
+from norce_order_async.pipeline.request import endpoint
+from norce_order_async.runtime.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+logger = logging.getLogger("norce_order_async.drift")
+
+KINDS_KEPT: Final = 1000
+LINES_A_MINUTE: Final = 20
+_MINUTE: Final = 60.0
+
+Listener = Callable[[str, str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One way in which answers differ from the description."""
+
+    operation: str
+    where: str
+    """The schema and member, such as ``State.currentStatus``; ``body`` or ``status`` for the answer itself."""
+    kind: str
+    """``unknown-word``, ``null``, ``missing``, ``wrong-type``, ``extra``, ``not-json``, ``unreadable`` (a body that was
+    not read), ``undocumented``, ..."""
+
+
+class DriftRecord:
+    """Counts what surprised in answers. Iterating gives ``(Drift, count)``, the most frequent first.
+
+    The first 1,000 kinds are counted each, all later ones together in :attr:`others`. A name of a member that the
+    description does not have shows as ``?`` unless it looks like an identifier of an API: it may be a customer's.
+    """
+
+    __slots__ = ("_clock", "_counts", "_lines", "_listeners", "_minute", "_others")
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._counts: dict[Drift, int] = {}
+        self._others = 0
+        self._listeners: dict[str, Listener] = {}
+        self._minute = -math.inf
+        self._lines = 0
+
+    @property
+    def others(self) -> int:
+        """Surprises of kinds beyond the first 1,000."""
+        return self._others
+
+    def listener(self, operation: str) -> Listener:
+        """What the generated parser calls while it reads an answer of this operation."""
+        known = self._listeners.get(operation)
+        if known is None:
+
+            def record(where: str, kind: str) -> None:
+                self.add(operation, where, kind)
+
+            known = self._listeners[operation] = record
+        return known
+
+    def reading(self, operation: str, parse: Callable[..., T], *args: Any, **named: Any) -> T:
+        """What a generated parser makes of an answer of this operation, or of a part of one."""
+        token = DRIFT.set(self.listener(operation))
+        try:
+            return parse(*args, **named)
+        finally:
+            DRIFT.reset(token)
+
+    def add(self, operation: str, where: str, kind: str) -> None:
+        """Count one surprise; log it when it is the first of its kind."""
+        schema, dot, name = where.partition(".")
+        if kind == "extra" and not is_api_name(name):
+            where = f"{schema}{dot}?"
+        drift = Drift(operation, where, kind)
+        known = self._counts.get(drift, 0)
+        if not known and len(self._counts) >= KINDS_KEPT:
+            self._others += 1
+            return
+        self._counts[drift] = known + 1
+        if not known:
+            self._log(drift)
+
+    def _log(self, drift: Drift) -> None:
+        """Twenty lines a minute at most: an answer may hold any number of new members."""
+        now = self._clock.monotonic()
+        if now - self._minute >= _MINUTE:
+            self._minute, self._lines = now, 0
+        self._lines += 1
+        if self._lines <= LINES_A_MINUTE:
+            logger.warning(
+                "answer of %s differs from the description: %s is %s", drift.operation, drift.where, drift.kind
+            )
+        elif self._lines == LINES_A_MINUTE + 1:
+            logger.warning(
+                "answers differ from the description in more ways, which are not logged before a minute is over; "
+                "client.drift counts them"
+            )
+
+    def __iter__(self) -> Iterator[tuple[Drift, int]]:
+        return iter(sorted(self._counts.items(), key=itemgetter(1), reverse=True))
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __repr__(self) -> str:
+        others = f", and {self.others} of other kinds" if self.others else ""
+        return f"<DriftRecord: {len(self)} kinds, {sum(self._counts.values())} in all{others}>"
+
+    def __rich__(self) -> RenderableType:
+        from rich.table import Table
+
+        table = Table("Operation", "where", "what", "times")
+        for drift, count in self:
+            table.add_row(drift.operation, drift.where, drift.kind, str(count))
+        if self.others:
+            table.add_row("others", "", "", str(self.others))
+        return table
+
+
+def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bool:
+    """Whether a 2xx answer brought what a success of this operation must bring."""
+    match operation.brings:
+        case Expects.NOTHING:
+            return True
+        case Expects.VALUE:
+            return data is not UNREADABLE and data is not None
+        case Expects.ID:
+            return created_id(response, data) is not None
+        case Expects.REPORT:
+            return data is not UNREADABLE or not (response.body.strip() or response.unreadable)
+
+
+def is_report(status: int, data: Any) -> bool:
+    """Whether a 400 answer to validate is a report of failures rather than an error."""
+    if status != 400:
+        return False
+    return is_list(data) or is_list(mapping_or_empty(data).get("errors"))
+
+
+def created_id(response: WireResponse, data: Any) -> str | None:
+    """The id of what was created: ``{"id": ...}``, a bare string, or the last part of the Location header."""
+    found = text_or_none(data.get("id") if is_mapping(data) else data)
+    if found:
+        return found
+    last = response.headers.get("location", "").split("?")[0].rstrip("/").rpartition("/")[2]
+    return last or None
+
+
+def models_of(operation: Operation, response: WireResponse, data: Any, drift: DriftRecord) -> Callable[[], Any]:
+    """What gives the models for a successful answer; None where there is nothing to read."""
+    generated = endpoint(operation.module)
+    status = response.status
+    if status not in generated.statuses:
+        drift.add(operation.id, f"{operation.id}.{status}", "unknown-status")
+        # A success is taken as the one that the description has: better than losing what it brought.
+        status = min(generated.statuses)
+    if data is UNREADABLE:
+        if response.unreadable:
+            drift.add(operation.id, "body", "unreadable")
+        elif response.body.strip():
+            drift.add(operation.id, "body", "not-json")
+        return nothing
+    if operation.reads_late:
+        read = functools.partial(drift.reading, operation.id, generated.parse, status_code=status, data=data)
+        return functools.cache(read)
+    models = drift.reading(operation.id, generated.parse, status_code=status, data=data)
+    return lambda: models
+
+
+async def aside(work: Callable[..., T], *args: Any) -> T:
+    """Do what takes long in a thread, while the event loop goes on. Whoever is cancelled leaves at once."""
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(functools.partial(work, *args), abandon_on_cancel=True)
+
+
+def nothing() -> None:
+    """The models of an answer that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an error body said."""
+
+    code: str | None
+    message: str | None
+    problem: dict[str, Any] | None
+    field_errors: tuple[tuple[str, str], ...] = ()
+    """Member paths and what is wrong there, in the service's words."""
+
+
+def read_refusal(data: Any, status: int) -> Refusal:
+    """What is said by ``{code, message}`` or by ASP.NET's ProblemDetails (RFC 9457, with its ``errors`` by member); all
+    None for anything else."""
+    if not is_mapping(data):
+        return Refusal(None, None, None)
+    problem = dict(data)
+    field_errors = tuple(
+        (member, said)
+        for member, messages in mapping_or_empty(problem.get("errors")).items()
+        for said in (messages if is_list(messages) else [messages])
+        if isinstance(said, str)
+    )
+    is_problem = field_errors or problem.keys() & {"type", "title", "detail"}
+    said = [text for name in ("title", "detail") if (text := text_or_none(problem.get(name)))]
+    return Refusal(
+        text_or_none(problem.get("code")) or (_problem_code(problem.get("type"), status) if is_problem else None),
+        text_or_none(problem.get("message")) or ": ".join(dict.fromkeys(said)) or None,
+        problem,
+        field_errors,
+    )
+
+
+def _problem_code(kind: object, status: int) -> str | None:
+    """The last part of a ProblemDetails' type; the word of the status where the type says no more than that."""
+    address = kind if isinstance(kind, str) else ""
+    last = re.split("[/#:]", address.rstrip("/#"))[-1]
+    # The framework's own types: about:blank, the status by number, or its section in an RFC.
+    if last and last != "blank" and not last.isdecimal() and not last.startswith("section-"):
+        return last
+    try:
+        return HTTPStatus(status).phrase.lower().replace(" ", "-")
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Time, event loops and deadlines: what stands below engines and pipeline."""

@@ -1,0 +1,171 @@
+"""A hook's changes to an order, taken in as edits are: locks, the description, ids, defaults, the state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.rules import (
+    PARTS,
+    defaults_of_payment,
+    defaults_of_shipping,
+    refuse_edit,
+    refuse_step,
+    refuse_unready,
+)
+from norce_order_async.sandbox.schema import Check, Fault, published
+from norce_order_async.sandbox.service.handlers.cart import all_items, give_item_ids
+from norce_order_async.sandbox.service.handlers.consents import adopt as adopt_consent
+from norce_order_async.sandbox.service.handlers.payments import with_ids
+from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.service.totals import settle
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a hook changed: the order before the change that is being proposed, the proposal it was shown, its own."""
+
+    before: Json
+    shown: Json
+    patched: Json
+    ids: Ids
+    now: str
+
+    @property
+    def status(self) -> str:
+        """The status that holds until the change is committed; it is the one that locks go by."""
+        return str(self.before["state"]["currentStatus"])
+
+
+def adopted(change: Change) -> Json:
+    """The patched order, checked and settled.
+
+    Raises:
+        Fault: A value that the description forbids.
+        Refusal: A change that an edit could not make either.
+    """
+    order = change.patched
+    for part, area in PARTS.items():
+        if order.get(part) == change.shown.get(part):
+            continue
+        if area is not None:
+            refuse_edit(area, change.status)
+        _ADOPT[part](change)
+    settle(order)
+    status: str = order["state"]["currentStatus"]
+    if status != change.status:
+        refuse_unready(order, status)
+    return order
+
+
+@cache
+def _body_checks() -> Mapping[str, Check]:
+    """The checks of bodies, by operationId."""
+    return {operation.id: operation.body.check for operation in published().operations if operation.body is not None}
+
+
+def _checked(operation: str, value: Any, path: str) -> Any:
+    return _body_checks()[operation](value, path)
+
+
+def _member(part: str) -> _Adopt:
+    """A member that a new order may bring, checked as there; it may also go."""
+
+    def adopt(change: Change) -> None:
+        if part in change.patched:
+            body = _checked("CreateCheckoutOrder", {part: change.patched[part]}, "$")
+            change.patched[part] = body[part]
+
+    return adopt
+
+
+def _cart(change: Change) -> None:
+    _member("cart")(change)
+    known = frozenset(item["id"] for item in all_items(change.shown.get("cart", {})))
+    give_item_ids(change.patched.get("cart", {}), known, change.ids)
+
+
+def _consents(change: Change) -> None:
+    change.patched.setdefault("consents", [])
+    _member("consents")(change)
+    given, change.patched["consents"] = change.patched["consents"], []
+    for index, consent in enumerate(given):
+        adopt_consent(change.patched, consent, change.ids, f"$.consents[{index}]")
+
+
+def _payments(change: Change) -> None:
+    def finish(made: Json, old: Json) -> None:
+        defaults_of_payment(made)
+        if "actions" in made:
+            made["actions"] = with_ids(made["actions"], old.get("actions", []), change.ids)
+
+    _entries(change, "payments", "UpdateOrderPayment", change.ids.payment, finish)
+
+
+def _shippings(change: Change) -> None:
+    def finish(made: Json, _old: Json) -> None:
+        defaults_of_shipping(made)
+
+    _entries(change, "shippings", "UpdateOrderShipping", change.ids.shipping, finish)
+
+
+def _entries(
+    change: Change, part: str, operation: str, new_id: Callable[[], str], finish: Callable[[Json, Json], None]
+) -> None:
+    """Payments or shippings: known ones keep what is the service's, new ones get it, none may be missing."""
+    known: dict[str, Json] = {entry["id"]: entry for entry in change.shown[part]}
+    given: Any = change.patched.get(part)
+    if not isinstance(given, list):
+        raise Fault(f"$.{part}", "must be a list")
+    result: list[Json] = []
+    for index, entry in enumerate(given):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        made: Json = _checked(operation, entry, f"$.{part}[{index}]")
+        identifier: Any = entry.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        old = known.pop(identifier, {}) if isinstance(identifier, str) else {}
+        made.update(
+            id=old.get("id") or new_id(),
+            merchant=change.before["merchant"],
+            channel=change.before["channel"],
+            orderId=change.before["id"],
+        )
+        finish(made, old)
+        result.append(made)
+    if known:
+        raise Fault(f"$.{part}", "an entry can't be taken out, only be given the state removed")
+    change.patched[part] = result
+
+
+def _state(change: Change) -> None:
+    """The status alone is a hook's to change; the log of transitions follows from it."""
+    given: Any = change.patched.get("state")
+    state: Json = _checked("UpdateCheckoutOrderState", given, "$.state")
+    if "currentStatus" not in state:
+        raise Fault("$.state.currentStatus", "is required")
+    before: Json = change.before["state"]
+    target: str = state["currentStatus"]
+    if target == before["currentStatus"]:
+        change.patched["state"] = before
+        return
+    refuse_step(before["currentStatus"], target)
+    change.patched["state"] = {
+        **before,
+        "currentStatus": target,
+        "transitions": [*before["transitions"], {"status": target, "timeStamp": change.now}],
+    }
+
+
+_Adopt: TypeAlias = Callable[[Change], None]
+
+_ADOPT: Mapping[str, _Adopt] = {
+    "state": _state,
+    "consents": _consents,
+    "customer": _member("customer"),
+    "cart": _cart,
+    "shippings": _shippings,
+    "payments": _payments,
+    "reference": _member("reference"),
+    "attributes": _member("attributes"),
+}

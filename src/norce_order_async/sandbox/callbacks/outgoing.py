@@ -1,0 +1,192 @@
+"""Calls that the sandbox makes to registered addresses: loopback and hosts allowed by name, never along a redirect."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from urllib.parse import quote
+
+import anyio
+
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.storage.store import Scope
+
+if TYPE_CHECKING:
+    import httpx
+
+_MOST_READ = 1024 * 1024
+"""Bytes of an answer."""
+
+
+class CallFailedError(Exception):
+    """There is no answer. The text ends a sentence that begins with who was called, and holds no address."""
+
+
+class TooLateError(CallFailedError):
+    """There was no answer within the time allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the called address answered."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+    @property
+    def success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Caller:
+    """Posts JSON to addresses that were registered with an order; `token` goes along as a bearer when there is one."""
+
+    def __init__(self, allowed_hosts: Collection[str] = (), token: str | None = None) -> None:
+        if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
+            raise ValueError("the callback token must be printable ASCII and not empty")
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._token = token
+        self._trust: ssl.SSLContext | None = None
+
+    async def post(self, url: str, body: bytes, scope: Scope, *, within: float) -> Reply:
+        """The answer to a POST, whole, within so many seconds.
+
+        Raises:
+            CallFailedError: The address may not be called, can't be reached or did not answer in time.
+        """
+        import httpx
+
+        try:
+            # The address that is looked at and the one that is called are one object: no two readings of a text.
+            target = httpx.URL(url)
+        except (httpx.InvalidURL, ValueError):
+            raise CallFailedError("has an address that can't be read") from None
+        if not self._may_call(target):
+            raise CallFailedError(
+                "has a host that may not be called from here; Sandbox(allowed_hosts=[...]) or --allow-host allows it"
+            )
+        request = httpx.Request("POST", target, headers=self._headers(scope, body), content=body)
+        try:
+            with anyio.fail_after(within):
+                return await self._exchange(request)
+        except TimeoutError:
+            raise TooLateError(f"did not answer within {within:g} s") from None
+        except httpx.ConnectError:
+            raise CallFailedError("could not be reached") from None
+        except (httpx.HTTPError, OSError, ValueError):
+            raise CallFailedError("gave no answer that could be read") from None
+
+    async def _exchange(self, request: httpx.Request) -> Reply:
+        import httpx
+
+        chunks: list[bytes] = []
+        size = 0
+        async with httpx.AsyncHTTPTransport(verify=self._context(request.url.scheme), trust_env=False) as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                async for chunk in response.aiter_raw():
+                    size += len(chunk)
+                    if size > _MOST_READ:
+                        raise ValueError("the answer is too long")
+                    chunks.append(chunk)
+            finally:
+                await response.aclose()
+        return Reply(response.status_code, b"".join(chunks))
+
+    def _may_call(self, url: httpx.URL) -> bool:
+        host = url.host.lower()
+        if url.scheme not in ("http", "https"):
+            return False
+        return host == "localhost" or host in self._allowed_hosts or _is_loopback(host)
+
+    def _headers(self, scope: Scope, body: bytes) -> list[tuple[bytes, bytes]]:
+        # Latin-1, as they were read: what came as a header goes out as the same bytes.
+        headers = [
+            (b"accept-encoding", b"identity"),
+            (b"x-merchant", scope.merchant.encode("latin-1")),
+            (b"x-channel", scope.channel.encode("latin-1")),
+        ]
+        if body:
+            headers.append((b"content-type", b"application/json"))
+        if self._token is not None:
+            headers.append((b"authorization", b"Bearer " + self._token.encode()))
+        return headers
+
+    def _context(self, scheme: str) -> ssl.SSLContext:
+        """For https the usual trust, loaded once; without TLS an empty one, which costs nothing."""
+        if scheme != "https":
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self._trust is None:
+            self._trust = ssl.create_default_context()
+        return self._trust
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+Configuration: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""By adapter id; what stands under "*" is for every adapter that has none of its own."""
+
+EVERY_ADAPTER = "*"
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def filled(template: str, order: Json, configuration: Mapping[str, Any]) -> str:
+    """The address to call.
+
+    Raises:
+        CallFailedError: A placeholder names nothing.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        root, _, path = name.partition(".")
+        if name == "order_id":
+            return quote(str(order["id"]), safe="")
+        if root == "order" and path:
+            return quote(_text(order, path, name), safe="")
+        if root in ("config", "configuration") and path:
+            return _text(configuration, path, name)
+        raise _unknown(name)
+
+    return _PLACEHOLDER.sub(value, template)
+
+
+def _text(holder: Mapping[str, Any], path: str, name: str) -> str:
+    value: Any = holder
+    for step in path.split("."):
+        if not isinstance(value, Mapping) or step not in value:
+            raise _unknown(name)
+        value = cast("Mapping[str, Any]", value)[step]
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise _unknown(name)
+    return str(value)
+
+
+def _unknown(name: str) -> CallFailedError:
+    return CallFailedError(f"has the placeholder {{{name}}} in its address, which names nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackClient:
+    """The world beyond the sandbox: how it is called, and what addresses are filled from."""
+
+    caller: Caller
+    configuration: Configuration
+    hook_timeout: float
+    validation_timeout: float
+
+    async def invoke(self, adapter_id: str | None, address: str, order: Json, body: bytes, *, within: float) -> Reply:
+        """The answer from an address that an adapter registered with an order; raises `CallFailedError`."""
+        configuration = self.configuration.get(adapter_id or "", self.configuration.get(EVERY_ADAPTER, {}))
+        url = filled(address, order, configuration)
+        return await self.caller.post(url, body, Scope(order["merchant"], order["channel"]), within=within)

@@ -1,0 +1,37 @@
+"""Changes that were taken in with 202: kept until they are due, carried out before the first request after that."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from norce_order_async.sandbox.service.calls import Call, Handler, World
+from norce_order_async.sandbox.service.commit import perform
+from norce_order_async.sandbox.service.refusals import Refusal
+
+
+class Deferred:
+    """The changes that wait."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._waiting: list[tuple[datetime, Handler, Call]] = []
+
+    def add(self, seconds: float, handler: Handler, call: Call) -> None:
+        self._waiting.append((self._world.clock.now() + timedelta(seconds=seconds), handler, call))
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    async def carry_out(self) -> None:
+        """Carry out what is due, in the order it was taken in; what is no longer possible is dropped."""
+        if not self._waiting:
+            return
+        now = self._world.clock.now()
+        due = [change for change in self._waiting if change[0] <= now]
+        # Taken off before anything is awaited, so that no other request carries out the same.
+        self._waiting = [change for change in self._waiting if change[0] > now]
+        for _, handler, call in due:
+            try:
+                await perform(self._world, handler, call)
+            except Refusal:
+                continue

@@ -1,0 +1,209 @@
+"""A plan from what somebody wrote: a ready-made one's name, a YAML file, or the same as plain data.
+
+    seed: 7
+    rules:
+      - operations: writes
+        share: 0.1
+        fault: lose-answer
+      - operations: [GetCheckoutOrder]
+        every: 3
+        fault:
+          answer: {status: 503, retry_after: 1}
+
+The records of `plan` and `kinds` say what there is: a mapping's keys are a record's fields. A mistake is a
+`FaultPlanError` that begins with the path of the place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from norce_order_async.sandbox.faults.kinds import KINDS, Fault, FaultPlanError
+from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule, Window
+from norce_order_async.sandbox.faults.presets import READY
+
+PlanLike: TypeAlias = FaultPlan | str | Path | Mapping[str, Any]
+
+_NO_SETTINGS: Mapping[str, object] = {}
+
+_Record = TypeVar("_Record", bound=FaultRule | Window | Fault)
+
+
+def plan_of(given: PlanLike, *, files: bool = True) -> FaultPlan:
+    """The plan that is meant: itself, a ready-made one by name, a file by path, or plain data.
+
+    Raises:
+        FaultPlanError: there is no such plan, or it can't be played.
+    """
+    if isinstance(given, FaultPlan):
+        return given
+    if isinstance(given, Mapping):
+        return plan_from_data(given)
+    if isinstance(given, str) and given in READY:
+        return READY[given]
+    if not files:
+        raise FaultPlanError(f"there is no plan called {given}; ready-made: {', '.join(READY)}")
+    return _from_file(Path(given))
+
+
+def plan_from_data(data: object) -> FaultPlan:
+    """A plan from mappings and lists, as YAML and JSON give them."""
+    top = _mapping(data, "the plan")
+    _known(top, ("seed", "rules"), "")
+    rules = top.get("rules")
+    if not isinstance(rules, list):
+        raise FaultPlanError(f"rules: must be a list, not {_shown(rules)}")
+    seed = top.get("seed")
+    if not _fits(seed, int | None):
+        raise FaultPlanError(f"seed: must be a whole number, not {_shown(seed)}")
+    entries = cast("list[object]", rules)
+    return FaultPlan([_rule(entry, f"rules[{index}]") for index, entry in enumerate(entries)], seed)
+
+
+def _from_file(path: Path) -> FaultPlan:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise FaultPlanError(f"there is no plan and no file called {path}; ready-made: {', '.join(READY)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise FaultPlanError(f"can't read {path}: {reason}") from None
+    try:
+        import yaml
+    except ImportError:
+        raise FaultPlanError(
+            "plans in files need the extra 'sandbox': install norce-order-async with [sandbox]"
+        ) from None
+    try:
+        data: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark is not None else ""
+        raise FaultPlanError(f"{path} is not YAML{place}: {getattr(error, 'problem', None) or error}") from None
+    try:
+        return plan_from_data(data)
+    except FaultPlanError as error:
+        raise FaultPlanError(f"{path}: {error}") from None
+
+
+def _rule(data: object, path: str) -> FaultRule:
+    given = _mapping(data, path)
+    if "fault" not in given:
+        raise FaultPlanError(f"{path}.fault: is required")
+    values = {**given, "fault": _fault(given["fault"], f"{path}.fault")}
+    if given.get("window") is not None:
+        values["window"] = _record(Window, given["window"], f"{path}.window")
+    if "operations" in given:
+        values["operations"] = _tuples(given["operations"])
+    return _record(FaultRule, values, path)
+
+
+def _fault(data: object, path: str) -> Fault:
+    given: Mapping[str, object] = {data: _NO_SETTINGS} if isinstance(data, str) else _mapping(data, path)
+    if len(given) != 1:
+        raise FaultPlanError(f"{path}: must be one of {', '.join(KINDS)}; this has {len(given)} of them")
+    (name, settings), *_ = given.items()
+    if name not in KINDS:
+        raise FaultPlanError(f"{path}: must be one of {', '.join(KINDS)}, not {_shown(name)}")
+    path = f"{path}.{name}"
+    kinds = KINDS[name]
+    if isinstance(settings, Mapping):
+        keys = cast("Mapping[str, object]", settings)
+        # Of several forms, such as the three of a delay, the keys tell which one is meant.
+        kind = next((kind for kind in kinds if dataclasses.fields(kind) and _first(kind) in keys), kinds[0])
+        return _record(kind, keys, path)
+    if not dataclasses.fields(kinds[0]):
+        raise FaultPlanError(f"{path}: has no settings")
+    return _record(kinds[0], {_first(kinds[0]): settings}, path)
+
+
+def _first(kind: type[Fault]) -> str:
+    return dataclasses.fields(kind)[0].name
+
+
+def _record(kind: type[_Record], data: object, path: str) -> _Record:
+    """A record whose fields are the keys of a mapping."""
+    given = dict(_mapping(data, path))
+    types = get_type_hints(kind)
+    _known(given, tuple(types), path)
+    if "schedule" in given:
+        given["schedule"] = _tuples(given["schedule"])
+    for field in dataclasses.fields(kind):
+        if field.name not in given:
+            if field.default is dataclasses.MISSING:
+                raise FaultPlanError(f"{path}.{field.name}: is required")
+        elif not _fits(given[field.name], types[field.name]):
+            wanted = _named(types[field.name])
+            raise FaultPlanError(f"{path}.{field.name}: must be {wanted}, not {_shown(given[field.name])}")
+    try:
+        return kind(**given)
+    except FaultPlanError as error:
+        raise FaultPlanError(f"{path}.{error}") from None
+
+
+def _tuples(value: object) -> object:
+    """Lists made tuples, all the way down."""
+    return tuple(map(_tuples, cast("list[object]", value))) if isinstance(value, list) else value
+
+
+def _mapping(data: object, path: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise FaultPlanError(f"{path}: must be a mapping, not {_shown(data)}")
+    return cast("Mapping[str, Any]", data)
+
+
+def _known(given: Mapping[str, object], known: tuple[str, ...], path: str) -> None:
+    for key in given:
+        if key not in known:
+            place = f"{path}.{key}" if path else str(key)
+            what = f"one of {', '.join(known)}" if known else "nothing here"
+            raise FaultPlanError(f"{place}: must be {what}")
+
+
+def _fits(value: object, wanted: Any) -> bool:
+    """Whether a value is of an annotated type, as far as fields of plans have them."""
+    if get_origin(wanted) is Literal:
+        return value in get_args(wanted)
+    if isinstance(wanted, UnionType) or (get_args(wanted) and NoneType in get_args(wanted)):
+        return any(_fits(value, one) for one in get_args(wanted))
+    if wanted is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    origin = get_origin(wanted)
+    if origin is None:
+        return isinstance(value, wanted)
+    if origin is tuple and get_args(wanted)[-1] is not Ellipsis:
+        parts = get_args(wanted)
+        return (
+            isinstance(value, tuple)
+            and len(cast("tuple[object, ...]", value)) == len(parts)
+            and all(_fits(one, part) for one, part in zip(cast("tuple[object, ...]", value), parts, strict=True))
+        )
+    return isinstance(value, tuple) and all(
+        _fits(one, get_args(wanted)[0]) for one in cast("tuple[object, ...]", value)
+    )
+
+
+def _named(wanted: Any) -> str:
+    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a word", Window: "a mapping"}
+    if wanted in names:
+        return names[wanted]
+    if get_origin(wanted) is Literal:
+        return " or ".join(str(word) for word in get_args(wanted))
+    if get_origin(wanted) is tuple:
+        return "a list of pairs [seconds, limit]"
+    parts = [part for part in get_args(wanted) if part is not NoneType]
+    return " or ".join(
+        "a list of words" if get_origin(part) is not None and get_origin(part) is not Literal else _named(part)
+        for part in parts
+    )
+
+
+def _shown(value: object) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

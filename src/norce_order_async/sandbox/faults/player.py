@@ -1,0 +1,290 @@
+"""The plan at work: counts requests, decides what each of them meets, and keeps a log of it.
+
+`Faults.meets` is the decision for one request, made in one step and without waiting, so that the order in which
+requests come in is all that counts. Carrying it out is the application's part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import assert_never, overload
+
+import anyio
+
+from norce_order_async.sandbox.faults.kinds import (
+    Breaking,
+    CutBody,
+    Delay,
+    Drip,
+    ExpireToken,
+    LimitConcurrency,
+    LimitRate,
+    LognormalDelay,
+    LoseAnswer,
+    RefuseConnection,
+    Reset,
+    Respond,
+    TakeIn,
+    UniformDelay,
+)
+from norce_order_async.sandbox.faults.parse import PlanLike, plan_of
+from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule
+from norce_order_async.sandbox.service.clock import ServiceClock
+
+NO_PLAN = FaultPlan()
+
+_NAP = 0.1
+
+_CONNECTIONS = "connections"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedFault:
+    """A fault that was played: to which request of which operation, and what it was.
+
+    `operation` is None for a connection; `request` counts the operation's requests, or the connections, from 1.
+    """
+
+    operation: str | None
+    request: int
+    fault: str
+
+
+@dataclass(slots=True)
+class Met:
+    """What one request meets."""
+
+    seconds: float = 0.0
+    """To wait before anything else."""
+    breaking: Breaking | None = None
+    names: list[str] = field(default_factory=list[str])
+    held: list[int] = field(default_factory=list[int])
+
+
+class Faults(Sequence[PlayedFault]):
+    """What the sandbox plays, and what it has played, oldest first. Safe to use while the server runs."""
+
+    def __init__(
+        self, clock: ServiceClock, seed: int | None = None, plan: PlanLike = NO_PLAN, keep: int = 10_000
+    ) -> None:
+        self._clock = clock
+        self._default_seed = seed or 0
+        self._lock = threading.Lock()
+        self._played: deque[PlayedFault] = deque(maxlen=keep)
+        self.hurry = False
+        """Set while the server stops: nobody waits any longer."""
+        self._begin(plan_of(plan))
+
+    @property
+    def plan(self) -> FaultPlan:
+        """What is being played."""
+        return self._plan
+
+    def play(self, plan: PlanLike) -> None:
+        """Play another plan from its beginning: a ready-made one's name, a file, plain data or a `FaultPlan`.
+
+        Raises:
+            FaultPlanError: there is no such plan, or it can't be played; the one before plays on.
+        """
+        chosen = plan_of(plan)
+        with self._lock:
+            self._begin(chosen)
+
+    def stop(self) -> None:
+        """Play nothing more."""
+        self.play(NO_PLAN)
+
+    def restart(self) -> None:
+        """Play the plan again from its beginning, with an empty log."""
+        with self._lock:
+            self._begin(self._plan)
+            self._played.clear()
+
+    def _begin(self, plan: FaultPlan) -> None:
+        self._plan = plan
+        self._seed = self._default_seed if plan.seed is None else plan.seed
+        self._began = self._clock.now()
+        self._counts: Counter[str] = Counter()
+        self._answering: Counter[int] = Counter()
+        self._buckets = {
+            index: _Bucket(rule.fault, self._began)
+            for index, rule in enumerate(plan.rules)
+            if isinstance(rule.fault, LimitRate)
+        }
+        self._expired: dict[str, datetime] = {}
+
+    @contextmanager
+    def meets(self, operation: str, reads: bool, token: str | None) -> Generator[Met]:
+        """What a request meets, for as long as it is being answered."""
+        with self._lock:
+            plan, answering = self._plan, self._answering
+            met = self._decide(operation, reads, token) if plan.rules else Met()
+        try:
+            yield met
+        finally:
+            if met.held:
+                with self._lock:
+                    answering.subtract(met.held)
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep, but not into the end of the server: a task that has to be cancelled then is an error in its log."""
+        until = time.monotonic() + seconds
+        # Looked at and not waited for: the event of one loop can't be set from another thread.
+        while (left := until - time.monotonic()) > 0 and not self.hurry:  # noqa: ASYNC110
+            await anyio.sleep(min(left, _NAP))
+
+    def refuses_connection(self) -> bool:
+        """Whether the connection that has just come is to be turned away."""
+        with self._lock:
+            rules = [(i, rule) for i, rule in enumerate(self._plan.rules) if isinstance(rule.fault, RefuseConnection)]
+            if not rules:
+                return False
+            self._counts[_CONNECTIONS] += 1
+            number = self._counts[_CONNECTIONS]
+            for index, rule in rules:
+                if self._due(index, rule, _CONNECTIONS, number):
+                    self._played.append(PlayedFault(None, number, "connection refused"))
+                    return True
+        return False
+
+    def _decide(self, operation: str, reads: bool, token: str | None) -> Met:
+        met = Met()
+        self._counts[operation] += 1
+        number = self._counts[operation]
+        if token is not None and self._is_expired(token):
+            met.breaking = Respond(401)
+            met.names.append("token expired")
+        else:
+            for index, rule in enumerate(self._plan.rules):
+                if rule.covers(operation, reads) and self._due(index, rule, operation, number):
+                    self._meet(met, index, rule, operation, number, token)
+                if met.breaking is not None:
+                    break
+        self._played.extend(PlayedFault(operation, number, name) for name in met.names)
+        return met
+
+    def _meet(self, met: Met, index: int, rule: FaultRule, operation: str, number: int, token: str | None) -> None:
+        """Add one rule's fault to what a request meets."""
+        now = self._clock.now()
+        match rule.fault:
+            case Delay() | UniformDelay() | LognormalDelay() as delay:
+                seconds = delay.drawn(random.Random(self._key(index, operation, number)))
+                met.seconds += seconds
+                met.names.append(f"delay {seconds:.3f} s")
+            case ExpireToken(seconds):
+                if token is not None:
+                    self._expired[token] = now + timedelta(seconds=seconds)
+                met.breaking = Respond(401)
+                met.names.append("token expired")
+            case LimitRate(form=form):
+                wait = self._buckets[index].wait(now)
+                if wait:
+                    met.breaking = Respond(429, wait, form)
+                    met.names.append("answer 429, too fast")
+            case LimitConcurrency(retry_after=wait, form=form) as limited:
+                if self._answering[index] >= limited.at(self._passed(now)):
+                    met.breaking = Respond(429, wait, form)
+                    met.names.append("answer 429, too many at once")
+                else:
+                    self._answering[index] += 1
+                    met.held.append(index)
+            case Respond(retry_after="window") as response if rule.window is not None:
+                left = rule.window.left(self._passed(now)) or 0.0
+                met.breaking = Respond(response.status, left, response.form, response.after_effect, response.html)
+                met.names.append(name_of(met.breaking))
+            case RefuseConnection():
+                # Met by connections; for a request within the process, which has none, it stands for a refused one.
+                return
+            case Reset() | LoseAnswer() | CutBody() | Respond() | TakeIn() | Drip() as breaking:
+                met.breaking = breaking
+                met.names.append(name_of(breaking))
+            case _:
+                assert_never(rule.fault)
+
+    def _due(self, index: int, rule: FaultRule, operation: str, number: int) -> bool:
+        if not rule.counts(number):
+            return False
+        if rule.window is not None and rule.window.left(self._passed(self._clock.now())) is None:
+            return False
+        return rule.share == 1 or self._chance(index, operation, number) < rule.share
+
+    def _chance(self, index: int, operation: str, number: int) -> float:
+        """A number from 0 to 1 that depends on nothing but the seed, the rule and the count of requests."""
+        return int.from_bytes(self._key(index, operation, number), "big") / 2**64
+
+    def _key(self, index: int, operation: str, number: int) -> bytes:
+        return hashlib.blake2b(f"{self._seed}/{index}/{operation}/{number}".encode(), digest_size=8).digest()
+
+    def _passed(self, now: datetime) -> float:
+        return (now - self._began).total_seconds()
+
+    def _is_expired(self, token: str) -> bool:
+        until = self._expired.get(token)
+        return until is not None and self._clock.now() < until
+
+    def of(self, operation: str | None) -> Sequence[PlayedFault]:
+        """The faults played to one operation, by its operationId; None for those of connections."""
+        return [played for played in self if played.operation == operation]
+
+    @overload
+    def __getitem__(self, index: int) -> PlayedFault: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PlayedFault]: ...
+    def __getitem__(self, index: int | slice) -> PlayedFault | Sequence[PlayedFault]:
+        return self._kept()[index]
+
+    def __iter__(self) -> Iterator[PlayedFault]:
+        return iter(self._kept())
+
+    def __len__(self) -> int:
+        return len(self._played)
+
+    def _kept(self) -> list[PlayedFault]:
+        with self._lock:
+            return list(self._played)
+
+
+class _Bucket:
+    """Room for so many requests, filled again at a steady rate."""
+
+    def __init__(self, limit: LimitRate, now: datetime) -> None:
+        self._limit = limit
+        self._room = float(limit.burst)
+        self._at = now
+
+    def wait(self, now: datetime) -> float:
+        """Take room for one request, or say in how many seconds there will be some."""
+        filled = (now - self._at).total_seconds() * self._limit.per_second
+        self._room = min(self._limit.burst, self._room + filled)
+        self._at = now
+        if self._room >= 1:
+            self._room -= 1
+            return 0.0
+        return (1 - self._room) / self._limit.per_second
+
+
+def name_of(fault: Breaking) -> str:
+    """What the log and the request's line call it."""
+    match fault:
+        case Reset(when):
+            return f"reset {when} the change"
+        case LoseAnswer():
+            return "answer lost"
+        case CutBody():
+            return "body cut"
+        case Respond(status, after_effect=after_effect):
+            return f"answer {status} after the change" if after_effect else f"answer {status}"
+        case TakeIn(dropped=dropped):
+            return "taken in and dropped" if dropped else "taken in"
+        case Drip():
+            return "slow drip"
+        case _:
+            assert_never(fault)

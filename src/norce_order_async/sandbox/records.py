@@ -1,0 +1,100 @@
+"""What the sandbox has received, and the changes that took effect: the logs that tests assert on."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from norce_order_async.sandbox.storage.store import Effect, Store
+
+_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
+
+
+@dataclass(slots=True)
+class ReceivedRequest:
+    """One request; `status` is None until it has been answered, and stays so when its answer never arrived."""
+
+    method: str
+    path: str
+    query: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    operation: str | None = None
+    status: int | None = None
+    seconds: float | None = None
+    faults: Sequence[str] = ()
+    """What the fault plan did to it."""
+
+
+class RequestLog(Sequence[ReceivedRequest]):
+    """The latest requests, oldest first; safe to read while the server runs."""
+
+    def __init__(self, keep: int) -> None:
+        self._lock = threading.Lock()
+        self._requests: deque[ReceivedRequest] = deque(maxlen=keep)
+
+    def add(self, request: ReceivedRequest) -> None:
+        with self._lock:
+            self._requests.append(request)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._requests.clear()
+
+    def of(self, operation: str) -> Sequence[ReceivedRequest]:
+        """The requests for one operation, by its operationId."""
+        return [request for request in self if request.operation == operation]
+
+    @overload
+    def __getitem__(self, index: int) -> ReceivedRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ReceivedRequest]: ...
+    def __getitem__(self, index: int | slice) -> ReceivedRequest | Sequence[ReceivedRequest]:
+        return self._kept()[index]
+
+    def __iter__(self) -> Iterator[ReceivedRequest]:
+        return iter(self._kept())
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def _kept(self) -> list[ReceivedRequest]:
+        with self._lock:
+            return list(self._requests)
+
+
+def masked(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers without the secrets: the last word of a credential becomes `***`, so that its form can be checked."""
+    return {name: _mask(value) if name in _CREDENTIALS else value for name, value in headers.items()}
+
+
+def _mask(value: str) -> str:
+    words = value.split(" ")
+    return " ".join([*words[:-1], "***"])
+
+
+class Effects(Sequence[Effect]):
+    """A live view: each look reads what has been committed by then."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, order_id: str | None = None, operation: str | None = None) -> Sequence[Effect]:
+        """The effects on one order, of one operation (by its operationId), or both."""
+        return self._store.effects(order_id, operation)
+
+    @overload
+    def __getitem__(self, index: int) -> Effect: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Effect]: ...
+    def __getitem__(self, index: int | slice) -> Effect | Sequence[Effect]:
+        return self.of()[index]
+
+    def __iter__(self) -> Iterator[Effect]:
+        return iter(self.of())
+
+    def __len__(self) -> int:
+        return len(self.of())

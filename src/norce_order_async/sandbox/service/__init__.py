@@ -1,0 +1,1 @@
+"""What the real service does with a request: admission, handlers, totals, commit."""

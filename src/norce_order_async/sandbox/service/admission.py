@@ -1,0 +1,100 @@
+"""From a received request to an admitted call: credentials, merchant and channel, query, body, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from hmac import compare_digest
+from typing import Any
+from urllib.parse import parse_qsl
+
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.records import ReceivedRequest
+from norce_order_async.sandbox.schema import Body, Fault, Operation, Parameter, moment
+from norce_order_async.sandbox.service.calls import Call
+from norce_order_async.sandbox.service.refusals import Refusal, bad_request
+from norce_order_async.sandbox.storage.store import Scope
+
+
+def admit(
+    operation: Operation,
+    request: ReceivedRequest,
+    authorization: str | None,
+    ids: Mapping[str, str],
+    tokens: Collection[str],
+) -> Call:
+    """The call that a request makes; raises `Refusal` when it may not or is malformed.
+
+    `authorization` comes apart from the request, which has it masked.
+    """
+    authorize(authorization, tokens)
+    headers = request.headers
+    scope = Scope(_named(headers, "x-merchant"), _named(headers, "x-channel"))
+    try:
+        query = _query(operation.query, request.query) if operation.query else {}
+        body = _body(operation.body, request) if operation.body else None
+    except Fault as fault:
+        raise bad_request(str(fault)) from None
+    return Call(operation.id, scope, headers.get("x-adapterid"), ids, query, body)
+
+
+def authorize(authorization: str | None, tokens: Collection[str]) -> None:
+    """Refuse who brings none of the tokens."""
+    given = (authorization or "").strip()
+    scheme, _, rest = given.partition(" ")
+    if scheme.lower() == "bearer":
+        given = rest.strip()
+    if not given or not any(compare_digest(given.encode(), token.encode()) for token in tokens):
+        raise Refusal(401, "unauthorized", "The Authorization header is missing or its token is not known.")
+
+
+def _named(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name, "").strip()
+    if not value:
+        raise bad_request(f"The header {name} is required and must not be empty.")
+    return value
+
+
+def _query(known: Mapping[str, Parameter], query: str) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise Fault("query", "can't be read") from None
+    for name, text in pairs:
+        if (parameter := known.get(name)) is None:
+            continue
+        value = _parameter(name, parameter, text)
+        if parameter.many:
+            checked.setdefault(name, []).append(value)
+        elif name in checked:
+            raise Fault(name, "must come once")
+        else:
+            checked[name] = value
+    return checked
+
+
+def _parameter(name: str, parameter: Parameter, text: str) -> Any:
+    if parameter.moment:
+        return moment(text, name)
+    if parameter.whole_number:
+        try:
+            text.encode("ascii")  # digits of other scripts are numbers to Python
+            return parameter.check(int(text), name)
+        except ValueError:
+            raise Fault(name, "must be a whole number") from None
+    return parameter.check(text, name)
+
+
+def _body(expected: Body, request: ReceivedRequest) -> Any:
+    if not request.body:
+        if expected.required:
+            raise Fault("$", "a body is required")
+        return expected.check({}, "$")
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise Fault("$", "the body must be application/json")
+    try:
+        value = json_text.read(request.body)
+    except json_text.NotJsonError:
+        raise Fault("$", "the body is not JSON") from None
+    return expected.check(value, "$")

@@ -1,0 +1,127 @@
+"""What a handler is given and what it returns, and how it loads the order that a call names."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.callbacks.courier import Courier
+from norce_order_async.sandbox.callbacks.deliveries import Deliveries
+from norce_order_async.sandbox.callbacks.outgoing import CallbackClient
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.rules import Area
+from norce_order_async.sandbox.service.clock import ServiceClock
+from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.service.refusals import not_found
+from norce_order_async.sandbox.storage.store import Scope, Store
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What every request runs against. `size_is_all_matches` picks the other reading of a page's figures,
+    and `dates_are_of` is the column that date_from and date_to look at."""
+
+    store: Store
+    clock: ServiceClock
+    ids: Ids
+    outside: CallbackClient
+    deliveries: Deliveries
+    courier: Courier
+    size_is_all_matches: bool
+    dates_are_of: Literal["created", "last_modified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request for a known operation, admitted and checked."""
+
+    operation: str
+    scope: Scope
+    adapter_id: str | None
+    ids: Mapping[str, str]
+    """The identifiers in the path, by the names the description gives them."""
+    query: Mapping[str, Any]
+    body: Any
+    """As checked; None when the operation takes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAnswer:
+    """What goes back."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
+class OrderCall:
+    """A call on one order, as a handler sees it."""
+
+    world: World
+    call: Call
+    order: Json
+    now: str
+    effects: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+    @property
+    def body(self) -> Any:
+        return self.call.body
+
+    @property
+    def ids(self) -> Ids:
+        return self.world.ids
+
+    def took_effect(self, subject: str = "", detail: str = "") -> None:
+        """Say what was changed; without a word of it nothing is saved."""
+        self.effects.append((subject, detail))
+
+
+@dataclass(frozen=True, slots=True)
+class OnWorld:
+    act: Callable[[World, Call], ServiceAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    act: Callable[[OrderCall], ServiceAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    area: Area | None
+    """The part that must be open; None for the status itself, which has a table of its own."""
+    act: Callable[[OrderCall], ServiceAnswer]
+    shows: Callable[[OrderCall], ServiceAnswer] | None = None
+    """Answers with what was committed, hooks' patches included; None when `act` has the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallsOut:
+    act: Callable[[World, Call], Awaitable[ServiceAnswer]]
+
+
+Handler: TypeAlias = OnWorld | Reads | Changes | CallsOut
+
+DONE = ServiceAnswer()
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> ServiceAnswer:
+    """A JSON answer."""
+    return ServiceAnswer(status, json_text.text(value).encode(), headers or {})
+
+
+def load(store: Store, call: Call) -> Json:
+    """The order, in the scope of the call; `order-not-found` otherwise."""
+    return json_text.parsed(load_text(store, call))
+
+
+def load_text(store: Store, call: Call) -> str:
+    """The order as the JSON text that is kept."""
+    order_id = call.ids["order_id"]
+    document = store.document(call.scope, order_id)
+    if document is None:
+        raise not_found("order", order_id)
+    return document

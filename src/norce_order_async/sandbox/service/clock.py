@@ -1,0 +1,56 @@
+"""The sandbox's own time: what `created`, `lastModified` and `timeStamp` are read from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+
+class ServiceClock(Protocol):
+    """Tells the time, in UTC."""
+
+    def now(self) -> datetime:
+        """The present moment, with a UTC offset."""
+        ...
+
+
+@runtime_checkable
+class MovableClock(ServiceClock, Protocol):
+    """A clock that can be told to go ahead."""
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock, ahead by as much as it was moved."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self._ahead += timedelta(seconds=seconds)
+
+
+class ManualClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self._now = start.astimezone(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self._now += timedelta(seconds=seconds)
+
+
+def written(moment: datetime) -> str:
+    """A moment as bodies show it: always six decimals and `Z`, so that texts sort as the moments do."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

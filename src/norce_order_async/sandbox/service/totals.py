@@ -1,0 +1,69 @@
+"""Money: exact decimals from JSON numbers, and the totals that the service computes.
+
+A JSON number was read as a float; its shortest text is the number the sender wrote, so decimals made from that text
+add up exactly where floats would not (0.1 + 0.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+from norce_order_async.sandbox.json_text import Json
+
+_CENT = Decimal("0.01")
+# Wide enough for any two floats added digit by digit: nothing is lost, so "adds up exactly" means exactly.
+_ROOMY = Context(prec=400, rounding=ROUND_HALF_UP)
+
+
+def exact(number: float) -> Decimal:
+    """The decimal that was written in the body."""
+    return Decimal(str(number))
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """Half up to two decimals."""
+    return amount.quantize(_CENT, context=_ROOMY)
+
+
+def added(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum, with every digit."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = _ROOMY.add(total, amount)
+    return total
+
+
+def including_vat(price: Json | None) -> Decimal:
+    return _side(price, "includingVat")
+
+
+def excluding_vat(price: Json | None) -> Decimal:
+    return _side(price, "excludingVat")
+
+
+def standing(parts: Iterable[Json]) -> list[Json]:
+    """The payments or shippings that are not removed."""
+    return [part for part in parts if part["state"] != "removed"]
+
+
+def settle(order: Json) -> None:
+    """Write the totals that follow from the cart and the shippings."""
+    cart: Json | None = order.get("cart")
+    if cart is not None and not cart.get("total"):
+        cart["total"] = _sum(item.get("total") for item in cart.get("items", []))
+    shippings = [shipping.get("total") for shipping in standing(order["shippings"])]
+    order["total"] = _sum([cart["total"] if cart else None, *shippings])
+
+
+def _sum(prices: Iterable[Json | None]) -> dict[str, Any]:
+    priced = list(prices)
+    return {
+        "includingVat": float(added(map(including_vat, priced))),
+        "excludingVat": float(added(map(excluding_vat, priced))),
+    }
+
+
+def _side(price: Json | None, side: str) -> Decimal:
+    return rounded(exact(price.get(side, 0))) if price else Decimal(0)

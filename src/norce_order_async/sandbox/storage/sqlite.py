@@ -1,0 +1,124 @@
+"""The file behind the store: made, taken up again, copied; and nothing else than one of our own is ever written to.
+
+A database says in its header whose it is and in which form: SQLite keeps two numbers there for that. A file that is
+no database, another program's, damaged, of another form or in use is refused as it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+IN_MEMORY = ":memory:"
+
+_OURS = 0x4E4F5242
+_FORM = 2
+
+
+class DatabaseFileError(ValueError):
+    """The state can't be kept in or taken from this; the text says why. It was left as it is."""
+
+
+def opened(path: str, schema: str) -> sqlite3.Connection:
+    """A connection to the file at `path`, made if there is none, or to memory.
+
+    Raises:
+        DatabaseFileError: what is there is not a sandbox's, is damaged, in use or out of reach.
+    """
+    database = _connected(path)
+    try:
+        if _number(database, "page_count") == 0:
+            # In one transaction: a file is never left half made.
+            database.executescript(
+                f"BEGIN IMMEDIATE; {schema}; PRAGMA application_id = {_OURS}; PRAGMA user_version = {_FORM}; COMMIT"
+            )
+        else:
+            _check(database, path)
+        if path != IN_MEMORY:
+            _exclusively(database)
+    except sqlite3.Error as error:
+        database.close()
+        raise DatabaseFileError(f"can't keep the state in {path}: {_reason(error)}") from None
+    except DatabaseFileError:
+        database.close()
+        raise
+    return database
+
+
+def snapshot(database: sqlite3.Connection) -> bytes:
+    """The whole state, as the bytes of a database file."""
+    copy = sqlite3.connect(IN_MEMORY)
+    try:
+        database.backup(copy)
+        return copy.serialize()
+    finally:
+        copy.close()
+
+
+def restore(database: sqlite3.Connection, taken: bytes) -> None:
+    """Make the state what it was when the snapshot was taken.
+
+    Raises:
+        DatabaseFileError: these bytes are no snapshot; the state is as it was.
+    """
+    if not taken.startswith(b"SQLite format 3\0"):
+        raise DatabaseFileError("this is no snapshot")
+    copy = sqlite3.connect(IN_MEMORY)
+    try:
+        try:
+            copy.deserialize(taken)
+            _check(copy, "the snapshot")
+        except (sqlite3.Error, OverflowError) as error:
+            raise DatabaseFileError(f"this is no snapshot: {error}") from None
+        copy.backup(database)
+    finally:
+        copy.close()
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    if path != IN_MEMORY and Path(path).is_dir():
+        raise DatabaseFileError(f"can't keep the state in {path}: it is a folder")
+    try:
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
+    except sqlite3.Error as error:
+        raise DatabaseFileError(f"can't keep the state in {path}: {_reason(error)}") from None
+
+
+def _exclusively(database: sqlite3.Connection) -> None:
+    """Keep every other process off, and write quickly."""
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    # A log beside the file, not synchronised at each change: what a crash of the machine could lose is test data.
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("COMMIT")
+
+
+def _check(database: sqlite3.Connection, path: str) -> None:
+    _check_owner(database, path)
+    (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise DatabaseFileError(f"{path} is damaged")
+
+
+def _check_owner(database: sqlite3.Connection, path: str) -> None:
+    if _number(database, "application_id") != _OURS:
+        raise DatabaseFileError(f"{path} is a database of something else; name a file that is not there yet")
+    if (form := _number(database, "user_version")) != _FORM:
+        raise DatabaseFileError(f"{path} is of another version of the sandbox (form {form}, not {_FORM})")
+
+
+def _number(database: sqlite3.Connection, pragma: str) -> int:
+    return int(database.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+def _reason(error: sqlite3.Error) -> str:
+    match error.sqlite_errorname if hasattr(error, "sqlite_errorname") else "":
+        case "SQLITE_NOTADB":
+            return "the file is there and is no database; name a file that is not there yet"
+        case "SQLITE_BUSY" | "SQLITE_LOCKED":
+            return "another sandbox is using it"
+        case "SQLITE_CORRUPT":
+            return "the file is damaged"
+        case _:
+            return str(error)

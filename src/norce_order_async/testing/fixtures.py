@@ -1,0 +1,148 @@
+"""What the fixtures hand out. Made and left without an event loop, so they fit every plugin that brings one.
+
+Within the process a client calls the sandbox's application straight and there is nothing to close. Over a socket it
+keeps no connection between calls: pooled ones would outlive the test's event loop, with nobody left to close them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import httpx
+
+from norce_order_async.client import NorceOrderClient
+from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.models import OrderData
+from norce_order_async.orders.lazy import OrderBody
+from norce_order_async.orders.order import Order
+from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.sandbox import IN_PROCESS_URL, FaultPlan, Sandbox
+from norce_order_async.sandbox.faults import PlanLike, plan_of
+
+T = TypeVar("T")
+
+SEED = 1
+"""Of every sandbox, unless another is asked for: the same test sees the same ids and the same faults each time."""
+
+MERCHANT, CHANNEL = "acme", "se"
+
+HURRIED = CallOptions(base_delay=0.01, throttled_base_delay=0.01, max_delay=0.05, settling_pause=0.01)
+"""Repeats as many times as ever, and waits less in between."""
+
+ORDER: Mapping[str, Any] = {
+    "culture": "sv-SE",
+    "currency": "SEK",
+    "country": "SE",
+    "cart": {
+        "reference": "basket-1",
+        "items": [
+            {
+                "sku": "MUG-01",
+                "name": "Mug",
+                "quantity": 2,
+                "vatRate": 0.25,
+                "price": {"includingVat": 62.5, "excludingVat": 50.0},
+                "total": {"includingVat": 125.0, "excludingVat": 100.0},
+            }
+        ],
+    },
+    "customer": {
+        "billing": {"type": "person", "givenName": "Test", "familyName": "Testsson", "email": "test@example.com"},
+        "shipping": {"type": "person", "givenName": "Test", "familyName": "Testsson", "email": "test@example.com"},
+    },
+}
+SHIPPING: Mapping[str, Any] = {
+    "reference": "home",
+    "total": {"includingVat": 50.0, "excludingVat": 40.0},
+    "vatRate": 0.25,
+}
+
+
+class SandboxClient(NorceOrderClient):
+    """The client of the fixtures: of a sandbox, on whichever event loop calls first."""
+
+    def handle(self, data: OrderData) -> Order:
+        """A handle with a snapshot that another client has read."""
+        return Order(self._session, data.id or "", OrderBody(data.to_dict(), self.drift, data))
+
+
+def sandbox_of(options: Mapping[str, Any]) -> Sandbox:
+    """A sandbox that plays nothing and is not served yet."""
+    given: dict[str, Any] = {"seed": SEED, **options}
+    return Sandbox(**given)
+
+
+def planned(plan: PlanLike, seed: int | None) -> FaultPlan:
+    """A plan, with this seed unless None.
+
+    Raises:
+        FaultPlanError: there is no such plan, or it can't be played.
+    """
+    chosen = plan_of(plan)
+    return chosen if seed is None else replace(chosen, seed=seed)
+
+
+def client_of(sandbox: Sandbox, options: Mapping[str, Any], *, over_socket: bool) -> SandboxClient:
+    """A client that needs no closing."""
+    transport: httpx.AsyncBaseTransport
+    if over_socket:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        # Plain http to loopback; the context is there because httpx would load the usual, slow to load, for nothing.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False)
+    else:
+        transport = httpx.ASGITransport(app=sandbox.app)
+    given: dict[str, Any] = {
+        "base_url": sandbox.base_url if over_socket else IN_PROCESS_URL,
+        "token": sandbox.token,
+        "merchant": MERCHANT,
+        "channel": CHANNEL,
+        "options": HURRIED,
+        "engine": HttpxEngine(transport=transport),
+    }
+    if "http_client" in options:
+        del given["engine"]
+    return SandboxClient(**{**given, **options})
+
+
+def order_ready_for_payment(sandbox: Sandbox, client: SandboxClient, maker: SandboxClient) -> Order:
+    """An order in checkout with a cart, addresses and a shipping, and no payment; a handle on it, just read.
+
+    Made by ``maker``, on a loop of its own, before faults begin and requests count.
+    """
+
+    async def made() -> OrderData:
+        order = await maker.orders.create(ORDER)
+        await order.shippings.create(SHIPPING)
+        await order.refresh()
+        await maker.aclose()
+        return order.data
+
+    with _before_the_story(sandbox):
+        return client.handle(_on_a_loop_of_its_own(made))
+
+
+@contextmanager
+def _before_the_story(sandbox: Sandbox) -> Generator[None]:
+    """What is done inside meets no faults and is not in the log of requests."""
+    plan = sandbox.faults.plan
+    sandbox.faults.stop()
+    yield
+    sandbox.requests.clear()
+    sandbox.faults.play(plan)
+
+
+def _on_a_loop_of_its_own(work: Callable[[], Awaitable[T]]) -> T:
+    """What ``work`` gives. In a thread of its own, as this one may have a loop that must stay as it is."""
+
+    async def run() -> T:
+        return await work()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, run()).result()
