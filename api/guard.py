@@ -4,6 +4,10 @@
 since must be named under "Added" in the changelog's section "Unreleased", what has been removed or changed under
 "Breaking". The API is read as text (griffe), nothing of it is imported.
 
+Guarded is what the public modules list in `__all__`, and every class of the package that such a name returns, takes or
+holds: users call `order.payments.create` without ever importing the class of `order.payments`. Such a class stands here
+under its own name, so that it may move to another file.
+
     python api/guard.py              exit 1, and what the changelog does not say
     python api/guard.py --release    the present API becomes the released one
 """
@@ -23,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RELEASED = Path("api", "released.txt")
 CHANGELOG = Path("CHANGELOG.md")
 PACKAGE = "norce_order_async"
-# Imported from by users beside the package itself.
-MODULES = ("models", "sandbox", "testing")
+MODULES = ("bulk", "bulk.actions", "engines", "models", "money", "sandbox", "telemetry", "testing")
+"""The modules that users import from, beside the package itself."""
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
@@ -61,20 +65,84 @@ def unsaid(released: list[str], present: list[str], changelog: str) -> list[str]
 
 
 def api(root: Path) -> list[str]:
-    """The public API, a line a name, sorted."""
+    """The public API, a line a name, sorted.
+
+    Raises:
+        ValueError: two classes that public names lead to have the same name.
+    """
     loader = griffe.GriffeLoader(search_paths=[root / "src", root / "generated"])
     package = loader.load(PACKAGE)
     loader.load("norce_order_api")
     loader.resolve_aliases(implicit=True, external=False)
-    lines: list[str] = []
-    for name in _exported(package):
-        lines += _lines(_resolved(package, name), name)
+    objects = loader.modules_collection
+    public: dict[str, griffe.Object | None] = {name: _resolved(package, name) for name in _exported(package)}
     for module in MODULES:
         # Models are the generated ones, under our own name.
-        home = loader.modules_collection["norce_order_api.models"] if module == "models" else package.members[module]
-        for name in _exported(home):
-            lines += _lines(_resolved(home, name), f"{module}.{name}")
+        home = objects["norce_order_api.models"] if module == "models" else package[module]
+        public |= {f"{module}.{name}": _resolved(home, name) for name in _exported(home)}
+    lines: list[str] = []
+    for name, found in public.items():
+        lines += _lines(found, name)
+    for name, found in _led_to([found for found in public.values() if found is not None], objects).items():
+        lines += _lines(found, name)
     return sorted(set(lines))
+
+
+def _led_to(public: list[griffe.Object], objects: griffe.ModulesCollection) -> dict[str, griffe.Class]:
+    """Classes of the package that can't be imported from a public module, and that users meet all the same."""
+    seen = {found.path for found in public}
+    told: dict[str, griffe.Class] = {}
+    waiting = list(public)
+    while waiting:
+        for path in _annotated(waiting.pop()):
+            if path in seen or not path.startswith(f"{PACKAGE}."):
+                continue
+            seen.add(path)
+            found = _at(path, objects)
+            if found is None or found.path in seen - {path} or found.name.startswith("_"):
+                continue
+            seen.add(found.path)
+            waiting.append(found)
+            if isinstance(found, griffe.Class):
+                if found.name in told:
+                    raise ValueError(f"{found.path} and {told[found.name].path} have the same name")
+                told[found.name] = found
+    return told
+
+
+def _at(path: str, objects: griffe.ModulesCollection) -> griffe.Object | None:
+    try:
+        found = objects[path]
+        target = found.final_target if isinstance(found, griffe.Alias) else found
+    except (KeyError, griffe.AliasResolutionError, griffe.CyclicAliasError):
+        return None
+    return target if isinstance(target, griffe.Object) else None
+
+
+def _annotated(found: griffe.Object) -> Iterator[str]:
+    """The paths of all names in the annotations of an object's public members. Not of what makes one: what users make
+    themselves, they import."""
+    if isinstance(found, griffe.Class):
+        for own in {**found.inherited_members, **found.members}.values():
+            member = own.final_target if isinstance(own, griffe.Alias) else own
+            if isinstance(member, griffe.Object) and not member.name.startswith("_"):
+                yield from _annotated(member)
+    elif isinstance(found, griffe.Function):
+        yield from _names_in(found.returns)
+        for one in found.parameters:
+            yield from _names_in(one.annotation)
+    elif isinstance(found, griffe.Attribute):
+        yield from _names_in(found.annotation)
+        # An alias for a type has it as its value.
+        if found.annotation is None or "TypeAlias" in str(found.annotation):
+            yield from _names_in(found.value)
+
+
+def _names_in(expression: griffe.Expr | str | None) -> Iterator[str]:
+    if isinstance(expression, griffe.Expr):
+        for part in expression.iterate(flat=True):
+            if isinstance(part, griffe.ExprName):
+                yield part.canonical_path
 
 
 def _exported(module: griffe.Object | griffe.Alias) -> list[str]:

@@ -23,6 +23,22 @@ from norce_order_async.errors import InvalidRequestError
 if TYPE_CHECKING:
     from norce_order_api.models import Item, Payment, Price
 
+__all__ = [
+    "CENT",
+    "ZERO",
+    "Amount",
+    "Money",
+    "decimal",
+    "exact",
+    "from_excluding",
+    "from_including",
+    "line",
+    "money",
+    "paid",
+    "rounded",
+    "total_of",
+]
+
 _T = TypeVar("_T")
 
 CENT = Decimal("0.01")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from norce_order_async.pipeline.answer import Answer
 
+__all__ = ["BUCKETS", "OpenTelemetry"]
+
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Seconds; the boundaries that the conventions advise."""
 
