@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from norce_order_async.orders.ensuring import Ensured
     from norce_order_async.orders.filter import OrderFilter
     from norce_order_async.orders.history import StatusPeriod
-    from norce_order_async.orders.lifecycle import STATUSES
+    from norce_order_async.orders.lifecycle import EDGES, STATUSES
     from norce_order_async.orders.order import Order
     from norce_order_async.orders.pages import OrderPage
     from norce_order_async.orders.transition import Transitioned
@@ -121,7 +121,7 @@ _HOMES = {
     "orders.ensuring": ("Ensured",),
     "orders.filter": ("OrderFilter",),
     "orders.history": ("StatusPeriod",),
-    "orders.lifecycle": ("STATUSES",),
+    "orders.lifecycle": ("EDGES", "STATUSES"),
     "orders.order": ("Order",),
     "orders.pages": ("OrderPage",),
     "orders.transition": ("Transitioned",),
@@ -143,6 +143,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "EDGES",
     "ENVIRONMENTS",
     "OMIT",
     "STATUSES",

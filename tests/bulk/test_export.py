@@ -12,8 +12,8 @@ import pytest
 
 from norce_order_async import ConfigurationError, Fixed
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.cells import as_it_was, harmless
-from norce_order_async.bulk.fields import found, parts_of
+from norce_order_async.bulk.actions.cells import as_it_was, harmless
+from norce_order_async.bulk.actions.fields import found, parts_of
 from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.sandbox import Sandbox
 

@@ -61,7 +61,7 @@ async def test_a_handle_is_made_without_a_call(norce: NorceOrderClient, sandbox:
     assert not order.loaded
     assert not order.stale
     assert repr(order) == "<Order oAbCdEfG not loaded>"
-    assert repr(order.payments) == "<PaymentsPart of order oAbCdEfG>"
+    assert repr(order.payments) == "<Payments of order oAbCdEfG>"
     assert len(sandbox.requests) == 0
 
 

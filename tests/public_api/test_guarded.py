@@ -32,7 +32,13 @@ def guarded() -> frozenset[str]:
 
 
 RENAMED = [
-    pytest.param("orders/parts/payments.py", r"async def create\(\s*self, payment:", "payment", "Payments.create", id="a part"),
+    pytest.param(
+        "orders/parts/payments.py",
+        r"async def create\(\s*self, payment:",
+        "payment",
+        "PaymentsPart.create",
+        id="a part",
+    ),
     pytest.param("bulk/actions/builtin.py", r"def transition\(to:", "to", "bulk.actions.transition", id="an action"),
     pytest.param("bulk/journal/inspect.py", r"def read_journal\(path:", "path", "bulk.read_journal", id="a journal"),
     pytest.param("bulk/job.py", r"def run\(\s*self,\s*source:", "source", "Job.run", id="a job"),
@@ -56,9 +62,17 @@ def test_a_parameter_that_is_renamed_is_seen(file: str, where: str, parameter: s
 
 def imports() -> list[Any]:
     found: list[Any] = []
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]:
+    for page in [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *sorted((ROOT / "examples").rglob("*.md")),
+    ]:
         code = re.findall(r"^```python[^\n]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-        found += [pytest.param(one, id=f"{page.name}-{number}") for number, one in enumerate(code) if "norce_order_async" in one]
+        found += [
+            pytest.param(one, id=f"{page.name}-{number}")
+            for number, one in enumerate(code)
+            if "norce_order_async" in one
+        ]
     return [
         *found,
         *(

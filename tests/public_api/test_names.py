@@ -15,6 +15,7 @@ from norce_order_async import errors, models
 from norce_order_async.sandbox import Sandbox
 
 PUBLIC = [
+    "EDGES",
     "ENVIRONMENTS",
     "OMIT",
     "STATUSES",

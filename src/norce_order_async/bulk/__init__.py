@@ -1,21 +1,53 @@
-"""Many orders in a job: bounded, resumable, and told one by one.
+"""Many orders in a job: bounded, resumable, one outcome for each order.
 
-``job.py`` is what a caller meets: a job, and in it one run (``run.py``) as it was asked for (``plan.py``).
+The job (``job.py``) starts a run (``run.py``) from what it was given (``spec.py``). A run begins (``prepare.py``) with
+its source (``source.py``; ``duplicates.py`` without a journal) and what an earlier run left in the journal
+(``journal/``). Its workers (``workers.py``) take items from a queue (``queue.py``), run the action on each
+(``process.py``), and put the outcomes (``outcome.py``) into a buffer (``results.py``) for the caller to iterate.
+``breaker.py`` holds the workers back while the service is away, and ``signals.py`` stops a job on Ctrl-C.
 
-A run begins (``beginning.py``) with its source (``source.py``; ``duplicates.py`` without a journal) and what an earlier
-run left in the journal (``journal.py``, ``database.py``, ``lock.py``; ``spool.py`` for a file that the job makes). Then
-its workers (``work.py``) take items (``intake.py``), do what is to be done to each, decide what came of it
-(``handling.py``), and leave outcomes (``outcome.py``) for whoever iterates (``outbox.py``); ``bell.py`` wakes who waits
-for whom.
-
-``action.py`` says what an action is, ``actions.py`` and ``export.py`` (with ``fields.py`` and
-``cells.py``) have the ready ones. ``load.py`` finds how much
-the service bears (``ramp.py``, ``cubic.py``, ``vegas.py``, ``pacing.py``), ``outage.py`` waits while it is away,
-``stopping.py`` listens for Ctrl-C, and ``report.py`` looks into a journal from outside.
+``actions/`` has the actions that are ready to use and what a new one builds on, ``load/`` finds how much the service
+bears.
 """
 
 from __future__ import annotations
 
-from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, plan_again, read_journal, read_results
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ItemResult", "JournalReport", "plan_again", "read_journal", "read_results"]
+if TYPE_CHECKING:
+    from norce_order_async.bulk.actions.cells import as_it_was
+    from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, plan_again, read_journal, read_results
+    from norce_order_async.bulk.signals import stopped_by_signals
+
+_HOMES = {
+    "ItemResult": "journal.inspect",
+    "JournalReport": "journal.inspect",
+    "as_it_was": "actions.cells",
+    "plan_again": "journal.inspect",
+    "read_journal": "journal.inspect",
+    "read_results": "journal.inspect",
+    "stopped_by_signals": "signals",
+}
+
+__all__ = [
+    "ItemResult",
+    "JournalReport",
+    "as_it_was",
+    "plan_again",
+    "read_journal",
+    "read_results",
+    "stopped_by_signals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,6 +6,9 @@ engine of your own needs: ``NorceOrderClient(engine=...)`` takes anything that k
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from norce_order_async.engines.base import (
     Caller,
     Engine,
@@ -17,9 +20,17 @@ from norce_order_async.engines.base import (
     WireResponse,
 )
 
+if TYPE_CHECKING:
+    from norce_order_async.engines.aiohttp import AiohttpEngine
+    from norce_order_async.engines.httpx import HttpxEngine
+
+_HOMES = {"AiohttpEngine": "aiohttp", "HttpxEngine": "httpx"}
+
 __all__ = [
+    "AiohttpEngine",
     "Caller",
     "Engine",
+    "HttpxEngine",
     "MaybeSentError",
     "SendError",
     "Timeouts",
@@ -27,3 +38,15 @@ __all__ = [
     "WireRequest",
     "WireResponse",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -214,4 +214,4 @@ class Part:
         self._snapshot = snapshot
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of order {shown(self._snapshot.id)}>"
+        return f"<{type(self).__name__.removesuffix('Part')} of order {shown(self._snapshot.id)}>"

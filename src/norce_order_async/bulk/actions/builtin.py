@@ -232,7 +232,7 @@ def export(
         format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); by the file's ending unless given.
         overwrite: whether a file that is there is replaced. Otherwise the job is refused before an order is read.
         raw_cells: leave texts in CSV as they are. Otherwise one that a spreadsheet would run as a formula gets a ``'``
-            in front, which ``norce_order_async.bulk.cells.as_it_was`` takes off again.
+            in front, which ``norce_order_async.bulk.as_it_was`` takes off again.
 
     Raises:
         ConfigurationError: an unknown format, a field that no order has, or the extra is missing.

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from norce_order_async.bulk.actions.base import Action, Row
+from norce_order_async.bulk.actions.cells import harmless
+from norce_order_async.bulk.actions.fields import found, parts_of
 from norce_order_async.bulk.actions.output import OutputFile, new_file
-from norce_order_async.bulk.cells import harmless
-from norce_order_async.bulk.fields import found, parts_of
 from norce_order_async.checking import check_kind, mapping_of
 from norce_order_async.errors import ConfigurationError
 

@@ -73,7 +73,7 @@ def results(
     Also while the job runs, and after it has finished. Needs no service. The service's words may be about a person.
     """
     from norce_order_async.bulk import read_results
-    from norce_order_async.bulk.cells import harmless
+    from norce_order_async.bulk.actions.cells import harmless
     from norce_order_async.bulk.journal.errors import JournalError
 
     try:

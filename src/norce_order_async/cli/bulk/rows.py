@@ -19,7 +19,7 @@ from typing import TextIO
 
 import click
 
-from norce_order_async.bulk.cells import as_it_was
+from norce_order_async.bulk.actions.cells import as_it_was
 from norce_order_async.display import printable
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.request import check_id
