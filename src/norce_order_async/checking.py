@@ -64,7 +64,8 @@ def path_of(name: str, value: object, refusal: Refusal = ConfigurationError) -> 
     """
     if not isinstance(value, str | os.PathLike):
         raise refusal(f"{name} must be a path, not {type(value).__name__}")
-    text: object = os.fspath(cast("str | os.PathLike[str]", value))
+    given: str | os.PathLike[Any] = value
+    text = os.fspath(given)
     if not isinstance(text, str) or "\0" in text or not text:
         raise refusal(f"{name} must be a path of text that is not empty")
     try:
@@ -80,7 +81,5 @@ def mapping_of(name: str, value: object, refusal: Refusal) -> dict[Any, Any]:
     Raises:
         ConfigurationError: or InvalidRequestError, as told: it is none.
     """
-    if not isinstance(value, Mapping):
-        raise refusal(f"{name} must be a dict, not {type(value).__name__}")
-    mapping: Mapping[Any, Any] = value
-    return dict(mapping)
+    check_kind(name, value, Mapping, "a dict", refusal)
+    return dict(cast("Mapping[Any, Any]", value))

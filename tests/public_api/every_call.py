@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from norce_order_async import NorceOrderClient, Order, OrderFilter
 from norce_order_async.bulk import actions
@@ -128,7 +128,7 @@ def public_calls(example: Given) -> list[Call]:
     while owners:
         path, owner = owners.pop(0)
         instance = owner(example)
-        kind = type(instance)
+        kind = cast("type[object]", type(instance))
         if kind in seen:
             continue
         seen.add(kind)
@@ -192,10 +192,6 @@ def _is_ours_by_module(member: Any) -> bool:
 
 def _edit(model: Any) -> None:
     del model
-
-
-async def _token() -> str:
-    return "t"
 
 
 async def _act(order: Any) -> None:
@@ -290,17 +286,16 @@ async def led_through(result: Any) -> None:
     if isinstance(result, NorceOrderClient):
         await result.aclose()
         return
-    if isinstance(result, AbstractAsyncContextManager):
+    if hasattr(result, "__aenter__"):
         async with result:
             pass
-    if isinstance(result, AsyncIterator):
+    if hasattr(result, "__anext__"):
         for _ in range(3):
             try:
                 await anext(result)
             except StopAsyncIteration:
                 break
-    if isinstance(result, Iterator):
-        for _, _ in zip(range(3), result, strict=False):
-            pass
+    if hasattr(result, "__next__"):
+        list(islice(cast("Iterator[object]", result), 3))
     repr(result)
     str(result)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,12 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is taken for the name of a file lies here."""
+    monkeypatch.chdir(tmp_path)
 
 
 class OwnError(Exception):
@@ -117,7 +123,7 @@ HOSTILE: dict[str, Callable[[], Any]] = {
 
 
 @asynccontextmanager
-async def standing(folder: Path, script: Callable[[Any], Step]) -> AsyncIterator[Given]:
+async def standing(folder: Path, script: Callable[[Any], Step]) -> AsyncGenerator[Given]:
     good = [True]
     service = stand(lambda request: answer(200, ORDER) if good[0] else script(request))
     order = await service.client.orders.get("o1")
