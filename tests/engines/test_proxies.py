@@ -159,11 +159,11 @@ def test_a_socks_proxy_is_httpx_where_it_can_be(
 ) -> None:
     """Given or in the environment; what is missing is told at once."""
     find: Callable[..., Any] = importlib.util.find_spec
-    environment.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, package=None: (object() if installed else None) if name == "socksio" else find(name, package),
-    )
+
+    def found(name: str, package: str | None = None) -> object:
+        return (object() if installed else None) if name == "socksio" else find(name, package)
+
+    environment.setattr(importlib.util, "find_spec", found)
     settings: dict[str, Any] = {"proxy": "socks5://127.0.0.1:1080"} if given else {}
     if not given:
         environment.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
