@@ -18,8 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from norce_order_async import JournalError, NorceOrderClient, OrderFilter
-from norce_order_async.bulk import actions, read_journal, read_results
-from norce_order_async.bulk import stopped_by_signals
+from norce_order_async.bulk import actions, read_journal, read_results, stopped_by_signals
 
 COLUMNS = ("key", "verdict", "code", "message", "attempts", "changed", "correlation_id")
 
