@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from norce_order_async import CallOptions, ConfigurationError, InvalidRequestError, NorceError, OrderFilter
+from norce_order_async.bulk import actions
 from norce_order_async.models import Item, Price
 from norce_order_async.money import decimal, from_excluding, from_including, line, rounded
 from tests.support.engine import answer
@@ -137,3 +138,15 @@ async def test_models_in_a_dict_are_taken() -> None:
     item = Item(sku="T1", quantity=1, total=Price(including_vat=1.25, excluding_vat=1.0))
     await service.client.orders.create({"cart": {"items": [item]}})
     assert b'"sku":"T1"' in (service.engine.requests[0].body or b"").replace(b" ", b"")
+
+
+@pytest.mark.parametrize("order_id", ["a\ud800", "\udfff", "\u00e9\udc80"])
+async def test_half_a_surrogate_pair_in_an_id(order_id: str) -> None:
+    """In a call and in the source of a job; no address and no journal can hold it."""
+    service = stand([])
+    with pytest.raises(InvalidRequestError, match="half a surrogate pair"):
+        await service.client.orders.get(order_id)
+    async with service.client.bulk() as job:
+        with pytest.raises(InvalidRequestError, match=r"entry 1 of the source: .* half a surrogate pair"):
+            await anext(aiter(job.run([order_id], actions.remove())))
+    assert service.sent == []

@@ -21,6 +21,7 @@ from norce_order_async.pipeline.settings import CORRELATION_HEADER
 
 # What no id of the service holds and what would leave its path segment or the request line.
 _UNFIT_FOR_PATH = re.compile(r"[/\\\x00-\x1f\x7f]")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NEEDS_NO_CARE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
 """An id that can't leave its segment and looks the same quoted."""
 
@@ -107,6 +108,8 @@ def check_id(name: str, value: object) -> str:
         raise InvalidRequestError(f"{name} must not be {value!r}: it would address something else")
     if _UNFIT_FOR_PATH.search(value):
         raise InvalidRequestError(f"{name} must not hold slashes, backslashes or control characters")
+    if not value.isascii() and _HALF_PAIR.search(value):
+        raise InvalidRequestError(f"{name} can't be sent: it holds half a surrogate pair")
     return value
 
 
