@@ -17,10 +17,8 @@ from norce_order_async.sandbox.rules import (
     refuse_unready,
 )
 from norce_order_async.sandbox.schema import Check, Fault, published
-from norce_order_async.sandbox.service.handlers.cart import all_items, give_item_ids
-from norce_order_async.sandbox.service.handlers.consents import adopt as adopt_consent
-from norce_order_async.sandbox.service.handlers.payments import with_ids
 from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.service.normalise import add_consent, all_items, give_item_ids, with_ids
 from norce_order_async.sandbox.service.totals import settle
 
 
@@ -93,7 +91,7 @@ def _consents(change: Change) -> None:
     _member("consents")(change)
     given, change.patched["consents"] = change.patched["consents"], []
     for index, consent in enumerate(given):
-        adopt_consent(change.patched, consent, change.ids, f"$.consents[{index}]")
+        add_consent(change.patched, consent, change.ids, f"$.consents[{index}]")
 
 
 def _payments(change: Change) -> None:

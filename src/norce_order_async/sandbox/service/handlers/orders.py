@@ -8,9 +8,9 @@ from norce_order_async.sandbox.callbacks.schemas import refuse_no_schema
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer
 from norce_order_async.sandbox.service.clock import written
-from norce_order_async.sandbox.service.handlers.cart import give_item_ids, refuse_taken_cart
-from norce_order_async.sandbox.service.handlers.consents import adopt
+from norce_order_async.sandbox.service.handlers.cart import refuse_taken_cart
 from norce_order_async.sandbox.service.handlers.registrations import LISTS as CALLBACK_LISTS
+from norce_order_async.sandbox.service.normalise import add_consent, give_item_ids
 from norce_order_async.sandbox.service.refusals import not_found
 from norce_order_async.sandbox.service.totals import settle
 
@@ -39,7 +39,7 @@ def create(world: World, call: Call) -> ServiceAnswer:
         **{name: [_with_id(entry, world.ids.callback()) for entry in body.get(name, [])] for name in CALLBACK_LISTS},
     }
     for index, consent in enumerate(body.get("consents", [])):
-        adopt(order, consent, world.ids, f"$.consents[{index}]")
+        add_consent(order, consent, world.ids, f"$.consents[{index}]")
     give_item_ids(order.get("cart", {}), known=frozenset(), ids=world.ids)
     refuse_taken_cart(world.store, call.scope, order)
     settle(order)

@@ -8,7 +8,7 @@ from norce_order_async.sandbox.rules import EXECUTION_TIMEOUT, Area, defaults_of
 from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer, load
 from norce_order_async.sandbox.service.clock import written
 from norce_order_async.sandbox.service.handlers.parts import find, owned, payment, replace
-from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.service.normalise import with_ids
 from norce_order_async.sandbox.service.refusals import Refusal
 
 
@@ -19,18 +19,6 @@ def create_action(on: OrderCall) -> ServiceAnswer:
     for action in added:
         on.took_effect(action["id"])
     return DONE
-
-
-def with_ids(given: list[Json], known: list[Json], ids: Ids) -> list[Json]:
-    """The actions with their ids: an action equal to a known one is that one."""
-    left = list(known)
-    result: list[Json] = []
-    for action in given:
-        same = next((old for old in left if {**action, "id": old["id"]} == old), None)
-        if same is not None:
-            left.remove(same)
-        result.append(same or {**action, "id": ids.action()})
-    return result
 
 
 async def execute_action(world: World, call: Call) -> ServiceAnswer:
