@@ -1,4 +1,4 @@
-"""The client: which service, for whom, with which token, and everything that calls share.
+"""The client: the service, merchant and token it calls with, and everything that its calls share.
 
 A client works with and without ``async with``, may be built before any event loop runs, and belongs to the loop of
 its first call (:mod:`~norce_order_async.pipeline.home`). :meth:`Scope.scoped` gives light views of it for another
@@ -57,13 +57,17 @@ ENVIRONMENT_VARIABLES = {
 """What :meth:`NorceOrderClient.from_env` reads; an empty variable counts as not set."""
 
 FAILED_GRACE = 5.0
-"""Seconds that writes in flight get when a client is left by an exception."""
+"""Seconds that writes in flight have to end when an exception leaves the client's ``async with``."""
 CLOSE_GRACE = 25.0
 """Seconds that closing waits for sends in flight: past the longest attempt timeout, so that they end by themselves."""
 
 
 class Scope:
-    """A client as seen for one merchant, channel and adapter. Made by :meth:`scoped`; shares everything else."""
+    """A light view of a client for one merchant, channel and adapter. It shares everything else with the client::
+
+    norway = norce.scoped(channel="no")
+    page = await norway.orders.list(limit=10)
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -75,43 +79,45 @@ class Scope:
 
     @property
     def merchant(self) -> str:
+        """The merchant that calls are made for, sent as ``x-merchant``."""
         return self._session.context.merchant
 
     @property
     def channel(self) -> str:
+        """The channel that calls are made for, sent as ``x-channel``."""
         return self._session.context.channel
 
     @property
     def adapter_id(self) -> str | None:
+        """The adapter that makes the calls, sent as ``x-adapterid``; None when none is set."""
         return self._session.context.adapter_id
 
     @property
     def base_url(self) -> str:
-        """The address in front of ``/api/v0``."""
+        """The address before ``/api/v0``."""
         return self._session.core.base_url
 
     @property
     def engine(self) -> str:
-        """Which HTTP engine sends: ``"aiohttp"``, ``"httpx"`` or the name of one handed in.
+        """The HTTP engine that sends: ``"aiohttp"``, ``"httpx"`` or the name of your own.
 
-        With ``engine="auto"`` this is ``"auto"`` until a loop runs, and with a function that makes one until the first
-        call.
+        With ``engine="auto"`` this is ``"auto"`` until an event loop runs. With a function that makes an engine it is
+        ``"auto"`` until the first call.
         """
         return self._session.core.engine_name
 
     @property
     def drift(self) -> DriftRecord:
-        """What differed in answers from the API description, counted by operation and field."""
+        """Differences between the service's answers and the API description, counted by operation and field."""
         return self._session.core.drift
 
     @property
     def raw(self) -> norce_order_api.Client:
         """The generated client, configured with this address and token, for the generated modules.
 
-        Their functions take ``client=norce.raw`` and the headers as arguments. Nothing of the pipeline is on their
-        way: no retries, no limiter, no deadline, and failures are plain httpx errors. TLS, certificate and proxy are
-        this client's; a ``http_client`` handed in is not used. Each access makes one; close it with its own
-        ``async with``.
+        Their functions take ``client=norce.raw`` and the headers as arguments. Calls skip the pipeline: no retries, no
+        limiter, no deadline, and failures are plain httpx errors. TLS, certificate and proxy are those of this client;
+        your own ``http_client`` is not used. Each access makes a new client; close it with its own ``async with``.
         """
         from norce_order_async.raw import raw_client
 
@@ -128,14 +134,14 @@ class Scope:
         max_in_flight: int | None = None,
         retry_budget: int | None = None,
     ) -> Scope:
-        """A light view with some of it changed; None keeps, ``OMIT`` leaves an adapter id or a header out.
+        """A light view with some values changed. None keeps a value; ``OMIT`` leaves an adapter id or a header out.
 
-        Connections, token and drift record are shared with this one, and so are limiter and retry budget, unless the
-        scope is given a ``max_in_flight`` or a ``retry_budget`` of its own. A pause that the service asked for holds
-        for all.
+        The view shares connections, token and drift record with this one. It also shares limiter and retry budget,
+        unless you pass ``max_in_flight`` (attempts) or ``retry_budget`` (tokens). A pause that the service asked for
+        holds for all views.
 
         Raises:
-            ConfigurationError: a value that is empty or can't be a header.
+            ConfigurationError: a value is empty or can't be a header.
         """
         _check_limits(max_in_flight, retry_budget)
         session = self._session if options is None else self._session.scoped(options)
@@ -171,27 +177,27 @@ class Scope:
         own; what ``options`` sets wins over that.
 
         Args:
-            journal: a file to keep what was asked and what came of it, so that a job that was stopped or killed goes
-                on where it was.
-            load: ``Adaptive`` unless given; ``Fixed`` for a known concurrency or rate.
+            journal: a file that records the items and their outcomes, so that a job that was stopped or killed can
+                continue.
+            load: ``Adaptive()`` by default; ``Fixed(...)`` for a known concurrency or rate.
             ordered: whether outcomes come in the order of the source.
             failure_limit: refused and unknown items, as a count (an int) or a share (a float), beyond which the job
                 ends.
-            dry_run: only read each order and tell what would be done; the journal is not touched.
-            grace: seconds that what is in flight gets when the job is stopped.
-            options: what its calls do differently.
+            dry_run: only read each order and report what would be done; the journal is not touched.
+            grace: seconds that calls in flight have to end when the job is stopped.
+            options: options for the calls of the job.
             partition: ``(index, of)``, counted from 1: only this part of the keys, by a hash of the key.
-            allow_production: leave to change orders in production.
-            resume: whether a finished journal is fine for a filter. Otherwise that is an error, because nothing would
-                be done for the orders that the filter matches now.
-            duplicates: what becomes of an order that the source names again for the same: ``"skip"`` passes it over and
+            allow_production: permission to change orders in production.
+            resume: whether a filter may be run again with a finished journal. By default that is an error, because
+                nothing would be done for the orders that the filter matches now.
+            duplicates: what to do with an order that the source names again for the same: ``"skip"`` passes it over and
                 counts it (``summary.duplicates``), ``"allow"`` does it again. An order that comes again with another
                 row is refused.
-            max_remembered: without a journal, how many orders are remembered for that, at about 22 bytes each, or 42
-                where the action has columns. A job with more of them stops.
+            max_remembered: how many orders a job without a journal remembers to find duplicates, at about 22 bytes
+                each, or 42 where the action has columns. A job with more orders stops.
 
         Raises:
-            ConfigurationError: a value that can't be.
+            ConfigurationError: a value is out of range or of the wrong type.
         """
         from norce_order_async.bulk.job import Job
 
@@ -221,13 +227,18 @@ class Scope:
 
 
 class NorceOrderClient(Scope):
-    """An async client for the Order Management API of Norce Checkout.
+    """An async client for the Order Management API of Norce Checkout, on asyncio and trio::
+
+        async with NorceOrderClient(
+            environment="playground", slug="acme", merchant="acme", channel="se", token="..."
+        ) as norce:
+            order = await norce.orders.get("o1")
 
     Args:
         environment: ``"playground"``, ``"stage"`` or ``"production"``; goes with ``slug``.
         slug: the customer's host name at Norce.
         location: the region part of the host, ``"api-se"`` when left out.
-        base_url: the whole address in front of ``/api/v0``, instead of the three above.
+        base_url: the whole address before ``/api/v0``, instead of the three above.
         merchant: sent as ``x-merchant``.
         channel: sent as ``x-channel``.
         adapter_id: sent as ``x-adapterid``: the adapter that makes the calls, whose own hooks are then not run.
@@ -235,27 +246,27 @@ class NorceOrderClient(Scope):
             ``TokenProvider`` of your own.
         secondary_token: tried once, and kept, when the service refuses ``token``.
         headers: sent with every call.
-        options: numbers other than the defaults of :class:`~norce_order_async.Settings`.
-        max_in_flight: attempts in flight at once; those of calls that have begun go first.
-        retry_budget: size of the bucket that repeats are paid from.
+        options: values other than the defaults of :class:`~norce_order_async.Settings`.
+        max_in_flight: attempts in flight at once, at most; calls that have begun go before new ones.
+        retry_budget: tokens in the bucket that pays for repeats.
         call_middleware: async functions around every call, the first one outermost.
         attempt_middleware: async functions around every attempt, the first one outermost.
-        observers: told of every attempt and call that ended, for metrics.
+        observers: their methods are called after every attempt and call, for metrics.
         telemetry: ``norce_order_async.telemetry.OpenTelemetry()``, with the ``otel`` extra.
         log_bodies: whether bodies are logged at DEBUG, with personal data masked.
-        http_client: an ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``) of yours to send with, which you close; or a
-            function without arguments that makes one, for a client that is used on several event loops one after
-            another or in forked processes: each gets one of its own, which is closed with it.
-        verify: False only for a test server; or a TLS context of yours.
+        http_client: your own ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``) to send with, which you close; or a
+            function without arguments that makes one, for use on several event loops one after another or in forked
+            processes: each loop or process has its own, which closes with it.
+        verify: False only for a test server; or your own TLS context.
         cert: path of a client certificate, or ``(certificate, key)``.
         proxy: address of a proxy.
         trust_env: whether proxies are also read from the environment.
         engine: ``"httpx"`` or ``"aiohttp"``; ``"auto"`` is aiohttp on asyncio where it is installed, otherwise httpx;
-            or an engine of your own, or a function without arguments that makes one.
+            or your own engine, or a function without arguments that makes one.
         clock: time, sleep and randomness; for tests.
 
     Raises:
-        ConfigurationError: anything of it is missing or wrong; nothing is opened then.
+        ConfigurationError: an argument is missing or wrong; no connection is opened.
     """
 
     def __init__(
@@ -345,14 +356,16 @@ class NorceOrderClient(Scope):
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
-        """A client from ``NORCE_ENVIRONMENT`` or ``NORCE_BASE_URL``, ``NORCE_SLUG``, ``NORCE_LOCATION``,
-        ``NORCE_MERCHANT``, ``NORCE_CHANNEL``, ``NORCE_ADAPTER_ID`` and ``NORCE_TOKEN``.
+        """A client from environment variables.
+
+        They are ``NORCE_ENVIRONMENT`` or ``NORCE_BASE_URL``, ``NORCE_SLUG``, ``NORCE_LOCATION``, ``NORCE_MERCHANT``,
+        ``NORCE_CHANNEL``, ``NORCE_ADAPTER_ID`` and ``NORCE_TOKEN``.
 
         Args:
-            overrides: arguments of the constructor, which win over the environment.
+            **overrides: arguments of the constructor, which win over the environment.
 
         Raises:
-            ConfigurationError: something needed is in neither; the text names the variable.
+            ConfigurationError: a needed value is in neither; the text names the variable.
         """
         found: dict[str, Any] = {
             name: value for name, variable in ENVIRONMENT_VARIABLES.items() if (value := os.environ.get(variable))
@@ -372,12 +385,13 @@ class NorceOrderClient(Scope):
     async def aclose(self, grace: float = CLOSE_GRACE) -> None:
         """Wait for sends in flight, at most ``grace`` seconds, then close every connection.
 
-        Works from any task; closing twice is fine. Calls made afterwards raise ``NotSentError``. From another event
-        loop than the client's it closes what it can: nothing is left where that loop is over; where it runs in another
-        thread it is asked to close, and waited for; what a forked child inherited is left alone.
+        Works from any task; closing twice is fine. Calls made afterwards raise ``NotSentError``. You may call it from
+        another event loop than the client's. If the client's loop has ended, there is nothing left to close. If it runs
+        in another thread, the client is closed there, and this call waits for it. Connections that a forked child
+        inherited are left alone.
 
         Raises:
-            ConfigurationError: a grace that is no finite number of seconds; nothing was closed.
+            ConfigurationError: the grace is not a finite number of seconds; nothing was closed.
         """
         check_number("grace", grace, "0 s or more", ConfigurationError)
         await self._session.core.door.close(grace)
@@ -391,7 +405,7 @@ class NorceOrderClient(Scope):
         if kind is None:
             await self.aclose()
         else:
-            # A program that fails, or is interrupted, has no use for what it reads.
+            # A program that fails or is interrupted does not need the answers to its reads.
             await self._session.core.door.close(FAILED_GRACE, writes_alone=True)
 
 

@@ -1,4 +1,4 @@
-"""For whom a call is made: merchant, channel, adapter, and headers of the caller's own."""
+"""The headers that say for whom a call is made: merchant, channel, adapter, and the caller's own headers."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Omit(enum.Enum):
 
 
 OMIT: Final = Omit.OMIT
-"""Says "leave this out" where None says "as set further out": an adapter id or a header set on the client."""
+"""Leaves out an adapter id or a header that is set on the client; None means "as set on the client"."""
 
 HeaderValue = str | Literal[Omit.OMIT]
 
-# RFC 9110: a field name is a token; a value has no control characters and no space around it, and ours stay in visible
-# ASCII and spaces so that every engine sends the same bytes.
+# RFC 9110: a field name is a token; a value has no control characters and no space around it. Our values are limited to
+# visible ASCII, spaces and tabs, so that every engine sends the same bytes.
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 
-# Set by the pipeline itself; a caller's own would break signing in, framing or the scope.
+# The pipeline sets these itself; a caller's value would break signing in, framing or the scope.
 RESERVED: Final = frozenset({"authorization", "x-merchant", "x-channel", "x-adapterid", "host", "content-length",
                              "content-type", "transfer-encoding", "connection", "accept-encoding"})  # fmt: skip
 
@@ -57,7 +57,7 @@ class Context:
         """A checked context.
 
         Raises:
-            ConfigurationError: an empty or missing merchant or channel, a value that can't be a header.
+            ConfigurationError: merchant or channel is empty or missing, or a value can't be a header.
         """
         return cls(
             merchant=_required("merchant", merchant),
@@ -73,7 +73,7 @@ class Context:
         adapter_id: str | Literal[Omit.OMIT] | None = None,
         headers: Mapping[str, HeaderValue] | None = None,
     ) -> Context:
-        """This context, with some of it replaced; None keeps, OMIT leaves out."""
+        """This context with some values replaced. None keeps a value, OMIT leaves it out."""
         if merchant is None and channel is None and adapter_id is None and not headers:
             return self
         if adapter_id is OMIT:
@@ -89,11 +89,11 @@ class Context:
 
 
 def check_header_value(name: str, value: str) -> str:
-    """The value, when it can go out as a header.
+    """The value, if it can be sent as a header.
 
     Raises:
-        ConfigurationError: it is no string, or holds a line break, another control character, a space around it or
-            anything outside ASCII. The text names the header, not the value.
+        ConfigurationError: it is not a string, has spaces around it, or holds a line break, another control character
+            or a character outside ASCII. The text names the header, not the value.
     """
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}")
@@ -123,7 +123,7 @@ def _merged(
     merged = dict(base)
     for name, value in mapping_of("headers", changes, ConfigurationError).items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ConfigurationError(f"{as_given(name)} is no header name")
+            raise ConfigurationError(f"{as_given(name)} is not a valid header name")
         key = name.lower()
         if key in RESERVED:
             raise ConfigurationError(f"the header {key} is set by the client; use its own argument for it")

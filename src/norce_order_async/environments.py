@@ -1,7 +1,7 @@
-"""Which service a client talks to: an environment and a slug, or an address given outright.
+"""The address of the service: from an environment and a slug, or given as a whole.
 
 The published form is ``https://{slug}.{location}[.{environment}].norce.tech/checkout/order``, where production has no
-environment part and ``api-se`` is the only location that is named anywhere.
+environment part. ``api-se`` is the only location that Norce's documentation names.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def resolve_base_url(
     location: str | None,
     base_url: str | None,
 ) -> str:
-    """The address in front of ``/api/v0``, without a slash at its end.
+    """The address before ``/api/v0``, without a slash at its end.
 
     Raises:
-        ConfigurationError: neither or both of environment and base URL, an unknown environment, a slug or location
-            that is no host label, a base URL that is no http(s) address.
+        ConfigurationError: neither or both of environment and base URL are given, the environment is unknown, the slug
+            or location is not a host label, or the base URL is not an http(s) address.
     """
     if base_url is not None:
         if environment is not None or slug is not None or location is not None:
@@ -53,7 +53,7 @@ def service_url(environment: str | None, slug: str | None, location: str | None,
     """The address of one of Norce's services.
 
     Raises:
-        ConfigurationError: an unknown environment, a slug or location that is no host label.
+        ConfigurationError: the environment is unknown, or the slug or location is not a host label.
     """
     if environment not in ENVIRONMENTS:
         raise ConfigurationError(f"unknown environment {as_given(environment)}; known are {', '.join(ENVIRONMENTS)}")
@@ -77,8 +77,8 @@ def is_loopback(url: str) -> bool:
 def is_production(base_url: str) -> bool:
     """Whether an address is a Norce production host: no environment part in front of ``norce.tech``.
 
-    Also where it is spelled with full-width letters, ideographic full stops or characters that resolvers drop. When in
-    doubt it is production.
+    Full-width letters, ideographic full stops and characters that resolvers drop are seen through. A doubtful address
+    counts as production.
     """
     host = unicodedata.normalize("NFKC", urlsplit(base_url).hostname or "").replace("\u3002", ".").lower()
     labels = host.rstrip(".").split(".")
@@ -103,7 +103,7 @@ def _checked_base_url(base_url: str) -> str:
         raise ConfigurationError("base_url must not hold credentials; give the token as token")
     if "?" in base_url or "#" in base_url:
         raise ConfigurationError("base_url must not have a query or a fragment")
-    # Lower case, so that nobody who looks for plain http misses "HTTP://".
+    # Lower case, so that a check for plain http also finds "HTTP://".
     return f"{parts.scheme}{base_url[len(parts.scheme) :]}".rstrip("/")
 
 

@@ -5,11 +5,11 @@
     NorceError
     ├── ConfigurationError          (ValueError)   the client can't be built like this
     ├── InvalidRequestError         (ValueError)   this call can't be sent like this; nothing was sent
-    ├── NotLoadedError                             the handle has no snapshot yet; await order.refresh()
+    ├── NotLoadedError                             the order was not read yet; await order.refresh()
     ├── ValidationFailedError                      a validation report had errors and was asked to raise
-    ├── StatusUnreachableError                     waiting for a status that can't come any more
-    ├── WaitTimeoutError            (TimeoutError) waited in vain
-    ├── TokenError                                 no token could be had; nothing was sent
+    ├── StatusUnreachableError                     the awaited status can't come any more: the order is final
+    ├── WaitTimeoutError            (TimeoutError) the awaited change did not show in time
+    ├── TokenError                                 there was no token; nothing was sent
     └── CallError                                  a call that did not succeed
         ├── RefusedError                           the service answered and said no
         │   ├── BadRequestError             400
@@ -25,16 +25,16 @@
         ├── UnavailableError                       a read that brought no usable answer; nothing was changed
         ├── OutcomeUnknownError                    a write that may or may not have taken effect
         ├── DuplicateOrderError                    a lost creation was repeated, and the service took both
-        ├── PendingError                           taken in (202), but not seen to take effect in time
-        └── TransitionSupersededError              the order is elsewhere by now and was left there
+        ├── PendingError                           accepted (202), but not seen to take effect in time
+        └── TransitionSupersededError              another client moved the order; it was left there
 
-Texts say what happened, to which order, under which correlation id, what the service said, and what to do. They hold no
-token, no header and no body. Services put names and addresses into their messages: in a text they are masked, cut and
-on one line. What is masked are e-mail addresses, numbers of six digits or more, and whatever the request said, its ids,
-its references and the words of the API's description aside. :attr:`RefusedError.message` has all of it.
+An error's text says what happened to which order, the correlation id, what the service said, and what to do. It holds
+no token, no header and no body. A service can put names and addresses into its messages: the text shows them masked,
+cut, and on one line. Masked are e-mail addresses, numbers of six digits or more, and the values that the request
+contained, except ids, references and words of the API description. :attr:`RefusedError.message` has the whole message.
 
-All of them can be pickled and copied, with their attributes and notes: they cross processes as they are. Their
-``__cause__`` stays behind, as it does for every exception of Python's.
+All errors can be pickled and copied with their attributes and notes, so they can cross processes. Their ``__cause__``
+is lost then, as with every Python exception.
 """
 
 from __future__ import annotations
@@ -58,26 +58,31 @@ GaveUp = Literal[
     "wrong-loop",
     "stopped",
 ]
-"""Why a call was not tried (again): all attempts used, retry budget empty, deadline over, no permit in time, the
-service asked for a longer wait than allowed, repeating could do it twice, no token to be had, the client is closed,
-the client belongs to another event loop, the job it was made for was stopped."""
+"""Why a call was not tried (again): all attempts were used, the retry budget is empty, the deadline is over, no permit
+came in time, the service asked for a longer wait than allowed, repeating could do it twice, there is no token, the
+client is closed, the client belongs to another event loop, or the job of the call was stopped."""
 
 Phase = Literal["resolve", "connect", "tls", "pool", "closed", "middleware", "write", "read", "body"]
-"""Where a send ended: the last three are after the first byte, the others before it."""
+"""Where a send ended: ``write``, ``read`` and ``body`` come after the first byte, the others before it."""
 
 _ENDS: frozenset[GaveUp | None] = frozenset({"closed", "wrong-loop", "stopped"})
-"""What no later call of the same client, or of the same job, gets around."""
+"""Reasons that also hold for every later call of the same client or job."""
 
 OutcomeWord = Literal["succeeded", "refused", "not sent", "rejected", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of one attempt of a call."""
+    """The result of one attempt of a call, in ``error.attempts`` and ``answer.attempts``::
+
+    for attempt in error.attempts:
+        print(attempt.number, attempt.outcome, attempt.status, f"{attempt.seconds:.2f} s", attempt.next)
+    """
 
     number: int
     """Counts from 1."""
     outcome: OutcomeWord
+    """``"succeeded"``, ``"refused"``, ``"not sent"``, ``"rejected"`` or ``"unknown"``."""
     status: int | None
     """HTTP status, when there was an answer."""
     phase: Phase | None
@@ -85,7 +90,7 @@ class Attempt:
     reason: str
     """The cause in a few words, without addresses or bodies."""
     seconds: float
-    """From the permit to the outcome."""
+    """Seconds from the permit to the outcome."""
     next: str
     """What was done then, and why: ``"repeat after 0.21 s"``, ``"give up: budget"``."""
     budget: float
@@ -105,15 +110,22 @@ def revived(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
 
 
 class NorceError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of all errors of this package::
+
+    try:
+        await order.set_reference("our-1")
+    except NorceError as error:
+        if not error.may_call_again:
+            raise
+    """
 
     @property
     def may_call_again(self) -> bool:
-        """Whether the same call can be made again as it is: it can do nothing twice, and it may succeed then."""
+        """Whether the same call can be made again unchanged: it does nothing twice, and it may succeed then."""
         return False
 
     def __str__(self) -> str:
-        # Words of the service, of files and of users are in it.
+        # The text can hold words from the service, from files and from users.
         return printable(super().__str__())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -121,19 +133,19 @@ class NorceError(Exception):
 
 
 class ConfigurationError(NorceError, ValueError):
-    """The client can't be built like this. The text names the setting and what would be right."""
+    """The client can't be built like this. The text names the setting and a correct value."""
 
 
 class InvalidRequestError(NorceError, ValueError):
-    """This call can't be sent like this; nothing was sent. The text names the argument and what would be right."""
+    """This call can't be sent like this; nothing was sent. The text names the argument and a correct value."""
 
 
 class NotLoadedError(NorceError):
-    """The handle knows only its id so far: ``await order.refresh()`` first."""
+    """The order was not read yet, so only its id is known: ``await order.refresh()`` first."""
 
 
 class StatusUnreachableError(NorceError):
-    """Waiting for a status that can't come any more, because the order is in a final one.
+    """The awaited status can't come any more, because the order is in a final one.
 
     Attributes:
         order_id: which order.
@@ -149,7 +161,7 @@ class StatusUnreachableError(NorceError):
 
 
 class WaitTimeoutError(NorceError, TimeoutError):
-    """What was waited for did not show in time.
+    """The awaited status or change did not show in time.
 
     Attributes:
         order_id: which order.
@@ -164,7 +176,7 @@ class WaitTimeoutError(NorceError, TimeoutError):
 
 
 class TokenError(NorceError):
-    """No token could be had, so nothing was sent. The text holds nothing of the credentials."""
+    """There was no token, so nothing was sent. The text holds no part of the credentials."""
 
     @property
     def may_call_again(self) -> bool:
@@ -173,7 +185,12 @@ class TokenError(NorceError):
 
 
 class ValidationFailedError(NorceError):
-    """A validation report had errors. :attr:`problems` lists them as ``(adapter id, code)``."""
+    """A validation report had errors.
+
+    Attributes:
+        order_id: which order.
+        problems: the errors, as ``(adapter id, code)``.
+    """
 
     def __init__(self, order_id: str, problems: Sequence[tuple[str | None, str | None]]) -> None:
         self.order_id = order_id
@@ -183,14 +200,14 @@ class ValidationFailedError(NorceError):
 
 
 class CallError(NorceError):
-    """A call that did not succeed; what is known of it.
+    """A call did not succeed. Base class of the errors that know their call.
 
     Attributes:
         operation: the operation's name in the API description.
         order_id: which order, when the call was about one.
         correlation_id: sent as ``x-correlation-id`` with every attempt.
         attempts: one :class:`Attempt` per attempt, in order.
-        gave_up: why it was not tried (again); None when the service's answer settled it.
+        gave_up: why the call was not tried (again), see :data:`GaveUp`; None when the service's answer settled it.
     """
 
     def __init__(
@@ -231,16 +248,16 @@ class RefusedError(CallError):
 
     Attributes:
         status: the HTTP status.
-        code: the service's machine-readable code, from ``{code, message}``, or of a ProblemDetails the last part of
-            its ``type`` or else the word of the status, such as ``bad-request``.
-        message: the service's explanation as it came: ``message``, or a ProblemDetails' title and detail. May hold
-            personal data, which the text masks.
+        code: the service's machine-readable code: ``code`` of ``{code, message}``, the last part of a ProblemDetails'
+            ``type``, or else the word of the status, such as ``bad-request``.
+        message: the service's explanation as it came: ``message``, or a ProblemDetails' title and detail. It may hold
+            personal data; the error's text shows it masked.
         field_errors: what is wrong with single members, as ``(path, explanation)``, from a ProblemDetails' ``errors``.
-            Shown and masked likewise.
+            The error's text shows them masked too.
         problem: the whole parsed body when it was a JSON object.
         retry_after: seconds the service asked to wait, when it did.
-        maybe_changed: False in all but one case: an earlier attempt of the same call had an unknown outcome, so that
-            one may have taken effect although this one was refused.
+        maybe_changed: True when an earlier attempt of the same call had an unknown outcome: that attempt may have taken
+            effect although the last one was refused. Otherwise False.
     """
 
     def __init__(
@@ -267,11 +284,11 @@ class RefusedError(CallError):
 
 
 class BadRequestError(RefusedError):
-    """400: the service does not take this request as it is."""
+    """400: the service does not accept this request."""
 
 
 class ChangeRefusedError(BadRequestError):
-    """400 to an edit: the service, or a hook that guards it, does not take the change.
+    """400 to an edit: the service, or a hook that guards it, does not accept the change.
 
     Attributes:
         proposed: the model that was sent. Not part of the text.
@@ -290,19 +307,19 @@ class ChangeRefusedError(BadRequestError):
 
 
 class UnauthorizedError(RefusedError):
-    """401: the token was missing, wrong or expired, and no other one was there to try."""
+    """401: the token was missing, wrong or expired, and there was no other token to try."""
 
 
 class ForbiddenError(RefusedError):
-    """403: the token does not reach this."""
+    """403: the token gives no access to this."""
 
 
 class NotFoundError(RefusedError):
-    """404: not there under this merchant and channel."""
+    """404: it does not exist under this merchant and channel."""
 
 
 class ConflictError(RefusedError):
-    """409: it collides with what is there, for instance a second order for one cart reference."""
+    """409: it conflicts with what exists, for instance a second order for one cart reference."""
 
 
 class TransitionRefusedError(RefusedError):
@@ -310,9 +327,9 @@ class TransitionRefusedError(RefusedError):
 
     Attributes:
         target: the status asked for.
-        current: the status it was in, as far as known.
-        problems: what validation says is missing, as ``(adapter id, code)``, when it was asked: with ``explain``, or
-            because the service itself refused an order that has no hooks.
+        current: the status the order was in, as far as known.
+        problems: the errors that validation found, as ``(adapter id, code)``. Validation is asked with
+            ``explain=True``, or when the service itself refused an order that has no hooks.
     """
 
     def __init__(
@@ -352,21 +369,21 @@ class TransitionRefusedError(RefusedError):
 class NotSentError(CallError):
     """No attempt left this machine: the service can't know of the call.
 
-    ``may_call_again`` is False where the client itself can't make it: it is closed, it belongs to another event loop,
-    or the job that it was made for was stopped.
+    ``may_call_again`` is False where the client itself can't make the call: the client is closed, it belongs to another
+    event loop, or the job of the call was stopped.
     """
 
     @property
     def may_call_again(self) -> bool:
-        """Whether the same client can make the call later; calling again can't do anything twice in either case."""
+        """Whether the same client can make the call later. Calling again does nothing twice in either case."""
         return self.gave_up not in _ENDS
 
 
 class RejectedError(CallError):
     """Every attempt was turned away; the call may be made again.
 
-    429 and 425 mean that nothing was done. A 503 with Retry-After may come from in front of the service, also after the
-    effect: calls that may not be done twice raise :class:`OutcomeUnknownError` for it, and only the others this.
+    429 and 425 mean that nothing was done. A 503 with Retry-After may come from a proxy in front of the service, even
+    after the effect: calls that must not be done twice then raise :class:`OutcomeUnknownError`, the others this error.
 
     Attributes:
         status: 429, 425 or 503.
@@ -385,7 +402,7 @@ class RejectedError(CallError):
 
 
 class UnavailableError(CallError):
-    """A read that brought no usable answer. Nothing was changed; it may be made again.
+    """A read got no usable answer. Nothing was changed; it may be made again.
 
     Attributes:
         status: the last HTTP status, when there was one.
@@ -402,14 +419,14 @@ class UnavailableError(CallError):
 
 
 class OutcomeUnknownError(CallError):
-    """A write that may or may not have taken effect, and that could not be settled by reading back.
+    """A write may or may not have taken effect, and reading the order did not settle it.
 
-    It is not repeated, because that could do it twice. The text says how to check.
+    The client does not repeat it, because that could do it twice. The text says how to check.
 
     Attributes:
         status: the last HTTP status, when there was one.
-        retry_after: seconds the service asked to wait, when it did: checking makes sense after that.
-        request: the body that was sent, for checking and for sending it again by decision. Not part of the text.
+        retry_after: seconds the service asked to wait, when it did: check after that.
+        request: the body that was sent, to check, or to send it again if you decide so. Not part of the text.
     """
 
     def __init__(
@@ -428,13 +445,14 @@ class OutcomeUnknownError(CallError):
 
 
 class DuplicateOrderError(CallError):
-    """Several orders have one cart reference: the answer to a creation was lost, it was made again because no order was
-    there, and the service took both. Keep one and remove the others.
+    """Several orders have one cart reference. Keep one and remove the others.
+
+    The answer to a creation was lost, the client found no order and created it again, and the service accepted both.
 
     Attributes:
         order_ids: the ids of all of them, oldest first.
         orders: handles of them (:class:`~norce_order_async.Order`), in the same order. They belong to the client and
-            are left behind when the error is pickled; ``client.orders(order_id)`` makes others.
+            are not pickled with the error; ``client.orders(order_id)`` makes new ones.
     """
 
     orders: tuple[Any, ...] = ()
@@ -462,7 +480,7 @@ class DuplicateOrderError(CallError):
 
 
 class TransitionSupersededError(CallError):
-    """The order is in another status than asked for or left, so somebody else moved it; it was left there.
+    """Another client moved the order to a third status; it was left there.
 
     Attributes:
         target: the status asked for.
@@ -476,9 +494,9 @@ class TransitionSupersededError(CallError):
 
 
 class PendingError(CallError):
-    """The service took a change in (202) but had not shown it when the deadline was over.
+    """The service accepted a change (202) but did not show it before the deadline.
 
-    It may still come, or have been dropped for a newer request: read the order again.
+    The change may still come, or the service dropped it for a newer request: read the order again.
 
     Attributes:
         target: the status asked for, when it was a change of status.
@@ -501,5 +519,5 @@ _BY_STATUS: dict[int, type[RefusedError]] = {
 
 
 def refusal_class(status: int) -> type[RefusedError]:
-    """The error class for a refusing HTTP status."""
+    """The error class for the HTTP status of a refusal."""
     return _BY_STATUS.get(status, RefusedError)

@@ -1,13 +1,17 @@
 """Money in decimals, where the API has floating-point numbers.
 
-The API sends and takes amounts as JSON numbers in whole currency units. Every number that was written with a few
-decimals reads back exactly: :func:`exact` takes the shortest text that means the same float, so 12.1 is 12.1 and not
-12.0999…. An order validates when its payments add up *exactly* to its total, so sums of payments keep every digit that
-was sent. What is computed here, the totals of lines and carts and the VAT in them, is rounded half up to two decimals,
-line by line, as the service is assumed to do.
+The API sends and accepts amounts as JSON numbers in whole currency units. :func:`exact` takes the shortest text of a
+float, so 12.1 becomes 12.1 and not 12.0999…. An order validates when its payments add up *exactly* to its total, so
+sums of payments keep every digit that was sent. Totals of lines and carts, and the VAT in them, are rounded half up to
+two decimals, line by line, as the service is assumed to do.
 
-VAT, from the description's meaning: ``includingVat`` is what is paid, ``excludingVat`` the same without VAT, and
-``vatRate`` a fraction, so that including = excluding · (1 + rate).
+``includingVat`` is the price with VAT, ``excludingVat`` the price without it, and ``vatRate`` a fraction, so that
+including = excluding · (1 + rate)::
+
+    from norce_order_async import money
+
+    total = money.line(125, 2, 0.25)
+    print(total.including_vat, total.excluding_vat, total.vat)  # 250.00 200.00 50.00
 """
 
 from __future__ import annotations
@@ -45,29 +49,31 @@ CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 
 _WIDE = Context(prec=400)
-"""Room for every finite float in cents; the default one ends at 28 digits."""
+"""Enough digits for every finite float in cents; the default context has 28."""
 
 Amount = Decimal | int | float
-"""What an amount may be given as."""
+"""The types that an amount may have, in whole currency units."""
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """A price in decimals, rounded to two."""
+    """A price in decimals, rounded to two: ``Money(Decimal("125.00"), Decimal("100.00")).vat == 25``."""
 
     including_vat: Decimal
+    """The price with VAT, in whole currency units."""
     excluding_vat: Decimal
+    """The price without VAT, in whole currency units."""
 
     @property
     def vat(self) -> Decimal:
-        """The VAT in it."""
+        """The VAT in the price, in whole currency units."""
         return self.including_vat - self.excluding_vat
 
     def __add__(self, other: Money) -> Money:
         return Money(self.including_vat + other.including_vat, self.excluding_vat + other.excluding_vat)
 
     def price(self) -> Price:
-        """The same as the API's model."""
+        """This price as the API's model ``Price``."""
         from norce_order_api.models import Price
 
         return Price(including_vat=float(self.including_vat), excluding_vat=float(self.excluding_vat))
@@ -77,12 +83,12 @@ NOTHING = Money(ZERO, ZERO)
 
 
 def exact(amount: Amount) -> Decimal:
-    """An amount as the decimal that was meant.
+    """An amount as the decimal that was meant: ``exact(12.1) == Decimal("12.1")``.
 
     Raises:
-        InvalidRequestError: it is not finite.
+        InvalidRequestError: it is not a number, or not finite.
     """
-    # float's own repr: number types of other packages are floats with another one.
+    # float's own repr: other packages have subclasses of float with another repr.
     try:
         value = Decimal(float.__repr__(amount)) if isinstance(amount, float) else Decimal(amount)
     except (ArithmeticError, TypeError, ValueError):
@@ -93,14 +99,22 @@ def exact(amount: Amount) -> Decimal:
 
 
 def decimal(amount: Amount) -> Decimal:
-    """An amount as the decimal that was meant, with two decimals or as many as it has beyond."""
+    """An amount as the decimal that was meant, with at least two decimals.
+
+    Raises:
+        InvalidRequestError: it is not a number, or not finite.
+    """
     value = exact(amount)
     in_cents = rounded(value)
     return in_cents if in_cents == value else value
 
 
 def rounded(amount: Amount) -> Decimal:
-    """An amount rounded half up to two decimals."""
+    """An amount rounded half up to two decimals.
+
+    Raises:
+        InvalidRequestError: it is not a number, not finite, or too large for JSON.
+    """
     try:
         return exact(amount).quantize(CENT, ROUND_HALF_UP, _WIDE)
     except InvalidOperation:
@@ -111,7 +125,7 @@ def money(price: Price | None) -> Money | None:
     """A price in decimals; None when either side of it is missing.
 
     Raises:
-        InvalidRequestError: it is no price.
+        InvalidRequestError: it is not a price.
     """
     _check_has("price", price, "including_vat", "excluding_vat")
     if price is None or price.including_vat is None or price.excluding_vat is None:
@@ -120,10 +134,10 @@ def money(price: Price | None) -> Money | None:
 
 
 def total_of(items: Iterable[Item]) -> Money:
-    """What a cart's total must be: the sum of its lines' totals. Lines without one count nothing.
+    """The total that a cart must have: the sum of its lines' totals. Lines without a total add nothing.
 
     Raises:
-        InvalidRequestError: they are no items.
+        InvalidRequestError: they are not items.
     """
     return sum((money(item.total) or NOTHING for item in _each("items", items, "total")), NOTHING)
 
@@ -138,27 +152,35 @@ def line(unit: Amount, quantity: int, vat_rate: Amount, *, discount: Amount = 0)
         discount: taken off the line, including VAT.
 
     Raises:
-        InvalidRequestError: an amount that is none, or a quantity that is no number.
+        InvalidRequestError: an amount or the quantity is not a number, or the VAT rate is not a fraction below 1.
     """
     check_kind("quantity", quantity, (int, float, Decimal), "a number", InvalidRequestError)
     return from_including(exact(unit) * exact(quantity) - exact(discount), vat_rate)
 
 
 def from_including(amount: Amount, vat_rate: Amount) -> Money:
-    """Both sides of a price that is given including VAT."""
+    """Both sides of a price that is given including VAT.
+
+    Raises:
+        InvalidRequestError: the amount is not a number, or the VAT rate is not a fraction below 1.
+    """
     return Money(rounded(amount), rounded(exact(amount) / _factor(vat_rate)))
 
 
 def from_excluding(amount: Amount, vat_rate: Amount) -> Money:
-    """Both sides of a price that is given excluding VAT."""
+    """Both sides of a price that is given excluding VAT.
+
+    Raises:
+        InvalidRequestError: the amount is not a number, or the VAT rate is not a fraction below 1.
+    """
     return Money(rounded(exact(amount) * _factor(vat_rate)), rounded(amount))
 
 
 def paid(payments: Iterable[Payment]) -> Decimal:
-    """What the payments that are not removed cover.
+    """The sum of the payments that are not removed, in whole currency units.
 
     Raises:
-        InvalidRequestError: they are no payments.
+        InvalidRequestError: they are not payments.
     """
     given = _each("payments", payments, "state", "amount")
     amounts = (payment.amount for payment in given if payment.state != "removed" and payment.amount is not None)

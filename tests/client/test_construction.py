@@ -66,7 +66,7 @@ def test_where_it_points(changes: dict[str, Any], address: str) -> None:
         ({"token": "secret-\rtoken"}, "token must be one word"),
         ({"token": 5}, "token is missing"),
         ({"headers": {"x-a": "b\nc"}}, "header x-a must be printable"),
-        ({"headers": {"bad name": "b"}}, "is no header name"),
+        ({"headers": {"bad name": "b"}}, "is not a valid header name"),
         ({"headers": {"Authorization": "b"}}, "authorization is set by the client"),
         ({"headers": {"X-Merchant": "b"}}, "x-merchant is set by the client"),
         ({"max_in_flight": 0}, "max_in_flight must be at least 1"),

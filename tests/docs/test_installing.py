@@ -55,7 +55,7 @@ def test_every_extra_that_is_named_is_there() -> None:
     assert len(named) >= 6
     assert set(named) <= EXTRAS.keys()
     readme = ROOT.joinpath("README.md").read_text("utf-8")
-    table = readme.partition("| extra | brings |")[2].partition("\n\n")[0]
+    table = readme.partition("| extra | adds |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(EXTRAS)
 
 

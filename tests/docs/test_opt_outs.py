@@ -100,7 +100,7 @@ def test_the_defaults_are_as_told(name: str) -> None:
 def test_the_places_are_as_told() -> None:
     creating = {"OrderCollection.create", "OrderCollection.get_or_create"}
     places = {name: {where for where, _ in found} for name, found in switches().items()}
-    assert places["check_total"] == creating | {"CartRoom.put", "CartRoom.update"}
+    assert places["check_total"] == creating | {"CartPart.put", "CartPart.update"}
     assert places["callbacks_in_body"] == creating
     assert places["force"] == {"Order.transition_to"}
 

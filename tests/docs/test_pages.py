@@ -21,6 +21,7 @@ NOT_PASTED = {
     "performance": "commands that take an hour; its figures are held by tests/benchmarks/test_showing.py",
     "regenerate": "commands, run by tests/generated; a pipeline of GitLab's, and a report",
     "reliability": "no code; its numbers are held by test_reliability_numbers.py",
+    "security": "no code; it counts the attacks of tests/security",
     "testing": "files of tests, run by tests/testing/test_page.py",
     "upgrading": "no code; its cures are held by test_opt_outs.py",
     "versions": "no code; what a release is made of is held by tests/packaging/test_release.py",

@@ -73,19 +73,19 @@ def assert_shows_nothing(error: BaseException, called: str = "") -> None:
 CALLS: dict[str, tuple[str, Callable[[NorceOrderClient], Awaitable[object]]]] = {
     "orders.get": ("", lambda norce: norce.orders.get("o1")),
     "orders.create": ("OrderCollection.create", lambda norce: norce.orders.create({"cart": CART}, check_total=False)),
-    "cart.put": ("CartRoom.put", lambda norce: norce.orders("o1").cart.put(CART, check_total=False)),
-    "payments.create": ("PaymentsRoom.create", lambda norce: norce.orders("o1").payments.create(PAYMENT)),
-    "payments.put": ("PaymentsRoom.put", lambda norce: norce.orders("o1").payments.put("p1", PAYMENT)),
+    "cart.put": ("CartPart.put", lambda norce: norce.orders("o1").cart.put(CART, check_total=False)),
+    "payments.create": ("PaymentsPart.create", lambda norce: norce.orders("o1").payments.create(PAYMENT)),
+    "payments.put": ("PaymentsPart.put", lambda norce: norce.orders("o1").payments.put("p1", PAYMENT)),
     "attributes.update": (
-        "AttributesRoom.update",
+        "AttributesPart.update",
         lambda norce: norce.orders("o1").attributes.update({"note": MARKER}),
     ),
     "customer.set_billing": (
-        "CustomerRoom.set_billing",
+        "CustomerPart.set_billing",
         lambda norce: norce.orders("o1").customer.set_billing({"givenName": MARKER}),
     ),
     "payments.add_transaction": (
-        "PaymentsRoom.add_transaction",
+        "PaymentsPart.add_transaction",
         lambda norce: norce.orders("o1").payments.add_transaction("p1", {"event": "capture", "errorDetail": MARKER}),
     ),
 }
