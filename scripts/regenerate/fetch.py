@@ -32,7 +32,7 @@ def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
     request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"})  # noqa: S310 - checked above
     opener = urllib.request.build_opener(_SameSite(host, inside=_is_inside(host)))
     try:
-        with within(limit, _LATE), opener.open(request, timeout=limit) as answer:
+        with within(limit, _LATE, waits=True), opener.open(request, timeout=limit) as answer:
             return _body(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -9,7 +9,7 @@ from types import FrameType
 from regenerate.failure import RegenerationError
 
 STEP = 60.0
-"""Seconds for each step; with the description of this API none takes more than two."""
+"""Seconds of the processor for each step; with the description of this API none takes more than five."""
 _AGAIN = 1.0  # should something on the way have taken the first one for its own
 
 
@@ -18,21 +18,27 @@ class _Late(BaseException):
 
 
 @contextmanager
-def within(seconds: float, what: str) -> Generator[None, None, None]:
-    """Ends what is done in it when the time is up; `what` says what was not done."""
+def within(seconds: float, what: str, *, waits: bool = False) -> Generator[None, None, None]:
+    """Ends what is done in it when the time is up; `what` says what was not done.
+
+    The time is the processor's, so that a busy machine refuses nothing. With `waits` it is the clock's: for what can
+    wait for others without doing anything.
+    """
+    timer, sent = (signal.ITIMER_REAL, signal.SIGALRM) if waits else (signal.ITIMER_PROF, signal.SIGPROF)
 
     def late(_number: int, _frame: FrameType | None) -> None:
         raise _Late
 
-    begun = time.monotonic()
-    handler = signal.signal(signal.SIGALRM, late)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    now = time.monotonic if waits else time.process_time
+    begun = now()
+    handler = signal.signal(sent, late)
+    remaining, interval = signal.setitimer(timer, seconds, _AGAIN)
     try:
         yield
     except _Late:
         raise RegenerationError(f"{what} within {seconds:g} seconds") from None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(timer, 0)
+        signal.signal(sent, handler)
         if remaining:
-            signal.setitimer(signal.ITIMER_REAL, max(remaining - (time.monotonic() - begun), 0.001), interval)
+            signal.setitimer(timer, max(remaining - (now() - begun), 0.001), interval)

@@ -153,7 +153,7 @@ async def test_orders_that_fail_are_told() -> None:
         out = io.StringIO()
         with pytest.raises(click.ClickException, match="2 of 4 orders failed; the first: CreateOrderShipping") as told:
             await show(service, Console(file=out, width=80), 4, 1, "either")
-        assert "private" not in told.value.message
+        assert "the service said: private" in told.value.message
         assert "Done" not in out.getvalue()
 
 

@@ -237,8 +237,8 @@ async def test_without_prefetch_a_page_is_read_when_it_is_needed(channel_of_25: 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"limit": -1}, "limit must be 0 or more"),
-        ({"page_size": 0}, "page_size must be 1 or more"),
+        ({"limit": -1}, "limit must be a whole number, 0 or more"),
+        ({"page_size": 0}, "page_size must be a whole number, 1 or more"),
         ({"where": OrderFilter(order_by="cartTotal")}, "use list for another order"),
         ({"where": OrderFilter(order_by_direction="desc")}, "use list for another order"),
     ],

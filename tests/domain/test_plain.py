@@ -80,7 +80,7 @@ class Thing:
         (b"[18446744073709551615, 18446744073709551616]", [2**64 - 1, 2**64]),
         (b'{"a":1,"b":[-123456789012345678901234567890]}', {"a": 1, "b": [-123456789012345678901234567890]}),
         (b'["12345678901234567890", 0.10000000000000000555]', ["12345678901234567890", 0.1]),
-        (b"[" * 500 + b"]" * 500, None),
+        (b"[" * 254 + b"]" * 254, None),
     ],
 )  # fmt: skip
 def test_what_is_read(body: bytes, value: Any) -> None:
@@ -97,7 +97,7 @@ def test_what_is_read(body: bytes, value: Any) -> None:
     "body",
     [
         b"", b" ", b"<html>", b"{", b'{"a": }', b"[1,]", b"01", b"1.", b"1 2", b"nul", b"'a'", b'"\x00"', b'"\xff"',
-        b"\xff\xfe", b'{"a": 1}}', b"[" * 100_000 + b"]" * 100_000, b"1" * 5000,
+        b"\xff\xfe", b'{"a": 1}}', b"[" * 255 + b"]" * 255, b"[" * 100_000 + b"]" * 100_000, b"1" * 5000,
     ],
     ids=lambda body: repr(body[:12]),
 )  # fmt: skip
@@ -171,7 +171,7 @@ def test_data_nested_deeper_than_orjson_goes_is_written() -> None:
     deep: Any = 1
     for _ in range(300):
         deep = {"a": deep}
-    assert read_json(write_json(deep)) == deep
+    assert json.loads(write_json(deep)) == deep
 
 
 json_data = st.recursive(

@@ -269,17 +269,21 @@ for hung in ({"default": "a" * 40 + "!"}, {"enum": ["a" * 40 + "!"], "default": 
         raise AssertionError("a pattern without end")
 
 # The time limit of whoever calls goes on afterwards, and a library can't take the end for an error of its own.
-signal.setitimer(signal.ITIMER_REAL, 100)
-try:
-    with limits.within(0.1, "it is not done"):
-        while True:
-            try:
-                time.sleep(10)
-            except Exception:
-                pass
-except RegenerationError as error:
-    assert str(error) == "it is not done within 0.1 seconds", str(error)
-assert 50 < signal.setitimer(signal.ITIMER_REAL, 0)[0] < 100
+for timer, waits, act in (
+    (signal.ITIMER_REAL, True, lambda: time.sleep(10)),
+    (signal.ITIMER_PROF, False, lambda: sum(range(10_000))),
+):
+    signal.setitimer(timer, 100)
+    try:
+        with limits.within(0.1, "it is not done", waits=waits):
+            while True:
+                try:
+                    act()
+                except Exception:
+                    pass
+    except RegenerationError as error:
+        assert str(error) == "it is not done within 0.1 seconds", str(error)
+    assert 50 < signal.setitimer(timer, 0)[0] < 100
 """
 
 
