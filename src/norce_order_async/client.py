@@ -63,10 +63,12 @@ CLOSE_GRACE = 25.0
 
 
 class Scope:
-    """A light view of a client for one merchant, channel and adapter. It shares everything else with the client::
+    """A light view of a client for one merchant, channel and adapter.
 
-    norway = norce.scoped(channel="no")
-    page = await norway.orders.list(limit=10)
+    It shares everything else with the client::
+
+        norway = norce.scoped(channel="no")
+        page = await norway.orders.list(limit=10)
     """
 
     def __init__(self, session: Session) -> None:
@@ -101,8 +103,8 @@ class Scope:
     def engine(self) -> str:
         """The HTTP engine that sends: ``"aiohttp"``, ``"httpx"`` or the name of your own.
 
-        With ``engine="auto"`` this is ``"auto"`` until an event loop runs. With a function that makes an engine it is
-        ``"auto"`` until the first call.
+        With ``engine="auto"`` this is ``"auto"`` until an event loop runs. If you gave a function that makes
+        the engine, it is ``"auto"`` until the first call.
         """
         return self._session.core.engine_name
 
@@ -227,7 +229,9 @@ class Scope:
 
 
 class NorceOrderClient(Scope):
-    """An async client for the Order Management API of Norce Checkout, on asyncio and trio::
+    """An async client for the Order Management API of Norce Checkout, on asyncio and trio.
+
+    For example::
 
         async with NorceOrderClient(
             environment="playground", slug="acme", merchant="acme", channel="se", token="..."

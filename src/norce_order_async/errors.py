@@ -73,10 +73,12 @@ OutcomeWord = Literal["succeeded", "refused", "not sent", "rejected", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The result of one attempt of a call, in ``error.attempts`` and ``answer.attempts``::
+    """The result of one attempt of a call.
 
-    for attempt in error.attempts:
-        print(attempt.number, attempt.outcome, attempt.status, f"{attempt.seconds:.2f} s", attempt.next)
+    An error and a raw answer list theirs::
+
+        for attempt in error.attempts:
+            print(attempt.number, attempt.outcome, attempt.status, f"{attempt.seconds:.2f} s", attempt.next)
     """
 
     number: int
@@ -110,13 +112,15 @@ def revived(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
 
 
 class NorceError(Exception):
-    """Base class of all errors of this package::
+    """Base class of all errors of this package.
 
-    try:
-        await order.set_reference("our-1")
-    except NorceError as error:
-        if not error.may_call_again:
-            raise
+    To handle them all::
+
+        try:
+            await order.set_reference("our-1")
+        except NorceError as error:
+            if not error.may_call_again:
+                raise
     """
 
     @property

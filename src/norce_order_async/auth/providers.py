@@ -76,9 +76,11 @@ class StaticToken(StaysInProcess):
         return self._tokens[self._current]
 
     async def token(self) -> str:
+        """The token to send now."""
         return self.at_hand()
 
     async def refused(self, token: str) -> bool:
+        """Take the other token, if there is one. True when a second token exists."""
         if len(self._tokens) < 2:
             return False
         if bearer(token) == self._tokens[self._current]:
@@ -101,6 +103,11 @@ class CallableToken(StaysInProcess):
         self._source = source
 
     async def token(self) -> str:
+        """The token that the function returns.
+
+        Raises:
+            TokenError: the function failed, is not async, or returned no usable token.
+        """
         try:
             asked: object = self._source()
             token = await asked if inspect.isawaitable(asked) else None
@@ -119,6 +126,11 @@ class CallableToken(StaysInProcess):
         raise TokenError(f"the token function gave no usable token: {problem}")
 
     async def refused(self, token: str) -> bool:
+        """Ask the function again. True when it returns another token.
+
+        Raises:
+            TokenError: the function failed or returned no usable token.
+        """
         return bearer(await self.token()) != bearer(token)
 
     def __repr__(self) -> str:

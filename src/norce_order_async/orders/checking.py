@@ -49,9 +49,13 @@ class Model(Protocol):
     """What the generated models have in common."""
 
     @classmethod
-    def from_dict(cls, src_dict: Any) -> Self: ...
+    def from_dict(cls, src_dict: Any) -> Self:
+        """A model from a dict in the API's spelling."""
+        ...
 
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The model as a dict in the API's spelling."""
+        ...
 
 
 M = TypeVar("M", bound=Model)

@@ -56,6 +56,7 @@ class OrderBody:
 
     @property
     def status(self) -> OrderStatus | str | None:
+        """The current status."""
         if self._model is None:
             word = mapping_or_empty(self.plain.get("state")).get("currentStatus")
             if type(word) is str and word in STATUSES:
@@ -65,6 +66,7 @@ class OrderBody:
 
     @property
     def reference(self) -> str | None:
+        """The identifier in another system."""
         if self._model is None:
             reference = self.plain.get("reference")
             if reference is None or type(reference) is str:
@@ -73,6 +75,7 @@ class OrderBody:
 
     @property
     def created(self) -> datetime | None:
+        """When the order was created."""
         if self._model is None:
             try:
                 return _time(self.plain.get("created"))
@@ -82,6 +85,7 @@ class OrderBody:
 
     @property
     def last_modified(self) -> datetime | None:
+        """When the order was last changed."""
         if self._model is None:
             try:
                 return _time(self.plain.get("lastModified"))

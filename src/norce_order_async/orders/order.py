@@ -123,48 +123,59 @@ class Order:
 
     @property
     def created(self) -> datetime | None:
+        """When the order was created, in UTC or with an offset."""
         return self._snapshot.known().created
 
     @property
     def last_modified(self) -> datetime | None:
+        """When the order was last changed, in UTC or with an offset."""
         return self._snapshot.known().last_modified
 
     # Its parts
 
     @property
     def cart(self) -> CartPart:
+        """The cart: its lines and total, and ``put`` and ``update`` to change them."""
         return CartPart(self._snapshot)
 
     @property
     def customer(self) -> CustomerPart:
+        """The customer: billing and shipping address, and methods to set them."""
         return CustomerPart(self._snapshot)
 
     @property
     def consents(self) -> ConsentsPart:
+        """The consents, and methods to add, tick and remove them."""
         return ConsentsPart(self._snapshot)
 
     @property
     def payments(self) -> PaymentsPart:
+        """The payments, also removed ones, and methods to add, change and remove them."""
         return PaymentsPart(self._snapshot)
 
     @property
     def shippings(self) -> ShippingsPart:
+        """The shippings, also removed ones, and methods to add, change and remove them."""
         return ShippingsPart(self._snapshot)
 
     @property
     def hooks(self) -> HooksPart:
+        """The hooks: addresses that the service asks before it commits a change."""
         return HooksPart(self._snapshot)
 
     @property
     def notifications(self) -> NotificationsPart:
+        """The notifications: addresses that the service calls after a change."""
         return NotificationsPart(self._snapshot)
 
     @property
     def validations(self) -> ValidationsPart:
+        """The validations: addresses that the service asks on :meth:`validate`."""
         return ValidationsPart(self._snapshot)
 
     @property
     def attributes(self) -> AttributesPart:
+        """The attributes: values of your own, by name, and methods to set and remove them."""
         return AttributesPart(self._snapshot)
 
     # What can be done with it

@@ -58,6 +58,7 @@ class AttemptResult:
 
     @property
     def status(self) -> int | None:
+        """The HTTP status; None when there was no answer."""
         return self.response.status if self.response else None
 
 

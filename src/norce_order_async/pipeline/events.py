@@ -98,12 +98,28 @@ class CallEvent:
 
 
 class Observer(Protocol):
-    """Told of every attempt and every call when it has ended: for metrics. Must be quick and not raise; what it raises
-    is logged and dropped."""
+    """Called after every attempt and every call, for metrics.
 
-    def attempt_ended(self, operation: str, attempt: Attempt, /) -> None: ...
+    Its methods must be quick and not raise; an exception is logged and dropped. For example::
 
-    def call_ended(self, call: CallEvent, /) -> None: ...
+        class Counting:
+            def attempt_ended(self, operation, attempt):
+                attempts[operation, attempt.outcome] += 1
+
+            def call_ended(self, call):
+                seconds.append(call.seconds)
+
+
+        NorceOrderClient(..., observers=[Counting()])
+    """
+
+    def attempt_ended(self, operation: str, attempt: Attempt, /) -> None:
+        """An attempt of an operation has ended."""
+        ...
+
+    def call_ended(self, call: CallEvent, /) -> None:
+        """A call has ended, with or without success."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,23 +54,31 @@ AttemptNext = Callable[[WireRequest], Awaitable[WireResponse]]
 class CallMiddleware(Protocol):
     """Around a call."""
 
-    async def __call__(self, call: CallInfo, proceed: CallNext, /) -> Answer: ...
+    async def __call__(self, call: CallInfo, proceed: CallNext, /) -> Answer:
+        """Await ``proceed()`` for the answer, and return it or another."""
+        ...
 
 
 class AttemptMiddleware(Protocol):
     """Around an attempt."""
 
-    async def __call__(self, attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse: ...
+    async def __call__(self, attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
+        """Await ``proceed(request)``, with this request or a changed one, and return the response."""
+        ...
 
 
 class Telemetry(Protocol):
     """A pair of middlewares that belong together, such as :class:`norce_order_async.telemetry.OpenTelemetry`."""
 
     @property
-    def call(self) -> CallMiddleware: ...
+    def call(self) -> CallMiddleware:
+        """Goes around every call, outside all other middleware."""
+        ...
 
     @property
-    def attempt(self) -> AttemptMiddleware: ...
+    def attempt(self) -> AttemptMiddleware:
+        """Goes around every attempt, inside all other middleware."""
+        ...
 
 
 def check_middleware(name: str, given: Sequence[object], parameters: int) -> None:

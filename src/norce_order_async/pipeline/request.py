@@ -68,6 +68,7 @@ class Prepared:
 
     @property
     def order_id(self) -> str | None:
+        """The order that the call is about, if it is about one."""
         return self.path.get("order_id")
 
     def info(self, context: Context) -> CallInfo:

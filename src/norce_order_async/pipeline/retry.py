@@ -29,6 +29,7 @@ class Outcome(enum.Enum):
 
     @property
     def word(self) -> OutcomeWord:
+        """The outcome as :class:`~norce_order_async.Attempt` has it."""
         return self.value
 
 

@@ -71,10 +71,12 @@ class Core:
 
     @property
     def owned(self) -> SendTasks:
+        """The sends that are made there."""
         return self.door.home.owned
 
     @property
     def pause(self) -> Pause:
+        """The pause that the service asked for there."""
         return self.door.home.pause
 
     @property

@@ -77,6 +77,7 @@ class Settings:
 
     @property
     def timeouts(self) -> Timeouts:
+        """The timeouts of one attempt, in seconds."""
         return Timeouts(
             connect=self.connect_timeout, write=self.write_timeout, read=self.read_timeout, pool=self.pool_timeout
         )

@@ -44,16 +44,21 @@ class SystemClock:
         self._random = random.SystemRandom() if seed is None else random.Random(seed)
 
     def monotonic(self) -> float:
+        """Seconds that only grow."""
         return time.monotonic()
 
     def wall(self) -> float:
+        """Seconds since 1970 in UTC."""
         return time.time()
 
     async def sleep(self, seconds: float) -> None:
+        """Wait for ``seconds``; cancellable."""
         await anyio.sleep(seconds)
 
     def uniform(self, low: float, high: float) -> float:
+        """A random number between the two."""
         return self._random.uniform(low, high)
 
     def move_on_after(self, seconds: float | None) -> AbstractContextManager[Any]:
+        """A scope that ends after ``seconds`` without an exception; None never ends."""
         return anyio.move_on_after(seconds)

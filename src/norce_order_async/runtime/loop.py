@@ -63,6 +63,7 @@ class OnAsyncio:
         self.future: asyncio.Future[bool] = loop.create_future()
 
     def set(self) -> None:
+        """End the wait."""
         if not self.future.done():
             self.future.set_result(True)
 
@@ -72,6 +73,7 @@ class OnAsyncio:
             self.future.set_result(False)
 
     async def wait(self) -> None:
+        """Return when it is set, or the time is up."""
         await self.future
 
 

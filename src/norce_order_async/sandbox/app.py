@@ -86,6 +86,7 @@ class App:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
         if scope["type"] == "lifespan":
             await lifespan(self._courier, receive, send)
             return

@@ -34,6 +34,7 @@ class Control:
         self.faults.restart()
 
     def seed_orders(self, count: int, *, merchant: str, seed: int | None) -> None:
+        """Add ``count`` orders of a merchant; the same seed adds the same orders."""
         chosen = self._seed if seed is None else seed
         seed_orders(
             self.world.store,
@@ -45,9 +46,15 @@ class Control:
         )
 
     def snapshot(self) -> bytes:
+        """Orders and effects, as bytes for :meth:`restore`."""
         return self.world.store.snapshot()
 
     def restore(self, taken: bytes) -> None:
+        """Set orders and effects back to a snapshot.
+
+        Raises:
+            DatabaseFileError: these bytes are not a snapshot; nothing has changed.
+        """
         self._taken_in.clear()
         self.world.deliveries.clear()
         self.world.store.restore(taken)
@@ -57,6 +64,11 @@ class Control:
         self.world.deliveries.send_again(delivery_id, self.world.clock.now())
 
     def advance(self, seconds: float) -> None:
+        """Move the clock forward by ``seconds``.
+
+        Raises:
+            TypeError: the clock can't be moved.
+        """
         clock = self.world.clock
         if not isinstance(clock, MovableClock):
             raise TypeError(f"the sandbox was given a {type(clock).__name__}, which has no advance() to move it by")

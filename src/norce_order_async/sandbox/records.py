@@ -37,10 +37,12 @@ class RequestLog(Sequence[ReceivedRequest]):
         self._requests: deque[ReceivedRequest] = deque(maxlen=keep)
 
     def add(self, request: ReceivedRequest) -> None:
+        """Add a request; the oldest is dropped when the log is full."""
         with self._lock:
             self._requests.append(request)
 
     def clear(self) -> None:
+        """Empty the log."""
         with self._lock:
             self._requests.clear()
 

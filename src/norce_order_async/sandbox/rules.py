@@ -393,9 +393,11 @@ MAX_BODY = 4 * 1024 * 1024
 
 
 def defaults_of_payment(payment: dict[str, Any]) -> None:
+    """Fill in the members of a payment that the service sets by default."""
     payment.setdefault("state", "intent")
     payment.setdefault("type", "default")
 
 
 def defaults_of_shipping(shipping: dict[str, Any]) -> None:
+    """Fill in the members of a shipping that the service sets by default."""
     shipping.setdefault("state", "intent")

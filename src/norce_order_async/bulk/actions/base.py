@@ -81,6 +81,7 @@ class Plain(Action[T]):
         self._function = function
 
     async def apply(self, order: Order, row: Row) -> T:
+        """Await the function with the order; returns its result."""
         del row
         return await self._function(order)
 

@@ -81,6 +81,7 @@ class Export(Action[dict[str, Any]]):
         self.parameters = {"out": str(out), "fields": self._fields, "format": kind}
 
     async def apply(self, order: Order, row: Row) -> dict[str, Any]:
+        """Read the order; returns the chosen fields, or the whole order as a dict."""
         del row
         await order.refresh()
         whole = order.data.to_dict()
@@ -89,10 +90,12 @@ class Export(Action[dict[str, Any]]):
         return {column: found(whole, path) for column, path in self._paths.items()}
 
     async def preview(self, order: Order, row: Row) -> str:
+        """Say into which file the order would be read."""
         del row
         return f"would be read into {self._out.name}" if order.id else ""
 
     def spool(self) -> ExportFile:
+        """The file that the orders are collected in."""
         return ExportFile(self._out, self._format, self._fields, overwrite=self._overwrite, raw_cells=self._raw_cells)
 
 
@@ -108,6 +111,7 @@ class ExportFile(OutputFile[dict[str, Any]]):
         self._fields = fields
 
     def line(self, value: dict[str, Any]) -> bytes:
+        """An order as one line of JSON."""
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
     def finish(self) -> None:

@@ -92,6 +92,7 @@ class OutputFile(ABC, Generic[T_contra]):
         self.length += sum(map(len, lines))
 
     def close(self) -> None:
+        """Close the working file; it stays on disk."""
         if self._file is not None:
             self._file.close()
             self._file = None

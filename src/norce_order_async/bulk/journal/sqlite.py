@@ -104,6 +104,7 @@ class Database:
             raise
 
     def close(self) -> None:
+        """Close the database."""
         self._connection.close()
 
     def facts(self) -> dict[str, Any]:
@@ -129,6 +130,7 @@ class Database:
             self._put_facts(facts)
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
+        """Write facts about the job, replacing those of the same names."""
         with self._transaction():
             self._put_facts(facts)
 
@@ -149,6 +151,7 @@ class Database:
             return ignored, None
 
     def begin_comparison(self) -> None:
+        """Start a list of keys to compare the source with."""
         with told(self._path):
             self._connection.execute("DROP TABLE IF EXISTS temp.given")
             self._connection.execute(

@@ -51,6 +51,7 @@ class Fixed:
         _check("in_flight", self.in_flight, "rate", self.rate)
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        """A fresh limiter for one job, with these numbers."""
         return PacedLimiter(self.in_flight, self.rate, clock, pause)
 
 
@@ -71,6 +72,7 @@ class Adaptive:
         _check("max_in_flight", self.max_in_flight, "max_rate", self.max_rate)
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
+        """A fresh limiter for one job, within these ceilings."""
         return AdaptiveLimiter(self.max_in_flight, self.max_rate, clock, pause)
 
 
@@ -85,6 +87,7 @@ class PacedLimiter(Limiter):
 
     @property
     def rate(self) -> float | None:
+        """Attempts a second, at most; None for no bound."""
         return self._bucket.rate
 
     def _held(self) -> float:
@@ -110,6 +113,7 @@ class AdaptiveLimiter(PacedLimiter):
         super().__init__(self._vegas.limit, max_rate, clock, pause)
 
     def learned(self, outcome: Outcome, *, seconds: float, throttled: bool, status: int | None) -> None:
+        """Adjust rate and limit by an attempt that ended."""
         now = self._clock.monotonic()
         sent = now - seconds
         if throttled:

@@ -46,10 +46,12 @@ def cart(reference: str) -> Cart:
 
 
 def shipping() -> Shipping:
+    """A home delivery."""
     return Shipping(name="Parcel to a pick-up point", total=_price(49), vat_rate=0.25, state="intent")
 
 
 def payment(amount: float) -> Payment:
+    """An invoice over ``amount``."""
     return Payment(name="Invoice", type_="default", state="intent", currency="SEK", amount=amount)
 
 
@@ -58,6 +60,7 @@ TOTAL = 748 + 49
 
 
 def address() -> Address:
+    """The address of an invented customer."""
     return Address(
         type_="person",
         given_name="Ada",
@@ -71,6 +74,7 @@ def address() -> Address:
 
 
 def consents() -> list[Consent]:
+    """The consents that the customer is asked for."""
     return [Consent(id=CONSENT_ID, text="I accept the terms of purchase", required=True, checked=False)]
 
 

@@ -43,9 +43,11 @@ class RecordingEngine:
 
     @property
     def name(self) -> str:
+        """The name of the engine that sends."""
         return self._engine.name
 
     async def send(self, request: WireRequest) -> WireResponse:
+        """Send with the engine, and record the exchange."""
         started = self._clock.monotonic()
         try:
             response = await self._engine.send(request)
@@ -56,6 +58,7 @@ class RecordingEngine:
         return response
 
     async def aclose(self) -> None:
+        """Close the engine."""
         await self._engine.aclose()
 
     def take(self) -> list[Exchange]:

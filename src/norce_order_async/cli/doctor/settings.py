@@ -72,6 +72,7 @@ class Configured:
 
     @property
     def token_file(self) -> str | None:
+        """The file given with ``--token-file``; None when there is none."""
         return self._connection.token_file
 
 

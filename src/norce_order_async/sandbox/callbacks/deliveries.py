@@ -40,6 +40,7 @@ class Delivery:
 
     @property
     def state(self) -> DeliveryState:
+        """``"waiting"`` for an attempt, ``"delivered"`` or ``"failed"``."""
         if self.next_at is not None:
             return "waiting"
         return "delivered" if self.attempts and self.attempts[-1].problem is None else "failed"
@@ -59,6 +60,7 @@ class Deliveries(Sequence[Delivery]):
         self._in_flight: dict[str, Delivery] = {}
 
     def add(self, delivery: Delivery) -> None:
+        """Add a delivery; it is due at once."""
         with self._lock:
             self._all[delivery.id] = delivery
             if delivery.next_at is not None:
@@ -98,6 +100,7 @@ class Deliveries(Sequence[Delivery]):
         return due
 
     def give_back(self, delivery: Delivery) -> None:
+        """Return a delivery that was taken and not sent."""
         with self._lock:
             self._in_flight.pop(delivery.id, None)
             if delivery.next_at is not None and delivery.id in self._all:
@@ -106,6 +109,7 @@ class Deliveries(Sequence[Delivery]):
 
     @property
     def in_flight(self) -> bool:
+        """Whether a delivery is being sent."""
         return bool(self._in_flight)
 
     @overload

@@ -39,6 +39,7 @@ class Reply:
 
     @property
     def success(self) -> bool:
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
 

@@ -17,9 +17,11 @@ class Deferred:
         self._waiting: list[tuple[datetime, Handler, Call]] = []
 
     def add(self, seconds: float, handler: Handler, call: Call) -> None:
+        """Have a change take effect ``seconds`` from now."""
         self._waiting.append((self._world.clock.now() + timedelta(seconds=seconds), handler, call))
 
     def clear(self) -> None:
+        """Drop all changes that have not taken effect."""
         self._waiting.clear()
 
     async def carry_out(self) -> None:

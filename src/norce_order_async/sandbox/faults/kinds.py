@@ -34,6 +34,7 @@ class Delay:
         within("seconds", self.seconds, 0, _LONGEST)
 
     def drawn(self, _source: random.Random) -> float:
+        """The delay in seconds."""
         return self.seconds
 
 
@@ -49,6 +50,7 @@ class UniformDelay:
         within("high", self.high, self.low, _LONGEST)
 
     def drawn(self, source: random.Random) -> float:
+        """A delay in seconds between ``low`` and ``high``."""
         return source.uniform(self.low, self.high)
 
 
@@ -66,6 +68,7 @@ class LognormalDelay:
         within("at_most", self.at_most, self.median, _LONGEST)
 
     def drawn(self, source: random.Random) -> float:
+        """A delay in seconds, ``at_most`` at most."""
         return min(source.lognormvariate(math.log(self.median), self.sigma), self.at_most)
 
 
@@ -117,6 +120,7 @@ class Respond:
 
     @property
     def is_page(self) -> bool:
+        """Whether the body is an HTML page."""
         return self.status in _PAGES if self.html is None else self.html
 
 

@@ -84,6 +84,7 @@ class FaultRule:
             raise FaultPlanError("fault.answer.retry_after: there is no window in this rule")
 
     def covers(self, operation: str, reads: bool) -> bool:
+        """Whether the rule is about this operation."""
         return any(name in (ALL, operation) or name == (READS if reads else WRITES) for name in self.operations)
 
     def counts(self, number: int) -> bool:

@@ -68,10 +68,12 @@ class OrderCall:
 
     @property
     def body(self) -> Any:
+        """The request's body, parsed and checked."""
         return self.call.body
 
     @property
     def ids(self) -> Ids:
+        """The source of new identifiers."""
         return self.world.ids
 
     def took_effect(self, subject: str = "", detail: str = "") -> None:
@@ -81,16 +83,22 @@ class OrderCall:
 
 @dataclass(frozen=True, slots=True)
 class OnWorld:
+    """An operation on the whole state: creating, listing, deleting orders."""
+
     act: Callable[[World, Call], ServiceAnswer]
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
+    """An operation that reads one order."""
+
     act: Callable[[OrderCall], ServiceAnswer]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
+    """An operation that changes one order; the hooks are asked before it is saved."""
+
     area: Area | None
     """The part that must be open; None for the status itself, which has a table of its own."""
     act: Callable[[OrderCall], ServiceAnswer]
@@ -100,6 +108,8 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class CallsOut:
+    """An operation that calls an address outside."""
+
     act: Callable[[World, Call], Awaitable[ServiceAnswer]]
 
 

@@ -30,6 +30,7 @@ class SystemClock:
         self._ahead = timedelta()
 
     def now(self) -> datetime:
+        """The machine's time, plus what it was moved ahead by."""
         return datetime.now(UTC) + self._ahead
 
     def advance(self, seconds: float) -> None:
@@ -44,6 +45,7 @@ class ManualClock:
         self._now = start.astimezone(UTC)
 
     def now(self) -> datetime:
+        """The moment that it was set to."""
         return self._now
 
     def advance(self, seconds: float) -> None:

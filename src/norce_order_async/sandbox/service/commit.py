@@ -43,6 +43,7 @@ class Proposal:
 
     @property
     def before(self) -> Json:
+        """The order before the change."""
         return json_text.parsed(self.written)
 
     def hearing(self) -> HookRound | None:

@@ -22,12 +22,15 @@ class Ids:
         self._random.seed(self._seed)
 
     def order(self) -> str:
+        """A new id of an order."""
         return self._make("o", 7)
 
     def payment(self) -> str:
+        """A new id of a payment."""
         return self._make("p", 26)
 
     def shipping(self) -> str:
+        """A new id of a shipping."""
         return self._make("s", 26)
 
     def callback(self) -> str:
@@ -35,6 +38,7 @@ class Ids:
         return self._make("oc", 26)
 
     def item(self) -> str:
+        """A new id of a line of a cart."""
         return self._make("ci", 26)
 
     def consent(self) -> str:
@@ -42,6 +46,7 @@ class Ids:
         return self._make("ci", 26)
 
     def action(self) -> str:
+        """A new id of a payment action."""
         return self._make("pa", 26)
 
     def event(self, moment: datetime) -> str:

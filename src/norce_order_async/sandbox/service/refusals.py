@@ -17,10 +17,12 @@ class Refusal(Exception):  # noqa: N818 - it is an answer
 
 
 def bad_request(message: str) -> Refusal:
+    """400 ``order-bad-request``."""
     return Refusal(400, "order-bad-request", message)
 
 
 def not_valid(message: str) -> Refusal:
+    """400 ``order-validation``."""
     return Refusal(400, "order-validation", message)
 
 
@@ -30,4 +32,5 @@ def not_found(thing: str, identifier: str) -> Refusal:
 
 
 def conflict(message: str) -> Refusal:
+    """409 ``order-conflict``."""
     return Refusal(409, "order-conflict", message)

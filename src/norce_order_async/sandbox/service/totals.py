@@ -36,10 +36,12 @@ def added(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def including_vat(price: Json | None) -> Decimal:
+    """The price with VAT; 0 when there is none."""
     return _side(price, "includingVat")
 
 
 def excluding_vat(price: Json | None) -> Decimal:
+    """The price without VAT; 0 when there is none."""
     return _side(price, "excludingVat")
 
 

@@ -83,9 +83,11 @@ class Selection:
     values: list[Value] = field(default_factory=list[Value])
 
     def where(self) -> str:
+        """The SQL condition, with a place for each value."""
         return " AND ".join(["merchant = ?", "channel = ?", *self.conditions])
 
     def parameters(self) -> tuple[Value, ...]:
+        """The values of the condition, in order."""
         return (*self.scope, *self.values)
 
 
@@ -97,6 +99,7 @@ class Store:
         self._database = database.opened(path, _SCHEMA)
 
     def close(self) -> None:
+        """Close the database."""
         with self._lock:
             self._database.close()
 
@@ -160,11 +163,13 @@ class Store:
         return None if row is None else str(row[0])
 
     def insert(self, scope: Scope, order: Json) -> None:
+        """Add a new order."""
         cursor = self._database.execute(_INSERT, (order["id"], *scope, *columns(order)))
         self._database.execute("INSERT INTO documents VALUES (?, ?)", (cursor.lastrowid, json_text.text(order)))
         self._note_payments(cursor.lastrowid, order)
 
     def save(self, order: Json) -> None:
+        """Replace an order that exists."""
         key = self._key(order["id"])
         self._database.execute(_UPDATE, (*columns(order), key))
         self._database.execute("UPDATE documents SET document = ? WHERE key = ?", (json_text.text(order), key))
@@ -212,6 +217,7 @@ class Store:
     # Transactions of payments
 
     def add_transaction(self, payment_id: str, transaction: Json) -> None:
+        """Add a transaction to the log of a payment."""
         self._database.execute(
             "INSERT INTO transactions (payment, document) VALUES (?, ?)", (payment_id, json_text.text(transaction))
         )
@@ -226,6 +232,7 @@ class Store:
     # Effects
 
     def add_effect(self, at: str, scope: Scope, order_id: str, operation: str, subject: str, detail: str) -> None:
+        """Add to the log of changes that took effect."""
         self._database.execute(
             "INSERT INTO effects (at, merchant, channel, order_id, operation, subject, detail) VALUES (?,?,?,?,?,?,?)",
             (at, *scope, order_id, operation, subject, detail),
