@@ -26,6 +26,7 @@ from norce_order_async.engines.select import EngineName, choose
 from norce_order_async.environments import Environment, is_loopback, resolve_base_url
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.orders.collection import OrderCollection
+from norce_order_async.pipeline.core import Core, HttpOptions, permits_for
 from norce_order_async.pipeline.creations import Creations
 from norce_order_async.pipeline.events import Observer, Reporter
 from norce_order_async.pipeline.home import Door, made_by
@@ -33,7 +34,7 @@ from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, Telemetry, check_middleware
 from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.retry import CAPACITY, RetryBudget
-from norce_order_async.pipeline.session import Core, HttpOptions, Session, permits_for
+from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions, Settings
 from norce_order_async.runtime.clock import Clock, SystemClock
 

@@ -15,7 +15,7 @@ from norce_order_async.engines._logs import OURS, keep_quiet
 if TYPE_CHECKING:
     from norce_order_api import Client
     from norce_order_async.auth.providers import TokenProvider
-    from norce_order_async.pipeline.session import Core
+    from norce_order_async.pipeline.core import Core
 
 
 class _ProviderAuth(httpx.Auth):

@@ -15,6 +15,7 @@ from norce_order_async._json import LARGE, UNREADABLE, is_mapping, read_json
 from norce_order_async.engines.base import Caller, SendError, UnsentError, WireRequest, WireResponse
 from norce_order_async.errors import GaveUp, Phase, TokenError
 from norce_order_async.pipeline import retry as backoff
+from norce_order_async.pipeline.core import CallScope, Core
 from norce_order_async.pipeline.middleware import AttemptInfo, through_attempt
 from norce_order_async.pipeline.operations import Kind
 from norce_order_async.pipeline.request import Prepared
@@ -27,7 +28,7 @@ from norce_order_async.runtime.stop import ITEM_CALLS, ItemCalls, until_stopped
 
 if TYPE_CHECKING:
     from norce_order_async.auth.providers import Signed
-    from norce_order_async.pipeline.session import Core, Session
+
 
 _WITHOUT_EFFECT = (Outcome.REFUSED, Outcome.REJECTED, Outcome.NOT_SENT)
 
@@ -62,7 +63,7 @@ class AttemptResult:
         return self.response.status if self.response else None
 
 
-async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Deadline, number: int) -> AttemptResult:
+async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Deadline, number: int) -> AttemptResult:
     """Send once, and tell what came of it.
 
     The first attempt waits for its permit as long as the queue's timeout allows, and starts the deadline with it; the
@@ -71,7 +72,7 @@ async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Dea
     Raises:
         TokenError: there is no token for the first attempt.
     """
-    core, limiter, reads = session.core, session.limiter, kind is Kind.SAFE
+    core, limiter, reads = scope.core, scope.limiter, kind is Kind.SAFE
     item = ITEM_CALLS.get()
     if item is not None and not item.may_leave(reads=reads):
         return _stopped(item)
@@ -81,7 +82,7 @@ async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Dea
     try:
         signed = core.auth.at_hand()
         if signed is None:
-            patience = _patience(session, deadline, queues=queues)
+            patience = _patience(scope, deadline, queues=queues)
             signed = await until_stopped(item, _token(core, patience, deadline), reads=reads)
             if item is not None and not item.may_leave(reads=reads):
                 return _stopped(item)
@@ -92,7 +93,7 @@ async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Dea
     if signed is None:
         return _not_sent(too_late, "no token in time")
     if not limiter.take():
-        patience = patience or _patience(session, deadline, queues=queues)
+        patience = patience or _patience(scope, deadline, queues=queues)
         acquired = limiter.acquire(patience.remaining(), begun=deadline.started)
         granted = await until_stopped(item, acquired, reads=reads)
         if item is not None and not item.may_leave(reads=reads):
@@ -107,19 +108,19 @@ async def attempt(session: Session, request: Prepared, kind: Kind, deadline: Dea
         limiter.release()
         return _not_sent("deadline", "no time was left")
     if item is None or reads:
-        return await _send(session, request, kind, signed, remaining, number)
+        return await _send(scope, request, kind, signed, remaining, number)
     item.written += 1
-    tried = await _send(session, request, kind, signed, remaining, number)
+    tried = await _send(scope, request, kind, signed, remaining, number)
     if tried.outcome in _WITHOUT_EFFECT:
         item.written -= 1
     return tried
 
 
-def _patience(session: Session, deadline: Deadline, *, queues: bool) -> Deadline:
+def _patience(scope: CallScope, deadline: Deadline, *, queues: bool) -> Deadline:
     """How long an attempt may wait before it is sent."""
     if not queues:
         return deadline
-    patience = Deadline(session.core.clock, session.settings.queue_timeout)
+    patience = Deadline(scope.core.clock, scope.settings.queue_timeout)
     patience.start()
     return patience
 
@@ -134,23 +135,23 @@ async def _token(core: Core, patience: Deadline, deadline: Deadline) -> Signed |
 
 
 async def _send(
-    session: Session, request: Prepared, kind: Kind, signed: Signed, remaining: float | None, number: int
+    scope: CallScope, request: Prepared, kind: Kind, signed: Signed, remaining: float | None, number: int
 ) -> AttemptResult:
-    core = session.core
+    core = scope.core
     wire = WireRequest(
         request.method,
         request.url,
         {**request.headers, CORRELATION_HEADER: request.correlation_id, "authorization": signed.header},
         request.body,
-        session.timeouts if remaining is None else session.timeouts.cut(remaining),
+        scope.timeouts if remaining is None else scope.timeouts.cut(remaining),
         remaining,
         kind.max_idle,
         caller := Caller() if kind is Kind.SAFE else None,
-        session.settings.max_answer_size,
+        scope.settings.max_answer_size,
     )
     started = core.clock.monotonic()
-    limiter = session.limiter
-    send = _sender(session, request, wire, number)
+    limiter = scope.limiter
+    send = _sender(scope, request, wire, number)
     try:
         response = await core.owned.run(send, limiter.release, remaining, caller=caller, ahead=limiter.limit)
     except SendError as error:
@@ -163,7 +164,7 @@ async def _send(
         core.telling.exchanged(wire, response)
         left = None if remaining is None else started + remaining - core.clock.monotonic()
         data = await _data(core, response, left)
-        tried = _answered(session, request, kind, response, data)
+        tried = _answered(scope, request, kind, response, data)
     tried.signed = signed
     tried.seconds = core.clock.monotonic() - started
     limiter.learned(tried.outcome, seconds=tried.seconds, throttled=tried.throttled, status=tried.status)
@@ -171,12 +172,12 @@ async def _send(
 
 
 def _sender(
-    session: Session, request: Prepared, wire: WireRequest, number: int
+    scope: CallScope, request: Prepared, wire: WireRequest, number: int
 ) -> Callable[[], Awaitable[WireResponse]]:
-    core = session.core
+    core = scope.core
     if not core.attempt_middleware:
         return functools.partial(core.engine.send, wire)
-    info = AttemptInfo(request.info(session.context), number)
+    info = AttemptInfo(request.info(scope.context), number)
     return functools.partial(through_attempt, core.attempt_middleware, info, wire, core.engine.send)
 
 
@@ -189,8 +190,8 @@ async def _data(core: Core, response: WireResponse, left: float | None) -> Any:
     return UNREADABLE
 
 
-def _answered(session: Session, request: Prepared, kind: Kind, response: WireResponse, data: Any) -> AttemptResult:
-    core = session.core
+def _answered(scope: CallScope, request: Prepared, kind: Kind, response: WireResponse, data: Any) -> AttemptResult:
+    core = scope.core
     retry_after = backoff.retry_after(response.headers, core.clock.wall) if response.status >= 400 else None
     outcome = classify(
         kind,
@@ -212,7 +213,7 @@ def _answered(session: Session, request: Prepared, kind: Kind, response: WireRes
     tried.throttled = throttles(response.status, retry_after=retry_after is not None)
     if retry_after is not None:
         tried.wait = backoff.stretched(retry_after, core.clock.uniform)
-        if tried.throttled and retry_after <= session.settings.max_retry_after:
+        if tried.throttled and retry_after <= scope.settings.max_retry_after:
             core.pause.extend(tried.wait)
     return tried
 

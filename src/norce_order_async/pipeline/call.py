@@ -1,7 +1,7 @@
 """One call from its first permit to its outcome: the only loop of the pipeline.
 
 Each turn is one attempt (:mod:`.attempt`). Its outcome and the operation's kind name a step (:mod:`.retry`); an unknown
-outcome may be settled by reading back (:mod:`.settle`); the number of attempts, the budget, a Retry-After and the
+outcome may be settled by reading back (:mod:`.readback`); the number of attempts, the budget, a Retry-After and the
 deadline may overrule a repeat. What is raised in the end, :mod:`.failures` words.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from norce_order_async._json import LARGE, UNREADABLE
 from norce_order_async.engines.base import WireResponse
@@ -18,6 +18,8 @@ from norce_order_async.pipeline import failures
 from norce_order_async.pipeline import retry as backoff
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.attempt import AttemptResult, attempt
+from norce_order_async.pipeline.core import CallScope
+from norce_order_async.pipeline.failures import CallRecord
 from norce_order_async.pipeline.operations import Expects, Kind, Operation
 from norce_order_async.pipeline.readback import (
     SHOWN_WITHIN,
@@ -35,11 +37,8 @@ from norce_order_async.pipeline.retry import Outcome, Step, step_after
 from norce_order_async.runtime.deadline import Deadline
 from norce_order_async.runtime.stop import ITEM_CALLS, until_stopped
 
-if TYPE_CHECKING:
-    from norce_order_async.pipeline.session import Session
 
-
-class Call:
+class Call(CallRecord):
     """The state of one call. Made for one run."""
 
     __slots__ = (
@@ -47,42 +46,28 @@ class Call:
         "_created_again",
         "_deadline",
         "_repeats",
-        "_session",
+        "_scope",
         "_token_replaced",
         "_tokens_taken",
-        "attempts",
-        "kind",
-        "maybe_done",
-        "request",
     )
 
-    def __init__(self, session: Session, request: Prepared, before: Baseline | None, deadline: Deadline | None) -> None:
-        self.request = request
-        self.kind = request.operation.kind_for(request.json)
-        self.attempts: list[Attempt] = []
-        self.maybe_done = False
-        """Whether an attempt so far may have taken effect."""
-        self._session = session
+    def __init__(self, scope: CallScope, request: Prepared, before: Baseline | None, deadline: Deadline | None) -> None:
+        super().__init__(request)
+        self._scope = scope
         self._before = before
-        self._deadline = deadline or session.deadline()
+        self._deadline = deadline or scope.deadline()
         self._repeats = 0
         self._tokens_taken = 0
         self._token_replaced = False
         self._created_again = False
         """Whether an order was asked for once more after one that may have been created."""
 
-    @property
-    def maybe_changed(self) -> bool:
-        """Whether an attempt so far may have taken effect, those among them that were turned away with a 503: it comes
-        from in front of the service as often as from it, also after the effect."""
-        return self.maybe_done or (self.kind is not Kind.SAFE and any(one.status == 503 for one in self.attempts))
-
     async def run(self) -> Answer:
         """Attempt, decide, and again, until there is an outcome."""
         while True:
-            tried = await attempt(self._session, self.request, self.kind, self._deadline, len(self.attempts) + 1)
+            tried = await attempt(self._scope, self.request, self.kind, self._deadline, len(self.attempts) + 1)
             if self._before is not None and tried.outcome is Outcome.UNKNOWN:
-                self._before.sent_at = self._session.core.clock.monotonic() - tried.seconds
+                self._before.sent_at = self._scope.core.clock.monotonic() - tried.seconds
             if tried.response and self._is_done(tried):
                 alone = not self._created_again or await self._is_alone(tried, tried.response)
                 return await self._answer(tried, tried.response, alone=alone)
@@ -131,7 +116,7 @@ class Call:
         if tried.status != 401 or self._token_replaced or tried.signed is None:
             return False
         self._token_replaced = True
-        core = self._session.core
+        core = self._scope.core
         with core.clock.move_on_after(self._deadline.remaining()):
             try:
                 return await core.auth.refused(tried.signed.token)
@@ -170,7 +155,7 @@ class Call:
 
     def _objection_to_repeat(self) -> str:
         """Why an order that was not found may not be created again; empty when it may."""
-        if self._created_again or not self._session.settings.repeat_order_creation:
+        if self._created_again or not self._scope.settings.repeat_order_creation:
             return ", and it is not created again"
         left = self._deadline.remaining()
         if left is not None and left < TIME_TO_REPEAT:
@@ -179,15 +164,17 @@ class Call:
 
     def _looking(self, *, refused: bool = False) -> Looking:
         """How to read back, with moments counted from now."""
-        session, request = self._session, self.request
+        scope, request = self._scope, self.request
 
         async def read(operation: Operation, path: Mapping[str, str], query: Mapping[str, Any] | None) -> Any:
-            return (await session.read_back(operation, path, query, self._deadline, request.correlation_id)).data
+            # Under this call's deadline and correlation id, and no call of its own to middleware.
+            prepared = scope.prepare(operation, path, query, None, request.correlation_id)
+            return (await Call(scope, prepared, None, self._deadline).run()).data
 
-        return Looking(read, self._until(), session.settings.settling_pause, self._created_again, refused)
+        return Looking(read, self._until(), scope.settings.settling_pause, self._created_again, refused)
 
     def _until(self) -> Until:
-        clock, deadline = self._session.core.clock, self._deadline
+        clock, deadline = self._scope.core.clock, self._deadline
         began = clock.monotonic()
 
         async def until(moment: float) -> bool:
@@ -208,18 +195,18 @@ class Call:
         if tried.throttled and tried.wait:
             self._check_retry_after(tried)
             self._note(tried, f"wait {tried.wait:.2f} s")
-            await self._session.core.clock.sleep(tried.wait)
+            await self._scope.core.clock.sleep(tried.wait)
             tried.wait = 0.0
 
     def _check_retry_after(self, tried: AttemptResult, settled: ReadBack | None = None) -> None:
         asked = tried.retry_after
-        too_long = asked is not None and asked > self._session.settings.max_retry_after
+        too_long = asked is not None and asked > self._scope.settings.max_retry_after
         if too_long or not self._deadline.leaves(tried.wait):
             self._fail(tried, "retry-after", settled)
 
     async def _wait_to_repeat(self, tried: AttemptResult, settled: ReadBack | None) -> None:
         """Sleep before the next attempt, or raise when there must be none."""
-        core, settings = self._session.core, self._session.settings
+        core, settings = self._scope.core, self._scope.settings
         if tried.gave_up:
             self._fail(tried, tried.gave_up, settled)
         if self._repeats + 1 >= settings.max_attempts:
@@ -235,7 +222,7 @@ class Call:
         delay = max(delay, tried.wait)
         if not self._deadline.leaves(delay):
             self._fail(tried, "deadline", settled)
-        taken = self._session.budget.take(throttled=tried.throttled)
+        taken = self._scope.budget.take(throttled=tried.throttled)
         if taken is None:
             self._fail(tried, "budget", settled)
         self._tokens_taken += taken
@@ -247,7 +234,7 @@ class Call:
     # How it ends
 
     async def _answer(self, tried: AttemptResult, response: WireResponse, *, alone: bool) -> Answer:
-        self._session.budget.refund(self._tokens_taken)
+        self._scope.budget.refund(self._tokens_taken)
         self._note(tried, "return")
         operation = self.request.operation
         report = tried.outcome is Outcome.REFUSED and operation.brings is Expects.REPORT
@@ -255,9 +242,9 @@ class Call:
         if done_before:
             models = nothing
         elif len(response.body) <= LARGE:
-            models = models_of(operation, response, tried.data, self._session.core.drift)
+            models = models_of(operation, response, tried.data, self._scope.core.drift)
         else:
-            models = await aside(models_of, operation, response, tried.data, self._session.core.drift)
+            models = await aside(models_of, operation, response, tried.data, self._scope.core.drift)
         return Answer(
             data=None if tried.data is UNREADABLE else tried.data,
             id=created_id(response, tried.data) if operation.brings is Expects.ID else None,
@@ -271,7 +258,7 @@ class Call:
         )
 
     def _adopt(self, tried: AttemptResult, settled: ReadBack) -> Answer:
-        self._session.budget.refund(self._tokens_taken)
+        self._scope.budget.refund(self._tokens_taken)
         self._note(tried, f"return: {settled.detail}")
         return Answer(
             data=None,
@@ -290,7 +277,7 @@ class Call:
         raise failures.refused(self, tried)
 
     def _tell_both(self, tried: AttemptResult, settled: ReadBack) -> NoReturn:
-        self._session.budget.refund(self._tokens_taken)
+        self._scope.budget.refund(self._tokens_taken)
         self._note(tried, f"raise: {settled.detail}")
         raise failures.duplicate(self, settled)
 
@@ -316,10 +303,10 @@ class Call:
             reason=tried.reason,
             seconds=tried.seconds,
             next=following,
-            budget=self._session.budget.tokens,
+            budget=self._scope.budget.tokens,
             throttled=tried.throttled,
         )
         self.attempts.append(noted)
-        self._session.core.telling.attempt_ended(
+        self._scope.core.telling.attempt_ended(
             self.request.operation.id, self.request.order_id, self.request.correlation_id, noted
         )

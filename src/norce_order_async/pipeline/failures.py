@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from norce_order_async._json import UNREADABLE
 from norce_order_async.display import shown, shown_code
 from norce_order_async.errors import (
+    Attempt,
     CallError,
     DuplicateOrderError,
     GaveUp,
@@ -20,12 +21,12 @@ from norce_order_async.errors import (
 )
 from norce_order_async.pipeline.operations import Kind, Operation
 from norce_order_async.pipeline.redact import shown_words
+from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.response import Refusal, read_refusal
 from norce_order_async.pipeline.retry import Outcome
 
 if TYPE_CHECKING:
     from norce_order_async.pipeline.attempt import AttemptResult
-    from norce_order_async.pipeline.call import Call
     from norce_order_async.pipeline.readback import ReadBack
 
 _ADVICE = {
@@ -36,7 +37,26 @@ _ADVICE = {
 _NOT_THE_SERVICE = "this may be no answer of the order service's: check its address, the path at its end too"
 
 
-def refused(call: Call, tried: AttemptResult) -> RefusedError:
+class CallRecord:
+    """What is known of a call so far: what was asked for, and what became of its attempts."""
+
+    __slots__ = ("attempts", "kind", "maybe_done", "request")
+
+    def __init__(self, request: Prepared) -> None:
+        self.request = request
+        self.kind = request.operation.kind_for(request.json)
+        self.attempts: list[Attempt] = []
+        self.maybe_done = False
+        """Whether an attempt so far may have taken effect."""
+
+    @property
+    def maybe_changed(self) -> bool:
+        """Whether an attempt so far may have taken effect, those among them that were turned away with a 503: it comes
+        from in front of the service as often as from it, also after the effect."""
+        return self.maybe_done or (self.kind is not Kind.SAFE and any(one.status == 503 for one in self.attempts))
+
+
+def refused(call: CallRecord, tried: AttemptResult) -> RefusedError:
     """The service answered and said no."""
     status = tried.status or 0
     said = read_refusal(tried.data, status)
@@ -58,7 +78,7 @@ def refused(call: Call, tried: AttemptResult) -> RefusedError:
     )
 
 
-def _after_refusal(call: Call, status: int, said: Refusal) -> str:
+def _after_refusal(call: CallRecord, status: int, said: Refusal) -> str:
     """What to do after a refusal, where there is something to say beside the service's own words."""
     if call.maybe_changed:
         return "an earlier attempt may have taken effect: read the order before going on"
@@ -75,7 +95,7 @@ def _after_refusal(call: Call, status: int, said: Refusal) -> str:
     return _ADVICE.get(status, "")
 
 
-def _said(call: Call, tried: AttemptResult) -> str:
+def _said(call: CallRecord, tried: AttemptResult) -> str:
     """The service's own words, as far as they may be shown."""
     if not tried.status or tried.status < 400:
         return ""
@@ -83,7 +103,7 @@ def _said(call: Call, tried: AttemptResult) -> str:
     return shown_words(read_refusal(tried.data, tried.status), call.request, token)
 
 
-def duplicate(call: Call, settled: ReadBack) -> DuplicateOrderError:
+def duplicate(call: CallRecord, settled: ReadBack) -> DuplicateOrderError:
     """An order was created again after a lost answer, and the service took both."""
     ids = ", ".join(shown_code(each) for each in settled.ids)
     return DuplicateOrderError(
@@ -94,7 +114,7 @@ def duplicate(call: Call, settled: ReadBack) -> DuplicateOrderError:
     )
 
 
-def superseded(call: Call, settled: ReadBack) -> TransitionSupersededError:
+def superseded(call: CallRecord, settled: ReadBack) -> TransitionSupersededError:
     """The answer to a change of status was lost, and the order was found in a third one."""
     target = str(call.request.json.get("currentStatus"))
     return TransitionSupersededError(
@@ -106,7 +126,7 @@ def superseded(call: Call, settled: ReadBack) -> TransitionSupersededError:
     )
 
 
-def failed(call: Call, tried: AttemptResult, gave_up: GaveUp, settled: ReadBack | None) -> CallError:
+def failed(call: CallRecord, tried: AttemptResult, gave_up: GaveUp, settled: ReadBack | None) -> CallError:
     """No attempt brought a usable answer, and there will be no other."""
     facts = _facts(call, gave_up)
     facts["said"] = _said(call, tried)
@@ -157,7 +177,7 @@ def _again(gave_up: GaveUp, *, later: bool = False) -> str:
             return "it may be called again later" if later else "it may be called again"
 
 
-def _facts(call: Call, gave_up: GaveUp | None) -> dict[str, Any]:
+def _facts(call: CallRecord, gave_up: GaveUp | None) -> dict[str, Any]:
     return {
         "operation": call.request.operation.id,
         "order_id": call.request.order_id,

@@ -1,121 +1,37 @@
-"""What calls need: the parts a client shares with all its scopes, and one scope's view of them."""
+"""Makes calls for one context with one set of numbers, and lets middleware and observers see them."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from norce_order_async.auth.providers import StaysInProcess, Tokens
-from norce_order_async.context import Context
-from norce_order_async.engines.base import Engine
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.call import Call
-from norce_order_async.pipeline.creations import Creation, Creations, Flight, lasts
-from norce_order_async.pipeline.events import CallEvent, Reporter
-from norce_order_async.pipeline.home import Door, Home, Permits
-from norce_order_async.pipeline.limiter import Limiter, Pause
-from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, through_call
+from norce_order_async.pipeline.core import CallScope, permits_for
+from norce_order_async.pipeline.creations import Creation, Flight, lasts
+from norce_order_async.pipeline.events import CallEvent
+from norce_order_async.pipeline.middleware import through_call
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.readback import Baseline
-from norce_order_async.pipeline.request import Prepared, Requests
-from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.retry import RetryBudget
-from norce_order_async.pipeline.settings import CallOptions, Settings
-from norce_order_async.pipeline.tasks import SendTasks
-from norce_order_async.runtime.clock import Clock
+from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.runtime.deadline import Deadline
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpOptions:
-    """How connections are made, for the engine and for the generated client alike."""
-
-    verify: ssl.SSLContext | bool = True
-    cert: str | tuple[str, str] | None = None
-    proxy: str | None = None
-    trust_env: bool = False
-
-
 Answers = list[Answer]
 
 CAPTURED: ContextVar[Answers | None] = ContextVar("norce_order_async.captured", default=None)
-"""Where the answers of calls are collected, when somebody asked for them."""
+"""Where the answers of calls are collected, if they were asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
-    """Shared by a client and everything scoped from it."""
-
-    base_url: str
-    door: Door
-    auth: Tokens
-    clock: Clock
-    creations: Creations
-    drift: DriftRecord
-    product: str
-    http: HttpOptions
-    telling: Reporter
-    call_middleware: tuple[CallMiddleware, ...] = ()
-    attempt_middleware: tuple[AttemptMiddleware, ...] = ()
-
-    @property
-    def engine(self) -> Engine:
-        """What sends, at the client's home of this moment; so are the two below."""
-        return self.door.home.engine
-
-    @property
-    def owned(self) -> SendTasks:
-        """The sends that are made there."""
-        return self.door.home.owned
-
-    @property
-    def pause(self) -> Pause:
-        """The pause that the service asked for there."""
-        return self.door.home.pause
-
-    @property
-    def user_agent(self) -> str:
-        """Product and engine; an engine that is chosen by the loop has its name once one runs."""
-        return f"{self.product} {self.engine.name}"
-
-    @property
-    def engine_name(self) -> str:
-        """The engine's, when there is one already."""
-        home = self.door.home
-        return home.engine.name if home.has_engine else "auto"
-
-
-def permits_for(max_in_flight: int, clock: Clock) -> Permits:
-    """The permits of a client or a scope."""
-    return Permits(lambda pause: Limiter(max_in_flight, clock, pause))
-
-
-class Session(StaysInProcess):
+class Session(CallScope):
     """Makes calls for one context with one set of numbers."""
 
-    __slots__ = ("_requests", "_requests_for", "budget", "context", "core", "permits", "settings", "timeouts")
-
-    def __init__(self, core: Core, context: Context, settings: Settings, permits: Permits, budget: RetryBudget) -> None:
-        self.core = core
-        self.context = context
-        self.settings = settings
-        self.permits = permits
-        self.budget = budget
-        self.timeouts = settings.timeouts
-        self._requests: Requests | None = None
-        self._requests_for: Home | None = None
-        """The home whose engine they name."""
-
-    @property
-    def limiter(self) -> Limiter:
-        """The limiter, at the client's home of this moment."""
-        return self.permits.at(self.core.door.home)
+    __slots__ = ()
 
     def scoped(
         self,
@@ -143,11 +59,6 @@ class Session(StaysInProcess):
         if context is self.context:
             scoped._requests, scoped._requests_for = self._requests, self._requests_for
         return scoped
-
-    def deadline(self, options: CallOptions | None = None) -> Deadline:
-        """A deadline for several calls that belong together; not started yet."""
-        settings = self.settings if options is None else self.settings.changed(options)
-        return Deadline(self.core.clock, settings.deadline)
 
     def creation(
         self, operation: Operation, order_id: str | None, body: object, options: CallOptions | None
@@ -210,7 +121,7 @@ class Session(StaysInProcess):
             scoped = self.scoped(options)
             return await scoped.call(operation, path, query=query, body=body, before=before, deadline=deadline)
         self.core.door.enter(operation.id, path)
-        call = Call(self, self._prepared(operation, path, query, body), before, deadline)
+        call = Call(self, self.prepare(operation, path, query, body), before, deadline)
         if not self.core.call_middleware and not self.core.telling.observers:
             answer = await call.run()
         else:
@@ -244,30 +155,3 @@ class Session(StaysInProcess):
                     error=None if error is None else type(error).__name__,
                 )
             )
-
-    async def read_back(
-        self,
-        operation: Operation,
-        path: Mapping[str, str],
-        query: Mapping[str, Any] | None,
-        deadline: Deadline,
-        correlation_id: str,
-    ) -> Answer:
-        """A safe call inside another one: under its deadline and correlation id, and not a call of its own to
-        middleware."""
-        request = self._prepared(operation, path, query, None, correlation_id)
-        return await Call(self, request, None, deadline).run()
-
-    def _prepared(
-        self,
-        operation: Operation,
-        path: Mapping[str, str],
-        query: Mapping[str, Any] | None,
-        body: Any,
-        correlation_id: str | None = None,
-    ) -> Prepared:
-        if self._requests_for is not self.core.door.home or self._requests is None:
-            # Not sooner: which engine there is may depend on the loop that runs.
-            self._requests = Requests(self.core.base_url, self.context, self.core.user_agent)
-            self._requests_for = self.core.door.home
-        return self._requests.prepare(operation, path, query, body, correlation_id)
