@@ -9,7 +9,7 @@ import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-CHECKS = ["lint", "types", "floors", "regenerate", "api", "workflows", "licences", "wheel", "lowest"]
+CHECKS = ["lint", "types", "layers", "regenerate", "api", "workflows", "licences", "wheel", "lowest"]
 nox.options.sessions = [*CHECKS, "tests"]
 
 ALL = ".[sandbox,cli,fast,otel,parquet]"
@@ -54,7 +54,7 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
-def floors(session: nox.Session) -> None:
+def layers(session: nox.Session) -> None:
     """Who may import whom."""
     install(session)
     session.run("lint-imports")

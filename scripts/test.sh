@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check there is, from a bare checkout: makes .venv, installs, then lint, types, floors, generated code, tests.
+# Every check there is, from a bare checkout: makes .venv, installs, then lint, types, layers, generated code, tests.
 # Prints the processor time that all of it took.
 #
 #   scripts/test.sh                  what every change must pass
@@ -103,6 +103,6 @@ step "lint" ruff check .
 step "format" ruff format --check .
 step "types (mypy)" mypy
 step "types (pyright)" pyright
-step "floors" lint-imports --no-logo
+step "layers" lint-imports --no-logo
 step "generated code" scripts/regenerate.sh --check
 step "tests" pytest -n "${TEST_WORKERS:-3}" -m "$which_tests" "$@"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from norce_order_async import Order, UnavailableError
+from norce_order_async import UnavailableError
 from norce_order_async.orders.iteration import MOST_RESTARTS, Walk
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,12 +54,11 @@ class Listing:
     def change(self, order: Listed, *, matches: bool) -> None:
         order.modified, order.matches = self.now, matches
 
-    async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Order]:
+    async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Listed]:
         self.before_page()
         self.pages += 1
         found = [order for order in self.orders if order.matches and self._within(order, date_from)]
-        page = sorted(found, key=lambda order: (order.created, order.id))[offset : offset + self._page]
-        return cast("list[Order]", page)
+        return sorted(found, key=lambda order: (order.created, order.id))[offset : offset + self._page]
 
     def _within(self, order: Listed, date_from: datetime | None) -> bool:
         moment = order.modified if self._by_change else order.created
@@ -75,7 +74,7 @@ def at_once(work: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waited")
 
 
-def walked(walk: Walk, most: int = 10_000, met: Callable[[str], None] = lambda _: None) -> list[str]:
+def walked(walk: Walk[Listed], most: int = 10_000, met: Callable[[str], None] = lambda _: None) -> list[str]:
     """The ids that a walk gives, in order; each is told to ``met`` when it comes."""
     ids: list[str] = []
     for _ in range(most):
@@ -188,9 +187,9 @@ def test_orders_without_a_time_are_walked_by_offset() -> None:
     for order in found:
         cast("Any", order).created = None
 
-    async def fetch(date_from: datetime | None, offset: int) -> Sequence[Order]:
+    async def fetch(date_from: datetime | None, offset: int) -> Sequence[Listed]:
         assert date_from is None
-        return cast("list[Order]", found[offset : offset + 10])
+        return found[offset : offset + 10]
 
     assert walked(Walk(fetch, None)) == [order.id for order in found]
 
@@ -199,9 +198,9 @@ def test_a_service_that_contradicts_itself_does_not_hold_it() -> None:
     """Pages with an offset that begin with something new each time end after a bounded number of restarts."""
     asked: list[int] = []
 
-    async def fetch(_: datetime | None, offset: int) -> Sequence[Order]:
+    async def fetch(_: datetime | None, offset: int) -> Sequence[Listed]:
         asked.append(offset)
-        return cast("list[Order]", [] if offset else [Listed("o1", START, START), Listed("o2", START, START)])
+        return [] if offset else [Listed("o1", START, START), Listed("o2", START, START)]
 
     assert walked(Walk(fetch, None)) == ["o1", "o2"]
     assert len(asked) < 3 * MOST_RESTARTS
@@ -210,11 +209,11 @@ def test_a_service_that_contradicts_itself_does_not_hold_it() -> None:
 class NewestFirst(Listing):
     """A service that does not sort as asked."""
 
-    async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Order]:
+    async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Listed]:
         self.before_page()
         found = [order for order in self.orders if order.matches and self._within(order, date_from)]
         page = sorted(found, key=lambda order: (order.created, order.id), reverse=True)
-        return cast("list[Order]", page[offset : offset + self._page])
+        return page[offset : offset + self._page]
 
 
 def test_a_service_that_does_not_sort_loses_nothing() -> None:
@@ -249,10 +248,10 @@ class OddOffsets:
         self._page = page
         self._taken = taken
 
-    async def fetch(self, _: datetime | None, offset: int) -> Sequence[Order]:
+    async def fetch(self, _: datetime | None, offset: int) -> Sequence[Listed]:
         self.pages += 1
         begin = self._taken(offset)
-        return cast("list[Order]", self.orders[begin : begin + self._page])
+        return self.orders[begin : begin + self._page]
 
 
 def ignored(_: int) -> int:
@@ -271,7 +270,7 @@ def as_asked(offset: int) -> int:
     return offset
 
 
-def until_it_fails(walk: Walk) -> tuple[list[str], str]:
+def until_it_fails(walk: Walk[Listed]) -> tuple[list[str], str]:
     """The ids that a walk gives until it says why it can't go on, and what it says."""
     ids: list[str] = []
     with pytest.raises(UnavailableError) as raised:
@@ -317,7 +316,7 @@ def test_pages_in_no_order_end_too(newcomers: int) -> None:
     random = Random(5)
     listing = OddOffsets(120, 100, ignored)
 
-    async def shuffled(date_from: datetime | None, offset: int) -> Sequence[Order]:
+    async def shuffled(date_from: datetime | None, offset: int) -> Sequence[Listed]:
         if listing.pages < newcomers:
             listing.orders.append(undated(len(listing.orders)))
         random.shuffle(listing.orders)
@@ -338,7 +337,7 @@ def test_as_many_new_ones_in_front_as_the_offset_moves_by(page: int) -> None:
     again: list[int] = []
     last: list[str] = []
 
-    async def moving(date_from: datetime | None, offset: int) -> Sequence[Order]:
+    async def moving(date_from: datetime | None, offset: int) -> Sequence[Listed]:
         if offset and listing.pages % 4 == 1 and len(listing.orders) < 200:
             listing.orders[:0] = [undated(len(listing.orders) + more) for more in range(page - 1)]
         found = await listing.fetch(date_from, offset)
@@ -363,7 +362,7 @@ def test_one_order_a_page_is_not_the_end(created: datetime | None) -> None:
     assert alone.pages <= 3
     joined = OddOffsets(1, 10, as_asked, created)
 
-    async def fetch(date_from: datetime | None, offset: int) -> Sequence[Order]:
+    async def fetch(date_from: datetime | None, offset: int) -> Sequence[Listed]:
         if joined.pages == 2:
             joined.orders.append(undated(1, created))
         return await joined.fetch(date_from, offset)

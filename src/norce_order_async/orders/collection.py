@@ -248,7 +248,7 @@ class OrderCollection:
         prefetch: bool = False,
         options: CallOptions | None,
         deadline: Deadline | None = None,
-    ) -> OrderIteration:
+    ) -> OrderIteration[Order]:
         """Every order that matches. Without a page size pages are as the service likes them: looking something up must
         not fail because it does not take that size."""
         where.query()

@@ -29,7 +29,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 
@@ -38,9 +38,6 @@ from norce_order_async.engines.base import UnsentError
 from norce_order_async.errors import NorceError, UnavailableError
 from norce_order_async.pipeline.home import Door, Home
 from norce_order_async.pipeline.operations import LIST_ORDERS
-
-if TYPE_CHECKING:
-    from norce_order_async.orders.order import Order
 
 STEP_BACK = timedelta(milliseconds=1)
 """How far before the last order the next page begins: covers a service that excludes the moment itself, or that keeps
@@ -59,7 +56,20 @@ MOST_LOOKS = 3
 MOST_ROUNDS = 5
 """How often in a row the walk goes back to see whether the service or the listing is odd."""
 
-Fetch = Callable[[datetime | None, int], Awaitable[Sequence["Order"]]]
+
+class Listed(Protocol):
+    """What a walk needs of an order."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def created(self) -> datetime | None: ...
+
+
+ListedT = TypeVar("ListedT", bound=Listed)
+
+Fetch = Callable[[datetime | None, int], Awaitable[Sequence[ListedT]]]
 """One page: created from when on, and how many to skip."""
 
 Fault = Callable[[str], NorceError]
@@ -83,7 +93,7 @@ class _Page:
         return self.ids == other.ids and self.date_from == other.date_from and self.offset != other.offset
 
 
-class Walk:
+class Walk(Generic[ListedT]):
     """Where the walk is: which page is next, and which orders of it are new."""
 
     __slots__ = (
@@ -101,7 +111,7 @@ class Walk:
         "_widest",
     )
 
-    def __init__(self, fetch: Fetch, date_from: datetime | None, fault: Fault = _unavailable) -> None:
+    def __init__(self, fetch: Fetch[ListedT], date_from: datetime | None, fault: Fault = _unavailable) -> None:
         self._fetch = fetch
         self._fault = fault
         self._from = date_from
@@ -118,7 +128,7 @@ class Walk:
         self._sorted = True
         self._seen: set[str] = set()
 
-    async def page(self) -> list[Order] | None:
+    async def page(self) -> list[ListedT] | None:
         """The new orders of the next page, perhaps none; None at the end.
 
         Raises:
@@ -154,7 +164,7 @@ class Walk:
             self._from = self._begin
         return new
 
-    def _is_the_page_before(self, page: Sequence[Order]) -> bool:
+    def _is_the_page_before(self, page: Sequence[ListedT]) -> bool:
         """Whether a page at another offset is the one before again. Then the next one to be read is that one, where it
         came first: there, what has come in before the offset shows."""
         last = self._last
@@ -171,7 +181,7 @@ class Walk:
         self._offset = last.offset
         return True
 
-    async def _look_beyond(self, page: Sequence[Order]) -> list[Order] | None:
+    async def _look_beyond(self, page: Sequence[ListedT]) -> list[ListedT] | None:
         """A page of one known order, or of none, is the end; but where none has had more, pages that hold one order
         each look just like that, and can't overlap."""
         if page and self._widest == 1:
@@ -199,20 +209,20 @@ class Walk:
         return self._fault(f"{what}; {count} orders were given so far, and there may be more")
 
 
-class _Ahead:
+class _Ahead(Generic[ListedT]):
     """A page being fetched ahead, in a task of the client's: leaving the loop early tears nothing."""
 
     __slots__ = ("done", "error", "interrupted", "orders")
 
     def __init__(self) -> None:
         self.done = anyio.Event()
-        self.orders: list[Order] | None = None
+        self.orders: list[ListedT] | None = None
         self.error: Exception | None = None
         self.interrupted = False
         """Whether the client was closed meanwhile, so that the page has to be asked for as if for the first time."""
 
 
-class OrderIteration(StaysInProcess, AsyncIterator["Order"]):
+class OrderIteration(StaysInProcess, AsyncIterator[ListedT]):
     """The orders of a walk, with at most one page fetched ahead.
 
     Several tasks may take from it: each order comes to one of them. One at a time turns the page, the others wait for
@@ -222,18 +232,18 @@ class OrderIteration(StaysInProcess, AsyncIterator["Order"]):
     first order.
     """
 
-    def __init__(self, walk: Walk, door: Door, *, limit: int | None, prefetch: bool) -> None:
+    def __init__(self, walk: Walk[ListedT], door: Door, *, limit: int | None, prefetch: bool) -> None:
         self._walk = walk
         self._door = door
         self._home: Home | None = None
         self._left = limit
         self._prefetch = prefetch
-        self._ahead: _Ahead | None = None
-        self._orders: list[Order] = []
+        self._ahead: _Ahead[ListedT] | None = None
+        self._orders: list[ListedT] = []
         self._ended = False
         self._turning: anyio.Lock | None = None
 
-    async def __anext__(self) -> Order:
+    async def __anext__(self) -> ListedT:
         if self._home is None or self._turning is None:
             self._home, self._turning = self._door.enter(LIST_ORDERS.id, {}), anyio.Lock()
         else:
@@ -264,7 +274,7 @@ class OrderIteration(StaysInProcess, AsyncIterator["Order"]):
         if self._prefetch and (self._left is None or self._left > len(page)):
             self._fetch_ahead(home)
 
-    async def _next_page(self) -> list[Order] | None:
+    async def _next_page(self) -> list[ListedT] | None:
         ahead = self._ahead
         if ahead is None:
             return await self._walk.page()
@@ -277,7 +287,7 @@ class OrderIteration(StaysInProcess, AsyncIterator["Order"]):
         return ahead.orders
 
     def _fetch_ahead(self, home: Home) -> None:
-        ahead = _Ahead()
+        ahead: _Ahead[ListedT] = _Ahead()
 
         async def fetch() -> None:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from norce_order_async.orders.parts.payments import PaymentsPart
 from norce_order_async.orders.parts.shippings import ShippingsPart
 from norce_order_async.orders.polling import Polling
 from norce_order_async.orders.record import OrderRecord
-from norce_order_async.orders.rendering import render_order
+from norce_order_async.orders.rendering import render_table, written_amount, written_time
 from norce_order_async.orders.transition import Transitioned, transition
 from norce_order_async.orders.validation import ValidationReport, read_report
 from norce_order_async.pipeline.operations import DELETE_ORDER, SET_REFERENCE, VALIDATE
@@ -338,7 +338,23 @@ class Order:
         await self._snapshot.write(DELETE_ORDER, options=options)
 
     def __rich__(self) -> RenderableType:
-        return render_order(self)
+        return render_table(("Order", self.id), self._rows())
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        """Status, age of the snapshot, sums and counts."""
+        if not self.loaded:
+            yield "", "not loaded"
+            return
+        currency = self.data.currency
+        yield "status", self.status or "unknown"
+        yield "read", f"{self.age:.0f} s ago" + (", stale" if self.stale else "")
+        yield "total", written_amount(self.amount, currency)
+        yield "outstanding", written_amount(self.outstanding, currency)
+        yield "cart", f"{len(self.cart.items)} lines"
+        yield "shippings", str(len(self.shippings.active))
+        yield "payments", str(len(self.payments.active))
+        for period in self.transitions:
+            yield period.status, written_time(period.entered)
 
     def __repr__(self) -> str:
         if not self.loaded:

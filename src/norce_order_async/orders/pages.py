@@ -14,7 +14,7 @@ from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import SMALLEST_PAGE
 from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.order import Order
-from norce_order_async.orders.rendering import render_page
+from norce_order_async.orders.rendering import render_table, written_amount, written_time
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import LIST_ORDERS
 from norce_order_async.pipeline.response import DriftRecord
@@ -37,7 +37,16 @@ class OrderPage:
     pagination: Pagination | None
 
     def __rich__(self) -> RenderableType:
-        return render_page(self)
+        rows = [
+            (
+                order.id,
+                order.status or "unknown",
+                written_time(order.created),
+                written_amount(order.amount, order.data.currency),
+            )
+            for order in self.orders
+        ]
+        return render_table(("Order", "status", "created", "total"), rows)
 
 
 async def read_orders(

@@ -1,64 +1,40 @@
-"""How orders and reports look where ``rich`` is installed: what is safe to show, nothing of a customer."""
+"""How orders, pages and reports look where ``rich`` is installed. Gets what is safe to show, nothing of a customer."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from norce_order_async.display import cell, shown, shown_code
+from norce_order_async.display import cell
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from rich.console import RenderableType
-    from rich.text import Text
-
-    from norce_order_async.orders.order import Order
-    from norce_order_async.orders.pages import OrderPage
-    from norce_order_async.orders.validation import ValidationReport
 
 
-def render_order(order: Order) -> RenderableType:
-    """A small table: id, status, age of the snapshot, sums and counts."""
+def render_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> RenderableType:
+    """A table. Foreign words may stand anywhere in it."""
     from rich.table import Column, Table
 
-    table = Table("Order", Column(cell(order.id)), title_justify="left")
-    if not order.loaded:
-        table.add_row("", "not loaded")
-        return table
-    table.add_row("status", cell(order.status or "unknown"))
-    table.add_row("read", f"{order.age:.0f} s ago" + (", stale" if order.stale else ""))
-    table.add_row("total", _amount(order, order.amount))
-    table.add_row("outstanding", _amount(order, order.outstanding))
-    table.add_row("cart", f"{len(order.cart.items)} lines")
-    table.add_row("shippings", str(len(order.shippings.active)))
-    table.add_row("payments", str(len(order.payments.active)))
-    for period in order.transitions:
-        table.add_row(cell(period.status), f"{period.entered:%Y-%m-%d %H:%M:%S %Z}")
+    table = Table(
+        *(Column(cell(each)) for each in headings), title=cell(title) if title else None, title_justify="left"
+    )
+    for row in rows:
+        table.add_row(*map(cell, row))
     return table
 
 
-def render_page(page: OrderPage) -> RenderableType:
-    """An order a line."""
-    from rich.table import Table
-
-    table = Table("Order", "status", "created", "total")
-    for order in page.orders:
-        created = f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else ""
-        table.add_row(cell(order.id), cell(order.status or "unknown"), created, _amount(order, order.amount))
-    return table
+def render_line(text: str) -> RenderableType:
+    """One line of text, longer than a cell."""
+    return cell(text, longest=200)
 
 
-def render_report(report: ValidationReport) -> RenderableType:
-    """A problem a line: what failed and who says so. An explanation may name a customer, so it is not shown."""
-    from rich.table import Table
-
-    if report.ok:
-        return cell(f"Order {shown(report.order_id)}: nothing is wrong", longest=200)
-    table = Table("Problem", "reported by", title=cell(f"Order {report.order_id}"), title_justify="left")
-    for problem in report.problems:
-        table.add_row(shown_code(problem.code), shown_code(problem.adapter_id))
-    return table
+def written_time(moment: datetime | None) -> str:
+    """A moment to the second, with its zone; empty without one."""
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else ""
 
 
-def _amount(order: Order, amount: Decimal | None) -> Text | str:
-    return "unknown" if amount is None else cell(f"{amount} {order.data.currency or ''}".rstrip())
+def written_amount(amount: Decimal | None, currency: str | None) -> str:
+    """An amount with its currency, if there is one."""
+    return "unknown" if amount is None else f"{amount} {currency or ''}".rstrip()

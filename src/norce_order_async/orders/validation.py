@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async._json import is_mapping, list_or_empty, mapping_or_empty, text_or_none
-from norce_order_async.display import shown_code
+from norce_order_async.display import shown, shown_code
 from norce_order_async.errors import ValidationFailedError
-from norce_order_async.orders.rendering import render_report
+from norce_order_async.orders.rendering import render_line, render_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,7 +54,11 @@ class ValidationReport:
         return self.ok
 
     def __rich__(self) -> RenderableType:
-        return render_report(self)
+        # An explanation may name a customer, so it is not shown.
+        if self.ok:
+            return render_line(f"Order {shown(self.order_id)}: nothing is wrong")
+        rows = [(shown_code(each.code), shown_code(each.adapter_id)) for each in self.problems]
+        return render_table(("Problem", "reported by"), rows, f"Order {self.order_id}")
 
 
 def read_report(order_id: str, data: Any) -> ValidationReport:

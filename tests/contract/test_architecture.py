@@ -1,0 +1,70 @@
+"""What holds of the package as a whole: nothing in it imports in a circle, and no folder is too full to look over.
+
+That imports go down from layer to layer, `lint-imports` checks by the contracts in `pyproject.toml`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Collection, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "norce_order_async"
+
+MOST_FILES = 20
+"""Python files side by side in one folder."""
+
+
+def circle_in(imports: Mapping[str, Collection[str]]) -> list[str]:
+    """A circle of modules, each imported by the next one; empty if there is none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as found:
+        return list(found.args[1])
+    return []
+
+
+def full_folders(files: Collection[Path]) -> dict[Path, int]:
+    """The folders that hold too many files side by side, with how many."""
+    return {folder: count for folder, count in Counter(file.parent for file in files).items() if count > MOST_FILES}
+
+
+@pytest.fixture(scope="module")
+def imports() -> Mapping[str, Collection[str]]:
+    """What each module imports of the package, with what it imports only for type checkers or inside functions."""
+    graph = grimp.build_graph("norce_order_async", exclude_type_checking_imports=False, cache_dir=None)
+    return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+
+def test_nothing_imports_in_a_circle(imports: Mapping[str, Collection[str]]) -> None:
+    assert circle_in(imports) == []
+
+
+def test_imports_of_type_checkers_and_of_functions_count(imports: Mapping[str, Collection[str]]) -> None:
+    """Neither hides an import from this check or from lint-imports."""
+    assert "norce_order_async.pipeline.core" in imports["norce_order_async.raw"]  # under TYPE_CHECKING
+    assert "norce_order_async.engines.aiohttp" in imports["norce_order_async.engines.select"]  # in a function
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    assert not settings.get("exclude_type_checking_imports", False)
+
+
+def test_a_circle_would_be_found() -> None:
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}})) == {"b", "c"}
+
+
+def test_no_folder_is_too_full() -> None:
+    assert full_folders(list(PACKAGE.rglob("*.py"))) == {}
+
+
+def test_a_full_folder_would_be_found() -> None:
+    files = [Path("few", f"{number}.py") for number in range(MOST_FILES)]
+    assert full_folders(files) == {}
+    many = [Path("many", f"{number}.py") for number in range(MOST_FILES + 1)]
+    assert full_folders([*files, *many]) == {Path("many"): MOST_FILES + 1}
