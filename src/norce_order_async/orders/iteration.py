@@ -61,10 +61,14 @@ class Listed(Protocol):
     """What a walk needs of an order."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The service's identifier."""
+        ...
 
     @property
-    def created(self) -> datetime | None: ...
+    def created(self) -> datetime | None:
+        """When it was created, if the service says so."""
+        ...
 
 
 ListedT = TypeVar("ListedT", bound=Listed)
