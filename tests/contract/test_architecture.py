@@ -5,6 +5,7 @@ That imports go down from layer to layer, `lint-imports` checks by the contracts
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -68,3 +69,16 @@ def test_a_full_folder_would_be_found() -> None:
     assert full_folders(files) == {}
     many = [Path("many", f"{number}.py") for number in range(MOST_FILES + 1)]
     assert full_folders([*files, *many]) == {Path("many"): MOST_FILES + 1}
+
+
+def test_the_page_names_what_there_is() -> None:
+    """Each file and folder that `docs/architecture.md` names exists, and it names each folder of the package."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w./-]+(?:\.py|\.sh|/))`", page))
+    tables = page.split("## Layers")[0]
+    assert len(named) > 30
+    # In the text a file of the row's folder stands without it.
+    places = [ROOT, PACKAGE, *(PACKAGE / folder for folder in re.findall(r"`([\w/]+/)`", tables)), ROOT / "scripts"]
+    assert {name for name in named if not any((place / name).exists() for place in places)} == set()
+    folders = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.glob("*/__init__.py")}
+    assert {folder for folder in folders if not folder.startswith("_")} <= named
