@@ -124,7 +124,7 @@ async def test_rows_that_can_not_be_compared(sandbox: Sandbox) -> None:
             outcomes = await all_of(job.run(rows, Due()))
         assert {outcome.verdict for outcome in outcomes.values()} == {"done"}
         async with norce.bulk(load=FEW) as job:
-            with pytest.raises(InvalidRequestError, match="twice, with rows that are no JSON data"):
+            with pytest.raises(InvalidRequestError, match="twice, with rows that are not JSON data"):
                 await all_of(job.run([*rows, rows[0]], Due()))
 
 

@@ -57,7 +57,7 @@ async def test_a_filter_with_moving_dates_is_gone_on_with(
     job = norce.bulk(journal, load=FEW)
     given = await through(job, until(2), actions.remove())
     assert given == 6 - sum(job.summary.before.values())
-    assert "gone on with the orders that the journal was begun with: date_to 20" in job.summary.note
+    assert "continued with the orders that the journal was begun with: date_to 20" in job.summary.note
     assert " instead of 20" in job.summary.note
     assert effects(sandbox) == dict.fromkeys(ids, 1)
     listings = [one for one in sandbox.requests[asked:] if one.operation == "GetCheckoutOrders"]

@@ -6,8 +6,7 @@ its source (``source.py``; ``duplicates.py`` without a journal) and what an earl
 (``process.py``), and put the outcomes (``outcome.py``) into a buffer (``results.py``) for the caller to iterate.
 ``breaker.py`` holds the workers back while the service is away, and ``signals.py`` stops a job on Ctrl-C.
 
-``actions/`` has the actions that are ready to use and what a new one builds on, ``load/`` finds how much the service
-bears.
+``actions/`` has the actions that are ready to use and the base of new ones; ``load/`` limits concurrency and rate.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What a job does while the service is away: it holds everything back and sends one call now and then.
+"""A circuit breaker: while the service is away, a job waits and sends single calls as probes.
 
-A call that was not sent or was turned away for good puts its item back. After :data:`IN_A_ROW` of these without a
-success between, or at once when the retry budget is empty, the service counts as away: one item at a time goes as a
-probe, after a wait of full jitter that doubles up to the longest delay, and never before a Retry-After is over. The
-first probe that is answered ends it.
+A call that was not sent or was finally turned away puts its item back. After :data:`IN_A_ROW` of these without a
+success between, or at once when the retry budget is empty, the service counts as away. One item at a time is then sent
+as a probe, after a wait of full jitter that doubles up to the longest delay, and never before a Retry-After is over.
+The first probe that is answered closes the breaker.
 
-Every item is worked on inside :meth:`Outage.turn`. Leaving that gives back a probe's turn, whatever became of the item:
-there is no other place where it could be forgotten.
+Every item is worked on inside :meth:`CircuitBreaker.turn`. Leaving it returns the probe's slot, however the item ended,
+so no slot can be lost.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ FIRST_WAIT = 1.0
 
 
 class Slot:
-    """Leave to work on one item."""
+    """Permission to work on one item."""
 
     __slots__ = ()
 
 
 class CircuitBreaker:
-    """Whether the service is away, as far as one job can tell."""
+    """Whether the service is away, as far as one job has seen."""
 
     def __init__(self, clock: Clock, limiter: Limiter, longest: float) -> None:
         self._clock = clock
@@ -40,7 +40,7 @@ class CircuitBreaker:
         self._failures = 0
         self._waits = 0
         self._prober: Slot | None = None
-        """Who finds out whether the service is back."""
+        """The slot whose item probes whether the service is back."""
         self._changed = anyio.Event()
         self._asked = 0.0
         self._over = False
@@ -49,7 +49,7 @@ class CircuitBreaker:
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[Slot]:
-        """Leave to work on one item: at once when the service is there, else when it is time to probe it with this."""
+        """Wait for a slot: none while the service is there, otherwise until it is time for the next probe."""
         while self.away and self._prober is not None and not self._over:
             await self._changed.wait()
         turn = Slot()
@@ -64,12 +64,12 @@ class CircuitBreaker:
                 self._tell()
 
     def end(self) -> None:
-        """Nobody is to wait any longer."""
+        """End all waits."""
         self._over = True
         self._stop_waiting()
 
     def answered(self) -> None:
-        """The service did something with a call, whatever it was."""
+        """The service answered a call itself, with success or a refusal."""
         self._failures = self._waits = 0
         self._asked = 0.0
         self.away = False
@@ -77,7 +77,7 @@ class CircuitBreaker:
         self._stop_waiting()
 
     def failed(self, turn: Slot, *, at_once: bool, asked: float | None) -> bool:
-        """A call was not sent, or turned away for good. Whether it was a probe's."""
+        """A call was not sent, or finally turned away. Returns whether it was a probe."""
         self._failures += 1
         self._asked = asked or 0.0
         self.away = self.away or at_once or self._failures >= IN_A_ROW
@@ -92,7 +92,7 @@ class CircuitBreaker:
                 await self._clock.sleep(max(wait, self._asked))
         finally:
             self._sleeping = None
-            # The limiter's account is the job's only one: it gets what it has not counted itself meanwhile.
+            # Throttled seconds are counted in the limiter alone: add what it has not counted itself meanwhile.
             waited = self._clock.monotonic() - began
             self._limiter.throttled_seconds = max(self._limiter.throttled_seconds, counted + waited)
 

@@ -94,7 +94,7 @@ class Once(AsyncIterator[Item]):
             return False
         if self._with_rows and _NO_JSON in (first, row):
             raise InvalidRequestError(
-                f"order {item.key} is in the source twice, with rows that are no JSON data and can't be compared"
+                f"order {item.key} is in the source twice, with rows that are not JSON data and can't be compared"
             )
         if first != row:
             raise asked_for_differently(item.key)

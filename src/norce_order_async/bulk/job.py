@@ -1,4 +1,4 @@
-"""A job over many orders, as its caller meets it.
+"""A job over many orders: the class that callers use.
 
 ``async with client.bulk(...) as job`` opens the journal; ``async for outcome in job.run(source, action)`` works
 through the source; leaving the ``async with``, for whatever reason, stops the job and closes the journal.
@@ -35,19 +35,26 @@ from norce_order_async.pipeline.tasks import SendTasks
 T = TypeVar("T")
 
 Duplicates = Literal["skip", "allow"]
-"""What becomes of an order that a source names again: it is passed over, or done as often as it comes."""
+"""How to treat an order that a source names again: skip it, or do it as often as it comes."""
 
 GRACE = 30.0
 MAX_DELAY = 20.0
 OTHER_LOAD = 50
 """Items worked on at once under a load that does not say how many."""
 OPERATION = "bulk"
-"""What an error calls a job that is not let in."""
+"""The operation that an error names when a job can't be entered."""
 _END_WITHIN = 5.0
 
 
 class Job(StaysInProcess):
-    """Work on many orders. Made by ``client.bulk(...)``; for use with ``async with``."""
+    """A job runs one action on each order and yields one outcome per order. Made by ``client.bulk(...)``.
+
+    For example::
+
+        async with norce.bulk("close.journal") as job:
+            async for outcome in job.run(order_ids, actions.transition("completed")):
+                print(outcome.key, outcome.verdict)
+    """
 
     def __init__(
         self,
@@ -94,21 +101,21 @@ class Job(StaysInProcess):
         self._entered = False
         self._run: Run[Any] | None = None
         self._stopped_before = ""
-        """Why, when it was told to stop before it had a run."""
+        """Why it was stopped before it had a run; empty if it was not."""
 
     @property
     def limiter(self) -> Limiter:
-        """What gives its calls leave to go out."""
+        """The limiter of its calls: how many are in flight, the rate, and the seconds it was throttled."""
         return self._session.limiter
 
     @property
     def summary(self) -> Summary:
-        """The job so far; also while it runs."""
+        """The counts of the job, also while it runs."""
         return Summary() if self._run is None else self._run.summary
 
     @property
     def journal(self) -> Path | None:
-        """Where the journal is."""
+        """The path of the journal; None without one."""
         return self._path
 
     def run(
@@ -118,32 +125,32 @@ class Job(StaysInProcess):
         *,
         key: Key = "order_id",
     ) -> Run[T]:
-        """Do something to every order of a source, and give the outcomes as they come.
+        """Run an action on every order of a source, and yield the outcomes as they come.
 
-        With a journal the whole source is listed into it first, and so is an ``OrderFilter`` in any case; else the
-        source is read as the work goes on. Items that an earlier run of the journal finished are not given again.
+        With a journal, and for an ``OrderFilter``, the whole source is listed first. Otherwise it is read as the work
+        goes on. Items that an earlier run of the journal finished are not yielded again.
 
-        A journal that is not finished is gone on with. Its action, merchant, channel and filter must be the same, but
-        for ``date_from`` and ``date_to``: "up to two days ago" is another moment each night, and what the first run
-        listed is seen through first (``summary.note`` says so). A list is compared; a filter, or a walk of
+        A journal that is not finished is continued. Its action, merchant, channel and filter must be the same, except
+        ``date_from`` and ``date_to``: "up to two days ago" is another moment each night, so the job first finishes what
+        the earlier run listed (``summary.note`` says so). A list is compared with the journal; a filter, or a walk of
         ``norce.orders.iterate``, is not read again.
 
         Args:
-            source: ids, handles, rows or an ``OrderFilter``; None goes on with what is in the journal.
-            action: one of ``norce_order_async.bulk.actions``, one of your own, or an async function of an order.
-            key: the column of a row that holds the order's id, or a function of an entry that returns it.
+            source: ids, handles, rows or an ``OrderFilter``; None continues with what is in the journal.
+            action: one of ``norce_order_async.bulk.actions``, your own, or an async function that takes an order.
+            key: the column of a row that holds the order's id, or a function that returns the id of an entry.
 
         Raises:
-            ConfigurationError: the job was not entered or has a run already, a function without a name is to be
-                journaled, or orders in production would be changed without ``allow_production``.
+            ConfigurationError: the job was not entered or has a run already, a function without a name is used with a
+                journal, or orders in production would be changed without ``allow_production``.
         """
         if not self._entered or self._home is None:
             raise ConfigurationError("use the job with 'async with'")
         if self._run is not None:
             raise ConfigurationError("a job has one run: make another with client.bulk(...)")
         if source is None and self._journal is None:
-            raise ConfigurationError("give a source; going on without one needs a journal that was begun")
-        # An item that waits for the journal's disk is not in flight: half as many more keep the air full meanwhile.
+            raise ConfigurationError("give a source; continuing without one needs a journal that was begun")
+        # An item that waits for the journal's disk is not in flight: half as many more workers make up for it.
         workers = self._workers if self._journal is None else self._workers * 3 // 2
         chosen: Action[T] = action_of(action, journaled=self._journal is not None)
         self._guard_production(chosen, source)
@@ -172,9 +179,13 @@ class Job(StaysInProcess):
         return run
 
     def stop(self, *, now: bool = False, why: str = "stopped") -> None:
-        """Begin nothing new; what is in flight may finish within the grace time. ``now``: it may not.
+        """Begin nothing new. Calls in flight may finish within the job's ``grace``; with ``now`` they are cancelled.
 
-        The journal stays true either way. To be called on the job's event loop.
+        The journal stays correct either way. Call it on the job's event loop.
+
+        Args:
+            now: whether to cancel calls in flight at once.
+            why: the text for ``summary.stopped``.
         """
         if self._run is None:
             self._stopped_before = self._stopped_before or why
@@ -207,7 +218,7 @@ class Job(StaysInProcess):
                 self.stop(now=error is not None, why="left early")
                 await self._run.ended()
         finally:
-            # Whoever is cancelled here still owes the journal its last lines, and for no longer than this.
+            # Even when cancelled, write the journal's last lines, for a few seconds at most.
             if self._run is not None:
                 self._run.stop(None, "left early")
             with anyio.CancelScope(shield=True):
@@ -216,16 +227,17 @@ class Job(StaysInProcess):
                 self._journal.close()
 
     def forked(self) -> None:
-        """This is a forked child: the job goes on in the parent, and nothing of it may be used here."""
+        """Called in a forked child: the job goes on in the parent and can't be used here."""
         if self._journal is not None:
             self._journal.forked()
 
     def _may_go_on(self, home: Home) -> bool:
-        """Whether the job may be left in the usual way. Where its loop is over, only its journal is there to close; in
-        a forked child, not even that.
+        """Whether the job may be left in the usual way.
+
+        If its loop has ended, only its journal is closed; in a forked child, nothing.
 
         Raises:
-            NotSentError: it runs elsewhere.
+            NotSentError: the job runs on another event loop.
         """
         if home.is_inherited:
             return False

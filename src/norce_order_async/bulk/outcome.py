@@ -1,4 +1,4 @@
-"""What came of an item, and of the whole job so far."""
+"""The outcome of an item, and the summary of a job."""
 
 from __future__ import annotations
 
@@ -24,28 +24,36 @@ was sent, or all of it was turned away."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemOutcome(Generic[T]):
-    """What came of one item."""
+    """The outcome of one item of a job.
+
+    For example::
+
+        async for outcome in job.run(order_ids, actions.transition("completed")):
+            if outcome.verdict == "refused":
+                print(outcome.key, outcome.reason)
+    """
 
     key: str
     """The order's id."""
     verdict: Verdict
+    """``"done"``, ``"already done"``, ``"refused"``, ``"unknown"`` or ``"not tried"``."""
     value: T | None = field(default=None, repr=False)
     """What the action returned; None when it was not called, did not succeed, or its effect was found by reading."""
     error: Exception | None = field(default=None, repr=False)
-    """Why not; mostly a ``CallError``."""
+    """The error that kept it from being done; mostly a ``CallError``."""
     attempts: tuple[Attempt, ...] = field(default=(), repr=False)
-    """Of all calls made for it, in order."""
+    """The attempts of all calls made for the item, in order."""
     note: str = ""
-    """How it was found out, or in a dry run what would be done."""
+    """How the verdict was found, or in a dry run what would be done."""
 
     @property
     def reason(self) -> str:
-        """Why not, in a word for counting: the service's code, or the kind of error."""
+        """Why it was not done, in a word for counting: status and the service's code, or the kind of error."""
         return reason_of(self.error) if self.error else ""
 
 
 def reason_of(error: Exception) -> str:
-    """An error in a word for counting, which shows nothing of a customer."""
+    """An error in a word for counting, without personal data."""
     if isinstance(error, RefusedError):
         return f"{error.status} {shown_code(error.code)}" if error.code else str(error.status)
     if isinstance(error, InvalidRequestError):
@@ -56,7 +64,7 @@ def reason_of(error: Exception) -> str:
 
 
 def failure_of(error: Exception) -> str:
-    """Why a run ended that could not go on, for ``Summary.stopped``."""
+    """The text of ``Summary.stopped`` for a run that an error ended."""
     if isinstance(error, UnauthorizedError):
         return f"the token was refused ({reason_of(error)})"
     return f"failed: {reason_of(error)}"
@@ -64,7 +72,12 @@ def failure_of(error: Exception) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """The job so far; also while it runs."""
+    """The counts of a job, also while it runs.
+
+    For example::
+
+        print(job.summary.done, job.summary.left, dict(job.summary.refusals), job.summary.stopped)
+    """
 
     total: int | None = None
     """Items in all; None while that is not known."""
@@ -79,15 +92,15 @@ class Summary:
     throttled: int = 0
     """Attempts that the service answered with "too much": 429, 425, or 503 with Retry-After."""
     throttled_seconds: float = 0.0
-    """Time in which the job held back because of the service."""
+    """Seconds that the job waited because of the service."""
     failed_probes: int = 0
-    """Single calls made while the service was away, that showed it still was."""
+    """Single calls made while the service was away that failed too."""
     elapsed: float = 0.0
     """Seconds since the run began."""
     duplicates: int = 0
-    """Entries of the source that asked for the same as an earlier one; they are no outcomes, and not in the total."""
+    """Entries of the source that asked for the same as an earlier one; no outcome, and not in ``total``."""
     note: str = ""
-    """What there is to know of the source: that a journal was gone on with whose filter had other dates."""
+    """A remark about the source: the journal was continued although its filter had other dates."""
     stopped: str = ""
     """Why the job ended early; empty when it did not."""
 
@@ -98,7 +111,7 @@ class Summary:
 
     @property
     def finished(self) -> int:
-        """Items of this run about which there is nothing left to do but look."""
+        """Items of this run that have a verdict other than ``"not tried"``."""
         return sum(self.verdicts.values()) - self.verdicts["not tried"]
 
     @property
@@ -118,7 +131,7 @@ class Summary:
         return not self.stopped and not wrong and self.left == 0 and self.done == self.finished
 
     def count(self, outcome: ItemOutcome[object]) -> None:
-        """Add one item."""
+        """Count one outcome."""
         self.verdicts[outcome.verdict] += 1
         if outcome.verdict == "refused":
             self.refusals[outcome.reason] += 1

@@ -1,7 +1,7 @@
-"""How a run begins: what it is about, where its items come from, and what an earlier run of its journal left.
+"""Preparing a run: list its items, or continue with those that an earlier run of the journal left.
 
-With a journal the whole source is listed into it before anything is done, and when it is resumed the list is compared
-with what is given. Without one only a filter is listed, into memory.
+With a journal the whole source is listed into it before the first item is sent; when the journal is continued, the list
+is compared with the source. Without a journal only a filter is listed, in memory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DATES = ("date_from", "date_to")
 
 @dataclass(frozen=True, slots=True)
 class Prepared(Generic[T]):
-    """What the work starts from."""
+    """What the workers of a run start with."""
 
     items: AsyncIterator[Item] | Journal
     spool: OutputFile[T] | None
@@ -46,12 +46,12 @@ class Prepared(Generic[T]):
 
 
 async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Prepared[T]:
-    """List what is to be listed, and tell the summary what is known before the work starts.
+    """List the source if needed, and fill in the summary with what is known before the work starts.
 
     Raises:
-        ConfigurationError: the source is none.
+        ConfigurationError: the source is not a valid one.
         JournalFinishedError: nothing is left to do, and the source finds other orders now.
-        JournalError: the journal can't be written, or it is another job's.
+        JournalError: the journal can't be written, or it belongs to another job.
     """
     if plan.source is not None:
         check_source(plan.source)
@@ -76,7 +76,7 @@ def _open(spool: OutputFile[Any]) -> None:
 async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
     source, most = plan.source, plan.max_remembered
     if isinstance(source, OrderFilter):
-        # The work may take orders out of the filter or put others in, so all are listed before.
+        # The work may move orders into or out of the filter, so all are listed first.
         found = [order.id async for order in _found(plan, source)]
         summary.total = len(found) if plan.partition.of == 1 else None
         return _items(plan, found)
@@ -84,7 +84,7 @@ async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
         summary.total = len(source)
     items = _items(plan, source)
     if plan.allow_duplicates or isinstance(source, OrderIteration):
-        # A walk, like a filter, gives each order once.
+        # A walk, like a filter, yields each order once.
         return items
     if most is not None and summary.total is not None and summary.total > most:
         raise too_many(most)
@@ -116,11 +116,11 @@ async def _begin_journaled(
 
 
 async def list_source(plan: Plan[Any], journal: Journal) -> Mapping[str, str] | None:
-    """See that the journal has the plan's list and no other; make it where there is none yet.
+    """Check that the journal has the list of this plan; make the list if there is none yet.
 
     Returns:
-        The dates of the filter that the list was made with, when it was there before and is not compared: a filter or a
-        walk finds other orders each time.
+        The dates of the filter that made the list, if the list was there before and is not compared: a filter or a walk
+        finds other orders each time.
     """
     facts, settles = _facts(plan), can_settle(plan.action)
     if plan.source is None:
@@ -148,11 +148,11 @@ def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
     if not different:
         return ""
     told = ", ".join(f"{name} {listed.get(name, 'none')} instead of {now.get(name, 'none')}" for name in different)
-    return f"gone on with the orders that the journal was begun with: {told}"
+    return f"continued with the orders that the journal was begun with: {told}"
 
 
 async def _wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
-    """What a killed run sent last may still be landing; a read before that would say "not done" too early."""
+    """Wait for the last requests of a killed run: they may still arrive, and a read before that would be too early."""
     sent = await journal.last_sent()
     pause = plan.session.settings.settling_pause
     if sent is not None and (wait := min(pause, sent + pause - time.time())) > 0:
@@ -160,7 +160,7 @@ async def _wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
 
 
 def _facts(plan: Plan[Any]) -> dict[str, Any]:
-    """What makes it this job, as a journal gives it back."""
+    """The facts by which a journal recognises this job."""
     session, source = plan.session, plan.source
     return {
         "action": plan.action.name,

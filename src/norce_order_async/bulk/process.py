@@ -1,7 +1,7 @@
-"""Doing one item's work, and deciding what its end means: an outcome, or that the item was not done and goes back.
+"""One item: run the action, and turn its end into an outcome or put the item back.
 
-The rule behind all of it: an item is sent again only where it is known that nothing was done, or where a read showed
-so. What reading can't tell is unknown.
+An item is sent again only if it is known, or a read has shown, that nothing was done. If a read can't show it either
+way, the item is unknown.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from norce_order_async.runtime.stop import ItemCalls, made_for
 T = TypeVar("T")
 
 TRIES = 3
-"""How often an item is sent whose answer was lost and that reading showed not to be done, and how often one is read
-that the service answers with a fault."""
+"""An item is sent at most this often if its answers are lost and reads show that it was not done; and read at most this
+often if the service answers with a fault."""
 _AWAY = frozenset({408, 502, 503, 504, *range(520, 525)})
-"""Statuses of what stands in front of a service that is not there or not in time."""
+"""Statuses with which a proxy in front of the service says that it is away or too slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class StillToDo:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """The job was stopped before anything of the item was sent, or a read shows that nothing came of it."""
+    """The job was stopped before anything was sent for the item, or a read shows that nothing was changed."""
 
     error: Exception | None = None
 
@@ -62,14 +62,14 @@ class Requeue:
 
     @property
     def ends_run(self) -> bool:
-        """Whether the next item would fare no better, however long one waits."""
+        """Whether every later item would fail the same way, however long the job waits."""
         if isinstance(self.error, NotSentError):
             return not self.error.may_call_again and self.error.gave_up != "stopped"
         return isinstance(self.error, UnauthorizedError)
 
     @property
     def is_away(self) -> bool:
-        """Whether it says by itself that the service is not to be had."""
+        """Whether this error alone shows that the service is away."""
         return self._gave_up in ("budget", "retry-after", "token")
 
     @property
@@ -83,7 +83,7 @@ class Requeue:
 
 
 class ItemProcessor(Generic[T]):
-    """Takes items through the action of a plan."""
+    """Runs the action of a plan on items."""
 
     def __init__(self, plan: Plan[T], journal: Journal | None) -> None:
         self._session = plan.session
@@ -92,14 +92,14 @@ class ItemProcessor(Generic[T]):
         self._journal = journal
 
     async def handle(self, item: Item, calls: ItemCalls) -> ItemOutcome[T] | Requeue | StillToDo | HeldBack:
-        """Do it, or look whether it was done if it is in flight, or what would be done.
+        """Run the action; for an item in flight, read whether it was done; in a dry run, say what would be done.
 
         Args:
-            item: which.
-            calls: what is known of the calls that are made for it.
+            item: the item.
+            calls: the record of the calls made for it.
 
         Raises:
-            JournalError: it could not be marked as sent, so it was not.
+            JournalError: the item could not be marked as sent, so it was not sent.
         """
         order = Order(self._session, item.key)
         with made_for(calls), capture_answers() as answers:
@@ -121,7 +121,7 @@ class ItemProcessor(Generic[T]):
         except Exception as error:  # noqa: BLE001 - each kind is decided on in one place
             return await self._decided(item, order, calls, error)
         if calls.held_back and not calls.written:
-            # What kept it from being sent was swallowed.
+            # The action swallowed the error that kept it from being sent.
             return HeldBack()
         nothing = self._action.did_nothing(value)
         return ItemOutcome(key=item.key, verdict="already done" if nothing else "done", value=value)
@@ -129,13 +129,13 @@ class ItemProcessor(Generic[T]):
     async def _decided(
         self, item: Item, order: Order, calls: ItemCalls, error: Exception
     ) -> ItemOutcome[T] | Requeue | HeldBack:
-        """What an error means for an item that was to be done."""
+        """Decide what an error of the action means for its item."""
         if calls.held_back and not calls.written:
             return HeldBack(error)
         if _may_go_back(item, error, reading=not self._action.writes):
             if not calls.written:
                 return Requeue(error)
-            # An earlier call of it was made, and making that again could do it twice.
+            # The action has made an earlier call, and running it again could do that twice.
             return await self._looked_at(item, order, calls, error)
         if not isinstance(error, NorceError):
             return _outcome(item, "unknown", error, "the action failed by itself")
@@ -144,10 +144,10 @@ class ItemProcessor(Generic[T]):
         if isinstance(error, RefusedError):
             return await self._refused(item, order, calls, error)
         if isinstance(error, DuplicateOrderError):
-            # A look could say that it is done, and would hide that it is there twice.
+            # A read could say "done" and hide that there are two orders.
             return _outcome(item, "unknown", error, "there are two orders")
         if must_wait(error) and can_settle(self._action):
-            # Looked at once the service wants to be asked again; until then it is in flight.
+            # It counts as in flight, and is read when the service may be called again.
             item.in_air = True
             return Requeue(error)
         return await self._looked_at(item, order, calls, error)
@@ -155,7 +155,7 @@ class ItemProcessor(Generic[T]):
     async def _looked_at(
         self, item: Item, order: Order, calls: ItemCalls, error: Exception
     ) -> ItemOutcome[T] | Requeue | HeldBack:
-        """What a read says of an item of which something was sent."""
+        """Read the order of an item that was sent, and decide by what the read shows."""
         looked = await self._look(item, order, calls)
         if isinstance(looked, Requeue):
             return looked
@@ -181,12 +181,12 @@ class ItemProcessor(Generic[T]):
         if item.was_sent and self._action.shows_done(error):
             return _outcome(item, "done", note="found when it was sent again")
         if self._action.excuses(error) and await self._was_so_before(item, order, calls):
-            # What is so after an earlier request of ours counts as our doing.
+            # After an earlier request of ours, the change counts as made by us.
             return _outcome(item, "done" if item.was_sent else "already done", note="found by reading")
         return _outcome(item, "refused", error)
 
     async def _look(self, item: Item, order: Order, calls: ItemCalls) -> Settlement | Requeue:
-        """Whether it was done. While it can't be read the item is in flight: it is looked at when that is possible."""
+        """Whether it was done. While the order can't be read the item is in flight, and is read later."""
         calls.looks = True
         try:
             return await self._action.settle(order, item.row)
@@ -204,14 +204,14 @@ class ItemProcessor(Generic[T]):
             return False
 
     async def _settled(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | Requeue | StillToDo:
-        """What became of an item that is in flight. Nothing is sent but reads."""
+        """Decide about an item in flight by reading only."""
         calls.looks = True
         try:
             looked = await self._action.settle(order, item.row)
         except Exception as error:  # noqa: BLE001 - each kind is decided on here
             if _may_go_back(item, error, reading=True):
                 return Requeue(error)
-            # It could not be looked at, and that says nothing of what was sent.
+            # The read failed, which says nothing about the write.
             note = "" if isinstance(error, NorceError) else "the action failed by itself"
             return _outcome(item, "unknown", error, note)
         if looked == "not done" and item.tries < TRIES:
@@ -222,7 +222,7 @@ class ItemProcessor(Generic[T]):
     async def _previewed(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | HeldBack:
         try:
             note = await self._action.preview(order, item.row)
-        except Exception as error:  # noqa: BLE001 - told with the item, as for one that is acted on
+        except Exception as error:  # noqa: BLE001 - becomes the outcome's error
             if calls.held_back:
                 return HeldBack(error)
             return _outcome(item, "not tried", error, "could not be looked at")
@@ -240,10 +240,10 @@ def asked_to_wait(error: Exception | None) -> float | None:
 
 
 def _may_go_back(item: Item, error: Exception, *, reading: bool) -> bool:
-    """Whether nothing was changed and it may be tried again; so it is after any read.
+    """Whether nothing was changed and the item may be tried again, as after any read.
 
-    While the service is away that goes on for as long as it takes. A service that is there, and answers a read of this
-    order with a fault, will do so again.
+    Connection failures are retried for ever. If the service itself answers a read of this order with a fault, it will
+    do so again, so that is tried three times.
     """
     if isinstance(error, NotSentError | RejectedError | TokenError):
         return True

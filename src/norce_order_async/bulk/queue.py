@@ -1,4 +1,4 @@
-"""The items that wait for a worker, and the signal that there is one."""
+"""The items that wait for a worker, and the signal that something has changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from norce_order_async.bulk.source import Item
 
 
 class Notifier:
-    """Rung whenever something has changed."""
+    """Wakes workers and the iteration when something has changed."""
 
     def __init__(self) -> None:
         self._idle: deque[anyio.Event] = deque()
@@ -29,13 +29,13 @@ class Notifier:
         await self._news.wait()
 
     def ring(self) -> None:
-        """Something has changed that one more worker may go on with."""
+        """Wake one worker and the iteration."""
         if self._idle:
             self._idle.popleft().set()
         self._tell()
 
     def ring_for_all(self) -> None:
-        """Something has changed that concerns everybody."""
+        """Wake all workers and the iteration."""
         while self._idle:
             self._idle.popleft().set()
         self._tell()
@@ -112,7 +112,7 @@ class WorkQueue:
         for item in await journal.some("sent" if self.settling else "planned", self._read_up_to):
             item.in_air = self.settling
             self._read.append(item)
-        # One may have gone back while the journal was read.
+        # An item may have been put back while the journal was read.
         if not self._read and self.settling and not self.busy and not self._back:
             # Everything that was in flight is settled; only now is anything sent.
             self.settling = False

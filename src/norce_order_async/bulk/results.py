@@ -1,4 +1,4 @@
-"""Outcomes on their way to whoever iterates: as they come, or in the order in which their items were taken."""
+"""The buffer of outcomes that the caller iterates: as they come, or in the order in which their items were taken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class ResultBuffer(Generic[T]):
-    """Outcomes that nobody has taken yet."""
+    """Outcomes that the caller has not taken yet."""
 
     def __init__(self, *, ordered: bool) -> None:
         self._ordered = ordered
@@ -23,7 +23,7 @@ class ResultBuffer(Generic[T]):
         self._closed = False
 
     def __len__(self) -> int:
-        """How far the work is ahead of whoever iterates."""
+        """How many outcomes the work is ahead of the caller."""
         return len(self._ready) + len(self._places)
 
     def expect(self, item: Item) -> None:
@@ -37,7 +37,7 @@ class ResultBuffer(Generic[T]):
         self._move_on()
 
     def put(self, item: Item, outcome: ItemOutcome[T]) -> None:
-        """What came of an item."""
+        """Add the outcome of an item."""
         if self._closed:
             return
         if not self._ordered:
@@ -56,7 +56,7 @@ class ResultBuffer(Generic[T]):
         self._places.clear()
 
     def close(self) -> None:
-        """Nobody takes outcomes any more."""
+        """The caller takes no more outcomes: drop them from now on."""
         self._closed = True
         self._ready.clear()
         self._places.clear()

@@ -1,4 +1,4 @@
-"""One run of a job: it begins when its first outcome is asked for, gives outcomes, and says what it came to."""
+"""One run of a job: it begins when the first outcome is asked for, and yields the outcomes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ T = TypeVar("T")
 
 
 class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
-    """The outcomes of one run, as they come or in the order of the source. Several tasks may take from it: each
-    outcome comes to one of them."""
+    """The outcomes of one run, as they come or in the order of the source. Made by ``job.run(...)``.
+
+    Several tasks may iterate one run; each outcome goes to one of them. For example::
+
+        async for outcome in job.run(order_ids, actions.validate()):
+            print(outcome.key, outcome.value)
+    """
 
     def __init__(self, plan: Plan[T], journal: Journal | None, tasks: SendTasks, home: Home) -> None:
         self._plan = plan
@@ -61,7 +66,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
 
     @property
     def summary(self) -> Summary:
-        """The run so far."""
+        """The counts of the run, also while it runs."""
         summary = self._summary
         if self._started is not None:
             now = self._clock.monotonic() if self._ended_at is None else self._ended_at
@@ -70,7 +75,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         return summary
 
     def stop(self, grace: float | None, why: str) -> None:
-        """Begin nothing new; cancel what is in flight after ``grace`` seconds, or at once for None."""
+        """Begin nothing new; cancel calls in flight after ``grace`` seconds, or at once for None."""
         if self._ended_at is not None:
             return
         if self._work is not None:
@@ -80,13 +85,13 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         self._beginning.cancel()
 
     def leave(self) -> None:
-        """Nobody takes outcomes any more."""
+        """The caller takes no more outcomes."""
         self._outbox.close()
         if self._work is not None:
             self._work.leave()
 
     async def ended(self) -> None:
-        """Wait until nothing is being done any more."""
+        """Wait until the last worker has ended."""
         while self._started is not None and not self._is_over:
             await self._bell.news()
 
@@ -97,7 +102,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
     def _start(self) -> None:
         self._started = self._clock.monotonic()
         try:
-            # In a task of the job's: a caller who is cancelled meanwhile leaves the beginning to the others.
+            # In a task of the job: if the caller that asked first is cancelled, the others still get outcomes.
             self._tasks.start(self._begin)
         except UnsentError:
             # The job was left before.
@@ -114,7 +119,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
                         self._plan, begun, self._journal, self._tasks, self._outbox, self._bell, self._summary
                     )
                     self._work.start()
-        except Exception as error:  # noqa: BLE001 - whoever iterates gets it
+        except Exception as error:  # noqa: BLE001 - raised from the iteration
             self._failure = error
             self._summary.stopped = self._summary.stopped or failure_of(error)
         finally:

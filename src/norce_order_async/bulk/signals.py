@@ -22,7 +22,7 @@ async def stopped_by_signals(
 
     Args:
         job: the one to stop.
-        tell: called with each signal, and whether it was the second one or a later one.
+        tell: called with each signal, and with True if it is the second one or a later one.
     """
     tasks = SendTasks()
     scope = anyio.CancelScope()

@@ -1,7 +1,7 @@
-"""What a job is about: ids, handles, rows or a filter, read one after the other.
+"""The source of a job: ids, handles, rows or a filter, read one after the other.
 
-Every item has a key, the order's id, and of a row only what the action asks for. A partition keeps those keys whose
-hash falls to it, so that several machines can share one list without talking to each other.
+Every item has a key, the order's id, and the columns of its row that the action needs. A partition keeps a share of the
+keys by their hash, so several machines can split one list without talking to each other.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Item:
     was_sent: bool = False
     """Whether it was sent before, in this run or an earlier one, and may have taken effect then."""
     in_air: bool = False
-    """Whether it was sent and it is not known what came of that: it is looked at before it is sent again."""
+    """Whether it is in flight: it was sent, with unknown result, and is read before it is sent again."""
 
     @property
     def hash(self) -> bytes:
@@ -51,7 +51,7 @@ def as_json(data: Any) -> str:
     """One text for the same data.
 
     Raises:
-        ConfigurationError: it is no JSON.
+        ConfigurationError: it is not JSON data.
     """
     try:
         return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -61,7 +61,7 @@ def as_json(data: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Which part of the keys is this job's."""
+    """The share of the keys that this job works on."""
 
     index: int
     of: int
@@ -92,16 +92,17 @@ def _pair(given: object) -> tuple[int, int]:
     for name, number in (("index", index), ("of", of)):
         check_kind(f"partition's {name}", number, int, "a whole number", ConfigurationError)
         if abs(number) >= 2**63:
-            raise ConfigurationError(f"partition's {name} is beyond all numbers of parts")
+            raise ConfigurationError(f"partition's {name} is too large")
     return index, of
 
 
 class Items(AsyncIterator[Item]):
-    """The items of a partition, numbered, read one at a time. No async generator, so that one left early leaves
-    nothing to be closed.
+    """The items of a partition, numbered, read one at a time.
+
+    It is not an async generator, so nothing has to be closed when it is left early.
 
     Raises:
-        InvalidRequestError: an entry without an id, one that can't be an id, or a row that lacks a column.
+        InvalidRequestError: an entry has no id or an invalid one, or a row lacks a column.
     """
 
     def __init__(
@@ -148,10 +149,10 @@ def asked_for_differently(key: str) -> InvalidRequestError:
 
 
 def check_source(source: object) -> None:
-    """Refuse what would be taken apart into letters or names.
+    """Reject a source whose iteration would yield letters or column names.
 
     Raises:
-        ConfigurationError: it is one id, one row or no source at all.
+        ConfigurationError: it is a single id or row, or not a source at all.
     """
     if isinstance(source, str | bytes | Mapping) or not isinstance(source, Iterable | AsyncIterable | OrderFilter):
         raise ConfigurationError(

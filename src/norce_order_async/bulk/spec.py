@@ -1,4 +1,4 @@
-"""What a run is to do."""
+"""The plan of a run: what it does."""
 
 from __future__ import annotations
 

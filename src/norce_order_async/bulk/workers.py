@@ -1,8 +1,8 @@
-"""Taking the items of a run through their action.
+"""The workers of a run: each runs the action on one item at a time.
 
-Workers take one item each, do it, write down what came of it and leave the outcome for whoever iterates.
-They are tasks of the job's own, not of a task group entered here, so that the iteration can be left and cancelled from
-anywhere. What is in memory is what the workers hold.
+A worker takes an item, runs the action, records the result in the journal and puts the outcome into the buffer that the
+caller iterates. Workers are tasks of the job, not of a task group entered here, so the iteration can be left and
+cancelled from anywhere. Only the items that workers hold are in memory.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from norce_order_async.runtime.stop import ItemCalls, Stop
 T = TypeVar("T")
 
 SHARE_AFTER = 20
-"""Outcomes before a share of failures is believed."""
+"""Outcomes before a share of failures counts."""
 WAITING = 4
-"""Calls in the limiter's queue beyond which no further item is begun: what waits there is not in flight, but would be
-marked as sent."""
+"""No further item is begun while more calls than this wait in the limiter's queue: a waiting call is not in flight, but
+its item would be marked as sent."""
 WINDOW = 4
-"""How far items may be ahead of the next one to be given, in multiples of the workers."""
+"""How far items may be ahead of the next outcome to be yielded, in multiples of the workers."""
 
 _AFTER_FAILURES = 30.0
-"""Seconds that what is in flight gets when the run ends itself."""
+"""Seconds that calls in flight have to end when the run ends itself."""
 _STATES: dict[str, State] = {
     "done": "confirmed",
     "already done": "confirmed",
@@ -102,8 +102,7 @@ class Workers(Generic[T]):
         self._call_another()
 
     def stop(self, grace: float | None, why: str) -> None:
-        """Send nothing more but reads of what was sent; cancel what is left after ``grace`` seconds, or at once for
-        None."""
+        """Send only reads of items that were sent; cancel the rest after ``grace`` seconds, or at once for None."""
         if not self._stopping:
             self._stopping = True
             self._summary.stopped = why
@@ -116,7 +115,7 @@ class Workers(Generic[T]):
         self._bell.ring_for_all()
 
     def leave(self) -> None:
-        """Nobody takes outcomes any more: they hold nothing back."""
+        """The caller takes no more outcomes: a full buffer stops no worker from now on."""
         self._unread = True
         self._bell.ring_for_all()
 
@@ -126,7 +125,7 @@ class Workers(Generic[T]):
         async def to_its_end() -> None:
             try:
                 await work()
-            except Exception as error:  # noqa: BLE001 - whoever iterates gets it
+            except Exception as error:  # noqa: BLE001 - raised from the iteration
                 self._fail(error)
             finally:
                 self._tasks_left -= 1
@@ -155,7 +154,7 @@ class Workers(Generic[T]):
                     elif not await self._work_on_one() and not self._stopping:
                         if self._intake.is_over:
                             break
-                        # Somebody's item may come back.
+                        # Another worker may put its item back.
                         await self._bell.work()
             finally:
                 self._scopes.discard(scope)
@@ -165,13 +164,13 @@ class Workers(Generic[T]):
         if limiter.waiting > WAITING or self._intake.busy >= 2 * limiter.limit + WAITING:
             return True
         if self._unread or self._intake.has_returned:
-            # Others may be waiting for just the one that went back.
+            # In order, all later outcomes wait for the item that was put back.
             return False
-        # Outcomes pile up because nobody takes them, or because an earlier item is not done yet.
+        # Outcomes pile up because the caller does not take them, or because an earlier item is not done yet.
         return len(self._outbox) >= WINDOW * self._plan.workers
 
     async def _work_on_one(self) -> bool:
-        """Take an item and see what comes of it. False when there was none, or none is to be begun."""
+        """Work on the next item. False when there is none, or none may be begun."""
         async with self._outage.turn() as turn:
             item = None if self._stopping else await self._intake.next()
             if item is None:
@@ -236,7 +235,7 @@ class Workers(Generic[T]):
             self._intake.put_back(item)
 
     def _count_attempts(self, error: Exception | None, beyond: int | None = None) -> None:
-        """Those of a call that came to nothing; of one that a stop held back, without the last, which was not made."""
+        """Count the attempts of a failed call; ``beyond=-1`` leaves out the last, which a stop kept from being made."""
         if isinstance(error, CallError):
             attempts = error.attempts[:beyond]
             self._summary.retries += sum(attempt.number > 1 for attempt in attempts)
@@ -256,7 +255,7 @@ class Workers(Generic[T]):
                 await self._journal.record(item, "planned")
         finally:
             if self._intake.settling:
-                # It is met again among the planned ones.
+                # The queue will read it again with the planned items.
                 self._outbox.forget(item)
                 self._intake.ended()
             else:
@@ -295,10 +294,10 @@ class Workers(Generic[T]):
         )
 
     def _cut_off(self, item: Item, calls: ItemCalls) -> None:
-        """A worker was cancelled: what it had sent may have arrived. A journal keeps it as sent."""
+        """A worker was cancelled. What it had sent may have arrived, so a journal keeps the item as sent."""
         if not item.in_air and (item.tries == 0 or (calls.held_back and not calls.written)):
             try:
-                # Not here, where nothing can be waited for any more.
+                # In a task of its own: nothing can be awaited in a cancelled worker.
                 self._start(partial(self._hold_back, item))
             except UnsentError:
                 self._intake.put_back(item)
@@ -317,12 +316,12 @@ class Workers(Generic[T]):
     # Ending
 
     def _end(self) -> None:
-        """The last one has ended: what came back and was not tried again is told too."""
+        """The last worker has ended: yield an outcome for the items that were put back and not tried again too."""
         for item in self._intake.left_over():
             self._cut_short = True
             self._tell_at_once(item, sent=item.in_air and item.tries > 0)
         if not self._cut_short and self.failure is None and self._is_through():
-            # It was told to stop so late that nothing was left.
+            # The stop came so late that nothing was left to do.
             self._summary.stopped = ""
         self._outbox.end()
         if self._timer is not None:
@@ -348,7 +347,7 @@ class Workers(Generic[T]):
             self.stop(None if self._outage.away else _AFTER_FAILURES, f"{failures} failures, more than the limit")
 
     def _fail(self, error: Exception) -> None:
-        """Something that ends the run, and is raised to whoever iterates."""
+        """End the run with an error that is raised from the iteration."""
         self.failure = self.failure or error
         self.stop(_AFTER_FAILURES, failure_of(error))
 

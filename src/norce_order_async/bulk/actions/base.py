@@ -1,7 +1,7 @@
-"""What is done to each order of a job, and how to find out afterwards whether it was.
+"""Actions: what a job does to each order, and how it finds out afterwards whether it was done.
 
-An action has a name and parameters, by which a journal knows it again; ``apply`` does it, and ``settle`` looks whether
-it was done, for an item that was in flight when a job ended or whose answer was lost.
+A journal recognises an action by its name and parameters. ``apply`` does the action. ``settle`` reads whether it was
+done, for an item that was in flight when a job ended or whose answer was lost.
 """
 
 from __future__ import annotations
@@ -20,55 +20,70 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Row = Mapping[str, Any]
-"""What a source gave besides the id, as far as the action asks for it (:attr:`Action.columns`)."""
+"""The columns of an item's row that the action needs (:attr:`Action.columns`), by name."""
 
 Settlement = Literal["done", "not done", "unknown"]
 """``"not done"`` may be said only where applying again does no harm even if the first one lands late."""
 
 
 class Action(ABC, Generic[T]):
-    """One thing to do to an order. Must not change once made."""
+    """What a job does to each order. Base class for actions of your own; must not change once made.
+
+    For example::
+
+        class Flag(Action[None]):
+            name = "flag"
+            parameters = {}
+
+            async def apply(self, order, row):
+                await order.attributes.update({"flag": "seen"})
+
+            async def settle(self, order, row):
+                await order.refresh()
+                return "done" if order.attributes.get("flag") == "seen" else "not done"
+    """
 
     name: str
+    """The name by which a journal recognises the action."""
     parameters: Mapping[str, Any]
-    """JSON data; with the name, it is what a journal compares when it is resumed."""
+    """JSON data; a journal compares it, with the name, when it is continued."""
     columns: tuple[str, ...] = ()
-    """What it needs of a row. Only these are kept in a journal."""
+    """The columns of a row that the action needs. A journal keeps only these."""
     writes: ClassVar[bool] = True
-    """Whether it changes orders. One that only reads can be repeated at will, and needs no leave on production."""
+    """Whether it changes orders. An action that only reads can be repeated freely, also in production."""
 
     @abstractmethod
     async def apply(self, order: Order, row: Row) -> T:
-        """Do it."""
+        """Do the action to one order; what it returns becomes the outcome's ``value``."""
 
     async def settle(self, order: Order, row: Row) -> Settlement:
-        """Look whether it was done; it is asked when the answer was lost."""
+        """Read whether it was done; called when the answer was lost. ``"done"``, ``"not done"`` or ``"unknown"``."""
         del order, row
         return "unknown" if self.writes else "not done"
 
     async def preview(self, order: Order, row: Row) -> str:
-        """What it would do, in words, from a read."""
+        """Say what it would do to an order, in words; called in a dry run, and may only read."""
         del row
         await order.refresh()
         return f"would {self.name}; the order is {shown(order.status)}"
 
     def did_nothing(self, value: T) -> bool:
-        """Whether what ``apply`` returned says that it was so before."""
+        """Whether the value that ``apply`` returned means that the order was in the wanted state before."""
         del value
         return False
 
     def shows_done(self, error: Exception) -> bool:
-        """Whether a refusal of an item that was sent before says that it took effect then."""
+        """Whether this refusal, of an item that was sent before, means that it took effect then."""
         del error
         return False
 
     def excuses(self, error: Exception) -> bool:
-        """Whether a refusal may only mean that it was so before; then ``settle`` is asked."""
+        """Whether this refusal may mean that the order was in the wanted state before; ``settle`` is called then."""
         del error
         return False
 
     def spool(self) -> OutputFile[T] | None:
-        """Where the values are collected, for an action whose values make a file."""
+        """The file that collects the values, for an action that makes one; otherwise None."""
         return None
 
 
@@ -87,7 +102,7 @@ class Plain(Action[T]):
 
 
 def can_settle(action: Action[Any]) -> bool:
-    """Whether it can look. Of one that can't, what was in flight stays unknown."""
+    """Whether the action can read if it took effect. If not, items that were in flight stay unknown."""
     return not action.writes or type(action).settle is not vars(Action)["settle"]
 
 
@@ -102,6 +117,6 @@ def action_of(given: Action[T] | Callable[[Order], Awaitable[T]], *, journaled: 
     action: Action[T] = given if isinstance(given, Action) else Plain(given)  # pyright: ignore[reportUnknownVariableType]
     if journaled and not action.name:
         raise ConfigurationError(
-            "a journal knows an action again by its name: give actions.plain('name', function) instead of the function"
+            "a journal recognises an action by its name: give actions.plain('name', function) instead of the function"
         )
     return action  # pyright: ignore[reportUnknownVariableType]

@@ -1,7 +1,7 @@
 """The actions that are ready to use.
 
-Each can be made again from its name and parameters as a journal keeps them (:func:`from_journal`). They settle by
-reading the order; all of them set something to a value, so that doing one again after it landed late changes nothing.
+:func:`from_journal` makes each of them again from the name and parameters in a journal. They settle by reading the
+order. All of them set something to a value, so doing one again after it landed late changes nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHOWN_WITHIN = 60.0
-"""Seconds for one change of status. Calls of a job have no deadline otherwise, but a change that was taken in (202) may
-have been dropped, and would be waited for without end."""
+"""Seconds for one change of status. Other calls of a job have no deadline, but the service may drop a change that it
+accepted (202), and the job would wait for it for ever."""
 _IN_TIME = CallOptions(deadline=SHOWN_WITHIN)
 
 __all__ = [
@@ -64,7 +64,7 @@ class Transition(Action[Transitioned]):
         return await order.transition_to(self._to, **self._options, options=_IN_TIME)
 
     async def settle(self, order: Order, row: Row) -> Settlement:
-        """There, or past it by the service's own log: done. Where it can be asked for from: not done."""
+        """Done if the order has or, by the service's log, had the status; not done if it can still be moved there."""
         del row
         await order.refresh()
         if order.status == self._to or any(period.status == self._to for period in order.transitions):
@@ -210,7 +210,7 @@ def remove() -> Transition:
 
 
 def validate() -> Validate:
-    """Have the service check orders. An order that does not validate is done; its report says what is missing."""
+    """Have the service check orders. The verdict is ``done`` either way; ``outcome.value`` is the report."""
     return Validate()
 
 
@@ -229,8 +229,8 @@ def export(
         fields: columns and where they are in an order, such as ``{"total": "total.includingVat", "first":
             "cart.items.0.sku", "paid": "payments[*].amount"}``. Left out, JSON Lines hold the whole order, and CSV and
             Parquet a few columns without personal data.
-        format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); by the file's ending unless given.
-        overwrite: whether a file that is there is replaced. Otherwise the job is refused before an order is read.
+        format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); left out, by the file's ending.
+        overwrite: whether to replace an existing file. By default the job is refused before an order is read.
         raw_cells: leave texts in CSV as they are. Otherwise one that a spreadsheet would run as a formula gets a ``'``
             in front, which ``norce_order_async.bulk.as_it_was`` takes off again.
 
@@ -259,14 +259,14 @@ def patch_attributes(changes: Mapping[str, Any] | None = None, *, columns: tuple
 
 
 def delete() -> Delete:
-    """Delete orders from the service's storage. What :func:`remove` does keeps them readable."""
+    """Delete orders from the service's storage. :func:`remove` keeps them readable."""
     return Delete()
 
 
 def plain(name: str, function: Callable[[Order], Awaitable[T]]) -> Plain[T]:
     """An async function as an action with a name, so that it can be journaled.
 
-    Whether it took effect can't be looked up: what was in flight at a crash is told as unknown.
+    A job can't read whether a function took effect: items in flight at a crash become ``unknown``.
 
     Raises:
         ConfigurationError: the name is that of a ready action, which the journal would be taken to be of.
@@ -280,7 +280,7 @@ def plain(name: str, function: Callable[[Order], Awaitable[T]]) -> Plain[T]:
 
 
 def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
-    """The ready action that a journal tells of.
+    """The ready action that a journal names.
 
     Raises:
         ConfigurationError: it is none of the ready ones, or its parameters are not that action's.

@@ -1,7 +1,7 @@
 """Reading orders into a file: JSON Lines, CSV, or Parquet with the ``parquet`` extra.
 
-Lines of JSON are collected while the job runs (:mod:`.spool`) and made into the file at its end, so that a job that was
-killed goes on where it was in every format.
+Lines of JSON are collected while the job runs (:mod:`.output`) and made into the file at its end, so a job that was
+killed can continue in every format.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DEFAULT_FIELDS: Final[Mapping[str, str]] = {
     "total_including_vat": "total.includingVat",
     "total_excluding_vat": "total.excludingVat",
 }
-"""What a table holds unless told: nothing of the customer."""
+"""The default columns of a table: no personal data."""
 
 _GROUP = 5000
 """Rows that Parquet is written in at a time."""

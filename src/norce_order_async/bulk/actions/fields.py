@@ -1,7 +1,7 @@
 """Where something is in an order: ``total.includingVat``, ``cart.items.0.sku``, ``payments[*].amount``.
 
-A path is checked against the members that the description knows, so that a slip of the pen is told before anything is
-read, and not by a column of empty cells. Below free-form data (``attributes``) every name may be.
+A path is checked against the members in the API description, so a misspelt path is an error before the first read and
+not a column of empty cells. Below free-form data (``attributes``) every name is allowed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def parts_of(path: str) -> tuple[str, ...]:
     """The steps of a path.
 
     Raises:
-        ConfigurationError: no order has that; the text names the nearest that there is.
+        ConfigurationError: no order has that; the text names the nearest path that exists.
     """
     parts = tuple(re.sub(r"\[(\*|[0-9]+)\]", r".\1", path).split("."))
     kind = "OrderData"

@@ -1,9 +1,9 @@
-"""What a journal can raise.
+"""The errors of a journal.
 
 ::
 
     NorceError
-    └── JournalError                the journal can't be used or written; nothing is acted on that is not in it
+    └── JournalError                the journal can't be used or written; no item is sent that is not in it
         ├── JournalFinishedError    nothing is left to do, and its source finds other orders now
         ├── JournalLockedError      another run has it
         └── JournalMismatchError    it belongs to another job, or to another list of items
@@ -22,7 +22,7 @@ class JournalFinishedError(JournalError):
     """Nothing is left to do in this journal, and its filter or walk finds other orders now.
 
     Attributes:
-        what: when it finished, and what came of its orders.
+        what: when it finished, and how many orders had which verdict, in words.
     """
 
     def __init__(self, what: str) -> None:

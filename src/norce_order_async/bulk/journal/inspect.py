@@ -1,4 +1,4 @@
-"""Looking into a journal from outside, also while its job runs, and having some of it taken up again."""
+"""Reading a journal from outside, also while its job runs, and planning some of its items again."""
 
 from __future__ import annotations
 
@@ -24,25 +24,31 @@ _PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalReport:
-    """What a journal says."""
+    """The contents of a journal, as :func:`read_journal` returns them.
+
+    For example::
+
+        report = read_journal("close.journal")
+        print(report.action, report.counts, report.left)
+    """
 
     action: str
     parameters: Mapping[str, Any]
     merchant: str
     channel: str
     service: str
-    """The address in front of ``/api/v0``."""
+    """The address before ``/api/v0``."""
     partition: tuple[int, int]
     listed: bool
-    """Whether every item is in it; nothing is acted on before."""
+    """Whether every item is in the journal; no item is sent before that."""
     running: bool
-    """Whether a run has it right now."""
+    """Whether a run is using the journal right now."""
     counts: Counter[str]
     """Items by state: planned, sent, confirmed, refused, unknown."""
     reasons: Mapping[str, int]
     """Refused and unknown items by reason."""
     settles: bool
-    """Whether the action can look if it took effect."""
+    """Whether the action can read if it took effect."""
 
     @property
     def left(self) -> int:
@@ -54,7 +60,7 @@ def read_journal(path: str | Path) -> JournalReport:
     """Read a journal without changing it. Blocking.
 
     Raises:
-        JournalError: there is none, it is damaged, or it is something else.
+        JournalError: there is no journal, it is damaged, or the file is something else.
     """
     path = path_of("path", path)
     with told(path):
@@ -100,8 +106,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 Result = Literal["done", "refused", "unknown", "in flight", "left"]
-"""It took effect; it was turned down; it may have taken effect; it is on its way, or was when the run ended; it is
-still to be done."""
+"""``done``: it took effect. ``refused``: it did not. ``unknown``: it may have. ``in flight``: it is being sent, or was
+when the run ended. ``left``: it is still to be done."""
 
 _RESULTS: Final[Mapping[State, Result]] = {
     "confirmed": "done",
@@ -114,39 +120,47 @@ _RESULTS: Final[Mapping[State, Result]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
-    """What became of one order of a job, as its journal has it."""
+    """The result of one order of a job, from its journal.
+
+    For example::
+
+        for result in read_results("close.journal", ["refused", "unknown"]):
+            print(result.key, result.verdict, result.reason)
+    """
 
     key: str
     """The order's id."""
     verdict: Result
+    """``"done"``, ``"refused"``, ``"unknown"``, ``"in flight"`` or ``"left"``."""
     reason: str
-    """Why not, in a word for counting: the status and the service's code, or the kind of error."""
+    """Why it was not done, in a word for counting: status and the service's code, or the kind of error."""
     code: str | None
     """The service's code, when it refused."""
     message: str | None = field(repr=False)
     """The service's own words, when it refused. May hold personal data."""
     attempts: int
-    """Of all calls made for it."""
+    """Attempts of all calls made for it."""
     sent: datetime | None
     """When it was sent last, in UTC; None when it never was."""
     changed: datetime | None
     """When its verdict was written down, in UTC."""
     correlation_id: str
-    """Of the call that failed; empty when none did."""
+    """The correlation id of the call that failed; empty when none did."""
 
 
 def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> Iterator[ItemResult]:
-    """What became of each order, in the order of the source; also while the job runs. Blocking, and read as it is
-    iterated, so a million orders take no memory.
+    """The result of each order, in the order of the source; also while the job runs.
+
+    Blocking, and read as it is iterated, so a million orders take no memory.
 
     Args:
         path: the journal.
-        verdicts: only these; all when left out.
+        verdicts: only these: ``"done"``, ``"refused"``, ``"unknown"``, ``"in flight"``, ``"left"``; all when left out.
 
     Raises:
         ConfigurationError: there is no such verdict.
-        JournalError: there is no journal, it is damaged, or it is something else; also while it is iterated, by the
-            row that is damaged.
+        JournalError: there is no journal, it is damaged, or the file is something else; also while iterating, at a
+            damaged row.
     """
     path = path_of("path", path)
     wanted = set(_RESULTS.values()) if verdicts is None else _words("verdicts", verdicts)
@@ -163,7 +177,7 @@ def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> 
 
 
 def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
-    # What is in none of the states is asked for too, and found damaged.
+    # Rows with an unknown state are selected too, so that they are reported as damaged.
     others = json.dumps([state for state in _RESULTS if state not in states])
     query = (
         f"SELECT {reading.ROW} FROM item WHERE coalesce(state, '') NOT IN (SELECT value FROM json_each(?)) "  # noqa: S608
@@ -171,7 +185,7 @@ def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
     )
     after = 0
     while True:
-        # A page at a time, each with a connection of its own: nobody has to close what was left half-read.
+        # Each page has its own connection, so nothing stays open if the caller stops in the middle.
         with told(path):
             connection = _opened(path)
             try:
@@ -197,20 +211,20 @@ def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
 
 
 def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]], *, send_again: bool = False) -> int:
-    """Have the next run take up refused or unknown items; how many. Blocking.
+    """Have the next run try refused or unknown items again. Returns how many. Blocking.
 
-    A refused item did not take effect, and is planned. An unknown one may have: it counts as in flight, so that the
-    next run looks first and sends it only if it was not done.
+    A refused item did not take effect, and is planned. An unknown one may have: it counts as in flight, so the next run
+    reads the order first and sends only what was not done.
 
     Args:
         path: the journal.
-        states: which.
-        send_again: plan unknown items without a look. What had taken effect is then done twice.
+        states: ``"refused"``, ``"unknown"``, or both.
+        send_again: plan unknown items without reading. What had taken effect is then done twice.
 
     Raises:
-        ConfigurationError: the action can't look, so its unknown items would be unknown again. Look by other means,
-            and say ``send_again=True`` if doing them twice does no harm.
-        JournalError: there is none, it is damaged, or it is something else; another run has it.
+        ConfigurationError: the action can't read if it took effect, so its unknown items would be unknown again. Check
+            them by other means, and pass ``send_again=True`` if doing them twice does no harm.
+        JournalError: there is no journal, it is damaged, the file is something else, or another run has it.
     """
     chosen = _words("states", states)
     if unknown := chosen - {"refused", "unknown"}:

@@ -1,8 +1,8 @@
 """The journal as a running job uses it: without blocking the loop, and with writes in groups.
 
-Whoever writes adds a change to the group being gathered and waits until that group is on disk. While one group is
-being written the next one gathers, so the cost of bringing it to disk is shared by everything that came meanwhile.
-After a failure nothing more is written, and everybody is told: an item that could not be marked as sent is not sent.
+Each writer adds its change to the current group and waits until that group is on disk. While one group is written the
+next one gathers, so all changes of a group share one disk write. After a failure nothing more is written, and every
+writer gets the error: an item that could not be marked as sent is not sent.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class Journal:
 
     @classmethod
     async def open(cls, path: Path, tasks: SendTasks) -> Journal:
-        """The journal in a file, made when there is none.
+        """Open the journal in a file, or make it.
 
         Raises:
             JournalLockedError: another run has it.
-            JournalError: it can't be opened, is damaged, or is none.
+            JournalError: the file can't be opened, is damaged, or is not a journal.
         """
         lock = RunLock(path)
 
@@ -86,7 +86,7 @@ class Journal:
         return cls(path, lock, await to_thread.run_sync(opened), tasks)
 
     def close(self) -> None:
-        """Close the file and let others have it. Blocking, but only for the closing of files."""
+        """Close the file and release the lock. Blocks only while files are closed."""
         if self._inherited:
             return
         if self._spool is not None:
@@ -95,8 +95,7 @@ class Journal:
         self._lock.release()
 
     def forked(self) -> None:
-        """This is a forked child: the files are the parent's. Only the lock is let go of here, so that it ends with the
-        parent's."""
+        """Called in a forked child: the files are the parent's. Only the child's copy of the lock is released."""
         self._inherited = True
         self._lock.release()
 
@@ -111,22 +110,22 @@ class Journal:
         settles: bool,
         compare: bool,
     ) -> Mapping[str, str] | None:
-        """Plan every item before any is acted on; on a journal that has its list, see that it is the same one.
+        """List every item before the first is sent; if the journal has a list already, check that it is the same.
 
         Args:
-            facts: what makes it this job.
-            items: those given.
-            dates: those of a filter. They may differ when a journal is gone on with: "of the last two days" is another
+            facts: the facts by which the job is recognised.
+            items: makes the items of the source.
+            dates: the dates of a filter. They may differ when a journal is continued: "the last two days" is another
                 moment each time.
-            settles: whether the action can look if it took effect; it may have learned that since.
-            compare: whether a list that is there is compared with those given; a filter finds others each time.
+            settles: whether the action can read if it took effect; a newer version of it may.
+            compare: whether a list that is there is compared with the source; a filter finds others each time.
 
         Returns:
-            The dates that the list was made with, when it was there before; None when it was made now.
+            The dates that the list was made with, if it was there before; None if it was made now.
 
         Raises:
-            JournalMismatchError: it is another job's, or the items differ.
-            JournalError: it can't be written.
+            JournalMismatchError: the journal belongs to another job, or the items differ.
+            JournalError: the journal can't be written.
         """
         found = await self._in_thread(self._database.facts)
         listed = bool(found.get(LISTED))
@@ -147,10 +146,10 @@ class Journal:
         return None
 
     async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
-        """See that the journal has its list, and is this job's.
+        """Check that the journal has its list and belongs to this job.
 
         Raises:
-            JournalMismatchError: it is not.
+            JournalMismatchError: it has no list, or belongs to another job.
         """
         found = await self._in_thread(self._database.facts)
         if not found.get(LISTED):
@@ -165,8 +164,8 @@ class Journal:
         difference = await self._in_thread(self._database.difference)
         if difference:
             raise JournalMismatchError(
-                f"journal {self.path} was begun with other items ({difference}): give the same items, or None to go on "
-                "with those in the journal, or name another journal"
+                f"journal {self.path} was begun with other items ({difference}): give the same items, or None to "
+                "continue with those in the journal, or name another journal"
             )
 
     async def duplicates(self) -> int:
@@ -192,7 +191,7 @@ class Journal:
     # What comes of it
 
     async def use_spool(self, spool: OutputFile[Any]) -> None:
-        """Write lines to a file from now on, from where the journal knows it."""
+        """Write lines to a file from now on, after the length that the journal recorded."""
 
         def opened() -> None:
             spool.open(int(self._database.facts().get(SPOOLED, 0)))
@@ -212,10 +211,10 @@ class Journal:
         correlation_id: str = "",
         line: bytes = b"",
     ) -> None:
-        """Bring to disk what became of an item, and return when it is there.
+        """Record the new state of an item, and return when it is on disk.
 
         Raises:
-            JournalError: it can't be written, now or since an earlier write.
+            JournalError: the journal can't be written, now or since an earlier write.
         """
         if self._broken is not None:
             raise self._broken
@@ -249,12 +248,12 @@ class Journal:
         finally:
             self._writing = False
             if self._group.changes:
-                # They gathered while the last group was cut off.
+                # These changes gathered while the last group was cut off.
                 self._group.error = self._broken
                 self._group.done.set()
 
     async def _write(self, group: _Group) -> None:
-        # What is cut off in the middle must not pass for written.
+        # A write that is cut off must not pass for written.
         group.error = self._broken or JournalError(f"journal {self.path}: writing was cut off")
         try:
             if self._broken is None:
@@ -292,7 +291,7 @@ def _check_facts(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any])
 
 
 def _difference(name: str, was: object, now: object) -> str:
-    """In words. Values of filters, parameters and rows may be personal, and are not in it."""
+    """A difference in words. Values of filters, parameters and rows may be personal and are left out."""
     if name in _SHOWN:
         return f"its {name} was {was} and is {now} now"
     if name == SOURCE and is_mapping(was) and is_mapping(now):

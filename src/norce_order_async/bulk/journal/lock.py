@@ -13,14 +13,14 @@ from norce_order_async.bulk.journal.errors import JournalLockedError
 
 
 class RunLock:
-    """Held from :meth:`take` to :meth:`release`."""
+    """The lock of one run, held from :meth:`take` to :meth:`release`."""
 
     def __init__(self, journal: Path) -> None:
         self._path = journal.with_name(journal.name + ".lock")
         self._file: int | None = None
 
     def take(self) -> None:
-        """Take it, or say at once that it is taken.
+        """Take the lock without waiting.
 
         Raises:
             JournalLockedError: another run has it.
@@ -33,7 +33,7 @@ class RunLock:
         self._file = file
 
     def release(self) -> None:
-        """Give it back. The file stays: removing it could take it from under somebody who waits."""
+        """Release the lock. The file stays: another run may have opened it to wait for the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -22,9 +22,9 @@ State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
 """Not begun, or put back; on its way, perhaps there; took effect; turned down; may or may not have taken effect."""
 
 SETTLES: Final = "settles"
-"""The fact that tells whether the job's action can look if it took effect."""
+"""The fact that says whether the job's action can read if it took effect."""
 SOURCE: Final = "source"
-"""The fact that tells what the items came from: a filter's members, or a word."""
+"""The fact that says where the items came from: a filter's members, or a word."""
 LISTED: Final = "listed"
 DATES: Final = "dates"
 SPOOLED: Final = "spooled"
@@ -68,7 +68,7 @@ class Row:
 
 
 def reads_as_text(connection: sqlite3.Connection) -> None:
-    """Have texts that are no UTF-8 come as bytes, so that whoever reads them can say where they stand."""
+    """Return texts that are not UTF-8 as bytes, so that the error can name their row."""
     connection.text_factory = _text
 
 
@@ -78,8 +78,8 @@ def check_items(path: Path, connection: sqlite3.Connection, *, one_by_one: bool)
     Args:
         path: the journal.
         connection: to its file, reading as :func:`reads_as_text` says.
-        one_by_one: read them all, some ten seconds a million; otherwise only as far as SQLite can tell by itself, in
-            a third of that.
+        one_by_one: read them all, some ten seconds a million; otherwise only check what SQLite can by itself, in a
+            third of that.
 
     Raises:
         JournalError: the first that is damaged, by its row.
@@ -118,7 +118,7 @@ def row(path: Path, values: tuple[Any, ...]) -> Row:
         raise _damaged(path, f"row {number}", f"its state is {state!r}, and there are {', '.join(STATES)}")
     wanted = read_json(asked.encode())
     if not is_mapping(wanted):
-        raise _damaged(path, f"row {number}", "what was asked for is no JSON object")
+        raise _damaged(path, f"row {number}", "what was asked for is not a JSON object")
     if _digest(key, asked) != digest:
         raise _damaged(path, f"row {number}", "its key or what was asked for is not what was listed")
     return Row(number, key, wanted, state, attempts, reason, code, said, correlation_id, sent, changed)

@@ -280,7 +280,7 @@ def told(path: Path) -> Generator[None]:
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorname", "")
         why = {
-            "SQLITE_FULL": "the disk is full; make room and run it again",
+            "SQLITE_FULL": "the disk is full; free some space and run it again",
             "SQLITE_READONLY": "it can't be written to",
             "SQLITE_BUSY": "another program has locked it",
             "SQLITE_CANTOPEN": "it can't be opened; check the folder and its rights",

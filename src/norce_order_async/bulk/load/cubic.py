@@ -8,7 +8,7 @@ flat around the rate that was too much (``peak``), then ever faster in search of
 so ``rate(0) == beta * peak`` and ``rate(k) == peak``. Until the first throttling answer there is no rate at all.
 
 From RFC 9438 (CUBIC for TCP) and the "adaptive" mode of the AWS SDKs; two numbers and two rules differ from the latter,
-each for a reason told in docs/load.md:
+each for a reason given in docs/load.md:
 
 * ``BETA`` is 0.85, not 0.7.
 * ``scale`` grows with ``peak``, so that the way back to it takes as long at 20 requests a second as at 2000; past it,
@@ -36,8 +36,8 @@ MIN_RATE = 0.5
 """The rate never falls below one request in two seconds: the least that still finds out whether the service is back."""
 
 GROWTH = 2.0
-"""A rate grows to at most this many times what is really sent, and counts as used from there down: what was never
-tried proves nothing."""
+"""A rate grows to at most this many times the rate of sends, and counts as used if at least that share of it is sent: a
+rate that was never reached proves nothing."""
 
 
 class Cubic:

@@ -1,9 +1,9 @@
-"""How hard a job leans on the service: a load a user names, and the limiter it makes.
+"""Concurrency and rate limits of a job: the load that a user chooses, and the limiter that it makes.
 
-:class:`Fixed` is for those who know what the service bears. :class:`Adaptive` finds out: "too many requests" sets the
-rate (:mod:`.cubic`), latency and requests without an answer set how many are in flight (:mod:`.vegas`), and both stay
-within ceilings. A permit is given when there is room in flight, a token in the bucket (:mod:`.pacing`) and no pause
-that the service asked for. Everything is learned from attempts as they end; nothing runs in the background.
+:class:`Fixed` has fixed numbers. :class:`Adaptive` measures: "too many requests" sets the rate (:mod:`.cubic`), latency
+and requests without an answer set how many are in flight (:mod:`.vegas`), and both stay within ceilings. A permit is
+granted when fewer attempts are in flight than the limit, the bucket (:mod:`.rates`) has a token, and no pause is on.
+Everything is learned from attempts as they end; nothing runs in the background.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from norce_order_async.runtime.clock import Clock
 MAX_IN_FLIGHT = 100
 
 _OVERLOADED = frozenset({408, 502, 503, 504})
-"""Statuses that say the service, or what stands in front of it, did not get to it in time."""
+"""Statuses that say that the service, or a proxy in front of it, was too slow or overloaded."""
 
 
 class Load(Protocol):
-    """What a job is told about how hard to work."""
+    """What the ``load`` of a job must have; :class:`Fixed` and :class:`Adaptive` do."""
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
         """A fresh limiter for one job."""
@@ -37,7 +37,11 @@ class Load(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixed:
-    """As many in flight, and as many a second, as it says; whatever the service answers.
+    """Fixed limits, for a service whose limits you know.
+
+    For example, 10 attempts at once and 25 a second, at most::
+
+        norce.bulk("close.journal", load=Fixed(in_flight=10, rate=25))
 
     Args:
         in_flight: attempts in flight at once.
@@ -57,12 +61,15 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adaptive:
-    """Starts with a few in flight, doubles until the first sign of pressure, then grows while it pays, and gives way
-    when the service asks or slows down.
+    """Limits that follow the service: up while it answers quickly, down when it refuses or slows down.
+
+    It starts with 4 attempts in flight and doubles until the first sign of pressure. For example, within ceilings::
+
+        norce.bulk("close.journal", load=Adaptive(max_in_flight=20, max_rate=50))
 
     Args:
         max_in_flight: attempts in flight at once, at most.
-        max_rate: attempts a second, at most; None for no such ceiling.
+        max_rate: attempts a second, at most; None for no bound.
     """
 
     max_in_flight: int = MAX_IN_FLIGHT
@@ -99,7 +106,7 @@ class PacedLimiter(Limiter):
 
 
 class AdaptiveLimiter(PacedLimiter):
-    """A limiter whose rate and limit follow what the service bears."""
+    """A limiter whose rate and limit follow the service."""
 
     __slots__ = ("_cubic", "_max_rate", "_meter", "_ramp", "_vegas")
 
@@ -122,7 +129,7 @@ class AdaptiveLimiter(PacedLimiter):
                 self._ramp.throttled()
         elif outcome in (Outcome.SUCCEEDED, Outcome.REFUSED):
             self._cubic.admitted(now, measured=self._meter.rate(now))
-            # Its own permit is back already.
+            # Its own permit was returned already.
             (self._ramp or self._vegas).answered(now, sent=sent, in_flight=self.in_flight + 1)
         elif status is None or status in _OVERLOADED:
             if self._ramp is not None:

@@ -49,7 +49,7 @@ class TokenBucket:
 
 
 class Meter:
-    """Counts events and tells their rate over the last second."""
+    """Counts events and measures their rate over the last second."""
 
     __slots__ = ("_began", "_slots", "_total")
 
