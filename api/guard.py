@@ -77,9 +77,10 @@ def api(root: Path) -> list[str]:
     objects = loader.modules_collection
     public: dict[str, griffe.Object | None] = {name: _resolved(package, name) for name in _exported(package)}
     for module in MODULES:
-        # Models are the generated ones, under our own name.
-        home = objects["norce_order_api.models"] if module == "models" else package[module]
-        public |= {f"{module}.{name}": _resolved(home, name) for name in _exported(home)}
+        # Models and their dicts are the generated ones, under our own name.
+        homes = [objects[f"norce_order_api.{name}"] for name in ("models", "dicts")] if module == "models" else []
+        for home in homes or [package[module]]:
+            public |= {f"{module}.{name}": _resolved(home, name) for name in _exported(home)}
     lines: list[str] = []
     for name, found in public.items():
         lines += _lines(found, name)
@@ -172,8 +173,9 @@ def _lines(found: griffe.Object | None, name: str) -> Iterator[str]:
         kind = "async " if "async" in found.labels else ""
         yield f"{name}: {kind}({_parameters(found)}) -> {found.returns}"
     elif isinstance(found, griffe.Attribute):
-        # The value of a constant is no promise; the words of a Literal are.
-        words = f" = {found.value}" if "Literal" in str(found.value) else ""
+        # The value of a constant is no promise; the words of a Literal are, and the names in a TypedDict.
+        promised = any(word in str(found.value) for word in ("Literal", "TypedDict"))
+        words = f" = {found.value}" if promised else ""
         kind = "property " if "property" in found.labels else ""
         yield f"{name}: {kind}{found.annotation}{words}"
     else:

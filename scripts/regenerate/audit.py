@@ -13,6 +13,7 @@ import io
 import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import EllipsisType
 from typing import NoReturn
 
 from regenerate.failure import RegenerationError
@@ -33,7 +34,8 @@ _IMPORTS = {
     "__future__": {"annotations"},
     "collections.abc": {"Mapping", "Sequence"},
     "datetime": {"datetime"},
-    "typing": {"TYPE_CHECKING", "Any", "ClassVar", "Final", "Literal", "Self", "TypeAlias"},
+    "decimal": {"Decimal"},
+    "typing": {"TYPE_CHECKING", "Any", "ClassVar", "Final", "Literal", "Self", "TypeAlias", "TypedDict"},
     "attrs": {"define", "field"},
 }
 _OWN_IMPORTS = {"errors": {"UnexpectedStatus"}, "client": {"AuthenticatedClient", "Client"}}
@@ -73,6 +75,8 @@ def audit(package: Path, templates: Path) -> None:
             module.check_fixed(_rendered(templates, _FIXED[name]))
         elif name.startswith("models/") and name.count("/") == 1:
             module.check_model()
+        elif name == "dicts.py":
+            module.check_dicts()
         elif name.startswith("api/") and name.count("/") == 2:
             module.check_endpoint()
         else:
@@ -140,6 +144,34 @@ class _Module:
                     self._check_common(node)
         self._check_functions()
 
+    def check_dicts(self) -> None:
+        """Types of dicts and their names."""
+        for node in self._tree.body:
+            match node:
+                case ast.ClassDef(
+                    decorator_list=[],
+                    bases=[ast.Name(id="TypedDict")],
+                    keywords=[ast.keyword(arg="total", value=ast.Constant(value=False))],
+                    name=name,
+                ):
+                    self._bind(name, node)
+                    self._check_dict(node)
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Call(
+                        func=ast.Name(id="TypedDict"),
+                        args=[ast.Constant(value=called), ast.Dict(keys=keys, values=values)],
+                        keywords=[ast.keyword(arg="total", value=ast.Constant(value=False))],
+                    ),
+                ) if called == name and all(map(_is_text, (*keys, *values))):
+                    self._bind(name, node)
+                    for value in values:
+                        self._check_type(_type_in(value))
+                case ast.Assign() if _is_listing(node) and all(map(_is_text, _listed(node))):
+                    pass
+                case _:
+                    self._check_common(node)
+
     def check_endpoint(self) -> None:
         """Functions known by name, and the statuses."""
         for node in self._tree.body:
@@ -183,8 +215,8 @@ class _Module:
         module = node.module or ""
         if node.level == 0:
             return name in _IMPORTS.get(module, ())
-        if node.level == 1:
-            return self._name.startswith("models/") and self._is_model(module)
+        if node.level == 1 and self._name.startswith("models/"):
+            return self._is_model(module)
         if node.level != self._name.count("/") + 1:
             return False
         if module.startswith("models."):
@@ -224,6 +256,18 @@ class _Module:
                 self._refuse(held, f"{name} is already the name of something else")
             bound.add(name)
 
+    def _check_dict(self, node: ast.ClassDef) -> None:
+        names: set[str] = set()
+        for held in node.body:
+            match held:
+                case ast.Expr(value=ast.Constant(value=str())):
+                    pass
+                case ast.AnnAssign(target=ast.Name(id=name), value=None) if name not in names:
+                    names.add(name)
+                    self._check_type(held.annotation)
+                case _:
+                    self._refuse(held)
+
     def _check_member(self, name: str, node: ast.AnnAssign) -> None:
         """With None or a field after it; or the names of all members."""
         match node.value:
@@ -241,7 +285,10 @@ class _Module:
         """Names, unions and parameters of types: nothing that does something when it is looked at."""
         for part in ast.walk(node):
             match part:
-                case ast.Constant(value=None | str() | int()) | ast.Attribute(value=ast.Name(id="httpx")):
+                case (
+                    ast.Constant(value=None | str() | int() | EllipsisType())
+                    | ast.Attribute(value=ast.Name(id="httpx"))
+                ):
                     pass
                 case _ if not isinstance(part, _TYPES):
                     self._refuse(node)
@@ -320,6 +367,14 @@ def _is_name(node: ast.AST | None, name: str) -> bool:
 
 def _is_text(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _type_in(node: ast.AST | None) -> ast.expr:
+    """The type that a text is; what is none stays the text, which is a type of its own and does nothing."""
+    try:
+        return ast.parse(node.value, mode="eval").body  # type: ignore[union-attr]
+    except (SyntaxError, ValueError):
+        return node  # type: ignore[return-value]
 
 
 def _is_literal(node: ast.expr) -> bool:

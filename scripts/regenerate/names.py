@@ -19,11 +19,25 @@ from regenerate.text import shown
 
 CLASSES = frozenset(
     [
-        *("Any", "AuthenticatedClient", "Client", "ClassVar", "Final", "Literal", "Mapping", "Model", "NULL", "Null"),
-        *("Response", "STATUSES", "Self", "Sequence", "TypeAlias", "UNSET", "UnexpectedStatus", "Unset"),
+        *(
+            "Any",
+            "AuthenticatedClient",
+            "Client",
+            "ClassVar",
+            "Decimal",
+            "Final",
+            "Literal",
+            "Mapping",
+            "Model",
+            "NULL",
+            "Null",
+        ),
+        *("Response", "STATUSES", "Self", "Sequence", "TypeAlias", "TypedDict", "UNSET", "UnexpectedStatus", "Unset"),
     ]
 )
 """What the modules of models and endpoints import or call their own."""
+BUILTINS = frozenset(["bool", "datetime", "float", "int", "list", "str", "tuple"])
+"""What types are made of besides."""
 MEMBERS = frozenset(
     ["MEMBERS", "additional_properties", "datetime", "define", "field", "from_dict", "to_dict", *CLASSES]
 )
@@ -57,6 +71,9 @@ def settle(data: GeneratorData) -> None:
         if kind.name in CLASSES or kind.name in modules:
             raise RegenerationError(f"the schema {kind.name} has the name of something that the code uses; {_ADVICE}")
     classes = {kind.name for kind in kinds}
+    for name in sorted(classes):
+        if f"{name}Dict" in classes:
+            raise RegenerationError(f"the schema {name}Dict has the name of the dict type of {name}; {_ADVICE}")
     for model in data.models:
         _name_apart([*(model.required_properties or ()), *(model.optional_properties or ())], MEMBERS | classes)
     tags: dict[Any, EndpointCollection] = {}

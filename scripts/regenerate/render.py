@@ -21,8 +21,8 @@ from openapi_python_client.schema.untrusted_string import UntrustedString
 
 from regenerate import text
 from regenerate.failure import RegenerationError
-from regenerate.names import overrides, settle
-from regenerate.templates import environment, raw, refuse
+from regenerate.names import BUILTINS, CLASSES, overrides, settle
+from regenerate.templates import environment, is_bare, own, raw, refuse
 
 
 def main(description: Path, settings: Path, templates: Path, package: Path) -> None:
@@ -77,6 +77,7 @@ class _Package:
             self._file(f"{name}.py", name)
         self._file("api/__init__.py", "api_init")
         self._file("models/__init__.py", "models_init", classes=[one.class_info for one in (*data.models, *data.enums)])
+        self._file("dicts.py", "dicts", dicts=_dicts(data))
         for model in data.models:
             self._file(f"models/{model.class_info.module_name}.py", "model", model=model)
         for enum in data.enums:
@@ -94,6 +95,33 @@ class _Package:
         written = self._environment.get_template(f"{template}.py.jinja").render(**values)
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(written)
+
+
+def _dicts(data: GeneratorData) -> list[dict[str, Any]]:
+    """The models that are sent and those that lie in them, by name, each with the members that a caller can give.
+
+    Those with one whose name would mean something else in a class are not plain.
+    """
+    models = {one.class_info.name: one for one in data.models if one.data.properties or one.data.allOf}
+    taken = CLASSES | BUILTINS | models.keys() | {f"{name}Dict" for name in models}
+    taken |= {one.class_info.name for one in data.enums}
+    found: dict[str, dict[str, Any]] = {}
+    endpoints = [one for tag in data.endpoint_collections_by_tag.values() for one in tag.endpoints]
+    left: list[Any] = [body.prop for endpoint in endpoints for body in endpoint.bodies]
+    while left:
+        one = left.pop()
+        left += getattr(one, "inner_properties", ())
+        left += [one.inner_property] if hasattr(one, "inner_property") else []
+        model = models.get(one.class_info.name) if hasattr(one, "class_info") else None
+        if model is None or model.class_info.name in found:
+            continue
+        given = [*(model.required_properties or ()), *(model.optional_properties or ())]
+        members = [each for each in given if not getattr(own(model, each), "readOnly", False)]
+        names = [raw(each.name) for each in members]
+        plain = all(is_bare(name) and name not in taken for name in names)
+        found[model.class_info.name] = {"model": model, "members": members, "plain": plain}
+        left += members
+    return [found[name] for name in sorted(found)]
 
 
 def _url(endpoint: Endpoint) -> str:

@@ -75,9 +75,13 @@ def _stale(layout: Layout, stale: list[str]) -> list[Place]:
 
 
 def models_of(package: Path) -> frozenset[str]:
-    """The names that the generated models have, and those of the modules that hold them."""
+    """The names that the generated models and their dicts have, and those of the modules that hold them."""
     tree = ast.parse((package / "models" / "__init__.py").read_text(encoding="utf-8"))
     names = {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
+    for node in ast.parse((package / "dicts.py").read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                names.add(name)
     if not names:
         raise RegenerationError("the generated models name none of them")
     return frozenset(names)

@@ -1,5 +1,7 @@
-"""The templates, with the only two ways by which words of a description get into code."""
+"""The templates, with the only ways by which words of a description get into code."""
 
+import keyword
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,8 +21,8 @@ def environment(folder: Path) -> Environment:
         undefined=StrictUndefined,
         finalize=_finalize,
     )
-    made.filters.update(prose=_prose, quoted=_quoted)
-    made.globals.update(refuse=refuse, word=_word)
+    made.filters.update(prose=_prose, quoted=_quoted, bare=_bare)
+    made.globals.update(refuse=refuse, word=_word, about=_about)
     return made
 
 
@@ -41,6 +43,31 @@ def _prose(words: Any, width: int, indent: int = 0, before: str = "", end: str =
 
 def _quoted(words: Any, before: str = "") -> str:
     return text.quoted(before + raw(words))
+
+
+def own(model: Any, member: Any) -> Any:
+    """A member's schema, where the model's own has one and not a reference."""
+    found = (model.data.properties or {}).get(member.name)
+    return found if hasattr(found, "description") else None
+
+
+def is_bare(name: str) -> bool:
+    """Whether a name can stand in code as it is, and means there what it says."""
+    return re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) is not None and not keyword.iskeyword(name)
+
+
+def _about(model: Any, member: Any) -> Any:
+    """What a member is. A reference stands for its schema, whose description says less than the member's own."""
+    schema = own(model, member)
+    return (schema and schema.description) or member.description
+
+
+def _bare(words: Any) -> str:
+    name = raw(words)
+    if not is_bare(name):
+        msg = "a template writes a name as code that is none"
+        raise ValueError(msg)
+    return name
 
 
 def _word(value: str | int) -> str:

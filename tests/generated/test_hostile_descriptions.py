@@ -156,7 +156,7 @@ except RegenerationError:
     print(len(cases) + 1)
 """
 
-CART, LIST = "models/cart.py", "api/checkout/get_checkout_orders.py"
+CART, LIST, DICTS = "models/cart.py", "api/checkout/get_checkout_orders.py", "dicts.py"
 INTRUDERS: list[tuple[str, str, str]] = [
     *(
         (CART, "@define\n", f"{code}\n\n\n@define\n")
@@ -260,6 +260,34 @@ INTRUDERS: list[tuple[str, str, str]] = [
     ("models/order_status.py", "frozenset(", "print("),
     ("models/order_status.py", '"removed": "removed"', '"removed": print()'),
     ("models/attributes.py", "dict[str, Any]", "dict[str, print()]"),
+    (DICTS, "class CartDict(TypedDict, total=False):", "class CartDict(TypedDict, total=print()):"),
+    (DICTS, "class CartDict(TypedDict, total=False):", "class CartDict(TypedDict, metaclass=print):"),
+    (DICTS, "class CartDict(TypedDict, total=False):", "class CartDict(print()):"),
+    (DICTS, "class CartDict(TypedDict, total=False):", "@print\nclass CartDict(TypedDict, total=False):"),
+    (DICTS, "class CartDict(TypedDict, total=False):", "class ItemDict(TypedDict, total=False):"),
+    *(
+        (DICTS, "class CartDict(TypedDict, total=False):", f"class CartDict(TypedDict, total=False):\n    {code}")
+        for code in [
+            "print()",
+            "x = 1",
+            "x: int = print()",
+            "x: print()",
+            "reference: int",
+            "def f(self): pass",
+            "import os",
+            "class Inner: pass",
+        ]
+    ),
+    (DICTS, '"class": "str"', '"class": print()'),
+    (DICTS, '"class": "str"', '"class": "print()"'),
+    (DICTS, '"class": "str"', '**print()'),
+    (DICTS, '"class": "str"', 'print(): "str"'),
+    (DICTS, 'DeliveryDetailsDict = TypedDict(\n', 'DeliveryDetailsDict = print(\n'),
+    (DICTS, '"DeliveryDetailsDict",\n    {', '"Other",\n    {'),
+    (DICTS, '    "AddonDict",\n', '    print(),\n'),
+    (DICTS, "from .models.cart import Cart\n", "from .client import Cart\n"),
+    (DICTS, "from decimal import Decimal\n", "from os import system as Decimal\n"),
+    (DICTS, "__all__ = (", "print()\n__all__ = ("),
     (LIST, "async def asyncio(", "@print\nasync def asyncio("),
     (LIST, "async def asyncio(", "def other(): pass\n\n\nasync def asyncio("),
     (LIST, "UNSET,\n) -> dict", "print(),\n) -> dict"),
@@ -416,6 +444,10 @@ REFUSED = {
     "a schema called like the name it would get": (
         hostile.small(schemas={"ClassVar": OBJECT, "ClassVarData": OBJECT}),
         "ClassVarData",
+    ),
+    "a schema called like the dict of another": (
+        hostile.small(schemas={"Cart": OBJECT, "CartDict": OBJECT}),
+        "the schema CartDict has the name of the dict type of Cart",
     ),
     "path parameters of one name": (
         hostile.small(

@@ -11,6 +11,7 @@ import pytest
 
 import norce_order_api.models as generated
 import norce_order_async
+from norce_order_api import dicts
 from norce_order_async import errors, models
 from norce_order_async.sandbox import Sandbox
 
@@ -137,6 +138,15 @@ def test_the_models_are_the_generated_ones() -> None:
         assert getattr(models, name) is getattr(generated, name)
     assert "Order" not in models.__all__
     assert "OrderData" in dir(models)
+
+
+def test_dicts_of_what_is_sent_are_there_when_asked_for() -> None:
+    """Under the models' names; those of answers have none, and models alone bring none of them."""
+    assert models.CartDict is dicts.CartDict
+    assert set(dicts.__all__) <= set(dir(models))
+    assert not hasattr(models, "PaginationDict")
+    assert "norce_order_api.dicts" not in loaded("from norce_order_async.models import Cart; Cart.from_dict({})")
+    assert "norce_order_api.dicts" not in loaded("import norce_order_async.orders.collection")
 
 
 ENGINES = {"aiohttp", "httpx"}

@@ -261,13 +261,16 @@ def _patterns(tree: ast.Module) -> Iterator[tuple[tuple[str, str], str]]:
             yield (schema, member), _text(values.get(value.elts[0].id)) or ""
 
 
+_GENERATED = ("norce_order_api.models", "norce_order_api.dicts")
+
+
 def _models(root: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((root / SOURCE).rglob("*.py")):
         # Most files import none, and reading text is quicker than parsing it.
-        if b"norce_order_api.models" not in path.read_bytes():
+        if not any(module.encode() in path.read_bytes() for module in _GENERATED):
             continue
         for node in ast.walk(_parse(path)):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("norce_order_api.models"):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_GENERATED):
                 place = f"{path.relative_to(root).as_posix()}:{node.lineno}"
                 yield from ((name.name, place) for name in node.names if name.name != "*")
 
