@@ -255,7 +255,7 @@ def test_production_is_asked_about_with_the_count(tmp_path: Path) -> None:
     assert "--yes-production" in ran.err
     for shown in ("merchant   acme", "channel    no", "orders     3"):
         assert shown in ran.err
-    asked = on_terminal(*arguments, env=env, wait_for="Go on? [y/N]:", then=b"n\n")
+    asked = on_terminal(*arguments, env=env, wait_for="Continue? [y/N]:", then=b"n\n")
     assert asked.code == 1
     assert "not confirmed; nothing was changed" in asked.out
 

@@ -54,8 +54,8 @@ def test_other_columns_come_along(tmp_path: Path) -> None:
         ("order_id\no1\n../x\n", "line 3: "),
         ("order_id,b\no1,x\no2\n", "line 3: 1 columns instead of 2"),
         ("order_id,b\n,x\n", "line 2: "),
-        ('order_id\n"o1\n', "is no CSV file"),
-        (b"order_id\n\xff\xfe\n", "is no UTF-8 text"),
+        ('order_id\n"o1\n', "is not a CSV file"),
+        (b"order_id\n\xff\xfe\n", "is not UTF-8 text"),
     ],
 )
 def test_what_makes_no_sense_is_told_with_its_line(tmp_path: Path, content: str | bytes, told: str) -> None:

@@ -151,7 +151,7 @@ def test_what_waits_for_the_rate_is_not_sent(here: Shop, gate: Gate, tmp_path: P
     if not journaled:
         assert "without --journal" in ran.err
         return
-    assert "to go on:" in ran.err
+    assert "to continue:" in ran.err
     counted = json.loads(inside("bulk", "status", journal, "--json").out)
     assert counted["states"] == {"confirmed": changed, "planned": 60 - changed}
     arguments[arguments.index("5")] = "1000"
@@ -187,7 +187,7 @@ def test_twice_stops_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
         ran = _ended(process)
     assert ran.code == 130, ran.err
     assert "Traceback" not in ran.err
-    assert "to go on:" in ran.err
+    assert "to continue:" in ran.err
     # What was in flight lands.
     gate.let_go()
     gate.settle()

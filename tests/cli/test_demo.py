@@ -117,7 +117,7 @@ def test_asks_first() -> None:
     """It shows where it would go, and a no means that nothing is sent."""
     with Sandbox() as sandbox:
         settings = settings_for(sandbox)
-        ran = on_terminal("demo", "--environment", "stage", env=settings, wait_for="Go on?", then=b"n\n")
+        ran = on_terminal("demo", "--environment", "stage", env=settings, wait_for="Continue?", then=b"n\n")
         assert ran.code == 1
         for shown in (sandbox.base_url, "acme", "no", "7: 6 completed, 1 left in checkout", "nothing was sent"):
             assert shown in ran.out
@@ -134,7 +134,7 @@ def test_yes_at_the_terminal() -> None:
             "--orders",
             "2",
             env=settings_for(sandbox),
-            wait_for="Go on?",
+            wait_for="Continue?",
             then=b"y\n",
         )
         assert ran.code == 0
@@ -146,7 +146,7 @@ def test_nobody_to_ask() -> None:
     with Sandbox() as sandbox:
         ran = piped("demo", "--environment", "playground", env=settings_for(sandbox))
         assert ran.code == 1
-        assert ran.err == "Error: nobody to ask without a terminal: say --yes to go on\n"
+        assert ran.err == "Error: there is no terminal to ask at: give --yes to continue\n"
         assert len(sandbox.requests) == 0
 
 

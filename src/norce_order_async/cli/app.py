@@ -1,7 +1,7 @@
-"""The group of commands, and what becomes of everything that goes wrong in one: a line and an exit code.
+"""The group of commands. Every failure of a command becomes one line and an exit code.
 
 ====  ==================================================
-0     done, or nobody reads what is printed any more
+0     done, or the reader of the output has gone
 1     it failed; the line says why
 2     the command line itself, or a setting, is wrong
 130   interrupted
@@ -37,7 +37,7 @@ NAME = "norce-order"
 
 
 class _Commands(click.Group):
-    """The group; one whose reader is gone ends there, wherever it was printing."""
+    """The group of commands. A command ends when the reader of its output has gone."""
 
     def make_context(self, *args: Any, **named: Any) -> click.Context:
         with _until_nobody_reads():
@@ -63,15 +63,15 @@ def _until_nobody_reads() -> Generator[None]:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=NAME)
 def norce_order() -> None:
-    """Orders of Norce Checkout: look at them, change them one by one or in batches, try it all on a local service.
+    """Read and change orders of Norce Checkout, one by one or in batches. A local service to try it on is included.
 
-    Which service, and for whom, say options such as --base-url, or the variables NORCE_BASE_URL, NORCE_MERCHANT,
-    NORCE_CHANNEL and NORCE_TOKEN. `norce-order doctor` says what is missing or wrong.
+    Options such as --base-url, or the variables NORCE_BASE_URL, NORCE_MERCHANT, NORCE_CHANNEL and NORCE_TOKEN, name the
+    service and the account. `norce-order doctor` checks them.
 
     \b
     Exit codes:
-      0    done; also when nobody reads what is printed any more (| head -1)
-      1    it failed; the line on standard error says why, with --json as a JSON object
+      0    done; also when the reader of the output has gone (| head -1)
+      1    it failed; a line on standard error says why, with --json as a JSON object
       2    the command line, a setting or a file can't be used; nothing was changed
       3,4  of `bulk`: some orders were not done, or the job was stopped
       130  interrupted
@@ -79,7 +79,7 @@ def norce_order() -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line, this process's own unless given."""
+    """Run one command line: ``arguments``, or those of this process. Returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that can't show an arrow gets a question mark.
@@ -92,7 +92,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ReaderGoneError:
         silence(sys.stdout)
         return 0
-    except BaseException as error:  # noqa: BLE001 - interrupts are told of as well
+    except BaseException as error:  # noqa: BLE001 - interrupts are reported as well
         try:
             return _told(cause(error), as_json="--json" in given)
         except BrokenPipeError:

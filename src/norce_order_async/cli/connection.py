@@ -1,7 +1,7 @@
-"""Which service a command talks to, and for whom: options shared by all, over what ``NORCE_*`` say.
+"""The options that name the service and the account, shared by all commands. They win over the ``NORCE_*`` variables.
 
-The token is never an argument, because those show in the list of processes: it comes from ``NORCE_TOKEN``, or from a
-file.
+The token is never an argument, because arguments show in the list of processes: it comes from ``NORCE_TOKEN``, or from
+a file.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Connection:
             raise click.UsageError(in_shell(printable(str(error)), _ARGUMENTS)) from error
 
     def arguments(self) -> list[str]:
-        """The same on a command line, for telling how to go on."""
+        """The same options as words of a command line, to show how to continue."""
         words = [word for name, value in self.given.items() for word in (f"--{name.replace('_', '-')}", value)]
         return words if self.token_file is None else [*words, "--token-file", self.token_file]
 
@@ -84,14 +84,16 @@ _ARGUMENTS = ("environment", "slug", "location", "merchant", "channel")
 """Arguments of the client that are options here, and ordinary words."""
 
 _OPTIONS = (
-    click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Which of Norce's; NORCE_ENVIRONMENT."),
+    click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Norce's environment; NORCE_ENVIRONMENT."),
     click.option("--slug", metavar="NAME", help="The customer's host name at Norce; NORCE_SLUG."),
     click.option("--location", metavar="NAME", help="The region part of the host; NORCE_LOCATION."),
-    click.option("--base-url", metavar="URL", help="The whole address instead of the three above; NORCE_BASE_URL."),
-    click.option("--merchant", metavar="NAME", help="Whose orders; NORCE_MERCHANT."),
-    click.option("--channel", metavar="NAME", help="Of which channel; NORCE_CHANNEL."),
+    click.option("--base-url", metavar="URL", help="The whole address, instead of the three above; NORCE_BASE_URL."),
+    click.option("--merchant", metavar="NAME", help="The merchant; NORCE_MERCHANT."),
+    click.option("--channel", metavar="NAME", help="The sales channel; NORCE_CHANNEL."),
     click.option("--adapter-id", metavar="NAME", help="Act as this adapter; NORCE_ADAPTER_ID."),
-    click.option("--token-file", metavar="FILE", help="File that holds the token; else it is in NORCE_TOKEN."),
+    click.option(
+        "--token-file", metavar="FILE", help="File that holds the token; by default it is read from NORCE_TOKEN."
+    ),
 )
 
 

@@ -30,11 +30,11 @@ from norce_order_async.errors import (
 
 
 class ReaderGoneError(Exception):
-    """Nobody reads what is printed any more, as in ``norce-order list | head -1``: nothing has failed."""
+    """The reader of the output has gone, as in ``norce-order list | head -1``: nothing has failed."""
 
 
 def cause(error: BaseException) -> BaseException:
-    """The one failure to tell of: task groups wrap theirs, and an interrupt outweighs the rest."""
+    """The failure to report: the one inside a task group's, and an interrupt before all others."""
     while isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         error = (group.subgroup(KeyboardInterrupt) or group).exceptions[0]
@@ -53,7 +53,7 @@ def silence(*streams: TextIO) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """A failure in one line; one that nobody foresaw says its kind too."""
+    """A failure in one line; an unexpected one also names its class."""
     text = in_shell(printable(" ".join(str(error).split())))
     if isinstance(error, NorceError):
         return text

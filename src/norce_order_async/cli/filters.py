@@ -1,4 +1,4 @@
-"""Which orders a command is about: options shared by all that look for orders."""
+"""The filter options, shared by all commands that select orders."""
 
 from __future__ import annotations
 
@@ -23,26 +23,29 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
         return moment if moment.tzinfo else moment.astimezone()
     except (ValueError, OverflowError, OSError):
         raise click.BadParameter(
-            f"{printable(value)!r} is no time such as 2026-11-20 or 2026-11-20T08:30:00+01:00"
+            f"{printable(value)!r} is not a time such as 2026-11-20 or 2026-11-20T08:30:00+01:00"
         ) from None
 
 
 STATUSES = ("checkout", "processing", "accepted", "completed", "declined", "removed")
 
 _ONE = (
-    click.option("--search", metavar="TEXT", help="Free text."),
-    click.option("--reference", metavar="TEXT", help="Reference in another system."),
-    click.option("--cart-reference", metavar="TEXT", help="Reference of the cart."),
+    click.option("--search", metavar="TEXT", help="Orders that contain this text."),
+    click.option("--reference", metavar="TEXT", help="Orders with this reference in another system."),
+    click.option("--cart-reference", metavar="TEXT", help="The order with this cart reference."),
     click.option("--payment-id", metavar="ID", help="The order with this payment."),
     click.option(
-        "--date-from", callback=_moment, metavar="TIME", help="From this time on, local unless it has a zone."
+        "--date-from",
+        callback=_moment,
+        metavar="TIME",
+        help="Orders from this time on; local time unless it has a zone.",
     ),
-    click.option("--date-to", callback=_moment, metavar="TIME", help="Up to this time."),
+    click.option("--date-to", callback=_moment, metavar="TIME", help="Orders up to this time."),
 )
 
 _MANY = {
-    "status": "In this status",
-    "country": "Of this country",
+    "status": "Orders in this status",
+    "country": "Orders of this country",
     "billing_name": "Billed to this name",
     "billing_email": "Billed to this address",
     "billing_phone": "Billed to this number",
@@ -65,7 +68,7 @@ def _many(name: str, help: str) -> Any:
 
 
 PERSONAL = frozenset({"--search", *(f"--{name.replace('_', '-')}" for name in _MANY if "_" in name)})
-"""Options whose values may say something of a customer."""
+"""Options whose values may be personal data."""
 
 _OPTIONS = (_many("status", _MANY["status"]), *_ONE, *(_many(*each) for each in list(_MANY.items())[1:]))
 

@@ -1,4 +1,4 @@
-"""``norce-order get``: one order, without anything of the customer unless all of it is asked for."""
+"""``norce-order get``: one order, without personal data unless the whole order is asked for."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Show an order.")
 @click.argument("order_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="The whole order as the service tells it, personal data too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole order as JSON, personal data included.")
 @connection_options
 def get(connection: Connection, order_id: str, as_json: bool) -> None:
-    """Show an order: status, sums, counts and history; nothing of the customer without --json."""
+    """Show an order: status, sums, counts and history. Without --json no personal data is shown."""
     import anyio
 
     order = anyio.run(_read, connection, order_id)

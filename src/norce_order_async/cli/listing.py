@@ -23,15 +23,17 @@ PAGE = 100
 
 @click.command("list", short_help="List the newest orders.")
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many to show at most."
+    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Show at most this many orders."
 )
-@click.option("--json", "as_json", is_flag=True, help="One whole order a line, personal data too.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print whole orders as JSON, one per line, personal data included."
+)
 @filter_options
 @connection_options
 def list_orders(connection: Connection, where: OrderFilter | None, limit: int, as_json: bool) -> None:
-    """List the newest orders that match, newest first; nothing of the customers without --json.
+    """List the newest orders that match, newest first. Without --json no personal data is shown.
 
-    For every order that matches, each exactly once, use `bulk export`.
+    To get every order that matches, exactly once, use `bulk export`.
     """
     import anyio
 

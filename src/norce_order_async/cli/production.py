@@ -22,16 +22,16 @@ def production_option(command: click.decorators.FC) -> click.decorators.FC:
 
 
 def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
-    """Go on against production only when somebody at a terminal, or the flag, says so.
+    """Continue against production only if the user at a terminal, or the flag, says so.
 
     Args:
-        scope: where, and for whom.
-        what: what is about to be done.
-        orders: how many, in words.
+        scope: the service and account.
+        what: what the command will do.
+        orders: how many orders, in words.
         yes: whether the flag was given.
 
     Raises:
-        UsageError: nobody to ask.
+        UsageError: there is no terminal to ask at.
         ClickException: the answer was no.
     """
     if not is_production(scope.base_url):
@@ -39,7 +39,7 @@ def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
     if click.get_current_context().params.get("as_json"):
         # Standard error is for machines too.
         if not yes:
-            raise click.UsageError(f"this changes orders in production: say {FLAG} to go on; nothing was sent")
+            raise click.UsageError(f"this changes orders in production: give {FLAG} to continue; nothing was sent")
         return
     click.echo("This changes orders in production:\n", err=True)
     for name, value in (
@@ -54,6 +54,6 @@ def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"nobody to ask without a terminal: say {FLAG} to go on; nothing was sent")
-    if not click.confirm("Go on?", err=True):
+        raise click.UsageError(f"there is no terminal to ask at: give {FLAG} to continue; nothing was sent")
+    if not click.confirm("Continue?", err=True):
         raise click.ClickException("not confirmed; nothing was changed")

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Move an order to another status.")
 @click.argument("order_id", metavar="ID")
-@click.option("--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="Where to.")
-@click.option("--validate", "validates", is_flag=True, help="Move it only if the service's validation passes it.")
-@click.option("--explain", "explains", is_flag=True, help="When it is refused, have the service say what is missing.")
-@click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON.")
+@click.option(
+    "--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="The status to move to."
+)
+@click.option("--validate", "validates", is_flag=True, help="Move it only if it passes the service's validation.")
+@click.option("--explain", "explains", is_flag=True, help="If it is refused, ask the service what is missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @production_option
 @connection_options
 def transition(
@@ -61,6 +63,6 @@ async def _move(
     norce: NorceOrderClient, order_id: str, target: OrderStatus, *, validate: bool, explain: bool
 ) -> Transitioned:
     async with norce:
-        # Read first, so that an order that is there already is told and left alone.
+        # Read first: an order that has the status already is reported and left alone.
         order = await norce.orders.get(order_id)
         return await order.transition_to(target, validate=validate, explain=explain)

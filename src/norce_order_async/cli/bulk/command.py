@@ -1,4 +1,4 @@
-"""The commands under ``norce-order bulk``: each names its action, and the orders it is about."""
+"""The commands under ``norce-order bulk``: each makes an action and runs it on the selected orders."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ if TYPE_CHECKING:
 REFERENCE = "reference"
 
 
-@click.group(short_help="Do one thing to many orders.")
+@click.group(short_help="Run one action on many orders.")
 def bulk() -> None:
-    """Do one thing to many orders: adaptive, and with --journal safe against crashes.
+    """Run one action on many orders. It adapts to the service's limits; with --journal it survives crashes.
 
     \b
     Exit codes:
       0    all done
       1    it failed; the line says why
       2    the command line, the file or the journal can't be used; nothing was changed
-      3    through, but some orders were refused, not valid, or their outcome is unknown
+      3    ended, but some orders were refused, not valid, or their outcome is unknown
       4    stopped before its end: Ctrl-C, SIGTERM or --failure-limit
       130  stopped at once: Ctrl-C or SIGTERM, twice
     """
 
 
 @bulk.command(short_help="Move orders to another status.")
-@click.option("--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="Where to.")
-@click.option("--validate", "validates", is_flag=True, help="Move only those that the service's validation passes.")
-@click.option("--explain", "explains", is_flag=True, help="Have the service say of each refused order what is missing.")
+@click.option(
+    "--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="The status to move to."
+)
+@click.option("--validate", "validates", is_flag=True, help="Move only orders that pass the service's validation.")
+@click.option("--explain", "explains", is_flag=True, help="Ask the service what is missing in each refused order.")
 @which_options
 @writing_options
 @connection_options
 def transition(
     connection: Connection, target: OrderStatus, validates: bool, explains: bool, which: Which, how: How
 ) -> int:
-    """Move orders to another status. The service decides of each whether it may go there."""
+    """Move orders to another status. The service decides for each order whether it allows that."""
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run
 
@@ -57,7 +59,7 @@ def transition(
 @writing_options
 @connection_options
 def remove(connection: Connection, which: Which, how: How) -> int:
-    """Set orders to the status removed, as abandoned carts are: kept, and readable."""
+    """Set orders to the status removed, for example abandoned carts. They are kept and can still be read."""
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run
 
@@ -83,7 +85,7 @@ def set_reference(connection: Connection, which: Which, how: How) -> int:
 @how_options
 @connection_options
 def validate(connection: Connection, which: Which, how: How) -> int:
-    """Have the service check orders, and tell what is missing. Nothing is changed."""
+    """Have the service check orders, and print what is missing. Nothing is changed."""
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run
 
@@ -101,9 +103,12 @@ def _fields(_context: click.Context, _option: click.Parameter, values: tuple[str
 
 
 @bulk.command(short_help="Write orders to a file.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="The file to be made.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="The file to write.")
 @click.option(
-    "--format", "kind", type=click.Choice(["jsonl", "csv", "parquet"]), help="By the file's ending if left out."
+    "--format",
+    "kind",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    help="The format; by default taken from the file's ending.",
 )
 @click.option(
     "--field",
@@ -111,10 +116,10 @@ def _fields(_context: click.Context, _option: click.Parameter, values: tuple[str
     multiple=True,
     callback=_fields,
     metavar="NAME=PATH",
-    help="A column, and where it is in an order; repeat for more.",
+    help="A column and its path in an order, such as total=total.includingVat; repeat for more.",
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option("--raw-cells", is_flag=True, help="Leave texts in CSV as they are, also those a spreadsheet would run.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--raw-cells", is_flag=True, help="Write texts to CSV unchanged, even those a spreadsheet would run.")
 @which_options
 @how_options
 @connection_options
@@ -130,8 +135,8 @@ def export(
 ) -> int:
     """Write orders to a file: JSON Lines, CSV or Parquet.
 
-    JSON Lines without --field hold whole orders, personal data too. CSV and Parquet without --field have a few columns
-    and nothing of the customers.
+    Without --field, JSON Lines hold whole orders, personal data included; CSV and Parquet hold a few columns without
+    personal data.
     """
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run

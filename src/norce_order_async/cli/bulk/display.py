@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from norce_order_async.bulk.outcome import ItemOutcome, Summary
 
 MOST_LINES = 20
-"""Orders that are told of one by one, for people; the journal and ``--json`` have all of them."""
+"""Orders that are shown one by one, for people; the journal and ``--json`` have all of them."""
 
 
 class Display(Protocol):
@@ -35,7 +35,7 @@ class Display(Protocol):
 
     @property
     def to_look_at(self) -> int:
-        """Orders told so far that somebody should look at."""
+        """Number of orders so far that need attention."""
         ...
 
     def outcome(self, outcome: ItemOutcome[Any]) -> None:
@@ -88,7 +88,7 @@ class _Counts:
         self.to_look_at = 0
 
     def _count(self, outcome: ItemOutcome[Any]) -> bool:
-        """Whether somebody should look at this order."""
+        """Whether this order needs attention."""
         fine = telling.fine(outcome, dry_run=self._dry_run)
         self._not_valid += outcome.verdict == "done" and not fine
         self.to_look_at += not fine
@@ -128,7 +128,7 @@ class _Lines(_Counts):
         if self._told <= MOST_LINES:
             self._say(telling.line(outcome))
         elif self._told == MOST_LINES + 1:
-            self._say("... and more; --json tells every one")
+            self._say("... and more; --json prints every one")
 
     def tick(self, summary: Summary, in_flight: int) -> None:
         through, total = sum(summary.verdicts.values()), self._total(summary)
@@ -189,7 +189,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _read_or_not(stream: TextIO) -> Generator[None]:
-    """Print; when nobody reads it any more, the job goes on all the same."""
+    """Print; if the reader of the output has gone, the job goes on all the same."""
     try:
         yield
     except BrokenPipeError:

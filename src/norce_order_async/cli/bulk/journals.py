@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 Only = Literal["refused", "unknown"]
 
 
-@click.command(short_help="Say how far a job came.")
+@click.command(short_help="Show the progress of a job.")
 @click.argument("path", metavar="JOURNAL")
-@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def status(path: str, as_json: bool) -> int:
-    """Say what job a journal is of, and how far it came; also while it runs. Needs no service.
+    """Show the job and the progress in a journal, also while it runs. Needs no service.
 
     The exit code is that of the job: 0 all done, 3 some were refused or their outcome is unknown, 4 some are left.
     """
@@ -58,19 +58,21 @@ def _verdicts(_context: click.Context, _option: click.Parameter, value: str | No
     return chosen
 
 
-@click.command(short_help="List what became of each order.")
+@click.command(short_help="List the result of each order.")
 @click.argument("path", metavar="JOURNAL")
 @click.option("--verdict", "verdicts", callback=_verdicts, metavar="WORDS", help="Only these, such as refused,unknown.")
-@click.option("--csv", "form", flag_value="csv", help="As CSV, with a line of names.")
-@click.option("--raw-cells", is_flag=True, help="With --csv: leave texts as they are that a spreadsheet would run.")
+@click.option("--csv", "form", flag_value="csv", help="As CSV, with a header.")
+@click.option(
+    "--raw-cells", is_flag=True, help="With --csv: write texts unchanged, even those a spreadsheet would run."
+)
 @click.option("--json", "form", flag_value="json", help="As one JSON array.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="As JSON, an order a line.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="As JSON, one order per line.")
 def results(
     path: str, verdicts: list[Result] | None, form: Literal["csv", "json", "jsonl"] | None, raw_cells: bool
 ) -> int:
-    """List what became of each order of a job: verdict, the service's code and words, attempts, times, correlation id.
+    """List the result of each order of a job: verdict, the service's code and message, attempts, times, correlation id.
 
-    Also while the job runs, and after it has finished. Needs no service. The service's words may be about a person.
+    Works while the job runs and after it has ended. Needs no service. The message may hold personal data.
     """
     from norce_order_async.bulk import read_results
     from norce_order_async.bulk.actions.cells import harmless
@@ -125,21 +127,21 @@ def _line(row: Mapping[str, Any]) -> str:
     return "  ".join(part for part in (row["order_id"], row["verdict"], row["reason"], words) if part)
 
 
-@click.command(short_help="Try again what did not go through.")
+@click.command(short_help="Try refused or unknown orders again.")
 @click.argument("path", metavar="JOURNAL")
 @click.option(
     "--only",
     type=click.Choice(["refused", "unknown"]),
     required=True,
-    help="Those that were refused, or those whose outcome is not known: these are looked at before they are sent.",
+    help="The refused orders, or those with an unknown outcome, which are read before they are sent again.",
 )
-@click.option("--send-again", is_flag=True, help="With --only unknown: send them without a look, done or not.")
+@click.option("--send-again", is_flag=True, help="With --only unknown: send them without reading, done or not.")
 @retry_options
 @connection_options
 def retry(connection: Connection, path: str, only: Only, send_again: bool, how: How) -> int:
-    """Try again the orders of a job that were refused, or whose outcome is not known, and whatever is left of it.
+    """Try the refused orders of a job again, or those with an unknown outcome, and all that are left.
 
-    An order whose outcome is not known is read first, and sent only if it was not done. Where reading can't tell, it
+    An order with an unknown outcome is read first, and sent only if it was not done. If reading does not settle it, it
     stays unknown: look at it yourself, and use --send-again if doing it twice does no harm.
     """
     from norce_order_async.bulk import actions
@@ -180,7 +182,7 @@ def _read(path: str) -> JournalReport:
 
 
 def _check_place(connection: Connection, report: JournalReport) -> None:
-    """The journal names where its orders are; going elsewhere with them is a mistake."""
+    """Refuse another service, merchant or channel than the one whose orders the journal holds."""
     norce = connection.client()
     for name, there, here in (
         ("service", report.service, norce.base_url),

@@ -1,4 +1,4 @@
-"""The options that all jobs share: which orders, how hard, how far, and how it is told."""
+"""The options that all jobs share: which orders, limits, when to stop, and the form of the output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GRACE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which orders: those of a file, or those that a filter finds; every one when there is neither."""
+    """Which orders: those of a file, those that a filter finds, or all of them."""
 
     file: str | None
     column: str | None
@@ -30,7 +30,7 @@ class Which:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """How the job is run and told."""
+    """How the job runs and reports."""
 
     journal: str | None = None
     resume: bool = False
@@ -58,7 +58,7 @@ def which_options(command: Command) -> Command:
         if len(said) != 1:
             if said:
                 raise click.UsageError(
-                    f"say which orders by one of --from-file, filters or --all, not {' and '.join(said)}"
+                    f"orders selected twice: use only one of --from-file, filters or --all, not {' and '.join(said)}"
                 )
             raise click.UsageError("no orders selected: use --from-file, a filter such as --status, or --all")
         if column is not None and from_file is None:
@@ -70,9 +70,9 @@ def which_options(command: Command) -> Command:
             click.option(
                 "--from-file",
                 metavar="FILE",
-                help="CSV file with a column order_id, or one id a line; - reads standard input.",
+                help="CSV file with a column order_id, or a file with one id per line; - reads standard input.",
             ),
-            click.option("--column", metavar="HEAD", help="Head of the column of ids, if it is not order_id or id."),
+            click.option("--column", metavar="HEAD", help="Name of the column of ids, if it is not order_id or id."),
             click.option("--all", "everything", is_flag=True, help="Every order of the channel."),
             filter_options,
         ),
@@ -91,7 +91,7 @@ def writing_options(command: Command) -> Command:
 
 
 def retry_options(command: Command) -> Command:
-    """Give a command that goes on with a journal the options, and ``how`` without the journal."""
+    """Give a command that continues a journal the options, and ``how`` without the journal."""
     return with_options((*_RUN, production_option), _collected(command))
 
 
@@ -136,35 +136,41 @@ def _part(_context: click.Context, _option: click.Parameter, value: str | None) 
 
 
 _ACCOUNT = (
-    click.option("--journal", metavar="FILE", help="Keep account here; the same command again then goes on."),
-    click.option("--resume", is_flag=True, help="A finished --journal is fine: end at once, and say what it came to."),
+    click.option(
+        "--journal", metavar="FILE", help="Record progress in this file; the same command again continues from there."
+    ),
+    click.option("--resume", is_flag=True, help="Accept a finished --journal: end at once, and print its summary."),
     click.option("--dry-run", is_flag=True, help="Only read, and say what would be done."),
     click.option(
         "--duplicates",
         type=click.Choice(["skip", "allow"]),
         default="skip",
         show_default=True,
-        help="An order that comes again: done once, or as often as it comes.",
+        help="An order named twice: skip it the second time, or do it again.",
     ),
-    click.option("--partition", metavar="I/N", callback=_part, help="Only this part of the orders, such as 1/4."),
+    click.option(
+        "--partition", metavar="I/N", callback=_part, help="Only a part of the orders: 1/4 is the first quarter."
+    ),
 )
 _RUN = (
-    click.option("--failure-limit", metavar="N|P%", callback=_share_or_count, help="Stop beyond so many failures."),
-    click.option("--max-in-flight", type=click.IntRange(min=1), help="Requests at once, at most."),
+    click.option(
+        "--failure-limit", metavar="N|P%", callback=_share_or_count, help="Stop after more failures than this."
+    ),
+    click.option("--max-in-flight", type=click.IntRange(min=1), help="Requests in flight at once, at most."),
     click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second, at most."),
     click.option(
         "--grace",
         type=click.FloatRange(min=0),
         default=GRACE,
         show_default=True,
-        help="Seconds that Ctrl-C leaves to requests in flight.",
+        help="Seconds that requests in flight have to end after Ctrl-C.",
     ),
-    click.option("--json", "as_json", is_flag=True, help="A line of JSON an order, and the summary last."),
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per order, and the summary last."),
 )
 
 
 def load_of(how: How) -> Mapping[str, Any]:
-    """The load that the options ask for, as an argument of ``bulk``; none for the usual one."""
+    """The argument ``load`` of ``bulk`` that the options ask for; empty for the default."""
     if how.max_in_flight is None and how.rate is None:
         return {}
     from norce_order_async.bulk.load.limiters import MAX_IN_FLIGHT, Adaptive

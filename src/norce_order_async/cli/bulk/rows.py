@@ -62,9 +62,9 @@ class OrderFile:
         except OSError as error:
             raise BadInput(f"{self.name} can't be read: {error.strerror}") from error
         except UnicodeDecodeError:  # which holds the rows
-            raise BadInput(f"{self.name} is no UTF-8 text: save it as CSV UTF-8") from None
+            raise BadInput(f"{self.name} is not UTF-8 text: save it as CSV UTF-8") from None
         except csv.Error as error:
-            raise BadInput(f"{self.name} is no CSV file: {error}") from error
+            raise BadInput(f"{self.name} is not a CSV file: {error}") from error
 
     def check(self) -> int:
         """How many rows there are, once each has been looked at.

@@ -1,4 +1,4 @@
-"""Running a job from the command line: ask, run, show, stop when told to, and answer with an exit code."""
+"""Running a job from the command line: ask, run, show progress, stop on a signal, and return an exit code."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Rows:
 
 
 def run(request: Request, which: Which) -> int:
-    """Run it on the orders of a file or a filter; the answer is the exit code."""
+    """Run the job on the orders of a file or a filter. Returns the exit code."""
     if which.file is None:
         where = which.where or OrderFilter()
         return go(request, where, lambda: f"{anyio.run(_count, request.connection, where):,}")
@@ -78,13 +78,13 @@ def go(
     *,
     before: Callable[[], None] | None = None,
 ) -> int:
-    """Ask where that is due, run, and answer with the exit code.
+    """Ask before production is changed, run, and return the exit code.
 
     Args:
         request: the job.
         source: None for what the journal holds.
-        count: how many orders there are, in words; called only when somebody is to read it.
-        before: done first, once it is sure that the job is to run.
+        count: returns the number of orders in words; called only if it is shown.
+        before: called before the job starts, after the question was answered.
     """
     how, norce = request.how, request.connection.client()
     if request.action.writes and not how.dry_run and is_production(norce.base_url):
@@ -143,27 +143,27 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
             code = AT_ONCE if at_once else _code(job.summary, shown, how)
             if job.summary.stopped:
                 _tell_how_to_go_on(how, shown)
-                # What is still in flight had its grace, and was told as unknown.
+                # Calls still in flight had their grace and were reported as unknown.
                 await norce.aclose(0.0)
     return code
 
 
 _TOO_MANY = (
-    f"more than {MAX_REMEMBERED:,} orders, and without --journal no more of them are remembered to do each once: give "
+    f"more than {MAX_REMEMBERED:,} orders, and without --journal no more are remembered to do each once: give "
     "--journal FILE, or --duplicates allow"
 )
 _NOT_BEGUN = (ConfigurationError, InvalidRequestError, JournalError)
-"""What can be wrong with a job before it does anything."""
+"""Errors that end a job before it does anything."""
 
 
 async def _through(job: Job, action: Action[Any], source: Rows | OrderFilter | None, shown: Display) -> bool:
-    """Run the job to its end, or until it is told to stop; whether it was told to stop at once."""
+    """Run the job to its end or until a signal stops it. Returns whether it was stopped at once."""
     at_once = False
 
     def tell(_signal: signal.Signals, again: bool) -> None:
         nonlocal at_once
         if not again:
-            shown.note("stopping: what is in flight may come to its end; once more stops at once")
+            shown.note("stopping: waiting for requests in flight; press Ctrl-C again to stop at once")
             return
         at_once = True
         # It may still be listing, or waiting for the service.
@@ -191,13 +191,13 @@ def _code(summary: Summary, shown: Display, how: How) -> int:
 
 def _tell_how_to_go_on(how: How, shown: Display) -> None:
     if how.journal is None:
-        shown.note("without --journal there is no account of what was done; with it, the same command goes on")
+        shown.note("progress was not recorded; with --journal FILE the same command can continue")
         return
-    shown.note(f"to go on:\n  {again(sys.argv[1:])}")
+    shown.note(f"to continue:\n  {again(sys.argv[1:])}")
 
 
 def again(arguments: list[str]) -> str:
-    """This command line, to be used again, without what it says of customers."""
+    """This command line, to be used again, without the personal data in it."""
     words: list[str] = []
     for before, word in zip(["", *arguments], arguments, strict=False):
         name, parted, _ = word.partition("=")

@@ -1,4 +1,4 @@
-"""What is said of one order and of the whole job, for people and for machines; nothing of any customer."""
+"""The texts and JSON objects for one order and for the whole job, without personal data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERDICTS = ("done", "already done", "refused", "unknown", "not tried")
 
 
 def fine(outcome: ItemOutcome[Any], *, dry_run: bool) -> bool:
-    """Whether nobody needs to look at this order."""
+    """Whether this order needs no attention."""
     if isinstance(outcome.value, ValidationReport):
         return outcome.value.ok
     if dry_run:

@@ -70,6 +70,6 @@ def _confirm(service: Service, count: int) -> None:
     click.echo(f"  channel    {service.channel}")
     click.echo(f"  orders     {count + 2}: {count + 1} completed, 1 left in checkout\n")
     if not sys.stdin.isatty():
-        raise click.ClickException("nobody to ask without a terminal: say --yes to go on")
-    if not click.confirm("Go on?"):
+        raise click.ClickException("there is no terminal to ask at: give --yes to continue")
+    if not click.confirm("Continue?"):
         raise click.ClickException("not confirmed; nothing was sent")

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "doubt": "yellow", "wrong": "red", "skipped": "bright_black"}
 
 
-@click.command(short_help="Say what is wrong with the way to the service.")
-@click.option("--json", "as_json", is_flag=True, help="Tell the findings as JSON.")
+@click.command(short_help="Check settings, network and service.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @connection_options
 def doctor(connection: Connection, as_json: bool) -> int:
-    """Check settings, token, network, service and clock, and say in words what is wrong.
+    """Check settings, token, network, service and clock, and say what is wrong.
 
     Asks the service for a list of one order and changes nothing. The token is never shown. Exit code 0 when nothing is
     wrong, 1 otherwise.
@@ -37,7 +37,7 @@ def doctor(connection: Connection, as_json: bool) -> int:
         verdict = click.style(f"{finding.verdict:<8}", fg=_COLOURS[finding.verdict])
         click.echo(f"{verdict}{finding.check:<12} {printable(finding.said)}")
     wrong = [finding.check for finding in found if finding.verdict == "wrong"]
-    click.echo(f"\nTo put right first: {wrong[0]}." if wrong else "\nNothing is wrong.")
+    click.echo(f"\nFix this first: {wrong[0]}." if wrong else "\nNothing is wrong.")
     return 0 if well else 1
 
 

@@ -17,7 +17,7 @@ PATIENCE = 5.0
 """Seconds that each step may take."""
 
 _SOON = 14.0
-"""Days before a certificate's end from which it is told of."""
+"""A certificate that ends within this many days is reported."""
 
 
 async def way_to(base_url: str, clock: Clock) -> list[Finding]:
@@ -47,9 +47,9 @@ async def _name(host: str, port: int) -> Finding:
         with anyio.fail_after(PATIENCE):
             known = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except TimeoutError:
-        return Finding("name", "wrong", f"{host} was not found out about within {PATIENCE:g} s: is DNS reachable?")
+        return Finding("name", "wrong", f"{host} was not resolved within {PATIENCE:g} s: is DNS reachable?")
     except (OSError, UnicodeError):
-        return Finding("name", "wrong", f"{host} is no name that DNS knows: check slug, location and environment")
+        return Finding("name", "wrong", f"{host} is not known to DNS: check slug, location and environment")
     addresses = sorted({str(entry[4][0]) for entry in known})
     return Finding("name", "ok", f"{host} is {', '.join(addresses[:3])}{', ...' if len(addresses) > 3 else ''}")
 

@@ -1,4 +1,4 @@
-"""What was configured, each part by itself, so that one run tells everything that is wrong with it."""
+"""The checks of the settings, each by itself, so that one run finds everything that is wrong with them."""
 
 from __future__ import annotations
 
