@@ -249,7 +249,7 @@ async def test_another_job_or_other_items_are_told(sandbox: Sandbox, journal: Pa
             (ids, actions.transition("completed"), "it had another parameters"),
             (ids, actions.delete(), "its action was transition and is delete now"),
             (ids[1:], actions.remove(), r"begun with other items \(1 missing: o\w+\)"),
-            ([*ids, "o-new"], actions.remove(), r"\(1 new: o-new\): give the same items, or None to go on"),
+            ([*ids, "o-new"], actions.remove(), r"\(1 new: o-new\): give the same items, or None to continue"),
         ]
         for source, action, text in others:
             async with norce.bulk(journal) as job:

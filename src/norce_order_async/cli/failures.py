@@ -62,7 +62,7 @@ def one_line(error: Exception) -> str:
 
 
 PHRASES: Final = (
-    (", or None to go on with those in the journal", ""),
+    (", or None to continue with those in the journal", ""),
     ("no token was given", "no --token-file was given"),
     ("give the token as token", "give the token in NORCE_TOKEN or --token-file"),
 )

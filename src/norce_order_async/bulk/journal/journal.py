@@ -164,8 +164,8 @@ class Journal:
         difference = await self._in_thread(self._database.difference)
         if difference:
             raise JournalMismatchError(
-                f"journal {self.path} was begun with other items ({difference}): give the same items, or None to "
-                "continue with those in the journal, or name another journal"
+                f"journal {self.path} was begun with other items ({difference}): give the same items"
+                ", or None to continue with those in the journal, or name another journal"
             )
 
     async def duplicates(self) -> int:
