@@ -250,6 +250,8 @@ def _values(given: Given) -> Mapping[str, Any]:
         "items": [Item(sku="T1", quantity=1)],
         "payments": [Payment(amount=1.0)],
         "token": "t",
+        "text": "'=1",
+        "job": given.client.bulk(),
         "path": given.journal,
         "states": ["refused"],
         "out": given.folder / "orders.jsonl",

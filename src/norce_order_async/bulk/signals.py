@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 import anyio
 
 from norce_order_async.bulk.job import Job
+from norce_order_async.checking import check_kind
+from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.tasks import SendTasks
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -23,7 +25,13 @@ async def stopped_by_signals(
     Args:
         job: the one to stop.
         tell: called with each signal, and with True if it is the second one or a later one.
+
+    Raises:
+        ConfigurationError: ``job`` is no job, or ``tell`` can't be called.
     """
+    check_kind("job", job, Job, "a job", ConfigurationError)
+    if tell is not None and not callable(tell):
+        raise ConfigurationError(f"tell must be a function, not {type(tell).__name__}")
     tasks = SendTasks()
     scope = anyio.CancelScope()
     ready = anyio.Event()

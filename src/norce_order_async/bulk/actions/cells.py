@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from norce_order_async.checking import check_kind
+from norce_order_async.errors import InvalidRequestError
+
 _RUN: Final = re.compile(r"'*(?![+-][0-9]+\Z)[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 """What would be run, with full-width forms, or looks as if it had been made harmless."""
 
@@ -19,5 +22,10 @@ def harmless(value: Any) -> Any:
 
 
 def as_it_was(text: str) -> str:
-    """The text of a cell without what :func:`harmless` put in front."""
+    """The text of a cell without what :func:`harmless` put in front.
+
+    Raises:
+        InvalidRequestError: it is no text.
+    """
+    check_kind("text", text, str, "the text of a cell", InvalidRequestError)
     return text[1:] if text.startswith("'") and _RUN.match(text) else text
