@@ -69,7 +69,7 @@ def test_list_that_finds_nothing(here: Shop) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--date-from", "soon"), "no time such as"),
+        (("--date-from", "soon"), "is not a time such as"),
         (("--status", "sleeping"), "--status"),
         (("--reference", ""), "reference must not be empty"),
         (("--limit", "0"), "--limit"),
@@ -128,6 +128,6 @@ def test_production_asks_first() -> None:
     assert "--yes-production" in ran.err
     for shown in ("https://acme.api-se.norce.tech/checkout/order", "merchant   acme", "channel    no", "1: o1"):
         assert shown in ran.err
-    asked = on_terminal(*arguments, env=env, wait_for="Go on? [y/N]:", then=b"n\n")
+    asked = on_terminal(*arguments, env=env, wait_for="Continue? [y/N]:", then=b"n\n")
     assert asked.code == 1
     assert "not confirmed; nothing was changed" in asked.out
