@@ -64,8 +64,7 @@ def path_of(name: str, value: object, refusal: Refusal = ConfigurationError) -> 
     """
     if not isinstance(value, str | os.PathLike):
         raise refusal(f"{name} must be a path, not {type(value).__name__}")
-    path: Any = value
-    text: object = os.fspath(path)
+    text = cast("object", os.fspath(cast("Any", value)))
     if not isinstance(text, str) or "\0" in text or not text:
         raise refusal(f"{name} must be a path of text that is not empty")
     try:
