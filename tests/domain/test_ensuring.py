@@ -38,6 +38,7 @@ ENSURED: dict[str, Ensure] = {
     "hooks": lambda order: order.hooks.ensure(HOOK),
     "notifications": lambda order: order.notifications.ensure(NOTE),
     "validations": lambda order: order.validations.ensure(CHECK),
+    "consents": lambda order: order.consents.ensure({"id": "terms", "required": True}),
 }
 every_kind = pytest.mark.parametrize("kind", ENSURED)
 
@@ -167,10 +168,12 @@ async def test_without_something_to_tell_it_by() -> None:
     with pytest.raises(InvalidRequestError, match="another reference"):
         await order.payments.ensure({"reference": "a"}, reference="b")
     for hook in ({"adapterId": "a1"}, {"invoke": "http://127.0.0.1:9"}):
-        with pytest.raises(InvalidRequestError, match=r"adapter id and hook\.invoke"):
+        with pytest.raises(InvalidRequestError, match=r"hook\.adapterId and hook\.invoke"):
             await order.hooks.ensure(hook)
     with pytest.raises(InvalidRequestError, match=r"validation\.url"):
         await order.validations.ensure({"adapterId": "a1"})
+    with pytest.raises(InvalidRequestError, match=r"consent\.id"):
+        await order.consents.ensure({"required": True})
     assert service.sent == []
 
 

@@ -180,6 +180,17 @@ def test_version_1_is_told_on_one_page(types_seen: Path, tmp_path: Path) -> None
     assert_usable(tmp_path, types_seen)
 
 
+def test_methods_that_a_class_inherits_are_found_by_the_operations_it_names() -> None:
+    """A list of an order sets the operations; its base has the methods that perform them."""
+    house: Any = importlib.import_module("regenerate.drift.house")
+    methods = house.read_house(ROOT).methods
+    told = {name: {method.name for method in methods[name]} for name in ("CREATE_SHIPPING", "UPDATE_VALIDATION")}
+    assert told == {
+        "CREATE_SHIPPING": {"ShippingsPart.create", "ShippingsPart.ensure"},
+        "UPDATE_VALIDATION": {"ValidationsPart.put"},
+    }
+
+
 def test_what_a_description_says_is_no_markup_in_the_report() -> None:
     """The page becomes the text of a pull request: a name can't mention anybody, link or start a heading."""
     change: Any = importlib.import_module("regenerate.drift.change")

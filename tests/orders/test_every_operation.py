@@ -165,7 +165,7 @@ CALLS: dict[str, Call] = {
         {"id": "terms", "checked": False},
     ),
     "RemoveCheckoutOrderConsent": Call(
-        lambda on: on.order.consents.remove("terms"), "DELETE", "/orders/{order}/consents/{consent}"
+        lambda on: on.order.consents.delete("terms"), "DELETE", "/orders/{order}/consents/{consent}"
     ),
     "CreateCheckoutOrderValidation": Call(
         lambda on: on.order.validations.create(Callback(adapter_id="stock", url="https://stock.example/{order_id}")),
@@ -180,7 +180,7 @@ CALLS: dict[str, Call] = {
         {"adapterId": "stock", "url": "https://b.example"},
     ),
     "RemoveCheckoutOrderValidation": Call(
-        lambda on: on.order.validations.remove(on.ids["validation"]),
+        lambda on: on.order.validations.delete(on.ids["validation"]),
         "DELETE",
         "/orders/{order}/validations/{validation}",
     ),
@@ -369,7 +369,7 @@ async def test_parts_are_removed_and_replaced_at_the_service(stage: Stage) -> No
     await order.validations.put(ids["validation"], {"adapterId": "stock", "url": "https://b.example"})
     await order.hooks.delete(ids["hook"])
     await order.notifications.delete(ids["notification"])
-    await order.consents.remove("terms")
+    await order.consents.delete("terms")
     await order.attributes.update({"gift": True, "note": None})
     await order.set_reference("our-1")
     await order.customer.set_billing(ADDRESS)

@@ -161,8 +161,8 @@ async def test_an_id_that_would_leave_its_place_is_refused(norce: NorceOrderClie
     calls = (
         order.hooks.delete,
         order.notifications.delete,
-        order.validations.remove,
-        order.consents.remove,
+        order.validations.delete,
+        order.consents.delete,
         order.payments.get,
         order.payments.transactions,
         order.shippings.get,

@@ -205,7 +205,8 @@ def fitting(call: Call, parameter: inspect.Parameter, given: Given) -> Any:
         LookupError: it is not known what to give.
     """
     table = _values(given)
-    for name in (f"{call.attribute}({parameter.name})", parameter.name):
+    owner = call.name.split(".")[-2]
+    for name in (f"{call.attribute}({parameter.name})", f"{owner}.{parameter.name}", parameter.name):
         if name in table:
             return table[name]
     raise LookupError(f"no value is known for {parameter.name} of {call.name}: add it to every_call.py")
@@ -215,23 +216,31 @@ def _values(given: Given) -> Mapping[str, Any]:
     return {
         "order_id": "o1",
         "payment_id": "p1",
-        "shipping_id": "s1",
         "action_id": "a1",
-        "hook_id": "h1",
-        "notification_id": "n1",
-        "validation_id": "v1",
         "consent_id": "newsletter",
+        "payments.entry_id": "p1",
+        "shippings.entry_id": "s1",
+        "hooks.entry_id": "h1",
+        "notifications.entry_id": "n1",
+        "validations.entry_id": "v1",
+        "consents.entry_id": "newsletter",
         "consent_ids": "newsletter",
         "cart_reference": "c1",
         "reference": "r1",
         "order": {"culture": "sv-SE", "currency": "SEK", "country": "SE", "cart": CART},
         "cart": CART,
         "payment": {"reference": "x", "amount": 1.0},
-        "shipping": {"reference": "x"},
-        "hook": {"adapterId": "a1", "invoke": "https://a1.example/hook", "subscribeTo": "state", "target": "order"},
-        "notification": {"adapterId": "a1", "invoke": "https://a1.example/note"},
-        "validation": {"adapterId": "a1", "url": "https://a1.example/check"},
-        "consent": {"id": "newsletter"},
+        "payments.entry": {"reference": "x", "amount": 1.0},
+        "shippings.entry": {"reference": "x"},
+        "hooks.entry": {
+            "adapterId": "a1",
+            "invoke": "https://a1.example/hook",
+            "subscribeTo": "state",
+            "target": "order",
+        },
+        "notifications.entry": {"adapterId": "a1", "invoke": "https://a1.example/note"},
+        "validations.entry": {"adapterId": "a1", "url": "https://a1.example/check"},
+        "consents.entry": {"id": "newsletter"},
         "consents": [{"id": "newsletter", "checked": True}],
         "checked": True,
         "address": ADDRESS,

@@ -33,9 +33,9 @@ def guarded() -> frozenset[str]:
 
 RENAMED = [
     pytest.param(
-        "orders/parts/payments.py",
-        r"async def create\(\s*self, payment:",
-        "payment",
+        "orders/parts/entries.py",
+        r"async def create\(\s*self, entry: R",
+        "entry",
         "PaymentsPart.create",
         id="a part",
     ),

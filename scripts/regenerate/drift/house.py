@@ -88,6 +88,8 @@ def read_house(root: Path) -> House:
             words[constant] |= held
     for constant, method in _callers_from_elsewhere(facade, frozenset(methods)):
         methods[constant].append(method)
+    for constant, method in _callers_by_inheritance(facade, frozenset(methods)):
+        methods[constant].append(method)
     return House(
         root=root,
         rows=rows,
@@ -187,6 +189,48 @@ def _callers_from_elsewhere(
     for constant in sorted(constants):
         performers = {name for name, performed in performing if constant in performed}
         yield from ((constant, method) for method, used in methods if used & performers)
+
+
+def _callers_by_inheritance(
+    facade: Mapping[Path, ast.Module], constants: frozenset[str]
+) -> Iterator[tuple[str, Method]]:
+    """The public methods that a class has from its bases, and that use a constant which the class sets: with
+    `_creating = CREATE_HOOK` in it, those that use `self._creating`."""
+    classes = {
+        node.name: (file.as_posix(), node)
+        for file, tree in facade.items()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
+    for file, node in classes.values():
+        set_to = {
+            one.targets[0].id: one.value.id
+            for one in node.body
+            if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and isinstance(one.value, ast.Name)
+            if one.value.id in constants
+        }
+        # What performs an operation waits for it; other methods only look something up in its row.
+        used = {
+            one.name: {part.attr for part in ast.walk(one) if isinstance(part, ast.Attribute)}
+            for one in _methods_of(node, classes)
+            if isinstance(one, ast.AsyncFunctionDef)
+        }
+        for attribute, constant in set_to.items():
+            private = {attribute}
+            while found := {name for name, names in used.items() if name.startswith("_") and names & private} - private:
+                private |= found
+            for name, names in used.items():
+                if names & private and not name.startswith("_"):
+                    yield constant, Method(file, f"{node.name}.{name}", node.lineno)
+
+
+def _methods_of(node: ast.ClassDef, classes: Mapping[str, tuple[str, ast.ClassDef]]) -> Iterator[Function]:
+    """The methods of a class and of those it is made from."""
+    yield from (one for one in node.body if isinstance(one, Function))
+    for base in node.bases:
+        name = base.value if isinstance(base, ast.Subscript) else base
+        if isinstance(name, ast.Name) and name.id in classes:
+            yield from _methods_of(classes[name.id][1], classes)
 
 
 def _performed(function: Function) -> frozenset[str]:

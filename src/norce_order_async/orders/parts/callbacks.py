@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from norce_order_async.errors import InvalidRequestError
-from norce_order_async.orders.checking import model_of
-from norce_order_async.orders.ensuring import Ensured, ensure
-from norce_order_async.orders.record import Part
+from norce_order_async.orders.parts.entries import DeletableEntries
 from norce_order_async.pipeline.operations import (
     CREATE_HOOK,
     CREATE_NOTIFICATION,
@@ -24,159 +21,68 @@ if TYPE_CHECKING:
     from norce_order_api.models import Callback, Hook, Notification
 
 
-class HooksPart(Part):
-    """Hooks run before a change is committed, and may veto or patch it. Iterating gives the snapshot's."""
+class HooksPart(DeletableEntries["Hook"]):
+    """Hooks run before a change is committed, and may veto or patch it.
+
+    Two hooks are alike that are of one adapter, at one address, and for one part of the order: ``invoke``,
+    ``subscribe_to`` and ``target``.
+    """
 
     __slots__ = ()
 
-    def __iter__(self) -> Iterator[Hook]:
-        return iter(self._snapshot.loaded().hooks or [])
+    _id = "hook_id"
+    _creating = CREATE_HOOK
+    _deleting = DELETE_HOOK
 
-    def __len__(self) -> int:
-        return len(self._snapshot.loaded().hooks or [])
-
-    async def create(self, hook: Hook | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
-        """Register a hook. The service answers no id; ``await order.refresh()`` shows it."""
+    def _model(self) -> type[Hook]:
         from norce_order_api.models import Hook
 
-        await self._snapshot.create(CREATE_HOOK, model_of(Hook, hook, "hook"), options)
-
-    async def ensure(self, hook: Hook | Mapping[str, Any], *, options: CallOptions | None = None) -> Ensured[Hook]:
-        """Make sure that a hook of this adapter for this part of the order and this address is registered, so that a
-        service that starts twice registers once.
-
-        Raises:
-            InvalidRequestError: no adapter id or address; nothing was sent.
-            OutcomeUnknownError: an answer was lost and the hook is not there (yet).
-            CallError: a step did not succeed.
-        """
-        from norce_order_api.models import Hook
-
-        model = model_of(Hook, hook, "hook")
-        target = _target(model.adapter_id, model.invoke, "hook.invoke")
-        return await ensure(
-            self._snapshot,
-            entries=lambda: self,
-            wanted=lambda there: (
-                (there.adapter_id, there.invoke) == target
-                and (there.subscribe_to, there.target) == (model.subscribe_to, model.target)
-            ),
-            operation=CREATE_HOOK,
-            body=model,
-            options=options,
-        )
-
-    async def delete(self, hook_id: str, *, options: CallOptions | None = None) -> None:
-        """Remove a hook."""
-        await self._snapshot.write(DELETE_HOOK, path={"hook_id": hook_id}, options=options)
+        return Hook
 
 
-class NotificationsPart(Part):
-    """Notifications are sent after a change was committed. Iterating gives the snapshot's."""
+class NotificationsPart(DeletableEntries["Notification"]):
+    """Notifications are sent after a change was committed.
+
+    Two notifications are alike that are of one adapter, at one address (``invoke``), and of one ``scope``.
+    """
 
     __slots__ = ()
 
-    def __iter__(self) -> Iterator[Notification]:
-        return iter(self._snapshot.loaded().notifications or [])
+    _id = "notification_id"
+    _creating = CREATE_NOTIFICATION
+    _deleting = DELETE_NOTIFICATION
 
-    def __len__(self) -> int:
-        return len(self._snapshot.loaded().notifications or [])
-
-    async def create(
-        self, notification: Notification | Mapping[str, Any], *, options: CallOptions | None = None
-    ) -> None:
-        """Register a notification. The service answers no id; ``await order.refresh()`` shows it."""
+    def _model(self) -> type[Notification]:
         from norce_order_api.models import Notification
 
-        model = model_of(Notification, notification, "notification")
-        await self._snapshot.create(CREATE_NOTIFICATION, model, options)
-
-    async def ensure(
-        self, notification: Notification | Mapping[str, Any], *, options: CallOptions | None = None
-    ) -> Ensured[Notification]:
-        """Make sure that a notification of this adapter for this scope and this address is registered.
-
-        Raises:
-            InvalidRequestError: no adapter id or address; nothing was sent.
-            OutcomeUnknownError: an answer was lost and the notification is not there (yet).
-            CallError: a step did not succeed.
-        """
-        from norce_order_api.models import Notification
-
-        model = model_of(Notification, notification, "notification")
-        target = _target(model.adapter_id, model.invoke, "notification.invoke")
-        return await ensure(
-            self._snapshot,
-            entries=lambda: self,
-            wanted=lambda there: (there.adapter_id, there.invoke) == target and there.scope == model.scope,
-            operation=CREATE_NOTIFICATION,
-            body=model,
-            options=options,
-        )
-
-    async def delete(self, notification_id: str, *, options: CallOptions | None = None) -> None:
-        """Remove a notification."""
-        path = {"notification_id": notification_id}
-        await self._snapshot.write(DELETE_NOTIFICATION, path=path, options=options)
+        return Notification
 
 
-class ValidationsPart(Part):
-    """Validations are called by ``order.validate()``. Iterating gives the snapshot's."""
+class ValidationsPart(DeletableEntries["Callback"]):
+    """Validations are called by ``order.validate()``.
+
+    Two validations are alike that are of one adapter and at one address (``url``).
+    """
 
     __slots__ = ()
 
-    def __iter__(self) -> Iterator[Callback]:
-        return iter(self._snapshot.loaded().validations or [])
+    _id = "validation_id"
+    _creating = CREATE_VALIDATION
+    _deleting = REMOVE_VALIDATION
 
-    def __len__(self) -> int:
-        return len(self._snapshot.loaded().validations or [])
-
-    async def create(self, validation: Callback | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
-        """Register a validation. The service answers no id; ``await order.refresh()`` shows it."""
+    def _model(self) -> type[Callback]:
         from norce_order_api.models import Callback
 
-        await self._snapshot.create(CREATE_VALIDATION, model_of(Callback, validation, "validation"), options)
-
-    async def ensure(
-        self, validation: Callback | Mapping[str, Any], *, options: CallOptions | None = None
-    ) -> Ensured[Callback]:
-        """Make sure that a validation of this adapter at this address is registered.
-
-        Raises:
-            InvalidRequestError: no adapter id or address; nothing was sent.
-            OutcomeUnknownError: an answer was lost and the validation is not there (yet).
-            CallError: a step did not succeed.
-        """
-        from norce_order_api.models import Callback
-
-        model = model_of(Callback, validation, "validation")
-        target = _target(model.adapter_id, model.url, "validation.url")
-        return await ensure(
-            self._snapshot,
-            entries=lambda: self,
-            wanted=lambda there: (there.adapter_id, there.url) == target,
-            operation=CREATE_VALIDATION,
-            body=model,
-            options=options,
-        )
+        return Callback
 
     async def put(
-        self, validation_id: str, validation: Callback | Mapping[str, Any], *, options: CallOptions | None = None
+        self, entry_id: str, entry: Callback | Mapping[str, Any], *, options: CallOptions | None = None
     ) -> None:
-        """Replace a validation; last write wins."""
-        from norce_order_api.models import Callback
+        """Replace a validation; last write wins.
 
-        model = model_of(Callback, validation, "validation")
-        path = {"validation_id": validation_id}
-        await self._snapshot.write(UPDATE_VALIDATION, model, path=path, options=options)
-
-    async def remove(self, validation_id: str, *, options: CallOptions | None = None) -> None:
-        """Remove a validation."""
-        await self._snapshot.write(REMOVE_VALIDATION, path={"validation_id": validation_id}, options=options)
-
-
-def _target(adapter_id: str | None, address: str | None, argument: str) -> tuple[str, str]:
-    """What tells one callback from another."""
-    if not adapter_id or not address:
-        raise InvalidRequestError(f"an adapter id and {argument} are needed to tell it from others")
-    return adapter_id, address
+        Raises:
+            InvalidRequestError: it can't be sent; nothing was.
+            CallError: it did not succeed.
+        """
+        path = {self._id: entry_id}
+        await self._snapshot.write(UPDATE_VALIDATION, self._checked(entry), path=path, options=options)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.errors import InvalidRequestError
-from norce_order_async.orders.checking import model_of, models_of
-from norce_order_async.orders.record import Part
+from norce_order_async.orders.checking import models_of
+from norce_order_async.orders.parts.entries import DeletableEntries
 from norce_order_async.pipeline.operations import CREATE_CONSENT, PATCH_CONSENT, PATCH_CONSENTS, REMOVE_CONSENT
 from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.settings import CallOptions
@@ -16,27 +16,19 @@ if TYPE_CHECKING:
     from norce_order_api.models import Consent
 
 
-class ConsentsPart(Part):
-    """Iterating gives the snapshot's consents."""
+class ConsentsPart(DeletableEntries["Consent"]):
+    """The consents that were last read. Two consents are alike that have one ``id``, which is yours to choose."""
 
     __slots__ = ()
 
-    def __iter__(self) -> Iterator[Consent]:
-        return iter(self._snapshot.loaded().consents or [])
+    _id = "consent_id"
+    _creating = CREATE_CONSENT
+    _deleting = REMOVE_CONSENT
 
-    def __len__(self) -> int:
-        return len(self._snapshot.loaded().consents or [])
-
-    async def create(self, consent: Consent | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
-        """Add a consent.
-
-        Raises:
-            InvalidRequestError: it can't be sent; nothing was.
-            CallError: it did not succeed.
-        """
+    def _model(self) -> type[Consent]:
         from norce_order_api.models import Consent
 
-        await self._snapshot.create(CREATE_CONSENT, model_of(Consent, consent, "consent"), options)
+        return Consent
 
     async def check(self, *consent_ids: str, options: CallOptions | None = None) -> None:
         """Tick consents, several in one call.
@@ -81,7 +73,3 @@ class ConsentsPart(Part):
         from norce_order_api.models import Consent
 
         await self._snapshot.write(PATCH_CONSENTS, models_of(Consent, consents, "consents"), options=options)
-
-    async def remove(self, consent_id: str, *, options: CallOptions | None = None) -> None:
-        """Remove a consent."""
-        await self._snapshot.write(REMOVE_CONSENT, path={"consent_id": consent_id}, options=options)
