@@ -90,6 +90,7 @@ def read_house(root: Path) -> House:
         methods[constant].append(method)
     for constant, method in _callers_by_inheritance(facade, frozenset(methods)):
         methods[constant].append(method)
+        words[constant] |= _words(facade[Path(method.file)])
     return House(
         root=root,
         rows=rows,
