@@ -297,7 +297,7 @@ class RemovableEntries(Entries[R]):
                 f"the {self._noun()} was marked as removed, but does not show so",
                 operation=self._updating.id,
                 order_id=self._snapshot.id,
-                advice="somebody else may have written it meanwhile: read it again",
+                advice="another program may have written it meanwhile: read it again",
             )
         return entry
 
