@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from norce_order_async import CallOptions
 from norce_order_async.errors import RejectedError, UnavailableError
 from norce_order_async.pipeline import retry as backoff
-from norce_order_async.pipeline.operations import GET_ORDER
+from norce_order_async.pipeline.operations import GET_ORDER, Kind
+from norce_order_async.pipeline.retry import Decision, Outcome, decide
+from norce_order_async.pipeline.retry import Step as Follows
 from tests.support.clock import START, WALL_AHEAD, Uniform, highest, lowest
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import Stand, stand
@@ -202,3 +204,63 @@ async def test_a_pause_is_for_everybody() -> None:
         await stand_.clock.wait(1.0)
         group.start_soon(stand_.call, GET_ORDER)
     assert [moment - START for moment in stand_.engine.times] == [0.0, 10.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "asked", "throttled", "expected"),
+    [
+        pytest.param(Outcome.UNKNOWN, None, None, False, Decision(Follows.REPEAT, 0.0, 0.0), id="nothing asked"),
+        pytest.param(Outcome.REJECTED, 429, None, True, Decision(Follows.REPEAT, 0.0, 0.0), id="throttled only"),
+        pytest.param(Outcome.REJECTED, 429, 10.0, True, Decision(Follows.REPEAT, 11.0, 11.0), id="both"),
+        pytest.param(Outcome.UNKNOWN, 500, 10.0, False, Decision(Follows.REPEAT, 11.0, 0.0), id="no throttling"),
+        pytest.param(Outcome.REJECTED, 429, 60.0, True, Decision(Follows.REPEAT, 66.0, 66.0), id="as long as may be"),
+        pytest.param(Outcome.REJECTED, 429, 60.1, True, Decision(Follows.REPEAT, 60.1 * 1.1, 0.0), id="too long"),
+    ],
+)
+def test_one_decision_holds_step_wait_and_pause(
+    outcome: Outcome, status: int | None, asked: float | None, throttled: bool, expected: Decision
+) -> None:
+    """The client pauses for a wait that the service asked for with its "too much", and only if the call takes it."""
+    decision = decide(
+        Kind.SAFE,
+        outcome,
+        status,
+        maybe_done=False,
+        asked=asked,
+        throttled=throttled,
+        max_retry_after=60.0,
+        uniform=highest,
+    )
+    assert decision.step is expected.step
+    assert (decision.wait, decision.pause) == pytest.approx((expected.wait, expected.pause))
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "status", "first", "after_a_lost_one"),
+    [
+        (Kind.STATE, Outcome.NOT_SENT, None, Follows.REPEAT, Follows.SETTLE),
+        (Kind.STATE, Outcome.REJECTED, 429, Follows.REPEAT, Follows.SETTLE),
+        (Kind.STATE, Outcome.REFUSED, 400, Follows.REFUSE, Follows.SETTLE),
+        (Kind.CREATE_ORDER, Outcome.REFUSED, 409, Follows.REFUSE, Follows.SETTLE),
+        (Kind.CREATE_ORDER, Outcome.REFUSED, 400, Follows.REFUSE, Follows.REFUSE),
+        (Kind.CREATE_ORDER, Outcome.NOT_SENT, None, Follows.REPEAT, Follows.REPEAT),
+        (Kind.CREATE, Outcome.REFUSED, 409, Follows.REFUSE, Follows.REFUSE),
+        (Kind.EXECUTE, Outcome.UNKNOWN, 500, Follows.STOP, Follows.STOP),
+    ],
+)
+def test_what_follows_after_an_attempt_that_may_have_taken_effect(
+    kind: Kind, outcome: Outcome, status: int | None, first: Follows, after_a_lost_one: Follows
+) -> None:
+    """A change of status is looked up before it is asked for again; a refusal may only say that the lost one landed."""
+    for maybe_done, expected in ((False, first), (True, after_a_lost_one)):
+        decision = decide(
+            kind,
+            outcome,
+            status,
+            maybe_done=maybe_done,
+            asked=None,
+            throttled=False,
+            max_retry_after=60.0,
+            uniform=highest,
+        )
+        assert decision.step is expected

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from norce_order_api import models
@@ -185,6 +185,7 @@ texts = st.text(min_size=4, max_size=30) | st.sampled_from(
 pieces = st.text(max_size=20) | st.sampled_from([" is ", ": ", "'", "anna@x.se", "1234567"])
 
 
+@settings(deadline=None)
 @given(st.lists(texts, max_size=5), st.data())
 @example(["aaaa", "aaab"], None)
 def test_nothing_hidden_is_left(hidden: list[str], data: st.DataObject | None) -> None:

@@ -51,8 +51,6 @@ class AttemptResult:
     """Whether the answer says "too much", whatever its outcome."""
     retry_after: float | None = None
     """Seconds the service asked to wait."""
-    wait: float = 0.0
-    """The same with its stretch, drawn once; 0 once it was waited."""
     seconds: float = 0.0
     number: int = 0
     """Its place among the call's attempts, once it is written down."""
@@ -164,7 +162,7 @@ async def _send(
         core.telling.exchanged(wire, response)
         left = None if remaining is None else started + remaining - core.clock.monotonic()
         data = await _data(core, response, left)
-        tried = _answered(scope, request, kind, response, data)
+        tried = _answered(core, request, kind, response, data)
     tried.signed = signed
     tried.seconds = core.clock.monotonic() - started
     limiter.learned(tried.outcome, seconds=tried.seconds, throttled=tried.throttled, status=tried.status)
@@ -190,8 +188,7 @@ async def _data(core: Core, response: WireResponse, left: float | None) -> Any:
     return UNREADABLE
 
 
-def _answered(scope: CallScope, request: Prepared, kind: Kind, response: WireResponse, data: Any) -> AttemptResult:
-    core = scope.core
+def _answered(core: Core, request: Prepared, kind: Kind, response: WireResponse, data: Any) -> AttemptResult:
     retry_after = backoff.retry_after(response.headers, core.clock.wall) if response.status >= 400 else None
     outcome = classify(
         kind,
@@ -211,10 +208,6 @@ def _answered(scope: CallScope, request: Prepared, kind: Kind, response: WireRes
         reason += f" with another {request.operation.answers}: it is the answer to another request"
     tried = AttemptResult(outcome, reason, response=response, data=data, retry_after=retry_after)
     tried.throttled = throttles(response.status, retry_after=retry_after is not None)
-    if retry_after is not None:
-        tried.wait = backoff.stretched(retry_after, core.clock.uniform)
-        if tried.throttled and retry_after <= scope.settings.max_retry_after:
-            core.pause.extend(tried.wait)
     return tried
 
 

@@ -1,8 +1,9 @@
 """One call from its first permit to its outcome: the only loop of the pipeline.
 
-Each turn is one attempt (:mod:`.attempt`). Its outcome and the operation's kind name a step (:mod:`.retry`); an unknown
-outcome may be settled by reading back (:mod:`.readback`); the number of attempts, the budget, a Retry-After and the
-deadline may overrule a repeat. What is raised in the end, :mod:`.failures` words.
+Each turn is one attempt (:mod:`.attempt`). Its outcome and the operation's kind make a decision (:mod:`.retry`), which
+is carried out here: what follows, how long to wait, whether the client pauses. An unknown outcome may be settled by
+reading back (:mod:`.readback`); the number of attempts, the budget, a Retry-After and the deadline may overrule a
+repeat. What is raised in the end, :mod:`.failures` words.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from norce_order_async.pipeline.readback import (
 )
 from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.response import aside, created_id, is_report, models_of, nothing
-from norce_order_async.pipeline.retry import Outcome, Step, step_after
+from norce_order_async.pipeline.retry import Decision, Outcome, Step, decide
 from norce_order_async.runtime.deadline import Deadline
 from norce_order_async.runtime.stop import ITEM_CALLS, until_stopped
 
@@ -71,24 +72,22 @@ class Call(CallRecord):
             if tried.response and self._is_done(tried):
                 alone = not self._created_again or await self._is_alone(tried, tried.response)
                 return await self._answer(tried, tried.response, alone=alone)
-            step = step_after(self.kind, tried.outcome, tried.status)
+            decision = self._decide(tried)
+            step, wait = decision.step, decision.wait
+            if decision.pause:
+                self._scope.core.pause.extend(decision.pause)
             settled: ReadBack | None = None
+            if await self._has_other_token(tried):
+                self._note(tried, "repeat with another token")
+                continue
             if step is Step.REFUSE:
-                if await self._has_other_token(tried):
-                    self._note(tried, "repeat with another token")
-                    continue
-                if not self._settles_refusal(tried):
-                    self._refuse(tried)
-                step = Step.SETTLE
-            if step is Step.REPEAT and self.kind is Kind.STATE and self.maybe_done:
-                # The lost one may have landed meanwhile, and somebody moved on.
-                step = Step.SETTLE
+                self._refuse(tried)
             if self.kind is not Kind.SAFE and tried.outcome is Outcome.UNKNOWN:
                 self.maybe_done = True
             if step is Step.STOP:
                 self._fail(tried, "not-repeatable")
             if step is Step.SETTLE:
-                await self._wait_to_read_back(tried)
+                wait = await self._wait_to_read_back(tried, wait)
                 settled = await self._settle(tried)
                 if settled.verdict == "done":
                     return self._adopt(tried, settled)
@@ -100,9 +99,21 @@ class Call(CallRecord):
                     self._refuse(tried)
                 if settled.verdict == "unclear":
                     self._fail(tried, tried.gave_up or "not-repeatable", settled)
-            await self._wait_to_repeat(tried, settled)
+            await self._wait_to_repeat(tried, wait, settled)
 
     # What an attempt means
+
+    def _decide(self, tried: AttemptResult) -> Decision:
+        return decide(
+            self.kind,
+            tried.outcome,
+            tried.status,
+            maybe_done=self.maybe_done,
+            asked=tried.retry_after,
+            throttled=tried.throttled,
+            max_retry_after=self._scope.settings.max_retry_after,
+            uniform=self._scope.core.clock.uniform,
+        )
 
     def _is_done(self, tried: AttemptResult) -> bool:
         if tried.outcome is Outcome.SUCCEEDED:
@@ -123,12 +134,6 @@ class Call(CallRecord):
             except TokenError:
                 return False
         return False
-
-    def _settles_refusal(self, tried: AttemptResult) -> bool:
-        """A refusal after a lost answer may only say that the lost one took effect."""
-        if not self.maybe_done:
-            return False
-        return self.kind is Kind.STATE or (self.kind is Kind.CREATE_ORDER and tried.status == 409)
 
     async def _settle(self, tried: AttemptResult) -> ReadBack:
         if not self._deadline.leaves(0.0):
@@ -190,21 +195,26 @@ class Call(CallRecord):
 
     # Waiting and repeating
 
-    async def _wait_to_read_back(self, tried: AttemptResult) -> None:
-        """Sleep as long as a service that says "too much" asked for, or raise when that is too long."""
-        if tried.throttled and tried.wait:
-            self._check_retry_after(tried)
-            self._note(tried, f"wait {tried.wait:.2f} s")
-            await self._scope.core.clock.sleep(tried.wait)
-            tried.wait = 0.0
+    async def _wait_to_read_back(self, tried: AttemptResult, wait: float) -> float:
+        """Sleep as long as a service that says "too much" asked for, or raise when that is too long.
 
-    def _check_retry_after(self, tried: AttemptResult, settled: ReadBack | None = None) -> None:
+        Returns:
+            Seconds that are left to wait before a repeat.
+        """
+        if not tried.throttled or not wait:
+            return wait
+        self._check_retry_after(tried, wait)
+        self._note(tried, f"wait {wait:.2f} s")
+        await self._scope.core.clock.sleep(wait)
+        return 0.0
+
+    def _check_retry_after(self, tried: AttemptResult, wait: float, settled: ReadBack | None = None) -> None:
         asked = tried.retry_after
         too_long = asked is not None and asked > self._scope.settings.max_retry_after
-        if too_long or not self._deadline.leaves(tried.wait):
+        if too_long or not self._deadline.leaves(wait):
             self._fail(tried, "retry-after", settled)
 
-    async def _wait_to_repeat(self, tried: AttemptResult, settled: ReadBack | None) -> None:
+    async def _wait_to_repeat(self, tried: AttemptResult, wait: float, settled: ReadBack | None) -> None:
         """Sleep before the next attempt, or raise when there must be none."""
         core, settings = self._scope.core, self._scope.settings
         if tried.gave_up:
@@ -218,8 +228,8 @@ class Call(CallRecord):
             uniform=core.clock.uniform,
         )
         if tried.retry_after is not None:
-            self._check_retry_after(tried, settled)
-        delay = max(delay, tried.wait)
+            self._check_retry_after(tried, wait, settled)
+        delay = max(delay, wait)
         if not self._deadline.leaves(delay):
             self._fail(tried, "deadline", settled)
         taken = self._scope.budget.take(throttled=tried.throttled)

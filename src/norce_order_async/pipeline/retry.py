@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import assert_never
@@ -102,6 +103,58 @@ def _after_unknown(kind: Kind, status: int | None) -> Step:
             return Step.STOP
         case _:
             assert_never(kind)
+
+
+def settles_refusal(kind: Kind, status: int | None) -> bool:
+    """Whether a refusal after a lost answer may only say that the lost one took effect."""
+    return kind is Kind.STATE or (kind is Kind.CREATE_ORDER and status == 409)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows an attempt. The call carries it out, as far as the number of attempts, the budget and the deadline
+    allow."""
+
+    step: Step
+    wait: float
+    """Seconds that the service asked to wait, with their stretch, drawn once; 0 if it did not ask."""
+    pause: float
+    """Seconds for which nothing of the client is sent; 0 for none."""
+
+
+def decide(
+    kind: Kind,
+    outcome: Outcome,
+    status: int | None,
+    *,
+    maybe_done: bool,
+    asked: float | None,
+    throttled: bool,
+    max_retry_after: float,
+    uniform: Callable[[float, float], float],
+) -> Decision:
+    """What follows an attempt that did not bring what the call is for.
+
+    Args:
+        kind: of the call.
+        outcome: of the attempt.
+        status: of its answer; None without one.
+        maybe_done: whether an earlier attempt may have taken effect.
+        asked: seconds that the service asked to wait; None if it did not ask.
+        throttled: whether the answer says "too much".
+        max_retry_after: seconds; a longer wait is not taken, so it does not pause the client either.
+        uniform: draws a number between two.
+    """
+    step = step_after(kind, outcome, status)
+    if maybe_done:
+        # The lost one may have landed meanwhile, and the order may have been moved on since.
+        lost_may_show = step is Step.REPEAT and kind is Kind.STATE
+        if lost_may_show or (step is Step.REFUSE and settles_refusal(kind, status)):
+            step = Step.SETTLE
+    if asked is None:
+        return Decision(step, wait=0.0, pause=0.0)
+    wait = stretched(asked, uniform)
+    return Decision(step, wait, pause=wait if throttled and asked <= max_retry_after else 0.0)
 
 
 RETRY_AFTER_STRETCH = 0.1
