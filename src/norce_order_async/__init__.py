@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from norce_order_async.bulk.load.limiters import Adaptive, Fixed
     from norce_order_async.bulk.outcome import ItemOutcome, Summary
-    from norce_order_async.client import NorceOrderClient, Scope
+    from norce_order_async.client import NorceOrderClient
     from norce_order_async.context import OMIT
     from norce_order_async.engines.base import WireRequest, WireResponse
     from norce_order_async.environments import ENVIRONMENTS, Environment
@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     )
     from norce_order_async.pipeline.response import Drift, DriftRecord
     from norce_order_async.pipeline.settings import CallOptions, Settings
+    from norce_order_async.scope import Scope
 
 _HOMES = {
     "_version": ("__version__",),
@@ -84,7 +85,7 @@ _HOMES = {
     "bulk.job": ("Job",),
     "bulk.load.limiters": ("Adaptive", "Fixed"),
     "bulk.outcome": ("ItemOutcome", "Summary"),
-    "client": ("NorceOrderClient", "Scope"),
+    "client": ("NorceOrderClient",),
     "context": ("OMIT",),
     "engines.base": ("WireRequest", "WireResponse"),
     "environments": ("ENVIRONMENTS", "Environment"),
@@ -138,6 +139,7 @@ _HOMES = {
     ),
     "pipeline.events": ("CallEvent", "Observer"),
     "pipeline.settings": ("CallOptions", "Settings"),
+    "scope": ("Scope",),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,8 +1,8 @@
 """The client: the service, merchant and token it calls with, and everything that its calls share.
 
 A client works with and without ``async with``, may be built before any event loop runs, and belongs to the loop of
-its first call (:mod:`~norce_order_async.pipeline.home`). :meth:`Scope.scoped` gives light views of it for another
-channel, merchant or adapter.
+its first call (:mod:`~norce_order_async.pipeline.home`). What is made with it is in
+:mod:`~norce_order_async.scope`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ import platform
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, cast
 
 from norce_order_async._version import __version__
 from norce_order_async.auth.oauth import ClientCredentials, ClientCredentialsProvider, process_rate
 from norce_order_async.auth.providers import TokenProvider, Tokens, TokenSource, provider_of
-from norce_order_async.checking import check_number
-from norce_order_async.context import Context, HeaderValue, Omit
+from norce_order_async.checking import check_kind, check_number
+from norce_order_async.context import Context, HeaderValue
 from norce_order_async.engines.base import Engine
 from norce_order_async.engines.select import EngineName, choose
 from norce_order_async.environments import Environment, is_loopback, resolve_base_url
 from norce_order_async.errors import ConfigurationError
-from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.pipeline.core import Core, HttpOptions, permits_for
 from norce_order_async.pipeline.creations import Creations
 from norce_order_async.pipeline.events import Observer, Reporter
@@ -37,13 +35,11 @@ from norce_order_async.pipeline.retry import CAPACITY, RetryBudget
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions, Settings
 from norce_order_async.runtime.clock import Clock, SystemClock
+from norce_order_async.scope import Scope, check_limits
 
 if TYPE_CHECKING:
     import httpx
 
-    import norce_order_api
-    from norce_order_async.bulk.job import Job
-    from norce_order_async.bulk.load.limiters import Load
 
 ENVIRONMENT_VARIABLES = {
     "environment": "NORCE_ENVIRONMENT",
@@ -61,172 +57,6 @@ FAILED_GRACE = 5.0
 """Seconds that writes in flight have to end when an exception leaves the client's ``async with``."""
 CLOSE_GRACE = 25.0
 """Seconds that closing waits for sends in flight: past the longest attempt timeout, so that they end by themselves."""
-
-
-class Scope:
-    """A light view of a client for one merchant, channel and adapter.
-
-    It shares everything else with the client::
-
-        norway = norce.scoped(channel="no")
-        page = await norway.orders.list(limit=10)
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def orders(self) -> OrderCollection:
-        """The orders of this merchant and channel."""
-        return OrderCollection(self._session)
-
-    @property
-    def merchant(self) -> str:
-        """The merchant that calls are made for, sent as ``x-merchant``."""
-        return self._session.context.merchant
-
-    @property
-    def channel(self) -> str:
-        """The channel that calls are made for, sent as ``x-channel``."""
-        return self._session.context.channel
-
-    @property
-    def adapter_id(self) -> str | None:
-        """The adapter that makes the calls, sent as ``x-adapterid``; None when none is set."""
-        return self._session.context.adapter_id
-
-    @property
-    def base_url(self) -> str:
-        """The address before ``/api/v0``."""
-        return self._session.core.base_url
-
-    @property
-    def engine(self) -> str:
-        """The HTTP engine that sends: ``"aiohttp"``, ``"httpx"`` or the name of your own.
-
-        With ``engine="auto"`` this is ``"auto"`` until an event loop runs. If you gave a function that makes
-        the engine, it is ``"auto"`` until the first call.
-        """
-        return self._session.core.engine_name
-
-    @property
-    def drift(self) -> DriftRecord:
-        """Differences between the service's answers and the API description, counted by operation and field."""
-        return self._session.core.drift
-
-    @property
-    def raw(self) -> norce_order_api.Client:
-        """The generated client, configured with this address and token, for the generated modules.
-
-        Their functions take ``client=norce.raw`` and the headers as arguments. Calls skip the pipeline: no retries, no
-        limiter, no deadline, and failures are plain httpx errors. TLS, certificate and proxy are those of this client;
-        your own ``http_client`` is not used. Each access makes a new client; close it with its own ``async with``.
-        """
-        from norce_order_async.raw import raw_client
-
-        return raw_client(self._session.core)
-
-    def scoped(
-        self,
-        *,
-        merchant: str | None = None,
-        channel: str | None = None,
-        adapter_id: str | Literal[Omit.OMIT] | None = None,
-        headers: Mapping[str, HeaderValue] | None = None,
-        options: CallOptions | None = None,
-        max_in_flight: int | None = None,
-        retry_budget: int | None = None,
-    ) -> Scope:
-        """A light view with some values changed. None keeps a value; ``OMIT`` leaves an adapter id or a header out.
-
-        The view shares connections, token and drift record with this one. It also shares limiter and retry budget,
-        unless you pass ``max_in_flight`` (attempts) or ``retry_budget`` (tokens). A pause that the service asked for
-        holds for all views.
-
-        Raises:
-            ConfigurationError: a value is empty or can't be a header.
-        """
-        _check_limits(max_in_flight, retry_budget)
-        session = self._session if options is None else self._session.scoped(options)
-        return Scope(
-            session.scoped(
-                CallOptions(adapter_id=adapter_id, headers=headers),
-                merchant=merchant,
-                channel=channel,
-                max_in_flight=max_in_flight,
-                retry_budget=retry_budget,
-            )
-        )
-
-    def bulk(
-        self,
-        journal: str | Path | None = None,
-        *,
-        load: Load | None = None,
-        ordered: bool = False,
-        failure_limit: float | None = None,
-        dry_run: bool = False,
-        grace: float = 30.0,
-        options: CallOptions | None = None,
-        partition: tuple[int, int] | None = None,
-        allow_production: bool = False,
-        resume: bool = False,
-        duplicates: Literal["skip", "allow"] = "skip",
-        max_remembered: int = 1_000_000,
-    ) -> Job:
-        """A job over many orders, for use with ``async with``.
-
-        Its calls have no deadline, waits of up to 20 s between attempts, and a retry budget and a limiter of their
-        own; what ``options`` sets wins over that.
-
-        Args:
-            journal: a file that records the items and their outcomes, so that a job that was stopped or killed can
-                continue.
-            load: ``Adaptive()`` by default; ``Fixed(...)`` for a known concurrency or rate.
-            ordered: whether outcomes come in the order of the source.
-            failure_limit: refused and unknown items, as a count (an int) or a share (a float), beyond which the job
-                ends.
-            dry_run: only read each order and report what would be done; the journal is not touched.
-            grace: seconds that calls in flight have to end when the job is stopped.
-            options: options for the calls of the job.
-            partition: ``(index, of)``, counted from 1: only this part of the keys, by a hash of the key.
-            allow_production: permission to change orders in production.
-            resume: whether a filter may be run again with a finished journal. By default that is an error, because
-                nothing would be done for the orders that the filter matches now.
-            duplicates: what to do with an order that the source names again for the same: ``"skip"`` passes it over and
-                counts it (``summary.duplicates``), ``"allow"`` does it again. An order that comes again with another
-                row is refused.
-            max_remembered: how many orders a job without a journal remembers to find duplicates, at about 22 bytes
-                each, or 42 where the action has columns. A job with more orders stops.
-
-        Raises:
-            ConfigurationError: a value is out of range or of the wrong type.
-        """
-        from norce_order_async.bulk.job import Job
-
-        return Job(
-            self._session,
-            journal=journal,
-            load=load,
-            ordered=ordered,
-            failure_limit=failure_limit,
-            dry_run=dry_run,
-            grace=grace,
-            options=options,
-            partition=partition,
-            allow_production=allow_production,
-            resume=resume,
-            duplicates=duplicates,
-            max_remembered=max_remembered,
-        )
-
-    def __repr__(self) -> str:
-        if not hasattr(self, "_session"):  # its construction failed, and a tool shows the traceback
-            return f"<{type(self).__name__}, not made>"
-        context = self._session.context
-        adapter = f", adapter_id={context.adapter_id!r}" if context.adapter_id else ""
-        scope = f"merchant={context.merchant!r}, channel={context.channel!r}{adapter}"
-        return f"<{type(self).__name__} {self.base_url} {scope}>"
 
 
 class NorceOrderClient(Scope):
@@ -314,7 +144,7 @@ class NorceOrderClient(Scope):
         context = Context.create(merchant=merchant, channel=channel, adapter_id=adapter_id, headers=headers)
         if address.startswith("http:") and not is_loopback(address):
             raise ConfigurationError("a token must not go over plain http: use https, except on a loopback address")
-        _check_limits(max_in_flight, retry_budget)
+        check_limits(max_in_flight, retry_budget)
         check_middleware("call_middleware", call_middleware, 2)
         check_middleware("attempt_middleware", attempt_middleware, 3)
         if telemetry is not None:
@@ -464,13 +294,5 @@ def _check_named(settings: Mapping[str, Any]) -> None:
 def _check_kinds(**given: tuple[object, type]) -> None:
     """Refuse arguments of another kind; None is "not given"."""
     for name, (value, kind) in given.items():
-        if value is not None and not isinstance(value, kind):
-            raise ConfigurationError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
-
-
-def _check_limits(max_in_flight: int | None, retry_budget: int | None) -> None:
-    _check_kinds(max_in_flight=(max_in_flight, int), retry_budget=(retry_budget, int))
-    if max_in_flight is not None and max_in_flight < 1:
-        raise ConfigurationError(f"max_in_flight must be at least 1; got {max_in_flight}")
-    if retry_budget is not None and retry_budget < 0:
-        raise ConfigurationError(f"retry_budget must be 0 or more; got {retry_budget}")
+        if value is not None:
+            check_kind(name, value, kind, f"a {kind.__name__}", ConfigurationError)

@@ -69,8 +69,8 @@ def test_where_it_points(changes: dict[str, Any], address: str) -> None:
         ({"headers": {"bad name": "b"}}, "is not a valid header name"),
         ({"headers": {"Authorization": "b"}}, "authorization is set by the client"),
         ({"headers": {"X-Merchant": "b"}}, "x-merchant is set by the client"),
-        ({"max_in_flight": 0}, "max_in_flight must be at least 1"),
-        ({"retry_budget": -1}, "retry_budget must be 0 or more"),
+        ({"max_in_flight": 0}, "max_in_flight must be a whole number, 1 or more"),
+        ({"retry_budget": -1}, "retry_budget must be a whole number, 0 or more"),
         ({"http_client": object(), "engine": ScriptedEngine([], FakeClock())}, "either engine or http_client"),
     ],
 )

@@ -128,8 +128,8 @@ async def test_what_can_not_be_written_is_refused(body: Any, query: Mapping[str,
         ({"token": "on\x00e"}, "token must be printable ASCII"),
         ({"token": "å"}, "token must be printable ASCII"),
         ({"secondary_token": ""}, "token is empty"),
-        ({"max_in_flight": 0}, "max_in_flight must be at least 1"),
-        ({"retry_budget": -1}, "retry_budget must be 0 or more"),
+        ({"max_in_flight": 0}, "max_in_flight must be a whole number, 1 or more"),
+        ({"retry_budget": -1}, "retry_budget must be a whole number, 0 or more"),
     ],
 )
 def test_a_client_is_built_right_or_not_at_all(wrong: dict[str, Any], told: str) -> None:

@@ -371,7 +371,7 @@ async def test_with_one_permit_a_read_back_does_not_deadlock() -> None:
 
 async def test_a_limit_below_one_is_refused() -> None:
     """Nothing could ever be sent."""
-    with pytest.raises(ConfigurationError, match="max_in_flight must be at least 1"):
+    with pytest.raises(ConfigurationError, match="max_in_flight must be a whole number, 1 or more"):
         stand([], max_in_flight=0)
 
 

@@ -20,7 +20,7 @@ LIFECYCLE = SOURCE / "orders" / "lifecycle.py"
 FILTER = SOURCE / "orders" / "filter.py"
 INPUTS = SOURCE / "orders" / "checking.py"
 HANDLERS = SOURCE / "sandbox" / "service" / "handlers" / "__init__.py"
-_FACADE = ("orders", "bulk", "client.py")
+_FACADE = ("orders", "bulk", "client.py", "scope.py")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

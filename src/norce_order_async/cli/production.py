@@ -11,7 +11,7 @@ from norce_order_async.display import printable
 from norce_order_async.environments import is_production
 
 if TYPE_CHECKING:
-    from norce_order_async.client import Scope
+    from norce_order_async.scope import Scope
 
 FLAG = "--yes-production"
 
