@@ -20,8 +20,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INTO_A_FILE = re.compile(r"\bPaste it into a file,?\s(?:say\s)?`([\w/.]+)`")
 SHELL = ("-X", "utf8", "-W", "error", "-m", "asyncio")
 WRONG = re.compile(r"Traceback|\w*(?:Error|Warning)\b: |Unclosed")
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z@]|\\\[\d*@|\x1b[=>]|\r")
-"""What steers a terminal; the editor writes the sequence that makes room for a letter (``[1@``) with a backslash."""
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z@]|\x1b[=>]|\r")
 END = "pasted to the end"
 ROOT = Path(__file__).parents[2]
 
@@ -134,7 +133,8 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             cwd=environment["TMPDIR"],
-            env=environment | {"TERM": "xterm", "NO_COLOR": "1"},
+            # A width in the environment goes before that of the terminal.
+            env=environment | {"TERM": "xterm", "NO_COLOR": "1", "LINES": "200", "COLUMNS": "250"},
             start_new_session=True,
         )
         os.close(theirs)

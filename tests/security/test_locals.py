@@ -74,8 +74,8 @@ CALLS: dict[str, tuple[str, Callable[[NorceOrderClient], Awaitable[object]]]] = 
     "orders.get": ("", lambda norce: norce.orders.get("o1")),
     "orders.create": ("OrderCollection.create", lambda norce: norce.orders.create({"cart": CART}, check_total=False)),
     "cart.put": ("CartPart.put", lambda norce: norce.orders("o1").cart.put(CART, check_total=False)),
-    "payments.create": ("PaymentsPart.create", lambda norce: norce.orders("o1").payments.create(PAYMENT)),
-    "payments.put": ("PaymentsPart.put", lambda norce: norce.orders("o1").payments.put("p1", PAYMENT)),
+    "payments.create": ("RemovableEntries.create", lambda norce: norce.orders("o1").payments.create(PAYMENT)),
+    "payments.put": ("RemovableEntries.put", lambda norce: norce.orders("o1").payments.put("p1", PAYMENT)),
     "attributes.update": (
         "AttributesPart.update",
         lambda norce: norce.orders("o1").attributes.update({"note": MARKER}),

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async._json import Unshown
-from norce_order_async.checking import check_whole, mapping_of
+from norce_order_async.checking import check_whole
 from norce_order_async.errors import ConflictError, DuplicateOrderError, InvalidRequestError, UnavailableError
-from norce_order_async.orders.checking import model_of, models_of, with_reference, written
-from norce_order_async.orders.creation import check_new
+from norce_order_async.orders.checking import model_of, with_reference
+from norce_order_async.orders.creation import new_body
 from norce_order_async.orders.ensuring import shared
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
@@ -106,7 +106,8 @@ class OrderCollection:
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: it did not succeed.
         """
-        sent = self._new(
+        sent = new_body(
+            self._session.context,
             order,
             {
                 "culture": culture,
@@ -123,34 +124,6 @@ class OrderCollection:
             callbacks_in_body=callbacks_in_body,
         )
         return await self._create(sent, options)
-
-    def _new(self, order: OrderData | Mapping[str, Any] | None, given: dict[str, Any], **checks: bool) -> Unshown:
-        """The body of a new order as it goes out.
-
-        Args:
-            order: the whole of it.
-            given: members that win over it.
-            checks: see :func:`check_new`.
-        """
-        from norce_order_api.models import Cart, Consent, Customer, OrderData
-
-        readers: dict[str, Callable[[Any], Any]] = {
-            "cart": lambda cart: model_of(Cart, cart, "cart"),
-            "customer": lambda customer: model_of(Customer, customer, "customer"),
-            "consents": lambda consents: models_of(Consent, consents, "consents"),
-            "attributes": lambda attributes: mapping_of("attributes", attributes, InvalidRequestError),
-        }
-        members = {
-            name: readers[name](value) if name in readers else value
-            for name, value in given.items()
-            if value is not None
-        }
-        body = OrderData() if order is None else model_of(OrderData, order, "order")
-        # A copy, so that a model handed in stays as it is.
-        body = OrderData.from_dict(written(body, "order"))
-        for name, value in members.items():
-            setattr(body, name, value)
-        return Unshown(check_new(written(body, "order", is_new=True), self._session.context, **checks))
 
     async def _create(self, sent: Unshown, options: CallOptions | None, deadline: Deadline | None = None) -> Order:
         creation = self._session.creation(CREATE_ORDER, None, sent.to_dict(), options)
@@ -366,7 +339,8 @@ class OrderCollection:
         body = OrderData() if order is None else model_of(OrderData, order, "order")
         given_cart = (body.cart or Cart()) if cart is None else model_of(Cart, cart, "cart")
         new_cart = with_reference(Cart, given_cart, cart_reference, "cart")
-        sent = self._new(
+        sent = new_body(
+            self._session.context,
             order,
             {
                 "culture": culture,

@@ -7,19 +7,56 @@ it; members that say nothing about what is to be created (``id``, times, the gra
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from norce_order_async._json import mapping_or_empty
+from norce_order_async._json import Unshown, mapping_or_empty
+from norce_order_async.checking import mapping_of
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.amounts import check_amounts
-from norce_order_async.orders.checking import check_address, check_pattern
+from norce_order_async.orders.checking import check_address, check_pattern, model_of, models_of, written
 from norce_order_async.orders.lifecycle import FIRST_STATUS
 from norce_order_async.orders.totals import with_total
+
+if TYPE_CHECKING:
+    from norce_order_api.models import OrderData
 
 _MADE_BY_A_CALL: Final = ("payments", "shippings")
 _CALLBACKS: Final = ("hooks", "validations", "notifications")
 _LEFT_OUT: Final = ("id", "created", "lastModified", "total", "state")
+
+
+def new_body(
+    context: Context, order: OrderData | Mapping[str, Any] | None, given: Mapping[str, Any], **checks: bool
+) -> Unshown:
+    """The body of a new order as it goes out.
+
+    Args:
+        context: for whom it is created.
+        order: the whole of it; a model handed in stays as it is.
+        given: members that win over it; None is "not given".
+        checks: see :func:`check_new`.
+
+    Raises:
+        InvalidRequestError: it can't be sent.
+    """
+    from norce_order_api.models import Cart, Consent, Customer, OrderData
+
+    readers: dict[str, Callable[[Any], Any]] = {
+        "cart": lambda cart: model_of(Cart, cart, "cart"),
+        "customer": lambda customer: model_of(Customer, customer, "customer"),
+        "consents": lambda consents: models_of(Consent, consents, "consents"),
+        "attributes": lambda attributes: mapping_of("attributes", attributes, InvalidRequestError),
+    }
+    members = {
+        name: readers[name](value) if name in readers else value for name, value in given.items() if value is not None
+    }
+    body = OrderData() if order is None else model_of(OrderData, order, "order")
+    copy = OrderData.from_dict(written(body, "order"))
+    for name, value in members.items():
+        setattr(copy, name, value)
+    return Unshown(check_new(written(copy, "order", is_new=True), context, **checks))
 
 
 def check_new(
