@@ -5,8 +5,9 @@ Every public name is here and is imported when it is first used; models are in :
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from norce_order_async._exports import on_first_use
 
 if TYPE_CHECKING:
     from norce_order_async._version import __version__
@@ -219,15 +220,4 @@ __all__ = [
     "capture_answers",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOME_OF)

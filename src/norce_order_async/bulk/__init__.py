@@ -11,8 +11,9 @@ its source (``source.py``; ``duplicates.py`` without a journal) and what an earl
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from norce_order_async._exports import on_first_use
 
 if TYPE_CHECKING:
     from norce_order_async.bulk.actions.cells import as_it_was
@@ -39,14 +40,4 @@ __all__ = [
     "stopped_by_signals",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

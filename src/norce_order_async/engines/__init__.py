@@ -6,9 +6,9 @@ engine of your own needs: ``NorceOrderClient(engine=...)`` takes anything that k
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from norce_order_async._exports import on_first_use
 from norce_order_async.engines.base import (
     Caller,
     Engine,
@@ -39,14 +39,4 @@ __all__ = [
     "WireResponse",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOMES)

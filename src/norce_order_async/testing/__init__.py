@@ -10,22 +10,13 @@ The names here are for annotations and for telling the receiver what to answer. 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from norce_order_async._exports import on_first_use
 
 if TYPE_CHECKING:
     from norce_order_async.testing.receiver import CallbackCall, CallbackReceiver, Reply
 
 __all__ = ["CallbackCall", "CallbackReceiver", "Reply"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.receiver"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, dict.fromkeys(__all__, "receiver"))
