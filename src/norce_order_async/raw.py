@@ -1,4 +1,4 @@
-"""The generated client on this client's address and token, for whoever wants the generated modules themselves."""
+"""The generated client on this client's address and token, for programs that use the generated modules themselves."""
 
 from __future__ import annotations
 

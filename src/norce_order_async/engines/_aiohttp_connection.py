@@ -100,7 +100,7 @@ class WatchedConnection(ResponseHandler):
                     self.force_close()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Called by whoever has read enough of an answer that was too large to be read at once."""
+        """Called by the reader that has read enough of an answer that was too large to be read at once."""
         Context().run(super().resume_reading, resume_parser)
 
     def _began_another(self) -> bool:

@@ -88,7 +88,7 @@ class Progress:
         self.timeouts["read"] = self.bounds.left(self.timeouts["read"])
 
     def failure(self, exc: Exception, *, own_transport: bool) -> SendError:
-        """What to raise for ``exc``, which came from a transport of the engine's making or from somebody else's."""
+        """What to raise for ``exc``, which came from the engine's own transport or from one that was passed in."""
         if self.answered:
             return failure(MaybeSentError, "body", exc)
         if self._heads:

@@ -394,7 +394,7 @@ def left_over(response: Any) -> bool:
 
 
 def shut_down(stream: Any) -> None:
-    """Close a connection in both directions without waiting, so that whoever holds it sees its end."""
+    """Close a connection in both directions without waiting, so that its holder sees its end."""
     sock = stream.get_extra_info("socket")
     if sock is not None:
         with contextlib.suppress(OSError):

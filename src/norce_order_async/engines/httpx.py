@@ -50,7 +50,7 @@ _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
 
 _BEYOND: Final = 1024 * 1024
 """Bytes that are still read, and dropped, of an answer that was given up; more than any library keeps. The transport of
-somebody else may have no connection that could be closed, and never come to an end."""
+another caller may have no connection that could be closed, and never come to an end."""
 
 _KILL_AFTER: Final = 0.5
 """Seconds past the total after which a send over sockets that are not watched is cancelled. httpx's own timeouts, cut
@@ -332,7 +332,7 @@ def _sender(client: Any) -> Callable[[Any], Awaitable[Any]]:
     async def send(request: Any) -> Any:
         response = await client.send(request, stream=True, auth=None, follow_redirects=False)
         if "set-cookie" in response.headers:
-            # The client has kept it by now, for whoever calls next.
+            # The client has kept it by now, for the next call.
             for cookie in response.cookies.jar:
                 with contextlib.suppress(KeyError):
                     client.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
@@ -342,7 +342,7 @@ def _sender(client: Any) -> Callable[[Any], Awaitable[Any]]:
 
 
 async def _leave_open() -> None:
-    """A client handed in is closed by whoever made it."""
+    """A client handed in is closed by its owner."""
 
 
 @final

@@ -1,4 +1,4 @@
-"""The raw answers behind any method, for whoever needs status, headers or bytes beside what is parsed."""
+"""The raw answers behind any method, for callers who need status, headers or bytes beside what is parsed."""
 
 from __future__ import annotations
 

@@ -296,7 +296,7 @@ class OrderIteration(StaysInProcess, AsyncIterator[ListedT]):
         async def fetch() -> None:
             try:
                 ahead.orders = await self._walk.page()
-            except Exception as error:  # noqa: BLE001 - whoever takes the page gets it
+            except Exception as error:  # noqa: BLE001 - raised to the task that takes the page
                 ahead.error = error
             except BaseException:
                 ahead.interrupted = True

@@ -1,4 +1,4 @@
-"""An order as the service wrote it, decoded only when somebody looks past its head.
+"""An order as the service wrote it, decoded only when a caller looks past its head.
 
 A page of a listing is a hundred whole orders, of which a job often needs the ids and statuses alone. The head (status,
 reference, times) is read straight from the JSON data where it stands there as the description says. Anything odd, and
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class OrderBody:
-    """One order's JSON data and, once somebody asked for them, its models."""
+    """One order's JSON data and, once a caller has asked for them, its models."""
 
     __slots__ = ("_drift", "_model", "_received")
 
@@ -38,7 +38,7 @@ class OrderBody:
     @property
     def plain(self) -> Mapping[str, Any]:
         """The JSON data as they were received. Of an order that came with its models the bytes are kept, which are a
-        quarter of the size, and read when somebody asks."""
+        quarter of the size, and read when a caller asks."""
         if isinstance(self._received, bytes):
             self._received = mapping_or_empty(read_json(self._received))
         return self._received

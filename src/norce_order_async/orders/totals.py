@@ -1,8 +1,8 @@
 """Whether a cart's total is the sum of its lines.
 
-Norce gives this duty to the caller: whoever writes a cart adds the totals of its lines up for ``cart.total``, and a
-payment of a stale total completes an order for less than its lines cost. All functions work on the cart as it goes out:
-plain JSON data in the API's spelling.
+Norce gives this duty to the caller, who adds up the totals of the lines for ``cart.total``. A payment of a stale total
+completes an order for less than its lines cost. All functions work on the cart as it goes out: plain JSON data in the
+API's spelling.
 
 The sum is over ``total`` of the lines at the top. A line's total is after discounts and includes the parts of a bundle,
 so neither ``items[].items`` nor the cart's ``discounts`` are added. Including VAT it must match to the cent. Excluding

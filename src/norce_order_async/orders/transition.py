@@ -102,7 +102,7 @@ async def transition(
             options=options,
         )
     elif confirm:
-        # What is read is believed, also when somebody has moved the order on since.
+        # What is read is believed, also when another program has moved the order on since.
         await order.read(options, deadline)
     else:
         order.saw_status(target)

@@ -99,7 +99,7 @@ class _Underway:
     def __init__(self) -> None:
         self.count = 0
         self.ended: anyio.Event | None = None
-        """Set when the last one has ended; there when somebody waits for that."""
+        """Set when the last one has ended; there when a task waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class Flight(Generic[T]):
         raise error
 
     def cut_off(self, creation: Creation, why: str, gave_up: GaveUp) -> NorceError:
-        """The error for somebody who does not wait for its end."""
+        """The error for a caller who does not wait for its end."""
         may_go_on = not (self.is_left or self.ended.is_set())
         if self.is_creating or may_go_on:
             return creation.unknown(f"{why}, and it may still be created", gave_up)

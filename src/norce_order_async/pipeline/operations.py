@@ -89,7 +89,7 @@ class Operation:
     """The id in its address that its answer has to carry, where the answer is just what was addressed. Another id there
     means that it is the answer to another request."""
     reads_late: bool = False
-    """Whether the models of its answer are made only when somebody asks for them."""
+    """Whether the models of its answer are made only when a caller asks for them."""
 
     module: str = field(init=False)
     """The generated module, below ``norce_order_api.api``."""

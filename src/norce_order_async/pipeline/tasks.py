@@ -60,7 +60,7 @@ class SendTasks:
 
     @property
     def in_flight(self) -> int:
-        """How many sends have not ended, whether or not somebody still waits for them."""
+        """How many sends have not ended, whether or not a caller still waits for them."""
         return len(self._air)
 
     async def run(

@@ -155,7 +155,7 @@ class Admin:
                 case {"plan": None}:
                     plan = NO_PLAN
                 case {"plan": str(name)}:
-                    # A name only: files are for whoever starts the sandbox, not for whoever reaches it.
+                    # A name only: only the one who starts the sandbox may name files, not a caller.
                     plan = plan_of(name, files=False)
                 case _:
                     plan = plan_from_data(body)

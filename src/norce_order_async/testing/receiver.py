@@ -1,6 +1,6 @@
 """A receiver for what the local order service calls: hooks, validations, notifications, payment actions.
 
-A small HTTP server on loopback, in threads of its own: whoever started and stops it may be on any event loop or none.
+A small HTTP server on loopback, in threads of its own: its user may start and stop it on any event loop or none.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def demo(environment: str | None, orders: int | None, concurrency: int, loop: st
 
 
 def _confirm(service: Service, count: int) -> None:
-    """Go on only when somebody at a terminal says so."""
+    """Continue only if the user at the terminal says so."""
     click.echo("This creates orders on a real service, and they stay there:\n")
     click.echo(f"  address    {service.base_url}")
     click.echo(f"  merchant   {service.merchant}")

@@ -1,8 +1,8 @@
-"""Hooks: asked, before a change is committed, whether it may be, and what else is to change with it.
+"""Hooks: asked before a change is committed whether it may be, and what else is to change with it.
 
-A hook is asked while the value at its `subscribeTo` is another than the one it last agreed to (at first: than the one
-before the change). So each hook has seen what is committed of its part, whoever patched it afterwards, its own patches
-included; and a hook that has nothing more to say ends the rounds.
+A hook is asked as long as the value at its `subscribeTo` differs from the one it last agreed to; at first, from the one
+before the change. So each hook has seen its part as it is committed, including its own patches and those of other
+hooks. The rounds end when no hook has anything more to change.
 """
 
 from __future__ import annotations

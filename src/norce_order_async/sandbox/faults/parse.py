@@ -1,4 +1,4 @@
-"""A plan from what somebody wrote: a ready-made one's name, a YAML file, or the same as plain data.
+"""A plan from what a user wrote: a preset's name, a YAML file, or the same as plain data.
 
     seed: 7
     rules:
