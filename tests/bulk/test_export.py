@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from norce_order_async import ConfigurationError, Fixed
+from norce_order_async import ConfigurationError, Fixed, OrderFilter
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.actions.cells import as_it_was, harmless
+from norce_order_async.bulk.actions.export import ExportFile
 from norce_order_async.bulk.actions.fields import found, parts_of
 from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.sandbox import Sandbox
@@ -107,6 +108,29 @@ async def test_a_file_that_is_there_is_kept(sandbox: Sandbox, tmp_path: Path, jo
             # Its own file, of a job that is finished, is no stranger's.
             async with norce.bulk(journal, load=FEW) as job:
                 assert await all_of(job.run(ids, actions.export(out))) == {}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_a_file_that_a_killed_job_had_not_made_yet_is_made(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last order was written down, and the process died before the file was there: the next run makes it."""
+    out = tmp_path / "orders.csv"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 3)
+        source = OrderFilter(status="checkout") if listed else ids
+        with monkeypatch.context() as killed:
+            killed.setattr(ExportFile, "finish", ExportFile.close)
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(source, actions.export(out)))
+        assert not out.exists()
+        read = reads(sandbox)
+        async with norce.bulk(journal, load=FEW) as job:
+            assert await all_of(job.run(source, actions.export(out))) == {}
+    assert read_ids(out) == sorted(ids)
+    assert not out.with_name("orders.csv.part").exists()
+    # No order was read again; a filter lists nothing a second time either.
+    assert reads(sandbox) == read
 
 
 def put(path: Path, words: str) -> None:

@@ -96,8 +96,9 @@ async def _begin_journaled(
 ) -> Prepared[T]:
     listed = await list_source(plan, journal)
     counts = await journal.counts()
+    is_left = bool(counts["planned"] or counts["sent"]) or (spool is not None and await journal.left_unmade(spool))
     if listed is not None:
-        if not (counts["planned"] or counts["sent"] or plan.resume):
+        if not (is_left or plan.resume):
             raise JournalFinishedError(await _finished(journal, counts))
         summary.note = _other_dates(listed, _dates(plan.source))
     summary.total = sum(counts.values())
@@ -105,7 +106,7 @@ async def _begin_journaled(
     for state, verdict in (("confirmed", "done"), ("refused", "refused"), ("unknown", "unknown")):
         if counts[state]:
             summary.before[verdict] = counts[state]
-    if not (counts["planned"] or counts["sent"]):
+    if not is_left:
         spool = None
     if spool is not None:
         await to_thread.run_sync(spool.check)

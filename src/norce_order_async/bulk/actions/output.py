@@ -58,6 +58,11 @@ class OutputFile(ABC, Generic[T_contra]):
         if not self._overwrite and os.path.lexists(self.out):
             raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
 
+    @property
+    def is_left(self) -> bool:
+        """Whether a run ended before it made the real file of the working one. Looks at the disk."""
+        return self.working.is_file() and (self._overwrite or not os.path.lexists(self.out))
+
     def open(self, length: int) -> None:
         """Open the working file with its first ``length`` bytes.
 

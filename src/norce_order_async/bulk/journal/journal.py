@@ -190,6 +190,10 @@ class Journal:
 
     # What comes of it
 
+    async def left_unmade(self, spool: OutputFile[Any]) -> bool:
+        """Whether an earlier run wrote lines down and ended before the file was made of them."""
+        return await self._in_thread(lambda: SPOOLED in self._database.facts() and spool.is_left)
+
     async def use_spool(self, spool: OutputFile[Any]) -> None:
         """Write lines to a file from now on, after the length that the journal recorded."""
 
