@@ -20,9 +20,10 @@ def imported(program: str) -> set[str]:
 
 
 def test_it_imports_next_to_nothing() -> None:
-    """Itself, the two packages it lies in, and the guard: nothing else that pytest has not loaded already."""
+    """Itself, the packages it lies in with what imports their names, and the guard, beside what pytest has loaded."""
     assert imported("import norce_order_async.testing.plugin") == {
         "norce_order_async",
+        "norce_order_async._exports",
         "norce_order_async.testing",
         "norce_order_async.testing.guard",
         "norce_order_async.testing.plugin",
