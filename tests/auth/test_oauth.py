@@ -43,7 +43,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(autouse=True)
 def full_limit() -> None:
     """The process's limit as at its start."""
-    process_rate.cache_clear()
+    process_rate.forget()
 
 
 def client(engine: ScriptedEngine, clock: FakeClock) -> NorceOrderClient:

@@ -34,6 +34,7 @@ from norce_order_async.engines.base import SendError, Timeouts, WireRequest, Wir
 from norce_order_async.environments import DEFAULT_LOCATION, Environment, is_loopback, service_url
 from norce_order_async.errors import ConfigurationError, TokenError
 from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.once import OnePerProcess
 
 LIFE: Final = 3600.0
 """Seconds that a token is documented to live; used when an answer does not say."""
@@ -152,7 +153,7 @@ class RequestRate:
             return 0.0 if self._left >= 0.0 else -self._left / self._per_second
 
 
-@functools.cache
+@OnePerProcess
 def process_rate(url: str) -> RequestRate:
     """The bucket for one token address, shared by everything in this process: the limit is per caller's address."""
     del url

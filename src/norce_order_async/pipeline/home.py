@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import sys
@@ -38,6 +37,7 @@ from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.pipeline.tasks import SendTasks
 from norce_order_async.runtime.clock import Clock
 from norce_order_async.runtime.loop import running
+from norce_order_async.runtime.once import OnePerProcess
 
 logger = logging.getLogger("norce_order_async")
 
@@ -96,7 +96,7 @@ class _Forks:
             thing.forked()
 
 
-@functools.cache
+@OnePerProcess
 def forks() -> _Forks:
     """The one of this process."""
     return _Forks()
@@ -246,8 +246,6 @@ class Door:
     def __init__(
         self, make_engine: Callable[[], Engine], clock: Clock, *, engine: Engine | None = None, rebuilds: bool = True
     ) -> None:
-        # Here, where no other thread has the client yet: there must be one lock.
-        forks()
         self.closed = False
         self.home = Home(make_engine, clock, engine=engine)
         self._make_engine = make_engine
