@@ -22,10 +22,10 @@ LOWEST_TESTS = [
     "tests/orders/test_every_operation.py",
     "tests/orders/test_create.py",
     "tests/pipeline/test_answers.py",
-    "tests/sandbox/test_access.py",
-    "tests/sandbox/test_bodies.py",
-    "tests/sandbox/test_callbacks_hooks.py",
-    "tests/sandbox/test_callbacks_notifications.py",
+    "tests/sandbox/service/test_access.py",
+    "tests/sandbox/service/test_bodies.py",
+    "tests/sandbox/callbacks/test_hooks.py",
+    "tests/sandbox/callbacks/test_notifications.py",
     "tests/telemetry",
 ]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))

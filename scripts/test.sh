@@ -58,7 +58,8 @@ changed() {
   git ls-files --others --exclude-standard
 }
 
-# tests_of: reads names of files, writes the tests of each; those of a folder in src are in the one of the same name.
+# tests_of: reads names of files, writes the tests of each. Those of a folder in src are in the one of the same name, or
+# else in the one above it; those of a module at the top of the package are in a folder of its name or in tests/client.
 tests_of() {
   local file part
   while read -r file; do
@@ -67,9 +68,17 @@ tests_of() {
     tests/*/*) printf '%s\n' "${file%/*}" ;;
     src/norce_order_async/*)
       part=${file#src/norce_order_async/}
-      part=${part%%/*}
-      printf 'tests/%s\n' "${part%.py}"
+      if [[ $part == */* ]]; then
+        part=${part%/*}
+        until [ "$part" = "${part%/*}" ] || compgen -G "tests/$part/test_*.py" >/dev/null; do part=${part%/*}; done
+      elif [ -d "tests/${part%.py}" ]; then
+        part=${part%.py}
+      else
+        part=client
+      fi
+      printf 'tests/%s\n' "$part"
       ;;
+    scripts/regenerate*) printf '%s\n' tests/regenerate ;;
     docs/*.md | README.md) printf '%s\n' tests/docs ;;
     esac
   done | sort -u | while read -r file; do

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from norce_order_async import NorceOrderClient
 from norce_order_async.sandbox import Sandbox
+from tests.support.orders import client_of
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +23,12 @@ def sandbox(service: Sandbox) -> Sandbox:
     """The module's sandbox with an empty request log."""
     service.requests.clear()
     return service
+
+
+@pytest.fixture
+async def norce(sandbox: Sandbox) -> AsyncIterator[NorceOrderClient]:
+    async with client_of(sandbox) as client:
+        yield client
 
 
 @pytest.fixture(autouse=True)

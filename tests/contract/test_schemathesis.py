@@ -33,7 +33,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from norce_order_async.sandbox import Sandbox
-from tests.sandbox.receiver import receiving
+from tests.sandbox.callbacks.receiver import receiving
 from tests.sandbox.support import API, CART, DOCUMENT, SHIPPING
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

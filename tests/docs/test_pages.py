@@ -19,7 +19,7 @@ NOT_PASTED = {
     "command-line": "commands, run by tests/cli/test_page.py",
     "curl": "commands, run by tests/sandbox/test_curl_walk.py",
     "performance": "commands that take an hour; its figures are held by tests/benchmarks/test_showing.py",
-    "regenerate": "commands, run by tests/generated; a pipeline of GitLab's, and a report",
+    "regenerate": "commands, run by tests/regenerate; a pipeline of GitLab's, and a report",
     "reliability": "no code; its numbers are held by test_reliability_numbers.py",
     "security": "no code; it counts the attacks of tests/security",
     "testing": "files of tests, run by tests/testing/test_page.py",

@@ -1,14 +1,10 @@
-"""What the tests of the generated core share: a record of drift, and the way to the modules of the regeneration."""
+"""What the tests of the generated core share: a record of drift."""
 
-import sys
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from norce_order_api.types import DRIFT
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 
 @pytest.fixture

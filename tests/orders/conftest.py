@@ -10,8 +10,7 @@ import pytest
 
 from norce_order_async import NorceOrderClient
 from norce_order_async.sandbox import Sandbox
-
-from .support import client_of
+from tests.support.orders import client_of
 
 
 @pytest.fixture(scope="module")

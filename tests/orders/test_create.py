@@ -26,9 +26,8 @@ from norce_order_async.models import Address, Cart, Consent, Customer, Item, Ord
 from norce_order_async.orders.checking import PATTERNS
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import Step, answer, lost
+from tests.support.orders import CART, CONTEXT, unique
 from tests.support.pipeline import stand
-
-from .support import CART, CONTEXT, unique
 
 pytestmark = pytest.mark.anyio
 

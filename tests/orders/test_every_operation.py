@@ -33,9 +33,8 @@ from norce_order_async.models import (
 )
 from norce_order_async.pipeline.operations import OPERATIONS
 from norce_order_async.sandbox import Sandbox
+from tests.support.orders import CART, CONTEXT, client_of
 from tests.support.wires import WIRES, engine_of, loop_of
-
-from .support import CART, CONTEXT, client_of
 
 pytestmark = pytest.mark.anyio
 

@@ -19,9 +19,8 @@ from norce_order_async import (
 from norce_order_async.models import Payment
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import Step, answer, lost
+from tests.support.orders import CART, CONTEXT, order_body
 from tests.support.pipeline import stand
-
-from .support import CART, CONTEXT, order_body
 
 pytestmark = pytest.mark.anyio
 

@@ -12,9 +12,8 @@ from norce_order_async import InvalidRequestError, NorceOrderClient, OrderFilter
 from norce_order_async.models import OrderData, OrderStatus
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer
+from tests.support.orders import CONTEXT, client_of, unique
 from tests.support.pipeline import stand
-
-from .support import CONTEXT, client_of, unique
 
 pytestmark = pytest.mark.anyio
 

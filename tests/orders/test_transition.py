@@ -20,9 +20,8 @@ from norce_order_async import (
 from norce_order_async.sandbox import Sandbox
 from tests.support.clock import highest
 from tests.support.engine import HANG, answer, lost
+from tests.support.orders import CART, CONTEXT, order_body
 from tests.support.pipeline import stand
-
-from .support import CART, CONTEXT, order_body
 
 pytestmark = pytest.mark.anyio
 

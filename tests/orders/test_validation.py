@@ -9,9 +9,8 @@ import pytest
 from norce_order_async import BadRequestError, NorceOrderClient, ValidationFailedError, ValidationProblem
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer
+from tests.support.orders import CART, CONTEXT
 from tests.support.pipeline import stand
-
-from .support import CART, CONTEXT
 
 pytestmark = pytest.mark.anyio
 

@@ -22,7 +22,7 @@ def test_rules_have_ids_of_their_own() -> None:
 
 def test_every_rule_is_named_by_a_test() -> None:
     named: set[str] = set()
-    for file in HERE.glob("test_*.py"):
+    for file in HERE.rglob("test_*.py"):
         for call in re.findall(r"^@rule\(([^)]*)\)", file.read_text("utf-8"), re.MULTILINE):
             named.update(re.findall(r'"([^"]+)"', call))
     assert named == {rule.id for rule in RULES}

@@ -14,8 +14,8 @@ END: Final = "<!-- end -->"
 
 ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
     "A description of the API with code in its words, names that collide, forms that no template knows": (
-        "tests/generated/test_hostile_descriptions.py",
-        "tests/generated/test_gates.py",
+        "tests/regenerate/test_hostile_descriptions.py",
+        "tests/regenerate/test_gates.py",
     ),
     "Headers, ids and addresses with line breaks, slashes, control characters, look-alikes": (
         "tests/pipeline/test_headers.py",
@@ -34,14 +34,16 @@ ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/generated/test_generated_reading.py",
     ),
     "Words of the service that steer a terminal or quote the request": (
-        "tests/orders/test_foreign_words.py",
+        "tests/orders/bodies/test_foreign_words.py",
         "tests/pipeline/test_words.py",
     ),
     "Tokens, bodies and personal data in logs, errors and reprs": ("tests/pipeline/test_secrecy.py",),
     "Tokens, secrets and bodies in the locals of a traceback": ("tests/security/test_locals.py",),
     "Cookies and headers of one merchant sent for another": ("tests/client/test_raw.py",),
-    "Journals that are damaged, by hand or by a full disk": ("tests/bulk/test_damaged_journal.py",),
-    "Exports that others can read, that follow a link, or that a spreadsheet runs": ("tests/bulk/test_export.py",),
+    "Journals that are damaged, by hand or by a full disk": ("tests/bulk/journal/test_damaged_journal.py",),
+    "Exports that others can read, that follow a link, or that a spreadsheet runs": (
+        "tests/bulk/actions/test_export.py",
+    ),
     "A test suite that reaches real hosts": ("tests/testing/test_guard.py",),
 }
 """Paths that are not there yet count nothing."""

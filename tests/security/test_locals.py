@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +27,8 @@ from tests.support.pipeline import stand
 
 pytestmark = pytest.mark.anyio
 
+TESTS = Path(__file__).parents[1]
+
 TOKEN = "t0ken-that-nobody-may-see"
 SECRET = "s3cret-that-nobody-may-see"
 MARKER = "marker-in-the-body"
@@ -47,7 +50,7 @@ def shown(way: TracebackType | None) -> list[tuple[str, str, str]]:
     return [
         (frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name, name, repr(value))
         for frame, _ in traceback.walk_tb(way)
-        if "/tests/" not in frame.f_code.co_filename
+        if not Path(frame.f_code.co_filename).is_relative_to(TESTS)
         for name, value in frame.f_locals.items()
     ]
 

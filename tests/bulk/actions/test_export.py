@@ -1,0 +1,258 @@
+"""Files that a job makes of orders: their fields, who may read them, and what a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from norce_order_async import ConfigurationError, Fixed, OrderFilter
+from norce_order_async.bulk import actions
+from norce_order_async.bulk.actions.cells import as_it_was, harmless
+from norce_order_async.bulk.actions.export import ExportFile
+from norce_order_async.bulk.actions.fields import found, parts_of
+from norce_order_async.bulk.journal.errors import JournalError
+from norce_order_async.sandbox import Sandbox
+from tests.bulk.support import PRICE, client_of, names_in, new_orders
+from tests.bulk.test_job import all_of, read_ids
+
+pytestmark = pytest.mark.anyio
+
+FEW = Fixed(in_flight=5)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("total.includingVAT", "no field 'total.includingVAT': did you mean 'total.includingVat'?"),
+        ("lastmodified", "did you mean 'lastModified'?"),
+        ("cart.items.0.skuu", "did you mean 'cart.items.0.sku'?"),
+        ("payments[*].amonut", "did you mean 'payments.*.amount'?"),
+        ("payments.amount", r"payments is a list; say payments\[\*\] for all, payments.0 for one"),
+        ("currency.code", "there is nothing below currency"),
+        ("state.currentStatus.word", "there is nothing below state.currentStatus"),
+        ("zzz", "no field 'zzz'$"),
+        ("", "no field ''$"),
+        ("cart.", "no field 'cart.'"),
+    ],
+)
+def test_a_field_that_no_order_has_is_refused(path: str, told: str) -> None:
+    """When the action is made, so before anything is sent."""
+    with pytest.raises(ConfigurationError, match=told):
+        actions.export("out.csv", fields={"x": path})
+
+
+def test_the_fields_that_there_are() -> None:
+    """Lists by place or all of them; below free-form data anything."""
+    order = {
+        "cart": {"items": [{"sku": "a"}, {"sku": "b"}], "attributes": {"0": {"deep": [1, 2]}}},
+        "payments": [{"amount": 1.5}, {}],
+        "customer": {"billing": {"streetAddress2": "c/o"}},
+    }
+    values = {path: found(order, parts_of(path)) for path in PATHS}
+    assert values == PATHS
+
+
+PATHS: dict[str, Any] = {
+    "cart.items.0.sku": "a",
+    "cart.items[1].sku": "b",
+    "cart.items.2.sku": None,
+    "cart.items[*].sku": ["a", "b"],
+    "payments[*].amount": [1.5, None],
+    "payments.0.amount": 1.5,
+    "shippings[*].state": None,
+    "cart.attributes.0.deep.1": 2,
+    "cart.attributes.other": None,
+    "customer.billing.streetAddress2": "c/o",
+    "payments[*].upsell.transactions[*].state": [None, None],
+}
+
+
+async def test_members_of_lists(sandbox: Sandbox, tmp_path: Path) -> None:
+    """In a table, a list is written as JSON."""
+    out = tmp_path / "orders.csv"
+    fields = {"id": "id", "first": "cart.items.0.sku", "all": "cart.items[*].sku"}
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 1)
+        async with norce.bulk(load=FEW) as job:
+            await all_of(job.run(ids, actions.export(out, fields=fields)))
+    assert read_rows(out) == [{"id": ids[0], "first": "T1", "all": '["T1"]'}]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [dict(row) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_a_file_that_is_there_is_kept(sandbox: Sandbox, tmp_path: Path, journal: Path, journaled: bool) -> None:
+    """Unless it may be replaced; no order is read before that is known."""
+    out = tmp_path / "orders.csv"
+    put(out, "mine")
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 2)
+        read = reads(sandbox)
+        async with norce.bulk(journal if journaled else None, load=FEW) as job:
+            with pytest.raises(ConfigurationError, match="is there already: name another file, or give overwrite=True"):
+                await all_of(job.run(ids, actions.export(out)))
+        assert (text(out), reads(sandbox)) == ("mine", read)
+        async with norce.bulk(journal if journaled else None, load=FEW) as job:
+            await all_of(job.run(ids, actions.export(out, overwrite=True)))
+        assert read_ids(out) == sorted(ids)
+        if journaled:
+            # Its own file, of a job that is finished, is no stranger's.
+            async with norce.bulk(journal, load=FEW) as job:
+                assert await all_of(job.run(ids, actions.export(out))) == {}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_a_file_that_a_killed_job_had_not_made_yet_is_made(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last order was written down, and the process died before the file was there: the next run makes it."""
+    out = tmp_path / "orders.csv"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 3)
+        source = OrderFilter(status="checkout") if listed else ids
+        with monkeypatch.context() as killed:
+            killed.setattr(ExportFile, "finish", ExportFile.close)
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(source, actions.export(out)))
+        assert not out.exists()
+        read = reads(sandbox)
+        async with norce.bulk(journal, load=FEW) as job:
+            assert await all_of(job.run(source, actions.export(out))) == {}
+    assert read_ids(out) == sorted(ids)
+    assert not out.with_name("orders.csv.part").exists()
+    # No order was read again; a filter lists nothing a second time either.
+    assert reads(sandbox) == read
+
+
+def put(path: Path, words: str) -> None:
+    path.write_text(words)
+
+
+def text(path: Path) -> str:
+    return path.read_text()
+
+
+def reads(sandbox: Sandbox) -> int:
+    return sum(1 for each in sandbox.requests if each.method == "GET")
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+async def test_only_its_owner_may_read_it(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """From the first byte: every file is opened like that, also where the working file was there with other rights."""
+    out = tmp_path / f"orders.{ending}"
+    left = tmp_path / f"orders.{ending}.part"
+    put(left, "")
+    os.chmod(left, 0o644)
+    modes: list[int] = []
+    opened = os.open
+
+    def watched(path: Any, flags: int, mode: int = 0o777, **how: Any) -> int:
+        descriptor = opened(path, flags, mode, **how)
+        if str(path).startswith(str(out)) and flags & os.O_CREAT and str(path) != str(left):
+            modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return descriptor
+
+    monkeypatch.setattr(os, "open", watched)
+    umask = os.umask(0)
+    try:
+        async with client_of(sandbox) as norce:
+            ids = await new_orders(norce, 2)
+            async with norce.bulk(load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out)))
+    finally:
+        os.umask(umask)
+    assert set(modes) <= {0o600}
+    assert modes or ending == "jsonl"
+    assert mode_of(out) == 0o600
+    assert names_in(tmp_path) == [out.name]
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("suffix", ["", ".part", ".new"])
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_links_are_not_followed(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str, suffix: str, journaled: bool
+) -> None:
+    """What they point to stays as it is."""
+    out, other = tmp_path / f"orders.{ending}", tmp_path / "other"
+    put(other, "mine")
+    link(tmp_path / f"orders.{ending}{suffix}", other)
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 2)
+        async with norce.bulk(journal if journaled else None, load=FEW) as job:
+            run = job.run(ids, actions.export(out, overwrite=True))
+            if suffix == ".part":
+                with pytest.raises((ConfigurationError, JournalError)):
+                    await all_of(run)
+            else:
+                await all_of(run)
+                assert read_ids(out) == sorted(ids)
+    assert text(other) == "mine"
+
+
+def link(path: Path, to: Path) -> None:
+    path.symlink_to(to)
+
+
+RUN = [
+    "=HYPERLINK(1)",
+    "+cmd",
+    "-cmd",
+    "@SUM(1)",
+    "\tx",
+    "\rx",
+    "\uff1dA1",
+    "\uff0bA1",
+    "\uff0dA1",
+    "\uff20A1",
+    "-1+2",
+    "+",
+    "-12.5",
+]
+LEFT = ["", "x", "a=b", "+46701234567", "-5", "'x", "''", "12", " =x", "'", "'+5"]
+MADE_HARMLESS_BEFORE = ["'=x", "''@x", "'\tx"]
+
+
+@pytest.mark.parametrize("word", [*RUN, *LEFT, *MADE_HARMLESS_BEFORE])
+def test_cells_come_back_as_they_were(word: str) -> None:
+    """Whatever they begin with."""
+    assert as_it_was(harmless(word)) == word
+    assert (harmless(word) != word) == (word not in LEFT)
+
+
+@pytest.mark.parametrize("value", [1, -1, 2.5, -2.5, None, True])
+def test_numbers_are_never_touched(value: Any) -> None:
+    assert harmless(value) is value
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_what_a_spreadsheet_would_run_is_made_harmless(sandbox: Sandbox, tmp_path: Path, raw: bool) -> None:
+    """And our own reading gives the same values; unless it is asked for raw."""
+    out = tmp_path / "orders.csv"
+    async with client_of(sandbox) as norce:
+        order = await norce.orders.create(
+            culture="sv-SE",
+            currency="SEK",
+            country="SE",
+            cart={"reference": "=1+1", "items": [{"sku": "T1", "quantity": 1, "total": PRICE}], "total": PRICE},
+        )
+        fields = {"reference": "cart.reference", "total": "cart.total.includingVat"}
+        async with norce.bulk(load=FEW) as job:
+            await all_of(job.run([order.id], actions.export(out, fields=fields, raw_cells=raw)))
+    (row,) = read_rows(out)
+    assert row == {"reference": "=1+1" if raw else "'=1+1", "total": "125.0"}
+    assert {name: as_it_was(cell) for name, cell in row.items()} == {"reference": "=1+1", "total": "125.0"}

@@ -1,0 +1,205 @@
+"""The nightly job: a filter whose dates move, a journal that is gone on with, and what became of each order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from norce_order_async import ConfigurationError, NorceOrderClient, OrderFilter
+from norce_order_async.bulk import actions, read_results
+from norce_order_async.bulk.job import Job
+from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
+from norce_order_async.bulk.journal.inspect import ItemResult
+from norce_order_async.bulk.load.limiters import Fixed
+from norce_order_async.sandbox import Sandbox
+from tests.bulk.support import client_of, effects, new_orders
+
+pytestmark = pytest.mark.anyio
+
+FEW = Fixed(in_flight=2)
+
+
+@pytest.fixture
+async def norce(sandbox: Sandbox) -> AsyncIterator[NorceOrderClient]:
+    async with client_of(sandbox) as client:
+        yield client
+
+
+def until(minutes: int, **members: Any) -> OrderFilter:
+    """Orders in checkout up to some minutes from now: another moment at each call."""
+    return OrderFilter(status="checkout", date_to=datetime.now(UTC) + timedelta(minutes=minutes), **members)
+
+
+async def stopped_after_one(job: Job, source: Any, action: Any) -> None:
+    async with job:
+        async for _ in job.run(source, action):
+            job.stop()
+
+
+async def through(job: Job, source: Any, action: Any) -> int:
+    async with job:
+        return sum([1 async for _ in job.run(source, action)])
+
+
+async def test_a_filter_with_moving_dates_is_gone_on_with(
+    norce: NorceOrderClient, sandbox: Sandbox, journal: Path
+) -> None:
+    """What the first run listed is seen through, orders of the day after are not; the summary says so."""
+    ids = await new_orders(norce, 6)
+    await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), until(1), actions.remove())
+    await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart={"reference": "of the day after"})
+    asked = len(sandbox.requests)
+    job = norce.bulk(journal, load=FEW)
+    given = await through(job, until(2), actions.remove())
+    assert given == 6 - sum(job.summary.before.values())
+    assert "continued with the orders that the journal was begun with: date_to 20" in job.summary.note
+    assert " instead of 20" in job.summary.note
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+    listings = [one for one in sandbox.requests[asked:] if one.operation == "GetCheckoutOrders"]
+    assert listings == [], "what can't be compared is not read again"
+
+
+async def test_the_same_dates_are_no_news(norce: NorceOrderClient, journal: Path) -> None:
+    """A filter without dates, or with the same ones."""
+    await new_orders(norce, 3)
+    where = until(1)
+    await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), where, actions.remove())
+    job = norce.bulk(journal, load=FEW)
+    await through(job, where, actions.remove())
+    assert job.summary.note == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        (until(1, billing_emails=["kim@example.com"]), "its filter had another billing_emails"),
+        (OrderFilter(status="accepted"), "its filter had another status"),
+        (OrderFilter(), "its filter had another status"),
+        (["o1"], "it had another source"),
+    ],
+)
+async def test_any_other_member_must_be_the_same(norce: NorceOrderClient, journal: Path, other: Any, what: str) -> None:
+    """The text names members, never values, and what can be done."""
+    await new_orders(norce, 2)
+    await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), until(1), actions.remove())
+    with pytest.raises(JournalMismatchError, match=what) as caught:
+        await through(norce.bulk(journal), other, actions.remove())
+    assert "Name another journal for this one, or give what that one was begun with" in str(caught.value)
+    assert "kim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["filter", "walk"])
+async def test_a_finished_journal_is_never_a_silent_nothing(
+    norce: NorceOrderClient, sandbox: Sandbox, journal: Path, kind: str
+) -> None:
+    """A journal of last night with the filter of tonight; ``resume=True`` insists."""
+
+    def source() -> Any:
+        return until(1) if kind == "filter" else norce.orders.iterate(until(1))
+
+    ids = await new_orders(norce, 3)
+    assert await through(norce.bulk(journal, load=FEW), source(), actions.remove()) == 3
+    await new_orders_again(norce)
+    with pytest.raises(JournalError, match=r"finished on 20\d\d-.* UTC, 3 done: name a new journal .* resume=True"):
+        await through(norce.bulk(journal, load=FEW), source(), actions.remove())
+    job = norce.bulk(journal, load=FEW, resume=True)
+    assert await through(job, source(), actions.remove()) == 0
+    assert job.summary.before["done"] == 3
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+async def new_orders_again(norce: NorceOrderClient) -> None:
+    await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart={"reference": "tonight"})
+
+
+async def test_a_finished_list_has_nothing_left_to_do(norce: NorceOrderClient, journal: Path) -> None:
+    """A list can be compared, so it is no error to give it again."""
+    ids = await new_orders(norce, 2)
+    await through(norce.bulk(journal, load=FEW), ids, actions.remove())
+    assert await through(norce.bulk(journal, load=FEW), ids, actions.remove()) == 0
+
+
+async def test_a_listing_that_was_cut_off_begins_anew(
+    norce: NorceOrderClient, sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was done for any of it, so tonight's dates count."""
+    from norce_order_async.bulk.journal import journal as room
+
+    ids = await new_orders(norce, 4)
+    monkeypatch.setattr(room, "LISTED_AT_ONCE", 2)
+
+    async def cut() -> AsyncIterator[str]:
+        for order_id in ids[:3]:
+            yield order_id
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        await through(norce.bulk(journal), cut(), actions.remove())
+    job = norce.bulk(journal, load=FEW)
+    assert await through(job, until(1), actions.remove()) == 4
+    assert job.summary.note == ""
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+# What became of each order
+
+
+async def test_results_of_each_order(norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdict, code and words of the service, times and correlation id; in the source's order, page by page."""
+    from norce_order_async.bulk.journal import inspect as report
+
+    monkeypatch.setattr(report, "_PAGE", 2)
+    ids = await new_orders(norce, 3)
+    source = [ids[0], "oAbCdEfG", *ids[1:]]
+    began = datetime.now(UTC)
+    await through(norce.bulk(journal, load=FEW), source, actions.transition("removed"))
+    results = list(read_results(journal))
+    assert [result.key for result in results] == source
+    assert [result.verdict for result in results] == ["done", "refused", "done", "done"]
+    refused = results[1]
+    assert (refused.reason, refused.code) == ("404 order-not-found", "order-not-found")
+    assert refused.message == "Order with id:oAbCdEfG not found."
+    assert refused.correlation_id
+    assert refused.attempts == 1
+    assert "not found" not in repr(refused)
+    for result in results:
+        assert result.sent is not None
+        assert result.changed is not None
+        assert began - timedelta(seconds=1) <= result.sent <= result.changed <= datetime.now(UTC)
+    assert list(read_results(journal, ["refused"])) == [refused]
+    assert list(read_results(journal, ["unknown", "left"])) == []
+
+
+async def test_results_while_it_runs(norce: NorceOrderClient, journal: Path) -> None:
+    """What is left is there too, and was never sent."""
+    ids = await new_orders(norce, 5)
+    job = norce.bulk(journal, load=Fixed(in_flight=1))
+    seen: list[ItemResult] = []
+    async with job:
+        async for _ in job.run(ids, actions.remove()):
+            seen = seen or list(read_results(journal))
+    assert [result.key for result in seen] == ids
+    assert {result.verdict for result in seen} <= {"done", "in flight", "left"}
+    assert seen[-1].sent is None
+
+
+def test_a_verdict_that_is_none(tmp_path: Path) -> None:
+    """Said at the call, not at the first result."""
+    with pytest.raises(ConfigurationError, match=r"there is no verdict 'lost'; there are done, refused, unknown"):
+        read_results(tmp_path / "x", ["lost"])  # type: ignore[list-item]
+    with pytest.raises(JournalError, match="there is no journal"):
+        read_results(tmp_path / "x")
+
+
+async def test_a_million_results_would_take_no_memory(norce: NorceOrderClient, journal: Path) -> None:
+    """One left half-read holds nothing open: the journal can be used meanwhile."""
+    ids = await new_orders(norce, 2)
+    await through(norce.bulk(journal, load=FEW), ids, actions.remove())
+    half = read_results(journal)
+    next(half)
+    assert await through(norce.bulk(journal, load=FEW), ids, actions.remove()) == 0
+    assert len(list(half)) == 1

@@ -1,0 +1,159 @@
+"""What is shown of an order in logs and shells, and the raw answers beside any method."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import anyio
+import pytest
+from rich.console import Console
+
+from norce_order_async import BadRequestError, NorceOrderClient, capture_answers
+from tests.support.engine import answer
+from tests.support.orders import CART, an_order, unique
+from tests.support.pipeline import stand
+
+pytestmark = pytest.mark.anyio
+
+SECRET: dict[str, Any] = {"givenName": "Sekret", "email": "sekret@example.com", "country": "SE", "phone": "+46sekret"}
+
+
+def shown(thing: object) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(thing)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+async def test_an_order_is_shown_without_a_customer(norce: NorceOrderClient) -> None:
+    """As a repr and as a table: id, status, age and sums; of its parts no more than whose they are."""
+    order = await an_order(
+        norce,
+        paid=True,
+        customer={"type": "person", "billing": SECRET, "shipping": SECRET},
+        attributes={"note": "sekret"},
+        reference="sekret",
+    )
+    await order.transition_to("processing")
+    await order.refresh()
+    table = shown(order)
+    for word in (order.id, "processing", "125.00 SEK", "0.00 SEK", "1 lines", "read", "0 s ago"):
+        assert word in table
+    rooms = [order.cart, order.customer, order.payments, order.shippings, order.consents, order.hooks]
+    rooms += [order.notifications, order.validations, order.attributes]
+    assert all(order.id in repr(room) for room in rooms)
+    told = f"{table} {order!r} {rooms!r} {order.transitions!r}"
+    assert "sekret" not in told.lower()
+    assert repr(order) == f"<Order {order.id} processing, read 0 s ago>"
+    await order.attributes.update({"x": 1})
+    assert "stale" in shown(order)
+    assert "stale" in repr(order)
+
+
+async def test_an_order_that_is_not_loaded_is_shown_too() -> None:
+    """And one of which the service tells next to nothing."""
+    service = stand([answer(200, {"id": "o1"})])
+    order = service.client.orders("o1")
+    assert "not loaded" in shown(order)
+    assert (order.age, repr(order)) == (None, "<Order o1 not loaded>")
+    await order.refresh()
+    assert "unknown" in shown(order)
+    assert order.age == 0.0
+
+
+async def test_results_are_shown_without_bodies(norce: NorceOrderClient) -> None:
+    """A page of a listing, a result of ensuring, an answer."""
+    order = await an_order(norce, customer={"type": "person", "billing": SECRET})
+    with capture_answers() as answers:
+        page = await norce.orders.list(limit=1)
+        ensured = await order.payments.ensure({"amount": 1.0, "name": "sekret"}, reference=unique("p"))
+    done = await order.transition_to("removed")
+    assert "sekret" not in f"{page!r} {shown(page)} {ensured!r} {answers!r} {done!r}".lower()
+
+
+async def test_a_page_is_shown_an_order_a_line() -> None:
+    """With what the service tells of each, and no customer."""
+    told = {
+        "state": {"currentStatus": "processing"},
+        "created": "2026-01-02T03:04:05Z",
+        "total": {"includingVat": 125.5, "excludingVat": 100.4},
+        "currency": "SEK",
+        "customer": {"type": "person", "billing": SECRET},
+    }
+    page = await stand([answer(200, {"data": [{"id": "o1", **told}, {"id": "o2"}]})]).client.orders.list()
+    lines = shown(page).splitlines()
+    assert [line.strip("│┃ ").split() for line in lines if "o1" in line or "o2" in line] == [
+        ["o1", "│", "processing", "│", "2026-01-02", "03:04:05", "UTC", "│", "125.50", "SEK"],
+        ["o2", "│", "unknown", "│", "│", "unknown"],
+    ]
+    assert "sekret" not in shown(page).lower()
+
+
+async def test_drift_is_shown_a_kind_a_line() -> None:
+    """Names of fields, the most frequent first."""
+    odd = {"id": "o1", "surprise": "sekret", "state": {"currentStatus": "Sekret"}}
+    service = stand([answer(200, odd), answer(200, {"id": "o1", "surprise": 1})])
+    for _ in range(2):
+        await service.client.orders.get("o1")
+    lines = [line.strip("│┃ ").split() for line in shown(service.client.drift).splitlines() if "Get" in line]
+    assert lines == [
+        ["GetCheckoutOrder", "│", "OrderData.surprise", "│", "extra", "│", "2"],
+        ["GetCheckoutOrder", "│", "State.currentStatus", "│", "unknown-word", "│", "1"],
+    ]
+
+
+async def test_a_report_is_shown_a_problem_a_line() -> None:
+    """Codes and who reported them; an explanation, or a code that is none, may name somebody."""
+    odd = {"code": "blocked: sekret@example.com", "adapterId": "risk", "message": "sekret is blocked"}
+    missing = {"code": "payment-missing", "adapterId": "norce", "message": "sekret has not paid"}
+    service = stand([answer(400, {"errors": [missing, odd]}), answer(200, {"errors": []})])
+    order = service.client.orders("o1")
+    table = shown(await order.validate())
+    for word in ("Order o1", "payment-missing", "norce", "not shown", "risk"):
+        assert word in table
+    assert "sekret" not in table.lower()
+    assert shown(await order.validate()) == "Order o1: nothing is wrong\n"
+
+
+async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:
+    """Status, headers, bytes and attempts, beside what the method itself brings; in the order of the calls."""
+    with capture_answers() as answers:
+        order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=CART)
+        report = await order.validate()
+        await order.refresh()
+    created, validated, read = answers
+    assert (created.status, created.id) == (201, order.id)
+    assert created.headers["location"].endswith(order.id)
+    assert (validated.status, report.ok) == (400, False)
+    assert b"payment-missing" in validated.body
+    assert [attempt.outcome for attempt in read.attempts] == ["succeeded"]
+    assert read.parsed is order.data
+    assert read.correlation_id
+    await order.refresh()
+    assert len(answers) == 3
+
+
+async def test_answers_of_tasks_started_inside(norce: NorceOrderClient) -> None:
+    """Are collected too; one collection inside another has its own; a refusal brings an error and no answer."""
+    order = await an_order(norce)
+    with capture_answers() as outer:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(order.validate)
+            tasks.start_soon(order.validate)
+        with capture_answers() as inner:
+            await order.validate()
+        with pytest.raises(BadRequestError):
+            await order.payments.create({"state": "no such state"})
+    assert (len(outer), len(inner)) == (2, 1)
+
+
+async def test_answers_of_pages_read_ahead(norce: NorceOrderClient) -> None:
+    """On both loops: the task that reads ahead belongs to the one that iterates."""
+    scope = norce.scoped(channel=unique("c"))
+    for _ in range(15):
+        await scope.orders.create(culture="sv-SE", currency="SEK", country="SE")
+    with capture_answers() as answers:
+        assert len([order async for order in scope.orders.iterate(page_size=10)]) == 15
+    assert len(answers) >= 3

@@ -1,0 +1,111 @@
+"""What a handle remembers so that a lost answer to an addition can be settled, and when it has to give up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from norce_order_async import CallError, CallOptions, Order, OutcomeUnknownError
+from tests.support.engine import Step, answer, lost
+from tests.support.orders import order_body
+from tests.support.pipeline import Stand, stand
+
+pytestmark = pytest.mark.anyio
+
+PAYMENT = {"amount": 5, "reference": "psp-1"}
+
+
+def order_with(*ids: str) -> Step:
+    """The order read, with payments of these ids that all have the same reference."""
+    return answer(200, order_body(payments=[{**PAYMENT, "id": each} for each in ids]))
+
+
+async def read(*script: Step, options: CallOptions | None = None) -> tuple[Order, Stand]:
+    service = stand(script, options=options)
+    return await service.client.orders.get("oAbCdEfG"), service
+
+
+async def test_the_one_new_entry_is_adopted() -> None:
+    """Known from the snapshot: p1. New: p2."""
+    order, service = await read(order_with("p1"), lost("read"), order_with("p1", "p2"))
+    assert await order.payments.create(PAYMENT) == "p2"
+    assert len(service.sent) == 3
+
+
+async def test_an_id_that_was_answered_is_known() -> None:
+    """p2 was created by this handle, so a lost third one is p3."""
+    order, _ = await read(order_with("p1"), answer(201, {"id": "p2"}), lost("read"), order_with("p1", "p2", "p3"))
+    assert await order.payments.create(PAYMENT) == "p2"
+    assert await order.payments.create(PAYMENT) == "p3"
+
+
+async def test_without_a_snapshot_nothing_is_adopted() -> None:
+    """What was there before is not known."""
+    service = stand([lost("read")])
+    with pytest.raises(OutcomeUnknownError, match="what was there before the send is not known") as caught:
+        await service.client.orders("oAbCdEfG").payments.create(PAYMENT)
+    assert caught.value.request == PAYMENT
+    assert "psp-1" not in str(caught.value)
+
+
+async def test_a_doubt_lasts_until_the_order_is_read_again() -> None:
+    """The first one was lost and may still land: a later one must not be taken for it, whatever succeeds in between."""
+    order, _ = await read(
+        order_with(),
+        lost("read"),
+        order_with(),
+        answer(201, {"id": "p2"}),
+        lost("read"),
+        order_with("p2", "p3"),
+        lost("read"),
+        order_with("p2", "p3", "p4"),
+    )
+    with pytest.raises(OutcomeUnknownError, match="0 new payments match"):
+        await order.payments.create(PAYMENT)
+    assert await order.payments.create(PAYMENT) == "p2"
+    with pytest.raises(OutcomeUnknownError, match="not known"):
+        await order.payments.create(PAYMENT)
+    await order.refresh()
+    assert await order.payments.create(PAYMENT) == "p4"
+
+
+@pytest.mark.parametrize("step", [answer(400, {"code": "x"}), answer(429)], ids=["refused", "turned away"])
+async def test_what_was_plainly_not_done_leaves_no_doubt(step: Step) -> None:
+    """The next lost one can be settled."""
+    order, _ = await read(
+        order_with("p1"), step, lost("read"), order_with("p1", "p2"), options=CallOptions(max_attempts=1)
+    )
+    with pytest.raises(CallError):
+        await order.payments.create(PAYMENT)
+    assert await order.payments.create(PAYMENT) == "p2"
+
+
+async def test_two_that_match_are_not_chosen_from() -> None:
+    """Either may be ours."""
+    order, _ = await read(order_with("p1"), lost("read"), order_with("p1", "p2", "p3"))
+    with pytest.raises(OutcomeUnknownError, match="2 new payments match"):
+        await order.payments.create(PAYMENT)
+
+
+async def test_a_doubt_about_payments_is_none_about_shippings() -> None:
+    """Each list is known or not by itself."""
+    shipping: Any = {"total": {"includingVat": 1}, "vatRate": 0.25, "reference": "tms"}
+    order, _ = await read(
+        order_with(),
+        lost("read"),
+        order_with(),
+        lost("read"),
+        answer(200, order_body(shippings=[{**shipping, "id": "s1"}])),
+    )
+    with pytest.raises(OutcomeUnknownError):
+        await order.payments.create(PAYMENT)
+    assert await order.shippings.create(shipping) == "s1"
+
+
+async def test_what_has_no_natural_key_stays_unknown() -> None:
+    """An entry of a payment's log is never repeated and never adopted."""
+    order, service = await read(order_with("p1"), lost("read"))
+    with pytest.raises(OutcomeUnknownError, match="nothing in it tells it from others"):
+        await order.payments.add_transaction("p1", {"amount": 1})
+    assert len(service.sent) == 2

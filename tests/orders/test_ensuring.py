@@ -1,0 +1,186 @@
+"""``ensure``: twice comes to once, also when the answer is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from norce_order_async import (
+    Ensured,
+    InvalidRequestError,
+    NorceOrderClient,
+    Order,
+    OutcomeUnknownError,
+    PendingError,
+    UnavailableError,
+)
+from norce_order_async.models import Payment
+from norce_order_async.sandbox import Sandbox
+from tests.support.engine import answer, lost
+from tests.support.orders import AT_ONCE, an_order, asked, client_of
+from tests.support.pipeline import stand
+
+from .losing import LosingEngine
+
+pytestmark = pytest.mark.anyio
+
+Ensure = Callable[[Order], Awaitable[Ensured[Any]]]
+
+HOOK = {"adapterId": "a1", "subscribeTo": "/state", "target": "/payments", "invoke": "http://127.0.0.1:9/hook"}
+NOTE = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
+CHECK = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
+
+ENSURED: dict[str, Ensure] = {
+    "payments": lambda order: order.payments.ensure({"amount": 125.0}, reference="psp-1"),
+    "shippings": lambda order: order.shippings.ensure({"reference": "tms-1", "total": {}, "vatRate": 0.25}),
+    "hooks": lambda order: order.hooks.ensure(HOOK),
+    "notifications": lambda order: order.notifications.ensure(NOTE),
+    "validations": lambda order: order.validations.ensure(CHECK),
+    "consents": lambda order: order.consents.ensure({"id": "terms", "required": True}),
+}
+every_kind = pytest.mark.parametrize("kind", ENSURED)
+
+
+def there(order: Order, kind: str) -> list[str]:
+    """The ids in one list of the snapshot."""
+    return [entry.id for entry in getattr(order, kind)]
+
+
+@every_kind
+async def test_twice_comes_to_once(norce: NorceOrderClient, sandbox: Sandbox, kind: str) -> None:
+    """A service that starts again finds what it made; so does another handle."""
+    order = await an_order(norce)
+    first = await ENSURED[kind](order)
+    assert first.created
+    assert not order.stale
+    sandbox.requests.clear()
+    second = await ENSURED[kind](norce.orders(order.id))
+    assert not second.created
+    assert second.value.id == first.value.id
+    assert asked(sandbox) == ["GetCheckoutOrder"]
+    assert there(await order.refresh(), kind) == [first.value.id]
+
+
+@every_kind
+async def test_a_lost_answer_is_settled(sandbox: Sandbox, kind: str) -> None:
+    """It is there when it is read back: created, and created once."""
+    engine = LosingEngine()
+    async with client_of(sandbox, engine=engine, options=AT_ONCE) as norce:
+        order = await an_order(norce)
+        engine.lose("POST", f"/{kind}")
+        done = await ENSURED[kind](order)
+        assert done.created
+        assert there(await order.refresh(), kind) == [done.value.id]
+
+
+@every_kind
+async def test_what_never_shows_is_told_and_not_created_again(kind: str) -> None:
+    """The answer is lost and the entry does not come: unknown, after one POST."""
+    order_body = answer(200, {"id": "o1", "state": {"currentStatus": "checkout"}})
+    service = stand(lambda request: lost("read") if request.method == "POST" else order_body)
+    with pytest.raises(OutcomeUnknownError):
+        await ENSURED[kind](service.client.orders("o1"))
+    assert len([request for request in service.engine.requests if request.method == "POST"]) == 1
+    assert service.clock.sleeps[-1] == 1.0
+
+
+async def test_what_comes_late_is_found_after_the_settling_pause() -> None:
+    """A slow commit lands while it is waited for."""
+    empty = {"id": "o1"}
+    full = {"id": "o1", "payments": [{"id": "p1", "reference": "psp-1", "state": "intent"}]}
+    replies = [answer(200, empty), lost("read"), answer(200, empty), answer(200, empty), answer(200, full)]
+    service = stand(replies)
+    done = await service.client.orders("o1").payments.ensure({"amount": 1.0}, reference="psp-1")
+    assert (done.value.id, done.created) == ("p1", True)
+
+
+async def test_a_service_that_says_created_and_does_not_show_it() -> None:
+    """Is told apart from one that lost the answer."""
+    order_body = answer(200, {"id": "o1"})
+    service = stand(lambda request: answer(201, {"id": "p1"}) if request.method == "POST" else order_body)
+    with pytest.raises(PendingError, match="not shown when it was read back"):
+        await service.client.orders("o1").payments.ensure({"amount": 1.0}, reference="psp-1")
+
+
+@every_kind
+@pytest.mark.parametrize("created", [False, True])
+async def test_a_creation_is_told_although_the_order_cannot_be_read_back(kind: str, created: bool) -> None:
+    """It was sent: never "nothing was changed; it may be called again". The next one looks, and creates nothing."""
+    reads = 0
+
+    def service_of(request: Any) -> Any:
+        nonlocal reads
+        if request.method == "POST":
+            return answer(201, {"id": "n1"}) if created else lost("read")
+        reads += 1
+        return answer(200, {"id": "o1"}) if reads in (1, 8) else answer(500)
+
+    service = stand(service_of)
+    with pytest.raises(PendingError if created else OutcomeUnknownError) as told:
+        await ENSURED[kind](service.client.orders("o1"))
+    assert not told.value.may_call_again
+    assert "nothing was changed" not in str(told.value)
+    assert isinstance(told.value.__cause__, UnavailableError)
+    reads = 7
+    with pytest.raises(PendingError if created else OutcomeUnknownError):
+        await ENSURED[kind](service.client.orders("o1"))
+    assert len([request for request in service.engine.requests if request.method == "POST"]) == 1
+
+
+async def test_a_removed_payment_does_not_count(norce: NorceOrderClient) -> None:
+    """Its reference is free for another one."""
+    order = await an_order(norce)
+    first = await order.payments.ensure({"amount": 125.0}, reference="psp-1")
+    assert first.value.id is not None
+    await order.payments.remove(first.value.id)
+    second = await order.payments.ensure({"amount": 125.0}, reference="psp-1")
+    assert second.created
+    assert second.value.id != first.value.id
+    assert [payment.id for payment in order.payments.active] == [second.value.id]
+    assert len(order.payments) == 2
+
+
+async def test_what_tells_callbacks_apart(norce: NorceOrderClient) -> None:
+    """The adapter, the address, and for hooks and notifications the part of the order that they are about."""
+    order = await an_order(norce)
+    await order.hooks.ensure(HOOK)
+    for change in (
+        {"adapterId": "a2"},
+        {"invoke": "http://127.0.0.1:9/x"},
+        {"subscribeTo": "/cart"},
+        {"target": "/cart"},
+    ):
+        assert (await order.hooks.ensure({**HOOK, **change})).created, change
+    await order.notifications.ensure(NOTE)
+    for change in ({"adapterId": "a2"}, {"invoke": "http://127.0.0.1:9/x"}, {"scope": "/cart"}):
+        assert (await order.notifications.ensure({**NOTE, **change})).created, change
+    assert (len(order.hooks), len(order.notifications)) == (5, 4)
+
+
+async def test_without_something_to_tell_it_by() -> None:
+    """Nothing is sent."""
+    service = stand([])
+    order = service.client.orders("o1")
+    with pytest.raises(InvalidRequestError, match="needs a reference"):
+        await order.payments.ensure({"amount": 1.0})
+    with pytest.raises(InvalidRequestError, match="another reference"):
+        await order.payments.ensure({"reference": "a"}, reference="b")
+    for hook in ({"adapterId": "a1"}, {"invoke": "http://127.0.0.1:9"}):
+        with pytest.raises(InvalidRequestError, match=r"hook\.adapterId and hook\.invoke"):
+            await order.hooks.ensure(hook)
+    with pytest.raises(InvalidRequestError, match=r"validation\.url"):
+        await order.validations.ensure({"adapterId": "a1"})
+    with pytest.raises(InvalidRequestError, match=r"consent\.id"):
+        await order.consents.ensure({"required": True})
+    assert service.sent == []
+
+
+async def test_what_is_handed_in_stays_as_it_is_and_the_result_shows_nobody(norce: NorceOrderClient) -> None:
+    """The reference goes into a copy; a result's repr holds no payment."""
+    payment = Payment(amount=1.0, name="Åsa's card")
+    done = await (await an_order(norce)).payments.ensure(payment, reference="psp-2")
+    assert payment.reference is None
+    assert done.value.reference == "psp-2"
+    assert repr(done) == "Ensured(created=True)"

@@ -1,0 +1,629 @@
+"""``ensure`` and ``get_or_create`` by many at once, and after a creation that may still land."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+import pytest
+
+from norce_order_async import (
+    CallOptions,
+    InvalidRequestError,
+    NotSentError,
+    OutcomeUnknownError,
+    PendingError,
+    Scope,
+    UnavailableError,
+)
+from norce_order_async.engines.base import MaybeSentError, WireRequest, WireResponse
+from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.pipeline.creations import Creation, Creations
+from norce_order_async.pipeline.operations import CREATE_PAYMENT
+from norce_order_async.pipeline.readback import Baseline
+from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.sandbox import Sandbox
+from tests.support.clock import FakeClock
+from tests.support.engine import Step, answer, lost
+from tests.support.orders import AT_ONCE, CONTEXT, client_of
+from tests.support.pipeline import Stand, short, stand
+
+pytestmark = pytest.mark.anyio
+
+HOOK = {"adapterId": "a1", "subscribeTo": "/state", "target": "/payments", "invoke": "http://127.0.0.1:9/hook"}
+NOTE = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
+CHECK = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
+
+Got = tuple[str | None, bool]
+Ensure = Callable[..., Awaitable[Got]]
+
+
+async def payments(scope: Scope, options: CallOptions | None = None) -> Got:
+    order = scope.orders("o1")
+    done = await order.payments.ensure({"amount": 1.0}, reference="inv", options=options)
+    assert done.value in list(order.payments)
+    return done.value.id, done.created
+
+
+async def shippings(scope: Scope, options: CallOptions | None = None) -> Got:
+    order = scope.orders("o1")
+    done = await order.shippings.ensure({"total": {}, "vatRate": 0.25}, reference="home", options=options)
+    assert done.value in list(order.shippings)
+    return done.value.id, done.created
+
+
+async def hooks(scope: Scope, options: CallOptions | None = None) -> Got:
+    done = await scope.orders("o1").hooks.ensure(HOOK, options=options)
+    return done.value.id, done.created
+
+
+async def notifications(scope: Scope, options: CallOptions | None = None) -> Got:
+    done = await scope.orders("o1").notifications.ensure(NOTE, options=options)
+    return done.value.id, done.created
+
+
+async def validations(scope: Scope, options: CallOptions | None = None) -> Got:
+    done = await scope.orders("o1").validations.ensure(CHECK, options=options)
+    return done.value.id, done.created
+
+
+async def orders(scope: Scope, options: CallOptions | None = None) -> Got:
+    order, created = await scope.orders.get_or_create(cart_reference="c1", options=options)
+    return order.id, created
+
+
+CREATES: dict[str, Callable[[Scope], Awaitable[object]]] = {
+    "payments": lambda scope: scope.orders("o1").payments.create({"amount": 1.0, "reference": "inv"}),
+    "shippings": lambda scope: scope.orders("o1").shippings.create({"total": {}, "vatRate": 0.25, "reference": "home"}),
+    "hooks": lambda scope: scope.orders("o1").hooks.create(HOOK),
+    "notifications": lambda scope: scope.orders("o1").notifications.create(NOTE),
+    "validations": lambda scope: scope.orders("o1").validations.create(CHECK),
+    "orders": lambda scope: scope.orders.create(cart={"reference": "c1"}),
+}
+KINDS: list[Ensure] = [payments, shippings, hooks, notifications, validations, orders]
+every_kind = pytest.mark.parametrize("ensure", KINDS)
+
+
+@dataclass
+class Service:
+    """Takes everything, and keeps nothing unique.
+
+    What is created shows ``lands`` seconds after its request; the answer comes after ``takes`` seconds, unless it is
+    one of those that are lost.
+    """
+
+    takes: float = 0.1
+    lands: float | None = 0.0
+    """None: never."""
+    losing: int = 0
+    """How many answers to creations are still to be lost."""
+    lost_after: float = 0.1
+    stand: Stand = field(init=False)
+    made: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list[tuple[float, str, dict[str, Any]]])
+
+    def __post_init__(self) -> None:
+        # One repeat of an order's creation more or less is not what this is about.
+        options = CallOptions(repeat_order_creation=False)
+        self.stand = stand(self._reply, options=options, max_in_flight=1_000)
+
+    @property
+    def posts(self) -> int:
+        return len([request for request in self.stand.engine.requests if request.method == "POST"])
+
+    async def pass_by(self, until: float) -> None:
+        """Wait until so many seconds have passed since the beginning."""
+        await self.stand.clock.wait(until - self.stand.clock.passed)
+
+    def _reply(self, request: WireRequest) -> Step:
+        member = short(request).partition("?")[0].rpartition("/")[2]
+        if request.method == "POST":
+            return self._create(member, json.loads(request.body or b"{}"))
+        if "?" in short(request):
+            wanted = parse_qs(urlsplit(request.url).query)["cart_reference"]
+            found = [order for order in self._shown("orders") if [order["cart"]["reference"]] == wanted]
+            return answer(200, {"data": found}, takes=self.takes)
+        parts = ("payments", "shippings", "hooks", "notifications", "validations")
+        return answer(200, {"id": "o1", **{part: self._shown(part) for part in parts}}, takes=self.takes)
+
+    def _create(self, member: str, body: dict[str, Any]) -> Step:
+        entry = {**body, "id": f"{member}-{len(self.made)}"}
+        if self.lands is not None:
+            self.made.append((self.stand.clock.now + self.lands, member, entry))
+        if self.losing:
+            self.losing -= 1
+            return lost("read", takes=self.lost_after)
+        return answer(201, {"id": entry["id"]}, takes=self.takes)
+
+    def _shown(self, member: str) -> list[dict[str, Any]]:
+        return [entry for shows, kind, entry in self.made if kind == member and shows <= self.stand.clock.now]
+
+
+async def at_once(*calls: Callable[[], Awaitable[Got]]) -> list[Got | BaseException]:
+    """What calls come to that are made at the same time, in their order."""
+    came: dict[int, Got | BaseException] = {}
+
+    async def one(number: int) -> None:
+        try:
+            came[number] = await calls[number]()
+        except Exception as error:
+            came[number] = error
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(len(calls)):
+            tasks.start_soon(one, number)
+    return [came[number] for number in range(len(calls))]
+
+
+@every_kind
+async def test_ten_at_once_create_one(ensure: Ensure) -> None:
+    """On one client, its scopes and handles of their own: one of them created it, all of them have it."""
+    service = Service()
+    client = service.stand.client
+    scopes = [client, client.scoped(adapter_id="a2"), client.scoped(options=CallOptions(max_attempts=1))]
+    came = await at_once(*[partial(ensure, scopes[number % 3]) for number in range(10)])
+    assert service.posts == len(service.made) == 1
+    assert sorted(came, key=str) == sorted([(service.made[0][2]["id"], number == 0) for number in range(10)], key=str)
+
+
+async def test_ten_at_once_on_one_handle() -> None:
+    """The handle shows it, and is not stale."""
+    service = Service()
+    order = service.stand.client.orders("o1")
+
+    async def one() -> Got:
+        done = await order.payments.ensure({"amount": 1.0}, reference="inv")
+        assert not order.stale
+        return done.value.id, done.created
+
+    came = await at_once(*[one] * 10)
+    assert service.posts == 1
+    assert [got[1] for got in came if isinstance(got, tuple)].count(True) == 1
+    assert len(order.payments) == 1
+
+
+@every_kind
+async def test_another_channel_has_one_of_its_own(ensure: Ensure) -> None:
+    service = Service()
+    client = service.stand.client
+    await at_once(*[partial(ensure, scope) for scope in (client, client.scoped(channel="no"))])
+    assert service.posts == 2
+
+
+async def test_callbacks_that_differ_do_not_share() -> None:
+    """The same adapter and address, for another part of the order; and a part spelled otherwise is the same one."""
+    service = Service()
+    order = service.stand.client.orders("o1")
+
+    async def one(**changes: str) -> Got:
+        done = await order.hooks.ensure({**HOOK, **changes})
+        return done.value.id, done.created
+
+    came = await at_once(one, lambda: one(target="/cart"), lambda: one(subscribeTo="/cart"), one)
+    assert service.posts == 3
+    assert len({got[0] for got in came if isinstance(got, tuple)}) == 3
+
+
+@every_kind
+async def test_the_first_one_may_leave(ensure: Ensure) -> None:
+    """Cancelled while it looks, or while it creates: the others keep it, and one of them created it."""
+    for after in (0.05, 0.15, 0.25):
+        service = Service()
+
+        async def leaves(service: Service = service, after: float = after) -> Got:
+            with service.stand.clock.move_on_after(after):
+                return await ensure(service.stand.client)
+            return None, False
+
+        async def stays(service: Service = service) -> Got:
+            return await ensure(service.stand.client)
+
+        came = await at_once(leaves, stays, stays)
+        assert service.posts == 1
+        made = service.made[0][2]["id"]
+        # An order is not read again after its creation, so the one that would have left has it before.
+        if (ensure, after) == (orders, 0.25):
+            assert sorted(came, key=str) == sorted([(made, True), (made, False), (made, False)], key=str)
+        else:
+            assert sorted(came, key=str) == sorted([(None, False), (made, True), (made, False)], key=str)
+
+
+@every_kind
+async def test_nothing_is_created_for_nobody(ensure: Ensure) -> None:
+    """All of them are cancelled while it looks."""
+    service = Service()
+
+    async def leaves() -> Got:
+        with service.stand.clock.move_on_after(0.05):
+            return await ensure(service.stand.client)
+        return None, False
+
+    assert await at_once(leaves, leaves) == [(None, False)] * 2
+    await service.pass_by(1.0)
+    assert service.posts == 0
+    assert (await ensure(service.stand.client))[1]
+
+
+@every_kind
+async def test_each_waits_within_its_own_deadline(ensure: Ensure) -> None:
+    """The shortest ends neither the creation nor the others; and nothing is created twice."""
+    service = Service(takes=3.0)
+    client = service.stand.client
+
+    async def one(deadline: float | None) -> Got:
+        return await ensure(client, CallOptions(deadline=deadline))
+
+    came = await at_once(lambda: one(4.0), lambda: one(30.0), lambda: one(1.0), lambda: one(None))
+    assert [type(got) for got in came] == [OutcomeUnknownError, tuple, OutcomeUnknownError, tuple]
+    for got in came:
+        assert not isinstance(got, OutcomeUnknownError) or got.gave_up == "deadline"
+    assert service.posts == 1
+    assert [got[1] for got in came if isinstance(got, tuple)].count(True) == 1
+
+
+@every_kind
+async def test_a_deadline_that_is_over_before_anything_was_created(ensure: Ensure) -> None:
+    """Nothing was, and nothing will be."""
+    service = Service(takes=3.0)
+    with pytest.raises(UnavailableError, match="before anything was created") as raised:
+        await ensure(service.stand.client, CallOptions(deadline=1.0))
+    assert raised.value.gave_up == "deadline"
+    assert service.stand.clock.passed == 1.0
+    await service.pass_by(60.0)
+    assert service.posts == 0
+
+
+@every_kind
+async def test_a_deadline_that_is_over_while_it_is_created(ensure: Ensure) -> None:
+    """It may be there; ensuring again tells."""
+    service = Service(takes=3.0)
+    with pytest.raises(OutcomeUnknownError) as raised:
+        await ensure(service.stand.client, CallOptions(deadline=4.0))
+    assert raised.value.gave_up == "deadline"
+    made, _ = await ensure(service.stand.client)
+    assert made == service.made[0][2]["id"]
+    assert service.posts == 1
+
+
+@every_kind
+async def test_a_deadline_does_not_run_in_the_queue(ensure: Ensure) -> None:
+    """As of any call, it is counted from the first permit on; the queue's timeout is for the wait before."""
+    service = Service(takes=2.0)
+    scope = service.stand.client.scoped(max_in_flight=1, options=CallOptions(deadline=7.0))
+
+    async def others() -> Got:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(scope.orders("o1").refresh)
+        return None, False
+
+    async def impatient() -> Got:
+        await service.stand.clock.wait(0.1)
+        return await ensure(scope, CallOptions(queue_timeout=5.0))
+
+    async def patient() -> Got:
+        await service.stand.clock.wait(0.1)
+        return await ensure(scope)
+
+    _, first, second = await at_once(others, impatient, patient)
+    assert isinstance(first, NotSentError | OutcomeUnknownError)
+    assert first.gave_up == "queue"
+    assert isinstance(second, tuple)
+    assert second[1]
+
+
+# After a creation whose outcome is unknown
+
+
+@every_kind
+async def test_what_may_still_land_is_not_created_again(ensure: Ensure) -> None:
+    """It lands 20 s after its send: until then the unknown is raised again, on every scope and handle."""
+    service = Service(lands=20.0, losing=1)
+    client = service.stand.client
+    with pytest.raises(OutcomeUnknownError) as first:
+        await ensure(client)
+    for scope in (client, client.scoped(adapter_id="a2")):
+        with pytest.raises(OutcomeUnknownError) as again:
+            await ensure(scope)
+        assert str(again.value) == str(first.value)
+        assert again.value is not first.value
+    await service.pass_by(21.0)
+    assert await ensure(client) == (service.made[0][2]["id"], False)
+    assert service.posts == 1
+
+
+@every_kind
+@pytest.mark.parametrize("lost_after", [0.1, 10.0])
+async def test_what_never_lands_is_created_once_it_can_not_land_any_more(ensure: Ensure, lost_after: float) -> None:
+    """25 s after its send, however long the answer was waited for, and not sooner."""
+    service = Service(lands=None, losing=1, lost_after=lost_after)
+    client = service.stand.client
+    with pytest.raises(OutcomeUnknownError):
+        await ensure(client, CallOptions(deadline=None))
+    sent = service.stand.engine.times[[r.method for r in service.stand.engine.requests].index("POST")]
+    service.lands = 0.0
+    await service.stand.clock.wait(sent + 24.8 - service.stand.clock.now)
+    with pytest.raises(OutcomeUnknownError):
+        await ensure(client)
+    assert service.posts == 1
+    await service.stand.clock.wait(sent + 25.1 - service.stand.clock.now)
+    assert (await ensure(client))[1]
+    assert service.posts == 2
+
+
+@every_kind
+async def test_longer_timeouts_make_the_doubt_longer(ensure: Ensure) -> None:
+    """A caller who waits 60 s for an answer expects that it may take as long."""
+    service = Service(lands=None, losing=1)
+    patient = service.stand.client.scoped(options=CallOptions(read_timeout=60.0))
+    with pytest.raises(OutcomeUnknownError):
+        await ensure(patient)
+    await service.pass_by(60.0)
+    with pytest.raises(OutcomeUnknownError):
+        await ensure(service.stand.client)
+    await service.pass_by(70.0)
+    service.lands = 0.0
+    assert (await ensure(service.stand.client))[1]
+    assert service.posts == 2
+
+
+@every_kind
+async def test_ensure_after_a_create_that_is_unknown(ensure: Ensure) -> None:
+    """A creation of another method, and on another handle."""
+    service = Service(lands=20.0, losing=1)
+    with pytest.raises(OutcomeUnknownError):
+        await CREATES[ensure.__name__](service.stand.client)
+    with pytest.raises(OutcomeUnknownError):
+        await ensure(service.stand.client)
+    await service.pass_by(21.0)
+    assert await ensure(service.stand.client) == (service.made[0][2]["id"], False)
+    assert service.posts == 1
+
+
+@every_kind
+async def test_ensure_after_a_create_that_was_cancelled(ensure: Ensure) -> None:
+    """Nobody knows what became of it."""
+    service = Service(takes=5.0, lands=12.0)
+    with service.stand.clock.move_on_after(1.0):
+        await CREATES[ensure.__name__](service.stand.client)
+    service.takes = 0.1
+    with pytest.raises(OutcomeUnknownError, match="was cut off while it was in flight"):
+        await ensure(service.stand.client)
+    await service.pass_by(13.0)
+    assert await ensure(service.stand.client) == (service.made[0][2]["id"], False)
+    assert service.posts == 1
+
+
+@every_kind
+async def test_ensure_after_a_create_that_was_cancelled_in_the_queue(ensure: Ensure) -> None:
+    """It was never sent, so there is nothing to wait for."""
+    service = Service(takes=5.0)
+    scope = service.stand.client.scoped(max_in_flight=1)
+
+    async def leaves() -> Got:
+        await service.stand.clock.wait(0.1)
+        with service.stand.clock.move_on_after(1.0):
+            await CREATES[ensure.__name__](scope)
+        return None, False
+
+    async def first() -> Got:
+        await scope.orders("o1").refresh()
+        return None, False
+
+    await at_once(first, leaves)
+    assert (await ensure(scope))[1]
+    assert service.posts == 1
+
+
+@every_kind
+async def test_ensure_while_a_create_is_in_flight(ensure: Ensure) -> None:
+    """It waits for that, and finds what it made."""
+    service = Service(takes=3.0, lands=2.9)
+
+    async def create() -> Got:
+        await CREATES[ensure.__name__](service.stand.client)
+        return None, True
+
+    async def later() -> Got:
+        await service.stand.clock.wait(1.0)
+        service.takes = 0.1
+        return await ensure(service.stand.client)
+
+    _, got = await at_once(create, later)
+    assert got == (service.made[0][2]["id"], False)
+    assert service.posts == 1
+
+
+@every_kind
+async def test_a_create_that_changed_nothing_leaves_no_doubt(ensure: Ensure) -> None:
+    """Refused, or not sent at all."""
+    replies = [answer(400), lost("connect"), lost("connect"), lost("connect")]
+    service = Service()
+    plain: Callable[[WireRequest], Step] = service._reply  # pyright: ignore[reportPrivateUsage]
+    refusing = stand(lambda request: replies.pop(0) if request.method == "POST" and replies else plain(request))
+    service.stand = refusing
+    with pytest.raises(Exception, match="refused with 400"):
+        await ensure(refusing.client)
+    with pytest.raises(NotSentError):
+        await CREATES[ensure.__name__](refusing.client)
+    assert (await ensure(refusing.client))[1]
+
+
+@pytest.mark.parametrize("ensure", KINDS[:5])
+async def test_what_was_created_and_does_not_show_is_not_created_again(ensure: Ensure) -> None:
+    """A service that shows late: the second attempt looks, and finds it."""
+    service = Service(lands=15.0)
+    for _ in range(2):
+        with pytest.raises(PendingError):
+            await ensure(service.stand.client)
+    await service.pass_by(16.0)
+    assert await ensure(service.stand.client) == (service.made[0][2]["id"], False)
+    assert service.posts == 1
+
+
+@every_kind
+async def test_each_is_told_in_an_error_of_its_own(ensure: Ensure) -> None:
+    """What ended the shared one; a traceback that grows with every caller helps nobody."""
+    service = Service(lands=None, losing=1)
+    came = await at_once(*[lambda: ensure(service.stand.client)] * 4)
+    assert all(isinstance(got, OutcomeUnknownError) for got in came)
+    assert len({str(got) for got in came}) == 1
+    assert len({id(got) for got in came}) == 4
+    assert service.posts == 1
+
+
+async def test_what_only_one_of_them_gave_wrong_is_told_to_that_one() -> None:
+    """It is looked at before anything is shared."""
+    service = Service()
+    order = service.stand.client.orders("o1")
+
+    async def wrong() -> Got:
+        done = await order.payments.ensure({"amount": 1.001}, reference="inv")
+        return done.value.id, done.created
+
+    first, second = await at_once(wrong, lambda: payments(service.stand.client))
+    assert isinstance(first, InvalidRequestError)
+    assert isinstance(second, tuple)
+    assert service.posts == 1
+
+
+@every_kind
+async def test_on_a_client_that_is_closed(ensure: Ensure) -> None:
+    """As any call; and one that is closed meanwhile leaves nobody waiting."""
+    service = Service(takes=1.0)
+
+    async def close() -> Got:
+        await service.stand.clock.wait(0.5)
+        await service.stand.client.aclose(grace=0.1)
+        return None, False
+
+    came, _ = await at_once(lambda: ensure(service.stand.client), close)
+    assert isinstance(came, NotSentError | UnavailableError)
+    assert service.posts == 0
+    with pytest.raises(NotSentError) as raised:
+        await ensure(service.stand.client)
+    assert raised.value.gave_up == "closed"
+
+
+# The bounds of what is remembered
+
+
+def creation(number: int) -> Creation:
+    return Creation(("acme", "se", "o1", "payments", f"p{number}"), CREATE_PAYMENT, "o1", 25.0)
+
+
+def begun(clock: FakeClock) -> Deadline:
+    deadline = Deadline(clock, None)
+    deadline.start()
+    return deadline
+
+
+def in_doubt(creations: Creations, number: int) -> bool:
+    return creations._doubt(creation(number)) is not None  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_ten_thousand_doubts_are_remembered_one_by_one() -> None:
+    """One more, and all keys are in doubt for as long as that one; then none is."""
+    clock = FakeClock()
+    creations = Creations(clock)
+
+    def lose(number: int) -> None:
+        with pytest.raises(OutcomeUnknownError), creations.creating(creation(number), Baseline(), begun(clock)):
+            raise creation(number).unknown("lost", "not-repeatable")
+
+    for number in range(10_000):
+        lose(number)
+    assert in_doubt(creations, 0)
+    assert in_doubt(creations, 9_999)
+    assert not in_doubt(creations, 10_000)
+    clock.now += 10.0
+    lose(10_000)
+    lose(5)
+    assert in_doubt(creations, 10_000)
+    assert in_doubt(creations, 123_456)
+    clock.now += 24.0
+    assert in_doubt(creations, 123_456)
+    assert in_doubt(creations, 5)
+    clock.now += 1.5
+    assert not in_doubt(creations, 123_456)
+    assert not in_doubt(creations, 5)
+    lose(20_000)
+    assert in_doubt(creations, 20_000)
+    assert not in_doubt(creations, 123_456)
+
+
+async def test_a_start_anew_leaves_doubts_and_no_flights() -> None:
+    """What was being created when its event loop ended may land."""
+    clock = FakeClock()
+    creations = Creations(clock)
+    with creations.creating(creation(1), Baseline(), begun(clock)):
+        creations.start_anew()
+        assert in_doubt(creations, 1)
+        assert not await creations.others_ended(creation(1).key)
+    clock.now += 25.1
+    assert not in_doubt(creations, 1)
+
+
+# On one event loop after the other
+
+
+class Nowhere:
+    """An engine whose payments go nowhere, without a word; what else is asked for reaches the service."""
+
+    name = "nowhere"
+
+    def __init__(self, posts: list[str], takes: float) -> None:
+        self._inner = HttpxEngine()
+        self._posts = posts
+        self._takes = takes
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if request.method == "POST" and request.url.endswith("/payments"):
+            self._posts.append(request.url)
+            await anyio.sleep(self._takes)
+            raise MaybeSentError("read", "lost")
+        return await self._inner.send(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def test_a_doubt_goes_along_to_the_next_event_loop() -> None:
+    """A task runner has one for each of its tasks."""
+    posts: list[str] = []
+    with Sandbox() as sandbox:
+        norce = client_of(sandbox, engine=lambda: Nowhere(posts, 0.0), options=AT_ONCE)
+        order_id = asyncio.run(norce.orders.create(CONTEXT)).id
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknownError):
+                asyncio.run(norce.orders(order_id).payments.ensure({"amount": 1.0}, reference="inv"))
+        asyncio.run(norce.aclose())
+    assert len(posts) == 1
+
+
+def test_a_flight_that_its_event_loop_did_not_bring_to_an_end() -> None:
+    """Nobody waits for it on the next one, and what it was creating is in doubt."""
+    posts: list[str] = []
+    with Sandbox() as sandbox:
+        norce = client_of(sandbox, engine=lambda: Nowhere(posts, 3600.0), options=AT_ONCE)
+
+        async def ensure(order_id: str) -> None:
+            await norce.orders(order_id).payments.ensure({"amount": 1.0}, reference="inv")
+
+        async def leave(order_id: str) -> None:
+            task = asyncio.create_task(ensure(order_id))
+            while not posts:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            task.cancel()
+
+        order_id = asyncio.run(norce.orders.create(CONTEXT)).id
+        asyncio.run(leave(order_id))
+        with pytest.raises(OutcomeUnknownError):
+            asyncio.run(ensure(order_id))
+        asyncio.run(norce.aclose())
+    assert len(posts) == 1

@@ -1,0 +1,186 @@
+"""The ready-made plans: the client comes through each of them, and careless ones do not.
+
+Both walk the same way: orders with a cart, a payment that covers it, then processing and completed. What became of it
+is read from the sandbox's own books, not from what the callers believe.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from norce_order_async import CallOptions, NorceOrderClient, Order, OutcomeUnknownError
+from norce_order_async.sandbox import READY, ManualClock, Sandbox, SystemClock
+from tests.sandbox.support import API
+from tests.support.waiting import wait_until
+
+QUICK = CallOptions(base_delay=0.005, throttled_base_delay=0.01, max_delay=0.05, settling_pause=0.01, max_attempts=5)
+
+ITEMS = [{"sku": "T001", "quantity": 1, "total": {"includingVat": 12.5, "excludingVat": 10}}]
+
+WALKS = {"slow": 1, "deploy": 3, "chaos": 3}
+"""How many orders; eight in the other plans."""
+
+
+@pytest.fixture(params=READY)
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with Sandbox(faults=request.param, seed=1) as running:
+        yield running
+
+
+def plan_name(sandbox: Sandbox) -> str:
+    return next(name for name, plan in READY.items() if plan is sandbox.faults.plan)
+
+
+def books(sandbox: Sandbox) -> Counter[str]:
+    """What took effect, counted by operation."""
+    return Counter(effect.operation for effect in sandbox.effects)
+
+
+def walked(orders: int) -> Counter[str]:
+    return Counter(
+        {
+            "CreateCheckoutOrder": orders,
+            "UpdateCheckoutOrderCart": orders,
+            "CreateOrderPayment": orders,
+            "UpdateCheckoutOrderState": 2 * orders,
+        }
+    )
+
+
+@pytest.mark.anyio
+async def test_the_client_comes_through(sandbox: Sandbox) -> None:
+    """Every order completed, and each of its parts made exactly once."""
+    count = WALKS.get(plan_name(sandbox), 8)
+    async with NorceOrderClient(
+        base_url=sandbox.base_url, merchant="acme", channel="se", token=sandbox.token, options=QUICK
+    ) as norce:
+        for number in range(count):
+            order = await norce.orders.create(
+                culture="sv-SE", currency="SEK", country="SE", cart={"reference": f"c{number}"}
+            )
+            await order.cart.put({"reference": f"c{number}", "items": ITEMS})
+            await pay(order)
+            await order.transition_to("processing")
+            await order.transition_to("completed")
+        statuses = [order.status async for order in norce.orders.iterate()]
+    assert statuses == ["completed"] * count
+    made = books(sandbox)
+    # Setting the same cart twice is no harm; each of the others must have happened once.
+    assert made.pop("UpdateCheckoutOrderCart") >= count
+    expected = walked(count)
+    del expected["UpdateCheckoutOrderCart"]
+    assert made == expected
+    assert sandbox.faults, "the plan was played"
+
+
+async def pay(order: Order) -> None:
+    """Add the payment; where nobody can say whether it was, look, as the error asks."""
+    await order.refresh()
+    try:
+        await order.payments.create({"amount": 12.5, "reference": "the-payment"})
+    except OutcomeUnknownError:
+        await order.refresh()
+        if not any(payment.reference == "the-payment" for payment in order.data.payments or ()):
+            await pay(order)
+
+
+class Careless:
+    """A plain HTTP client that walks on whatever happens: `tries` times, after any failure, at once."""
+
+    def __init__(self, sandbox: Sandbox, tries: int) -> None:
+        self._tries = tries
+        self.failed = 0
+        headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
+        self._client = httpx.Client(base_url=sandbox.base_url + API, headers=headers, timeout=5)
+
+    def walk(self, number: int) -> None:
+        made = self.send("POST", "/orders", {"cart": {}})
+        if made is None:
+            return
+        path = f"/orders/{made['id']}"
+        self.send("PUT", f"{path}/cart", {"reference": f"c{number}", "items": ITEMS})
+        self.send("POST", f"{path}/payments", {"amount": 12.5})
+        self.send("PUT", f"{path}/state", {"currentStatus": "processing"})
+        self.send("PUT", f"{path}/state", {"currentStatus": "completed"})
+
+    def send(self, method: str, path: str, body: Any) -> Any:
+        for _ in range(self._tries):
+            try:
+                response = self._client.request(method, path, json=body)
+                if response.is_success:
+                    return response.json() if response.content else {}
+            except httpx.HTTPError:
+                pass
+        self.failed += 1
+        return None
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def gives_up(sandbox: Sandbox, client: Careless, walks: int) -> bool:
+    """It was told no, or nothing, and left orders half made."""
+    return client.failed > 0 and books(sandbox)["UpdateCheckoutOrderState"] < 2 * walks
+
+
+def doubles(sandbox: Sandbox, _client: Careless, walks: int) -> bool:
+    """It made something twice."""
+    made = books(sandbox)
+    return made["CreateCheckoutOrder"] > walks or made["CreateOrderPayment"] > walks
+
+
+FAILURES: list[tuple[str, int, int, Callable[[Sandbox, Careless, int], bool]]] = [
+    ("flaky-network", 1, 8, gives_up),
+    ("flaky-network", 3, 8, doubles),
+    ("rate-limited", 1, 8, gives_up),
+    ("rate-limited", 3, 8, gives_up),
+    ("lost-answers", 1, 8, gives_up),
+    ("lost-answers", 3, 8, doubles),
+    ("deploy", 1, 3, gives_up),
+    ("deploy", 3, 3, gives_up),
+    ("chaos", 1, 8, gives_up),
+    ("chaos", 3, 8, doubles),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "tries", "walks", "harm"), FAILURES, ids=[f"{name}-{tries}" for name, tries, _, _ in FAILURES]
+)
+def test_a_careless_client_fails(
+    name: str, tries: int, walks: int, harm: Callable[[Sandbox, Careless, int], bool]
+) -> None:
+    """One that tries once leaves things undone; one that repeats whatever failed does them twice."""
+    # A client that never waits gets nowhere by the clock; a busy machine must not do its waiting for it.
+    clock = ManualClock() if name in ("rate-limited", "deploy") else SystemClock()
+    with Sandbox(faults=name, seed=1, clock=clock) as sandbox:
+        client = Careless(sandbox, tries)
+        for number in range(walks):
+            client.walk(number)
+        client.close()
+        assert harm(sandbox, client, walks), (books(sandbox), client.failed)
+
+
+def test_no_plan_is_left_out() -> None:
+    assert {name for name, *_ in FAILURES} | {"slow"} == READY.keys()
+
+
+def test_in_slow_a_hurried_client_makes_doubles() -> None:
+    """One that takes a tenth of a second for a loss and repeats: the service did it all the same."""
+    told = 0
+    with Sandbox(faults="slow", seed=1) as sandbox:
+        headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
+        with httpx.Client(base_url=sandbox.base_url + API, headers=headers, timeout=0.1) as client:
+            for _ in range(8):
+                for _ in range(3):
+                    try:
+                        told += client.post("/orders", json={}).is_success
+                    except httpx.TimeoutException:
+                        continue
+                    break
+        # Those that were given up are made when the service gets to it.
+        wait_until(lambda: books(sandbox)["CreateCheckoutOrder"] > 8)
+    assert told <= 8
+    sandbox.close()

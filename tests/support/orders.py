@@ -1,0 +1,43 @@
+"""What tests of orders share: bodies, clients of a running sandbox, orders on it, and what was asked of it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from norce_order_async import CallOptions, NorceOrderClient, Order
+from norce_order_async.sandbox import Sandbox
+
+CONTEXT: dict[str, Any] = {"culture": "sv-SE", "currency": "SEK", "country": "SE"}
+PRICE: dict[str, Any] = {"includingVat": 125.0, "excludingVat": 100.0}
+CART: dict[str, Any] = {"items": [{"sku": "T001", "name": "Thing", "quantity": 2, "total": PRICE}], "total": PRICE}
+AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, settling_pause=0.0)
+
+
+def client_of(sandbox: Sandbox, **changes: Any) -> NorceOrderClient:
+    """A client on a running sandbox."""
+    given: dict[str, Any] = {"base_url": sandbox.base_url, "token": sandbox.token, "merchant": "acme", "channel": "se"}
+    return NorceOrderClient(**{**given, **changes})
+
+
+def order_body(status: str = "checkout", **members: Any) -> dict[str, Any]:
+    """An order as the service answers it."""
+    return {"id": "oAbCdEfG", "state": {"currentStatus": status}, **members}
+
+
+def unique(word: str) -> str:
+    """A reference that no other test uses on the same sandbox."""
+    return f"{word}-{uuid.uuid4().hex}"
+
+
+async def an_order(norce: NorceOrderClient, *, paid: bool = False, **members: Any) -> Order:
+    """An order worth 125, read; paid with one payment if asked."""
+    order = await norce.orders.create({**CONTEXT, "cart": CART, **members})
+    if paid:
+        await order.payments.create({"reference": "paid", "amount": 125.0})
+    return await order.refresh()
+
+
+def asked(sandbox: Sandbox) -> list[str]:
+    """The operations asked for since the log was emptied, in order."""
+    return [str(request.operation) for request in sandbox.requests]
