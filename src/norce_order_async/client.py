@@ -159,7 +159,7 @@ class NorceOrderClient(Scope):
         door = _door(engine, http_client, http, clock, addresses)
         if isinstance(token, ClientCredentials):
             if secondary_token is not None:
-                raise ConfigurationError("secondary_token goes with a token given as a string")
+                raise ConfigurationError("secondary_token needs a token given as a string")
             auth: TokenProvider = ClientCredentialsProvider(
                 token, send=door.send, spawn=door.start, clock=clock, rate=process_rate(token.url)
             )
@@ -180,7 +180,7 @@ class NorceOrderClient(Scope):
             attempt_middleware=tuple(attempt_middleware),
             drift=DriftRecord(clock),
             http=http,
-            telling=Reporter(tuple(observers), log_bodies),
+            reporter=Reporter(tuple(observers), log_bodies),
             product=f"norce-order-async/{__version__} python/{platform.python_version()}",
         )
         if options is not None:

@@ -306,7 +306,7 @@ def test_what_is_no_token_is_refused_at_construction(token: Any, says: str) -> N
 
 @pytest.mark.parametrize("token", [raising, Vault(), StaticToken("one")])
 def test_a_secondary_goes_with_a_string_alone(token: Any) -> None:
-    with pytest.raises(ConfigurationError, match="secondary_token goes with a token given as a string"):
+    with pytest.raises(ConfigurationError, match="secondary_token needs a token given as a string"):
         provider_of(token, "two")
 
 

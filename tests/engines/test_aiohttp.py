@@ -91,7 +91,7 @@ async def test_without_that_switch_nothing_is_sent_twice_either(
 # --- loops
 
 
-async def test_a_second_loop_is_told_so(engine: AiohttpEngine, server: FaultServer) -> None:
+async def test_a_second_loop_is_refused(engine: AiohttpEngine, server: FaultServer) -> None:
     """Its connections belong to the loop of the first call; nothing is sent from another one."""
 
     async def send() -> None:
@@ -104,7 +104,7 @@ async def test_a_second_loop_is_told_so(engine: AiohttpEngine, server: FaultServ
     assert server.counts == {"good": 1}
 
 
-def test_trio_is_told_so(server: FaultServer) -> None:
+def test_trio_is_refused(server: FaultServer) -> None:
     """Not a RuntimeError from the depths."""
     import trio
 
@@ -113,7 +113,7 @@ def test_trio_is_told_so(server: FaultServer) -> None:
     async def send() -> None:
         await engine.send(wire(f"{server.url}/good"))
 
-    with pytest.raises(UnsentError, match="asyncio alone"):
+    with pytest.raises(UnsentError, match="on asyncio only"):
         trio.run(send)
 
 

@@ -175,7 +175,7 @@ async def test_a_head_without_end_is_no_answer(make_engine: EngineFactory, serve
         await engine.send(bounded(f"{server.url}/{play}"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert str(caught.value) == "the answer can't be relied on: its head is too long (read)"
+    assert str(caught.value) == "the answer can't be trusted: its head is too long (read)"
     assert peak < 2_000_000
     assert server.counts[play] == 1
     await engine.aclose()

@@ -115,7 +115,7 @@ async def test_what_can_be_read_in_two_ways_is_refused(
         await engine.send(wire(says(REFUSED[name], one_by_one=one_by_one), "POST", body=b"{}"))
     assert caught.value.phase == "read"
     # Byte by byte, a parser may find it out before the head is whole.
-    assert one_by_one or str(caught.value).startswith("the answer can't be relied on: ")
+    assert one_by_one or str(caught.value).startswith("the answer can't be trusted: ")
     assert "x-a" not in "".join(traceback.format_exception(caught.value))
     assert server.counts == {"framed": 1}
     assert (await engine.send(wire(f"{server.url}/good"))).body == b'{"ok": true}'
@@ -176,9 +176,9 @@ async def test_a_read_is_repeated_and_a_write_is_unknown(
         engine=engine_name,
         options=CallOptions(base_delay=0.0, settling_pause=0.0),
     ) as norce:
-        with pytest.raises(UnavailableError, match="it says twice where it ends"):
+        with pytest.raises(UnavailableError, match="it gives its length twice"):
             await norce.orders.get("o1")
         assert server.counts["framed"] == 3
-        with pytest.raises(OutcomeUnknownError, match="it says twice where it ends"):
+        with pytest.raises(OutcomeUnknownError, match="it gives its length twice"):
             await norce.orders("o1").payments.execute_action("p1", "a1")
         assert server.counts["framed"] == 4

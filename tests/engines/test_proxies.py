@@ -150,7 +150,7 @@ def test_a_proxy_that_is_given_is_told_likewise(environment: pytest.MonkeyPatch,
         ("aiohttp", False, r"httpx\[socks\]"),
         ("auto", True, None),
         ("httpx", True, None),
-        ("aiohttp", True, "only httpx"),
+        ("aiohttp", True, "needs httpx"),
     ],
 )
 @pytest.mark.parametrize("given", [True, False], ids=["argument", "environment"])

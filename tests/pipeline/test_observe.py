@@ -252,9 +252,9 @@ async def test_the_line_with_bodies(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_bodies_are_not_even_looked_at_above_debug(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    telling = Reporter(bodies=True)
+    reporter = Reporter(bodies=True)
     request = WireRequest("GET", "https://x.example/", {}, None, None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    telling.exchanged(request, WireResponse(200, {}, b"{}"))
+    reporter.exchanged(request, WireResponse(200, {}, b"{}"))
     await stand([answer(200, {"id": "o1"})], log_bodies=True).call(GET_ORDER)
     assert caplog.records == []
 

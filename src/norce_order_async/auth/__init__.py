@@ -1,1 +1,1 @@
-"""Where the bearer token comes from."""
+"""Providers of the bearer token."""

@@ -1,18 +1,20 @@
-"""OAuth2 client credentials against Norce's identity service, with a cache that asks once for any number of callers.
+"""OAuth2 client credentials from Norce's identity service, with a cache: any number of callers share one request.
 
-Norce documents these accounts for Norce Commerce; whether Norce Checkout takes their tokens is not published. Published
-are the address ``https://{slug}.{location}[.{environment}].norce.tech/identity/1.0/connect/token``, the credentials in
-the form body, tokens that live 3 600 s, and a limit of 3 requests a minute with a burst of 20 per address of a caller.
+Norce documents these accounts for Norce Commerce. It does not publish whether Norce Checkout accepts their tokens. It
+does publish the address ``https://{slug}.{location}[.{environment}].norce.tech/identity/1.0/connect/token``, that the
+credentials go into the form body, that a token lives 3 600 s, and a limit of 3 requests a minute with a burst of 20 for
+each caller's address.
 
-The cache has two ages, as shares of a token's life:
+A token is refreshed at two moments before its end:
 
-* *early*: a quarter of the life, at most 300 s, before the end: one refresh in the background, callers keep the token;
-* *due*: a tenth of the life, at most 60 s, before the end: callers wait for the refresh that is under way, or begin it.
+* *early*, a quarter of its life but at most 300 s before the end: one refresh starts in the background, and callers use
+  the token meanwhile;
+* *due*, a tenth of its life but at most 60 s before the end: callers wait for the refresh that is running, or start it.
 
-A refresh that fails is shared by all who wait for it; the next caller begins another. A refused token (401) is due at
-once, but where its successor is refused too, not again before the limit has given a request back: otherwise a service
-that takes none of these tokens would use up the limit. The published limit is kept within a process, whatever the
-number of clients.
+If a refresh fails, all callers who wait for it get the error; the next caller starts another one. A token that the
+service refused (401) is due at once. If its successor is refused too, the next refresh waits until the limit allows one
+more request: otherwise a service that accepts none of these tokens would use up the limit. All clients of a process
+together keep to the published limit.
 """
 
 from __future__ import annotations
@@ -45,8 +47,8 @@ PAUSE_BETWEEN_TRIES: Final = 0.5
 LIMIT_PER_SECOND: Final = 3 / 60
 LIMIT_BURST: Final = 20
 AFTER_A_FAILURE: Final = 1 / LIMIT_PER_SECOND
-"""Seconds before another refresh in the background is tried after one failed, or another for a refused token after one
-did not help: what the limit takes to give a request back."""
+"""Seconds between a failed refresh in the background and the next one, and between two refreshes for refused tokens.
+The limit allows one more request in that time."""
 
 ERROR_CODES: Final = frozenset(
     {
@@ -58,23 +60,34 @@ ERROR_CODES: Final = frozenset(
         "unsupported_grant_type",
     }
 )
-"""RFC 6749, 5.2. Only these are shown: an error of a service's own making may quote what was sent."""
+"""The codes of RFC 6749, 5.2. Only these are shown: another text from the service may quote the credentials."""
 
 Send = Callable[[WireRequest], Awaitable[WireResponse]]
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
-"""Runs something in a task of its own that no caller's cancellation reaches."""
+"""Runs an async function in a task of its own, which is not cancelled with a caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCredentials(StaysInProcess):
-    """An OAuth2 account of Norce's, given to a client as ``token``.
+    """An OAuth2 account at Norce, to be given to a client as ``token``.
 
     Args:
-        client_id: the account's id.
-        client_secret: its secret; never shown.
-        scope: ``playground``, ``stage`` or ``prod``, several separated by spaces.
-        slug, environment, location: make the published address; or
-        token_url: the address outright.
+        client_id: The account's id.
+        client_secret: The account's secret; never shown.
+        scope: ``playground``, ``stage`` or ``prod``; several are separated by spaces.
+        slug, environment, location: The parts of the published address.
+        token_url: The whole address, instead of its parts.
+
+    Raises:
+        ConfigurationError: A value is missing or can't be used.
+
+    Example::
+
+        account = ClientCredentials(
+            client_id="shop", client_secret=secret, scope="stage", slug="acme", environment="stage"
+        )
+        async with NorceOrderClient(..., token=account) as norce:
+            order = await norce.orders.get("o1")
     """
 
     client_id: str
@@ -107,7 +120,7 @@ class ClientCredentials(StaysInProcess):
 
     @property
     def url(self) -> str:
-        """Where tokens are had."""
+        """The address that tokens are requested from."""
         if self.token_url is not None:
             return self.token_url
         return service_url(self.environment, self.slug, self.location, "identity/1.0/connect/token")
@@ -128,8 +141,10 @@ def _check_token_url(url: object) -> None:
 
 
 class RequestRate:
-    """A bucket of requests: ``burst`` at once, then ``per_second``. Time is passed in. Clients on loops in other
-    threads may share it."""
+    """A token bucket for requests: ``burst`` at once, then ``per_second``. Time is passed in.
+
+    Clients on event loops in several threads may share it.
+    """
 
     __slots__ = ("_at", "_burst", "_left", "_lock", "_per_second")
 
@@ -141,11 +156,11 @@ class RequestRate:
         self._lock = threading.Lock()
 
     def forked(self) -> None:
-        """This is a forked child: a thread that had the lock is gone."""
+        """Replace the lock in a forked child: the thread that held it does not exist there."""
         self._lock = threading.Lock()
 
     def take(self, now: float) -> float:
-        """Take one; 0, or the seconds to wait before it may be sent."""
+        """Take one request; returns the seconds to wait before it may be sent, or 0."""
         with self._lock:
             elapsed = 0.0 if self._at is None else max(0.0, now - self._at)
             self._at = now
@@ -155,7 +170,7 @@ class RequestRate:
 
 @OnePerProcess
 def process_rate(url: str) -> RequestRate:
-    """The bucket for one token address, shared by everything in this process: the limit is per caller's address."""
+    """The bucket for one token address, shared by the whole process: Norce's limit counts per caller's address."""
     del url
     rate = RequestRate(LIMIT_PER_SECOND, LIMIT_BURST)
     if hasattr(os, "register_at_fork"):
@@ -164,7 +179,7 @@ def process_rate(url: str) -> RequestRate:
 
 
 class _Refresh:
-    """One request for a token, awaited by any number of callers."""
+    """One refresh, awaited by any number of callers."""
 
     __slots__ = ("done", "error", "token")
 
@@ -192,7 +207,7 @@ class ClientCredentialsProvider(StaysInProcess):
         self._refresh: _Refresh | None = None
 
     def at_hand(self) -> str | None:
-        """A token that is not due, without waiting; None when there is none. One due soon is replaced meanwhile."""
+        """A token that is not due, without waiting; None if there is none. Starts the early refresh if it is time."""
         now = self._clock.monotonic()
         if self._token is None or now >= self._due:
             return None
@@ -201,18 +216,18 @@ class ClientCredentialsProvider(StaysInProcess):
         return self._token
 
     async def token(self) -> str:
-        """A token that is not due; waits only when there is none.
+        """A token that is not due; waits for a refresh only if there is none.
 
         Raises:
-            TokenError: the identity service gave none.
+            TokenError: The identity service gave no token.
         """
         return self.at_hand() or await self._refreshed()
 
     async def refused(self, token: str) -> bool:
-        """A refused token is due at once; one that has been replaced meanwhile needs no refresh.
+        """Replace a refused token, unless it was replaced already. True if there is another token to try.
 
         Raises:
-            TokenError: the identity service gave none.
+            TokenError: The identity service gave no token.
         """
         if self._token == token:
             now = self._clock.monotonic()
@@ -223,8 +238,10 @@ class ClientCredentialsProvider(StaysInProcess):
         return (self._token or await self._refreshed()) != token
 
     def moved(self) -> None:
-        """The client is on another event loop, or in a forked process: the token stays, and a refresh that had not
-        ended never will."""
+        """Called when the client has moved to another event loop or a forked process.
+
+        The token stays valid. A refresh that was running is dropped, because it can't end any more.
+        """
         self._refresh = None
 
     async def _refreshed(self) -> str:
@@ -276,7 +293,7 @@ class ClientCredentialsProvider(StaysInProcess):
             else:
                 if response.status == 200:
                     return _read(response)
-                failure = _told(response)
+                failure = _described(response)
                 if response.status < 500 and response.status != 429:
                     break
             if tries < TRIES:
@@ -284,7 +301,7 @@ class ClientCredentialsProvider(StaysInProcess):
         raise TokenError(failure)
 
     def _request(self) -> WireRequest:
-        """By itself, so that no frame that can fail holds the form."""
+        """The token request. A method of its own, so that no frame in a traceback holds the form."""
         account = self._account
         form = {
             "grant_type": "client_credentials",
@@ -317,13 +334,13 @@ def _read(response: WireResponse) -> tuple[str, float]:
     except (TypeError, ValueError, OverflowError):
         raise TokenError("the answer's access_token or expires_in can't be used") from None
     if not math.isfinite(life):
-        # Would never be due.
+        # An infinite life would never be due.
         raise TokenError("the answer's expires_in can't be used")
     return token, max(life, 0.0)
 
 
-def _told(response: WireResponse) -> str:
-    """The status and the error code; never its description, which may quote what was sent."""
+def _described(response: WireResponse) -> str:
+    """The status and the error code, without the error's description: that may quote the credentials."""
     code = text_or_none(mapping_or_empty(read_json(response.body)).get("error"))
     shown = f" ({code})" if code in ERROR_CODES else ""
     return f"answered {response.status}{shown}"

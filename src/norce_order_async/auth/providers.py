@@ -1,7 +1,7 @@
-"""Where the bearer token comes from.
+"""Providers of the bearer token.
 
-A provider is asked for a token before every attempt and told when the service refused one. Norce hands out a primary
-and a secondary token per merchant, opaque strings that are presumably rotated by swapping the two.
+The client asks its provider for a token before every attempt, and reports a token that the service refused. Norce
+issues a primary and a secondary token per merchant. They are opaque strings, presumably rotated by swapping the two.
 """
 
 from __future__ import annotations
@@ -18,37 +18,50 @@ TokenSource = Callable[[], Awaitable[str]]
 
 @runtime_checkable
 class TokenProvider(Protocol):
-    """Hands out tokens, with or without a ``Bearer`` in front."""
+    """Provides tokens, with or without ``Bearer`` in front.
+
+    Example::
+
+        class FromVault:
+            async def token(self) -> str:
+                return await vault.read("norce/token")
+
+            async def refused(self, token: str) -> bool:
+                return await vault.read("norce/token") != token
+    """
 
     async def token(self) -> str:
-        """The token to send now. May do I/O; called for every attempt, so it should keep what it has.
+        """The token to send now. May do I/O; it is called for every attempt, so it should cache the token.
 
         Raises:
-            TokenError: none can be had.
+            TokenError: There is no token.
         """
         ...
 
     async def refused(self, token: str) -> bool:
-        """Told that the service answered 401 to ``token``, as it was handed out; True when another is worth a try."""
+        """Called after the service answered 401 to ``token``. Return True if another token is worth a try.
+
+        ``token`` is the text that ``token()`` returned.
+        """
         ...
 
 
 @runtime_checkable
 class _Moves(Protocol):
-    """A provider that keeps something of an event loop; told when the client goes to another one."""
+    """A provider that holds objects of an event loop; ``moved`` is called when the client changes loops."""
 
     def moved(self) -> None: ...
 
 
 @runtime_checkable
 class _Ready(Protocol):
-    """A provider that can tell at once whether it has a token; asked before anything is awaited."""
+    """A provider that may return a token without waiting; ``at_hand`` is called before anything is awaited."""
 
     def at_hand(self) -> str | None: ...
 
 
 class StaysInProcess:
-    """Base of what holds connections or tokens. It can't be pickled, so that neither leaves its process."""
+    """Base class for objects with connections or tokens. They can't be pickled, so that these stay in their process."""
 
     __slots__ = ()
 
@@ -60,7 +73,15 @@ class StaysInProcess:
 
 
 class StaticToken(StaysInProcess):
-    """One token, or a primary and a secondary: after a 401 the other one is tried once, and kept if it is taken."""
+    """One token, or a primary and a secondary one. After a 401 the other token is tried, and used from then on.
+
+    Raises:
+        ConfigurationError: A token is empty or can't be a header.
+
+    Example::
+
+        StaticToken("primary-token", "secondary-token")
+    """
 
     __slots__ = ("_current", "_tokens")
 
@@ -72,7 +93,7 @@ class StaticToken(StaysInProcess):
         self._current = 0
 
     def at_hand(self) -> str:
-        """The token, without waiting."""
+        """The token to send now, without waiting."""
         return self._tokens[self._current]
 
     async def token(self) -> str:
@@ -80,7 +101,7 @@ class StaticToken(StaysInProcess):
         return self.at_hand()
 
     async def refused(self, token: str) -> bool:
-        """Take the other token, if there is one. True when a second token exists."""
+        """Switch to the other token. True if there are two."""
         if len(self._tokens) < 2:
             return False
         if bearer(token) == self._tokens[self._current]:
@@ -92,9 +113,16 @@ class StaticToken(StaysInProcess):
 
 
 class CallableToken(StaysInProcess):
-    """Tokens from an async function of the user's, which keeps and renews them as it likes.
+    """Tokens from an async function of yours, which caches and renews them.
 
-    After a 401 it is asked again; the call is repeated once when it then gives another token.
+    After a 401 the function is called again. If it returns another token, the call is repeated once.
+
+    Example::
+
+        async def from_vault() -> str:
+            return await vault.read("norce/token")
+
+        norce = NorceOrderClient(..., token=from_vault)  # the client wraps it in CallableToken
     """
 
     __slots__ = ("_source",)
@@ -122,7 +150,7 @@ class CallableToken(StaysInProcess):
             return bearer(token)
         except ConfigurationError as error:
             token, problem = None, str(error)
-        # Out here, no frame behind the error holds the token.
+        # Raised outside the except block, so that no frame in the traceback holds the token.
         raise TokenError(f"the token function gave no usable token: {problem}")
 
     async def refused(self, token: str) -> bool:
@@ -138,9 +166,9 @@ class CallableToken(StaysInProcess):
 
 
 class _GuardedProvider(StaysInProcess):
-    """A provider of the user's whose surprises come out as :class:`TokenError`.
+    """Wraps a user's provider: its exceptions become :class:`TokenError`.
 
-    Any other exception would leave a call in the middle of its attempts, and take with it what is known of those.
+    Any other exception would end a call between its attempts, and the record of these attempts would be lost.
     """
 
     __slots__ = ("_provider",)
@@ -169,7 +197,7 @@ class _GuardedProvider(StaysInProcess):
 
 
 class Signed(StaysInProcess):
-    """A token as it was handed out, and the ``Authorization`` value that it makes."""
+    """A token as the provider returned it, and its ``Authorization`` header value."""
 
     __slots__ = ("header", "token")
 
@@ -179,7 +207,7 @@ class Signed(StaysInProcess):
 
 
 class Tokens(StaysInProcess):
-    """A provider's tokens, checked. The last one is kept with its header value, because it seldom changes."""
+    """A provider's tokens after a check. The last one is cached with its header value, because it seldom changes."""
 
     __slots__ = ("_last", "_provider", "_ready")
 
@@ -189,14 +217,14 @@ class Tokens(StaysInProcess):
         self._last: Signed | None = None
 
     def at_hand(self) -> Signed | None:
-        """The token to send now, when it can be had without waiting."""
+        """The token to send now; None if it can't be had without waiting."""
         return None if self._ready is None else self._signed(self._ready.at_hand())
 
     async def signed(self) -> Signed:
         """The token to send now.
 
         Raises:
-            TokenError: none can be had, or one that can't be a header.
+            TokenError: There is no token, or it can't be a header.
         """
         signed = self._signed(await self._provider.token())
         if signed is None:
@@ -204,16 +232,16 @@ class Tokens(StaysInProcess):
         return signed
 
     def moved(self) -> None:
-        """The client is on another event loop, or in a forked process, from now on."""
+        """Called when the client has moved to another event loop or a forked process."""
         if isinstance(self._provider, _Moves):
             self._provider.moved()
 
     async def token(self) -> str:
-        """The provider's."""
+        """The provider's token, unchecked."""
         return await self._provider.token()
 
     async def refused(self, token: str) -> bool:
-        """The provider's."""
+        """Report a refused token to the provider. True if another token is worth a try."""
         return await self._provider.refused(token)
 
     def _signed(self, token: str | None) -> Signed | None:
@@ -226,7 +254,7 @@ class Tokens(StaysInProcess):
                 token, problem = None, str(error)
             else:
                 return self._last
-            # Out here, no frame behind the error holds the token.
+            # Raised outside the except block, so that no frame in the traceback holds the token.
             raise TokenError(f"the token provider gave no usable token: {problem}")
         return self._last
 
@@ -235,15 +263,15 @@ class Tokens(StaysInProcess):
 
 
 def provider_of(token: str | TokenSource | TokenProvider | None, secondary: str | None = None) -> TokenProvider:
-    """The provider for what a user gave as ``token``: a string, an async function, or a provider.
+    """The provider for the argument ``token``: a string, an async function, or a provider.
 
     Raises:
-        ConfigurationError: it is none of these, or an empty string.
+        ConfigurationError: The argument is of another kind, or the string is empty.
     """
     if isinstance(token, str):
         return StaticToken(token, secondary)
     if secondary is not None:
-        raise ConfigurationError("secondary_token goes with a token given as a string")
+        raise ConfigurationError("secondary_token needs a token given as a string")
     if isinstance(token, type):
         raise ConfigurationError(f"token must be an instance, not the class {token.__name__}")
     if isinstance(token, StaticToken | CallableToken):
@@ -256,10 +284,10 @@ def provider_of(token: str | TokenSource | TokenProvider | None, secondary: str 
 
 
 def bearer(token: object) -> str:
-    """The ``Authorization`` value for a token given with or without ``Bearer``; never doubled.
+    """The ``Authorization`` value for a token with or without ``Bearer`` in front.
 
     Raises:
-        ConfigurationError: it is empty or can't be a header. The text does not hold it.
+        ConfigurationError: The token is empty or can't be a header. The text does not contain it.
     """
     if not isinstance(token, str):
         raise ConfigurationError(f"a token must be a string, not {type(token).__name__}")
@@ -274,10 +302,10 @@ def bearer(token: object) -> str:
 
 
 def checked_token(token: str) -> str:
-    """A token just had from a provider, as it was handed out.
+    """A provider's token, unchanged.
 
     Raises:
-        TokenError: it is empty or can't be a header.
+        TokenError: The token is empty or can't be a header.
     """
     try:
         bearer(token)

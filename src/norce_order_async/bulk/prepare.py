@@ -40,7 +40,7 @@ class Prepared(Generic[T]):
     """What the workers of a run start with."""
 
     items: AsyncIterator[Item] | Journal
-    spool: OutputFile[T] | None
+    output: OutputFile[T] | None
     settling: bool = False
     """Whether there are items that were in flight when an earlier run ended."""
 
@@ -55,22 +55,22 @@ async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Pre
     """
     if plan.source is not None:
         check_source(plan.source)
-    spool = None if plan.dry_run else plan.action.spool()
+    output = None if plan.dry_run else plan.action.output()
     if journal is not None:
-        return await _begin_journaled(plan, journal, spool, summary)
-    if spool is not None:
-        await to_thread.run_sync(spool.check)
+        return await _begin_journaled(plan, journal, output, summary)
+    if output is not None:
+        await to_thread.run_sync(output.check)
     items = await _items_of(plan, summary)
-    if spool is not None:
-        await to_thread.run_sync(_open, spool)
-    return Prepared(items, spool)
+    if output is not None:
+        await to_thread.run_sync(_open, output)
+    return Prepared(items, output)
 
 
-def _open(spool: OutputFile[Any]) -> None:
+def _open(output: OutputFile[Any]) -> None:
     try:
-        spool.open(0)
+        output.open(0)
     except OSError as error:
-        raise ConfigurationError(f"{spool.working} can't be written: {error.strerror or error}") from error
+        raise ConfigurationError(f"{output.working} can't be written: {error.strerror or error}") from error
 
 
 async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
@@ -92,11 +92,11 @@ async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:
 
 
 async def _begin_journaled(
-    plan: Plan[T], journal: Journal, spool: OutputFile[T] | None, summary: Summary
+    plan: Plan[T], journal: Journal, output: OutputFile[T] | None, summary: Summary
 ) -> Prepared[T]:
     listed = await list_source(plan, journal)
     counts = await journal.counts()
-    is_left = bool(counts["planned"] or counts["sent"]) or (spool is not None and await journal.left_unmade(spool))
+    is_left = bool(counts["planned"] or counts["sent"]) or (output is not None and await journal.left_unmade(output))
     if listed is not None:
         if not (is_left or plan.resume):
             raise JournalFinishedError(await _finished(journal, counts))
@@ -107,13 +107,13 @@ async def _begin_journaled(
         if counts[state]:
             summary.before[verdict] = counts[state]
     if not is_left:
-        spool = None
-    if spool is not None:
-        await to_thread.run_sync(spool.check)
-        await journal.use_spool(spool)
+        output = None
+    if output is not None:
+        await to_thread.run_sync(output.check)
+        await journal.use_output(output)
     if counts["sent"]:
         await _wait_for_late_ones(plan, journal)
-    return Prepared(journal, spool, settling=bool(counts["sent"]))
+    return Prepared(journal, output, settling=bool(counts["sent"]))
 
 
 async def list_source(plan: Plan[Any], journal: Journal) -> Mapping[str, str] | None:

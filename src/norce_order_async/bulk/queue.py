@@ -16,41 +16,41 @@ class Notifier:
 
     def __init__(self) -> None:
         self._idle: deque[anyio.Event] = deque()
-        self._news = anyio.Event()
+        self._changed = anyio.Event()
 
-    async def work(self) -> None:
+    async def wait_for_work(self) -> None:
         """Wait until there may be something to do for one more worker."""
         turn = anyio.Event()
         self._idle.append(turn)
         await turn.wait()
 
-    async def news(self) -> None:
+    async def wait_for_change(self) -> None:
         """Wait until anything has changed."""
-        await self._news.wait()
+        await self._changed.wait()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake one worker and the iteration."""
         if self._idle:
             self._idle.popleft().set()
-        self._tell()
+        self._announce()
 
-    def ring_for_all(self) -> None:
+    def notify_all(self) -> None:
         """Wake all workers and the iteration."""
         while self._idle:
             self._idle.popleft().set()
-        self._tell()
+        self._announce()
 
-    def _tell(self) -> None:
-        news, self._news = self._news, anyio.Event()
-        news.set()
+    def _announce(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
 
 
 class WorkQueue:
     """The items that are to be worked on, and how many are being worked on."""
 
-    def __init__(self, items: AsyncIterator[Item] | Journal, bell: Notifier, *, settling: bool) -> None:
+    def __init__(self, items: AsyncIterator[Item] | Journal, notifier: Notifier, *, settling: bool) -> None:
         self._items = items
-        self._bell = bell
+        self._notifier = notifier
         self._reading = anyio.Lock()
         self._back: deque[Item] = deque()
         self._read: deque[Item] = deque()
@@ -89,9 +89,9 @@ class WorkQueue:
         """An item is not being worked on any more."""
         self.busy -= 1
         if self.busy:
-            self._bell.ring()
+            self._notifier.notify()
         else:
-            self._bell.ring_for_all()
+            self._notifier.notify_all()
 
     def left_over(self) -> list[Item]:
         """Items that were put back and not given again; they are given up."""
@@ -117,6 +117,6 @@ class WorkQueue:
             # Everything that was in flight is settled; only now is anything sent.
             self.settling = False
             self._read.extend(await journal.some("planned", 0))
-            self._bell.ring_for_all()
+            self._notifier.notify_all()
         if self._read:
             self._read_up_to = self._read[-1].number

@@ -39,10 +39,10 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         self._journal = journal
         self._tasks = tasks
         self._clock = plan.session.core.clock
-        self._bell = Notifier()
-        self._outbox: ResultBuffer[T] = ResultBuffer(ordered=plan.ordered)
+        self._notifier = Notifier()
+        self._buffer: ResultBuffer[T] = ResultBuffer(ordered=plan.ordered)
         self._summary = Summary()
-        self._spool: OutputFile[T] | None = None
+        self._output: OutputFile[T] | None = None
         self._work: Workers[T] | None = None
         self._beginning = anyio.CancelScope()
         self._has_begun = False
@@ -56,12 +56,12 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         self._plan.session.core.door.stay(self._home, "this job", "bulk")
         if self._started is None:
             self._start()
-        while (outcome := self._outbox.take()) is None:
+        while (outcome := self._buffer.take()) is None:
             if self._is_over:
                 await self._end()
                 raise StopAsyncIteration
-            await self._bell.news()
-        self._bell.ring()
+            await self._notifier.wait_for_change()
+        self._notifier.notify()
         return outcome
 
     @property
@@ -86,14 +86,14 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
 
     def leave(self) -> None:
         """The caller takes no more outcomes."""
-        self._outbox.close()
+        self._buffer.close()
         if self._work is not None:
             self._work.leave()
 
     async def ended(self) -> None:
         """Wait until the last worker has ended."""
         while self._started is not None and not self._is_over:
-            await self._bell.news()
+            await self._notifier.wait_for_change()
 
     @property
     def _is_over(self) -> bool:
@@ -112,11 +112,11 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         try:
             # A stop may come before this, or while the source is being listed.
             with self._beginning:
-                begun = await begin(self._plan, self._journal, self._summary)
-                self._spool = begun.spool
+                prepared = await begin(self._plan, self._journal, self._summary)
+                self._output = prepared.output
                 if not self._summary.stopped:
                     self._work = Workers(
-                        self._plan, begun, self._journal, self._tasks, self._outbox, self._bell, self._summary
+                        self._plan, prepared, self._journal, self._tasks, self._buffer, self._notifier, self._summary
                     )
                     self._work.start()
         except Exception as error:  # noqa: BLE001 - raised from the iteration
@@ -124,7 +124,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
             self._summary.stopped = self._summary.stopped or failure_of(error)
         finally:
             self._has_begun = True
-            self._bell.ring_for_all()
+            self._notifier.notify_all()
 
     async def _end(self) -> None:
         if self._ended_at is None:
@@ -133,6 +133,6 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         if failure is not None:
             raise failure
         async with self._ending:
-            if self._spool is not None and not self._summary.stopped:
-                await to_thread.run_sync(self._spool.finish)
-                self._spool = None
+            if self._output is not None and not self._summary.stopped:
+                await to_thread.run_sync(self._output.finish)
+                self._output = None

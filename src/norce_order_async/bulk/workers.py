@@ -34,7 +34,7 @@ T = TypeVar("T")
 SHARE_AFTER = 20
 """Outcomes before a share of failures counts."""
 WAITING = 4
-"""No further item is begun while more calls than this wait in the limiter's queue: a waiting call is not in flight, but
+"""No further item is started while more calls than this wait for the limiter: a waiting call is not in flight, but
 its item would be marked as sent."""
 WINDOW = 4
 """How far items may be ahead of the next outcome to be yielded, in multiples of the workers."""
@@ -55,25 +55,25 @@ class Workers(Generic[T]):
     def __init__(
         self,
         plan: Plan[T],
-        begun: Prepared[T],
+        prepared: Prepared[T],
         journal: Journal | None,
         tasks: SendTasks,
-        outbox: ResultBuffer[T],
-        bell: Notifier,
+        buffer: ResultBuffer[T],
+        notifier: Notifier,
         summary: Summary,
     ) -> None:
         session = plan.session
         self._plan = plan
         self._journal = journal
-        self._spool = begun.spool
+        self._output = prepared.output
         self._tasks = tasks
-        self._outbox = outbox
-        self._bell = bell
+        self._buffer = buffer
+        self._notifier = notifier
         self._summary = summary
         self._clock = session.core.clock
         self._limiter = session.limiter
-        self._outage = CircuitBreaker(self._clock, self._limiter, session.settings.max_delay)
-        self._intake = WorkQueue(begun.items, bell, settling=begun.settling)
+        self._breaker = CircuitBreaker(self._clock, self._limiter, session.settings.max_delay)
+        self._queue = WorkQueue(prepared.items, notifier, settling=prepared.settling)
         self._handling = ItemProcessor(plan, journal)
         self._scopes: set[anyio.CancelScope] = set()
         self._timer: anyio.CancelScope | None = None
@@ -84,7 +84,7 @@ class Workers(Generic[T]):
         self._stopping = False
         self._stop = Stop()
         self._cut_short = False
-        """Whether items were given up that had been begun."""
+        """Whether items were given up that had been started."""
         self._unread = False
         """Whether nobody takes outcomes any more."""
         self.failure: Exception | None = None
@@ -106,18 +106,18 @@ class Workers(Generic[T]):
         if not self._stopping:
             self._stopping = True
             self._summary.stopped = why
-            self._outage.end()
+            self._breaker.end()
             self._stop.now()
             if grace is not None and not self.is_over:
                 self._tasks.start(partial(self._cancel_after, grace))
         if grace is None:
             self._cancel_all()
-        self._bell.ring_for_all()
+        self._notifier.notify_all()
 
     def leave(self) -> None:
         """The caller takes no more outcomes: a full buffer stops no worker from now on."""
         self._unread = True
-        self._bell.ring_for_all()
+        self._notifier.notify_all()
 
     # Workers
 
@@ -150,32 +150,32 @@ class Workers(Generic[T]):
             try:
                 while not self._stopping:
                     if self._holds_back():
-                        await self._bell.work()
+                        await self._notifier.wait_for_work()
                     elif not await self._work_on_one() and not self._stopping:
-                        if self._intake.is_over:
+                        if self._queue.is_over:
                             break
                         # Another worker may put its item back.
-                        await self._bell.work()
+                        await self._notifier.wait_for_work()
             finally:
                 self._scopes.discard(scope)
 
     def _holds_back(self) -> bool:
         limiter = self._limiter
-        if limiter.waiting > WAITING or self._intake.busy >= 2 * limiter.limit + WAITING:
+        if limiter.waiting > WAITING or self._queue.busy >= 2 * limiter.limit + WAITING:
             return True
-        if self._unread or self._intake.has_returned:
+        if self._unread or self._queue.has_returned:
             # In order, all later outcomes wait for the item that was put back.
             return False
         # Outcomes pile up because the caller does not take them, or because an earlier item is not done yet.
-        return len(self._outbox) >= WINDOW * self._plan.workers
+        return len(self._buffer) >= WINDOW * self._plan.workers
 
     async def _work_on_one(self) -> bool:
-        """Work on the next item. False when there is none, or none may be begun."""
-        async with self._outage.turn() as turn:
-            item = None if self._stopping else await self._intake.next()
+        """Work on the next item. False when there is none, or none may be started."""
+        async with self._breaker.turn() as turn:
+            item = None if self._stopping else await self._queue.next()
             if item is None:
                 return False
-            self._outbox.expect(item)
+            self._buffer.expect(item)
             self._call_another()
             calls = ItemCalls(self._stop)
             try:
@@ -185,7 +185,7 @@ class Workers(Generic[T]):
                 raise
             except JournalError:
                 # It could not be marked as sent, so it was not.
-                self._intake.put_back(item)
+                self._queue.put_back(item)
                 raise
             if isinstance(came, HeldBack):
                 self._count_attempts(came.error, beyond=-1)
@@ -197,7 +197,7 @@ class Workers(Generic[T]):
             if isinstance(came, ItemOutcome) and must_wait(came.error):
                 self._failed(turn, at_once=True, asked=asked_to_wait(came.error))
             else:
-                self._outage.answered()
+                self._breaker.answered()
         if isinstance(came, ItemOutcome) and not isinstance(came.error, NorceError | None):
             # A fault in the action itself: the next item would meet it too.
             self._fail(came.error)
@@ -222,7 +222,7 @@ class Workers(Generic[T]):
         self._count_attempts(error)
         if item.in_air:
             # One that is still to be looked at stays as sent.
-            self._intake.put_back(item)
+            self._queue.put_back(item)
         else:
             await self._hold_back(item)
 
@@ -232,7 +232,7 @@ class Workers(Generic[T]):
             if self._journal is not None:
                 await self._journal.record(item, "planned")
         finally:
-            self._intake.put_back(item)
+            self._queue.put_back(item)
 
     def _count_attempts(self, error: Exception | None, beyond: int | None = None) -> None:
         """Count the attempts of a failed call; ``beyond=-1`` leaves out the last, which a stop kept from being made."""
@@ -242,7 +242,7 @@ class Workers(Generic[T]):
             self._summary.throttled += sum(attempt.throttled for attempt in attempts)
 
     def _failed(self, turn: Slot, *, at_once: bool, asked: float | None) -> None:
-        if self._outage.failed(turn, at_once=at_once, asked=asked):
+        if self._breaker.failed(turn, at_once=at_once, asked=asked):
             self._summary.failed_probes += 1
             self._check_failures()
 
@@ -254,29 +254,29 @@ class Workers(Generic[T]):
             if self._journal is not None:
                 await self._journal.record(item, "planned")
         finally:
-            if self._intake.settling:
+            if self._queue.settling:
                 # The queue will read it again with the planned items.
-                self._outbox.forget(item)
-                self._intake.ended()
+                self._buffer.forget(item)
+                self._queue.ended()
             else:
-                self._intake.put_back(item)
+                self._queue.put_back(item)
 
     async def _give(self, item: Item, outcome: ItemOutcome[T]) -> None:
         try:
             await self._write_down(item, outcome)
             self._summary.count(cast("ItemOutcome[object]", outcome))
             self._check_failures()
-            self._outbox.put(item, outcome)
+            self._buffer.put(item, outcome)
         finally:
-            self._intake.ended()
+            self._queue.ended()
 
     async def _write_down(self, item: Item, outcome: ItemOutcome[T]) -> None:
         line = b""
-        if self._spool is not None and outcome.verdict == "done" and outcome.value is not None:
-            line = self._spool.line(outcome.value)
+        if self._output is not None and outcome.verdict == "done" and outcome.value is not None:
+            line = self._output.line(outcome.value)
         if self._journal is None:
-            if self._spool is not None and line:
-                self._spool.append([line], durable=False)
+            if self._output is not None and line:
+                self._output.append([line], durable=False)
             return
         state = _STATES.get(outcome.verdict)
         if state is None:
@@ -300,38 +300,38 @@ class Workers(Generic[T]):
                 # In a task of its own: nothing can be awaited in a cancelled worker.
                 self._start(partial(self._hold_back, item))
             except UnsentError:
-                self._intake.put_back(item)
+                self._queue.put_back(item)
             return
         self._cut_short = True
         self._tell_at_once(item, sent=item.tries > 0)
-        self._intake.ended()
+        self._queue.ended()
 
     def _tell_at_once(self, item: Item, *, sent: bool) -> None:
         outcome: ItemOutcome[T] = ItemOutcome(key=item.key, verdict="not tried")
         if sent and self._plan.action.writes:
             outcome = ItemOutcome(key=item.key, verdict="unknown", note="stopped while it was in flight")
         self._summary.count(cast("ItemOutcome[object]", outcome))
-        self._outbox.put(item, outcome)
+        self._buffer.put(item, outcome)
 
     # Ending
 
     def _end(self) -> None:
         """The last worker has ended: yield an outcome for the items that were put back and not tried again too."""
-        for item in self._intake.left_over():
+        for item in self._queue.left_over():
             self._cut_short = True
             self._tell_at_once(item, sent=item.in_air and item.tries > 0)
         if not self._cut_short and self.failure is None and self._is_through():
             # The stop came so late that nothing was left to do.
             self._summary.stopped = ""
-        self._outbox.end()
+        self._buffer.end()
         if self._timer is not None:
             self._timer.cancel()
-        self._bell.ring_for_all()
+        self._notifier.notify_all()
 
     def _is_through(self) -> bool:
         summary = self._summary
         told = sum(summary.before.values()) + sum(summary.verdicts.values())
-        return self._intake.is_exhausted or told == summary.total
+        return self._queue.is_exhausted or told == summary.total
 
     def _check_failures(self) -> None:
         limit, summary = self._plan.failure_limit, self._summary
@@ -344,7 +344,7 @@ class Workers(Generic[T]):
             outcomes = summary.finished + summary.failed_probes
             over = outcomes >= SHARE_AFTER and failures > limit * outcomes
         if over:
-            self.stop(None if self._outage.away else _AFTER_FAILURES, f"{failures} failures, more than the limit")
+            self.stop(None if self._breaker.away else _AFTER_FAILURES, f"{failures} failures, more than the limit")
 
     def _fail(self, error: Exception) -> None:
         """End the run with an error that is raised from the iteration."""

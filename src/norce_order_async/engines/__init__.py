@@ -1,7 +1,7 @@
-"""Who puts bytes on the wire: one small protocol, one module per HTTP library.
+"""The engines that send requests: one small protocol, and one module per HTTP library.
 
-Nothing above this folder meets an HTTP library's types, and no engine is imported before it is chosen. Here is what an
-engine of your own needs: ``NorceOrderClient(engine=...)`` takes anything that keeps to :class:`Engine`.
+No HTTP library's types are used above this folder, and an engine is imported only when it is chosen. To write an engine
+of your own, implement :class:`Engine` and give an instance to ``NorceOrderClient(engine=...)``.
 """
 
 from __future__ import annotations

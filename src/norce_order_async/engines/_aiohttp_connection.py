@@ -1,8 +1,9 @@
-"""What aiohttp's connections lack: they do not say whether bytes came that no request asked for, nor how long they are
-idle, and they take heads of answers that can be read in two ways.
+"""Connections for aiohttp that check what its own do not: bytes that no request asked for, the time a connection was
+idle, and heads of answers that two parsers could read in two ways.
 
-aiohttp has no public way to choose the class of its connections. :class:`Connector` sets a private attribute. A version
-of aiohttp that no longer looks at it fails the tests; its own connections are then used, without what is here.
+aiohttp has no public way to choose the class of its connections, so :class:`Connector` sets a private attribute. If a
+version of aiohttp no longer uses the attribute, the tests fail; at run time it uses its own connections, without these
+checks.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from norce_order_async.engines.base import SendError
 
 @final
 class WatchedConnection(ResponseHandler):
-    """One connection. Bytes outside an answer close it: they would pass as part of the answer to the next request."""
+    """One connection. It is closed if bytes come outside an answer: the next request would take them for its answer."""
 
     def __init__(self, now: Callable[[], float], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -33,36 +34,36 @@ class WatchedConnection(ResponseHandler):
         self._asked: bool | None = None
         """Whether an answer is expected; None before the first request."""
         self._answer: StreamReader | None = None
-        """The one that is being received."""
+        """The answer that is being received."""
         self._heads: Heads | None = None
-        """Of the answer that is expected, until its head is there."""
+        """Checks the head of the expected answer; None once the head has come."""
         self.spoke_first = False
         """Whether bytes came before the first request."""
         self.received = 0
-        """Bytes, in all."""
+        """Bytes received in all."""
 
     @property
     def fresh(self) -> bool:
-        """Whether no request went over it yet."""
+        """Whether it has carried no request yet."""
         return self._asked is None
 
     @property
     def idle(self) -> float:
-        """Seconds since it was opened or last brought bytes."""
+        """Seconds since it was opened or last received bytes."""
         return self._now() - self._heard
 
     def ask(self) -> None:
-        """A request goes out: from now on an answer is expected."""
+        """Expect an answer: a request is about to be sent."""
         self._asked = True
         self._heads = Heads()
 
     def drop(self) -> None:
-        """Close it, whatever is on it."""
+        """Close it at once, even in the middle of an answer."""
         self.force_close()
         self.close()
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
-        """Called for each head that was read whole."""
+        """Called by aiohttp's parser for each complete head."""
         message, content = data
         if message.code >= 200 or message.code == 101:
             if self._answer is not None:
@@ -71,7 +72,7 @@ class WatchedConnection(ResponseHandler):
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
-        """Called with what came off the wire, and with nothing when reading goes on after a pause."""
+        """Called with the bytes received; empty when reading resumes after a pause."""
         if data:
             self.received += len(data)
             self._heard = self._now()
@@ -100,26 +101,26 @@ class WatchedConnection(ResponseHandler):
                     self.force_close()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Called by the reader that has read enough of an answer that was too large to be read at once."""
+        """Called when the reader has caught up with an answer that was too large to be read at once."""
         Context().run(super().resume_reading, resume_parser)
 
     def _began_another(self) -> bool:
-        """Whether the first bytes of another head came with the answer, which the parser would keep to itself."""
+        """Whether the first bytes of another head came with the answer. The parser keeps them without reporting."""
         try:
             return self._parser is not None and self._parser.feed_eof() is not None
-        except Exception:  # noqa: BLE001 - it may say in any way that the head is not whole
+        except Exception:  # noqa: BLE001 - any exception means that the parser holds part of a head
             return True
 
 
 class Connector(aiohttp.TCPConnector):
-    """Opens :class:`WatchedConnection` and keeps an idle one for so many seconds.
+    """Opens :class:`WatchedConnection` objects and keeps idle ones for ``keep_idle`` seconds.
 
-    What asyncio keeps of the context in which a connection is opened or a timer set, it keeps for as long as there are
-    idle connections. That is not to be the context of a caller.
+    Connections and timers are made in an empty context: asyncio keeps their context as long as a connection lives, and
+    must not keep a caller's.
     """
 
     def __init__(self, now: Callable[[], float], keep_idle: float) -> None:
-        # How many there are is bounded elsewhere.
+        # No limit here: the number of sends in flight is limited above the engine.
         super().__init__(limit=0, keepalive_timeout=keep_idle)  # pyright: ignore[reportUnknownMemberType]
         factory: Any = partial(WatchedConnection, now, self._loop)
         self._factory = factory
@@ -127,7 +128,7 @@ class Connector(aiohttp.TCPConnector):
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
-        """aiohttp's hook for opening one."""
+        """aiohttp's hook that opens a connection."""
         opening = self._loop.create_task(super()._create_connection(req, traces, timeout), context=Context())
         try:
             return await opening
@@ -137,5 +138,5 @@ class Connector(aiohttp.TCPConnector):
             raise
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        """Called with each that is not used any more; sets the timer that drops idle ones."""
+        """Called with each connection that is no longer in use; sets the timer that closes idle ones."""
         Context().run(super()._release, key, protocol, should_close=should_close)

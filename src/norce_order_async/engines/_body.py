@@ -1,8 +1,8 @@
-"""The body of an answer: its pieces as they come, the coding undone, all of it within a bound.
+"""The body of an answer: collects its pieces, decodes them, and keeps to a maximum size.
 
-A few bytes of a coding can stand for a thousand times as many, so it is undone in steps of a bounded output, and the
-engine looks at the clock and gives others a turn in between. What went wrong is kept as a fault and not raised: the
-status of the answer is known and means what it means.
+A compressed body can grow a thousandfold. It is therefore decompressed in steps of limited output; between two steps
+the engine checks the clock and lets other tasks run. A failure is kept in ``fault`` and not raised, because the status
+of the answer is known and counts.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Final, final
 
 CODINGS: Final = "gzip, deflate"
-"""What engines ask for, and what is undone; each by itself, not one in the other."""
+"""The codings that engines ask for and decode. A body that uses several at once is not decoded."""
 
 STEP: Final = 256 * 1024
-"""Bytes that come out of a coding at a time."""
+"""Largest output of one step of decompression, in bytes."""
 
 MEMBERS: Final = 1000
-"""Parts of one gzip body. Each of them may hold nothing at all."""
+"""Largest number of members in one gzip body. A member may be empty, so the size limit does not bound their number."""
 
 
 @final
@@ -26,20 +26,20 @@ class Body:
     """The body of one answer.
 
     Args:
-        headers: of the answer, with lower-case names.
-        most: bytes that it may have, both as it came and with its coding undone.
+        headers: The answer's headers, with lower-case names.
+        most: Largest size in bytes, both before and after decoding.
     """
 
     __slots__ = ("_coding", "_in_a_row", "_inflater", "_left", "_most", "_parts", "_received", "fault")
 
     def __init__(self, headers: Mapping[str, str], most: int) -> None:
         self.fault: str | None = None
-        """Why it can't be read; nothing more needs to be taken in then."""
+        """Why the body can't be read; the rest of it can be ignored then."""
         self._most = most
         self._received = 0
         self._left = most
         self._in_a_row = 0
-        """Bytes that came out of the coding since others had a turn."""
+        """Bytes decoded since other tasks could run."""
         self._parts: list[bytes] = []
         self._coding = headers.get("content-encoding")
         self._inflater: Inflater | None = None
@@ -49,15 +49,18 @@ class Body:
                 self._inflater = Inflater(zipped=self._coding != "deflate")
 
     def take(self, piece: bytes) -> bool:
-        """Take in what came next. True when there is more in it, or when that was much: look at the clock, give others
-        a turn, then take an empty piece."""
+        """Add the next piece.
+
+        Returns True if the piece holds more, or if much was decoded. Check the clock then, let other tasks run, and
+        call again with an empty piece.
+        """
         inflater = self._inflater
         self._received += len(piece)
         if inflater is not None:
             try:
                 piece = inflater.step(piece)
             except zlib.error:
-                return self._fail("it is not in the coding that it claims")
+                return self._fail("it is not in the coding that its header names")
         elif self._coding and self._coding != "identity":
             return self._fail("it is in a coding that was not asked for")
         self._left -= len(piece)
@@ -74,9 +77,9 @@ class Body:
         return True
 
     def whole(self) -> bytes:
-        """All of it, once all has come; empty when there is a fault."""
+        """The whole body, once all pieces are added; empty if there is a fault."""
         if self._inflater is not None and not self.fault and not self._inflater.whole:
-            self._fail("its coding ends too soon")
+            self._fail("its compressed data ends too soon")
         parts = self._parts
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -88,7 +91,7 @@ class Body:
 
 @final
 class Inflater:
-    """Undoes gzip, of any number of members, or deflate, with or without the frame of zlib."""
+    """Decompresses gzip with any number of members, or deflate with or without the zlib frame."""
 
     __slots__ = ("_members", "_rest", "_stream", "_zipped", "pending")
 
@@ -98,18 +101,18 @@ class Inflater:
         self._rest: bytes = b""
         self._stream: zlib._Decompress | None = None  # pyright: ignore[reportPrivateUsage]
         self.pending = False
-        """Whether there is more in what was taken in."""
+        """Whether the pieces so far hold more output."""
 
     @property
     def whole(self) -> bool:
-        """Whether it ended where it had to; an empty body may as well."""
+        """Whether the data ended at the end of a member; an empty body counts as complete."""
         return self._stream is None and not self._rest
 
     def step(self, piece: bytes) -> bytes:
-        """What comes next out of it.
+        """The next decompressed bytes.
 
         Raises:
-            zlib.error: it is not in this coding.
+            zlib.error: The data is not in this coding.
         """
         if self._rest:
             piece = self._rest + piece
@@ -126,7 +129,7 @@ class Inflater:
             self.pending = len(self._rest) > 1
         else:
             self._rest = self._stream.unconsumed_tail
-            # A stream that gave as much as it might can hold more of what it took in already.
+            # A stream whose output filled the step may hold more.
             self.pending = bool(self._rest) or len(found) == STEP
         return found
 
@@ -136,6 +139,6 @@ class Inflater:
             raise zlib.error
         if self._zipped:
             return zlib.decompressobj(zlib.MAX_WBITS | 16)
-        # RFC 9110 has the frame of zlib; some servers leave it out.
+        # RFC 9110 requires the zlib frame; some servers leave it out.
         framed = piece[0] & 15 == zlib.DEFLATED and (piece[0] << 8 | piece[1]) % 31 == 0
         return zlib.decompressobj(zlib.MAX_WBITS if framed else -zlib.MAX_WBITS)

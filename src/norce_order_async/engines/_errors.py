@@ -1,4 +1,4 @@
-"""The words of a failed send, the same for every engine."""
+"""The texts of a failed send, the same for every engine."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _PHRASES: Final[Mapping[Phase, str]] = {
     "tls": "the TLS handshake failed",
     "pool": "no connection was free in time",
     "closed": "the engine is closed",
-    "write": "the request was not written whole",
+    "write": "the request was not written completely",
     "read": "no answer came",
-    "body": "the answer was not whole",
+    "body": "the answer was not complete",
 }
 
 OUT_OF_TIME: Final = "the time for the whole send is over"
-NOBODY_WAITS: Final = "nobody waits for the answer any more"
+CALLER_LEFT: Final = "the caller no longer waits for the answer"
 
 
 def failure(kind: type[SendError], phase: Phase, exc: Exception) -> SendError:
-    """What is raised for ``exc``: the phase in words and the name of the class, nothing the exception says."""
+    """The error to raise for ``exc``. Its text has the phase in words and the class of ``exc``, not the text of it."""
     return kind(phase, f"{_PHRASES[phase]}: {type(exc).__name__}")
 
 
 def system_error(exc: BaseException) -> OSError | None:
-    """What the system said behind an exception of a library's, if it did. It may be the cause of an error of ours.
+    """The operating system's error behind a library's exception, if there is one. It may be the cause of our error.
 
-    The library's own exception may not: it holds headers of the request or bytes of the answer.
+    The library's own exception may not, because it can hold headers of the request or bytes of the answer.
     """
     behind: BaseException | None = exc
     while behind is not None and not isinstance(behind, OSError):
@@ -42,7 +42,7 @@ def system_error(exc: BaseException) -> OSError | None:
 
 
 def refined(phase: Phase, exc: Exception) -> Phase:
-    """``connect`` made exact by what lies behind the exception."""
+    """For ``connect``, the more exact phase that the cause of the exception shows; other phases as they are."""
     behind: BaseException | None = exc
     while phase == "connect" and behind is not None:
         if isinstance(behind, socket.gaierror):

@@ -1,9 +1,9 @@
-"""The head of an answer, looked at as it comes off the wire, before the library's parser sees it.
+"""Checks the head of an answer as it is received, before the library's parser sees it.
 
-What two parsers read in two ways is where one request is taken to have another's answer. So whatever is not as RFC 9112
-has it ends the exchange, in every engine alike: a line that is folded, or ended by a bare CR or LF; a control
-character; a length beside a coding of the transfer, or twice, or not in digits; any coding but ``chunked``; an answer
-of another protocol, or one that switches to it; a head without end.
+If two parsers read a head in two ways, a request can get the answer of another one. So a head that breaks RFC 9112 ends
+the exchange, in every engine alike: a folded line, or one that ends in a bare CR or LF; a control character; a
+``Content-Length`` beside a ``Transfer-Encoding``, repeated, or not in digits; any transfer coding but ``chunked``; an
+answer in another protocol, or one that switches to it; a head without end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, final
 from norce_order_async.engines.base import MaybeSentError
 
 LONGEST: Final = 100 * 1024
-"""Bytes of a head, together with those of the interim answers in front of it."""
+"""Largest head in bytes, including the interim answers before it."""
 
 _TEXT: Final = rb"[\t\x20-\x7e\x80-\xff]*+"
 _HEAD: Final = re.compile(
@@ -28,7 +28,7 @@ _SWITCHES: Final = b"HTTP/1.1 101"
 
 @final
 class Heads:
-    """Those of one answer: any number of interim ones, and its own."""
+    """Checks the heads of one answer: its own, and those of any interim answers before it."""
 
     __slots__ = ("_ahead", "_received", "whole")
 
@@ -36,13 +36,13 @@ class Heads:
         self._ahead: bytes = b""
         self._received = 0
         self.whole = False
-        """Whether the answer's own head has come, as it has to be."""
+        """Whether the answer's own head has come completely and is valid."""
 
     def take(self, data: bytes) -> None:
-        """Look at what came next.
+        """Check the next bytes.
 
         Raises:
-            MaybeSentError: it can't be a head, or the head does not end.
+            MaybeSentError: The bytes are not a valid head, or the head is too long.
         """
         if self._ahead:
             data = self._ahead + data
@@ -65,7 +65,7 @@ class Heads:
         if self._received + len(data) > LONGEST:
             raise _refused("its head is too long")
         if not data.count(b"\n") == data.count(b"\r\n") == data.count(b"\r") - data.endswith(b"\r"):
-            # Some parsers would take this for an end of line, and perhaps of the head.
+            # Some parsers take a bare CR or LF for the end of a line, and perhaps of the head.
             raise _refused("its head is malformed")
         self._ahead = data
 
@@ -74,7 +74,7 @@ def _check_framing(head: bytes) -> None:
     lengths = head.count(b"\ncontent-length:")
     codings = head.count(b"\ntransfer-encoding:")
     if lengths + codings > 1:
-        raise _refused("it says twice where it ends")
+        raise _refused("it gives its length twice")
     if lengths and not _LENGTH.search(head):
         raise _refused("its length is malformed")
     if codings and (not _CHUNKED.search(head) or head.startswith(b"http/1.0")):
@@ -82,4 +82,4 @@ def _check_framing(head: bytes) -> None:
 
 
 def _refused(why: str) -> MaybeSentError:
-    return MaybeSentError("read", f"the answer can't be relied on: {why}")
+    return MaybeSentError("read", f"the answer can't be trusted: {why}")

@@ -1,9 +1,10 @@
 """How far one send got inside httpx, and what a failure there means.
 
-httpcore tells each step of a request to a callback, the ``trace`` extension. :class:`Progress` listens, so that
-"no byte of the request left" is something seen and not guessed from a class name, and cuts httpcore's own timeouts to
-what is left of the total while the send goes on. Only where no step is told (mocks, ASGI in process, foreign
-transports, a full pool) does the exception's class decide. Classes are compared by name, because httpx2 has its own.
+httpcore reports each step of a request to a callback, the ``trace`` extension. :class:`Progress` receives these
+reports, so it knows whether a byte of the request was sent and need not guess from the class of an exception. It also
+cuts httpcore's timeouts to the time left of the total while the send goes on. Where no step is reported (mocks, ASGI in
+process, a user's transport, a full pool), the class of the exception decides. Classes are compared by name, because
+httpx2 has its own.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ _SENT_CLASSES: Final[Mapping[str, Phase]] = {
 
 
 class Progress:
-    """What is known about one send; made anew for each."""
+    """The progress of one send; each send has its own."""
 
     __slots__ = ("_heads", "_phase", "answered", "bounds", "timeouts")
 
     def __init__(self, request: WireRequest, clock: Clock, alarms: Alarms | None) -> None:
         self.bounds = SendBounds(clock, request.total, request.timeouts.connect, alarms)
         bounds = request.timeouts if request.total is None else request.timeouts.cut(request.total)
-        # httpcore reads this very dict at each step, which is what lets us shorten it under way.
+        # httpcore reads this dict at each step, so the timeouts can be shortened while the send goes on.
         self.timeouts: dict[str, float] = {
             "connect": bounds.connect,
             "write": bounds.write,
@@ -64,31 +65,31 @@ class Progress:
         self._heads = 0
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpcore's callback: one call a step, ``"http11.send_request_headers.started"`` and the like."""
+        """httpcore's callback, called at each step with a name such as ``"http11.send_request_headers.started"``."""
         step = event.partition(".")[2]
         phase = _STEPS.get(step)
         if phase is None:
             if step == "send_request_headers.failed" and _is(info["exception"], "LocalProtocolError"):
-                # Refused by the protocol's state machine, which comes before the socket.
+                # The protocol's state machine refused it before the socket was used.
                 self._heads -= 1
             return
         if phase in _ON_THE_CONNECTION and info["request"].method == b"CONNECT":
-            # Talk with a proxy about a tunnel; the request itself waits.
+            # A request to a proxy for a tunnel; the request itself was not sent yet.
             self._phase = "connect"
             return
         if step == "send_request_headers.started":
             if not self._heads and self.bounds.expired:
-                # Its time was over while the loop was blocked: a request does not begin so late.
+                # The time ran out while the loop was blocked: a request must not start that late.
                 raise UnsentError("connect", OUT_OF_TIME)
             self._heads += 1
             self.bounds.ask()
         self._phase = phase
-        # Sockets of ours know by themselves what is left.
+        # For sockets that are not ours; ours cut their timeouts themselves.
         self.timeouts["write"] = self.bounds.left(self.timeouts["write"])
         self.timeouts["read"] = self.bounds.left(self.timeouts["read"])
 
     def failure(self, exc: Exception, *, own_transport: bool) -> SendError:
-        """What to raise for ``exc``, which came from the engine's own transport or from one that was passed in."""
+        """The error to raise for ``exc``, from the engine's own transport or from one that the user gave."""
         if self.answered:
             return failure(MaybeSentError, "body", exc)
         if self._heads:
@@ -98,14 +99,14 @@ class Progress:
         if self._phase is not None:
             return failure(UnsentError, refined(self._unsent_phase(), exc), exc)
         for name in _class_names(exc):
-            if name in _UNSENT_CLASSES and (own_transport or _speaks_for_itself(exc)):
+            if name in _UNSENT_CLASSES and (own_transport or _is_reliable(exc)):
                 return failure(UnsentError, refined(_UNSENT_CLASSES[name], exc), exc)
             if name in _SENT_CLASSES:
                 return failure(MaybeSentError, _SENT_CLASSES[name], exc)
         return failure(MaybeSentError, "read", exc)
 
     def timed_out(self) -> SendError:
-        """What to raise when the total is over."""
+        """The error to raise when the total time is over."""
         if self.answered:
             return MaybeSentError("body", OUT_OF_TIME)
         if self._heads:
@@ -129,11 +130,11 @@ def _is(exc: BaseException, name: str) -> bool:
     return name in _class_names(exc)
 
 
-def _speaks_for_itself(exc: Exception) -> bool:
-    """Whether a foreign transport's connect error, told without a single step, may be believed.
+def _is_reliable(exc: Exception) -> bool:
+    """Whether a connect error of a user's transport is reliable although no step was reported.
 
-    httpcore's may, and so may one that nothing lies behind. A transport that translates another library's exceptions
-    may not: one such reports a request the server has read as a connect timeout.
+    It is if it comes from httpcore, or has no cause. A transport that translates another library's exceptions is not
+    reliable: one of them reports a connect timeout for a request that the server has read.
     """
     behind = exc.__cause__ or exc.__context__
     return behind is None or type(behind).__module__.startswith("httpcore")

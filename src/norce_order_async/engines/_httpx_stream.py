@@ -1,14 +1,14 @@
-"""The sockets under httpx, through which its connection pool reads and writes, and how long that may take.
+"""The sockets that httpx's connection pool reads and writes, and the time limits of each step.
 
-httpcore hands a timeout to each step. :class:`SendBounds` cuts it to what is left of the whole send at that moment,
-and gives a step the grace of :mod:`~norce_order_async.runtime.timers` when its time is noticed late. It does so here
-and not by cancelling the send, which would leave the pool dead.
+httpcore gives each step a timeout. :class:`SendBounds` cuts it to the time left of the whole send at that moment. If
+the end of that time is noticed late, the step gets the grace of :mod:`~norce_order_async.runtime.timers`. Both are done
+here because cancelling the send would leave the pool dead.
 
-httpx has no public way to choose the network backend of a transport. :func:`watch` sets a private attribute of
-httpcore's pool. A version that no longer looks at it fails the tests; its own sockets are then used, without what is
-here.
+httpx has no public way to choose the network backend of a transport, so :func:`watch` sets a private attribute of
+httpcore's pool. If a version of httpcore no longer uses the attribute, the tests fail; at run time it uses its own
+sockets, without these limits.
 
-httpcore itself is imported by httpx when a pool is made, and takes its time: it loads trio where that is installed.
+httpx imports httpcore when it makes a pool. That is slow where trio is installed, because httpcore loads it.
 """
 
 from __future__ import annotations
@@ -37,21 +37,22 @@ _PIECE: Final = 64 * 1024
 """Bytes of a body that are written with one timeout."""
 
 _PIECE_ON_TRIO: Final = 16 * 1024
-"""What a socket takes at once when it takes anything. On trio a write that was given up can't be taken up again."""
+"""The same on trio: as much as a writable socket takes at once, because a write that timed out there can't be
+resumed."""
 
 CURRENT: ContextVar[SendBounds | None] = ContextVar("norce_order_async.httpx_bounds", default=None)
-"""Of the send that runs in this task."""
+"""The time limits of the send that runs in this task."""
 
 
 @final
 class SendBounds:
-    """How long one send may take, made anew for each.
+    """The time limits of one send; each send has its own.
 
     Args:
-        clock: where time comes from.
-        total: seconds for the whole.
-        otherwise: seconds for a step that httpcore sets no timeout for.
-        alarms: of the loop, where that is asyncio's.
+        clock: Where time comes from.
+        total: Seconds for the whole send, or None.
+        otherwise: Seconds for a step without a timeout from httpcore.
+        alarms: The alarms of an asyncio loop; None on trio.
     """
 
     __slots__ = ("_alarms", "_clock", "_deadline", "_gone", "_grace", "_heads", "_moved", "_otherwise", "_step")
@@ -66,32 +67,35 @@ class SendBounds:
         self._gone = False
         self._step: Bound | _BoundOnTrio | None = None
         self._heads: Heads | None = None
-        """Of the answer that is expected, until its head is there."""
+        """Checks the head of the expected answer; None once the head has come."""
 
     def ask(self) -> None:
-        """The request itself goes out, and not one to a proxy: from now on an answer is expected."""
+        """Expect an answer: the request itself is about to be sent, not one to a proxy."""
         self._heads = Heads()
 
     @property
     def over(self) -> bool:
-        """Whether the time for the whole is used up, and the grace that followed."""
+        """Whether the total time is over, and so is the grace that may follow it."""
         now = self._clock.monotonic()
         return now >= self._deadline if self._grace is None else self._grace.is_over(now, self._moved)
 
     @property
     def expired(self) -> bool:
-        """Whether the time for the whole is used up, whatever follows, or nobody waits any more."""
+        """Whether the total time is over, with or without grace, or the caller has left."""
         return self._gone or self._clock.monotonic() >= self._deadline
 
     def leave(self) -> None:
-        """Nobody waits any more: the step that goes on, and each that follows, fails as if its time were over. To
-        httpcore that is a failure like others, after which it closes the connection and nothing else."""
+        """End the send, because its caller has left.
+
+        The current step, and each that follows, fails as if its time were over. httpcore then closes this connection
+        and no other.
+        """
         self._gone = True
         if self._step is not None:
             self._step.end()
 
     def left(self, seconds: float | None) -> float:
-        """So many seconds, or what is left of the whole."""
+        """``seconds``, or the time left of the whole send if that is less."""
         if self._gone:
             return 0.0
         return max(min(self._otherwise if seconds is None else seconds, self._deadline - self._clock.monotonic()), 0.0)
@@ -99,8 +103,11 @@ class SendBounds:
     async def connect(
         self, begin: Callable[[], Coroutine[Any, Any, httpcore.AsyncNetworkStream]]
     ) -> httpcore.AsyncNetworkStream:
-        """The connection that this makes. A loop of asyncio keeps the context in which one is made for as long as
-        there is the connection; the first caller's is not to live so long."""
+        """The connection that ``begin`` makes.
+
+        It is made in an empty context: asyncio keeps the context as long as the connection lives, and must not keep the
+        first caller's.
+        """
         if self._alarms is None:
             return await begin()
         task = self._alarms.loop.create_task(begin(), context=Context())
@@ -112,20 +119,20 @@ class SendBounds:
             raise
 
     def step(self, seconds: float | None) -> Bound | _BoundOnTrio:
-        """A scope for one step that is left when its seconds are over, or when nobody waits any more.
+        """A scope for one step. It ends when the time is over or the caller leaves.
 
         Args:
-            seconds: not more than what is left; None for a few rounds of the loop.
+            seconds: At most the time left; None for a few rounds of the loop.
         """
         step = self._step = _BoundOnTrio(seconds) if self._alarms is None else Bound(self._alarms, seconds)
         return step
 
     async def read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes:
-        """What comes next.
+        """The next bytes of the answer.
 
         Raises:
-            httpcore.ReadTimeout: nothing did in time.
-            MaybeSentError: it is no head of an answer that could be relied on.
+            httpcore.ReadTimeout: No bytes came in time.
+            MaybeSentError: The head of the answer is not valid.
         """
         self._look()
         data = await self._read(stream, max_bytes, seconds)
@@ -138,10 +145,10 @@ class SendBounds:
         return data
 
     async def write(self, stream: httpcore.AsyncNetworkStream, buffer: bytes, seconds: float | None) -> None:
-        """Write it all, in pieces that each have their seconds.
+        """Write everything, in pieces. The timeout applies to each piece.
 
         Raises:
-            httpcore.WriteTimeout: a piece could not be written in time.
+            httpcore.WriteTimeout: A piece could not be written in time.
         """
         size = _PIECE_ON_TRIO if self._alarms is None else _PIECE
         if len(buffer) <= size:
@@ -163,11 +170,11 @@ class SendBounds:
                 self._grace = Grace(now, self._moved)
 
     def _seconds(self, seconds: float | None) -> float | None:
-        """For one step; None for a few rounds of the loop."""
+        """The time of one step; None for a few rounds of the loop."""
         return self.left(seconds) if self._grace is None or self._gone else None
 
     def _is_late(self, due: float) -> bool:
-        """Whether a step that was given up gets a few more rounds. asyncio's have had them."""
+        """Whether a step that timed out gets a few more rounds. On asyncio its scope has already given them."""
         return self._alarms is None and not self._gone and self._clock.monotonic() > due + LATE
 
     async def _read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes:
@@ -178,7 +185,7 @@ class SendBounds:
         with self.step(bound):
             return await stream.read(max_bytes, None)
         if bound is not None and self._is_late(due):
-            # What was given up is waiting, and nothing that came in is lost by that.
+            # Only the wait was given up: bytes that have come are still there.
             with self.step(None):
                 return await stream.read(max_bytes, None)
         raise httpcore.ReadTimeout
@@ -195,7 +202,7 @@ class SendBounds:
         raise httpcore.WriteTimeout
 
     async def _writable(self, stream: httpcore.AsyncNetworkStream, seconds: float | None) -> None:
-        """Wait until the socket takes something. On trio."""
+        """Wait until the socket can be written. For trio."""
         import httpcore
         import trio
 
@@ -214,8 +221,8 @@ class SendBounds:
 
 @final
 class _BoundOnTrio:
-    """What :class:`~norce_order_async.runtime.timers.Bound` is on asyncio. It does not wait when its end is noticed
-    late."""
+    """The same for trio as :class:`~norce_order_async.runtime.timers.Bound` for asyncio, without grace when the end is
+    noticed late."""
 
     __slots__ = ("_rounds", "_scope", "_seconds", "_token")
 
@@ -227,7 +234,7 @@ class _BoundOnTrio:
         self._scope = trio.CancelScope()
 
     def end(self) -> None:
-        """Leave it."""
+        """End the scope."""
         self._scope.cancel()
 
     def __enter__(self) -> None:
@@ -256,7 +263,7 @@ class _BoundOnTrio:
 
 @final
 class Stream:
-    """One connection. httpcore asks whether it is readable before it uses an idle one, and drops it if so."""
+    """One connection. Before httpcore reuses an idle one it asks whether it is readable, and closes it if it is."""
 
     def __init__(self, inner: httpcore.AsyncNetworkStream, clock: Clock, keep_idle: float) -> None:
         self._inner = inner
@@ -268,12 +275,12 @@ class Stream:
         self._tls = tls
 
     def drop(self) -> None:
-        """Close it at once, whatever is on it."""
+        """Close it at once, even in the middle of an answer."""
         self._dropped = True
         shut_down(self._inner)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """As httpcore asks for it."""
+        """Called by httpcore to read; within the time limits of the current send."""
         bounds = CURRENT.get()
         if bounds is None:
             data = await self._inner.read(max_bytes, timeout)
@@ -283,7 +290,7 @@ class Stream:
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """As httpcore asks for it."""
+        """Called by httpcore to write; within the time limits of the current send."""
         bounds = CURRENT.get()
         if bounds is None:
             await self._inner.write(buffer, timeout)
@@ -291,14 +298,14 @@ class Stream:
             await bounds.write(self._inner, buffer, timeout)
 
     async def aclose(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._dropped = True
         await self._inner.aclose()
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> Stream:
-        """The same connection, encrypted from here on."""
+        """The same connection with TLS on it."""
         inner = await _connecting(lambda: self._inner.start_tls(ssl_context, server_hostname, None), timeout)
         if inner is None:
             import httpcore
@@ -308,7 +315,7 @@ class Stream:
         return Stream(inner, self._clock, self._keep_idle)
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore wants to know of it."""
+        """Called by httpcore for facts about the connection."""
         if info == "is_readable":
             return self._is_stale() or self._inner.get_extra_info(info) or self._has_decrypted()
         return self._inner.get_extra_info(info)
@@ -317,7 +324,7 @@ class Stream:
         return self._dropped or self._clock.monotonic() - self._heard > self._keep_idle
 
     def _has_decrypted(self) -> bool:
-        """Whether bytes that came with the last answer wait inside TLS, where the socket shows nothing of them."""
+        """Whether TLS holds decrypted bytes that came after the last answer. The socket does not show them."""
         if self._tls is None:
             return False
         try:
@@ -330,7 +337,7 @@ class Stream:
 
 @final
 class Backend:
-    """Opens :class:`Stream`."""
+    """Opens :class:`Stream` connections."""
 
     def __init__(self, inner: httpcore.AsyncNetworkBackend, clock: Clock, keep_idle: float) -> None:
         self._inner = inner
@@ -345,7 +352,7 @@ class Backend:
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> Stream:
-        """Connect."""
+        """Open a TCP connection."""
         inner = await _connecting(
             lambda: self._inner.connect_tcp(host, port, None, local_address, socket_options), timeout
         )
@@ -357,10 +364,10 @@ class Backend:
 
 
 def watch(transport: object, clock: Clock, keep_idle: float) -> bool:
-    """Have the connections of an ``AsyncHTTPTransport``, or of all of an ``AsyncClient``, made here, and dropped when
-    they were idle for longer than these seconds.
+    """Make a transport, or all transports of an ``AsyncClient``, use the connections of this module.
 
-    False when this version of httpx does not let us.
+    Connections that were idle for longer than ``keep_idle`` seconds are closed. Returns False if this version of httpx
+    does not support it.
     """
     pools: list[Any] = [getattr(one, "_pool", None) for one in _transports(transport) if one is not None]
     for pool in pools:
@@ -373,7 +380,7 @@ def watch(transport: object, clock: Clock, keep_idle: float) -> bool:
 async def _connecting(
     begin: Callable[[], Coroutine[Any, Any, httpcore.AsyncNetworkStream]], seconds: float | None
 ) -> httpcore.AsyncNetworkStream | None:
-    """What a step of connecting comes to; None when it takes too long."""
+    """The connection that a step of connecting makes; None if it takes too long."""
     bounds = CURRENT.get()
     if bounds is None:
         return await begin()
@@ -383,7 +390,7 @@ async def _connecting(
 
 
 def left_over(response: Any) -> bool:
-    """Whether bytes came behind an answer that was read whole. httpcore would take them for the next one's."""
+    """Whether bytes came after a complete answer. httpcore would take them for the next one's."""
     stream = getattr(response, "stream", None)
     while stream is not None:
         connection = getattr(stream, "_connection", None)
@@ -394,7 +401,7 @@ def left_over(response: Any) -> bool:
 
 
 def shut_down(stream: Any) -> None:
-    """Close a connection in both directions without waiting, so that its holder sees its end."""
+    """Shut a connection down in both directions without waiting, so that its owner sees the end."""
     sock = stream.get_extra_info("socket")
     if sock is not None:
         with contextlib.suppress(OSError):

@@ -1,7 +1,8 @@
-"""What HTTP libraries log of our sends: no query, no header.
+"""Keeps queries and headers of our requests out of the logs of HTTP libraries.
 
-httpx logs whole addresses at INFO, the libraries below it headers at DEBUG. There is no switch for that, so a filter
-on their loggers takes it out of what they log within a send of ours. What others send is logged as ever.
+httpx logs whole addresses at INFO; the libraries below it log headers at DEBUG. They have no switch for that, so
+filters on their loggers remove these parts from records made during a send of ours. Other requests are logged as
+before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from norce_order_async.engines._httpx_stream import CURRENT
 
 OURS: ContextVar[bool] = ContextVar("norce_order_async.ours", default=False)
-"""Whether what runs in this task is sent for us, where no engine of ours sends it."""
+"""Whether this task sends a request of ours without one of our engines."""
 
 _CLIENTS: Final = ("httpx", "httpx2")
 _BELOW: Final = (
@@ -32,7 +33,7 @@ _BELOW: Final = (
 
 @functools.cache
 def keep_quiet() -> None:
-    """Have the filters in place; once in a process."""
+    """Install the filters, once per process."""
     for name in _CLIENTS:
         logging.getLogger(name).addFilter(_without_query)
     for name in _BELOW:

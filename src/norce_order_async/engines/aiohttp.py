@@ -1,20 +1,21 @@
 """The fast engine: aiohttp, on asyncio, with the ``fast`` extra.
 
-Its parts, in the order a request meets them:
+Its parts, in the order in which a request passes them:
 
-* ``send`` checks what aiohttp would change or refuse late, and bounds the whole and every silence with one alarm
-  (:class:`~norce_order_async.runtime.timers.Watch`), where aiohttp's own bounds would set a timer for each piece.
-* ``_exchange`` asks aiohttp for one answer and reads it whole, within the bounds of
+* ``send`` checks what aiohttp would change or refuse late. One alarm (:class:`~norce_order_async.runtime.timers.Watch`)
+  limits both the total time and the time without bytes; aiohttp's own timeouts would set a timer for each piece.
+* ``_exchange`` has aiohttp send one request and reads the whole answer, within the limits of
   :class:`~norce_order_async.engines._body.Body`.
-* :class:`_Request` stands between aiohttp's connector and the socket. It sees each request at the last moment before
-  its first byte, which is what makes "not sent" something known: whatever fails before has sent nothing, whatever
-  fails after may have been acted on, and no name of an exception is asked. It also lets a request through only once,
-  because aiohttp sends some again by itself, and turns away a connection on which an answer to nothing has come in
-  (:class:`~norce_order_async.engines._aiohttp_connection.WatchedConnection` sees that).
-* :class:`_LargeBody` writes what does not fit into a socket's buffer, with the write timeout that aiohttp lacks.
+* :class:`_Request` stands between aiohttp's connector and the socket. It is called right before the first byte of a
+  request. If a send fails before that, nothing was sent; if it fails later, the service may have acted. The class of
+  the exception does not matter. It also sends each request only once, because aiohttp would repeat some, and refuses a
+  connection that received bytes no request asked for
+  (:class:`~norce_order_async.engines._aiohttp_connection.WatchedConnection` notices them).
+* :class:`_LargeBody` writes a body that does not fit into the socket's buffer, with the write timeout that aiohttp
+  lacks.
 
-How many sends are in flight is bounded above the engine; aiohttp's own queue is switched off. A cancelled send closes
-its connection and touches no other.
+The number of sends in flight is limited above the engine; aiohttp's own queue is switched off. A cancelled send closes
+its own connection and no other.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ import yarl
 
 from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
 from norce_order_async.engines._body import CODINGS, Body
-from norce_order_async.engines._errors import NOBODY_WAITS, OUT_OF_TIME, failure, refined, system_error
+from norce_order_async.engines._errors import CALLER_LEFT, OUT_OF_TIME, failure, refined, system_error
 from norce_order_async.engines._head import LONGEST
 from norce_order_async.engines.base import (
     KEEP_IDLE,
@@ -62,30 +63,36 @@ _ADDRESS: Final = re.compile(r"https?://[^/?#@\s]+(/[!-\"$-~]*)?", re.ASCII)
 _BREAKS_A_HEADER: Final = re.compile(r"[\0\r\n]")
 
 _MOST_HEADERS: Final = LONGEST // 4
-"""As many as there is room for in a head; aiohttp's own limits, of their number and of their length, are less than what
-gateways send."""
+"""As many as fit into a head. aiohttp's own limits on the number and length of headers are lower than what gateways
+send."""
 
 _AT_ONCE: Final = 64 * 1024
-"""Bytes aiohttp hands to the socket without waiting for it."""
+"""Bytes that aiohttp gives to the socket without waiting."""
 
 _AUTOMATIC: Final = ("Accept", "Content-Type", "User-Agent")
-"""Headers aiohttp would add, and is told not to where the request has them not."""
+"""Headers that aiohttp would add if the request lacks them, unless they are skipped."""
 
 _COMPLETE: Final = frozenset({"accept", "user-agent"})
 _COMPLETE_WITH_BODY: Final = _COMPLETE | {"content-type"}
-"""With these there is nothing to add, which spares telling."""
+"""A request with these headers needs no list of headers to skip."""
 
 
 @final
 class AiohttpEngine:
-    """Sends over aiohttp, on the event loop of its first send.
+    """Sends requests with aiohttp, on the asyncio loop of its first send.
 
     Args:
-        verify: True for certifi's authorities, False for no check, or a context of your own.
+        verify: True for certifi's authorities, False for no check, or an ``ssl.SSLContext`` of your own.
         cert: A client certificate: a path, or the arguments of ``ssl.SSLContext.load_cert_chain``.
         proxy: The address of a proxy for all requests, ``http`` or ``https``.
         trust_env: Whether proxies and certificate files are also taken from the environment.
         clock: Where time comes from.
+
+    Example::
+
+        engine = AiohttpEngine(cert=("client.pem", "client.key"))
+        async with NorceOrderClient(..., engine=engine) as norce:
+            order = await norce.orders.get("o1")
     """
 
     def __init__(
@@ -123,7 +130,7 @@ class AiohttpEngine:
         watch = Watch(alarms, request.total if system else None, request.timeouts.read)
         if request.caller is not None:
             if request.caller.gone:
-                raise UnsentError("pool", NOBODY_WAITS)
+                raise UnsentError("pool", CALLER_LEFT)
             request.caller.on_leave(watch.leave)
         step = _Step(watch, KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE))
         cause: OSError | None = None
@@ -133,7 +140,7 @@ class AiohttpEngine:
             if watch.silent:
                 error = step.failed(TimeoutError(), closed=False)
             else:
-                error = step.ended(NOBODY_WAITS if watch.left_alone else OUT_OF_TIME)
+                error = step.ended(CALLER_LEFT if watch.left_alone else OUT_OF_TIME)
         except SendError as exc:
             error = exc
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
@@ -185,7 +192,7 @@ class AiohttpEngine:
                     )
                     break
                 except _StaleConnectionError:
-                    # Nothing went out, and that connection is closed: the next one.
+                    # Nothing was sent, and that connection is closed: try the next one.
                     continue
             step.answered = True
             answered = _joined(response)
@@ -202,13 +209,13 @@ class AiohttpEngine:
         return WireResponse(response.status, answered, content, connection.drop, body.fault)
 
     def _here(self) -> tuple[aiohttp.ClientSession, Alarms]:
-        """Session and alarms, made on the loop of the first send; that is why an engine may be made where none runs."""
+        """Session and alarms, made at the first send, so that an engine can be made outside a loop."""
         if self._closed:
             raise UnsentError("closed", "the engine is closed")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise UnsentError("closed", "the aiohttp engine runs on asyncio alone") from None
+            raise UnsentError("closed", "the aiohttp engine runs on asyncio only") from None
         if self._session is None or self._alarms is None:
             self._alarms = Alarms(loop)
             self._session = aiohttp.ClientSession(
@@ -221,18 +228,16 @@ class AiohttpEngine:
                 max_field_size=LONGEST,
                 max_headers=_MOST_HEADERS,
             )
-            # Spares the new connection that aiohttp would open to send again; _Request refuses it in any case.
-            # There is no public switch.
+            # aiohttp would open a new connection to send again, which _Request refuses. There is no public switch.
             self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            # Forgotten and without an open connection, an engine leaves nothing that anyone need hear of. With one,
-            # the connector still warns.
+            # No warning for an engine that was never closed but has no open connection. With one, the connector warns.
             weakref.finalize(self, self._session.detach).atexit = False
         elif loop is not self._alarms.loop:
-            raise UnsentError("closed", "the engine belongs to the event loop of its first call, which was another one")
+            raise UnsentError("closed", "the engine belongs to another loop, the event loop of its first call")
         return self._session, self._alarms
 
     def _proxy_for(self, url: yarl.URL) -> _Proxy | None:
-        """The proxy handed in, or the environment's for this address."""
+        """The proxy that was given, or the environment's for this address."""
         if self._proxy is not None:
             return self._proxy
         found = from_environment(str(url))
@@ -244,7 +249,7 @@ class AiohttpEngine:
             raise UnsentError("connect", f"the proxy in {found.named} can't be used") from None
 
     async def _context(self) -> ssl.SSLContext:
-        """The TLS context of all connections; built at the first need, once, in a thread, as it takes its time."""
+        """The TLS context of all connections; built once, when it is first needed, in a thread because that is slow."""
         if self._tls is not None:
             return self._tls
         async with self._tls_lock:
@@ -269,9 +274,12 @@ class AiohttpEngine:
             context.load_cert_chain(*arguments)
         return context
 
+    def __repr__(self) -> str:
+        return f"<AiohttpEngine{' closed' if self._closed else ''}>"
+
 
 class _Step:
-    """How far one send got; made anew for each."""
+    """How far one send got; each send has its own."""
 
     __slots__ = ("answered", "connection", "max_idle", "sent", "watch", "writing")
 
@@ -284,7 +292,7 @@ class _Step:
         self.answered = False
 
     def failed(self, exc: Exception, *, closed: bool) -> SendError:
-        """What to raise for ``exc``."""
+        """The error to raise for ``exc``."""
         if self.sent:
             return failure(MaybeSentError, self._phase(), exc)
         if closed:
@@ -292,7 +300,7 @@ class _Step:
         return failure(UnsentError, refined("connect", exc), exc)
 
     def ended(self, why: str = OUT_OF_TIME) -> SendError:
-        """What to raise when the total is over, or nobody waits any more."""
+        """The error to raise when the total time is over, or the caller has left."""
         if self.sent:
             return MaybeSentError(self._phase(), why)
         return UnsentError("connect", why)
@@ -304,7 +312,7 @@ class _Step:
 
 
 _STEP: ContextVar[_Step] = ContextVar("norce_order_async.aiohttp_step")
-"""Tells a request inside aiohttp whose it is; both run in the same task."""
+"""The step of the send that a request inside aiohttp belongs to; both run in the same task."""
 
 
 class _SentAlreadyError(Exception):
@@ -312,28 +320,28 @@ class _SentAlreadyError(Exception):
 
 
 class _StaleConnectionError(Exception):
-    """The connection that aiohttp picked holds an answer that nobody asked for, or was idle for too long."""
+    """The connection that aiohttp picked received bytes that no request asked for, or was idle for too long."""
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request that reports its first byte, goes out once, and not over a connection that spoke unasked."""
+    """A request that records its first byte, is sent once, and refuses a connection with unexpected bytes."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Called by aiohttp with a connection that is ready, right before the first byte."""
+        """Called by aiohttp with an open connection, right before the first byte."""
         step = _STEP.get()
         if step.sent:
             raise _SentAlreadyError
         connection = conn.protocol
         watched = connection if isinstance(connection, WatchedConnection) else None
         if watched is not None and watched.fresh and (watched.spoke_first or watched.should_close):
-            # Another one would fare no better.
-            raise UnsentError("connect", "the server spoke before it was asked, or closed the connection")
+            # A new connection would fail in the same way.
+            raise UnsentError("connect", "the server sent bytes before the request, or closed the connection")
         if connection is None or connection.should_close:
             raise _StaleConnectionError
         if watched is not None and not watched.fresh and watched.idle > step.max_idle:
             raise _StaleConnectionError
         if step.watch.expired:
-            # Its time was over while the loop was blocked: a request does not begin so late.
+            # The time ran out while the loop was blocked: a request must not start that late.
             raise step.ended()
         if watched is not None:
             watched.ask()
@@ -345,7 +353,7 @@ class _Request(aiohttp.ClientRequest):
 
 
 class _LargeBody(aiohttp.Payload):
-    """A body in pieces, each with the write timeout; what fits into the socket's buffer needs none."""
+    """A body written in pieces, each with the write timeout. A body that fits into the socket's buffer needs none."""
 
     def __init__(self, body: bytes, bounds: Timeouts, step: _Step) -> None:
         super().__init__(body)
@@ -355,11 +363,11 @@ class _LargeBody(aiohttp.Payload):
         self._step = step
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - aiohttp's signature
-        """For aiohttp's logs of failures; a body is in no log."""
+        """An empty text: aiohttp logs it on failures, and no log may hold a body."""
         return ""
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Write it all. The watch ends the request when a piece takes too long."""
+        """Write the whole body. The watch ends the request if a piece takes too long."""
         step = self._step
         step.writing = True
         step.watch.expect(self._bounds.write)
@@ -371,14 +379,14 @@ class _LargeBody(aiohttp.Payload):
 
 
 class _Proxy:
-    """A proxy's address, and the credentials that came with it as the header they become."""
+    """A proxy's address without its credentials, and the credentials as a header."""
 
     __slots__ = ("authorization", "url")
 
     def __init__(self, address: str) -> None:
         url = yarl.URL(address)
         if url.scheme not in ("http", "https") or not url.raw_host:
-            raise ValueError("the aiohttp engine knows proxies with http and https addresses only")
+            raise ValueError("the aiohttp engine supports only proxies with http and https addresses")
         self.url = url.with_user(None)
         self.authorization: str | None = None
         if url.user is not None:
@@ -387,7 +395,11 @@ class _Proxy:
 
 
 def _address(request: WireRequest) -> yarl.URL:
-    """The address as aiohttp's type, or the reason why it can't be sent as it is."""
+    """The address as aiohttp's type.
+
+    Raises:
+        UnsentError: aiohttp can't send the address or a header unchanged.
+    """
     if _ADDRESS.fullmatch(request.url) is None:
         raise UnsentError("connect", "the address is not a plain absolute one")
     if _BREAKS_A_HEADER.search("".join((*request.headers, *request.headers.values()))):
@@ -404,12 +416,12 @@ def _address(request: WireRequest) -> yarl.URL:
 
 @lru_cache(maxsize=64)
 def _timeouts(bounds: Timeouts) -> aiohttp.ClientTimeout:
-    """aiohttp's form of the bounds that it keeps itself. Zero means "no bound" there, so none is zero."""
+    """The timeouts that aiohttp applies itself. Zero means "no timeout" there, so the smallest is a millisecond."""
     return aiohttp.ClientTimeout(total=None, connect=max(bounds.connect, 0.001), ceil_threshold=3600.0)
 
 
 async def _read(response: aiohttp.ClientResponse, body: Body, watch: Watch) -> None:
-    """Read the answer's body, each piece of which is a sign of life."""
+    """Read the answer's body; each piece restarts the watch's time without bytes."""
     try:
         watch.heard()
         while piece := await response.content.readany():
@@ -427,7 +439,7 @@ async def _read(response: aiohttp.ClientResponse, body: Body, watch: Watch) -> N
 
 
 def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """Lower-case names, repeated ones in one value."""
+    """The headers with lower-case names; the values of repeated ones are joined."""
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
         key = name.lower()
@@ -436,7 +448,7 @@ def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 def _authorities(*, trust_env: bool) -> tuple[str | None, str | None]:
-    """The file or folder with the authorities' certificates: certifi's, or what the environment names."""
+    """The file or folder with the authorities' certificates: from the environment, or certifi's."""
     if trust_env:
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         if file or folder:

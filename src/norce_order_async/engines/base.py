@@ -1,24 +1,27 @@
-"""The contract between the pipeline and whatever sends bytes.
+"""The contract between the pipeline and the engines that send its requests.
 
-An engine turns one :class:`WireRequest` into one :class:`WireResponse`, or raises one of two exceptions that answer
-the only question the pipeline has: *may the service have acted on this request?*
+An engine turns one :class:`WireRequest` into one :class:`WireResponse`, or raises one of two exceptions. They answer
+the pipeline's only question: *may the service have acted on this request?*
 
 ===========================  =============================================================================
 :class:`UnsentError`        no byte of the request left this machine: name resolution, connect refused or timed out,
                              TLS handshake failed, no connection free in time, the engine is closed
-:class:`MaybeSentError`      anything later without a whole answer: write or read timeout, reset, closed by the
-                             server, a cut or garbled answer
+:class:`MaybeSentError`      any later failure without a complete answer: write or read timeout, reset, closed by the
+                             server, a truncated or garbled answer
 ===========================  =============================================================================
 
-An engine may raise :class:`UnsentError` only when it knows. In doubt it raises :class:`MaybeSentError`.
+An engine raises :class:`UnsentError` only when it is certain. In doubt it raises :class:`MaybeSentError`.
 
-An engine never retries, never follows redirects, never keeps cookies, never reads proxies or credentials from the
-environment unless asked to, and raises nothing but these two and the event loop's own cancellation. A connection on
-which more came than the answer is closed, as the surplus would pass as the answer to its next request. A body is read
-whole, in chunks, with a look at ``WireRequest.total`` in between, so that a slow drip ends too. Content codings the
-engine asked for are undone, and others get a turn in between. An answer whose head is whole and whose body is larger
-than ``WireRequest.max_answer_size``, or in a coding that can't be undone, is an answer all the same: its status is
-known. It says so with ``WireResponse.unreadable``, and its connection is closed.
+An engine never retries, never follows redirects and never keeps cookies. It reads proxies or credentials from the
+environment only if it is asked to. It raises only these two exceptions and the event loop's cancellation.
+
+An engine closes a connection on which more bytes came than the answer, because the next request would take the surplus
+for its answer. It reads a body in chunks and checks ``WireRequest.total`` between them, so that a slow drip ends too.
+It decodes the content codings that it asked for, and lets other tasks run in between.
+
+If the head of an answer is complete, its status is known. An answer whose body is larger than
+``WireRequest.max_answer_size``, or can't be decoded, is therefore still returned: ``WireResponse.unreadable`` gives the
+reason, and the connection is closed.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from typing import Any, Final, Protocol, final
 from norce_order_async.errors import Phase, revived
 
 MAX_ANSWER_SIZE: Final = 64 * 1024 * 1024
-"""Bytes of an answer's body, its coding undone, unless a request sets another bound."""
+"""Largest body of an answer in bytes, after decoding, unless the request sets another limit."""
 
 KEEP_IDLE: Final = 4.0
 """Seconds that engines keep an unused connection: many servers close theirs after five."""
@@ -38,7 +41,12 @@ KEEP_IDLE: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Bounds of one attempt, in seconds; each is already cut to what the deadline leaves."""
+    """Timeouts of one attempt, in seconds; none is longer than the time left until the deadline.
+
+    Example::
+
+        Timeouts(connect=2.0, read=8.0).cut(5.0)  # connect 2, write 5, read 5, pool 5
+    """
 
     connect: float = 5.0
     write: float = 10.0
@@ -46,7 +54,7 @@ class Timeouts:
     pool: float = 5.0
 
     def cut(self, seconds: float) -> Timeouts:
-        """The same bounds, none longer than ``seconds``."""
+        """The same timeouts, none longer than ``seconds``."""
         if seconds >= self.read and seconds >= self.write and seconds >= self.connect and seconds >= self.pool:
             return self
         return Timeouts(
@@ -59,22 +67,34 @@ class Timeouts:
 
 @final
 class Caller:
-    """Who waits for the answer to a read, and may leave before it comes. Writes have none: they are seen through."""
+    """The caller who waits for the answer to a read and may leave before it comes.
+
+    A write has none: it is always sent to its end.
+
+    Example::
+
+        caller = Caller()
+        caller.on_leave(lambda: print("close the connection"))
+        caller.leave()  # True: the engine ends the send
+    """
 
     __slots__ = ("_on_leave", "gone")
 
     def __init__(self) -> None:
         self.gone = False
-        """Whether nobody waits any more."""
+        """Whether the caller has left."""
         self._on_leave: Callable[[], object] | None = None
 
     def on_leave(self, call: Callable[[], object]) -> None:
-        """Have this called when the caller leaves, in a step of the event loop that must not be held up. An engine
-        that can end a send without harm to others does so here, and closes its connection."""
+        """Register a function that is called when the caller leaves. It must not block.
+
+        An engine that can end one send without harm to others registers a function that does so and closes the
+        connection.
+        """
         self._on_leave = call
 
     def leave(self) -> bool:
-        """Nobody waits any more. False when the engine has not asked to be told, so that the send goes on."""
+        """Mark the caller as gone. Returns False if the engine registered no function, so that the send goes on."""
         self.gone = True
         call, self._on_leave = self._on_leave, None
         if call is None:
@@ -85,7 +105,18 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """One request, ready for the wire: an absolute, encoded address, headers as they go out, a body or none."""
+    """One request as it is sent: an absolute, encoded address, the headers, and a body or None.
+
+    Example::
+
+        WireRequest(
+            method="GET",
+            url="https://orders.example/api/v0/checkout/orders/o1",
+            headers={"authorization": "Bearer t"},
+            body=None,
+            timeouts=Timeouts(),
+        )
+    """
 
     method: str
     url: str = field(repr=False)
@@ -93,15 +124,15 @@ class WireRequest:
     body: bytes | None = field(repr=False)
     timeouts: Timeouts
     total: float | None = None
-    """Seconds the whole send may take, answer body included; None leaves only the bounds in ``timeouts``."""
+    """Seconds for the whole send, including the answer's body; None if only ``timeouts`` applies."""
     max_idle: float | None = None
-    """Seconds that a connection may have been idle to be used for this request; None for as long as the engine keeps
-    one. A server closes idle connections, and what is written to one at that very moment is lost, as far as anybody can
-    tell: for what can't be repeated a new connection is better than one that was idle for long."""
+    """Longest time in seconds that a connection may have been idle to carry this request; None for the engine's own
+    limit. A server closes idle connections, and a request written at that moment is lost without a trace. For a request
+    that can't be repeated, a new connection is safer than one that was idle for long."""
     caller: Caller | None = field(default=None, repr=False, compare=False)
-    """Of a read; None for a write."""
+    """The caller of a read; None for a write."""
     max_answer_size: int = MAX_ANSWER_SIZE
-    """Bytes that the answer's body may have, its coding undone. Of a larger one nothing is handed over."""
+    """Largest body of the answer in bytes, after decoding. The body of a larger answer is dropped."""
 
 
 def _nothing() -> None:
@@ -110,21 +141,33 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class WireResponse:
-    """One whole answer. ``headers`` has lower-case names; repeated ones are joined by a comma and a space."""
+    """One complete answer.
+
+    The names in ``headers`` are in lower case; the values of a repeated header are joined by a comma and a space.
+
+    Example::
+
+        WireResponse(status=200, headers={"content-type": "application/json"}, body=b"{}")
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     drop_connection: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
-    """Closes the connection it came over, at once and whatever is on it by now: for an answer that turns out to be
-    another request's, because then no further answer of that connection can be believed. Does nothing a second time,
-    and nothing where an engine has no way to do it."""
+    """Closes the connection of this answer at once. It is called if the answer belongs to another request, because no
+    further answer of that connection can be trusted then. A second call does nothing, and neither does the call where
+    the engine can't close a single connection."""
     unreadable: str | None = None
-    """Why the body could not be read, which is empty then; None for a body that was read whole."""
+    """Why the body could not be read; ``body`` is empty then. None if the body was read completely."""
 
 
 class SendError(Exception):
-    """A send that brought no whole answer. The text names the phase and the cause's type, never an address or body."""
+    """A send without a complete answer. The text names the phase and the type of the cause, never an address or body.
+
+    Example::
+
+        raise MaybeSentError("read", "no answer came")
+    """
 
     def __init__(self, phase: Phase, reason: str) -> None:
         super().__init__(f"{reason} ({phase})")
@@ -136,30 +179,52 @@ class SendError(Exception):
 
 
 class UnsentError(SendError):
-    """No byte of the request was sent; the service can't know of it."""
+    """No byte of the request was sent, so the service can't have acted on it.
+
+    Example::
+
+        raise UnsentError("connect", "no connection could be made")
+    """
 
 
 class MaybeSentError(SendError):
-    """Something may have been sent; whether the service acted on it is unknown."""
+    """The request may have been sent; the service may or may not have acted on it.
+
+    Example::
+
+        raise MaybeSentError("body", "the answer was not complete")
+    """
 
 
 class Engine(Protocol):
-    """Sends requests. One engine serves one client, on one event loop."""
+    """Sends requests. One engine serves one client, on one event loop.
+
+    Example::
+
+        class Canned:
+            name = "canned"
+
+            async def send(self, request: WireRequest) -> WireResponse:
+                return WireResponse(200, {"content-type": "application/json"}, b'{"id": "o1"}')
+
+            async def aclose(self) -> None:
+                pass
+    """
 
     @property
     def name(self) -> str:
-        """What ``client.engine`` says: ``"httpx"``, ``"aiohttp"``."""
+        """The value of ``client.engine``: ``"httpx"`` or ``"aiohttp"`` for the engines of this package."""
         ...
 
     async def send(self, request: WireRequest) -> WireResponse:
         """Send once and read the whole answer.
 
         Raises:
-            UnsentError: no byte left.
-            MaybeSentError: no whole answer, and the service may have acted.
+            UnsentError: No byte was sent.
+            MaybeSentError: No complete answer came, and the service may have acted on the request.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close every connection. Closing twice is fine; sending afterwards raises :class:`UnsentError`."""
+        """Close every connection. A second call does nothing; a later send raises :class:`UnsentError`."""
         ...

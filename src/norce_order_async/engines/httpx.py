@@ -1,24 +1,22 @@
-"""The default engine: httpx on asyncio and trio, or a client of the user's own.
+"""The default engine: httpx on asyncio and trio, or a client that the user gives.
 
-Its parts, in the order a request meets them:
+Its parts, in the order in which a request passes them:
 
-* ``send`` takes the least loaded :class:`_Pool` and owns the bookkeeping around one exchange.
-* ``_pool_for`` makes pools as they are needed. httpx's pool walks over all its connections several times a request,
-  so many small pools carry what one large one can't (twenty times the requests at 500 tasks and 50 ms). A pool never
-  gets more sends than it has connections: nothing ever waits inside httpx, where a cancelled waiter would leave the
-  pool dead. How many sends are in flight is bounded above the engine; the list of pools grows to that and stays.
-* ``_exchange`` puts the request on the wire and reads the answer in chunks, within the bounds of
+* ``send`` picks the least loaded :class:`_Pool` and does the bookkeeping around one exchange.
+* ``_pool_for`` makes pools on demand. httpx's pool walks over all its connections several times per request, so many
+  small pools are faster than one large one (twenty times the requests at 500 tasks and 50 ms). A pool never gets more
+  sends than it has connections: no send waits inside httpx, where a cancelled waiter would leave the pool dead. The
+  number of sends in flight is limited above the engine; the list of pools grows up to that and stays.
+* ``_exchange`` sends the request and reads the answer in chunks, within the limits of
   :class:`~norce_order_async.engines._body.Body`.
-* :class:`~norce_order_async.engines._httpx_progress.Progress` knows how far that got.
+* :class:`~norce_order_async.engines._httpx_progress.Progress` records how far the send got.
+* Below httpx, :mod:`~norce_order_async.engines._httpx_stream` cuts the timeout of each step to the time left.
 
-* Below httpx, :mod:`~norce_order_async.engines._httpx_stream` bounds each step by what is left of the whole.
+If a send is cancelled all the same, its pool is retired: it gets no new sends, and its last send closes it.
 
-A send that is cancelled all the same takes its pool with it: no new send goes there, and the last one to leave closes
-it.
-
-Pools are bare transports, not httpx clients: no cookie jar, no redirects, no environment. A client handed in keeps its
-own pool, headers, hooks and proxies, is never closed here and can't be replaced; its cookies and its ``auth`` are left
-out, because the one would leak between calls and the other may send twice.
+Pools are bare transports, not httpx clients: no cookie jar, no redirects, no environment. A client that the user gives
+keeps its own pool, headers, hooks and proxies. It is closed only with ``closes_client`` and never replaced. Its cookies
+and its ``auth`` are not used: cookies would leak between calls, and ``auth`` may send a request twice.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ import anyio.to_thread
 import httpx
 
 from norce_order_async.engines._body import CODINGS, Body
-from norce_order_async.engines._errors import NOBODY_WAITS, system_error
+from norce_order_async.engines._errors import CALLER_LEFT, system_error
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
 from norce_order_async.engines._logs import keep_quiet
@@ -49,29 +47,35 @@ _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
 """Absolute, without credentials and without a fragment."""
 
 _BEYOND: Final = 1024 * 1024
-"""Bytes that are still read, and dropped, of an answer that was given up; more than any library keeps. The transport of
-another caller may have no connection that could be closed, and never come to an end."""
+"""Bytes that are still read and dropped after an answer was given up; more than any library buffers. A transport that a
+user gives may have no connection to close, and its answer may never end."""
 
 _KILL_AFTER: Final = 0.5
-"""Seconds past the total after which a send over sockets that are not watched is cancelled. httpx's own timeouts, cut
-to the total, come first."""
+"""Seconds past the total after which a send over sockets that are not ours is cancelled. httpx's own timeouts, cut to
+the total, end most sends before."""
 
 
 @final
 class HttpxEngine:
-    """Sends over httpx.
+    """Sends requests with httpx, on asyncio or trio.
 
     Args:
-        client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use instead of pools of ours; the other
-            arguments then have no say, except ``clock``.
-        closes_client: Whether that client is closed with the engine; otherwise it is left open.
-        verify: True for certifi's authorities, False for no check, or a context of your own.
+        client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with. The other arguments then have no
+            effect, except ``closes_client`` and ``clock``.
+        closes_client: Whether closing the engine closes that client; otherwise it stays open.
+        verify: True for certifi's authorities, False for no check, or an ``ssl.SSLContext`` of your own.
         cert: A client certificate: a path, or the arguments of ``ssl.SSLContext.load_cert_chain``.
         proxy: The address of a proxy for all requests.
         trust_env: Whether proxies and certificate files are also taken from the environment.
-        pool_size: Connections a pool.
-        transport: An httpx transport to use instead of pools of ours; closed with the engine, as httpx does.
+        pool_size: Number of connections in each pool.
+        transport: An httpx transport to send with. Closing the engine closes it, as httpx does.
         clock: Where time comes from.
+
+    Example::
+
+        engine = HttpxEngine(proxy="http://proxy.example:3128")
+        async with NorceOrderClient(..., engine=engine) as norce:
+            order = await norce.orders.get("o1")
     """
 
     def __init__(
@@ -130,7 +134,7 @@ class HttpxEngine:
         pool = await self._pool_for(secure=scheme == "https", keep_idle=request.max_idle)
         if request.caller is not None:
             if request.caller.gone:
-                raise UnsentError("pool", NOBODY_WAITS)
+                raise UnsentError("pool", CALLER_LEFT)
             if pool.watched:
                 request.caller.on_leave(progress.bounds.leave)
         pool.in_flight += 1
@@ -157,11 +161,11 @@ class HttpxEngine:
             if pool.retired and not pool.in_flight:
                 with anyio.CancelScope(shield=True):
                     await pool.close()
-        # Here and not where it was caught: what the library says holds headers, or bytes of the answer.
+        # Raised here and not in the except block: the library's exception holds headers, or bytes of the answer.
         raise error from cause
 
     async def aclose(self) -> None:
-        """Close every connection of ours; a send still in flight fails."""
+        """Close the engine's connections; a send still in flight fails."""
         self._closed = True
         pools = [pool for alike in self._pools.values() for pool in alike]
         if self._foreign is not None:
@@ -173,13 +177,17 @@ class HttpxEngine:
                     await pool.close()
 
     def _outgoing(self, request: WireRequest, target: str, progress: Progress) -> Any:
-        """The library's own request object, or the reason why there is none."""
+        """The library's request object.
+
+        Raises:
+            UnsentError: The library can't build it, or would change its address.
+        """
         outgoing, rewritten = self._built(request, target, progress)
         if outgoing is None:
-            # Here and not where it was caught: the exception holds the header, or the address.
+            # Raised here and not in the except block: the library's exception holds the header or the address.
             raise UnsentError("connect", f"the request could not be built: {rewritten}")
         if rewritten:
-            # Dot segments and characters that need encoding would be "mended": another address than the one meant.
+            # httpx normalizes dot segments and encodes characters: the request would go to another address.
             raise UnsentError("connect", "httpx would change the address")
         if request.body is not None and isinstance(outgoing, httpx.Request):
             outgoing.stream = _Body(request.body)
@@ -190,7 +198,7 @@ class HttpxEngine:
         return outgoing
 
     def _built(self, request: WireRequest, target: str, progress: Progress) -> tuple[Any, str | bool]:
-        """The request, and whether it goes to another address; or None, and the name of what kept it from being."""
+        """The request and whether its address was changed; or None and the name of the library's exception."""
         try:
             outgoing = self._build(
                 request.method,
@@ -200,7 +208,7 @@ class HttpxEngine:
                 extensions={"timeout": progress.timeouts, "trace": progress.trace},
             )
             return outgoing, outgoing.url.raw_path.decode("ascii") != target
-        except Exception as exc:  # noqa: BLE001 - whatever the library says
+        except Exception as exc:  # noqa: BLE001 - the library may raise anything
             return None, type(exc).__name__
 
     async def _exchange(self, pool: _Pool, outgoing: Any, progress: Progress, most: int) -> WireResponse:
@@ -221,7 +229,7 @@ class HttpxEngine:
                 await response.aclose()
             return WireResponse(response.status_code, headers, content, drop, body.fault)
         if self._closed and pool.close is not _leave_open:
-            # The pool was closed under this send and no longer knows the connection.
+            # The pool was closed during this send and no longer tracks the connection.
             await _hang_up(response)
         elif left_over(response):
             drop()
@@ -235,8 +243,7 @@ class HttpxEngine:
         context = await self._context(secure)
         if self._closed:
             raise UnsentError("closed", "the engine was closed meanwhile")
-        # httpcore knows one limit for all connections of a pool, so requests with a limit of their own have pools of
-        # their own.
+        # httpcore has one idle limit per pool, so requests with another limit use other pools.
         keep_idle = KEEP_IDLE if keep_idle is None else min(keep_idle, KEEP_IDLE)
         pools = self._pools.setdefault((secure, keep_idle), [])
         pool = min(pools, key=_load, default=None)
@@ -252,7 +259,7 @@ class HttpxEngine:
         size = self._pool_size
         limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=keep_idle)
         if self._trust_env and self._proxy is None:
-            # Only httpx's client knows the environment's proxies and their exceptions.
+            # Only httpx's client applies the environment's proxies and their exceptions.
             client = httpx.AsyncClient(verify=context, limits=limits, trust_env=True)
             return _Pool(_sender(client), client.aclose, watched=watch(client, self._clock, keep_idle))
         proxy = self._proxy
@@ -262,9 +269,9 @@ class HttpxEngine:
         return _Pool(transport.handle_async_request, transport.aclose, watched=watch(transport, self._clock, keep_idle))
 
     def _alarms_here(self) -> Alarms | None:
-        """Of the loop that runs, where that is asyncio's."""
+        """The alarms of the running loop if it is asyncio's; None on trio."""
         try:
-            # In trio's guest mode a loop of asyncio runs as well, but not this task.
+            # In trio's guest mode an asyncio loop runs as well, but this task is not one of its tasks.
             task = asyncio.current_task()
         except RuntimeError:
             task = None
@@ -284,10 +291,10 @@ class HttpxEngine:
                 pool.retired = True
 
     async def _context(self, secure: bool) -> ssl.SSLContext:
-        """The TLS context all pools share; built at the first need, once, in a thread, as it takes its time."""
+        """The TLS context of all pools; built once, when it is first needed, in a thread because that is slow."""
         if not (secure or self._trust_env or (self._proxy is not None and self._proxy.url.scheme == "https")):
             if self._no_tls is None:
-                # httpx wants a context in any case; this one trusts nobody.
+                # httpx requires a context even for plain http; this one trusts no certificate.
                 self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             return self._no_tls
         if self._tls is not None:
@@ -307,9 +314,16 @@ class HttpxEngine:
             context.load_cert_chain(*arguments)
         return context
 
+    def __repr__(self) -> str:
+        if self._foreign is None:
+            kind = "own connections"
+        else:
+            kind = "with a given transport" if self._build is httpx.Request else "with a given client"
+        return f"<HttpxEngine {kind}{', closed' if self._closed else ''}>"
+
 
 class _Pool:
-    """A handful of connections: how to send over them and how to close them."""
+    """A small pool of connections, as the functions that send over it and close it."""
 
     __slots__ = ("close", "in_flight", "retired", "send", "watched")
 
@@ -319,7 +333,7 @@ class _Pool:
         self.send = send
         self.close = close
         self.watched = watched
-        """Whether its sockets keep the bounds of a send by themselves."""
+        """Whether its sockets apply the time limits of a send themselves."""
         self.in_flight = 0
         self.retired = False
 
@@ -332,7 +346,7 @@ def _sender(client: Any) -> Callable[[Any], Awaitable[Any]]:
     async def send(request: Any) -> Any:
         response = await client.send(request, stream=True, auth=None, follow_redirects=False)
         if "set-cookie" in response.headers:
-            # The client has kept it by now, for the next call.
+            # The client has stored the cookie for its next call: remove it.
             for cookie in response.cookies.jar:
                 with contextlib.suppress(KeyError):
                     client.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
@@ -342,12 +356,12 @@ def _sender(client: Any) -> Callable[[Any], Awaitable[Any]]:
 
 
 async def _leave_open() -> None:
-    """A client handed in is closed by its owner."""
+    """Do nothing: the user closes the client."""
 
 
 @final
 class _Body(httpx.AsyncByteStream):
-    """A request body that leaves no async generator behind, as httpx's own does when writing it fails."""
+    """A request body without an async generator. httpx's own body leaves one behind when writing fails."""
 
     def __init__(self, body: bytes) -> None:
         self._chunks = iter((body,))
@@ -363,7 +377,7 @@ class _Body(httpx.AsyncByteStream):
 
 async def _read(response: Any, headers: Mapping[str, str], progress: Progress, most: int) -> Body:
     if response.is_stream_consumed:
-        # Mocks make answers that are read already, and decoded.
+        # The answers of mocks are read and decoded already.
         body = Body({}, most)
         body.take(response.content)
         return body
@@ -384,8 +398,8 @@ async def _read(response: Any, headers: Mapping[str, str], progress: Progress, m
                 await anyio.lowlevel.checkpoint()
             late = progress.bounds.over
             if late or body.fault:
-                # Read on over the closed connection: that ends every generator between here and the socket by an
-                # exception of its own, which a mere break would leave to the garbage collector.
+                # Read on over the closed connection: the exception ends every generator between here and the socket. A
+                # break would leave them to the garbage collector.
                 with anyio.CancelScope(shield=True):
                     await _hang_up(response)
     except Exception:
@@ -403,13 +417,13 @@ async def _hang_up(response: Any) -> None:
 
 
 def _own_stream(response: Any) -> Any | None:
-    """The connection that the answer has for itself; None where others share it, or where there is none."""
+    """The connection of an answer; None if other answers share it, or if there is none."""
     shared = response.extensions.get("http_version") == b"HTTP/2"
     return None if shared else response.extensions.get("network_stream")
 
 
 def _dropping(response: Any) -> Callable[[], None]:
-    """What closes the connection of an answer without waiting; nothing where there is none, as with mocks."""
+    """A function that closes the connection of an answer without waiting. Mocks have none; it does nothing then."""
     stream = response.extensions.get("network_stream")
     if isinstance(stream, Stream):
         return stream.drop

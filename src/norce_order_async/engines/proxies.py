@@ -1,4 +1,4 @@
-"""Proxies, given or named by the environment: which one is for an address, and what can be used of it."""
+"""Proxies, given or from the environment: which one an address uses, and whether it can be used."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy as it was given."""
+    """A proxy and where it was configured."""
 
     address: str = field(repr=False)
     """May hold credentials."""
     named: str = "proxy"
-    """The argument or the variable that it comes from."""
+    """The argument or environment variable that the address comes from."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is one that aiohttp knows."""
+        """Whether aiohttp supports it too."""
         return self.address.lower().startswith(("http://", "https://"))
 
     def check(self) -> None:
-        """Refuse what no engine can use.
+        """Check that an engine can use it.
 
         Raises:
-            ConfigurationError: it has no scheme, or one that nothing here knows; the text names where it comes from,
-                and not the address.
+            ConfigurationError: The address has no scheme, an unknown one, or no host. The text says where the address
+                comes from and does not contain it.
         """
         scheme, separator, _ = self.address.partition("://")
         if not separator:
@@ -49,11 +49,11 @@ class Proxy:
         if scheme.lower() not in ("socks5", "socks5h"):
             raise ConfigurationError(f"{self.named} must be an http, https, socks5 or socks5h address; got {scheme}")
         if importlib.util.find_spec("socksio") is None:
-            raise ConfigurationError(f"{self.named} names a SOCKS proxy, which needs: pip install 'httpx[socks]'")
+            raise ConfigurationError(f"{self.named} is a SOCKS proxy, which needs: pip install 'httpx[socks]'")
 
 
 def from_environment(url: str) -> Proxy | None:
-    """The proxy that the environment has for an address; None where it has none, or makes an exception."""
+    """The environment's proxy for an address; None if it names none, or excludes the address."""
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme)
     if urllib.request.proxy_bypass(f"{parts.hostname}:{port}"):

@@ -1,9 +1,9 @@
 """Which engine a client gets.
 
-``"auto"`` is aiohttp where it is installed and asyncio runs, otherwise httpx. Which loop runs is known only once one
-does: :func:`choose` decides at once when called inside a loop, otherwise it gives an :class:`AutoEngine`, which decides
-at its first use. A client of httpx's own and a proxy that aiohttp does not know, given or in the environment, mean
-httpx in any case.
+``"auto"`` means aiohttp if it is installed and the loop is asyncio's, otherwise httpx. The loop is known only inside
+one: there, :func:`choose` decides at once. Outside it returns an :class:`AutoEngine`, which decides at its first use.
+With an ``http_client``, or with a proxy that aiohttp does not support, ``"auto"`` is always httpx. The proxy may be
+given or come from the environment.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def choose(
     closes_client: bool = False,
     addresses: Sequence[str] = (),
 ) -> Engine:
-    """The engine of that name, or the better one of the two.
+    """The engine of that name, or for ``"auto"`` the better one of the two.
 
     Args:
-        addresses: what it is to send to, for what the environment says of them.
+        addresses: The addresses that requests go to; the environment's proxies for them are looked up.
 
     Raises:
-        ConfigurationError: a name there is none of, aiohttp without being installed or for a client of httpx's, a
-            proxy that can't be used.
-        ValueError: arguments that no engine takes.
+        ConfigurationError: There is no engine of that name; or aiohttp is not installed, or can't be combined with the
+            ``http_client``; or the proxy can't be used.
+        ValueError: The arguments contradict each other.
     """
     proxies = [] if client is not None else _proxies(proxy, addresses if trust_env else ())
     given: dict[str, Any] = {"verify": verify, "cert": cert, "proxy": proxy, "trust_env": trust_env, "clock": clock}
@@ -54,15 +54,15 @@ def choose(
         return make_httpx()
     if name == "aiohttp":
         if client is not None:
-            raise ConfigurationError('http_client is sent with by httpx: leave engine out, or give engine="httpx"')
+            raise ConfigurationError('an http_client needs httpx: leave engine out, or give engine="httpx"')
         if not _has_aiohttp():
             raise ConfigurationError("the engine aiohttp needs the extra 'fast': install norce-order-async with [fast]")
         for one in proxies:
             if not one.is_plain:
-                raise ConfigurationError(f"{one.named} names a SOCKS proxy, which only httpx knows: leave engine out")
+                raise ConfigurationError(f"{one.named} is a SOCKS proxy, which needs httpx: leave engine out")
         return make_aiohttp()
     if name != "auto":
-        raise ConfigurationError(f"engine is auto, httpx, aiohttp or an engine of your own; got {name!r}")
+        raise ConfigurationError(f"engine must be auto, httpx, aiohttp or an engine of your own; got {name!r}")
     if client is not None or not _has_aiohttp() or not all(one.is_plain for one in proxies):
         return make_httpx()
     if cert is not None and isinstance(verify, ssl.SSLContext):
@@ -73,7 +73,7 @@ def choose(
 
 @final
 class AutoEngine:
-    """Becomes one of two engines at its first use, when it is known which loop runs."""
+    """Chooses one of two engines at its first use, when the running loop is known."""
 
     def __init__(self, on_asyncio: Callable[[], Engine], elsewhere: Callable[[], Engine]) -> None:
         self._on_asyncio = on_asyncio
@@ -82,7 +82,7 @@ class AutoEngine:
 
     @property
     def name(self) -> str:
-        """Of the engine chosen, or of the one that would be chosen here; ``"auto"`` where no loop runs."""
+        """The name of the chosen engine, or of the one that this loop would get; ``"auto"`` if no loop is running."""
         if self._engine is not None:
             return self._engine.name
         loop = _loop()
@@ -91,17 +91,17 @@ class AutoEngine:
         return "aiohttp" if loop == "asyncio" else "httpx"
 
     def chosen(self) -> Engine:
-        """The engine; chosen now, if it was not yet."""
+        """The engine; the first call chooses it."""
         if self._engine is None:
             self._engine = self._on_asyncio() if _loop() == "asyncio" else self._elsewhere()
         return self._engine
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """Send with the engine chosen."""
+        """Send with the chosen engine."""
         return await (self._engine or self.chosen()).send(request)
 
     async def aclose(self) -> None:
-        """Close the engine chosen. One never used is chosen to be closed, so that it stays closed."""
+        """Close the chosen engine. If none was chosen yet, choose one and close it, so that later sends fail."""
         await self.chosen().aclose()
 
 
@@ -122,7 +122,7 @@ def _has_aiohttp() -> bool:
 
 
 def _proxies(given: str | None, addresses: Sequence[str]) -> list[Proxy]:
-    """The proxies that will be used, each of them checked."""
+    """The proxies that will be used, after a check of each."""
     if given is not None:
         found = [Proxy(given)]
     else:
@@ -133,8 +133,8 @@ def _proxies(given: str | None, addresses: Sequence[str]) -> list[Proxy]:
 
 
 def _loop() -> str | None:
-    """Which loop runs here: ``"asyncio"``, ``"trio"``, or none."""
-    # Asked of trio first: in its guest mode an asyncio loop is running as well.
+    """The loop that runs here: ``"asyncio"``, ``"trio"`` or None."""
+    # trio first: in its guest mode an asyncio loop is running as well.
     trio: Any = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return "trio"

@@ -33,12 +33,12 @@ class _Found(Generic[T]):
     """What a flight came to: the entry, and the order that it was read in."""
 
     entry: T
-    snapshot: OrderRecord
+    record: OrderRecord
     order: OrderBody
 
 
 async def ensure(
-    snapshot: OrderRecord,
+    record: OrderRecord,
     *,
     entries: Callable[[], Iterable[T]],
     wanted: Callable[[T], bool],
@@ -52,8 +52,8 @@ async def ensure(
     land, this only looks.
 
     Args:
-        snapshot: of the handle that it was asked of, which knows the order as read last afterwards.
-        entries: those of the snapshot that count.
+        record: The record of the handle; afterwards it holds the order as last read.
+        entries: Takes the list from the record.
         wanted: whether one of them is it.
         operation: creates it.
         body: what to create.
@@ -65,18 +65,18 @@ async def ensure(
         PendingError: it was created, and was not there, or the order could not be read, afterwards.
         CallError: a step before the creation, or the creation, did not succeed.
     """
-    session = snapshot.session
-    creation = session.creation(operation, snapshot.id, written(body, operation.id), options)
+    session = record.session
+    creation = session.creation(operation, record.id, written(body, operation.id), options)
     if creation is None:
         raise InvalidRequestError(f"{operation.id}: nothing in it tells it from others")
 
     async def once(flight: Flight[_Found[T]]) -> tuple[_Found[T], bool]:
-        return await _Ensuring(snapshot, entries, wanted, creation, body, options, flight).run()
+        return await _Ensuring(record, entries, wanted, creation, body, options, flight).run()
 
     found, created = await session.share(creation, once, options)
-    if found.snapshot is snapshot:
+    if found.record is record:
         return Ensured(found.entry, created)
-    snapshot.take(found.order.again())
+    record.take(found.order.again())
     return Ensured(next(filter(wanted, entries())), created)
 
 
@@ -90,7 +90,7 @@ class _Ensuring(Generic[T]):
 
     def __init__(
         self,
-        snapshot: OrderRecord,
+        record: OrderRecord,
         entries: Callable[[], Iterable[T]],
         wanted: Callable[[T], bool],
         creation: Creation,
@@ -98,14 +98,14 @@ class _Ensuring(Generic[T]):
         options: CallOptions | None,
         flight: Flight[_Found[T]],
     ) -> None:
-        self._snapshot = snapshot
+        self._record = record
         self._entries = entries
         self._wanted = wanted
         self._creation = creation
         self._body = body
         self._options = shared(options)
         self._flight = flight
-        self._creations = snapshot.session.core.creations
+        self._creations = record.session.core.creations
 
     async def run(self) -> tuple[_Found[T], bool]:
         """Look, create, look again."""
@@ -117,7 +117,7 @@ class _Ensuring(Generic[T]):
         self._creations.check(self._creation, self._flight)
         unknown: OutcomeUnknownError | None = None
         try:
-            await self._snapshot.create(self._creation.operation, self._body, self._options, self._flight.begun)
+            await self._record.create(self._creation.operation, self._body, self._options, self._flight.begun)
         except OutcomeUnknownError as error:
             unknown = error
         unread: NorceError | None = None
@@ -142,15 +142,15 @@ class _Ensuring(Generic[T]):
         """At once, and after the settling pause."""
         there = await self._look()
         if there is None:
-            session = self._snapshot.session
+            session = self._record.session
             await session.core.clock.sleep(session.settings.changed(self._options).settling_pause)
             there = await self._look()
         return there
 
     async def _look(self) -> _Found[T] | None:
-        await self._snapshot.read(self._options, self._flight.begun)
+        await self._record.read(self._options, self._flight.begun)
         there = next(filter(self._wanted, self._entries()), None)
         if there is None:
             return None
         self._creations.is_there(self._creation.key)
-        return _Found(there, self._snapshot, self._snapshot.known())
+        return _Found(there, self._record, self._record.known())

@@ -43,10 +43,10 @@ class Order:
     After a write that answers nothing the last values stay and :attr:`stale` is true; :meth:`refresh` re-reads.
     """
 
-    __slots__ = ("_snapshot", "uniqueness_checked")
+    __slots__ = ("_record", "uniqueness_checked")
 
     def __init__(self, session: Session, order_id: str, body: OrderBody | None = None) -> None:
-        self._snapshot = OrderRecord(session, order_id, body)
+        self._record = OrderRecord(session, order_id, body)
         self.uniqueness_checked = True
         """False for an order that was created again after a lost answer, when the list of orders did not show in time
         that no other one has its cart reference, or the answer to the repeat was lost too: there may be two."""
@@ -56,7 +56,7 @@ class Order:
     @property
     def id(self) -> str:
         """The service's identifier."""
-        return self._snapshot.id
+        return self._record.id
 
     @property
     def data(self) -> OrderData:
@@ -66,37 +66,37 @@ class Order:
         Raises:
             NotLoadedError: the order has not been read yet; so does every property below.
         """
-        return self._snapshot.loaded()
+        return self._record.loaded()
 
     @property
     def plain(self) -> Mapping[str, Any]:
         """The snapshot as plain JSON data, as the service wrote it; nothing is decoded for it."""
-        return self._snapshot.known().plain
+        return self._record.known().plain
 
     @property
     def loaded(self) -> bool:
         """Whether there is a snapshot."""
-        return self._snapshot.body is not None
+        return self._record.body is not None
 
     @property
     def stale(self) -> bool:
         """Whether something was written since the snapshot was read."""
-        return self._snapshot.stale
+        return self._record.stale
 
     @property
     def age(self) -> float | None:
         """Seconds since the snapshot was read; None without one."""
-        return self._snapshot.age
+        return self._record.age
 
     @property
     def status(self) -> OrderStatus | str | None:
         """Where in its life the order is."""
-        return self._snapshot.known().status
+        return self._record.known().status
 
     @property
     def reference(self) -> str | None:
         """Identifier of the order in another system."""
-        return self._snapshot.known().reference
+        return self._record.known().reference
 
     @property
     def total(self) -> Price | None:
@@ -124,59 +124,59 @@ class Order:
     @property
     def created(self) -> datetime | None:
         """When the order was created, in UTC or with an offset."""
-        return self._snapshot.known().created
+        return self._record.known().created
 
     @property
     def last_modified(self) -> datetime | None:
         """When the order was last changed, in UTC or with an offset."""
-        return self._snapshot.known().last_modified
+        return self._record.known().last_modified
 
     # Its parts
 
     @property
     def cart(self) -> CartPart:
         """The cart: its lines and total, and ``put`` and ``update`` to change them."""
-        return CartPart(self._snapshot)
+        return CartPart(self._record)
 
     @property
     def customer(self) -> CustomerPart:
         """The customer: billing and shipping address, and methods to set them."""
-        return CustomerPart(self._snapshot)
+        return CustomerPart(self._record)
 
     @property
     def consents(self) -> ConsentsPart:
         """The consents, and methods to add, tick and remove them."""
-        return ConsentsPart(self._snapshot)
+        return ConsentsPart(self._record)
 
     @property
     def payments(self) -> PaymentsPart:
         """The payments, also removed ones, and methods to add, change and remove them."""
-        return PaymentsPart(self._snapshot)
+        return PaymentsPart(self._record)
 
     @property
     def shippings(self) -> ShippingsPart:
         """The shippings, also removed ones, and methods to add, change and remove them."""
-        return ShippingsPart(self._snapshot)
+        return ShippingsPart(self._record)
 
     @property
     def hooks(self) -> HooksPart:
         """The hooks: addresses that the service asks before it commits a change."""
-        return HooksPart(self._snapshot)
+        return HooksPart(self._record)
 
     @property
     def notifications(self) -> NotificationsPart:
         """The notifications: addresses that the service calls after a change."""
-        return NotificationsPart(self._snapshot)
+        return NotificationsPart(self._record)
 
     @property
     def validations(self) -> ValidationsPart:
         """The validations: addresses that the service asks on :meth:`validate`."""
-        return ValidationsPart(self._snapshot)
+        return ValidationsPart(self._record)
 
     @property
     def attributes(self) -> AttributesPart:
         """The attributes: values of your own, by name, and methods to set and remove them."""
-        return AttributesPart(self._snapshot)
+        return AttributesPart(self._record)
 
     # What can be done with it
 
@@ -190,7 +190,7 @@ class Order:
             NotFoundError: not there under this merchant and channel.
             CallError: it did not succeed.
         """
-        await self._snapshot.read(options)
+        await self._record.read(options)
         return self
 
     async def transition_to(
@@ -232,7 +232,7 @@ class Order:
         """
         status = check_status(target)
         return await transition(
-            self._snapshot, status, confirm=confirm, force=force, validate=validate, explain=explain, options=options
+            self._record, status, confirm=confirm, force=force, validate=validate, explain=explain, options=options
         )
 
     async def accept(self, *, options: CallOptions | None = None) -> Transitioned:
@@ -284,12 +284,12 @@ class Order:
         """
         target = None if callable(awaited) else check_status(awaited)
         check_number("timeout", timeout, "a finite number of seconds above 0", InvalidRequestError, above=True)
-        deadline = Deadline(self._snapshot.session.core.clock, timeout)
+        deadline = Deadline(self._record.session.core.clock, timeout)
         deadline.start()
-        polling = Polling(self._snapshot.session.core.clock, deadline)
+        polling = Polling(self._record.session.core.clock, deadline)
         while True:
             try:
-                await self._snapshot.read(options, deadline)
+                await self._record.read(options, deadline)
             except CallError as error:
                 if error.gave_up != "deadline":
                     raise
@@ -314,7 +314,7 @@ class Order:
         Raises:
             CallError: it could not be validated.
         """
-        answer = await self._snapshot.session.call(VALIDATE, {"order_id": self.id}, options=options)
+        answer = await self._record.session.call(VALIDATE, {"order_id": self.id}, options=options)
         return read_report(self.id, answer.data)
 
     async def set_reference(self, reference: str, *, options: CallOptions | None = None) -> None:
@@ -326,7 +326,7 @@ class Order:
         """
         if not isinstance(reference, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError(f"reference must be a string, not {type(reference).__name__}")
-        await self._snapshot.write(SET_REFERENCE, reference, options=options)
+        await self._record.write(SET_REFERENCE, reference, options=options)
 
     async def delete(self, *, options: CallOptions | None = None) -> None:
         """Delete the order from the service's storage.
@@ -335,7 +335,7 @@ class Order:
             NotFoundError: not there under this merchant and channel.
             CallError: it did not succeed.
         """
-        await self._snapshot.write(DELETE_ORDER, options=options)
+        await self._record.write(DELETE_ORDER, options=options)
 
     def __rich__(self) -> RenderableType:
         return render_table(("Order", self.id), self._rows())

@@ -1,4 +1,4 @@
-"""What a handle knows of its order, shared by the handle and its rooms: the last snapshot, and how fresh it is."""
+"""What a handle knows of its order, shared by the handle and its parts: the last snapshot and its age."""
 
 from __future__ import annotations
 
@@ -208,10 +208,10 @@ class OrderRecord:
 class Part:
     """One part of an order: reads from the handle's snapshot, writes through its session."""
 
-    __slots__ = ("_snapshot",)
+    __slots__ = ("_record",)
 
-    def __init__(self, snapshot: OrderRecord) -> None:
-        self._snapshot = snapshot
+    def __init__(self, record: OrderRecord) -> None:
+        self._record = record
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__.removesuffix('Part')} of order {shown(self._snapshot.id)}>"
+        return f"<{type(self).__name__.removesuffix('Part')} of order {shown(self._record.id)}>"

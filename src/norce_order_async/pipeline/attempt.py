@@ -159,7 +159,7 @@ async def _send(
             Outcome.UNKNOWN, "the deadline was over while it was in flight", phase="read", gave_up="deadline"
         )
     else:
-        core.telling.exchanged(wire, response)
+        core.reporter.exchanged(wire, response)
         left = None if remaining is None else started + remaining - core.clock.monotonic()
         data = await _data(core, response, left)
         tried = _answered(core, request, kind, response, data)

@@ -317,6 +317,6 @@ class Call(CallRecord):
             throttled=tried.throttled,
         )
         self.attempts.append(noted)
-        self._scope.core.telling.attempt_ended(
+        self._scope.core.reporter.attempt_ended(
             self.request.operation.id, self.request.order_id, self.request.correlation_id, noted
         )

@@ -47,7 +47,7 @@ class Core:
     drift: DriftRecord
     product: str
     http: HttpOptions
-    telling: Reporter
+    reporter: Reporter
     call_middleware: tuple[CallMiddleware, ...] = ()
     attempt_middleware: tuple[AttemptMiddleware, ...] = ()
 

@@ -129,7 +129,17 @@ class _Begun(Deadline):
 class Flight(Generic[T]):
     """One ``ensure`` on its way, for all who asked for the same. Each of them waits within a deadline of its own."""
 
-    __slots__ = ("_error", "_is_claimed", "_is_told", "_results", "_scope", "begun", "callers", "ended", "is_creating")
+    __slots__ = (
+        "_error",
+        "_is_claimed",
+        "_is_reported",
+        "_results",
+        "_scope",
+        "begun",
+        "callers",
+        "ended",
+        "is_creating",
+    )
 
     def __init__(self, clock: Clock) -> None:
         self.callers = 0
@@ -143,7 +153,7 @@ class Flight(Generic[T]):
         self._results: list[tuple[T, bool]] = []
         self._error: BaseException | None = None
         self._is_claimed = False
-        self._is_told = False
+        self._is_reported = False
 
     @property
     def is_left(self) -> bool:
@@ -178,9 +188,9 @@ class Flight(Generic[T]):
         error = self._error
         if error is None:
             raise self.cut_off(creation, "the client was closed meanwhile", "closed")
-        if self._is_told and isinstance(error, NorceError):
+        if self._is_reported and isinstance(error, NorceError):
             raise copy.copy(error)
-        self._is_told = True
+        self._is_reported = True
         raise error
 
     def cut_off(self, creation: Creation, why: str, gave_up: GaveUp) -> NorceError:

@@ -122,7 +122,7 @@ class Session(CallScope):
             return await scoped.call(operation, path, query=query, body=body, before=before, deadline=deadline)
         self.core.door.enter(operation.id, path)
         call = Call(self, self.prepare(operation, path, query, body), before, deadline)
-        if not self.core.call_middleware and not self.core.telling.observers:
+        if not self.core.call_middleware and not self.core.reporter.observers:
             answer = await call.run()
         else:
             answer = await self._watched(call)
@@ -142,7 +142,7 @@ class Session(CallScope):
             error = raised
             raise
         finally:
-            core.telling.call_ended(
+            core.reporter.call_ended(
                 CallEvent(
                     operation=info.operation,
                     order_id=info.order_id,

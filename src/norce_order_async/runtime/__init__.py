@@ -1,1 +1,1 @@
-"""Time, event loops and deadlines: what stands below engines and pipeline."""
+"""Time, event loops and deadlines. Engines and pipeline are built on this package."""

@@ -1,4 +1,4 @@
-"""Time, sleep and randomness, handed in everywhere, so that every rule about time can be tested exactly."""
+"""Time, sleep and randomness. Every part is given a clock, so that each rule about time can be tested exactly."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import anyio
 
 
 class Clock(Protocol):
-    """What the pipeline knows of time. Seconds are floats."""
+    """The source of time for the pipeline and the engines. Seconds are floats."""
 
     def monotonic(self) -> float:
-        """Seconds that only grow; for durations and deadlines."""
+        """Seconds that never decrease; for durations and deadlines."""
         ...
 
     def wall(self) -> float:
-        """Seconds since 1970 in UTC; for dates that come from outside."""
+        """Seconds since 1970 in UTC; to compare with dates from the service."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -30,21 +30,21 @@ class Clock(Protocol):
         ...
 
     def move_on_after(self, seconds: float | None) -> AbstractContextManager[Any]:
-        """A scope that is left, without an exception, once the time is up; None never ends."""
+        """A scope that ends after ``seconds`` without an exception; with None it never ends early."""
         ...
 
 
 class SystemClock:
-    """The machine's own time, on whichever event loop runs."""
+    """The machine's clock; works on asyncio and trio."""
 
     __slots__ = ("_random",)
 
     def __init__(self, seed: int | None = None) -> None:
-        # Without a seed the system's source: it has no state that forked processes would share.
+        # Without a seed, the system's random source: forked processes share no state of it.
         self._random = random.SystemRandom() if seed is None else random.Random(seed)
 
     def monotonic(self) -> float:
-        """Seconds that only grow."""
+        """Seconds that never decrease."""
         return time.monotonic()
 
     def wall(self) -> float:
@@ -60,5 +60,5 @@ class SystemClock:
         return self._random.uniform(low, high)
 
     def move_on_after(self, seconds: float | None) -> AbstractContextManager[Any]:
-        """A scope that ends after ``seconds`` without an exception; None never ends."""
+        """A scope that ends after ``seconds`` without an exception; with None it never ends early."""
         return anyio.move_on_after(seconds)

@@ -1,4 +1,4 @@
-"""The time one call has in all: every attempt, read-back and sleep within it, counted from the first permit on."""
+"""The deadline of one call. It covers every attempt, read-back and sleep, and starts with the first permit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from norce_order_async.runtime.clock import Clock
 
 
 class Deadline:
-    """Counts down once started. Without seconds it never ends."""
+    """Counts down once it is started. Without seconds it never ends."""
 
     __slots__ = ("_clock", "_end", "seconds", "started")
 
@@ -15,10 +15,10 @@ class Deadline:
         self._end: float | None = None
         self.seconds = seconds
         self.started = False
-        """Whether something of what it bounds has begun."""
+        """Whether the countdown has begun."""
 
     def start(self) -> None:
-        """Begin to count; starting again changes nothing."""
+        """Begin to count; a second call does nothing."""
         if self.started:
             return
         self.started = True
@@ -26,12 +26,12 @@ class Deadline:
             self._end = self._clock.monotonic() + self.seconds
 
     def remaining(self) -> float | None:
-        """Seconds left, not below 0; None when there is no end; all of them before the start."""
+        """Seconds left, at least 0; all of them before the start; None if there is no end."""
         if self._end is None:
             return self.seconds
         return max(0.0, self._end - self._clock.monotonic())
 
     def leaves(self, seconds: float) -> bool:
-        """Whether a wait of ``seconds`` would end before the deadline does."""
+        """Whether a wait of ``seconds`` would end before the deadline."""
         remaining = self.remaining()
         return remaining is None or seconds < remaining

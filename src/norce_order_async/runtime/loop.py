@@ -1,6 +1,6 @@
-"""One task waits until another says so: an event for a single waiter.
+"""An event for a single waiter, and questions about the running event loop.
 
-Every call has two such waits, for a permit and for its send. An event of anyio's costs several times this.
+Every call waits twice, for a permit and for its send. An ``anyio.Event`` would cost several times as much.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 
 class Wake(Protocol):
-    """What one task waits for, once."""
+    """An event that one task waits for, once."""
 
     def set(self) -> None:
-        """End the wait; setting it twice, or when nobody waits any more, is fine."""
+        """End the wait. A second call does nothing, nor does a call after the waiter has left."""
         ...
 
     async def wait(self) -> None:
-        """Return when it is set."""
+        """Return when the event is set."""
         ...
 
 
 def wake() -> Wake:
-    """One for the loop that runs here."""
+    """An event for the running loop."""
     return _OnTrio() if runs_on_trio() else OnAsyncio(asyncio.get_running_loop())
 
 
 def runs_on_trio() -> bool:
-    """Whether it is trio that runs this task, and not asyncio."""
-    # Asked of trio first: in its guest mode an asyncio loop is running as well.
+    """Whether trio runs this task, and not asyncio."""
+    # trio first: in its guest mode an asyncio loop is running as well.
     trio: Any = sys.modules.get("trio")
     return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
 def running() -> object | None:
-    """The event loop that runs here, to be compared by identity: asyncio's own object, trio's token, or None."""
+    """The running event loop, to be compared by identity: asyncio's loop, trio's token, or None."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         loop = None
-    # Inside one of asyncio's tasks it is not trio, which in its guest mode runs between them; this is the cheaper look.
+    # Inside an asyncio task the loop is asyncio's: in guest mode trio runs between these tasks. This check is cheaper.
     if loop is not None and asyncio.current_task(loop) is not None:
         return loop
     if runs_on_trio():
@@ -55,7 +55,10 @@ def running() -> object | None:
 
 @final
 class OnAsyncio:
-    """A future: True when it was set, False when the time was up first. Awaited itself, it spares a coroutine."""
+    """An event on asyncio. ``future`` yields True if it was set, False if the time was up first.
+
+    Awaiting ``future`` directly is cheaper than ``wait``: it needs no coroutine.
+    """
 
     __slots__ = ("future",)
 
@@ -68,18 +71,18 @@ class OnAsyncio:
             self.future.set_result(True)
 
     def give_up(self) -> None:
-        """The time is up."""
+        """End the wait because the time is up."""
         if not self.future.done():
             self.future.set_result(False)
 
     async def wait(self) -> None:
-        """Return when it is set, or the time is up."""
+        """Return when the event is set or the time is up."""
         await self.future
 
 
 @final
 class _OnTrio:
-    """An event of trio's own."""
+    """An event on trio."""
 
     __slots__ = ("_event",)
 

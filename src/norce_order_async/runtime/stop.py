@@ -1,8 +1,8 @@
-"""Stopping the calls of a job: which attempts may still leave, and what has left so far.
+"""Stopping the calls of a job: which attempts may still be sent, and which were sent.
 
-The calls made for one item of a job share an :class:`ItemCalls`. Once the job is stopped, none of their attempts leaves
-any more, first or repeat, but reads for an item of which something was sent: only they tell what became of that. What
-waits for a token, for a permit or to be repeated does not wait any longer.
+The calls made for one item of a job share an :class:`ItemCalls`. Once the job is stopped, it sends no further attempts,
+neither first ones nor repeats. The exception is reads for an item with a write that was sent: only they can show
+whether it took effect. Waits for a token, a permit or a repeat end at once.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Stop:
         self._waits: set[anyio.CancelScope] = set()
 
     def now(self) -> None:
-        """Stop. Waits that lead to nothing any more end at once."""
+        """Stop. Waits for attempts that may no longer be sent end at once."""
         self.came = True
         for scope in tuple(self._waits):
             scope.cancel()
 
     @contextmanager
     def ends(self, scope: anyio.CancelScope) -> Generator[None]:
-        """While inside, a stop cancels the scope; one that has come does so at once."""
+        """While inside, a stop cancels the scope; at once if the stop has come already."""
         self._waits.add(scope)
         if self.came:
             scope.cancel()
@@ -54,41 +54,41 @@ class ItemCalls:
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
         self.written = 0
-        """Writes that are in flight, and those that have taken effect or may have."""
+        """Number of writes that are in flight, have taken effect, or may have."""
         self.looks = False
-        """Whether reads are made to find out what became of the item."""
+        """Whether the calls read in order to find out if an earlier write took effect."""
         self.held_back = False
-        """Whether the stop kept an attempt from leaving."""
+        """Whether the stop kept an attempt from being sent."""
 
     def may_leave(self, *, reads: bool) -> bool:
-        """Whether an attempt may leave now."""
-        return not self._stop.came or self._tells(reads)
+        """Whether an attempt may be sent now."""
+        return not self._stop.came or self._settles(reads)
 
     @contextmanager
     def until_stopped(self, *, reads: bool) -> Generator[None]:
-        """Something that an attempt waits for before it leaves. It is left, without an exception, when the attempt may
-        not leave any more."""
-        if self._tells(reads):
+        """A scope for the wait of an attempt before it is sent. It ends without an exception when the attempt may no
+        longer be sent."""
+        if self._settles(reads):
             yield
             return
         try:
             with anyio.CancelScope() as scope, self._stop.ends(scope):
                 yield
         finally:
-            # Also where the job does not even wait for this: it cancels what it has stopped.
+            # In a finally block, because a job may also cancel the calls that it has stopped.
             self.held_back = self.held_back or self._stop.came
 
-    def _tells(self, reads: bool) -> bool:
-        """Whether an attempt tells what became of something that was sent."""
+    def _settles(self, reads: bool) -> bool:
+        """Whether an attempt can show if an earlier write took effect."""
         return reads and (self.looks or self.written > 0)
 
 
 ITEM_CALLS: ContextVar[ItemCalls | None] = ContextVar("norce_order_async.item_calls", default=None)
-"""Those that a call belongs to; None for a call that is not made for an item of a job."""
+"""The item's calls that a call belongs to; None for a call outside a job."""
 
 
 async def until_stopped(item: ItemCalls | None, wait: Awaitable[T], *, reads: bool) -> T | None:
-    """What an attempt waits for before it leaves; None, too, when it may not leave any more."""
+    """Wait for something that an attempt needs before it is sent. None if the attempt may no longer be sent."""
     if item is None:
         return await wait
     with item.until_stopped(reads=reads):
@@ -98,7 +98,7 @@ async def until_stopped(item: ItemCalls | None, wait: Awaitable[T], *, reads: bo
 
 @contextmanager
 def made_for(calls: ItemCalls) -> Generator[None]:
-    """Calls made inside, in this task and in those it starts there, belong to an item."""
+    """Inside, calls made in this task, and in the tasks that it starts, belong to the item."""
     token = ITEM_CALLS.set(calls)
     try:
         yield

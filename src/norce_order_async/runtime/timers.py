@@ -1,14 +1,13 @@
-"""Bounds in time that are hardly ever reached, kept cheaply on asyncio, and what happens when one is noticed late.
+"""Coarse timeouts for asyncio: those of 2 s or more share one timer per 100 ms. Late timeouts first give some grace.
 
-A timer of the loop's for every bound of every send would cost more than the bound is worth: a cancelled one stays in
-the loop's heap until half of that is cancelled, is compared there, and looked through by the garbage collector. So
-bounds that are far off share one timer a tenth of a second, and those hardly off have one of their own. No timer keeps
-the context of the call that set it.
+One timer of the loop for every timeout of every send would be too expensive: a cancelled timer stays in the loop's heap
+until half of the heap is cancelled, and costs comparisons and garbage collection meanwhile. So timeouts that are far
+off share a timer, and each near one has its own. No timer keeps the context of the call that set it.
 
-A loop that was blocked, or a process that was stopped, finds its bounds reached and the answers received at the same
-moment. A bound that is noticed more than :data:`LATE` after its time therefore gives grace first: the loop goes round
-as long as each round brings bytes, within :data:`GRACE` and :data:`GRACE_BYTES`. A service that stays silent, or that
-drips, gains nothing by it.
+After a loop was blocked, or a process was stopped, timeouts are over and answers have arrived at the same moment. A
+timeout that is noticed more than :data:`LATE` seconds late therefore gives grace: the loop goes on as long as each
+round brings bytes, within :data:`GRACE` seconds and :data:`GRACE_BYTES`. A service that is silent or drips gains
+nothing.
 """
 
 from __future__ import annotations
@@ -20,48 +19,49 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, cast, final
 
 LATE: Final = 0.1
-"""Seconds past its time from which on a bound is late."""
+"""A timeout is late if it is noticed more than this many seconds after its time."""
 
 GRACE: Final = 1.0
-"""Seconds after a late bound in which what has been received is still taken."""
+"""Seconds after a late timeout in which received bytes are still read."""
 
 GRACE_BYTES: Final = 1024 * 1024
-"""Bytes that are still taken after a late bound."""
+"""Bytes that are still read after a late timeout."""
 
 ROUNDS: Final = 3
-"""Rounds of the loop without a byte that end the grace. What the first one finds may reach its reader in the third."""
+"""Rounds of the loop without a byte that end the grace. Bytes found in the first may reach their reader in the
+third."""
 
 _FAR: Final = 2.0
-"""Seconds from which on a tenth more makes no difference."""
+"""Timeouts of at least this many seconds may fire up to 0.1 s late."""
 
 _PER_SECOND: Final = 10
 _SHORTEST: Final = 0.001
 
 
 class Alarm(Protocol):
-    """Something that will be called."""
+    """A scheduled call of a function."""
 
     def cancel(self) -> None:
-        """Don't call it."""
+        """Cancel the call."""
         ...
 
     def when(self) -> float:
-        """The time of the loop at which it is to be called."""
+        """The loop's time at which the function is called."""
         ...
 
 
 class Connection(Protocol):
-    """What is watched for bytes."""
+    """A connection that is watched for bytes."""
 
     @property
     def received(self) -> int:
-        """How many have come in all."""
+        """Bytes received in all."""
         ...
 
 
 @final
 class Alarms:
-    """Calls back at a time or, when that is far off, up to a tenth of a second later."""
+    """Calls functions after a time; if that is 2 s or more, up to 0.1 s late."""
 
     __slots__ = ("_context", "_slots", "loop")
 
@@ -71,7 +71,7 @@ class Alarms:
         self._context = contextvars.Context()
 
     def after(self, seconds: float, call: Callable[[], object]) -> Alarm:
-        """Call in so many seconds."""
+        """Call a function in ``seconds``."""
         if seconds < _FAR:
             return self.loop.call_later(seconds, call, context=self._context)
         slot = int((self.loop.time() + seconds) * _PER_SECOND) + 1
@@ -84,11 +84,11 @@ class Alarms:
         return alarm
 
     def is_late(self, alarm: Alarm) -> bool:
-        """Whether one that rings just now was to ring well before."""
+        """Whether an alarm that fires now is late."""
         return self.loop.time() - alarm.when() > LATE
 
     def next_round(self, call: Callable[[], object]) -> asyncio.Handle:
-        """Call in the next round of the loop."""
+        """Call a function in the next round of the loop."""
         return self.loop.call_soon(call, context=self._context)
 
     def _ring(self, slot: int) -> None:
@@ -98,7 +98,7 @@ class Alarms:
 
 @final
 class _Shared:
-    """One of those that share a timer."""
+    """An alarm that shares a timer with others."""
 
     __slots__ = ("_sharing", "_when", "call")
 
@@ -115,7 +115,7 @@ class _Shared:
 
 
 class Grace:
-    """What a late bound gives once: a time, and a number of bytes within it."""
+    """The grace of a late timeout, given once: some time, and a number of bytes."""
 
     __slots__ = ("_ends", "_most")
 
@@ -129,20 +129,20 @@ class Grace:
 
 
 class _Scope:
-    """Left by a cancellation that does not get out of it. What ``asyncio.timeout`` does, as a plain context manager
-    that raises nothing."""
+    """A scope that ends by a cancellation that it absorbs: ``asyncio.timeout`` as a plain context manager that raises
+    no exception."""
 
     __slots__ = ("_alarm", "_alarms", "_asked_before", "_task", "left", "over")
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
         self.left = False
-        """Whether it has been left, in whichever way."""
+        """Whether the scope was left, for whatever reason."""
         self.over = False
-        """Whether it was ended."""
+        """Whether ``end`` was called."""
 
     def _enter(self, alarm: Alarm | asyncio.Handle) -> None:
-        # A scope is entered by code that runs in a task.
+        # A scope is entered only inside a task.
         self._task = cast("asyncio.Task[Any]", asyncio.current_task(self._alarms.loop))
         self._asked_before = self._task.cancelling()
         self._alarm = alarm
@@ -152,12 +152,12 @@ class _Scope:
         self._alarm.cancel()
         if not self.over:
             return False
-        # Nobody else wants the task to end: the cancellation is the one made here.
+        # Without another request to cancel the task, the cancellation is the one made here.
         alone = self._task.uncancel() <= self._asked_before
         return alone and kind is asyncio.CancelledError
 
     def end(self) -> None:
-        """Leave it; fine when it has been left."""
+        """End the scope; does nothing after it was left."""
         if not self.left and not self.over:
             self.over = True
             self._task.cancel()
@@ -165,11 +165,11 @@ class _Scope:
 
 @final
 class Bound(_Scope):
-    """A scope around one step, such as waiting for the next bytes, that is left when its time is over.
+    """A scope around one step, such as a wait for the next bytes. It ends when its time is over.
 
     Args:
-        alarms: of the loop that runs.
-        seconds: its time; None for no more than a few rounds of the loop, which is all that is left in grace.
+        alarms: The alarms of the running loop.
+        seconds: The time; None for a few rounds of the loop, which is all a step gets during the grace.
     """
 
     __slots__ = ("_rounds", "_seconds")
@@ -201,8 +201,8 @@ class Bound(_Scope):
 
 @final
 class Watch(_Scope):
-    """A scope around one send that is left once the whole has taken too long, or once nothing has been heard for too
-    long; for two bounds and one alarm."""
+    """A scope around one send. It ends when the total time is over, or when no bytes came or went for too long. One
+    alarm serves both limits."""
 
     __slots__ = (
         "_end",
@@ -229,30 +229,31 @@ class Watch(_Scope):
         self._quiet = 0
         self._grace: Grace | None = None
         self.connection: Connection | None = None
-        """Where the bytes come from, once the request is on its way. Before that nothing is gained by grace."""
+        """The connection, once the request is being sent. Before that, grace would be of no use."""
         self.silent = False
-        """Whether it was ended because nothing was heard."""
+        """Whether the scope ended because no bytes came or went."""
         self.left_alone = False
-        """Whether it was ended because nobody waits any more."""
+        """Whether the scope ended because the caller left."""
 
     def leave(self) -> None:
-        """Nobody waits any more."""
+        """End the send, because its caller has left."""
         self.left_alone = not self.over
         self.silent = self.silent and self.over
         self.end()
 
     @property
     def expired(self) -> bool:
-        """Whether the time for the whole is over, noticed or not."""
+        """Whether the total time is over, even if that was not noticed yet."""
         return self._loop.time() >= self._end
 
     def heard(self) -> None:
-        """A sign of life; from now on there have to be others. Before the first one silence is not counted."""
+        """Record that bytes came or went. The first call starts the count of time without bytes; each call restarts
+        it."""
         self._heard = self._loop.time()
         self._signs += 1
 
     def expect(self, silence: float) -> None:
-        """From now on nothing may be silent for longer than this."""
+        """Set the longest time without bytes, from now on."""
         self._silence = max(silence, _SHORTEST)
         self.heard()
         if self.left or self._grace is not None:
@@ -265,7 +266,7 @@ class Watch(_Scope):
         self._enter(self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look))
 
     def _set_alarm(self) -> bool:
-        """Set the alarm anew, if there is time left."""
+        """Set the next alarm. False if no time is left."""
         now = self._loop.time()
         life = self._end - now
         patience = self._silence if self._heard is None else self._heard + self._silence - now
@@ -291,7 +292,7 @@ class Watch(_Scope):
         if moved > self._seen:
             self._quiet = 0
             if self.silent:
-                # Silence was all that was the matter, and it has ended.
+                # Only the time without bytes was over, and bytes have come: go on as before.
                 self._heard = self._loop.time()
                 if self._set_alarm():
                     self._grace = None
@@ -312,5 +313,5 @@ class Watch(_Scope):
         )
 
     def _moved(self) -> int:
-        """Grows with all that comes or goes."""
+        """A count that grows when bytes come or go."""
         return self._signs if self.connection is None else self._signs + self.connection.received

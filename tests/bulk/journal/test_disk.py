@@ -18,7 +18,7 @@ import pytest
 from norce_order_async import Fixed, JournalError
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.journal.inspect import read_journal
-from norce_order_async.bulk.journal.sqlite import Database, told
+from norce_order_async.bulk.journal.sqlite import Database, file_errors
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import client_of, content, effects, list_only, new_orders
 from tests.bulk.test_job import all_of
@@ -46,7 +46,7 @@ async def test_a_disk_that_fills_up(sandbox: Sandbox, journal: Path, monkeypatch
             def full(*_: Any) -> None:
                 error = sqlite3.OperationalError("database or disk is full")
                 error.sqlite_errorname = "SQLITE_FULL"
-                with told(journal):
+                with file_errors(journal):
                     raise error
 
             monkeypatch.setattr(Database, "record", full)

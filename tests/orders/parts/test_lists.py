@@ -37,7 +37,7 @@ class ParcelsPart(RemovableEntries[Shipping]):
     @classmethod
     def beside(cls, other: Part) -> ParcelsPart:
         """In the order of another list; a list of the service's is a property of the handle."""
-        return cls(other._snapshot)
+        return cls(other._record)
 
 
 async def test_a_new_list_is_a_few_lines_and_does_everything(norce: NorceOrderClient) -> None:

@@ -82,7 +82,7 @@ class Action(ABC, Generic[T]):
         del error
         return False
 
-    def spool(self) -> OutputFile[T] | None:
+    def output(self) -> OutputFile[T] | None:
         """The file that collects the values, for an action that makes one; otherwise None."""
         return None
 

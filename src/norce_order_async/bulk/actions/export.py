@@ -94,7 +94,7 @@ class Export(Action[dict[str, Any]]):
         del row
         return f"would be read into {self._out.name}" if order.id else ""
 
-    def spool(self) -> ExportFile:
+    def output(self) -> ExportFile:
         """The file that the orders are collected in."""
         return ExportFile(self._out, self._format, self._fields, overwrite=self._overwrite, raw_cells=self._raw_cells)
 

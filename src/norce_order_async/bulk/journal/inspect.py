@@ -15,7 +15,7 @@ from norce_order_async.bulk.journal import reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.reading import SETTLES, State
-from norce_order_async.bulk.journal.sqlite import Database, check_header, told
+from norce_order_async.bulk.journal.sqlite import Database, check_header, file_errors
 from norce_order_async.checking import as_given, check_kind, path_of
 from norce_order_async.errors import ConfigurationError
 
@@ -63,12 +63,12 @@ def read_journal(path: str | Path) -> JournalReport:
         JournalError: there is no journal, it is damaged, or the file is something else.
     """
     path = path_of("path", path)
-    with told(path):
+    with file_errors(path):
         there = path.exists()
     if not there:
         raise JournalError(f"there is no journal {path}")
     check_header(path)
-    with told(path):
+    with file_errors(path):
         connection = _opened(path)
         try:
             reading.check_items(path, connection, one_by_one=False)
@@ -168,7 +168,7 @@ def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> 
         raise ConfigurationError(
             f"there is no verdict {as_given(min(unknown))}; there are {', '.join(_RESULTS.values())}"
         )
-    with told(path):
+    with file_errors(path):
         there = path.exists()
     if not there:
         raise JournalError(f"there is no journal {path}")
@@ -186,7 +186,7 @@ def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
     after = 0
     while True:
         # Each page has its own connection, so nothing stays open if the caller stops in the middle.
-        with told(path):
+        with file_errors(path):
             connection = _opened(path)
             try:
                 rows = connection.execute(query, (others, after, _PAGE)).fetchall()
@@ -237,7 +237,7 @@ def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]]
         )
     path = path_of("path", path)
     lock = RunLock(path)
-    with told(path):
+    with file_errors(path):
         lock.take()
     try:
         database = Database(path)

@@ -58,7 +58,7 @@ class Journal:
     _group: _Group = field(default_factory=_Group)
     _writing: bool = False
     _broken: JournalError | None = None
-    _spool: OutputFile[Any] | None = None
+    _output: OutputFile[Any] | None = None
     _inherited: bool = False
     """Whether this is a forked child's copy."""
 
@@ -89,8 +89,8 @@ class Journal:
         """Close the file and release the lock. Blocks only while files are closed."""
         if self._inherited:
             return
-        if self._spool is not None:
-            self._spool.close()
+        if self._output is not None:
+            self._output.close()
         self._database.close()
         self._lock.release()
 
@@ -190,18 +190,18 @@ class Journal:
 
     # What comes of it
 
-    async def left_unmade(self, spool: OutputFile[Any]) -> bool:
+    async def left_unmade(self, output: OutputFile[Any]) -> bool:
         """Whether an earlier run wrote lines down and ended before the file was made of them."""
-        return await self._in_thread(lambda: SPOOLED in self._database.facts() and spool.is_left)
+        return await self._in_thread(lambda: SPOOLED in self._database.facts() and output.is_left)
 
-    async def use_spool(self, spool: OutputFile[Any]) -> None:
+    async def use_output(self, output: OutputFile[Any]) -> None:
         """Write lines to a file from now on, after the length that the journal recorded."""
 
         def opened() -> None:
-            spool.open(int(self._database.facts().get(SPOOLED, 0)))
+            output.open(int(self._database.facts().get(SPOOLED, 0)))
 
         await self._in_thread(opened)
-        self._spool = spool
+        self._output = output
 
     async def record(
         self,
@@ -272,9 +272,9 @@ class Journal:
     def _commit(self, changes: list[Change]) -> None:
         facts: dict[str, Any] = {}
         lines = [change.line for change in changes if change.line]
-        if lines and self._spool is not None:
-            self._spool.append(lines, durable=True)
-            facts[SPOOLED] = self._spool.length
+        if lines and self._output is not None:
+            self._output.append(lines, durable=True)
+            facts[SPOOLED] = self._output.length
         self._database.record(changes, facts)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

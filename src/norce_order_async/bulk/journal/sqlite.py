@@ -86,13 +86,13 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with told(path):
+        with file_errors(path):
             if not path.exists():
                 _build(path)
             check_header(path)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         try:
-            with told(path):
+            with file_errors(path):
                 self._check_pages()
                 reading.reads_as_text(self._connection)
                 reading.check_items(path, self._connection, one_by_one=True)
@@ -109,7 +109,7 @@ class Database:
 
     def facts(self) -> dict[str, Any]:
         """What is known of the job as a whole."""
-        with told(self._path):
+        with file_errors(self._path):
             return reading.facts(self._path, self._connection.execute("SELECT name, value FROM fact").fetchall())
 
     def begin(self, facts: Mapping[str, Any]) -> None:
@@ -152,7 +152,7 @@ class Database:
 
     def begin_comparison(self) -> None:
         """Start a list of keys to compare the source with."""
-        with told(self._path):
+        with file_errors(self._path):
             self._connection.execute("DROP TABLE IF EXISTS temp.given")
             self._connection.execute(
                 "CREATE TEMP TABLE given (number INTEGER, key TEXT PRIMARY KEY, asked TEXT, hash BLOB) WITHOUT ROWID"
@@ -168,31 +168,31 @@ class Database:
         added = "FROM temp.given g LEFT JOIN item i USING (key) WHERE i.key IS NULL"
         gone = "FROM item i LEFT JOIN temp.given g USING (key) WHERE g.key IS NULL"
         changed = "FROM item i JOIN temp.given g USING (key) WHERE g.hash <> i.hash"
-        with told(self._path):
+        with file_errors(self._path):
             difference = Difference(*(self._counted(part) for part in (added, gone, changed)))
             self._connection.execute("DROP TABLE temp.given")
         return difference
 
     def counts(self) -> dict[str, int]:
         """Items by state."""
-        with told(self._path):
+        with file_errors(self._path):
             return dict(self._connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall())
 
     def last_sent(self) -> float | None:
         """When the latest of the items in flight was sent, by the machine's clock."""
-        with told(self._path):
+        with file_errors(self._path):
             found = self._connection.execute("SELECT max(changed) FROM item WHERE state = 'sent'").fetchone()
         return None if found is None or found[0] is None else float(found[0])
 
     def last_change(self) -> float | None:
         """When an item changed its state last, by the machine's clock."""
-        with told(self._path):
+        with file_errors(self._path):
             found = self._connection.execute("SELECT max(changed) FROM item").fetchone()
         return None if found is None or found[0] is None else float(found[0])
 
     def some(self, state: State, after: int, count: int) -> list[Item]:
         """The next items in a state, in the order of the source."""
-        with told(self._path):
+        with file_errors(self._path):
             found = self._connection.execute(
                 f"SELECT {reading.ROW} FROM item WHERE state = ? AND number > ? ORDER BY number LIMIT ?",  # noqa: S608
                 (state, after, count),
@@ -236,7 +236,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        with told(self._path):
+        with file_errors(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -258,7 +258,7 @@ def check_header(path: Path) -> None:
     Raises:
         JournalError: it is no journal of ours.
     """
-    with told(path), path.open("rb") as file:
+    with file_errors(path), path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or not header.startswith(_MAGIC):
         raise JournalError(f"{path} is no journal of a bulk job: it was left as it is; name another file")
@@ -269,7 +269,7 @@ def check_header(path: Path) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Generator[None]:
+def file_errors(path: Path) -> Generator[None]:
     """Failures of the file in words.
 
     Raises:

@@ -18,17 +18,17 @@ class AttributesPart(Part, Mapping[str, Any]):
 
     __slots__ = ()
 
-    def __init__(self, snapshot: OrderRecord) -> None:
-        super().__init__(snapshot)
+    def __init__(self, record: OrderRecord) -> None:
+        super().__init__(record)
 
     def __getitem__(self, key: str) -> Any:
-        return (self._snapshot.loaded().attributes or {})[key]
+        return (self._record.loaded().attributes or {})[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._snapshot.loaded().attributes or {})
+        return iter(self._record.loaded().attributes or {})
 
     def __len__(self) -> int:
-        return len(self._snapshot.loaded().attributes or {})
+        return len(self._record.loaded().attributes or {})
 
     async def remove(self, *names: str, options: CallOptions | None = None) -> None:
         """Remove attributes by sending null for them. That this removes them is assumed, not published.
@@ -53,4 +53,4 @@ class AttributesPart(Part, Mapping[str, Any]):
         changes = mapping_of("changes", changes, InvalidRequestError)
         if not all(isinstance(key, str) and key for key in changes):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError("attribute names must be strings that are not empty")
-        await self._snapshot.write(PATCH_ATTRIBUTES, Unshown(changes), options=options)
+        await self._record.write(PATCH_ATTRIBUTES, Unshown(changes), options=options)

@@ -85,4 +85,4 @@ class ValidationsPart(DeletableEntries["Callback"]):
             CallError: it did not succeed.
         """
         path = {self._id: entry_id}
-        await self._snapshot.write(UPDATE_VALIDATION, self._checked(entry), path=path, options=options)
+        await self._record.write(UPDATE_VALIDATION, self._checked(entry), path=path, options=options)

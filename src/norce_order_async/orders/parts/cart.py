@@ -27,7 +27,7 @@ class CartPart(Part):
     @property
     def data(self) -> Cart | None:
         """The cart, when the order has one."""
-        return self._snapshot.loaded().cart
+        return self._record.loaded().cart
 
     @property
     def reference(self) -> str | None:
@@ -86,7 +86,7 @@ class CartPart(Part):
         sent = written(model_of(Cart, cart, "cart"), "cart")
         if check_total:
             sent = with_total(sent, "cart")
-        came = partial(self._snapshot.received, "cart")
+        came = partial(self._record.received, "cart")
         check_amounts("Cart", sent, "cart", came=came, allow_fractions=allow_fractions)
         await self._put(Unshown(sent), options)
 
@@ -121,7 +121,7 @@ class CartPart(Part):
         """
         from norce_order_api.models import Cart
 
-        data = await self._snapshot.read(options)
+        data = await self._record.read(options)
         current = data.cart or Cart()
         before = current.to_dict()
         sent = written(edited(Cart, current, edit), "cart")
@@ -132,11 +132,11 @@ class CartPart(Part):
             await self._put(Unshown(sent), options)
 
     async def _put(self, cart: Unshown, options: CallOptions | None) -> None:
-        deadline = self._snapshot.session.deadline(options)
-        answer = await self._snapshot.write(SET_CART, cart, options=options, deadline=deadline)
+        deadline = self._record.session.deadline(options)
+        answer = await self._record.write(SET_CART, cart, options=options, deadline=deadline)
         if answer.status == 202:
             await until_shown(
-                self._snapshot,
+                self._record,
                 lambda order: order.cart is not None and shows(cart.to_dict(), order.cart.to_dict()),
                 what="the cart",
                 operation=SET_CART,

@@ -64,7 +64,7 @@ class ConsentsPart(DeletableEntries["Consent"]):
         from norce_order_api.models import Consent
 
         body = Consent(id=consent_id, checked=checked)
-        await self._snapshot.write(PATCH_CONSENT, body, path={"consent_id": consent_id}, options=options)
+        await self._record.write(PATCH_CONSENT, body, path={"consent_id": consent_id}, options=options)
 
     async def patch(
         self, consents: Iterable[Consent | Mapping[str, Any]], *, options: CallOptions | None = None
@@ -72,4 +72,4 @@ class ConsentsPart(DeletableEntries["Consent"]):
         """Tick or untick several in one call; each needs its id and ``checked``."""
         from norce_order_api.models import Consent
 
-        await self._snapshot.write(PATCH_CONSENTS, models_of(Consent, consents, "consents"), options=options)
+        await self._record.write(PATCH_CONSENTS, models_of(Consent, consents, "consents"), options=options)

@@ -24,7 +24,7 @@ class CustomerPart(Part):
     @property
     def data(self) -> Customer | None:
         """The customer, when the order has one."""
-        return self._snapshot.loaded().customer
+        return self._record.loaded().customer
 
     @property
     def type(self) -> CustomerType | str | None:
@@ -52,7 +52,7 @@ class CustomerPart(Part):
 
         model = model_of(Address, address, "address")
         check_address(model, "address")
-        await self._snapshot.write(SET_BILLING, model, options=options)
+        await self._record.write(SET_BILLING, model, options=options)
 
     async def set_shipping(
         self,
@@ -78,13 +78,13 @@ class CustomerPart(Part):
         if (address is None) != same_as_billing:
             raise InvalidRequestError("give either an address or same_as_billing=True")
         if address is None:
-            customer = (await self._snapshot.read(options)).customer
+            customer = (await self._record.read(options)).customer
             address = customer.billing if customer else None
             if address is None:
-                raise InvalidRequestError(f"order {shown(self._snapshot.id)} has no billing address to take over")
+                raise InvalidRequestError(f"order {shown(self._record.id)} has no billing address to take over")
         model = model_of(Address, address, "address")
         check_address(model, "address")
-        await self._snapshot.write(SET_SHIPPING_ADDRESS, model, options=options)
+        await self._record.write(SET_SHIPPING_ADDRESS, model, options=options)
 
     async def update_billing(self, edit: Edit[Address], *, options: CallOptions | None = None) -> None:
         """Read the order, apply a function to its billing address, and put the result; last write wins.
@@ -95,7 +95,7 @@ class CustomerPart(Part):
         """
         from norce_order_api.models import Address
 
-        customer = (await self._snapshot.read(options)).customer
+        customer = (await self._record.read(options)).customer
         proposed = edited(Address, (customer and customer.billing) or Address(), edit)
         with showing(proposed):
             await self.set_billing(proposed, options=options)
@@ -109,7 +109,7 @@ class CustomerPart(Part):
         """
         from norce_order_api.models import Address
 
-        customer = (await self._snapshot.read(options)).customer
+        customer = (await self._record.read(options)).customer
         proposed = edited(Address, (customer and customer.shipping) or Address(), edit)
         with showing(proposed):
             await self.set_shipping(proposed, options=options)

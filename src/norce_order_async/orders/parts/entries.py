@@ -77,7 +77,7 @@ class Entries(Part, Sequence[M]):
         return self._entries()[index]
 
     def _entries(self) -> Sequence[M]:
-        return getattr(self._snapshot.loaded(), self._key().member) or ()
+        return getattr(self._record.loaded(), self._key().member) or ()
 
     def _key(self) -> NaturalKey:
         return cast("NaturalKey", self._creating.natural_key)
@@ -99,7 +99,7 @@ class Entries(Part, Sequence[M]):
         members = (*key.keys, *key.about)
         wanted = _values(entry, members)
         return await ensure(
-            self._snapshot,
+            self._record,
             entries=among,
             wanted=lambda there: _values(there, members) == wanted,
             operation=self._creating,
@@ -127,7 +127,7 @@ class DeletableEntries(Entries[M]):
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: it did not succeed.
         """
-        await self._snapshot.create(self._creating, self._checked(entry), options)
+        await self._record.create(self._creating, self._checked(entry), options)
 
     async def ensure(self, entry: M | Mapping[str, Any], *, options: CallOptions | None = None) -> Ensured[M]:
         """Make sure that there is an entry like this one, so that a service that starts twice creates it once. The
@@ -151,7 +151,7 @@ class DeletableEntries(Entries[M]):
             InvalidRequestError: what is given can't be an id; nothing was sent.
             CallError: it did not succeed.
         """
-        await self._snapshot.write(self._deleting, path={self._id: entry_id}, options=options)
+        await self._record.write(self._deleting, path={self._id: entry_id}, options=options)
 
 
 class RemovableEntries(Entries[R]):
@@ -189,7 +189,7 @@ class RemovableEntries(Entries[R]):
         """
         model = self._checked(entry)
         self._check_amounts(model, allow_fractions)
-        answer = await self._snapshot.create(self._creating, model, options)
+        answer = await self._record.create(self._creating, model, options)
         return answer.id or ""
 
     async def ensure(
@@ -225,9 +225,9 @@ class RemovableEntries(Entries[R]):
             NotFoundError: the order has no such entry.
             CallError: it did not succeed.
         """
-        path = {"order_id": self._snapshot.id, self._id: entry_id}
-        answer = await self._snapshot.session.call(self._getting, path, options=options)
-        return cast("R", one_read(answer.parsed, self._noun(), self._getting.id, self._snapshot.id))
+        path = {"order_id": self._record.id, self._id: entry_id}
+        answer = await self._record.session.call(self._getting, path, options=options)
+        return cast("R", one_read(answer.parsed, self._noun(), self._getting.id, self._record.id))
 
     async def put(
         self,
@@ -253,7 +253,7 @@ class RemovableEntries(Entries[R]):
             InvalidRequestError: it can't be sent; nothing was.
             CallError: it did not succeed.
         """
-        came = partial(self._snapshot.received, self._key().member, entry_id)
+        came = partial(self._record.received, self._key().member, entry_id)
         return await self._put(entry_id, self._checked(entry), came, allow_fractions, options)
 
     async def update(
@@ -296,22 +296,22 @@ class RemovableEntries(Entries[R]):
             raise PendingError(
                 f"the {self._noun()} was marked as removed, but does not show so",
                 operation=self._updating.id,
-                order_id=self._snapshot.id,
+                order_id=self._record.id,
                 advice="another program may have written it meanwhile: read it again",
             )
         return entry
 
     async def list(self, *, options: CallOptions | None = None) -> list[R]:
         """Read all entries from the service, removed ones too."""
-        path = {"order_id": self._snapshot.id}
-        answer = await self._snapshot.session.call(self._listing, path, options=options)
+        path = {"order_id": self._record.id}
+        answer = await self._record.session.call(self._listing, path, options=options)
         return cast("list[R]", answer.parsed or [])
 
     async def _put(
         self, entry_id: str, entry: R, came: Received, allow_fractions: bool, options: CallOptions | None
     ) -> R | None:
         self._check_amounts(entry, allow_fractions, came)
-        answer = await self._snapshot.write(self._updating, entry, path={self._id: entry_id}, options=options)
+        answer = await self._record.write(self._updating, entry, path={self._id: entry_id}, options=options)
         return cast("R | None", answer.parsed)
 
     def _check_amounts(self, entry: R, allow_fractions: bool, came: Received | None = None) -> None:

@@ -74,13 +74,13 @@ class PaymentsPart(RemovableEntries["Payment"]):
         """
         from norce_order_api.models import Payment
 
-        data = await self._snapshot.read(options)
+        data = await self._record.read(options)
         if data.total is None or data.total.including_vat is None:
-            raise InvalidRequestError(f"order {shown(self._snapshot.id)} has no total yet, so nothing says what to pay")
+            raise InvalidRequestError(f"order {shown(self._record.id)} has no total yet, so nothing says what to pay")
         outstanding = decimal(data.total.including_vat) - paid(self)
         if outstanding < 0:
             raise InvalidRequestError(
-                f"payments of order {shown(self._snapshot.id)} cover {-outstanding} more than its total"
+                f"payments of order {shown(self._record.id)} cover {-outstanding} more than its total"
             )
         if not outstanding:
             return None
@@ -101,7 +101,7 @@ class PaymentsPart(RemovableEntries["Payment"]):
 
         models = models_of(PaymentAction, actions, "actions")
         added = [Unshown(written(model, f"actions[{index}]", is_new=True)) for index, model in enumerate(models)]
-        await self._snapshot.write(ADD_PAYMENT_ACTIONS, added, path={"payment_id": payment_id}, options=options)
+        await self._record.write(ADD_PAYMENT_ACTIONS, added, path={"payment_id": payment_id}, options=options)
 
     async def execute_action(self, payment_id: str, action_id: str, *, options: CallOptions | None = None) -> None:
         """Have the service call an action's address. May move money, so it is sent again only when it was not sent or
@@ -112,7 +112,7 @@ class PaymentsPart(RemovableEntries["Payment"]):
             CallError: it did not succeed.
         """
         path = {"payment_id": payment_id, "action_id": action_id}
-        await self._snapshot.write(EXECUTE_PAYMENT_ACTION, path=path, options=options)
+        await self._record.write(EXECUTE_PAYMENT_ACTION, path=path, options=options)
 
     async def log(
         self,
@@ -170,8 +170,8 @@ class PaymentsPart(RemovableEntries["Payment"]):
         self, payment_id: str, *, options: CallOptions | None = None
     ) -> Sequence[PaymentTransaction]:
         """Read a payment's log."""
-        path = {"order_id": self._snapshot.id, "payment_id": payment_id}
-        answer = await self._snapshot.session.call(LIST_TRANSACTIONS, path, options=options)
+        path = {"order_id": self._record.id, "payment_id": payment_id}
+        answer = await self._record.session.call(LIST_TRANSACTIONS, path, options=options)
         return cast("list[PaymentTransaction]", answer.parsed or [])
 
     async def add_transaction(
@@ -195,5 +195,5 @@ class PaymentsPart(RemovableEntries["Payment"]):
         added = written(model, "transaction", is_new=True)
         check_amounts("PaymentTransaction", added, "transaction", allow_fractions=allow_fractions)
         path = {"payment_id": payment_id}
-        answer = await self._snapshot.write(ADD_TRANSACTION, Unshown(added), path=path, options=options)
+        answer = await self._record.write(ADD_TRANSACTION, Unshown(added), path=path, options=options)
         return cast("PaymentTransaction | None", answer.parsed)

@@ -85,7 +85,7 @@ class Scripted(Action[str]):
         if self.ended:
             return ""
         self.ended = True
-        assert self.job._run._work._outage._prober is not None
+        assert self.job._run._work._breaker._prober is not None
         return await self.end(self)
 
 
@@ -100,7 +100,7 @@ async def played(action: Scripted, journal: Path | None = None) -> tuple[Any, di
                 outcomes[outcome.key] = outcome.verdict
         except Exception as error:
             failure = error
-        assert action.job._run._work._outage._prober is None
+        assert action.job._run._work._breaker._prober is None
     assert action.ended, "the end was never played"
     return job, outcomes, failure
 
@@ -308,18 +308,18 @@ async def test_a_probe_whose_mark_is_not_written(tmp_path: Path, monkeypatch: py
 async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
     """One at a time, when it was used, when it failed, and when it was cancelled while it waited."""
     clock = FakeClock(uniform=highest)
-    outage = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 4.0)
+    breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 4.0)
     for _ in range(IN_A_ROW):
-        async with outage.turn() as turn:
-            assert not outage.failed(turn, at_once=False, asked=None)
-    assert outage.away
+        async with breaker.turn() as turn:
+            assert not breaker.failed(turn, at_once=False, asked=None)
+    assert breaker.away
     order: list[tuple[str, float]] = []
 
     async def one(name: str) -> None:
-        async with outage.turn() as turn:
+        async with breaker.turn() as turn:
             order.append((name, clock.passed))
             await clock.wait(0.5)
-            assert outage.failed(turn, at_once=False, asked=None)
+            assert breaker.failed(turn, at_once=False, asked=None)
             if name == "raises":
                 raise KeyError
 
@@ -346,18 +346,18 @@ async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
 async def test_an_answer_ends_the_wait_of_whoever_was_to_probe() -> None:
     """Somebody else's call was answered meanwhile: nothing is left to find out."""
     clock = FakeClock(uniform=highest)
-    outage = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 20.0)
-    async with outage.turn() as turn:
-        outage.failed(turn, at_once=True, asked=15.0)
+    breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 20.0)
+    async with breaker.turn() as turn:
+        breaker.failed(turn, at_once=True, asked=15.0)
 
     async def probe() -> None:
-        async with outage.turn() as own:
-            assert not outage.failed(own, at_once=False, asked=None)
+        async with breaker.turn() as own:
+            assert not breaker.failed(own, at_once=False, asked=None)
 
     async with anyio.create_task_group() as group:
         group.start_soon(probe)
         await clock.wait(3.0)
-        outage.answered()
+        breaker.answered()
     assert clock.passed == 3.0
 
 
@@ -366,9 +366,9 @@ async def test_time_held_back_is_counted_once() -> None:
     clock = FakeClock(uniform=highest)
     pause = Pause(clock)
     limiter = Limiter(1, clock, pause)
-    outage = CircuitBreaker(clock, limiter, 20.0)
-    async with outage.turn() as turn:
-        outage.failed(turn, at_once=True, asked=10.0)
+    breaker = CircuitBreaker(clock, limiter, 20.0)
+    async with breaker.turn() as turn:
+        breaker.failed(turn, at_once=True, asked=10.0)
 
     async def call() -> None:
         pause.extend(6.0)
@@ -376,7 +376,7 @@ async def test_time_held_back_is_counted_once() -> None:
         limiter.release()
 
     async def probe() -> None:
-        async with outage.turn():
+        async with breaker.turn():
             pass
 
     async with anyio.create_task_group() as group:

@@ -40,31 +40,31 @@ class Slow(Journal):
 async def test_nothing_is_sent_while_one_is_still_to_be_settled() -> None:
     """Also when it goes back while another worker finds that there is no other."""
     journal = Slow()
-    intake = WorkQueue(journal, Notifier(), settling=True)
-    first = await intake.next()
+    queue = WorkQueue(journal, Notifier(), settling=True)
+    first = await queue.next()
     assert first is not None
     assert first.in_air
     found: list[Item | None] = []
 
     async def another() -> None:
-        found.append(await intake.next())
+        found.append(await queue.next())
 
     async with anyio.create_task_group() as group:
         group.start_soon(another)
         await journal.asked.wait()
-        intake.put_back(first)
+        queue.put_back(first)
         journal.let.set()
     assert found == [None]
-    assert intake.settling
-    assert await intake.next() is first
-    assert not intake.is_over
-    intake.ended()
-    planned = await intake.next()
+    assert queue.settling
+    assert await queue.next() is first
+    assert not queue.is_over
+    queue.ended()
+    planned = await queue.next()
     assert planned is not None
-    assert (planned.number, planned.in_air, intake.settling) == (2, False, False)
-    intake.ended()
-    assert await intake.next() is None
-    assert intake.is_over
+    assert (planned.number, planned.in_air, queue.settling) == (2, False, False)
+    queue.ended()
+    assert await queue.next() is None
+    assert queue.is_over
 
 
 @pytest.mark.parametrize("journaled", [False, True])

@@ -1,0 +1,60 @@
+"""Outcomes in the order in which their items were taken."""
+
+from __future__ import annotations
+
+from norce_order_async.bulk.outcome import ItemOutcome
+from norce_order_async.bulk.results import ResultBuffer
+from norce_order_async.bulk.source import Item
+
+ITEMS = [Item(number, f"o{number}") for number in range(5)]
+
+
+def taken(buffer: ResultBuffer[None]) -> list[str]:
+    found: list[str] = []
+    while (outcome := buffer.take()) is not None:
+        found.append(outcome.key)
+    return found
+
+
+def put(buffer: ResultBuffer[None], *numbers: int) -> None:
+    for number in numbers:
+        buffer.put(ITEMS[number], ItemOutcome(key=f"o{number}", verdict="done"))
+
+
+def begun() -> ResultBuffer[None]:
+    buffer: ResultBuffer[None] = ResultBuffer(ordered=True)
+    for item in ITEMS:
+        buffer.expect(item)
+    return buffer
+
+
+def test_those_ahead_wait() -> None:
+    """Also for one that went back, which keeps its place when it is taken again."""
+    buffer = begun()
+    put(buffer, 1, 2)
+    buffer.expect(ITEMS[0])
+    assert (taken(buffer), len(buffer)) == ([], 5)
+    put(buffer, 0, 4)
+    assert (taken(buffer), len(buffer)) == (["o0", "o1", "o2"], 2)
+
+
+def test_nobody_waits_for_one_that_is_forgotten() -> None:
+    """It comes in its new place."""
+    buffer = begun()
+    put(buffer, 1, 2)
+    buffer.forget(ITEMS[0])
+    assert taken(buffer) == ["o1", "o2"]
+    buffer.expect(ITEMS[0])
+    put(buffer, 0, 4, 3)
+    assert taken(buffer) == ["o3", "o4", "o0"]
+
+
+def test_the_end_gives_what_there_is() -> None:
+    """In order, without those that never came; and nothing once nobody takes any."""
+    buffer = begun()
+    put(buffer, 3, 1)
+    buffer.end()
+    assert taken(buffer) == ["o1", "o3"]
+    buffer.close()
+    put(buffer, 4)
+    assert (taken(buffer), len(buffer)) == ([], 0)
