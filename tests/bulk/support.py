@@ -13,13 +13,14 @@ from norce_order_async.bulk.journal.reading import State
 from norce_order_async.bulk.journal.sqlite import Database
 from norce_order_async.bulk.prepare import list_source
 from norce_order_async.engines.base import WireRequest, WireResponse
+from norce_order_async.models import CartDict, PriceDict
 from norce_order_async.sandbox import Sandbox
 
 MERCHANT = "acme"
 CHANNEL = "se"
 SET_STATE = "UpdateCheckoutOrderState"
 AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, max_delay=0.05, settling_pause=0.0)
-PRICE = {"includingVat": 125.0, "excludingVat": 100.0}
+PRICE: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
 
 
 def client_of(sandbox: Sandbox, **changes: Any) -> NorceOrderClient:
@@ -37,7 +38,11 @@ async def new_orders(norce: NorceOrderClient, count: int) -> list[str]:
     """Orders that may be removed, referenced and so on."""
     ids: list[str] = []
     for number in range(count):
-        cart = {"reference": f"c{number}", "items": [{"sku": "T1", "quantity": 1, "total": PRICE}], "total": PRICE}
+        cart: CartDict = {
+            "reference": f"c{number}",
+            "items": [{"sku": "T1", "quantity": 1, "total": PRICE}],
+            "total": PRICE,
+        }
         order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
         ids.append(order.id)
     return ids

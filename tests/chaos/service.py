@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 from norce_order_async import CallOptions, NorceOrderClient
 from norce_order_async.engines.select import EngineName
+from norce_order_async.models import CartDict, PaymentDict, PriceDict, ShippingDict
 from norce_order_async.sandbox import Effect, Sandbox
 from tests.support.proxy import Proxy
 
@@ -22,18 +23,18 @@ AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, settling_pause=0
 """No waiting between attempts; the numbers of attempts and the budget stay as they are."""
 
 
-def cart(reference: str | None = None) -> dict[str, Any]:
+def cart(reference: str | None = None) -> CartDict:
     """A cart worth 125."""
-    price = {"includingVat": 125.0, "excludingVat": 100.0}
-    body: dict[str, Any] = {"items": [{"sku": "T1", "quantity": 1, "total": price}], "total": price}
+    price: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
+    body: CartDict = {"items": [{"sku": "T1", "quantity": 1, "total": price}], "total": price}
     return body if reference is None else {**body, "reference": reference}
 
 
-def payment(reference: str, amount: float = 125.0) -> dict[str, Any]:
+def payment(reference: str, amount: float = 125.0) -> PaymentDict:
     return {"reference": reference, "amount": amount, "currency": "SEK"}
 
 
-def shipping(reference: str) -> dict[str, Any]:
+def shipping(reference: str) -> ShippingDict:
     """One that costs nothing, so that the total stays what it is."""
     return {"reference": reference, "total": {"includingVat": 0.0, "excludingVat": 0.0}, "vatRate": 0.25}
 

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from norce_order_async import CallError, NotSentError, Order, OutcomeUnknownError, RejectedError
+from norce_order_async.models import HookDict, NotificationDict
 from tests.support.faults import ALL_THAT_END, DROPS, Fault, Scripted, Seeded
 from tests.support.proxy import Proxy
 
@@ -16,8 +17,8 @@ from .service import CONTEXT, Truth, cart, payment, shipping
 
 pytestmark = pytest.mark.anyio
 
-HOOK = {"adapterId": "erp", "subscribeTo": "/state", "target": "/state", "version": "v1"}
-NOTE = {"adapterId": "erp", "scope": "/state/currentStatus", "schema": {"const": "completed"}}
+HOOK: HookDict = {"adapterId": "erp", "subscribeTo": "/state", "target": "/state", "version": "v1"}
+NOTE: NotificationDict = {"adapterId": "erp", "scope": "/state/currentStatus", "schema": {"const": "completed"}}
 
 
 @dataclass(frozen=True)

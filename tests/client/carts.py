@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
-from typing import Any
 
 from norce_order_async import money
-from norce_order_async.models import Cart, Item, Shipping
+from norce_order_async.models import Cart, Item, PaymentDict, Shipping
 
 RATES = (0.0, 0.06, 0.12, 0.25, 0.2, 0.19, 0.055, 0.255)
 CENT = Decimal("0.01")
@@ -20,13 +19,13 @@ class Bought:
 
     cart: Cart
     shippings: list[Shipping]
-    payments: list[dict[str, Any]]
+    payments: list[PaymentDict]
     """Part payments, some removed; below the total together."""
     total: Decimal
 
     def standing(self) -> Decimal:
         """What the payments that are not removed come to, digit by digit."""
-        amounts = [Decimal(str(each["amount"])) for each in self.payments if each["state"] != "removed"]
+        amounts = [Decimal(str(each.get("amount"))) for each in self.payments if each.get("state") != "removed"]
         return sum(amounts, Decimal(0))
 
 
@@ -49,7 +48,7 @@ def bought(random: Random) -> Bought:
     total += 49 * len(shippings)
     # With a cart total in half of the cases; else the service adds the lines up.
     cart = Cart(items=items, total=money.total_of(items).price() if random.random() < 0.5 else None)
-    payments: list[dict[str, Any]] = []
+    payments: list[PaymentDict] = []
     left = total
     for _ in range(random.randint(0, 3)):
         amount = round(float(left) * random.random() / 2, random.choice([0, 2, 2, 3]))

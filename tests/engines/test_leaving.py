@@ -22,6 +22,7 @@ import pytest
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
 from norce_order_async.engines.select import EngineName
+from norce_order_async.models import Payment
 from tests.support.waiting import until, wait_until
 
 from .faultserver import FaultServer
@@ -91,7 +92,7 @@ async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_wit
     server.free.clear()
     async with client_of(server, sends_with, max_in_flight=1) as norce:
         async with anyio.create_task_group() as group:
-            group.start_soon(norce.orders("o1").payments.create, {"reference": "p1"})
+            group.start_soon(norce.orders("o1").payments.create, Payment(reference="p1"))
             await until(lambda: server.counts["created"] == 1)
             group.cancel_scope.cancel()
         with anyio.move_on_after(0.1):

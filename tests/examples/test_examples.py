@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from norce_order_async import NorceOrderClient, Order
+from norce_order_async.models import CartDict, PriceDict
 from norce_order_async.sandbox import ReceivedRequest, Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-PRICE = {"includingVat": 125.0, "excludingVat": 100.0}
+PRICE: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
 
 
 class Service:
@@ -118,7 +119,7 @@ def provider_url() -> Iterator[str]:
 
 async def bought(norce: NorceOrderClient, provider_url: str) -> Order:
     """A completed order with a payment that can be captured."""
-    cart = {"items": [{"sku": "T1", "quantity": 1, "total": PRICE}]}
+    cart: CartDict = {"items": [{"sku": "T1", "quantity": 1, "total": PRICE}]}
     order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
     payment_id = await order.payments.create({"amount": 125.0, "state": "reserved"})
     await order.payments.add_actions(payment_id, [{"adapterId": "psp", "type": "capture", "url": provider_url}])

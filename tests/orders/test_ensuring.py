@@ -16,7 +16,7 @@ from norce_order_async import (
     PendingError,
     UnavailableError,
 )
-from norce_order_async.models import Payment
+from norce_order_async.models import CallbackDict, HookDict, NotificationDict, Payment
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer, lost
 from tests.support.orders import AT_ONCE, an_order, asked, client_of
@@ -28,9 +28,14 @@ pytestmark = pytest.mark.anyio
 
 Ensure = Callable[[Order], Awaitable[Ensured[Any]]]
 
-HOOK = {"adapterId": "a1", "subscribeTo": "/state", "target": "/payments", "invoke": "http://127.0.0.1:9/hook"}
-NOTE = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
-CHECK = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
+HOOK: HookDict = {
+    "adapterId": "a1",
+    "subscribeTo": "/state",
+    "target": "/payments",
+    "invoke": "http://127.0.0.1:9/hook",
+}
+NOTE: NotificationDict = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
+CHECK: CallbackDict = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
 
 ENSURED: dict[str, Ensure] = {
     "payments": lambda order: order.payments.ensure({"amount": 125.0}, reference="psp-1"),
@@ -146,16 +151,18 @@ async def test_what_tells_callbacks_apart(norce: NorceOrderClient) -> None:
     """The adapter, the address, and for hooks and notifications the part of the order that they are about."""
     order = await an_order(norce)
     await order.hooks.ensure(HOOK)
-    for change in (
+    changes: list[HookDict] = [
         {"adapterId": "a2"},
         {"invoke": "http://127.0.0.1:9/x"},
         {"subscribeTo": "/cart"},
         {"target": "/cart"},
-    ):
+    ]
+    for change in changes:
         assert (await order.hooks.ensure({**HOOK, **change})).created, change
     await order.notifications.ensure(NOTE)
-    for change in ({"adapterId": "a2"}, {"invoke": "http://127.0.0.1:9/x"}, {"scope": "/cart"}):
-        assert (await order.notifications.ensure({**NOTE, **change})).created, change
+    others: list[NotificationDict] = [{"adapterId": "a2"}, {"invoke": "http://127.0.0.1:9/x"}, {"scope": "/cart"}]
+    for other in others:
+        assert (await order.notifications.ensure({**NOTE, **other})).created, other
     assert (len(order.hooks), len(order.notifications)) == (5, 4)
 
 
@@ -167,7 +174,8 @@ async def test_without_something_to_tell_it_by() -> None:
         await order.payments.ensure({"amount": 1.0})
     with pytest.raises(InvalidRequestError, match="another reference"):
         await order.payments.ensure({"reference": "a"}, reference="b")
-    for hook in ({"adapterId": "a1"}, {"invoke": "http://127.0.0.1:9"}):
+    hooks: list[HookDict] = [{"adapterId": "a1"}, {"invoke": "http://127.0.0.1:9"}]
+    for hook in hooks:
         with pytest.raises(InvalidRequestError, match=r"hook\.adapterId and hook\.invoke"):
             await order.hooks.ensure(hook)
     with pytest.raises(InvalidRequestError, match=r"validation\.url"):

@@ -24,6 +24,7 @@ from norce_order_async import (
 )
 from norce_order_async.engines.base import MaybeSentError, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.models import CallbackDict, HookDict, NotificationDict
 from norce_order_async.pipeline.creations import Creation, Creations
 from norce_order_async.pipeline.operations import CREATE_PAYMENT
 from norce_order_async.pipeline.readback import Baseline
@@ -36,9 +37,14 @@ from tests.support.pipeline import Stand, short, stand
 
 pytestmark = pytest.mark.anyio
 
-HOOK = {"adapterId": "a1", "subscribeTo": "/state", "target": "/payments", "invoke": "http://127.0.0.1:9/hook"}
-NOTE = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
-CHECK = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
+HOOK: HookDict = {
+    "adapterId": "a1",
+    "subscribeTo": "/state",
+    "target": "/payments",
+    "invoke": "http://127.0.0.1:9/hook",
+}
+NOTE: NotificationDict = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
+CHECK: CallbackDict = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
 
 Got = tuple[str | None, bool]
 Ensure = Callable[..., Awaitable[Got]]
@@ -200,11 +206,11 @@ async def test_callbacks_that_differ_do_not_share() -> None:
     service = Service()
     order = service.stand.client.orders("o1")
 
-    async def one(**changes: str) -> Got:
-        done = await order.hooks.ensure({**HOOK, **changes})
+    async def one(changes: HookDict | None = None) -> Got:
+        done = await order.hooks.ensure({**HOOK, **(changes or {})})
         return done.value.id, done.created
 
-    came = await at_once(one, lambda: one(target="/cart"), lambda: one(subscribeTo="/cart"), one)
+    came = await at_once(one, lambda: one({"target": "/cart"}), lambda: one({"subscribeTo": "/cart"}), one)
     assert service.posts == 3
     assert len({got[0] for got in came if isinstance(got, tuple)}) == 3
 

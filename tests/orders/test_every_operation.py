@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from norce_order_async import NorceOrderClient, Order, OrderFilter
 from norce_order_async.models import (
     Address,
+    AddressDict,
     Callback,
     Cart,
     Consent,
@@ -27,8 +28,10 @@ from norce_order_async.models import (
     OrderData,
     Payment,
     PaymentAction,
+    PaymentActionDict,
     PaymentTransaction,
     Price,
+    PriceDict,
     Shipping,
 )
 from norce_order_async.pipeline.operations import OPERATIONS
@@ -83,8 +86,8 @@ class Call:
     """How many changes the service writes down."""
 
 
-PRICE = {"includingVat": 49.0, "excludingVat": 39.2}
-ADDRESS = {"type": "person", "givenName": "Åsa", "country": "SE"}
+PRICE: PriceDict = {"includingVat": 49.0, "excludingVat": 39.2}
+ADDRESS: AddressDict = {"type": "person", "givenName": "Åsa", "country": "SE"}
 FROM = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 CALLS: dict[str, Call] = {
@@ -284,18 +287,21 @@ async def norce(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncIterat
 async def stage(norce: NorceOrderClient, provider_url: str) -> Stage:
     """An order that may go on to processing, with one of everything, freshly read."""
     order = await norce.orders.create(
-        {
-            **CONTEXT,
-            "cart": CART,
-            "consents": [{"id": "terms", "checked": True, "required": True}],
-            "hooks": [{"adapterId": "erp", "subscribeTo": "/cart", "invoke": provider_url}],
-            "notifications": [{"scope": "/state", "invoke": provider_url}],
-            "validations": [{"adapterId": "stock", "url": provider_url}],
-        },
+        cast(
+            "Any",
+            {
+                **CONTEXT,
+                "cart": CART,
+                "consents": [{"id": "terms", "checked": True, "required": True}],
+                "hooks": [{"adapterId": "erp", "subscribeTo": "/cart", "invoke": provider_url}],
+                "notifications": [{"scope": "/state", "invoke": provider_url}],
+                "validations": [{"adapterId": "stock", "url": provider_url}],
+            },
+        ),
         callbacks_in_body=True,
     )
     await order.shippings.create({"total": PRICE, "vatRate": 0.25, "reference": "tms-1"})
-    action = {"adapterId": "psp", "type": "capture", "url": provider_url}
+    action: PaymentActionDict = {"adapterId": "psp", "type": "capture", "url": provider_url}
     await order.payments.create({"amount": 174.0, "reference": "psp-1", "actions": [action]})
     return Stage(norce, await order.refresh(), provider_url)
 

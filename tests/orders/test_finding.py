@@ -41,7 +41,7 @@ async def test_counting_is_right_under_both_readings(pagination: Any, others: in
                 assert await norce.orders.count(ICELAND) == matches
                 assert await norce.orders.count() == others + matches
                 assert len(sandbox.requests) <= 4
-                await norce.orders.create({**CONTEXT, "country": "IS"})
+                await norce.orders.create(CONTEXT | {"country": "IS"})
 
 
 async def test_the_older_reading_of_size_counts_right_too() -> None:

@@ -122,7 +122,7 @@ async def test_each_order_comes_once_while_others_come_and_go(norce: NorceOrderC
 async def test_a_filter_made_of_an_iterator_holds_for_every_page(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """The second page is filtered like the first."""
     for _ in range(3):
-        await norce.orders.create({**CONTEXT, "country": "IS"})
+        await norce.orders.create(CONTEXT | {"country": "IS"})
     statuses: list[OrderStatus] = ["checkout"]
     where = OrderFilter(countries=(country for country in ["IS"]), status=iter(statuses))
     sandbox.requests.clear()
@@ -136,7 +136,7 @@ async def test_a_filter_made_of_an_iterator_holds_for_every_page(norce: NorceOrd
 async def test_listed_orders_are_handles(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """With a snapshot, and able to write."""
     reference = unique("ours")
-    await norce.orders.create({**CONTEXT, "reference": reference})
+    await norce.orders.create(CONTEXT | {"reference": reference})
     (order,) = (await norce.orders.list(OrderFilter(reference=reference))).orders
     assert isinstance(order.data, OrderData)
     await order.attributes.update({"seen": True})

@@ -31,7 +31,7 @@ GET = "GET /orders/oAbCdEfG"
 
 async def test_from_checkout_to_completed(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """The whole way over a socket: one PUT a step and no read."""
-    order = await norce.orders.create({**CONTEXT, "cart": CART})
+    order = await norce.orders.create(CONTEXT | {"cart": CART})
     await order.payments.create({"amount": 125})
     sandbox.requests.clear()
     first = await order.transition_to("processing")
@@ -93,7 +93,7 @@ async def test_an_unknown_word_lists_the_known_ones(word: Any) -> None:
 
 async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
     """The service's code, both statuses, what the table knows of the edge, and what to do; data as attributes."""
-    order = await (await norce.orders.create({**CONTEXT, "cart": CART})).refresh()
+    order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     with pytest.raises(TransitionRefusedError) as caught:
         await order.transition_to("completed")
     error = caught.value
@@ -204,7 +204,7 @@ async def test_a_newer_state_is_not_rolled_back() -> None:
 
 async def test_validate_asks_before_anything_changes(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """An order that is not paid is refused here, with its problems, and left as it is; once paid it goes through."""
-    order = await (await norce.orders.create({**CONTEXT, "cart": CART})).refresh()
+    order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     sandbox.requests.clear()
     with pytest.raises(ValidationFailedError, match="payment-missing") as caught:
         await order.transition_to("completed", validate=True)
@@ -265,7 +265,7 @@ async def test_where_it_is_not_known_whether_there_are_hooks_nothing_is_validate
 async def test_the_veto_of_a_hook_over_a_socket(sandbox: Sandbox) -> None:
     """A hook that nobody answers denies; what others validate is asked for by name only."""
     async with NorceOrderClient(base_url=sandbox.base_url, token=sandbox.token, merchant="m", channel="c") as norce:
-        order = await norce.orders.create({**CONTEXT, "cart": CART})
+        order = await norce.orders.create(CONTEXT | {"cart": CART})
         await order.payments.create_for_outstanding()
         await order.hooks.create({"adapterId": "erp", "subscribeTo": "/state", "invoke": "http://127.0.0.1:9/"})
         await order.validations.create({"adapterId": "stock", "url": "http://127.0.0.1:9/"})

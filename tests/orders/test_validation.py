@@ -67,7 +67,7 @@ async def test_a_400_with_code_and_message_is_an_error() -> None:
 
 async def test_it_changes_nothing(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """Over a socket: the service's own checks, before and after they are met, and the handle stays fresh."""
-    order = await (await norce.orders.create({**CONTEXT, "cart": CART})).refresh()
+    order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     report = await order.validate()
     assert [(problem.adapter_id, problem.code) for problem in report.problems] == [("order", "payment-missing")]
     assert not order.stale

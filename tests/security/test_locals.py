@@ -20,6 +20,7 @@ from norce_order_async import (
     TokenError,
 )
 from norce_order_async.errors import CallError
+from norce_order_async.models import CartDict, PaymentDict
 from tests.engines.conftest import ENGINES
 from tests.engines.faultserver import FaultServer, closed_port
 from tests.support.engine import answer
@@ -32,8 +33,8 @@ TESTS = Path(__file__).parents[1]
 TOKEN = "t0ken-that-nobody-may-see"
 SECRET = "s3cret-that-nobody-may-see"
 MARKER = "marker-in-the-body"
-PAYMENT: dict[str, Any] = {"type": "other", "name": MARKER, "amount": 1, "attributes": {"note": MARKER}}
-CART: dict[str, Any] = {"items": [{"sku": "T1", "name": MARKER, "quantity": 1}], "attributes": {"note": MARKER}}
+PAYMENT: PaymentDict = {"type": "other", "name": MARKER, "amount": 1, "attributes": {"note": MARKER}}
+CART: CartDict = {"items": [{"sku": "T1", "name": MARKER, "quantity": 1}], "attributes": {"note": MARKER}}
 
 
 def chain(error: BaseException | None) -> list[BaseException]:

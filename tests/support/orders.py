@@ -6,11 +6,12 @@ import uuid
 from typing import Any
 
 from norce_order_async import CallOptions, NorceOrderClient, Order
+from norce_order_async.models import PriceDict
 from norce_order_async.sandbox import Sandbox
 
-CONTEXT: dict[str, Any] = {"culture": "sv-SE", "currency": "SEK", "country": "SE"}
-PRICE: dict[str, Any] = {"includingVat": 125.0, "excludingVat": 100.0}
-CART: dict[str, Any] = {"items": [{"sku": "T001", "name": "Thing", "quantity": 2, "total": PRICE}], "total": PRICE}
+CONTEXT: Any = {"culture": "sv-SE", "currency": "SEK", "country": "SE"}
+PRICE: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
+CART: Any = {"items": [{"sku": "T001", "name": "Thing", "quantity": 2, "total": PRICE}], "total": PRICE}
 AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, settling_pause=0.0)
 
 
@@ -32,7 +33,7 @@ def unique(word: str) -> str:
 
 async def an_order(norce: NorceOrderClient, *, paid: bool = False, **members: Any) -> Order:
     """An order worth 125, read; paid with one payment if asked."""
-    order = await norce.orders.create({**CONTEXT, "cart": CART, **members})
+    order = await norce.orders.create(CONTEXT | {"cart": CART, **members})
     if paid:
         await order.payments.create({"reference": "paid", "amount": 125.0})
     return await order.refresh()

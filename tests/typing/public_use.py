@@ -5,14 +5,17 @@ What stands here has to go through both in strict mode as it is; what must not i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import assert_type
+from decimal import Decimal
+from typing import Any, assert_type, cast
 
 from norce_order_async import (
     OMIT,
     STATUSES,
     CallOptions,
+    Ensured,
     Environment,
     NorceError,
     NorceOrderClient,
@@ -29,11 +32,16 @@ from norce_order_async import (
 from norce_order_async.models import (
     Address,
     Cart,
+    CartDict,
     Consent,
+    Hook,
     Item,
+    ItemDict,
     OrderData,
     OrderStatus,
     Payment,
+    PaymentAction,
+    PaymentDict,
     PaymentTransaction,
     Price,
     Shipping,
@@ -93,7 +101,39 @@ async def writing(norce: NorceOrderClient) -> None:
         customer={"type": "person", "billing": {"country": "SE"}},
         consents=[Consent(id="terms", required=True), {"id": "news"}],
     )
-    await order.cart.put({"items": [{"sku": "T1"}]})
+    lines: list[ItemDict] = [{"sku": "T1", "total": {"includingVat": Decimal("1.00"), "excludingVat": 1}}]
+    await order.cart.put({"items": lines})
+    await order.cart.put({"items": [{"sku": "T1", "quantity": 2}, Item(sku="T2")], "attributes": {"gift": None}})
+    await order.customer.set_billing({"type": "Person", "country": "SE"})
+    await norce.orders.create({"culture": "sv-SE", "cart": Cart(), "customer": {"billing": Address(country="SE")}})
+    untyped: dict[str, Any] = json.loads("{}")
+    await order.cart.put(Cart.from_dict(untyped))
+    await order.cart.put(cast("CartDict", untyped))
+    await order.attributes.update(untyped)
+    paid: PaymentDict = {"amount": Decimal("1.00"), "type": "Voucher", "state": "intent", "attributes": untyped}
+    assert_type(await order.payments.create(paid), str)
+    await order.payments.create(
+        {
+            "amount": 1,
+            "actions": [
+                {"type": "capture"},
+                PaymentAction(adapter_id="psp", type_="refund", url="https://psp.example"),
+            ],
+        }
+    )
+    await order.payments.create_for_outstanding({"name": "Invoice"})
+    await order.payments.create_for_outstanding(paid)
+    assert_type(await order.payments.ensure(paid, reference="p"), Ensured[Payment])
+    assert_type(await order.payments.ensure({**paid, "amount": 2.5}, reference="p"), Ensured[Payment])
+    await order.payments.add_actions("p1", [{"adapterId": "psp", "url": "https://psp.example"}])
+    await order.payments.add_transaction("p1", {"event": "capture", "amount": Decimal(1), "isSuccess": True})
+    await order.shippings.create({"total": Price(1.0, 0.8), "vatRate": 0.25, "addons": [{"price": Decimal(1)}]})
+    await order.shippings.put("s1", {"deliveryDetails": {"class": "home", "product": {"reference": "x"}}})
+    assert_type(await order.hooks.ensure({"adapterId": "a", "invoke": "https://a", "version": "v1"}), Ensured[Hook])
+    await order.notifications.create({"adapterId": "a", "scope": "/state", "schema": untyped, "delay": 5})
+    await order.validations.put("v1", {"adapterId": "a", "url": "https://a"})
+    await order.consents.create({"id": "terms", "required": True})
+    await order.consents.patch([{"id": "terms", "checked": True}, Consent(id="news", checked=False)])
     await order.customer.set_billing(Address(type_="person", country="SE"))
     assert_type(await order.payments.create(Payment(amount=1.0, type_="voucher", state="intent")), str)
     assert_type(await order.payments.put("p1", {"amount": 1.0}), Payment | None)

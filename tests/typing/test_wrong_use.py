@@ -15,11 +15,13 @@ pytestmark = pytest.mark.slow(group="checkers")
 ROOT = Path(__file__).parents[2]
 
 WRONG = """\
+from typing import cast
+
 from norce_order_async import NorceOrderClient, Order, OrderFilter
-from norce_order_async.models import Cart, Payment, Price
+from norce_order_async.models import Cart, CartDict, Payment, PaymentDict, Price, Shipping, ShippingDict
 
 
-async def wrong(norce: NorceOrderClient, order: Order) -> None:
+async def wrong(norce: NorceOrderClient, order: Order, untyped: dict[str, object], shipping: ShippingDict) -> None:
     await order.transition_to("complete")  # wrong
     await order.transition_to("Completed")  # wrong
     await norce.orders.get(5)  # wrong
@@ -47,7 +49,49 @@ async def wrong(norce: NorceOrderClient, order: Order) -> None:
     print(order.outstanding + 0.1)  # wrong
     await norce.orders.get_or_create(cart={})  # wrong
     norce.orders.iterate(status="completed")  # wrong
+    await norce.orders.create({"cart": {}, "curency": "SEK"})  # wrong
+    await norce.orders.create({"cart": {}, "id": "o1"})  # wrong
+    await norce.orders.create(cart={"itmes": []})  # wrong
+    await norce.orders.create(cart={"items": [{"skuu": "T1"}]})  # wrong
+    await norce.orders.create(cart={"total": {"includingVat": "1.00"}})  # wrong
+    await norce.orders.create(cart=untyped)  # wrong
+    await norce.orders.create(customer={"biling": {}})  # wrong
+    await norce.orders.create(consents=[{"required": "yes"}])  # wrong
+    await norce.orders.get_or_create(cart={"itmes": []}, cart_reference="c")  # wrong
+    await order.cart.put({"itmes": []})  # wrong
+    await order.cart.put(untyped)  # wrong
+    await order.customer.set_billing({"given_name": "Ada"})  # wrong
+    await order.customer.set_shipping({"givenName": 5})  # wrong
+    await order.payments.create({"amout": 5})  # wrong
+    await order.payments.create({"amount": "5"})  # wrong
+    await order.payments.create({"amount": None})  # wrong
+    await order.payments.create({"id": "p1"})  # wrong
+    await order.payments.create({"actions": [{"kind": "capture"}]})  # wrong
+    await order.payments.create(untyped)  # wrong
+    await order.payments.create(Shipping(total=Price(), vat_rate=0.25))  # wrong
+    await order.payments.create(shipping)  # wrong
+    await order.payments.ensure({"amout": 5}, reference="r")  # wrong
+    await order.payments.put("p1", {"amout": 5})  # wrong
+    await order.payments.create_for_outstanding({"nmae": "Invoice"})  # wrong
+    await order.payments.add_actions("p1", [{"uri": "https://psp.example"}])  # wrong
+    await order.payments.add_transaction("p1", {"success": True})  # wrong
+    await order.shippings.create({"vatrate": 0.25})  # wrong
+    await order.shippings.create({"deliveryDetails": {"carier": "x"}})  # wrong
+    await order.shippings.put("s1", {"addons": [{"price": "1"}]})  # wrong
+    await order.hooks.create({"scope": "/cart"})  # wrong
+    await order.hooks.ensure({"invoke": "https://a.example", "subscribe_to": "/cart"})  # wrong
+    await order.notifications.create({"subscribeTo": "/cart"})  # wrong
+    await order.validations.create({"invoke": "https://a.example"})  # wrong
+    await order.validations.put("v1", {"uri": "https://a.example"})  # wrong
+    await order.consents.create({"name": "terms"})  # wrong
+    await order.consents.patch([{"id": "terms", "check": True}])  # wrong
     norce.orders.find_by_reference("r").id  # wrong
+    await norce.orders.create(cart=Cart.from_dict(untyped), attributes=untyped)
+    await order.cart.put(cast("CartDict", untyped))
+    await order.payments.create(Payment.from_dict(untyped))
+    await order.payments.create(cast("PaymentDict", untyped))
+    await order.shippings.create(shipping)
+    await order.attributes.update(untyped)
     await order.refresh()
     await order.transition_to("completed")
 """

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from norce_order_async import NorceError, NorceOrderClient, Order, money
-from norce_order_async.models import Cart, Item
+from norce_order_async.models import Cart, Item, PaymentDict
 from pydantic import BaseModel
 
 from .errors import answer
@@ -93,7 +93,9 @@ async def pay(order_id: str, receipt: Receipt, norce: Norce) -> Sale:
     """Record what the customer has paid, and complete the order."""
     order = await norce.orders.get(order_id)
     if order.status != "completed":
-        paid = {"amount": order.outstanding, "state": "captured"}
+        paid: PaymentDict = {"state": "captured"}
+        if order.outstanding is not None:
+            paid["amount"] = order.outstanding
         await order.payments.ensure(paid, reference=receipt.number)
         await order.transition_to("completed")
         await order.refresh()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from norce_order_async import BadRequestError, NorceOrderClient, Order, money
+from norce_order_async.models import CartDict, HookDict, ItemDict
 
 PRICES = {"MUG-01": 125.0, "TEA-02": 62.5}
 VAT = 0.25
@@ -23,10 +24,10 @@ class Shop:
 
     async def begin(self, basket: str, quantities: Mapping[str, int]) -> Order:
         """An order for a basket. Its id makes sure that there is one order, however often answers are lost."""
-        cart = {"reference": basket, "items": [_item(sku, quantity) for sku, quantity in quantities.items()]}
+        cart: CartDict = {"reference": basket, "items": [_item(sku, quantity) for sku, quantity in quantities.items()]}
         order = await self._norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
         if self._warehouse is not None:
-            hook = {"adapterId": "warehouse", "subscribeTo": "/cart", "invoke": self._warehouse}
+            hook: HookDict = {"adapterId": "warehouse", "subscribeTo": "/cart", "invoke": self._warehouse}
             await order.hooks.create(hook)
         return await order.refresh()
 
@@ -36,7 +37,9 @@ class Shop:
         Raises:
             SoldOutError: the warehouse says no; the cart stays as it was.
         """
-        cart = {"reference": order.cart.reference, "items": [_item(sku, n) for sku, n in quantities.items()]}
+        cart: CartDict = {"items": [_item(sku, n) for sku, n in quantities.items()]}
+        if order.cart.reference is not None:
+            cart["reference"] = order.cart.reference
         try:
             await order.cart.put(cart)
         except BadRequestError as refused:
@@ -44,12 +47,11 @@ class Shop:
 
     async def sell(self, order: Order, receipt: str) -> None:
         """Take the payment that is outstanding and complete the order."""
-        await order.refresh()
-        await order.payments.create({"reference": receipt, "amount": order.outstanding, "state": "captured"})
+        await order.payments.create_for_outstanding({"reference": receipt, "state": "captured"})
         await order.transition_to("completed")
 
 
-def _item(sku: str, quantity: int) -> dict[str, object]:
+def _item(sku: str, quantity: int) -> ItemDict:
     total = money.line(PRICES[sku], quantity, VAT)
     return {
         "sku": sku,

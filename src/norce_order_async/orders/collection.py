@@ -26,6 +26,7 @@ from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import CartDict, ConsentDict, CustomerDict, OrderDataDict
     from norce_order_api.models import (
         Cart,
         Consent,
@@ -54,14 +55,14 @@ class OrderCollection:
 
     async def create(
         self,
-        order: OrderData | Mapping[str, Any] | None = None,
+        order: OrderData | OrderDataDict | None = None,
         *,
         culture: str | None = None,
         currency: str | None = None,
         country: str | None = None,
-        cart: Cart | Mapping[str, Any] | None = None,
-        customer: Customer | Mapping[str, Any] | None = None,
-        consents: Iterable[Consent | Mapping[str, Any]] | None = None,
+        cart: Cart | CartDict | None = None,
+        customer: Customer | CustomerDict | None = None,
+        consents: Iterable[Consent | ConsentDict] | None = None,
         reference: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         check_total: bool = True,
@@ -302,15 +303,15 @@ class OrderCollection:
 
     async def get_or_create(
         self,
-        order: OrderData | Mapping[str, Any] | None = None,
+        order: OrderData | OrderDataDict | None = None,
         *,
         cart_reference: str,
         culture: str | None = None,
         currency: str | None = None,
         country: str | None = None,
-        cart: Cart | Mapping[str, Any] | None = None,
-        customer: Customer | Mapping[str, Any] | None = None,
-        consents: Iterable[Consent | Mapping[str, Any]] | None = None,
+        cart: Cart | CartDict | None = None,
+        customer: Customer | CustomerDict | None = None,
+        consents: Iterable[Consent | ConsentDict] | None = None,
         reference: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         check_total: bool = True,

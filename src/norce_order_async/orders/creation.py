@@ -20,6 +20,7 @@ from norce_order_async.orders.lifecycle import FIRST_STATUS
 from norce_order_async.orders.totals import with_total
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import OrderDataDict
     from norce_order_api.models import OrderData
 
 _MADE_BY_A_CALL: Final = ("payments", "shippings")
@@ -28,7 +29,7 @@ _LEFT_OUT: Final = ("id", "created", "lastModified", "total", "state")
 
 
 def new_body(
-    context: Context, order: OrderData | Mapping[str, Any] | None, given: Mapping[str, Any], **checks: bool
+    context: Context, order: OrderData | OrderDataDict | None, given: Mapping[str, Any], **checks: bool
 ) -> Unshown:
     """The body of a new order as it goes out.
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -25,6 +25,9 @@ from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.sandbox import IN_PROCESS_URL, FaultPlan, Sandbox
 from norce_order_async.sandbox.faults import PlanLike, plan_of
 
+if TYPE_CHECKING:
+    from norce_order_async.models import OrderDataDict, ShippingDict
+
 T = TypeVar("T")
 
 SEED = 1
@@ -35,7 +38,7 @@ MERCHANT, CHANNEL = "acme", "se"
 HURRIED = CallOptions(base_delay=0.01, throttled_base_delay=0.01, max_delay=0.05, settling_pause=0.01)
 """Repeats as many times as ever, and waits less in between."""
 
-ORDER: Mapping[str, Any] = {
+ORDER: OrderDataDict = {
     "culture": "sv-SE",
     "currency": "SEK",
     "country": "SE",
@@ -57,7 +60,7 @@ ORDER: Mapping[str, Any] = {
         "shipping": {"type": "person", "givenName": "Test", "familyName": "Testsson", "email": "test@example.com"},
     },
 }
-SHIPPING: Mapping[str, Any] = {
+SHIPPING: ShippingDict = {
     "reference": "home",
     "total": {"includingVat": 50.0, "excludingVat": 40.0},
     "vatRate": 0.25,

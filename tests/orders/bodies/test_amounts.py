@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from norce_order_async import InvalidRequestError, Order
 from norce_order_async._json import is_list, is_mapping, list_or_empty
-from norce_order_async.models import Addon, Cart, Item, Payment, PaymentTransaction, Price, Shipping
+from norce_order_async.models import (
+    Addon,
+    Cart,
+    CartDict,
+    Item,
+    Payment,
+    PaymentTransaction,
+    Price,
+    Shipping,
+    ShippingDict,
+)
 from tests.support.engine import answer
 from tests.support.orders import order_body
 from tests.support.pipeline import Stand, stand
@@ -41,11 +51,11 @@ def sent(at: Stand) -> Any:
     return json.loads(at.engine.requests[-1].body or b"null")
 
 
-def _cart(amount: Any) -> dict[str, Any]:
+def _cart(amount: Any) -> CartDict:
     return {"items": [{"sku": "T1", "total": {"includingVat": amount}}]}
 
 
-def _shipping(amount: Any) -> dict[str, Any]:
+def _shipping(amount: Any) -> ShippingDict:
     return {"total": {"includingVat": amount, "excludingVat": 0}, "vatRate": 0.25}
 
 
@@ -126,7 +136,7 @@ async def test_members_that_may_have_any_number_of_decimals() -> None:
         "total": {"includingVat": 1},
         "attributes": {"w": 1.2345},
     }
-    await at.client.orders("oAbCdEfG").cart.put({"items": [item]})
+    await at.client.orders("oAbCdEfG").cart.put(cast("CartDict", {"items": [item]}))
     assert sent(at)["items"] == [item]
 
 
@@ -190,7 +200,7 @@ async def test_outstanding_is_none_without_a_total(total: Any) -> None:
         ({"attributes": "x"}, "Payment.attributes has the wrong type: an object or a text is wanted, a text was given"),
     ],
 )
-async def test_type_errors_name_member_wanted_and_given(body: dict[str, Any], complaint: str) -> None:
+async def test_type_errors_name_member_wanted_and_given(body: Any, complaint: str) -> None:
     """And never the value."""
     at = service()
     with pytest.raises(InvalidRequestError, match=complaint):

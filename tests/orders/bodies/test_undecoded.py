@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from norce_order_async import NotLoadedError, capture_answers
-from norce_order_async.models import OrderData
+from norce_order_async.models import OrderData, PaymentDict
 from norce_order_async.pipeline.response import DriftRecord
 from tests.support.engine import answer, lost
 from tests.support.orders import order_body
@@ -131,7 +131,7 @@ async def test_the_answer_of_a_listing_still_has_its_models() -> None:
 
 async def test_a_lost_addition_to_a_listed_order_is_settled() -> None:
     """What was there before the send is known from the undecoded body."""
-    payment = {"amount": 5, "reference": "psp-1"}
+    payment: PaymentDict = {"amount": 5, "reference": "psp-1"}
     before, after = (order_body(payments=[{**payment, "id": each} for each in ids]) for ids in (["p1"], ["p1", "p2"]))
     service = stand([answer(200, {"data": [before]}), lost("read"), answer(200, after)])
     (order,) = (await service.client.orders.list()).orders

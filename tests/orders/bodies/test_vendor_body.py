@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from norce_order_async import NorceOrderClient
-from norce_order_async.models import OrderData
+from norce_order_async.models import AddressDict, OrderData, PaymentDict, PriceDict
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer
 from tests.support.pipeline import stand
 
 pytestmark = pytest.mark.anyio
 
-PERSON: dict[str, Any] = {
+PERSON: AddressDict = {
     "type": "Person",
     "givenName": "Rosalinainho",
     "country": "SE",
     "attributes": {"property1": None, "property2": None},
 }
-ORDER: dict[str, Any] = {
+ORDER: Any = {
     "merchant": "thingsandstuff",
     "channel": "se",
     "culture": "sv-SE",
@@ -34,9 +34,9 @@ ORDER: dict[str, Any] = {
     },
     "attributes": {"property1": None, "nested": {"property2": [None]}},
 }
-TOTAL = {"includingVat": 125.0, "excludingVat": 100.0}
+TOTAL: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
 """Of the one line; the vendor leaves it to the caller to send it."""
-PAYMENT: dict[str, Any] = {"merchant": "thingsandstuff", "state": "Intent", "type": "Voucher", "amount": 125}
+PAYMENT: PaymentDict = {"merchant": "thingsandstuff", "state": "Intent", "type": "Voucher", "amount": 125}
 
 
 async def test_it_goes_out_as_it_was_given(norce: NorceOrderClient, sandbox: Sandbox) -> None:

@@ -6,7 +6,7 @@ import copy
 import json
 import pickle
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -93,7 +93,10 @@ def address_of(order: Order) -> Address:
 UPDATES: dict[str, tuple[Json, Callable[[Order], Awaitable[object]]]] = {
     "cart.update": (CART, lambda order: order.cart.update(same)),
     "cart.put": (CART, lambda order: order.cart.put(cart_of(order), check_total=False)),
-    "cart.put of a dict": (CART, lambda order: order.cart.put(cart_of(order).to_dict(), check_total=False)),
+    "cart.put of a dict": (
+        CART,
+        lambda order: order.cart.put(cast("Any", cart_of(order).to_dict()), check_total=False),
+    ),
     "customer.update_billing": (ADDRESS, lambda order: order.customer.update_billing(same)),
     "customer.update_shipping": (ADDRESS, lambda order: order.customer.update_shipping(same)),
     "customer.set_billing": (ADDRESS, lambda order: order.customer.set_billing(address_of(order))),
@@ -153,7 +156,9 @@ ACTION = {"type": "capture", "url": "https://a.example/", "adapterId": "a"}
 CREATIONS: dict[str, tuple[Json | list[Json], Callable[[NorceOrderClient, Order], Awaitable[object]]]] = {
     "orders.create": (
         {"customer": {"billing": {"givenName": "Åsa", "type": "Person"}}},
-        lambda norce, _: norce.orders.create({"reference": None, "cart": None, "customer": {"billing": ADDRESS}}),
+        lambda norce, _: norce.orders.create(
+            cast("Any", {"reference": None, "cart": None, "customer": {"billing": ADDRESS}})
+        ),
     ),
     "payments.create": (
         {"id": "p1", "amount": 20, "upsell": {"expiration": SEVEN_DIGITS}},
@@ -165,11 +170,13 @@ CREATIONS: dict[str, tuple[Json | list[Json], Callable[[NorceOrderClient, Order]
     ),
     "hooks.create": (
         {"adapterId": "a", "invoke": "https://a.example/"},
-        lambda _, order: order.hooks.create({"adapterId": "a", "invoke": "https://a.example/", "target": None}),
+        lambda _, order: order.hooks.create(
+            cast("Any", {"adapterId": "a", "invoke": "https://a.example/", "target": None})
+        ),
     ),
     "payments.add_actions": (
         [ACTION],
-        lambda _, order: order.payments.add_actions("p1", [{**ACTION, "id": None}]),
+        lambda _, order: order.payments.add_actions("p1", [cast("Any", {**ACTION, "id": None})]),
     ),
     "payments.add_transaction": (
         {"event": "capture", "created": NO_OFFSET},

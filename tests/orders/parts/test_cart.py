@@ -56,7 +56,7 @@ async def test_200_is_done() -> None:
 async def test_a_cart_belongs_to_one_order(norce: NorceOrderClient) -> None:
     """The reference of another order's cart is a conflict."""
     taken = unique("cart")
-    await norce.orders.create({**CONTEXT, "cart": {"reference": taken}})
+    await norce.orders.create(CONTEXT | {"cart": {"reference": taken}})
     order = await norce.orders.create(CONTEXT)
     with pytest.raises(ConflictError, match=r"409 \(order-conflict\).*said: There is another order with"):
         await order.cart.put(Cart(reference=taken))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from norce_order_async import InvalidRequestError, NorceOrderClient, NotLoadedError, Order
-from norce_order_async.models import Shipping
+from norce_order_async.models import Shipping, ShippingDict
 from norce_order_async.orders.parts.entries import DeletableEntries, RemovableEntries
 from norce_order_async.orders.record import Part
 from norce_order_async.pipeline.operations import CREATE_SHIPPING, GET_SHIPPING, LIST_SHIPPINGS, UPDATE_SHIPPING
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 LISTS = ("payments", "shippings", "hooks", "notifications", "validations", "consents")
 
 
-class ParcelsPart(RemovableEntries[Shipping]):
+class ParcelsPart(RemovableEntries[Shipping, ShippingDict]):
     """What a new list of an order costs. The service has no parcels, so this one looks at the shippings."""
 
     __slots__ = ()
@@ -45,7 +45,7 @@ async def test_a_new_list_is_a_few_lines_and_does_everything(norce: NorceOrderCl
     assert len(inspect.getsource(ParcelsPart).splitlines()) <= 25
     order = await norce.orders.create(CONTEXT)
     parcels = ParcelsPart.beside(order.shippings)
-    parcel = {"reference": "box", "total": {"includingVat": 1, "excludingVat": 1}, "vatRate": 0.25}
+    parcel: ShippingDict = {"reference": "box", "total": {"includingVat": 1, "excludingVat": 1}, "vatRate": 0.25}
     first = await parcels.create(parcel)
     ensured = await parcels.ensure(parcel)
     assert (ensured.created, ensured.value.id) == (False, first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,7 +17,7 @@ from norce_order_async import (
     Order,
     PendingError,
 )
-from norce_order_async.models import Address, Cart, Item, Payment, Price, Shipping
+from norce_order_async.models import Address, AddressDict, Cart, Item, Payment, Price, Shipping
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer
 from tests.support.orders import PRICE, an_order, asked
@@ -64,7 +64,7 @@ async def test_attributes_are_merged_and_removed(norce: NorceOrderClient) -> Non
         await order.attributes.update({"no json": object()})
 
 
-BILLING: dict[str, Any] = {"type": "person", "givenName": "Åsa", "city": "Solna", "country": "SE"}
+BILLING: AddressDict = {"type": "person", "givenName": "Åsa", "city": "Solna", "country": "SE"}
 
 
 async def test_the_same_address_twice(norce: NorceOrderClient, sandbox: Sandbox) -> None:
@@ -236,6 +236,6 @@ async def test_names_of_v1_are_told_with_those_of_v0(norce: NorceOrderClient) ->
     """Norce's newer pages spell callbacks as v1 does."""
     order = norce.orders("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=r"Hook\.scope is v1's name, .* write subscribeTo"):
-        await order.hooks.create({"adapterId": "erp", "scope": "/cart", "invoke": "https://example.com"})
+        await order.hooks.create(cast("Any", {"adapterId": "erp", "scope": "/cart", "invoke": "https://example.com"}))
     with pytest.raises(InvalidRequestError, match=r"Callback\.invoke is v1's name, .* write url"):
-        await order.validations.create({"adapterId": "erp", "invoke": "https://example.com"})
+        await order.validations.create(cast("Any", {"adapterId": "erp", "invoke": "https://example.com"}))

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from norce_order_async import CallError, CallOptions, Order, OutcomeUnknownError
+from norce_order_async.models import PaymentDict
 from tests.support.engine import Step, answer, lost
 from tests.support.orders import order_body
 from tests.support.pipeline import Stand, stand
 
 pytestmark = pytest.mark.anyio
 
-PAYMENT = {"amount": 5, "reference": "psp-1"}
+PAYMENT: PaymentDict = {"amount": 5, "reference": "psp-1"}
 
 
 def order_with(*ids: str) -> Step:

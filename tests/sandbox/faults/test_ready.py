@@ -12,13 +12,14 @@ import httpx
 import pytest
 
 from norce_order_async import CallOptions, NorceOrderClient, Order, OutcomeUnknownError
+from norce_order_async.models import ItemDict
 from norce_order_async.sandbox import READY, ManualClock, Sandbox, SystemClock
 from tests.sandbox.support import API
 from tests.support.waiting import wait_until
 
 QUICK = CallOptions(base_delay=0.005, throttled_base_delay=0.01, max_delay=0.05, settling_pause=0.01, max_attempts=5)
 
-ITEMS = [{"sku": "T001", "quantity": 1, "total": {"includingVat": 12.5, "excludingVat": 10}}]
+ITEMS: list[ItemDict] = [{"sku": "T001", "quantity": 1, "total": {"includingVat": 12.5, "excludingVat": 10}}]
 
 WALKS = {"slow": 1, "deploy": 3, "chaos": 3}
 """How many orders; eight in the other plans."""

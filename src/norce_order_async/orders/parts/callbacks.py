@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from norce_order_async.orders.parts.entries import DeletableEntries
 from norce_order_async.pipeline.operations import (
@@ -18,10 +17,11 @@ from norce_order_async.pipeline.operations import (
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import CallbackDict, HookDict, NotificationDict
     from norce_order_api.models import Callback, Hook, Notification
 
 
-class HooksPart(DeletableEntries["Hook"]):
+class HooksPart(DeletableEntries["Hook", "HookDict"]):
     """Hooks run before a change is committed, and may veto or patch it.
 
     Two hooks are alike that are of one adapter, at one address, and for one part of the order: ``invoke``,
@@ -40,7 +40,7 @@ class HooksPart(DeletableEntries["Hook"]):
         return Hook
 
 
-class NotificationsPart(DeletableEntries["Notification"]):
+class NotificationsPart(DeletableEntries["Notification", "NotificationDict"]):
     """Notifications are sent after a change was committed.
 
     Two notifications are alike that are of one adapter, at one address (``invoke``), and of one ``scope``.
@@ -58,7 +58,7 @@ class NotificationsPart(DeletableEntries["Notification"]):
         return Notification
 
 
-class ValidationsPart(DeletableEntries["Callback"]):
+class ValidationsPart(DeletableEntries["Callback", "CallbackDict"]):
     """Validations are called by ``order.validate()``.
 
     Two validations are alike that are of one adapter and at one address (``url``).
@@ -75,9 +75,7 @@ class ValidationsPart(DeletableEntries["Callback"]):
 
         return Callback
 
-    async def put(
-        self, entry_id: str, entry: Callback | Mapping[str, Any], *, options: CallOptions | None = None
-    ) -> None:
+    async def put(self, entry_id: str, entry: Callback | CallbackDict, *, options: CallOptions | None = None) -> None:
         """Replace a validation; last write wins.
 
         Raises:

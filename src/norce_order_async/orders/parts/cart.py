@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from norce_order_async.pipeline.operations import SET_CART
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import CartDict
     from norce_order_api.models import Cart, Discount, Item, Price
 
 
@@ -56,7 +56,7 @@ class CartPart(Part):
 
     async def put(
         self,
-        cart: Cart | Mapping[str, Any],
+        cart: Cart | CartDict,
         *,
         check_total: bool = True,
         allow_fractions: bool = False,

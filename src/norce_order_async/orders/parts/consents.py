@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.checking import models_of
@@ -13,10 +13,11 @@ from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import ConsentDict
     from norce_order_api.models import Consent
 
 
-class ConsentsPart(DeletableEntries["Consent"]):
+class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
     """The consents that were last read. Two consents are alike that have one ``id``, which is yours to choose."""
 
     __slots__ = ()
@@ -66,9 +67,7 @@ class ConsentsPart(DeletableEntries["Consent"]):
         body = Consent(id=consent_id, checked=checked)
         await self._record.write(PATCH_CONSENT, body, path={"consent_id": consent_id}, options=options)
 
-    async def patch(
-        self, consents: Iterable[Consent | Mapping[str, Any]], *, options: CallOptions | None = None
-    ) -> None:
+    async def patch(self, consents: Iterable[Consent | ConsentDict], *, options: CallOptions | None = None) -> None:
         """Tick or untick several in one call; each needs its id and ``checked``."""
         from norce_order_api.models import Consent
 

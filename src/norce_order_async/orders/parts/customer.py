@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
@@ -13,6 +12,7 @@ from norce_order_async.pipeline.operations import SET_BILLING, SET_SHIPPING_ADDR
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import AddressDict
     from norce_order_api.models import Address, Customer, CustomerType
 
 
@@ -41,7 +41,7 @@ class CustomerPart(Part):
         """Where goods are sent."""
         return self.data.shipping if self.data else None
 
-    async def set_billing(self, address: Address | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+    async def set_billing(self, address: Address | AddressDict, *, options: CallOptions | None = None) -> None:
         """Replace the billing address.
 
         Raises:
@@ -56,7 +56,7 @@ class CustomerPart(Part):
 
     async def set_shipping(
         self,
-        address: Address | Mapping[str, Any] | None = None,
+        address: Address | AddressDict | None = None,
         *,
         same_as_billing: bool = False,
         options: CallOptions | None = None,

@@ -14,7 +14,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Final, Protocol, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast, overload
 
 from norce_order_async.errors import InvalidRequestError, PendingError
 from norce_order_async.orders.amounts import Received, check_amounts
@@ -47,9 +47,11 @@ class _Removable(Referenced, Protocol):
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=_Removable)
+D = TypeVar("D", bound=Mapping[str, Any])
+"""The typed dict of an entry, such as ``PaymentDict``."""
 
 
-class Entries(Part, Sequence[M]):
+class Entries(Part, Sequence[M], Generic[M, D]):
     """One list of an order: a sequence of the entries that were last read. Looking at it never calls the service."""
 
     __slots__ = ()
@@ -86,7 +88,7 @@ class Entries(Part, Sequence[M]):
         """What an entry is called in messages."""
         return self._id.removesuffix("_id")
 
-    def _checked(self, entry: M | Mapping[str, Any]) -> M:
+    def _checked(self, entry: M | D) -> M:
         """A caller's entry as a model."""
         return model_of(self._model(), entry, self._noun())
 
@@ -108,14 +110,14 @@ class Entries(Part, Sequence[M]):
         )
 
 
-class DeletableEntries(Entries[M]):
+class DeletableEntries(Entries[M, D]):
     """A list whose entries can be deleted: the service forgets them."""
 
     __slots__ = ()
 
     _deleting: ClassVar[Operation]
 
-    async def create(self, entry: M | Mapping[str, Any], *, options: CallOptions | None = None) -> None:
+    async def create(self, entry: M | D, *, options: CallOptions | None = None) -> None:
         """Add an entry. The service answers no id; ``await order.refresh()`` shows the entry with it.
 
         Args:
@@ -129,7 +131,7 @@ class DeletableEntries(Entries[M]):
         """
         await self._record.create(self._creating, self._checked(entry), options)
 
-    async def ensure(self, entry: M | Mapping[str, Any], *, options: CallOptions | None = None) -> Ensured[M]:
+    async def ensure(self, entry: M | D, *, options: CallOptions | None = None) -> Ensured[M]:
         """Make sure that there is an entry like this one, so that a service that starts twice creates it once. The
         description of the list says when two entries are alike.
 
@@ -154,7 +156,7 @@ class DeletableEntries(Entries[M]):
         await self._record.write(self._deleting, path={self._id: entry_id}, options=options)
 
 
-class RemovableEntries(Entries[R]):
+class RemovableEntries(Entries[R, D]):
     """A list whose entries can be removed: the service keeps them in the state ``removed``. Iterating gives removed
     ones too; :attr:`active` leaves them out."""
 
@@ -169,9 +171,7 @@ class RemovableEntries(Entries[R]):
         """The entries that are not removed."""
         return [entry for entry in self if entry.state != REMOVED]
 
-    async def create(
-        self, entry: R | Mapping[str, Any], *, allow_fractions: bool = False, options: CallOptions | None = None
-    ) -> str:
+    async def create(self, entry: R | D, *, allow_fractions: bool = False, options: CallOptions | None = None) -> str:
         """Add an entry.
 
         Args:
@@ -194,7 +194,7 @@ class RemovableEntries(Entries[R]):
 
     async def ensure(
         self,
-        entry: R | Mapping[str, Any],
+        entry: R | D,
         *,
         reference: str | None = None,
         allow_fractions: bool = False,
@@ -232,7 +232,7 @@ class RemovableEntries(Entries[R]):
     async def put(
         self,
         entry_id: str,
-        entry: R | Mapping[str, Any],
+        entry: R | D,
         *,
         allow_fractions: bool = False,
         options: CallOptions | None = None,

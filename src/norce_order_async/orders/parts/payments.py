@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from norce_order_async._json import Unshown
@@ -32,10 +32,11 @@ from norce_order_async.pipeline.operations import (
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import PaymentActionDict, PaymentDict, PaymentTransactionDict
     from norce_order_api.models import Payment, PaymentAction, PaymentEvent, PaymentTransaction
 
 
-class PaymentsPart(RemovableEntries["Payment"]):
+class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
     """How the order is paid. Iterating gives removed payments too; :attr:`active` leaves these out."""
 
     __slots__ = ()
@@ -51,13 +52,13 @@ class PaymentsPart(RemovableEntries["Payment"]):
 
         return Payment
 
-    def _checked(self, entry: Payment | Mapping[str, Any]) -> Payment:
+    def _checked(self, entry: Payment | PaymentDict) -> Payment:
         model = super()._checked(entry)
         check_pattern("Payment", "currency", model.currency, "payment.currency")
         return model
 
     async def create_for_outstanding(
-        self, payment: Payment | Mapping[str, Any] | None = None, *, options: CallOptions | None = None
+        self, payment: Payment | PaymentDict | None = None, *, options: CallOptions | None = None
     ) -> str | None:
         """Read the order and add a payment of exactly what is not covered yet, so that the sum validates.
 
@@ -92,7 +93,7 @@ class PaymentsPart(RemovableEntries["Payment"]):
     async def add_actions(
         self,
         payment_id: str,
-        actions: Iterable[PaymentAction | Mapping[str, Any]],
+        actions: Iterable[PaymentAction | PaymentActionDict],
         *,
         options: CallOptions | None = None,
     ) -> None:
@@ -177,7 +178,7 @@ class PaymentsPart(RemovableEntries["Payment"]):
     async def add_transaction(
         self,
         payment_id: str,
-        transaction: PaymentTransaction | Mapping[str, Any],
+        transaction: PaymentTransaction | PaymentTransactionDict,
         *,
         allow_fractions: bool = False,
         options: CallOptions | None = None,

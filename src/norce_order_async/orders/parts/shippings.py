@@ -8,10 +8,11 @@ from norce_order_async.orders.parts.entries import RemovableEntries
 from norce_order_async.pipeline.operations import CREATE_SHIPPING, GET_SHIPPING, LIST_SHIPPINGS, UPDATE_SHIPPING
 
 if TYPE_CHECKING:
+    from norce_order_api.dicts import ShippingDict
     from norce_order_api.models import Shipping
 
 
-class ShippingsPart(RemovableEntries["Shipping"]):
+class ShippingsPart(RemovableEntries["Shipping", "ShippingDict"]):
     """How the order is sent. Iterating gives removed shippings too; :attr:`active` leaves these out."""
 
     __slots__ = ()
