@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -14,11 +15,10 @@ from starlette.types import Receive, Scope, Send
 from norce_order_async.sandbox.admin import PREFIX as ADMIN_PREFIX
 from norce_order_async.sandbox.admin import Admin
 from norce_order_async.sandbox.callbacks.courier import Courier
-from norce_order_async.sandbox.faults import Faults, Reset, Respond, TakeIn
+from norce_order_async.sandbox.faults import Faults, TakeIn
 from norce_order_async.sandbox.faults.deferred import Deferred
-from norce_order_async.sandbox.faults.kinds import Breaking
-from norce_order_async.sandbox.faults.respond import response
-from norce_order_async.sandbox.faults.wire import arrives, end, refused_in_process, transport_of
+from norce_order_async.sandbox.faults.kinds import Breaking, ending
+from norce_order_async.sandbox.faults.wire import OutgoingAnswer, refused_in_process, transport_of
 from norce_order_async.sandbox.records import ReceivedRequest, RequestLog, masked
 from norce_order_async.sandbox.schema import Description, Operation
 from norce_order_async.sandbox.service.admission import admit
@@ -111,7 +111,7 @@ class App:
             exchange.reply = _refused(Refusal(413, "order-bad-request", f"The body is over {self._max_body} bytes."))
         else:
             await self._router(scope, receive, send)
-        if arrives(exchange.fault):
+        if exchange.fault is None or ending(exchange.fault).arrives:
             request.status = exchange.reply.status
         try:
             await self._write(exchange.reply, exchange.fault, scope, receive, send)
@@ -140,7 +140,8 @@ class App:
             headers.append((b"content-type", b"application/json"))
         headers.extend((name.encode(), value.encode()) for name, value in reply.headers.items())
         start = {"type": "http.response.start", "status": reply.status, "headers": headers}
-        await end(fault, start, reply.body, self._faults.wait, scope, receive, send)
+        outgoing = OutgoingAnswer(start, reply.body, self._faults.wait, scope, receive, send)
+        await (outgoing.send() if fault is None else ending(fault).end(fault, outgoing))
 
 
 class _Exchange:
@@ -194,16 +195,9 @@ class _Endpoint:
         self, exchange: _Exchange, operation: Operation, handler: Handler, ids: Mapping[str, str]
     ) -> ServiceAnswer:
         """The answer, as far as a fault lets the request come."""
-        match exchange.fault:
-            case Reset("before"):
-                return ServiceAnswer()
-            case Respond(after_effect=False) as fault:
-                return response(fault)
-            case Respond() as fault:
-                await self._answer(exchange, operation, handler, ids)
-                return response(fault)
-            case _:
-                return await self._answer(exchange, operation, handler, ids)
+        service = partial(self._answer, exchange, operation, handler, ids)
+        fault = exchange.fault
+        return await (service() if fault is None else ending(fault).answer(fault, service))
 
     async def _answer(
         self, exchange: _Exchange, operation: Operation, handler: Handler, ids: Mapping[str, str]

@@ -1,13 +1,14 @@
 """Plans: what they may say, how a mistake is told, and that the same seed tells the same story."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from norce_order_async.sandbox import READY, FaultPlan, FaultPlanError, FaultRule, Faults, ManualClock
 from norce_order_async.sandbox.faults import (
     Delay,
+    Fault,
     LimitConcurrency,
     LognormalDelay,
     LoseAnswer,
@@ -18,6 +19,7 @@ from norce_order_async.sandbox.faults import (
     plan_from_data,
     plan_of,
 )
+from norce_order_async.sandbox.faults.kinds import KINDS, Breaking, EndingKind
 
 GET, PUT = "GetCheckoutOrder", "UpdateCheckoutOrderCart"
 
@@ -37,6 +39,12 @@ def playing(*rules: FaultRule, seed: int | None = None, clock: ManualClock | Non
 
 def hits(faults: Faults, times: int, operation: str = GET) -> list[int]:
     return [number for number, names in enumerate(met(faults, operation, times), 1) if names]
+
+
+def test_every_record_of_a_fault_has_a_name_in_plans_and_an_ending_if_it_needs_one() -> None:
+    assert {form for kind in KINDS.values() for form in kind.forms} == set(get_args(Fault))
+    endings = [form for kind in KINDS.values() if isinstance(kind, EndingKind) for form in kind.forms]
+    assert set(endings) == set(get_args(Breaking))
 
 
 BAD: list[tuple[Any, str]] = [

@@ -1,18 +1,39 @@
-"""What can go wrong: one small record for each kind of fault, saying how bad it is.
+"""What can go wrong: everything about a kind of fault is in this file.
 
-A fault checks its own numbers when it is made. Its name in a plan stands in `KINDS`; the first field of each is the
-one that a plan may give alone (`answer: 503` is `answer: {status: 503}`).
+A small record says how bad a fault is, and checks its own numbers when it is made. Its first field is the one that a
+plan may give alone (`answer: 503` is `answer: {status: 503}`), and the first sentence of its docstring is what
+docs/sandbox.md says of it. `KINDS` has its name in a plan, and what it does to an answer.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-RetryAfterForm: TypeAlias = Literal["seconds", "milliseconds", "date"]
+from norce_order_async.sandbox.faults.respond import RetryAfterForm, response
+from norce_order_async.sandbox.faults.wire import OutgoingAnswer, close, reset
+from norce_order_async.sandbox.service.calls import ServiceAnswer
+
+__all__ = [
+    "CutBody",
+    "Delay",
+    "Drip",
+    "ExpireToken",
+    "Fault",
+    "FaultPlanError",
+    "LimitConcurrency",
+    "LimitRate",
+    "LognormalDelay",
+    "LoseAnswer",
+    "RefuseConnection",
+    "Reset",
+    "Respond",
+    "TakeIn",
+    "UniformDelay",
+]
 
 _PAGES = frozenset({502, 504, 520, 521, 522, 523, 524})
 """Statuses that come from whatever stands in front of a service, which answers with a page."""
@@ -26,7 +47,7 @@ class FaultPlanError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The answer takes so much longer."""
+    """The answer takes longer."""
 
     seconds: float
 
@@ -74,24 +95,24 @@ class LognormalDelay:
 
 @dataclass(frozen=True, slots=True)
 class RefuseConnection:
-    """A new connection is reset as soon as it is there: as near to a refused one as a server that runs can get."""
+    """A new connection is reset at once, before any request: as near to a refused one as a running server can get."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The connection is reset instead of an answer, before the change took effect or after it."""
+    """The connection is reset instead of an answer; `when` is `before` or `after` the change takes effect."""
 
     when: Literal["before", "after"] = "before"
 
 
 @dataclass(frozen=True, slots=True)
 class LoseAnswer:
-    """The change takes effect, and the connection is closed without a word."""
+    """The change takes effect; the connection is closed without a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutBody:
-    """The change takes effect; only a part of the answer's body arrives. Without a body, its head is cut."""
+    """The change takes effect; that share of the body arrives. Without a body, the head is cut."""
 
     keep: float = 0.5
 
@@ -101,10 +122,10 @@ class CutBody:
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """An answer of this status, instead of the request's effect or in spite of it.
+    """An answer of this status, instead of the change or after it; 502, 504 and 520 to 524 are a page.
 
     `retry_after` is in seconds, whatever the form it is sent in; "window" is the time left of the rule's window.
-    `html` is whether the body is a page: as it comes, those of 502, 504 and 520 to 524 are.
+    `html` is whether the body is a page; without it, the status decides.
     """
 
     status: int
@@ -126,7 +147,7 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class TakeIn:
-    """202: the change is taken in and carried out so many seconds later, or dropped. For status and cart alone.
+    """202 for status and cart alone; the change is carried out later or never.
 
     It is carried out when the first request after its time comes in, and then dropped if it is no longer possible.
     """
@@ -140,7 +161,7 @@ class TakeIn:
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """The answer's body arrives a few bytes at a time."""
+    """The body arrives a few bytes at a time."""
 
     every: float = 0.05
     chunk: int = 16
@@ -152,7 +173,7 @@ class Drip:
 
 @dataclass(frozen=True, slots=True)
 class ExpireToken:
-    """The token that a request carries is refused from then on, for a while: 401 to everything that carries it."""
+    """401 to everything with that token, for a while; a secondary token is still taken."""
 
     seconds: float = 1.0
 
@@ -162,7 +183,7 @@ class ExpireToken:
 
 @dataclass(frozen=True, slots=True)
 class LimitRate:
-    """429 to what comes faster than this, once `burst` requests have come at once."""
+    """429 above a rate, once `burst` requests have come at once."""
 
     per_second: float
     burst: int = 1
@@ -175,7 +196,7 @@ class LimitRate:
 
 @dataclass(frozen=True, slots=True)
 class LimitConcurrency:
-    """429 to what comes while so many are being answered. `schedule` moves the limit: pairs of seconds and limit.
+    """429 above a number at once, which `schedule` moves: pairs of seconds and limit.
 
     Answers are quick, so few are ever being answered at once; a delay in the same plan makes it felt.
     """
@@ -209,19 +230,109 @@ Breaking: TypeAlias = Reset | LoseAnswer | CutBody | Respond | TakeIn | Drip
 
 Fault: TypeAlias = AnyDelay | RefuseConnection | Breaking | ExpireToken | LimitRate | LimitConcurrency
 
-KINDS: Mapping[str, tuple[type[Fault], ...]] = {
-    "delay": (Delay, UniformDelay, LognormalDelay),
-    "refuse-connection": (RefuseConnection,),
-    "reset": (Reset,),
-    "lose-answer": (LoseAnswer,),
-    "cut-body": (CutBody,),
-    "answer": (Respond,),
-    "take-in": (TakeIn,),
-    "drip": (Drip,),
-    "expire-token": (ExpireToken,),
-    "limit-rate": (LimitRate,),
-    "limit-concurrency": (LimitConcurrency,),
+F = TypeVar("F", bound=Fault)
+"""A form of one kind."""
+
+Service: TypeAlias = Callable[[], Awaitable[ServiceAnswer]]
+"""What the service does with a request, and answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[F]):
+    """A kind of fault that a plan can name, with its forms."""
+
+    forms: tuple[type[F], ...]
+
+
+async def _reached(_fault: Any, service: Service) -> ServiceAnswer:
+    return await service()
+
+
+async def _whole(_fault: Any, outgoing: OutgoingAnswer) -> None:
+    await outgoing.send()
+
+
+@dataclass(frozen=True, slots=True)
+class EndingKind(Kind[F]):
+    """A kind that decides how a request ends.
+
+    Args:
+        said: What the log and the request's record call it.
+        answer: Makes the answer. The change takes effect where it calls the service.
+        end: Sends the answer, or what arrives of it.
+        arrives: Whether the caller gets the whole answer.
+    """
+
+    said: Callable[[F], str]
+    answer: Callable[[F, Service], Awaitable[ServiceAnswer]] = _reached
+    end: Callable[[F, OutgoingAnswer], Awaitable[None]] = _whole
+    arrives: bool = True
+
+
+async def _reset_first(fault: Reset, service: Service) -> ServiceAnswer:
+    return ServiceAnswer() if fault.when == "before" else await service()
+
+
+async def _reset(_fault: Reset, outgoing: OutgoingAnswer) -> None:
+    await outgoing.break_off(reset, "ReadError", "the connection was reset")
+
+
+async def _lose(_fault: LoseAnswer, outgoing: OutgoingAnswer) -> None:
+    await outgoing.break_off(close, "RemoteProtocolError", "it was closed without an answer")
+
+
+async def _cut(fault: CutBody, outgoing: OutgoingAnswer) -> None:
+    if outgoing.body:
+        await outgoing.send_head()
+        await outgoing.send_part(outgoing.body[: int(len(outgoing.body) * fault.keep)])
+    else:
+        outgoing.write(f"HTTP/1.1 {outgoing.status} \r\nserv".encode())
+    await outgoing.break_off(close, "RemoteProtocolError", "the answer was cut")
+
+
+async def _respond(fault: Respond, service: Service) -> ServiceAnswer:
+    if fault.after_effect:
+        await service()
+    wait = fault.retry_after if isinstance(fault.retry_after, int | float) else None
+    return response(fault.status, wait, fault.form, page=fault.is_page)
+
+
+async def _drip(fault: Drip, outgoing: OutgoingAnswer) -> None:
+    await outgoing.send_head()
+    for offset in range(0, len(outgoing.body), fault.chunk):
+        await outgoing.send_part(outgoing.body[offset : offset + fault.chunk])
+        await outgoing.wait(fault.every)
+    await outgoing.finish()
+
+
+KINDS: Mapping[str, Kind[Any]] = {
+    "delay": Kind((Delay, UniformDelay, LognormalDelay)),
+    "refuse-connection": Kind((RefuseConnection,)),
+    "reset": EndingKind(
+        (Reset,), lambda fault: f"reset {fault.when} the change", answer=_reset_first, end=_reset, arrives=False
+    ),
+    "lose-answer": EndingKind((LoseAnswer,), lambda _: "answer lost", end=_lose, arrives=False),
+    "cut-body": EndingKind((CutBody,), lambda _: "body cut", end=_cut, arrives=False),
+    "answer": EndingKind(
+        (Respond,),
+        lambda fault: f"answer {fault.status}{' after the change' if fault.after_effect else ''}",
+        answer=_respond,
+    ),
+    # The application takes the change in, when it has admitted the request.
+    "take-in": EndingKind((TakeIn,), lambda fault: "taken in and dropped" if fault.dropped else "taken in"),
+    "drip": EndingKind((Drip,), lambda _: "slow drip", end=_drip),
+    "expire-token": Kind((ExpireToken,)),
+    "limit-rate": Kind((LimitRate,)),
+    "limit-concurrency": Kind((LimitConcurrency,)),
 }
+"""The kinds by their names in a plan, in the order of the table in docs/sandbox.md."""
+
+_ENDING = {form: kind for kind in KINDS.values() if isinstance(kind, EndingKind) for form in kind.forms}
+
+
+def ending(fault: Breaking) -> EndingKind[Any]:
+    """The kind of a fault that decides how a request ends."""
+    return _ENDING[type(fault)]
 
 
 def within(name: str, value: float, low: float, high: float) -> None:

@@ -110,15 +110,15 @@ def _fault(data: object, path: str) -> Fault:
     if name not in KINDS:
         raise FaultPlanError(f"{path}: must be one of {', '.join(KINDS)}, not {_shown(name)}")
     path = f"{path}.{name}"
-    kinds = KINDS[name]
+    forms: tuple[type[Fault], ...] = KINDS[name].forms
     if isinstance(settings, Mapping):
         keys = cast("Mapping[str, object]", settings)
-        # Of several forms, such as the three of a delay, the keys tell which one is meant.
-        kind = next((kind for kind in kinds if dataclasses.fields(kind) and _first(kind) in keys), kinds[0])
-        return _record(kind, keys, path)
-    if not dataclasses.fields(kinds[0]):
+        # Of several forms, such as the three of a delay, the keys say which one is meant.
+        form = next((form for form in forms if dataclasses.fields(form) and _first(form) in keys), forms[0])
+        return _record(form, keys, path)
+    if not dataclasses.fields(forms[0]):
         raise FaultPlanError(f"{path}: has no settings")
-    return _record(kinds[0], {_first(kinds[0]): settings}, path)
+    return _record(forms[0], {_first(forms[0]): settings}, path)
 
 
 def _first(kind: type[Fault]) -> str:

@@ -15,25 +15,21 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import assert_never, overload
+from typing import overload
 
 import anyio
 
 from norce_order_async.sandbox.faults.kinds import (
     Breaking,
-    CutBody,
     Delay,
-    Drip,
     ExpireToken,
     LimitConcurrency,
     LimitRate,
     LognormalDelay,
-    LoseAnswer,
     RefuseConnection,
-    Reset,
     Respond,
-    TakeIn,
     UniformDelay,
+    ending,
 )
 from norce_order_async.sandbox.faults.parse import PlanLike, plan_of
 from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule
@@ -199,15 +195,13 @@ class Faults(Sequence[PlayedFault]):
             case Respond(retry_after="window") as response if rule.window is not None:
                 left = rule.window.left(self._passed(now)) or 0.0
                 met.breaking = Respond(response.status, left, response.form, response.after_effect, response.html)
-                met.names.append(name_of(met.breaking))
+                met.names.append(ending(met.breaking).said(met.breaking))
             case RefuseConnection():
                 # Met by connections; for a request within the process, which has none, it stands for a refused one.
                 return
-            case Reset() | LoseAnswer() | CutBody() | Respond() | TakeIn() | Drip() as breaking:
+            case breaking:
                 met.breaking = breaking
-                met.names.append(name_of(breaking))
-            case _:
-                assert_never(rule.fault)
+                met.names.append(ending(breaking).said(breaking))
 
     def _due(self, index: int, rule: FaultRule, operation: str, number: int) -> bool:
         if not rule.counts(number):
@@ -269,22 +263,3 @@ class _Bucket:
             self._room -= 1
             return 0.0
         return (1 - self._room) / self._limit.per_second
-
-
-def name_of(fault: Breaking) -> str:
-    """What the log and the request's line call it."""
-    match fault:
-        case Reset(when):
-            return f"reset {when} the change"
-        case LoseAnswer():
-            return "answer lost"
-        case CutBody():
-            return "body cut"
-        case Respond(status, after_effect=after_effect):
-            return f"answer {status} after the change" if after_effect else f"answer {status}"
-        case TakeIn(dropped=dropped):
-            return "taken in and dropped" if dropped else "taken in"
-        case Drip():
-            return "slow drip"
-        case _:
-            assert_never(fault)

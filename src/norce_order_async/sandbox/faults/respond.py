@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Literal, TypeAlias
 
-from norce_order_async.sandbox.faults.kinds import Respond, RetryAfterForm
 from norce_order_async.sandbox.service.calls import ServiceAnswer, answer
+
+RetryAfterForm: TypeAlias = Literal["seconds", "milliseconds", "date"]
 
 _MEANINGS = {
     401: ("unauthorized", "The token has expired."),
@@ -17,16 +19,14 @@ _MEANINGS = {
 }
 
 
-def response(fault: Respond) -> ServiceAnswer:
-    """The answer as it is sent."""
-    headers: dict[str, str] = {}
-    if isinstance(fault.retry_after, int | float):
-        headers = _retry_after(fault.retry_after, fault.form)
-    if fault.is_page:
-        page = f"<html><head><title>{fault.status}</title></head><body><h1>{fault.status}</h1></body></html>\n"
-        return ServiceAnswer(fault.status, page.encode(), {**headers, "content-type": "text/html"})
-    code, message = _MEANINGS.get(fault.status, ("fault", f"A fault of the plan, with status {fault.status}."))
-    return answer({"code": code, "message": message}, fault.status, headers)
+def response(status: int, retry_after: float | None, form: RetryAfterForm, *, page: bool) -> ServiceAnswer:
+    """The answer as it is sent; `retry_after` is in seconds."""
+    headers = {} if retry_after is None else _retry_after(retry_after, form)
+    if page:
+        text = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
+        return ServiceAnswer(status, text.encode(), {**headers, "content-type": "text/html"})
+    code, message = _MEANINGS.get(status, ("fault", f"A fault of the plan, with status {status}."))
+    return answer({"code": code, "message": message}, status, headers)
 
 
 def _retry_after(seconds: float, form: RetryAfterForm) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Breaking an answer on its way: what a fault does to the connection below ASGI.
 
 `protocol` makes uvicorn's own protocol, whichever parser is installed, and puts it into the state of its requests'
-scopes; there an ending finds the transport to reset, close or write to. A request that came without a server has none;
-its caller gets the httpx exception that the same fault gives over a socket.
+scopes; there an `OutgoingAnswer` finds the transport to reset, close or write to. A request that came without a server
+has none; its caller gets the httpx exception that the same fault gives over a socket.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any, Never, Protocol, cast
 
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
-
-from norce_order_async.sandbox.faults.kinds import Breaking, CutBody, Drip, LoseAnswer, Reset
 
 _KEY = "norce-order-sandbox"
 
@@ -48,7 +46,7 @@ class _Refusal(asyncio.Protocol):
     """A connection that is reset as soon as it is there."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        _reset(cast("asyncio.Transport", transport))
+        reset(cast("asyncio.Transport", transport))
 
 
 def transport_of(scope: Scope) -> asyncio.Transport | None:
@@ -62,67 +60,64 @@ def refused_in_process() -> Never:
     raise _httpx_error("ConnectError", "the connection was refused")
 
 
-async def end(
-    fault: Breaking | None,
-    start: Message,
-    body: bytes,
-    wait: Callable[[float], Awaitable[None]],
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-) -> None:
-    """Send an answer as a fault has it."""
-    match fault:
-        case Reset():
-            await _broken(scope, receive, _reset, ("ReadError", "the connection was reset"))
-        case LoseAnswer():
-            await _broken(scope, receive, _close, ("RemoteProtocolError", "it was closed without an answer"))
-        case CutBody(keep):
-            await _cut(keep, start, body, scope, receive, send)
-        case Drip(every, chunk):
-            await send(start)
-            for offset in range(0, len(body), chunk):
-                await send(_part(body[offset : offset + chunk]))
-                await wait(every)
-            await send({"type": "http.response.body"})
-        case _:
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
+class OutgoingAnswer:
+    """One answer on its way: what it is, and what a fault can do with it."""
 
+    def __init__(
+        self,
+        start: Message,
+        body: bytes,
+        wait: Callable[[float], Awaitable[None]],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self.body = body
+        self.wait = wait
+        """Sleeps for so many seconds, but not beyond the end of the server."""
+        self._start = start
+        self._transport = transport_of(scope)
+        self._receive = receive
+        self._send = send
 
-def arrives(fault: Breaking | None) -> bool:
-    """Whether an answer gets to its end."""
-    return not isinstance(fault, Reset | LoseAnswer | CutBody)
+    @property
+    def status(self) -> int:
+        """The status."""
+        status: int = self._start["status"]
+        return status
 
+    async def send(self) -> None:
+        """Send all of it, as if there were no fault."""
+        await self.send_head()
+        await self._send({"type": "http.response.body", "body": self.body})
 
-async def _cut(keep: float, start: Message, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-    def half_a_head(transport: asyncio.Transport) -> None:
-        transport.write(f"HTTP/1.1 {start['status']} \r\nserv".encode())
-        transport.close()
+    async def send_head(self) -> None:
+        """Send status and headers; `send_part` and `finish` or `break_off` follow."""
+        await self._send(self._start)
 
-    error = ("RemoteProtocolError", "the answer was cut")
-    if not body:
-        await _broken(scope, receive, half_a_head, error)
-        return
-    await send(start)
-    await send(_part(body[: int(len(body) * keep)]))
-    await _broken(scope, receive, _close, error)
+    async def send_part(self, part: bytes) -> None:
+        """Send a part of the body."""
+        await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
+    async def finish(self) -> None:
+        """End an answer that was sent in parts."""
+        await self._send({"type": "http.response.body"})
 
-def _part(body: bytes) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": True}
+    def write(self, raw: bytes) -> None:
+        """Write bytes below HTTP; nothing without a connection."""
+        if self._transport is not None:
+            self._transport.write(raw)
 
+    async def break_off(self, how: Callable[[asyncio.Transport], None], httpx_name: str, text: str) -> None:
+        """Break the connection and wait until it is gone: only then may the application return without an answer.
 
-async def _broken(
-    scope: Scope, receive: Receive, how: Callable[[asyncio.Transport], None], in_process: tuple[str, str]
-) -> None:
-    """Break the connection and wait until it is gone: only then may the application return without an answer."""
-    transport = transport_of(scope)
-    if transport is None:
-        raise _httpx_error(*in_process)
-    how(transport)
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        Without a connection, the caller gets the httpx exception of that name.
+        """
+        if self._transport is None:
+            raise _httpx_error(httpx_name, text)
+        how(self._transport)
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
 
 def _httpx_error(name: str, text: str) -> Exception:
@@ -133,11 +128,13 @@ def _httpx_error(name: str, text: str) -> Exception:
     return error
 
 
-def _reset(transport: asyncio.Transport) -> None:
+def reset(transport: asyncio.Transport) -> None:
+    """Reset the connection."""
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
 
 
-def _close(transport: asyncio.Transport) -> None:
+def close(transport: asyncio.Transport) -> None:
+    """Close the connection when all is sent."""
     transport.close()
