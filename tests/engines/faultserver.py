@@ -157,6 +157,10 @@ class FaultServer:
         """Requests whose play has come to its end, with the connection kept."""
         self.said_all: float | None = None
         """When one of its plays last fell silent, or began to drip."""
+        self.says = b""
+        """What the play "says" answers, head and all."""
+        self.keeps = True
+        """Whether the play "says" keeps its connection."""
         self.free = threading.Event()
         """Cleared: good answers wait until it is set."""
         self.free.set()
@@ -372,6 +376,11 @@ def _reset(connection: Connection, request: Received) -> bool:
     return False
 
 
+def _says_as_set(connection: Connection, request: Received) -> bool:
+    connection.send(connection.server.says)
+    return connection.server.keeps
+
+
 def _says(*parts: bytes, pause: float = 0.0, keep: bool = False) -> Play:
     def play(connection: Connection, request: Received) -> bool:
         for part in parts:
@@ -480,6 +489,7 @@ PLAYS: dict[str, Play] = {
     "large-chunks": _large,
     "flood": _flood,
     "echo": _echo,
+    "says": _says_as_set,
     "hang": _hang,
     "close": _close,
     "reset": _reset,

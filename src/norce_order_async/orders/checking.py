@@ -18,6 +18,8 @@ from norce_order_async._json import UNREADABLE, is_list, read_json
 from norce_order_async.checking import as_given, check_kind
 from norce_order_async.errors import BadRequestError, ChangeRefusedError, InvalidRequestError, UnavailableError
 from norce_order_async.orders.amounts import number
+from norce_order_async.pipeline.answer import Answer
+from norce_order_async.pipeline.operations import Operation
 
 CULTURE = r"^[A-Za-z]{2,3}(?:-[A-Za-z]{2,2})*$"
 CURRENCY = r"^[A-Za-z]{3,3}$"
@@ -59,6 +61,7 @@ class Model(Protocol):
 
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
@@ -281,15 +284,28 @@ def edited(kind: type[M], current: M, edit: Edit[M]) -> M:
     return replaced
 
 
-def one_read(found: object, what: str, operation: str, order_id: str) -> Any:
-    """A part of an order that was read by itself.
+def read_as(kind: type[T], answer: Answer, what: str, operation: Operation, order_id: str) -> T:
+    """What an answer to a read was parsed to.
 
     Raises:
-        UnavailableError: the answer is something else.
+        UnavailableError: it is something else.
     """
-    if not isinstance(found, GeneratedModel):
-        raise UnavailableError(f"the answer is no {what}", operation=operation, order_id=order_id)
+    found = answer.parsed
+    if not isinstance(found, kind):
+        raise holds_no(what, answer, operation, order_id)
     return found
+
+
+def holds_no(what: str, answer: Answer, operation: Operation, order_id: str | None = None) -> UnavailableError:
+    """The error for an answer to a read that is something else than what was asked for."""
+    return UnavailableError(
+        f"the answer holds no {what}",
+        operation=operation.id,
+        order_id=order_id,
+        correlation_id=answer.correlation_id,
+        attempts=answer.attempts,
+        status=answer.status,
+    )
 
 
 @contextmanager

@@ -315,7 +315,7 @@ class Order:
             CallError: it could not be validated.
         """
         answer = await self._record.session.call(VALIDATE, {"order_id": self.id}, options=options)
-        return read_report(self.id, answer.data)
+        return read_report(self.id, answer)
 
     async def set_reference(self, reference: str, *, options: CallOptions | None = None) -> None:
         """Set the identifier of the order in another system.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from norce_order_api.types import read_model
 from norce_order_async._json import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
 from norce_order_async.errors import RefusedError, UnavailableError
+from norce_order_async.orders.checking import holds_no
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import SMALLEST_PAGE
 from norce_order_async.orders.lazy import OrderBody
@@ -52,10 +53,16 @@ class OrderPage:
 async def read_orders(
     session: Session, query: Mapping[str, Any], options: CallOptions | None, deadline: Deadline | None = None
 ) -> tuple[OrderPage, Answer]:
-    """One page of orders, not decoded, and the answer that it came with."""
+    """One page of orders, not decoded, and the answer that it came with.
+
+    Raises:
+        UnavailableError: the answer is something else. It is not an empty page, after which a walk would be complete.
+    """
     answer = await session.call(LIST_ORDERS, {}, query=query, options=options, deadline=deadline)
     drift = session.core.drift
     bodies, pagination = read_page(answer.data, drift)
+    if not is_mapping(answer.data) or not isinstance(answer.data.get("data"), list | None):
+        raise holds_no("list of orders", answer, LIST_ORDERS)
     orders = [
         Order(session, order_id, OrderBody(plain, drift))
         for plain in bodies

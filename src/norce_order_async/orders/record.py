@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from norce_order_async._json import Unshown, list_or_empty, mapping_or_empty
 from norce_order_async.display import shown
-from norce_order_async.errors import (
-    NotLoadedError,
-    UnavailableError,
-)
-from norce_order_async.orders.checking import known_ids, written
+from norce_order_async.errors import NotLoadedError
+from norce_order_async.orders.checking import holds_no, known_ids, written
 from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.creations import untouched
@@ -124,14 +121,7 @@ class OrderRecord:
         """Read the order and take the result."""
         answer = await self.session.call(GET_ORDER, {"order_id": self.id}, options=options, deadline=deadline)
         if answer.parsed is None:
-            raise UnavailableError(
-                "the answer holds no order",
-                operation=GET_ORDER.id,
-                order_id=self.id,
-                correlation_id=answer.correlation_id,
-                attempts=answer.attempts,
-                status=answer.status,
-            )
+            raise holds_no("order", answer, GET_ORDER, self.id)
         data = cast("OrderData", answer.parsed)
         self.take(OrderBody(answer.body, self.session.core.drift, data))
         return data

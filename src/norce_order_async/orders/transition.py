@@ -78,7 +78,7 @@ async def transition(
         return _told(order, target, Transitioned(to=target, called=False, origin=current))
     if validate:
         checked = await order.session.call(VALIDATE, {"order_id": order.id}, options=options, deadline=deadline)
-        read_report(order.id, checked.data).raise_for_errors()
+        read_report(order.id, checked).raise_for_errors()
     try:
         answer = await order.write(
             SET_STATE,
@@ -175,6 +175,7 @@ async def _missing(
     """What the service's validation says; nothing when it can't be asked now."""
     try:
         answer = await order.session.call(VALIDATE, {"order_id": order.id}, options=options, deadline=deadline)
+        report = read_report(order.id, answer)
     except NorceError:
         return ()
-    return tuple((each.adapter_id, each.code) for each in read_report(order.id, answer.data).problems)
+    return tuple((each.adapter_id, each.code) for each in report.problems)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from norce_order_async._json import is_mapping, list_or_empty, mapping_or_empty, text_or_none
+from norce_order_async._json import UNREADABLE, is_list, is_mapping, mapping_or_empty, text_or_none
 from norce_order_async.display import shown, shown_code
 from norce_order_async.errors import ValidationFailedError
+from norce_order_async.orders.checking import holds_no
 from norce_order_async.orders.rendering import render_line, render_table
+from norce_order_async.pipeline.answer import Answer
+from norce_order_async.pipeline.operations import VALIDATE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,10 +64,17 @@ class ValidationReport:
         return render_table(("Problem", "reported by"), rows, f"Order {self.order_id}")
 
 
-def read_report(order_id: str, data: Any) -> ValidationReport:
-    """The report in either published shape: a list of failures, or ``{"errors": [...]}``."""
-    entries = list_or_empty(data.get("errors") if is_mapping(data) else data)
-    return ValidationReport(order_id, tuple(_problem(entry) for entry in entries))
+def read_report(order_id: str, answer: Answer) -> ValidationReport:
+    """The report in either published shape: a list of failures, or ``{"errors": [...]}``.
+
+    Raises:
+        UnavailableError: the answer is something else, which does not say that all is well.
+    """
+    data = answer.data
+    entries = (data.get("errors", UNREADABLE) if data else None) if is_mapping(data) else data
+    if entries is not None and not is_list(entries):
+        raise holds_no("report", answer, VALIDATE, order_id)
+    return ValidationReport(order_id, tuple(_problem(entry) for entry in entries or ()))
 
 
 def _problem(entry: object) -> ValidationProblem:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from norce_order_async import NotLoadedError, capture_answers
+from norce_order_async import NotLoadedError, UnavailableError, capture_answers
 from norce_order_async.models import OrderData, PaymentDict
 from norce_order_async.pipeline.response import DriftRecord
 from tests.support.engine import answer, lost
@@ -101,20 +101,33 @@ async def test_an_order_read_by_its_id_has_its_plain_data_too() -> None:
         ({"data": [None, {"id": "o1"}, "o2"]}, ["o1"], {("OrderPaginationSet.data", "wrong-type"): 1}),
         ({"data": [{"id": 5}, {"id": ""}, {}]}, [], {}),
         ({"data": None}, [], {("OrderPaginationSet.data", "null"): 1}),
-        ({"data": {"id": "o1"}}, [], {("OrderPaginationSet.data", "wrong-type"): 1}),
         ({"data": [{"id": "o1"}], "more": True}, ["o1"], {("OrderPaginationSet.more", "extra"): 1}),
-        ([{"id": "o1"}], [], {("GetCheckoutOrders.200", "wrong-type"): 1}),
     ],
 )
 async def test_an_odd_page_is_told_and_gives_what_it_has(page: Any, ids: list[str], told: Any) -> None:
     """Around the orders all is read as ever, the pagination included."""
-    if isinstance(page, dict):
-        page["pagination"] = {"offset": 7}
+    page["pagination"] = {"offset": 7}
     service = stand([answer(200, page)])
     found = await service.client.orders.list()
     assert [order.id for order in found.orders] == ids
     assert drifts(service.client.drift) == told
-    assert (found.pagination.offset if found.pagination else None) == (7 if isinstance(page, dict) else None)
+    assert found.pagination is not None
+    assert found.pagination.offset == 7
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ({"data": {"id": "o1"}}, {("OrderPaginationSet.data", "wrong-type"): 1}),
+        ([{"id": "o1"}], {("GetCheckoutOrders.200", "wrong-type"): 1}),
+    ],
+)
+async def test_what_is_no_page_is_told_and_raised(page: Any, told: Any) -> None:
+    """It does not say that there are no orders."""
+    service = stand([answer(200, page)])
+    with pytest.raises(UnavailableError, match="the answer holds no list of orders"):
+        await service.client.orders.list()
+    assert drifts(service.client.drift) == told
 
 
 async def test_the_answer_of_a_listing_still_has_its_models() -> None:

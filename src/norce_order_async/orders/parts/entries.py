@@ -24,7 +24,7 @@ from norce_order_async.orders.checking import (
     Referenced,
     edited,
     model_of,
-    one_read,
+    read_as,
     showing,
     with_reference,
     written,
@@ -227,7 +227,7 @@ class RemovableEntries(Entries[R, D]):
         """
         path = {"order_id": self._record.id, self._id: entry_id}
         answer = await self._record.session.call(self._getting, path, options=options)
-        return cast("R", one_read(answer.parsed, self._noun(), self._getting.id, self._record.id))
+        return read_as(self._model(), answer, self._noun(), self._getting, self._record.id)
 
     async def put(
         self,
@@ -302,10 +302,16 @@ class RemovableEntries(Entries[R, D]):
         return entry
 
     async def list(self, *, options: CallOptions | None = None) -> list[R]:
-        """Read all entries from the service, removed ones too."""
+        """Read all entries from the service, removed ones too. What is no entry is left out, and counted in
+        ``client.drift``.
+
+        Raises:
+            UnavailableError: no usable answer came, or one that is no list.
+            CallError: it did not succeed otherwise.
+        """
         path = {"order_id": self._record.id}
         answer = await self._record.session.call(self._listing, path, options=options)
-        return cast("list[R]", answer.parsed or [])
+        return cast("list[R]", read_as(list, answer, f"list of {self._key().member}", self._listing, self._record.id))
 
     async def _put(
         self, entry_id: str, entry: R, came: Received, allow_fractions: bool, options: CallOptions | None

@@ -16,6 +16,7 @@ from norce_order_async.orders.checking import (
     json_text,
     model_of,
     models_of,
+    read_as,
     written,
 )
 from norce_order_async.orders.parts.entries import RemovableEntries
@@ -170,10 +171,18 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
     async def transactions(
         self, payment_id: str, *, options: CallOptions | None = None
     ) -> Sequence[PaymentTransaction]:
-        """Read a payment's log."""
+        """Read a payment's log. What is no entry is left out, and counted in ``client.drift``.
+
+        Raises:
+            UnavailableError: no usable answer came, or one that is no list.
+            CallError: it did not succeed otherwise.
+        """
         path = {"order_id": self._record.id, "payment_id": payment_id}
         answer = await self._record.session.call(LIST_TRANSACTIONS, path, options=options)
-        return cast("list[PaymentTransaction]", answer.parsed or [])
+        return cast(
+            "list[PaymentTransaction]",
+            read_as(list, answer, "list of transactions", LIST_TRANSACTIONS, self._record.id),
+        )
 
     async def add_transaction(
         self,
