@@ -30,7 +30,7 @@ def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
     if parts.scheme == "http" and not _is_here(host):
         raise RegenerationError("the address must begin with https://: code is generated from what it answers")
     request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"})  # noqa: S310 - checked above
-    opener = urllib.request.build_opener(_SameSite(host, inside=_is_inside(host)))
+    opener = urllib.request.build_opener(SameSite(host, inside=_is_inside(host)))
     try:
         with within(limit, _LATE, waits=True), opener.open(request, timeout=limit) as answer:
             return _body(answer)
@@ -46,7 +46,7 @@ def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
         raise RegenerationError(f"the address can't be reached: {reason}") from error
 
 
-class _SameSite(urllib.request.HTTPRedirectHandler):
+class SameSite(urllib.request.HTTPRedirectHandler):
     """Redirects stay where they are, and become no less safe."""
 
     max_redirections = 5

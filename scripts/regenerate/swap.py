@@ -53,14 +53,14 @@ def _move(ready: Path, place: Path, inode: int) -> None:
     if place.exists() and place.stat().st_ino == inode:
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place.is_dir() and not _exchange(ready, place):
+    if place.is_dir() and not exchange(ready, place):
         place.rename(ready.with_name(ready.name + ".old"))
         ready.rename(place)
     elif not place.exists() or place.stat().st_ino != inode:
         ready.replace(place)
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def exchange(one: Path, other: Path) -> bool:
     """Linux can exchange two names in one step; elsewhere two renames have to do."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2

@@ -199,3 +199,8 @@ def check_limits(max_in_flight: int | None, retry_budget: int | None) -> None:
         check_whole("max_in_flight", max_in_flight, 1, ConfigurationError)
     if retry_budget is not None:
         check_whole("retry_budget", retry_budget, 0, ConfigurationError)
+
+
+def session_of(scope: Scope) -> Session:
+    """What a client or a view of one makes its calls with. Internal: for code of this package and its tests."""
+    return scope._session  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

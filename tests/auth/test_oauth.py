@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qs
 
 import anyio
@@ -31,6 +31,7 @@ from norce_order_async.auth.oauth import (
     process_rate,
 )
 from norce_order_async.engines.base import WireRequest
+from norce_order_async.scope import session_of
 from tests.support.clock import START, FakeClock, highest
 from tests.support.engine import HANG, ScriptedEngine, Step, answer, lost
 from tests.support.pipeline import BASE_URL
@@ -89,7 +90,7 @@ async def test_a_stampede_over_a_socket_makes_one_request() -> None:
         async with NorceOrderClient(
             base_url=service.base_url, merchant="acme", channel="se", token=account(token_url=service.url)
         ) as norce:
-            provider = cast("Any", norce)._session.core.auth
+            provider = session_of(norce).core.auth
 
             async def ask() -> None:
                 tokens.append(await provider.token())

@@ -6,12 +6,13 @@ import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from norce_order_async import CallOptions, NorceOrderClient
 from norce_order_async.bulk.job import Job
 from norce_order_async.bulk.journal.reading import State
 from norce_order_async.bulk.journal.sqlite import Database
-from norce_order_async.bulk.prepare import list_source
+from norce_order_async.bulk.workers import Workers
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.models import CartDict, PriceDict
 from norce_order_async.sandbox import Sandbox
@@ -80,8 +81,13 @@ class Stub:
 
 async def list_only(job: Job, ids: list[str], action: Any) -> None:
     """A journal with its list, as of a job that was killed before it acted."""
-    run: Any = job.run(ids, action)
-    await list_source(run._plan, run._journal)
+
+    def begin_nothing(_: Workers[Any]) -> None:
+        return None
+
+    with patch.object(Workers, "start", begin_nothing):
+        async for outcome in job.run(ids, action):
+            raise AssertionError(f"it has acted: {outcome}")
 
 
 def move_all(journal: Path, state: State, to: State) -> None:

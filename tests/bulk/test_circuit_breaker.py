@@ -49,6 +49,25 @@ def a_client() -> NorceOrderClient:
     return NorceOrderClient(base_url="http://127.0.0.1:9", merchant="a", channel="b", token="t", engine=Stub())
 
 
+BREAKERS: list[CircuitBreaker] = []
+"""Those that the jobs of one test have made."""
+
+
+@pytest.fixture(autouse=True)
+def breakers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def recorded(*arguments: Any) -> CircuitBreaker:
+        BREAKERS.append(CircuitBreaker(*arguments))
+        return BREAKERS[-1]
+
+    BREAKERS.clear()
+    monkeypatch.setattr("norce_order_async.bulk.workers.CircuitBreaker", recorded)
+
+
+def one_breaker() -> CircuitBreaker:
+    """The last job's."""
+    return BREAKERS[-1]
+
+
 class Scripted(Action[str]):
     """Is not sent until a probe was in vain; the next one, a probe too, ends as it is told; the rest is done."""
 
@@ -85,12 +104,12 @@ class Scripted(Action[str]):
         if self.ended:
             return ""
         self.ended = True
-        assert self.job._run._work._breaker._prober is not None
+        assert one_breaker().is_probing
         return await self.end(self)
 
 
 async def played(action: Scripted, journal: Path | None = None) -> tuple[Any, dict[str, Any], Exception | None]:
-    """Run it to its end; the job, the outcomes and what was raised."""
+    """Run it to its end; its job, the outcomes and what was raised."""
     outcomes: dict[str, Any] = {}
     failure: Exception | None = None
     async with a_client() as norce, norce.bulk(journal, load=Fixed(in_flight=4), options=HURRY) as job:
@@ -100,7 +119,7 @@ async def played(action: Scripted, journal: Path | None = None) -> tuple[Any, di
                 outcomes[outcome.key] = outcome.verdict
         except Exception as error:
             failure = error
-        assert action.job._run._work._breaker._prober is None
+        assert not one_breaker().is_probing
     assert action.ended, "the end was never played"
     return job, outcomes, failure
 
@@ -202,11 +221,12 @@ async def test_a_probe_that_ends_the_run(
     tmp_path: Path, journaled: bool, error: Exception, verdict: str, stopped: str
 ) -> None:
     """The error comes out, after every outcome that there is."""
-    job, outcomes, failure = await played(Scripted(raising(error)), tmp_path / "j" if journaled else None)
+    action = Scripted(raising(error))
+    job, outcomes, failure = await played(action, tmp_path / "j" if journaled else None)
     assert failure is error
     # Others may have gone back before.
     assert set(outcomes.values()) | {"not tried"} == {verdict, "not tried"}
-    assert outcomes[last_of(job)] == verdict
+    assert outcomes[action.applied[-1]] == verdict
     assert job.summary.stopped == stopped
 
 
@@ -223,15 +243,11 @@ async def test_a_probe_that_is_stopped(tmp_path: Path, journaled: bool, how: str
             await anyio.sleep_forever()
         return "value"
 
-    job, outcomes, failure = await played(Scripted(end), tmp_path / "j" if journaled else None)
+    action = Scripted(end)
+    job, outcomes, failure = await played(action, tmp_path / "j" if journaled else None)
     assert failure is None
-    assert outcomes[last_of(job)] == ("done" if how == "with grace" else "unknown")
+    assert outcomes[action.applied[-1]] == ("done" if how == "with grace" else "unknown")
     assert job.summary.stopped == "stopped"
-
-
-def last_of(job: Any) -> str:
-    """The order that was sent last."""
-    return str(job._run._plan.action.applied[-1])
 
 
 @pytest.mark.parametrize(

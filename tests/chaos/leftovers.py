@@ -9,16 +9,6 @@ from typing import Any
 
 import sniffio
 
-from norce_order_async import NorceOrderClient
-from norce_order_async.pipeline.session import Session
-
-
-def session_of(norce: NorceOrderClient) -> Session:
-    """What a client calls with: its limiter, its budget and its sends."""
-    within: Any = norce
-    session: Session = within._session
-    return session
-
 
 def descriptors() -> int:
     """Open files and sockets of this process."""

@@ -11,12 +11,13 @@ import anyio
 import pytest
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient
+from norce_order_async.scope import session_of
 from tests.support.faults import DROPS, Fault, Passing, Seeded, passes
 from tests.support.patience import Patience
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
-from .leftovers import descriptors, session_of, tasks
+from .leftovers import descriptors, tasks
 from .service import CONTEXT, CREATE_ORDER, Truth, cart, payment
 
 pytestmark = pytest.mark.anyio

@@ -14,11 +14,12 @@ import pytest
 import trio
 
 from norce_order_async import CallError, NorceOrderClient, NotSentError, OutcomeUnknownError
+from norce_order_async.scope import session_of
 from tests.support.faults import Fault, Passing, Seeded
 from tests.support.proxy import Proxy
 from tests.support.waiting import Ticks, until, wait_until
 
-from .leftovers import descriptors, session_of, tasks
+from .leftovers import descriptors, tasks
 from .service import AT_ONCE, CONTEXT, Truth, cart, payment
 
 GRACE = 0.2

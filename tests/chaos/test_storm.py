@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from norce_order_async import CallError, NorceOrderClient
+from norce_order_async.scope import session_of
 from tests.support.faults import Fault, Seeded, passes
 from tests.support.proxy import Proxy
 
-from .leftovers import session_of
 from .service import CONTEXT, Truth, cart
 
 pytestmark = pytest.mark.anyio

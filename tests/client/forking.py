@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -33,6 +33,7 @@ from norce_order_async.bulk.actions.builtin import plain
 from norce_order_async.bulk.load.limiters import Fixed
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.orders.order import Order
+from norce_order_async.scope import session_of
 
 SLOW = 10
 Workers = Callable[[], Coroutine[Any, Any, Any]]
@@ -234,8 +235,7 @@ def inside(program: Program) -> Any:
 def unused(program: Program) -> Any:
     """Made before the fork and used only after it, in both; each child draws its own jitter."""
     norce = program.norce
-    session: Any = cast("Any", norce)._session
-    clock = session.core.clock
+    clock = session_of(norce).core.clock
 
     def child() -> Any:
         return [program.run(functools.partial(get, norce, "child")), [clock.uniform(0.0, 1.0) for _ in range(4)]]

@@ -39,7 +39,7 @@ class Service:
         self.ended = 0
         """Connections that ended after a request for an ``order-``."""
         self.tokens = 0
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,13 +48,13 @@ class Service:
             wbufsize = -1
 
             def setup(self) -> None:
-                with service._lock:
+                with service.lock:
                     service.connections += 1
                 super().setup()
 
             def finish(self) -> None:
                 if self.path.rpartition("/")[2].startswith("order-"):
-                    with service._lock:
+                    with service.lock:
                         service.ended += 1
                 super().finish()
 
@@ -63,7 +63,7 @@ class Service:
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
-                with service._lock:
+                with service.lock:
                     service.tokens += 1
                     number = service.tokens
                 self.say({"access_token": f"token-{number}", "expires_in": 3600})
@@ -109,7 +109,7 @@ class Service:
             case _:
                 pass
         if what.startswith("slow"):
-            with self._lock:
+            with self.lock:
                 self.held += 1
             assert self.release.wait(60)
         return {"id": what, "state": {"currentStatus": "checkout"}}

@@ -7,9 +7,9 @@ import gc
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import anyio
@@ -17,7 +17,6 @@ import anyio.to_thread
 import pytest
 import trustme
 
-from norce_order_async.engines import aiohttp as module
 from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.base import Engine, MaybeSentError, Timeouts, UnsentError
 from norce_order_async.runtime.clock import SystemClock
@@ -41,9 +40,18 @@ async def engine() -> AsyncIterator[AiohttpEngine]:
     await engine.aclose()
 
 
-def session_of(engine: AiohttpEngine) -> Any:
-    """Private, and looked at here alone."""
-    return engine._session  # pyright: ignore[reportPrivateUsage]
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Those that engines make."""
+    made: list[Any] = []
+    make = aiohttp.ClientSession
+
+    def recorded(**arguments: Any) -> aiohttp.ClientSession:
+        made.append(make(**arguments))
+        return cast("aiohttp.ClientSession", made[-1])
+
+    monkeypatch.setattr(aiohttp, "ClientSession", recorded)
+    return made
 
 
 def test_it_is_an_engine() -> None:
@@ -62,23 +70,27 @@ def test_a_proxy_it_does_not_know_is_refused(proxy: str) -> None:
 # --- nothing is sent twice
 
 
-async def test_the_switch_for_sending_again_is_there_and_off(engine: AiohttpEngine, server: FaultServer) -> None:
+async def test_the_switch_for_sending_again_is_there_and_off(
+    engine: AiohttpEngine, server: FaultServer, sessions: list[Any]
+) -> None:
     """A private name: a version of aiohttp without it shows here."""
-    async with aiohttp.ClientSession() as untouched:
-        assert untouched._retry_connection is True  # pyright: ignore[reportPrivateUsage]
+    async with aiohttp.ClientSession():
+        assert sessions[0]._retry_connection is True
     await engine.send(wire(f"{server.url}/good"))
-    assert session_of(engine)._retry_connection is False
+    _, session = sessions
+    assert session._retry_connection is False
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("play", ["close", "reset", "then-close", "then-reset"])
 async def test_without_that_switch_nothing_is_sent_twice_either(
-    engine: AiohttpEngine, server: FaultServer, play: str, method: str
+    engine: AiohttpEngine, server: FaultServer, sessions: list[Any], play: str, method: str
 ) -> None:
     """aiohttp left to itself sends these again after a disconnect; the request refuses to go out a second time."""
     first = play if play.startswith("then") else "good"
     await engine.send(wire(f"{server.url}/{first}", method))
-    session_of(engine)._retry_connection = True
+    (session,) = sessions
+    session._retry_connection = True
     before = server.counts[play]
 
     with pytest.raises(MaybeSentError):
@@ -170,13 +182,24 @@ async def test_the_total_ends_what_the_bounds_would_not(engine: AiohttpEngine, s
     await engine.send(wire(f"{server.url}/good"))
 
 
-async def test_no_bound_is_never_no_bound_at_all(engine: AiohttpEngine, server: FaultServer) -> None:
+async def test_no_bound_is_never_no_bound_at_all(
+    engine: AiohttpEngine, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """aiohttp takes zero for "forever"."""
-    bounds = module._timeouts(Timeouts(connect=0.0, write=0.0, read=0.0, pool=0.0))  # pyright: ignore[reportPrivateUsage]
-    assert bounds.connect
+    bounds_kept: list[aiohttp.ClientTimeout] = []
+    make = aiohttp.ClientTimeout
+
+    def recorded(**bounds: Any) -> aiohttp.ClientTimeout:
+        bounds_kept.append(make(**bounds))
+        return bounds_kept[-1]
+
+    monkeypatch.setattr(aiohttp, "ClientTimeout", recorded)
+    await engine.send(wire(f"{server.url}/good"))
     with pytest.raises(MaybeSentError) as caught:
-        await engine.send(wire(f"{server.url}/hang", timeouts=Timeouts(read=0.0)))
+        await engine.send(wire(f"{server.url}/hang", timeouts=Timeouts(connect=0.0, write=0.0, read=0.0, pool=0.0)))
     assert caught.value.phase == "read"
+    (bounds,) = [kept for kept in bounds_kept if kept.connect != Timeouts().connect]
+    assert bounds.connect
 
 
 async def test_an_answer_that_keeps_coming_is_not_silent(engine: AiohttpEngine, server: FaultServer) -> None:
@@ -228,14 +251,14 @@ async def test_the_context_is_built_once_in_a_thread_at_the_first_need(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Plain http never builds one; thirty first sends over https build one."""
-    build = AiohttpEngine._new_context  # pyright: ignore[reportPrivateUsage]
+    finish = ssl.SSLContext.set_alpn_protocols
     threads: list[int] = []
 
-    def counted(engine: AiohttpEngine) -> ssl.SSLContext:
+    def counted(context: ssl.SSLContext, protocols: Iterable[str]) -> None:
         threads.append(threading.get_ident())
-        return build(engine)
+        finish(context, protocols)
 
-    monkeypatch.setattr(AiohttpEngine, "_new_context", counted)
+    monkeypatch.setattr(ssl.SSLContext, "set_alpn_protocols", counted)
     engine = AiohttpEngine(verify=False)
     await engine.send(wire(f"{server.url}/good"))
     assert threads == []

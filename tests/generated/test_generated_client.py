@@ -69,10 +69,14 @@ def test_with_headers_leaves_the_live_client_alone() -> None:
 
 
 def test_with_timeout_leaves_the_live_client_alone() -> None:
-    """Likewise."""
+    """Likewise; each has an httpx client of its own where none was handed in."""
+    recorder = Recorder()
+    recorded = AuthenticatedClient("http://test", token="t", timeout=1.0).set_httpx_client(recorder.client)
+    get_checkout_order.sync("o1", client=recorded.with_timeout(None), **WHO)
+    get_checkout_order.sync("o1", client=recorded, **WHO)
+    assert [request.extensions["timeout"]["read"] for request in recorder.requests] == [None, 1.0]
     client = Client("http://test", timeout=1.0)
     copy = client.with_timeout(None)
-    assert (client._timeout, copy._timeout) == (1.0, None)
     assert client.get_httpx_client() is not copy.get_httpx_client()
     client.__exit__()
     copy.__exit__()

@@ -25,7 +25,7 @@ from norce_order_async import (
 from norce_order_async.engines.base import MaybeSentError, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.models import CallbackDict, HookDict, NotificationDict
-from norce_order_async.pipeline.creations import Creation, Creations
+from norce_order_async.pipeline.creations import Creation, Creations, Flight
 from norce_order_async.pipeline.operations import CREATE_PAYMENT
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.runtime.deadline import Deadline
@@ -116,7 +116,7 @@ class Service:
     def __post_init__(self) -> None:
         # One repeat of an order's creation more or less is not what this is about.
         options = CallOptions(repeat_order_creation=False)
-        self.stand = stand(self._reply, options=options, max_in_flight=1_000)
+        self.stand = stand(self.reply, options=options, max_in_flight=1_000)
 
     @property
     def posts(self) -> int:
@@ -126,7 +126,7 @@ class Service:
         """Wait until so many seconds have passed since the beginning."""
         await self.stand.clock.wait(until - self.stand.clock.passed)
 
-    def _reply(self, request: WireRequest) -> Step:
+    def reply(self, request: WireRequest) -> Step:
         member = short(request).partition("?")[0].rpartition("/")[2]
         if request.method == "POST":
             return self._create(member, json.loads(request.body or b"{}"))
@@ -450,7 +450,7 @@ async def test_a_create_that_changed_nothing_leaves_no_doubt(ensure: Ensure) -> 
     """Refused, or not sent at all."""
     replies = [answer(400), lost("connect"), lost("connect"), lost("connect")]
     service = Service()
-    plain: Callable[[WireRequest], Step] = service._reply  # pyright: ignore[reportPrivateUsage]
+    plain: Callable[[WireRequest], Step] = service.reply
     refusing = stand(lambda request: replies.pop(0) if request.method == "POST" and replies else plain(request))
     service.stand = refusing
     with pytest.raises(Exception, match="refused with 400"):
@@ -530,7 +530,12 @@ def begun(clock: FakeClock) -> Deadline:
 
 
 def in_doubt(creations: Creations, number: int) -> bool:
-    return creations._doubt(creation(number)) is not None  # pyright: ignore[reportPrivateUsage]
+    """Whether it is not created again for that reason."""
+    try:
+        creations.check(creation(number), Flight(FakeClock()))
+    except OutcomeUnknownError:
+        return True
+    return False
 
 
 async def test_ten_thousand_doubts_are_remembered_one_by_one() -> None:

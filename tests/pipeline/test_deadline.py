@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import anyio
 import pytest
 
 from norce_order_async import CallOptions
-from norce_order_async.engines.base import Timeouts, WireRequest
+from norce_order_async.engines.base import Timeouts, WireRequest, WireResponse
 from norce_order_async.errors import NotSentError, OutcomeUnknownError, TokenError, UnavailableError
 from norce_order_async.pipeline.operations import CREATE_ORDER, CREATE_PAYMENT, GET_ORDER, SET_CART
 from norce_order_async.pipeline.readback import Baseline
-from tests.support.clock import START, highest
-from tests.support.engine import HANG, answer, lost
+from tests.support.clock import START, FakeClock, highest
+from tests.support.engine import HANG, ScriptedEngine, answer, lost
 from tests.support.pipeline import stand
 
 pytestmark = pytest.mark.anyio
@@ -45,22 +43,16 @@ async def test_the_deadline_cuts_what_comes_late() -> None:
 async def test_at_the_deadline_the_caller_is_released_and_the_send_goes_on() -> None:
     """The permit comes back when the send has ended, not when its caller has left."""
 
-    class Slow:
-        name = "slow"
+    class Slow(ScriptedEngine):
         ended = False
 
-        async def send(self, request: WireRequest) -> object:
+        async def send(self, request: WireRequest) -> WireResponse:
             await stand_.clock.wait(45.0)
             self.ended = True
             raise AssertionError("nobody is left to see this")
 
-        async def aclose(self) -> None:
-            return None
-
-    stand_ = stand([])
-    slow = Slow()
-    home: Any = stand_.session.core.door.home
-    home._engine = slow
+    slow = Slow([], FakeClock())
+    stand_ = stand([], engine=slow)
     with pytest.raises(OutcomeUnknownError) as caught:
         await stand_.call(SET_CART)
     assert (stand_.clock.passed, caught.value.gave_up, len(caught.value.attempts)) == (30.0, "deadline", 1)

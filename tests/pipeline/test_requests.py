@@ -8,7 +8,6 @@ from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.operations import GET_ORDER, GET_PAYMENT, LIST_ORDERS, OPERATIONS, Operation
 from norce_order_async.pipeline.request import Requests, endpoint
-from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 from tests.support.engine import answer
 from tests.support.pipeline import BASE_URL, path_names, sample_body, stand
@@ -88,22 +87,29 @@ def test_every_call_has_a_correlation_id_of_its_own() -> None:
     assert Requests(BASE_URL, mine, "agent").prepare(GET_ORDER, {"order_id": "o1"}).correlation_id == "mine"
 
 
-def made_by(session: Session) -> object:
-    """Private, and looked at here alone."""
-    return session._requests  # pyright: ignore[reportPrivateUsage]
-
-
 @pytest.mark.anyio
-async def test_what_is_prepared_is_shared_by_scopes_of_one_context() -> None:
+async def test_what_is_prepared_is_shared_by_scopes_of_one_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other numbers make no other requests; another channel does."""
+    made: list[Context] = []
+
+    def counted(base_url: str, context: Context, user_agent: str) -> Requests:
+        made.append(context)
+        return Requests(base_url, context, user_agent)
+
+    monkeypatch.setattr("norce_order_async.pipeline.core.Requests", counted)
     stand_ = stand(lambda _: answer(200, {"id": "o1"}))
     await stand_.call(GET_ORDER)
     session = stand_.session
-    assert made_by(session.scoped(CallOptions(deadline=1.0))) is made_by(session) is not None
-    for other in (
-        session.scoped(CallOptions(), channel="no"),
-        session.scoped(CallOptions(adapter_id="a2")),
-        session.scoped(CallOptions(headers={"x-own": "2"})),
-        session.scoped(CallOptions(correlation_id="c1")),
+    for same in (session, session.scoped(CallOptions(deadline=1.0))):
+        same.prepare(GET_ORDER, {"order_id": "o1"}, None, None)
+    assert made == [session.context]
+    for number, other in enumerate(
+        (
+            session.scoped(CallOptions(), channel="no"),
+            session.scoped(CallOptions(adapter_id="a2")),
+            session.scoped(CallOptions(headers={"x-own": "2"})),
+            session.scoped(CallOptions(correlation_id="c1")),
+        )
     ):
-        assert made_by(other) is None
+        other.prepare(GET_ORDER, {"order_id": "o1"}, None, None)
+        assert made[1 + number :] == [other.context]

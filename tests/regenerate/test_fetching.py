@@ -101,7 +101,7 @@ def test_any_other_redirect_is_refused(trusted: ssl.SSLContext, target: str, say
 def test_a_redirect_from_outside_to_a_private_address_is_refused(inside: str) -> None:
     """Also where the name stays and only what it means has changed."""
     host = inside.strip("[]")
-    handler = fetch._SameSite(host, inside=False)
+    handler = fetch.SameSite(host, inside=False)
     with pytest.raises(failure.RegenerationError, match="inside a private network"):
         handler.redirect_request(None, None, 302, "Found", None, f"https://{inside}/latest")
 

@@ -364,7 +364,7 @@ def test_where_the_system_cannot_exchange_folders_two_renames_do(
     def unable(_one: Path, _other: Path) -> bool:
         return False
 
-    monkeypatch.setattr(swap, "_exchange", unable)
+    monkeypatch.setattr(swap, "exchange", unable)
     work, place = tmp_path / "work", tmp_path / "package"
     for folder, text in ((work / "package", "new"), (place, "old")):
         folder.mkdir(parents=True)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, cast
+from typing import Any
 
 from norce_order_async import ClientCredentials, NorceOrderClient
 from norce_order_async.auth.providers import TokenProvider, TokenSource
@@ -17,6 +17,7 @@ from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.scope import session_of
 
 from .clock import FakeClock, Uniform, lowest
 from .engine import Script, ScriptedEngine
@@ -36,7 +37,7 @@ class Stand:
     @property
     def session(self) -> Session:
         """What the rooms of the facade call with."""
-        return cast("Session", cast("Any", self.client)._session)
+        return session_of(self.client)
 
     @property
     def sent(self) -> list[str]:
@@ -64,11 +65,12 @@ def stand(
     uniform: Uniform = lowest,
     seed: int | None = None,
     token: str | TokenSource | TokenProvider | ClientCredentials = "t0ken",
+    engine: ScriptedEngine | None = None,
     **arguments: Any,
 ) -> Stand:
     """A client for merchant "acme" and channel "se" over a script."""
     clock = FakeClock(uniform, seed)
-    engine = ScriptedEngine(script, clock)
+    engine = ScriptedEngine(script, clock) if engine is None else engine
     settings: dict[str, Any] = {"base_url": BASE_URL, "merchant": "acme", "channel": "se", **arguments}
     return Stand(NorceOrderClient(token=token, engine=engine, clock=clock, **settings), engine, clock)
 

@@ -63,6 +63,11 @@ class CircuitBreaker:
                 self._prober = None
                 self._tell()
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether an item is being worked on, or waits to be, as a probe."""
+        return self._prober is not None
+
     def end(self) -> None:
         """End all waits."""
         self._over = True

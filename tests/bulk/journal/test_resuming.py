@@ -152,7 +152,7 @@ async def test_results_of_each_order(norce: NorceOrderClient, journal: Path, mon
     """Verdict, code and words of the service, times and correlation id; in the source's order, page by page."""
     from norce_order_async.bulk.journal import inspect as report
 
-    monkeypatch.setattr(report, "_PAGE", 2)
+    monkeypatch.setattr(report, "PAGE", 2)
     ids = await new_orders(norce, 3)
     source = [ids[0], "oAbCdEfG", *ids[1:]]
     began = datetime.now(UTC)

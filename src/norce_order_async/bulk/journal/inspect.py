@@ -19,7 +19,8 @@ from norce_order_async.bulk.journal.sqlite import Database, check_header, file_e
 from norce_order_async.checking import as_given, check_kind, path_of
 from norce_order_async.errors import ConfigurationError
 
-_PAGE: Final = 1000
+PAGE: Final = 1000
+"""Orders read from a journal at once, so that a large one does not have to fit into memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,7 @@ def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
         with file_errors(path):
             connection = _opened(path)
             try:
-                rows = connection.execute(query, (others, after, _PAGE)).fetchall()
+                rows = connection.execute(query, (others, after, PAGE)).fetchall()
             finally:
                 connection.close()
         for values in rows:
@@ -206,7 +207,7 @@ def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
                 changed=None if row.changed is None else datetime.fromtimestamp(row.changed, UTC),
                 correlation_id=row.correlation_id,
             )
-        if len(rows) < _PAGE:
+        if len(rows) < PAGE:
             return
 
 

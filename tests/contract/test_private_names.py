@@ -1,0 +1,114 @@
+"""Tests go through what the package offers: none of them uses a private name of another class or module.
+
+A test that does can't tell a caller's trouble from a change inside, and holds up every change there.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+ALLOWED = {
+    "_exit": "os._exit, the public way to leave a forked child",
+    "_get_kwargs": "the generator's name for the function that builds a request, which the package calls by it too",
+    "_is_protocol": "typing's mark of a protocol; 3.13 is the first Python with a public question",
+    "_ready": "asyncio's queue of what can run: there is no public question whether all tasks are blocked",
+    "_retry_connection": "aiohttp's switch for sending again, which the engine turns off; there is no public one",
+    "_scheduled": "asyncio's timers, which it does not count in public",
+    "_set_running_loop": "asyncio's own way to forget a loop in a forked child",
+}
+"""Private names that are used all the same, and why. None of them is a name of the package's own classes."""
+
+BY_TEXT = {"getattr", "setattr", "delattr", "hasattr", "object"}
+"""Functions that take an attribute's name as a text; `object` as in ``patch.object``."""
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name != "_"
+
+
+def is_module(name: str) -> bool:
+    """Whether this is a module, whose underscore says only that the page about it is not a user's."""
+    path = name.replace(".", "/")
+    return any((ROOT / top / f"{path}.py").exists() for top in ("src", "generated", "scripts"))
+
+
+def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of every private name that is not the own one of the object in whose method it stands."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                continue
+            case ast.Attribute(attr=name) if is_private(name):
+                yield node.lineno, name
+            case ast.ImportFrom(module=str(module), names=names):
+                for each in names:
+                    if is_private(each.name) and not is_module(f"{module}.{each.name}"):
+                        yield node.lineno, each.name
+            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=given) if called in BY_TEXT:
+                for one in given[:2]:
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                        name = one.value.rpartition(".")[2]
+                        if is_private(name) and not is_module(one.value):
+                            yield node.lineno, name
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir()))
+def test_no_test_uses_a_private_name(folder: str) -> None:
+    found = {
+        f"{file.relative_to(ROOT)}:{line} {name}"
+        for file in (ROOT / "tests" / folder).rglob("*.py")
+        for line, name in private_names(ast.parse(file.read_text(encoding="utf-8")))
+        if name not in ALLOWED
+    }
+    assert found == set()
+
+
+def test_each_exception_is_needed() -> None:
+    used = {
+        name
+        for file in (ROOT / "tests").rglob("*.py")
+        for _, name in private_names(ast.parse(file.read_text(encoding="utf-8")))
+    }
+    assert used == ALLOWED.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "norce._session.core",
+        "cast('Any', norce)._session",
+        "order.payments._snapshot",
+        "setattr(thing, '_prober', None)",
+        "getattr(thing, '_prober')",
+        "monkeypatch.setattr(Workers, '_worker', counted)",
+        "monkeypatch.setattr('norce_order_async.bulk.workers.Workers._worker', counted)",
+        "patch.object(Workers, '_worker')",
+        "from norce_order_async.engines.aiohttp import _timeouts",
+        "class A:\n    def of(self, other):\n        return other._name",
+    ],
+)
+def test_a_private_name_would_be_found(text: str) -> None:
+    assert len(list(private_names(ast.parse(text)))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class A:\n    def of(self):\n        return self._name",
+        "from norce_order_async import _json",
+        "monkeypatch.setattr('norce_order_async._json.orjson', None)",
+        "A.__slots__",
+        "a.public",
+        "for _ in x: pass",
+    ],
+)
+def test_what_is_no_private_name_of_another(text: str) -> None:
+    assert list(private_names(ast.parse(text))) == []
