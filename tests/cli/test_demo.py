@@ -141,7 +141,7 @@ def test_yes_at_the_terminal() -> None:
         assert len(sandbox.requests.of("CreateCheckoutOrder")) == 4
 
 
-def test_nobody_to_ask() -> None:
+def test_no_terminal_to_ask_at() -> None:
     """Without a terminal and without --yes it refuses, and sends nothing."""
     with Sandbox() as sandbox:
         ran = piped("demo", "--environment", "playground", env=settings_for(sandbox))
@@ -151,7 +151,7 @@ def test_nobody_to_ask() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "settings", "told"),
+    ("environment", "settings", "complaint"),
     [
         ("production", {}, "does not run against production"),
         ("playground", {"NORCE_BASE_URL": "https://acme.api-se.norce.tech/checkout/order"}, "production address"),
@@ -161,17 +161,17 @@ def test_nobody_to_ask() -> None:
         ("stage", {"NORCE_SLUG": "no.such/host"}, "slug must be one host label"),
     ],
 )
-def test_refused_before_anything_is_sent(environment: str, settings: dict[str, str], told: str) -> None:
+def test_refused_before_anything_is_sent(environment: str, settings: dict[str, str], complaint: str) -> None:
     """Production, and settings that are missing or wrong, end it with one line that says what."""
     known = {"NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "se", "NORCE_TOKEN": "t"}
     ran = piped("demo", "--environment", environment, "--yes", env=known | settings)
     assert (ran.code, ran.out) == (1, "")
-    assert told in ran.err
+    assert complaint in ran.err
     assert ran.err.count("\n") == 1
 
 
 def test_service_says_no() -> None:
-    """A failing step is shown with its answer, then told in one line; the token is in neither."""
+    """A failing step is shown with its answer, then reported in one line; the token is in neither."""
     with Sandbox() as sandbox:
         settings = settings_for(sandbox) | {"NORCE_TOKEN": "wrong-token"}
         ran = piped("demo", "--environment", "playground", "--yes", env=settings)

@@ -1,8 +1,9 @@
-"""The parts of the demo by themselves: what the recorder keeps, how bodies are shortened, what the batch admits."""
+"""The parts of the demo: the recorder, the shortened bodies, and the failures of the batch."""
 
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import click
 import pytest
@@ -10,14 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from norce_order_async import NorceOrderClient
-from norce_order_async.cli.demo import goods
-from norce_order_async.cli.demo.batch import complete_many, listed_as_completed
-from norce_order_async.cli.demo.recorder import RecordingEngine
-from norce_order_async.cli.demo.service import Service
-from norce_order_async.cli.demo.show import show
-from norce_order_async.cli.demo.timeline import essence, hanging
+from norce_order_async.cli.demo.story import complete_many, create_order, listed_as_completed, show
+from norce_order_async.cli.demo.timeline import Recorder, essence, hanging
 from norce_order_async.engines.base import Engine, MaybeSentError, Timeouts, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.pipeline.middleware import AttemptInfo, CallInfo
 from norce_order_async.runtime.clock import SystemClock
 from norce_order_async.sandbox import Sandbox
 
@@ -54,36 +52,22 @@ def test_hanging_lines_stay_under_the_first() -> None:
     assert out.getvalue() == "  → one two three four five\n    six seven\n"
 
 
-class Scripted:
-    """An engine whose answers are given."""
+@pytest.mark.anyio
+async def test_recorder_keeps_exchanges_but_no_token() -> None:
+    """Answers and failures alike, without headers and query, until they are taken."""
+    recorder = Recorder(SystemClock())
+    answers: list[WireResponse | MaybeSentError] = [
+        WireResponse(201, {}, b'{"id": "o1"}'),
+        WireResponse(502, {}, b"<html>"),
+        MaybeSentError("read", "the server closed"),
+    ]
 
-    name = "scripted"
-
-    def __init__(self, *answers: WireResponse | MaybeSentError) -> None:
-        self._answers = list(answers)
-
-    async def send(self, request: WireRequest) -> WireResponse:
-        answer = self._answers.pop(0)
+    async def proceed(request: WireRequest) -> WireResponse:
+        answer = answers.pop(0)
         if isinstance(answer, MaybeSentError):
             raise answer
         return answer
 
-    async def aclose(self) -> None:
-        self._answers.clear()
-
-
-@pytest.mark.anyio
-async def test_recorder_keeps_what_passed_but_no_token() -> None:
-    """Answers and failures alike, without headers and query, until they are taken."""
-    recorder = RecordingEngine(
-        Scripted(
-            WireResponse(201, {}, b'{"id": "o1"}'),
-            WireResponse(502, {}, b"<html>"),
-            MaybeSentError("read", "the server closed"),
-        ),
-        "http://127.0.0.1/checkout/order",
-        SystemClock(),
-    )
     request = WireRequest(
         "post",
         "http://127.0.0.1/checkout/order/api/v0/checkout/orders?search=ada",
@@ -91,12 +75,13 @@ async def test_recorder_keeps_what_passed_but_no_token() -> None:
         b'{"culture": "sv-SE"}',
         Timeouts(),
     )
-    assert (await recorder.send(request)).status == 201
-    assert (await recorder.send(request)).status == 502
+    attempt = AttemptInfo(CallInfo("CreateCheckoutOrder", None, "acme", "se", "c1"), 1)
+    assert (await recorder.record(attempt, request, proceed)).status == 201
+    assert (await recorder.record(attempt, request, proceed)).status == 502
     with pytest.raises(MaybeSentError):
-        await recorder.send(request)
+        await recorder.record(attempt, request, proceed)
     created, page, lost = recorder.take()
-    assert (created.method, created.path) == ("POST", "/api/v0/checkout/orders")
+    assert (created.method, created.url) == ("POST", "http://127.0.0.1/checkout/order/api/v0/checkout/orders")
     assert (created.sent, created.status, created.received) == ({"culture": "sv-SE"}, 201, {"id": "o1"})
     assert (page.status, page.received) == (502, None)
     assert (lost.status, lost.failure) == (None, "the server closed (read)")
@@ -109,12 +94,13 @@ async def test_list_is_asked_and_not_assumed() -> None:
     """An order that is not completed in the service's list is not counted, whatever the client thinks."""
     clock = SystemClock()
     async with Sandbox() as sandbox, _client(sandbox, HttpxEngine()) as norce:
-        batch = await complete_many(norce, "run", count=3, concurrency=2, advance=lambda: None)
-        assert batch.failures == ()
-        unpaid = await goods.create_order(norce, "unpaid")
-        asked = batch.ids | {unpaid.id}
-        assert await listed_as_completed(norce, asked, clock.wall() - 60) == batch.ids
-        assert await listed_as_completed(norce, asked, clock.wall() + 60) == frozenset()
+        ids, failures = await complete_many(norce, "run", 3, lambda: None, at_once=2)
+        assert failures == []
+        assert len(ids) == 3
+        unpaid = await create_order(norce, "unpaid")
+        asked = ids | {unpaid.id}
+        assert await listed_as_completed(norce, asked, clock.wall() - 60) == ids
+        assert await listed_as_completed(norce, asked, clock.wall() + 60) == set()
 
 
 class NoShippings:
@@ -138,26 +124,24 @@ class NoShippings:
 
 
 @pytest.mark.anyio
-async def test_orders_that_fail_are_told() -> None:
+async def test_orders_that_fail_are_reported() -> None:
     """One that fails does not stop the others, and the demo ends as failed."""
     async with Sandbox() as sandbox:
         async with _client(sandbox, NoShippings()) as norce:
             through: list[None] = []
-            batch = await complete_many(norce, "run", count=4, concurrency=1, advance=lambda: through.append(None))
-        assert (len(batch.ids), len(batch.failures), len(through)) == (2, 2, 4)
+            ids, failures = await complete_many(norce, "run", 4, lambda: through.append(None), at_once=1)
+        assert (len(ids), len(failures), len(through)) == (2, 2, 4)
 
-        def connect(engine: Engine) -> NorceOrderClient:
-            return _client(sandbox, NoShippings())
+        def connect(**arguments: Any) -> NorceOrderClient:
+            return _client(sandbox, **{**arguments, "engine": NoShippings()})
 
-        service = Service(sandbox.base_url, "demo", "se", local=True, connect=connect)
         out = io.StringIO()
-        with pytest.raises(click.ClickException, match="2 of 4 orders failed; the first: CreateOrderShipping") as told:
-            await show(service, Console(file=out, width=80), 4, 1, "either")
-        assert "the service said: private" in told.value.message
-        assert "Done" not in out.getvalue()
+        with pytest.raises(click.ClickException, match="2 of 4 orders failed; the first: CreateOrderShipping") as why:
+            await show(connect, Console(file=out, width=80), 4, "either", local=True)
+        assert "the service said: private" in why.value.message
+        assert "Next:" not in out.getvalue()
 
 
-def _client(sandbox: Sandbox, engine: Engine) -> NorceOrderClient:
-    return NorceOrderClient(
-        base_url=sandbox.base_url, merchant="demo", channel="se", token=sandbox.token, engine=engine
-    )
+def _client(sandbox: Sandbox, engine: Engine, **arguments: Any) -> NorceOrderClient:
+    given: dict[str, Any] = {"base_url": sandbox.base_url, "token": sandbox.token, "engine": engine} | arguments
+    return NorceOrderClient(merchant="demo", channel="se", **given)
