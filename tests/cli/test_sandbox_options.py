@@ -93,7 +93,7 @@ def test_either_reading_of_a_listing_can_be_played() -> None:
     """An order changed since a moment that lies after its creation; the figures of a page that shows one of two."""
     for switches, sizes, found in (
         ((), (1, 2), 0),
-        (("--pagination", "matches", "--date-filter", "modified"), (2, 2), 1),
+        (("--reading", "pagination-size=matches", "--reading", "dates=last-modified"), (2, 2), 1),
     ):
         with running(*switches) as (_, _, url):
             orders = f"{url}/api/v0/checkout/orders"

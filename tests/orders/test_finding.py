@@ -28,11 +28,11 @@ pytestmark = pytest.mark.anyio
 ICELAND = OrderFilter(countries=["IS"])
 
 
-@pytest.mark.parametrize("pagination", ["returned", "matches"])
+@pytest.mark.parametrize("pagination", ["returned", "matches", "requested"])
 @pytest.mark.parametrize("others", [0, 1, 3])
-async def test_counting_is_right_under_both_readings(pagination: Any, others: int) -> None:
+async def test_counting_is_right_under_both_readings(pagination: str, others: int) -> None:
     """With 0, 1, 2 and more matches, beside other orders of the channel."""
-    with Sandbox(pagination=pagination) as sandbox:
+    with Sandbox(readings={"pagination-size": pagination}) as sandbox:
         async with client_of(sandbox) as norce:
             for _ in range(others):
                 await norce.orders.create(CONTEXT)

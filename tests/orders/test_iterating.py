@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 LISTING = "GetCheckoutOrders"
 OPEN = OrderFilter(status="checkout")
 
-READINGS = [(pages, dates) for pages in ("returned", "matches") for dates in ("created", "modified")]
+READINGS = [(pages, dates) for pages in ("returned", "matches") for dates in ("created", "last-modified")]
 
 
 async def make(norce: Scope, count: int) -> set[str]:
@@ -60,8 +60,8 @@ async def emptied(count: int, readings: tuple[Any, Any], *, prefetch: bool, clum
         How many pages were read, and how many orders were met.
     """
     clock = ManualClock()
-    pagination, date_filter = readings
-    with Sandbox(clock=clock, pagination=pagination, date_filter=date_filter, keep_requests=20 * count) as sandbox:
+    chosen = dict(zip(("pagination-size", "dates"), readings, strict=True))
+    with Sandbox(clock=clock, readings=chosen, keep_requests=20 * count) as sandbox:
         async with client_of(sandbox) as norce:
             wanted = await make(norce, clump)
             while len(wanted) < count:
@@ -105,10 +105,10 @@ async def test_5000_orders_are_each_met_once(readings: tuple[str, str], capsys: 
 
 async def test_what_the_service_plays() -> None:
     """Dates of the creation, or of the last change: an order that was changed since is found by the second alone."""
-    readings: list[tuple[Literal["created", "modified"], list[str]]] = [("created", []), ("modified", ["seen"])]
-    for date_filter, found in readings:
+    readings: list[tuple[str, list[str]]] = [("created", []), ("last-modified", ["seen"])]
+    for dates, found in readings:
         clock = ManualClock()
-        with Sandbox(clock=clock, date_filter=date_filter) as sandbox:
+        with Sandbox(clock=clock, readings={"dates": dates}) as sandbox:
             async with client_of(sandbox) as norce:
                 order = await norce.orders.create(CONTEXT)
                 clock.advance(60)
@@ -119,7 +119,7 @@ async def test_what_the_service_plays() -> None:
 
 async def test_orders_that_are_changed_and_stay_come_once() -> None:
     """What is met and written to matches still, and comes again where dates mean the last change."""
-    with Sandbox(date_filter="modified") as sandbox:
+    with Sandbox(readings={"dates": "last-modified"}) as sandbox:
         async with client_of(sandbox) as norce:
             wanted = await make(norce, 250)
             met: list[str] = []

@@ -24,7 +24,7 @@ from norce_order_async.orders.lifecycle import (
     predecessors,
 )
 from norce_order_async.sandbox import Sandbox
-from norce_order_async.sandbox.rules import TRANSITIONS
+from norce_order_async.sandbox.policy import TRANSITIONS
 from tests.support.orders import an_order, client_of
 
 

@@ -91,10 +91,10 @@ async def test_a_page_that_cannot_be(offset: int, limit: int) -> None:
         await service.client.orders.list(offset=offset, limit=limit)
 
 
-@pytest.mark.parametrize("pagination", ["returned", "matches"])
-async def test_iterating_does_not_depend_on_what_sizes_mean(pagination: Any) -> None:
+@pytest.mark.parametrize("pagination", ["returned", "matches", "requested"])
+async def test_iterating_does_not_depend_on_what_sizes_mean(pagination: str) -> None:
     """Both published readings of the pagination give every order once, and so does an odd page size."""
-    with Sandbox(pagination=pagination) as sandbox:
+    with Sandbox(readings={"pagination-size": pagination}) as sandbox:
         async with client_of(sandbox) as norce:
             made = [(await norce.orders.create(CONTEXT)).id for _ in range(7)]
             found = [order.id async for order in norce.orders.iterate(page_size=3)]

@@ -17,7 +17,7 @@ PACKAGE = Path(str(sandbox_package.__file__)).parent
 def test_rules_have_ids_of_their_own() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES) > 40
     assert all(isinstance(rule, Rule) and rule.text.endswith(".") for rule in RULES)
-    assert {rule.assumed for rule in RULES} == {True, False}
+    assert {rule.certainty for rule in RULES} == {"certain", "assumed"}
 
 
 def test_every_rule_is_named_by_a_test() -> None:

@@ -38,7 +38,7 @@ def faults() -> str:
 
 
 def rules() -> str:
-    lines = [f"| `{rule.id}` | {'assumed' if rule.assumed else 'certain'} | {rule.text} |" for rule in RULES]
+    lines = [f"| `{rule.id}` | {rule.certainty} | {rule.text} |" for rule in RULES]
     return "\n".join(["| rule | | what the sandbox does |", "|---|---|---|", *lines])
 
 

@@ -7,17 +7,18 @@ import os
 import secrets
 import shlex
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
 from norce_order_async.cli.connection import secret_in
+from norce_order_async.cli.tables import table
 from norce_order_async.display import printable
 from norce_order_async.environments import is_loopback
 
 if TYPE_CHECKING:
-    from norce_order_async.sandbox import ReceivedRequest, Sandbox
+    from norce_order_async.sandbox import Readings, ReceivedRequest, Sandbox
 
 MERCHANT, CHANNEL = "demo", "se"
 
@@ -44,19 +45,19 @@ EVERY_ADAPTER = "*"
 @click.option("--seed-orders", type=click.IntRange(0, 1_000_000), help="Begin with so many orders in five channels.")
 @click.option("--faults", metavar="PLAN", help="What goes wrong: a ready-made plan's name or a YAML file.")
 @click.option(
-    "--pagination",
-    type=click.Choice(["returned", "matches"]),
-    default="returned",
-    show_default=True,
-    help="What the size of a page counts: the orders returned, or all matches.",
+    "--reading",
+    "chosen",
+    metavar="RULE=READING",
+    multiple=True,
+    help="How it behaves where nobody has published how the service does, such as cart-total=zero-when-missing. Can be "
+    "repeated.",
 )
 @click.option(
-    "--date-filter",
-    type=click.Choice(["created", "modified"]),
-    default="created",
-    show_default=True,
-    help="What date_from and date_to of a listing look at.",
+    "--readings",
+    metavar="FILE|harsh",
+    help="The same for many rules: a YAML file, as a calibration writes it, or all that break a careless program.",
 )
+@click.option("--list-readings", is_flag=True, help="Show the rules that have readings, and end.")
 @click.option(
     "--served-as",
     metavar="HOST",
@@ -93,8 +94,9 @@ def sandbox(
     db: str | None,
     seed_orders: int | None,
     faults: str | None,
-    pagination: Literal["returned", "matches"],
-    date_filter: Literal["created", "modified"],
+    chosen: tuple[str, ...],
+    readings: str | None,
+    list_readings: bool,
     served_as: tuple[str, ...],
     allowed_hosts: tuple[str, ...],
     configuration: tuple[str, ...],
@@ -119,6 +121,10 @@ def sandbox(
         )
     except ImportError as missing:
         raise click.ClickException(str(missing)) from missing
+    in_force = _readings(chosen, readings)
+    if list_readings:
+        _show_readings(in_force)
+        return
     token = _token(token_file)
     callback_token = os.environ.get(CALLBACK_TOKEN)
     if callback_token_file is not None:
@@ -133,8 +139,7 @@ def sandbox(
             on_request=_request_line,
             database=db or ":memory:",
             faults=FaultPlan() if faults is None else faults,
-            pagination=pagination,
-            date_filter=date_filter,
+            readings=in_force,
             served_as=served_as,
             allowed_hosts=allowed_hosts,
             configuration=_configuration(configuration),
@@ -155,6 +160,48 @@ def sandbox(
     finally:
         service.close()
     click.echo("stopped")
+
+
+def _readings(chosen: tuple[str, ...], many: str | None) -> Readings:
+    """What ``--readings`` names, with each ``--reading`` on top."""
+    from norce_order_async.sandbox import Readings, ReadingsError
+
+    pairs: dict[str, str] = {}
+    for one in chosen:
+        rule, equals, reading = one.partition("=")
+        if not equals:
+            raise click.BadParameter(
+                "must be RULE=READING, such as cart-total=zero-when-missing", param_hint="--reading"
+            )
+        if pairs.setdefault(rule, reading) != reading:
+            raise click.BadParameter(f"{printable(rule)} is given two readings", param_hint="--reading")
+    try:
+        base = Readings.harsh() if many == "harsh" else Readings() if many is None else Readings.load(many)
+    except ReadingsError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--readings") from error
+    try:
+        return base | pairs
+    except ReadingsError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--reading") from error
+
+
+def _show_readings(in_force: Readings) -> None:
+    """Each reading in a line; a star before those in force."""
+    from norce_order_async.sandbox import RULES
+
+    rows = [
+        (
+            rule.id,
+            in_force.certainty(rule.id),
+            f"{'*' if in_force[rule.id] == reading.id else ' '} {reading.id}",
+            "harsh" if reading.harsh else "",
+            reading.notice,
+        )
+        for rule in RULES
+        for reading in rule.readings
+    ]
+    table(("rule", "certainty", "  reading", "", "what a caller notices"), rows)
+    click.echo("\n* in force. The first of a rule is the default; harsh ones break careless programs.")
 
 
 def _token(file: str | None) -> str | None:
@@ -227,7 +274,7 @@ A local imitation of the Norce Checkout order service, not the real one.
   token      {service.token}
   merchant   any; {MERCHANT} below
   channel    any; {CHANNEL} below
-{_extras(url, faults, admin)}
+{_extras(url, faults, service.readings, admin)}
 With curl, the orders there are:
 
 {_curl(url, service.token)}
@@ -245,8 +292,9 @@ def _lives(db: str | None) -> str:
     return f"Orders live in {printable(db)}." if db else "Orders live in memory and are gone when it stops."
 
 
-def _extras(url: str, faults: str | None, admin: bool) -> str:
+def _extras(url: str, faults: str | None, readings: Readings, admin: bool) -> str:
     lines = [f"  faults     {printable(faults)}"] if faults else []
+    lines += [f"  reading    {one.rule}={one.id}" for one in readings.changed]
     if admin:
         parts = urlsplit(url)
         lines.append(f"  admin      {parts.scheme}://{parts.netloc}/__sandbox/ (reset, seed, snapshot, requests, ...)")

@@ -3,7 +3,8 @@
 It is not the service and does not claim to be. It answers all operations of the Order Management API v0 from a store
 in memory. Where the service's public material says how it behaves, the sandbox behaves so; where nothing is
 published it had to choose. `RULES` lists every rule, each marked as certain or assumed; a program that works here may
-still meet a difference wherever a rule is assumed.
+still meet a difference wherever a rule is assumed. `Readings` makes the sandbox behave in the other ways that are
+likely, so that a program can be tried in them.
 
 Certain, among others: headers, paths and bodies as the description has them; orders start in checkout; the order
 total is computed from cart and shippings; required consents guard processing; validate's three basic checks.
@@ -27,8 +28,9 @@ if _missing := [name for name in ("jsonpatch", "jsonschema", "starlette", "uvico
 
 from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
 from norce_order_async.sandbox.faults import READY, FaultPlan, FaultPlanError, FaultRule, Faults, PlayedFault
+from norce_order_async.sandbox.readings import Readings, ReadingsError
 from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
-from norce_order_async.sandbox.rules import RULES, Rule
+from norce_order_async.sandbox.rules import RULES, Reading, Rule
 from norce_order_async.sandbox.seeding import SeedingError
 from norce_order_async.sandbox.server import IN_PROCESS_URL, Sandbox, SandboxStartError, serve
 from norce_order_async.sandbox.service.clock import ManualClock, MovableClock, ServiceClock, SystemClock
@@ -52,6 +54,9 @@ __all__ = [
     "ManualClock",
     "MovableClock",
     "PlayedFault",
+    "Reading",
+    "Readings",
+    "ReadingsError",
     "ReceivedRequest",
     "RequestLog",
     "Rule",

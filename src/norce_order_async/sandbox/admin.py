@@ -171,7 +171,7 @@ def _shown(request: ReceivedRequest) -> Json:
         body = request.body.decode("utf-8")
     except UnicodeDecodeError:
         body = f"({len(request.body)} bytes)"
-    return {**dataclasses.asdict(request), "body": body}
+    return {**dataclasses.asdict(request), "body": body, "rules": sorted(request.rules)}
 
 
 def _delivery(one: Delivery) -> Json:

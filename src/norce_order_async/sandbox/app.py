@@ -19,6 +19,7 @@ from norce_order_async.sandbox.faults import Faults, TakeIn
 from norce_order_async.sandbox.faults.deferred import Deferred
 from norce_order_async.sandbox.faults.kinds import Breaking, ending
 from norce_order_async.sandbox.faults.wire import OutgoingAnswer, refused_in_process, transport_of
+from norce_order_async.sandbox.readings import noted_in
 from norce_order_async.sandbox.records import ReceivedRequest, RequestLog, masked
 from norce_order_async.sandbox.schema import Description, Operation
 from norce_order_async.sandbox.service.admission import admit
@@ -106,11 +107,14 @@ class App:
         request = exchange.request
         self._requests.add(request)
         scope["sandbox"] = exchange
-        await self._taken_in.carry_out()
-        if exchange.too_large:
-            exchange.reply = _refused(Refusal(413, "order-bad-request", f"The body is over {self._max_body} bytes."))
-        else:
-            await self._router(scope, receive, send)
+        with noted_in(request.rules):
+            await self._taken_in.carry_out()
+            if exchange.too_large:
+                exchange.reply = _refused(
+                    Refusal(413, "order-bad-request", f"The body is over {self._max_body} bytes.")
+                )
+            else:
+                await self._router(scope, receive, send)
         if exchange.fault is None or ending(exchange.fault).arrives:
             request.status = exchange.reply.status
         try:

@@ -27,6 +27,9 @@ class ReceivedRequest:
     seconds: float | None = None
     faults: Sequence[str] = ()
     """What the fault plan did to it."""
+    rules: set[str] = field(default_factory=set[str], repr=False)
+    """The rules, of those with readings, that were looked up for it: with another reading of one of them it might have
+    been answered, or have changed an order, in another way. With another reading of any other rule it would not."""
 
 
 class RequestLog(Sequence[ReceivedRequest]):

@@ -1,37 +1,60 @@
-"""Every rule the sandbox follows, in one place, each marked as certain or assumed.
+"""Every rule the sandbox follows, as data: what it does, how certain that is, and how else the service may behave.
 
 Certain means that the service's public material says so. Assumed means that nothing is published and the sandbox had
-to choose; someone who learns better mends it here. `RULES` is the list to read; below it the rules that are data: the
-state machine, what may be edited when, what entering a status demands, and how lists are filtered.
+to choose. A rule may list readings: the ways in which the real service might behave, the first being what the sandbox
+does unless told otherwise. `policy` and the modules it names carry the rules out; someone who learns better mends a
+rule there and here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
-from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.service.refusals import bad_request, not_valid
-from norce_order_async.sandbox.service.totals import added, exact, including_vat, standing
+Certainty: TypeAlias = Literal["certain", "assumed", "observed"]
+"""How well a rule is known: "observed" when a calibration saw the real service follow one of its readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way in which the real service may behave, where nothing says for sure.
+
+    Args:
+        rule: The id of the rule that it is a reading of.
+        id: Its own id, unique within the rule.
+        text: What the service does, in one sentence.
+        notice: What a caller notices who expects the first reading of the rule; of the first itself, what it relies on.
+        harsh: Whether it breaks a program that is not careful.
+    """
+
+    rule: str
+    id: str
+    text: str
+    notice: str
+    harsh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing the sandbox does."""
+    """One thing the sandbox does. The first of its readings, if it has any, is what it does unless told otherwise."""
 
     id: str
     text: str
-    assumed: bool
+    certainty: Certainty
+    readings: tuple[Reading, ...] = ()
 
 
 def _certain(id: str, text: str) -> Rule:
-    return Rule(id, text, assumed=False)
+    return Rule(id, text, "certain")
 
 
-def _assumed(id: str, text: str) -> Rule:
-    return Rule(id, text, assumed=True)
+def _assumed(id: str, text: str, *readings: Reading) -> Rule:
+    return Rule(id, text, "assumed", tuple(replace(reading, rule=id) for reading in readings))
+
+
+def _reading(id: str, text: str, notice: str, *, harsh: bool = False) -> Reading:
+    return Reading("", id, text, notice, harsh)
 
 
 RULES: tuple[Rule, ...] = (
@@ -40,7 +63,22 @@ RULES: tuple[Rule, ...] = (
     _assumed("bare-token", "The bare token is taken too; missing, empty or unknown is 401 `unauthorized`."),
     _certain("merchant-and-channel", "x-merchant and x-channel are required and not empty."),
     _assumed("merchant-and-channel-error", "Without them: 400 `order-bad-request`, after the token was checked."),
-    _certain("errors", "Errors are `{code, message}`; an unknown order is 404 `order-not-found`."),
+    _certain("order-not-found", "An unknown order is 404 `order-not-found`."),
+    _assumed(
+        "errors",
+        "Every error is `{code, message}`; published for an unknown order alone.",
+        _reading("code-message", "Errors are `{code, message}`.", "The code tells errors apart."),
+        _reading(
+            "problem-details",
+            "Errors are ProblemDetails: `{type, title, status, detail, traceId}`, without a code.",
+            "Nothing but the status tells errors apart.",
+        ),
+        _reading(
+            "problem-details-with-errors",
+            "Errors are ProblemDetails, and those about a member also have `errors`, a map from paths to messages.",
+            "Nothing but the status tells errors apart; the reason is in `errors`.",
+        ),
+    ),
     _assumed(
         "error-codes",
         "The other codes: order-bad-request, order-conflict, order-validation, payment-error, "
@@ -56,7 +94,28 @@ RULES: tuple[Rule, ...] = (
         "A new payment or shipping is 201 with `{id}`, a replaced one 200 with the whole; reading shows what there is, "
         "deleting an order is 204, and other changes are 200 without a body.",
     ),
-    _assumed("scope", "An order is seen only under the merchant and channel that made it; 404 otherwise."),
+    _assumed(
+        "scope",
+        "An order is seen only under the merchant and channel that made it; 404 otherwise.",
+        _reading("not-found", "An order of another channel is 404.", "A wrong channel looks like an unknown order."),
+        _reading("forbidden", "An order of another channel is 403.", "A wrong channel is a refusal of access."),
+        _reading(
+            "visible",
+            "An order can be read and changed by its id under any channel of its merchant.",
+            "A wrong channel goes unnoticed, and the order is changed.",
+        ),
+    ),
+    _assumed(
+        "unprocessed-503",
+        "A request that is answered 503 with Retry-After was not carried out. A fault plan has to play that answer.",
+        _reading("not-done", "503 with Retry-After means that nothing was done.", "Sending again is safe."),
+        _reading(
+            "may-have-been-done",
+            "A request that is answered 503 with Retry-After may have been carried out; here each of them is.",
+            "What is sent again is done twice.",
+            harsh=True,
+        ),
+    ),
     _assumed("body-size", "A body over the limit (4 MiB unless set) is 413."),
     _assumed("media-type", "A body that says it is something other than JSON is 400."),
     # Bodies
@@ -68,19 +127,102 @@ RULES: tuple[Rule, ...] = (
     _assumed("date-time", "A date-time without an offset is refused, in bodies and in filters."),
     _assumed("number-range", "Whole numbers are 32 bits; amounts stay below a million million."),
     _certain("enum-case", "Enums are read without regard to case (published samples write `Person` and `Intent`)."),
-    _assumed("enum-written", "Enums are written as the description spells them."),
-    _assumed("unknown-members", "Unknown members of a body are ignored."),
+    _assumed(
+        "enum-written",
+        "Enums are written as the description spells them.",
+        _reading("as-described", "Enums are written as described: `person`.", "A word can be compared as it is."),
+        _reading("as-sent", "Enums are written as they were sent.", "What others wrote as `Person` comes as `Person`."),
+        _reading("capitalised", "Enums are written with a capital: `Person`.", "A comparison with `person` fails."),
+    ),
+    _assumed(
+        "unknown-members",
+        "Unknown members of a body are ignored.",
+        _reading("ignored", "Unknown members of a body are ignored.", "A misspelt member is lost without a word."),
+        _reading("refused", "Unknown members of a body are 400.", "A member that the service lacks is refused."),
+    ),
+    _assumed(
+        "price-decimals",
+        "Amounts may have any number of decimals.",
+        _reading("any", "Amounts may have any number of decimals.", "A third of a price is taken."),
+        _reading(
+            "two-at-most",
+            "An amount with more than two decimals is 400, as the vendor's typing of 2023 has it.",
+            "Amounts have to be rounded before they are sent.",
+            harsh=True,
+        ),
+    ),
+    _assumed(
+        "nulls",
+        "Members that have no value are left out of answers and callbacks.",
+        _reading("left-out", "Members without a value are left out.", "A member that is there has a value."),
+        _reading(
+            "written",
+            "Members without a value are written as null.",
+            "A member that is there may be null, down to the items of a cart.",
+            harsh=True,
+        ),
+    ),
+    _assumed(
+        "times",
+        "Times are written with six decimals of the second and `Z`.",
+        _reading("microseconds", "Times have six decimals and `Z`.", "Times sort as texts and are easily read."),
+        _reading("seven-digits", "Times have seven decimals and `Z`.", "Some parsers refuse the seventh digit."),
+        _reading("no-offset", "Times have six decimals and no offset.", "A time says nothing of its zone; it is UTC."),
+    ),
     _certain("read-only-members", "Read-only members of a body are ignored, merchant and channel among them."),
     # Orders
-    _certain("create-order", "A new order is in checkout; 201 with `{id}` and a relative Location."),
+    _certain("create-order", "A new order is in checkout."),
+    _assumed(
+        "create-answer",
+        "Creating an order answers 201 with `{id}` and a relative Location: so it is published, but for the "
+        "description, which has a bare text.",
+        _reading("id-and-location", "201 with `{id}` and a relative Location.", "The id is in the body."),
+        _reading("bare-string", "201 with the id as a bare text, and a Location.", "The body is no object."),
+        _reading("location-alone", "201 with a Location and no body.", "The id is in the Location alone."),
+        _reading("200-without-location", "200 with `{id}` and no Location.", "The status is not 201."),
+    ),
+    _assumed(
+        "hooks-in-body",
+        "Hooks, validations and notifications in the body of a new order are registered.",
+        _reading("registered", "Those in the body of a new order are registered.", "They are called from then on."),
+        _reading(
+            "ignored",
+            "Those in the body of a new order are ignored: each is added by an endpoint of its own.",
+            "They are never called, and nothing says so.",
+            harsh=True,
+        ),
+    ),
     _assumed("no-first-transition", "Creating an order writes no entry into state.transitions."),
     _assumed("ids", "Ids: o + 7 letters; p, s, oc, ci + 26; random, from the seed when one is given."),
-    _assumed("delete-order", "DELETE works in any status; the order is gone from get and list."),
+    _assumed(
+        "delete-order",
+        "DELETE works in any status; the order is gone from get and list.",
+        _reading("any-status", "An order of any status is deleted and gone.", "A completed order can be lost."),
+        _reading("checkout-only", "An order outside checkout is not deleted: 409.", "Most orders can't be deleted."),
+        _reading(
+            "moves-to-removed",
+            "A deleted order gets the status removed, and can still be read and listed.",
+            "It is still there, and listings show it.",
+        ),
+    ),
     _assumed("removed-readable", "A `removed` order can still be read and listed."),
     _assumed(
         "cart-reference-unique",
         "cart.reference is unique per merchant and channel among orders that are not "
         "removed: 409 `order-conflict`, on creating and on replacing a cart.",
+        _reading("at-commit", "It is unique when a change is committed.", "Of two orders in a race, one is made."),
+        _reading(
+            "checked-on-arrival",
+            "It is checked when a request arrives, and the order is committed a little later.",
+            "Of two orders in a race, both are made.",
+            harsh=True,
+        ),
+        _reading(
+            "not-unique",
+            "It is not unique.",
+            "Creating again makes a second order; no conflict ever protects from it.",
+            harsh=True,
+        ),
     ),
     _certain("utc", "created, lastModified and transitions[].timeStamp are UTC, from the sandbox's clock."),
     # Totals
@@ -89,15 +231,87 @@ RULES: tuple[Rule, ...] = (
     _assumed(
         "rounding", "Decimal inside; totals are rounded half up to two decimals before they are compared or added."
     ),
-    _assumed("cart-total", "A cart without a total gets the sum of its items' totals."),
+    _assumed(
+        "cart-total",
+        "A cart without a total gets the sum of its items' totals.",
+        _reading("summed-when-missing", "A cart without a total gets the sum of its items.", "It need not be sent."),
+        _reading(
+            "zero-when-missing",
+            "A cart without a total counts as zero: the caller sums the items.",
+            "An order whose cart has no total costs nothing but its shippings.",
+            harsh=True,
+        ),
+        _reading(
+            "recomputed",
+            "A cart's total is the sum of its items, whatever was sent.",
+            "A total that is not the sum of the items is overwritten.",
+        ),
+    ),
     # Status
-    _assumed("transitions", "The table of transitions; anything else is 400 `order-bad-request` naming both."),
-    _assumed("same-status", "The same status again: 200, no new entry, nothing changed, nobody called."),
+    _assumed(
+        "transitions",
+        "The table of transitions; anything else is 400 `order-bad-request` naming both.",
+        _reading("table", "Only the transitions of the table are possible.", "A wrong one is refused."),
+        _reading(
+            "unchecked",
+            "Every transition is possible.",
+            "A request that comes late sets an order back: from completed to processing.",
+            harsh=True,
+        ),
+        _reading(
+            "published",
+            "Only those that are published are possible: checkout to processing and back, and checkout to completed.",
+            "processing to accepted is refused, and so are declined and removed.",
+        ),
+    ),
+    _assumed(
+        "state-answer",
+        "A change of status that is answered 200 is done.",
+        _reading("200-when-done", "200 when the status has changed.", "The order has the status at once."),
+        _reading(
+            "202-done-later",
+            "202; the status changes 2 s later.",
+            "The order still has its old status after the answer.",
+            harsh=True,
+        ),
+        _reading(
+            "202-or-superseded",
+            "202; the status changes 2 s later, unless another change of it was asked for by then.",
+            "Of two changes in 2 s only the second comes true.",
+        ),
+    ),
+    _assumed(
+        "same-status",
+        "The same status again: 200, no new entry, nothing changed, nobody called.",
+        _reading("nothing", "The same status again is 200 and nothing happens.", "It can be sent again."),
+        _reading("refused", "The same status again is 400.", "What was done and is sent again looks refused."),
+        _reading(
+            "again",
+            "The same status again is a change: a new entry in transitions, and callbacks are called.",
+            "What is sent again is announced again.",
+        ),
+    ),
     _certain("required-consents", "Entering processing demands that every required consent is checked."),
     _assumed(
         "entry-demands",
         "Entering processing, accepted or completed demands items, required consents and "
         "payments that add up exactly: otherwise 400 `order-validation`.",
+        _reading(
+            "each-step",
+            "Entering processing, accepted and completed all demand it.",
+            "An order that is not paid in full can't be completed.",
+        ),
+        _reading(
+            "processing-only",
+            "Entering processing demands it; accepted and completed do not.",
+            "An order that goes from checkout to completed is not checked.",
+        ),
+        _reading(
+            "not-demanded",
+            "No status demands it: only validate checks. Required consents are demanded for processing all the same.",
+            "An order without items or payments can be completed.",
+            harsh=True,
+        ),
     ),
     _assumed(
         "locks",
@@ -106,11 +320,22 @@ RULES: tuple[Rule, ...] = (
         "until it is removed.",
     ),
     # Parts
-    _assumed("cart-items", "PUT cart replaces; an item with an id the cart knows keeps it, any other gets a new one."),
+    _assumed(
+        "cart-put",
+        "PUT cart replaces, the reference too; an item with an id the cart knows keeps it, any other gets a new one.",
+        _reading("replaces", "PUT cart replaces all of the cart.", "What is left out is gone, the reference too."),
+        _reading("merges", "PUT cart keeps the members that are left out.", "An old total stays with new items."),
+    ),
     _certain("consents", "PATCH consents changes `checked` only."),
     _assumed("consent-not-found", "PATCH or DELETE of an unknown consent is 404; with several, none is changed."),
     _assumed("consent-id", "A caller may choose a consent's id; one that is there already is 400."),
-    _assumed("attributes", "PATCH attributes merges; null deletes the key."),
+    _assumed(
+        "attribute-null",
+        "PATCH attributes merges; null deletes the key.",
+        _reading("deletes", "null deletes the key.", "The key is gone."),
+        _reading("stored", "null is stored.", "The key stays, with null."),
+        _reading("refused", "null is 400.", "A key can't be deleted."),
+    ),
     _certain("soft-delete", "Payments and shippings are removed by PUT with state removed."),
     _assumed("payment-defaults", "A payment or shipping without a state is `intent`; without a type, `default`."),
     _assumed("payment-actions-kept", "PUT payment without actions keeps those it has; an equal action keeps its id."),
@@ -131,8 +356,11 @@ RULES: tuple[Rule, ...] = (
         "Validate demands an item, a payment when the total is above zero, and payments that add up exactly.",
     ),
     _assumed(
-        "validate-answer",
+        "validate-failed",
         "It answers 200 with [], or 400 with a list of what is wrong: that form is known from v1 of the API.",
+        _reading("list", "What is wrong is 400 with a list.", "The body is a list."),
+        _reading("errors-object", "What is wrong is 400 with `{errors: [...]}`.", "The list is within an object."),
+        _reading("200-with-entries", "What is wrong is 200 with a list.", "The status says that all is well."),
     ),
     _assumed("validate-codes", "Its codes: cart-empty, payment-missing, payment-sum, all with adapterId `order`."),
     # Callbacks out
@@ -141,8 +369,12 @@ RULES: tuple[Rule, ...] = (
         "placeholder-unknown",
         "A placeholder that names nothing is a failed call; what comes from the order is percent-encoded.",
     ),
+    _assumed("callback-headers", "Calls carry x-merchant and x-channel."),
     _assumed(
-        "callback-headers", "Calls carry x-merchant and x-channel, and a bearer only when the sandbox was given one."
+        "callback-bearer",
+        "Calls carry a bearer only when the sandbox was given one.",
+        _reading("none-unless-set", "Calls carry no bearer unless one was set.", "A receiver can't tell who calls."),
+        _reading("callers-token", "Calls carry the merchant's own token.", "Every receiver gets the token."),
     ),
     _assumed("callback-version", "A v0 body is the order as it is read; a v1 body leaves out what v1 does not have."),
     _assumed(
@@ -168,7 +400,16 @@ RULES: tuple[Rule, ...] = (
     _certain("hook-own-adapter", "Hooks whose adapterId is the request's x-adapterid are left out."),
     _assumed(
         "hook-denial",
-        "Any answer but 2xx, no connection, or 10 s without an answer denies: 400 `order-validation` naming the hook.",
+        "Any answer but 2xx, no connection, or no answer in time denies: 400 `order-validation` naming the hook.",
+        _reading("order-validation", "A hook that denies is 400 `order-validation` naming it.", "The code says so."),
+        _reading("hook-body", "A hook that denies is 400 with the hook's own body.", "The body has any form."),
+        _reading("conflict", "A hook that denies is 409 `order-conflict`.", "A veto looks like a conflict."),
+    ),
+    _assumed(
+        "hook-timeout",
+        "A hook that does not answer within 10 s denies.",
+        _reading("10-s", "A hook has 10 s to answer.", "A hook may take some seconds."),
+        _reading("2-s", "A hook has 2 s to answer.", "A slow hook stops changes."),
     ),
     _assumed("hook-answer", "An answer is empty or a list of operations; anything else denies."),
     _assumed(
@@ -189,7 +430,12 @@ RULES: tuple[Rule, ...] = (
         "`order-validation`.",
     ),
     _certain("validations", "Validate asks all validations at once; 400 with a list adds its entries."),
-    _assumed("validation-late", "A validation that takes longer than 5 s is skipped."),
+    _assumed(
+        "validation-timeout",
+        "A validation that takes longer than 5 s is skipped.",
+        _reading("5-s", "A validation has 5 s to answer.", "A validation may take some seconds."),
+        _reading("1-s", "A validation has 1 s to answer.", "A slow validation is skipped, and its order passes."),
+    ),
     _assumed(
         "validation-other",
         "Any 2xx passes; any other answer, or none, is an entry `order-unknown-validation-error`.",
@@ -207,20 +453,87 @@ RULES: tuple[Rule, ...] = (
     _certain("notification-log", "Every delivery is recorded with its attempts and can be sent again."),
     _assumed("notification-body", "A receiver gets the order as it was committed, in the asked version."),
     _assumed(
-        "notification-retry",
+        "notification-retries",
         "No 2xx within 10 s is a failure; it is retried 3 times, after 1, 2 and 4 s of the sandbox's clock.",
+        _reading("3-times", "A notification that fails is retried 3 times, within 7 s.", "A short outage loses none."),
+        _reading("none", "A notification that fails is not retried.", "Each failure loses one."),
+        _reading("10-in-an-hour", "A notification that fails is retried 10 times, every 6 minutes.", "It comes late."),
+    ),
+    _assumed(
+        "notification-order",
+        "Notifications are sent in the order of the changes, once each.",
+        _reading("in-order", "Notifications come in the order of the changes, once each.", "The last is the newest."),
+        _reading(
+            "any-order-twice",
+            "Notifications come in any order, and each of them twice.",
+            "The last one may be old, and what it starts is started twice.",
+        ),
     ),
     # Lists
-    _assumed("page", "offset 0 and limit 10 unless given; more than 100 is 100."),
     _assumed(
-        "page-figures",
-        "size is the number returned and totalSize all matches; in the other reading size is all "
-        "matches and totalSize all orders of the channel.",
+        "list-lag",
+        "A list shows what was committed before it.",
+        _reading("none", "A new or changed order shows in lists at once.", "What was written is found."),
+        _reading(
+            "3-s",
+            "A new or changed order shows in lists after 3 s, and at once when it is read by its id.",
+            "What was just created is not found, and what was just changed is found under its old values.",
+            harsh=True,
+        ),
+    ),
+    _assumed("page", "offset 0 and limit 10 unless given."),
+    _assumed(
+        "page-limit",
+        "A limit of more than 100 is 100.",
+        _reading("100-at-most", "A page has 100 orders at most; a higher limit means 100.", "100 at a time are given."),
+        _reading(
+            "over-50-refused",
+            "A limit of more than 50 is 400.",
+            "Whoever asks for 100 at a time gets none.",
+            harsh=True,
+        ),
+        _reading(
+            "50-at-most",
+            "A page has 50 orders at most; a higher limit means 50.",
+            "A page that is shorter than asked for is not the last.",
+        ),
+    ),
+    _assumed(
+        "offset",
+        "Every offset is honoured.",
+        _reading("honoured", "Every offset is honoured.", "All orders can be listed by offset."),
+        _reading(
+            "ignored-beyond-10000",
+            "An offset of more than 10,000 is ignored: the first page comes again.",
+            "A listing by offset never ends.",
+        ),
+    ),
+    _assumed(
+        "pagination-size",
+        "size is the number returned and totalSize all matches.",
+        _reading("returned", "size is the number returned, totalSize all matches.", "totalSize counts the matches."),
+        _reading(
+            "matches",
+            "size is all matches, totalSize all orders of the channel.",
+            "totalSize says nothing about the matches.",
+        ),
+        _reading("requested", "size is the limit that was asked for, totalSize all matches.", "size is never 0."),
     ),
     _assumed("value-sum", "valueSum is the sum of the including-VAT totals of all matches."),
     _assumed(
-        "created-range",
-        "date_from is inclusive and date_to exclusive, on `created`; in the other reading on `lastModified`.",
+        "dates",
+        "date_from is inclusive and date_to exclusive, on `created`.",
+        _reading("created", "date_from and date_to look at `created`; date_to is exclusive.", "Ranges don't overlap."),
+        _reading(
+            "last-modified",
+            "date_from and date_to look at `lastModified`; date_to is exclusive.",
+            "An order leaves its range when it is changed.",
+        ),
+        _reading(
+            "to-inclusive",
+            "date_from and date_to look at `created`, and date_to is inclusive.",
+            "An order between two ranges is in both.",
+        ),
     ),
     _assumed("repeated-keys", "Arrays are repeated query keys."),
     _assumed("whole-match", "E-mails, phones and countries match whole and without case; references match exactly."),
@@ -231,173 +544,7 @@ RULES: tuple[Rule, ...] = (
     _assumed("list-order", "Newest first unless told otherwise."),
 )
 
-# ---------------------------------------------------------------------------------------------------------- status
-
-TRANSITIONS: Mapping[str, frozenset[str]] = {
-    "checkout": frozenset({"processing", "accepted", "completed", "removed"}),
-    "processing": frozenset({"checkout", "accepted", "completed", "declined", "removed"}),
-    "accepted": frozenset({"completed", "declined", "removed"}),
-    "completed": frozenset(),
-    "declined": frozenset(),
-    "removed": frozenset(),
+READINGS: Mapping[str, Mapping[str, Reading]] = {
+    rule.id: {reading.id: reading for reading in rule.readings} for rule in RULES if rule.readings
 }
-
-DEMANDING = frozenset({"processing", "accepted", "completed"})
-"""Statuses that an order may enter only when it is in order."""
-
-
-class Area(Enum):
-    """A part of the order that is locked as a whole; the value is the set of statuses in which it is open."""
-
-    CHECKOUT = frozenset({"checkout"})
-    DELIVERY = frozenset({"checkout", "processing", "accepted"})
-    AFTERMATH = frozenset({"checkout", "processing", "accepted", "completed", "declined"})
-
-
-def refuse_edit(area: Area, status: str) -> None:
-    """Refuse a change to a part that is locked in this status."""
-    if status not in area.value:
-        raise bad_request(f"This part of the order can't be changed while its status is {status}.")
-
-
-PARTS: Mapping[str, Area | None] = {
-    "state": None,
-    "consents": Area.CHECKOUT,
-    "customer": Area.CHECKOUT,
-    "cart": Area.CHECKOUT,
-    "shippings": Area.DELIVERY,
-    "payments": Area.AFTERMATH,
-    "reference": Area.AFTERMATH,
-    "attributes": Area.AFTERMATH,
-}
-"""What hooks may listen to and patch, in the order in which they are called."""
-
-
-def refuse_transition(order: Json, target: str) -> None:
-    """Refuse a transition that the table does not have or that the order is not ready for."""
-    refuse_step(order["state"]["currentStatus"], target)
-    refuse_unready(order, target)
-
-
-def refuse_step(current: str, target: str) -> None:
-    """Refuse a transition that the table does not have."""
-    if target not in TRANSITIONS[current]:
-        raise bad_request(f"An order can't go from {current} to {target}.")
-
-
-def refuse_unready(order: Json, target: str) -> None:
-    """Refuse a status that demands what the order does not have."""
-    if target in DEMANDING:
-        findings = [*basic_findings(order), *_unchecked_consents(order)]
-        if findings:
-            raise not_valid(f"The order can't enter {target}: " + "; ".join(found.message for found in findings))
-
-
-# ------------------------------------------------------------------------------------------------------- readiness
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that keeps an order from being paid."""
-
-    code: str
-    message: str
-
-
-def basic_findings(order: Json) -> list[Finding]:
-    """What `validate` finds by itself, before any registered validation is asked."""
-    findings: list[Finding] = []
-    if not order.get("cart", {}).get("items"):
-        findings.append(Finding("cart-empty", "the cart has no item"))
-    total = including_vat(order["total"])
-    payments = standing(order["payments"])
-    if total > 0 and not payments:
-        findings.append(Finding("payment-missing", "the total is above zero and there is no payment"))
-    elif (paid := added(exact(payment.get("amount", 0)) for payment in payments)) != total:
-        findings.append(Finding("payment-sum", f"the payments add up to {paid} and the order to {total}"))
-    return findings
-
-
-def _unchecked_consents(order: Json) -> Iterable[Finding]:
-    for consent in order["consents"]:
-        if consent.get("required") and not consent.get("checked"):
-            yield Finding("consent-unchecked", f"the required consent {consent['id']} is not checked")
-
-
-# ------------------------------------------------------------------------------------------------------- callbacks
-
-EXECUTION_TIMEOUT = 10.0
-"""Seconds."""
-HOOK_TIMEOUT = 10.0
-"""Seconds."""
-HOOK_ROUNDS = 10
-HOOK_OPERATIONS = 100
-HOOK_GROWTH = 4 * 1024 * 1024
-"""Bytes of JSON that one patch may add."""
-SCHEMA_SECONDS = 1.0
-"""Of work, for a notification's schema and the value it is held against."""
-MOST_PROPOSALS = 5
-"""How often a change is proposed when others change the same part while its hooks are asked."""
-VALIDATION_TIMEOUT = 5.0
-"""Seconds."""
-UNKNOWN_VALIDATION = "order-unknown-validation-error"
-DELIVERY_TIMEOUT = 10.0
-"""Seconds."""
-DELIVERY_BACKOFF = (1.0, 2.0, 4.0)
-"""Seconds before each retry of a notification."""
-
-
-# ----------------------------------------------------------------------------------------------------------- lists
-
-DEFAULT_LIMIT = 10
-MAX_LIMIT = 100
-
-
-class Match(Enum):
-    """How a filter compares: EXACT as given, WHOLE without case, PART anywhere and without case."""
-
-    EXACT = "exact"
-    WHOLE = "whole"
-    PART = "part"
-
-
-FILTERS: Mapping[str, tuple[str, Match]] = {
-    "reference": ("reference", Match.EXACT),
-    "cart_reference": ("cart_reference", Match.EXACT),
-    "status": ("status", Match.EXACT),
-    "countries": ("country", Match.WHOLE),
-    "billing_countries": ("billing_country", Match.WHOLE),
-    "billing_emails": ("billing_email", Match.WHOLE),
-    "billing_phones": ("billing_phone", Match.WHOLE),
-    "billing_names": ("billing_name", Match.PART),
-    "shipping_countries": ("shipping_country", Match.WHOLE),
-    "shipping_emails": ("shipping_email", Match.WHOLE),
-    "shipping_phones": ("shipping_phone", Match.WHOLE),
-    "shipping_names": ("shipping_name", Match.PART),
-    "search": ("search", Match.PART),
-}
-"""Query parameter -> the column it looks at and how. Several values of one parameter are alternatives."""
-
-SORTED_ON: Mapping[str, str] = {
-    "created": "created",
-    "billingEmail": "billing_email",
-    "billingName": "billing_name",
-    "cartTotal": "cart_total",
-}
-
-
-# ---------------------------------------------------------------------------------------------------------- bodies
-
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes."""
-
-
-def defaults_of_payment(payment: dict[str, Any]) -> None:
-    """Fill in the members of a payment that the service sets by default."""
-    payment.setdefault("state", "intent")
-    payment.setdefault("type", "default")
-
-
-def defaults_of_shipping(shipping: dict[str, Any]) -> None:
-    """Fill in the members of a shipping that the service sets by default."""
-    shipping.setdefault("state", "intent")
+"""The readings of each rule that has any, by both ids; the first is what the sandbox does unless told otherwise."""

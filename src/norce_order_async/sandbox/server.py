@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from types import FrameType, TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import anyio
 import uvicorn
@@ -29,8 +29,9 @@ from norce_order_async.sandbox.faults import NO_PLAN, Faults, PlanLike
 from norce_order_async.sandbox.faults.deferred import Deferred
 from norce_order_async.sandbox.faults.wire import protocol
 from norce_order_async.sandbox.hosts import OwnHosts
+from norce_order_async.sandbox.policy import HOOK_TIMEOUT, MAX_BODY, VALIDATION_TIMEOUT
+from norce_order_async.sandbox.readings import Readings, ReadingsInUse, ReadingsLike, readings_of
 from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
-from norce_order_async.sandbox.rules import HOOK_TIMEOUT, MAX_BODY, VALIDATION_TIMEOUT
 from norce_order_async.sandbox.schema import published
 from norce_order_async.sandbox.service.calls import World
 from norce_order_async.sandbox.service.clock import ServiceClock, SystemClock
@@ -61,10 +62,8 @@ class Sandbox:
         token: The token that is accepted; one that nobody can guess unless given. `sandbox.token` is it.
         secondary_token: Another one that is accepted, as the service has two for each merchant.
         seed: The same seed gives the same identifiers, seeded orders and faults.
-        pagination: What `size` and `totalSize` of a list mean: "returned" is the number returned and all matches,
-            "matches" is all matches and all orders of the channel. Clients must not depend on either.
-        date_filter: What date_from and date_to of a list look at: when an order was created, or last modified. Clients
-            must not depend on either.
+        readings: How the service behaves where nobody has published it: a reading for each rule that is to have
+            another than its first, as `Readings` or as a mapping such as `{"cart-total": "zero-when-missing"}`.
         port: 0 takes a free one.
         clock: What tells the time; the machine's clock, which can be moved ahead, unless given.
         database: A file to keep the state in; nothing but memory unless given.
@@ -80,6 +79,11 @@ class Sandbox:
         validation_timeout: Seconds until a validation that does not answer is skipped.
         keep_requests: How many of the latest requests the log holds.
         on_request: Called with each request once it has been answered, on the server's thread.
+
+    Raises:
+        ReadingsError: There is no such rule, or no such reading of it.
+        FaultPlanError: There is no such plan, or it can't be played.
+        DatabaseFileError: The state can't be kept in this file.
     """
 
     def __init__(
@@ -88,8 +92,7 @@ class Sandbox:
         token: str | None = None,
         secondary_token: str | None = None,
         seed: int | None = None,
-        pagination: Literal["returned", "matches"] = "returned",
-        date_filter: Literal["created", "modified"] = "created",
+        readings: ReadingsLike | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         clock: ServiceClock | None = None,
@@ -106,6 +109,7 @@ class Sandbox:
         keep_requests: int = 10_000,
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
+        self._readings = ReadingsInUse(readings_of(readings))
         self.token = token = secrets.token_urlsafe(24) if token is None else token
         self.requests = RequestLog(keep_requests)
         self.clock = clock or SystemClock()
@@ -126,8 +130,7 @@ class Sandbox:
             outside,
             self.deliveries,
             self._courier,
-            size_is_all_matches=pagination == "matches",
-            dates_are_of="last_modified" if date_filter == "modified" else "created",
+            self._readings,
         )
         taken_in = Deferred(world)
         self._control = Control(world, self.requests, self.faults, taken_in, seed)
@@ -158,6 +161,21 @@ class Sandbox:
             raise RuntimeError("the sandbox is not running: enter it, or use sandbox.app with IN_PROCESS_URL")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._running.port}{PREFIX}"
+
+    @property
+    def readings(self) -> Readings:
+        """How the sandbox behaves where nobody has published how the service does."""
+        return self._readings.chosen
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The rules, of those with readings, that were looked up since the sandbox was made.
+
+        With another reading of one of them, something that was done here might have gone differently; with another
+        reading of any other rule it would not have. `requests[...].rules` says it of one request. `reset` does not
+        empty it.
+        """
+        return self._readings.touched
 
     async def deliver_due(self) -> None:
         """Send the notifications that are due by now; returns when none is in flight.

@@ -107,7 +107,7 @@ async def test_no_connection_denies(api: Api) -> None:
     assert "could not be reached" in await denied(await set_reference(api, order))
 
 
-@rule("hook-denial")
+@rule("hook-denial", "hook-timeout")
 async def test_no_answer_in_time_denies(receiver: Receiver) -> None:
     api = Api(Sandbox(hook_timeout=0.1))
     order = await api.order()
@@ -407,7 +407,7 @@ async def test_an_order_deleted_meanwhile_is_gone(api: Api, receiver: Receiver) 
         await portal.stop()
 
 
-@rule("callback-headers")
+@rule("callback-bearer")
 async def test_a_callback_token_goes_along_as_a_bearer(receiver: Receiver) -> None:
     api = Api(Sandbox(callback_token="for-receivers"))
     order = await api.order()
@@ -417,7 +417,7 @@ async def test_a_callback_token_goes_along_as_a_bearer(receiver: Receiver) -> No
     await api.close()
 
 
-@rule("callback-headers")
+@rule("callback-bearer")
 @pytest.mark.parametrize("token", ["", " ", "a\nb", "é"])
 def test_a_callback_token_that_makes_no_header_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="callback token"):

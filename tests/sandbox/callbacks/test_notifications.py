@@ -27,7 +27,7 @@ async def notify(api: Api, order: str, invoke: str, scope: str = "/reference", *
     await api.ok("POST", f"{order}/notifications", {"adapterId": "erp", "scope": scope, "invoke": invoke, **members})
 
 
-@rule("notifications", "notification-body", "callback-headers")
+@rule("notifications", "notification-body", "notification-order", "callback-headers")
 async def test_a_notification_comes_after_the_commit_with_the_order(
     api: Api, sandbox: Sandbox, receiver: Receiver
 ) -> None:
@@ -109,7 +109,7 @@ async def test_what_a_hook_denied_is_not_told(api: Api, sandbox: Sandbox, receiv
     assert len(sandbox.deliveries) == 0
 
 
-@rule("notification-retry", "notification-log")
+@rule("notification-retries", "notification-log")
 async def test_a_failure_is_retried_three_times(
     api: Api, sandbox: Sandbox, clock: ManualClock, receiver: Receiver
 ) -> None:
@@ -274,7 +274,7 @@ def test_a_running_server_sends_by_itself(receiver: Receiver) -> None:
     assert len(receiver.got) == 30
 
 
-@rule("notification-retry")
+@rule("notification-retries")
 async def test_moving_the_clock_of_a_running_server_brings_the_retry(clock: ManualClock, receiver: Receiver) -> None:
     receiver.answer = lambda _: (500, None) if len(receiver.got) == 1 else OK
     async with Sandbox(clock=clock) as sandbox:

@@ -68,7 +68,7 @@ async def test_all_are_asked_at_once_and_told_in_their_order(api: Api, receiver:
     assert (status, entries) == (400, [{"adapterId": name, "code": name} for name in ("/a", "/b", "/c")])
 
 
-@rule("validation-late")
+@rule("validation-timeout")
 async def test_one_that_is_too_late_is_skipped(receiver: Receiver) -> None:
     done = threading.Event()
     receiver.routes["/late"] = lambda _: (done.wait(60), (400, [STOCK]))[1]

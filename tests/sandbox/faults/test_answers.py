@@ -20,7 +20,7 @@ from norce_order_async.sandbox.faults import (
     TakeIn,
     UniformDelay,
 )
-from tests.sandbox.support import API, CART, Api
+from tests.sandbox.support import API, CART, Api, rule
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +37,7 @@ async def send(api: Api, method: str, path: str, body: Any = ..., **headers: str
         return await client.request(method, path, headers={**api.headers, **headers}, **given)
 
 
+@rule("unprocessed-503")
 @pytest.mark.parametrize(
     ("fault", "headers"),
     [

@@ -56,7 +56,7 @@ async def test_a_header_sent_twice_names_nobody(api: Api, sandbox: Sandbox) -> N
     assert await api.refused("GET", path, headers={"x-merchant": "acme,acme"}) == (404, "order-not-found")
 
 
-@rule("errors", "error-codes")
+@rule("errors", "error-codes", "order-not-found")
 @pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [

@@ -10,7 +10,7 @@ from tests.sandbox.support import CART, SHIPPING, Api, rule
 pytestmark = pytest.mark.anyio
 
 
-@rule("create-order", "no-first-transition")
+@rule("create-order", "no-first-transition", "create-answer", "nulls")
 async def test_a_new_order_is_in_checkout(api: Api) -> None:
     response = await api.send("POST", "/orders", {"culture": "sv-SE", "currency": "SEK", "country": "SE"})
     assert response.status_code == 201
@@ -26,7 +26,7 @@ async def test_an_order_needs_no_body(api: Api) -> None:
     assert (await api.ok("POST", "/orders"))["id"]
 
 
-@rule("ids", "callback-ids")
+@rule("ids", "callback-ids", "hooks-in-body")
 async def test_ids_have_their_shapes(api: Api) -> None:
     path = await api.order(cart=CART, consents=[{"text": "News?"}])
     await api.ok("POST", f"{path}/payments", {})
@@ -55,7 +55,7 @@ async def test_the_same_seed_makes_the_same_ids() -> None:
     assert await first_two(None) != await first_two(None)
 
 
-@rule("utc")
+@rule("utc", "times")
 async def test_times_come_from_the_clock_in_utc(api: Api, clock: ManualClock) -> None:
     path = await api.payable()
     clock.advance(60.5)

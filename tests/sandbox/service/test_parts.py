@@ -13,7 +13,7 @@ from tests.sandbox.support import CART, SHIPPING, Api, rule
 pytestmark = pytest.mark.anyio
 
 
-@rule("cart-items")
+@rule("cart-put")
 async def test_put_cart_replaces_and_keeps_known_items(api: Api) -> None:
     path = await api.order(cart={**CART, "items": [{"sku": "A"}, {"sku": "B", "items": [{"sku": "C"}]}]})
     first, second = (await api.ok("GET", path))["cart"]["items"]
@@ -84,7 +84,7 @@ async def test_a_consents_id_is_the_callers_or_the_services(api: Api) -> None:
     assert second["id"]
 
 
-@rule("attributes")
+@rule("attribute-null")
 async def test_attributes_are_merged_and_null_deletes(api: Api) -> None:
     path = await api.order(attributes={"a": 1, "b": {"c": 1}})
     await api.ok("PATCH", f"{path}/attributes", {"a": None, "b": {"d": 2}, "e": "new", "f": None})

@@ -27,7 +27,7 @@ ALLOWED = {
 }
 
 
-@rule("transitions", "same-status")
+@rule("transitions", "same-status", "state-answer")
 @pytest.mark.parametrize("current", STATUSES)
 @pytest.mark.parametrize("target", STATUSES)
 async def test_every_pair_of_statuses(api: Api, sandbox: Sandbox, current: str, target: str) -> None:

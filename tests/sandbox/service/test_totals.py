@@ -41,7 +41,7 @@ async def test_a_removed_payment_pays_nothing(api: Api) -> None:
     assert [entry["code"] for entry in (await api.send("POST", f"{path}/validate")).json()] == ["payment-missing"]
 
 
-@rule("rounding")
+@rule("rounding", "price-decimals")
 @pytest.mark.parametrize(
     ("prices", "total"),
     [

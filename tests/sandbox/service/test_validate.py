@@ -23,7 +23,7 @@ CASES: list[tuple[dict[str, Any], list[float], list[str]]] = [
 ]
 
 
-@rule("validate", "validate-answer", "validate-codes")
+@rule("validate", "validate-failed", "validate-codes")
 @pytest.mark.parametrize(("cart", "amounts", "codes"), CASES)
 async def test_validate_tells_what_is_wrong(
     api: Api, cart: dict[str, Any], amounts: list[float], codes: list[str]

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import (
+from norce_order_async.sandbox.policy import (
     PARTS,
     defaults_of_payment,
     defaults_of_shipping,

@@ -13,7 +13,7 @@ from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFailedError
 from norce_order_async.sandbox.callbacks.versions import in_version
-from norce_order_async.sandbox.rules import DELIVERY_BACKOFF, DELIVERY_TIMEOUT
+from norce_order_async.sandbox.policy import DELIVERY_BACKOFF, DELIVERY_TIMEOUT
 from norce_order_async.sandbox.service.clock import ServiceClock, written
 
 _TICK = 0.01

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias, overload
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import DELIVERY_BACKOFF
+from norce_order_async.sandbox.policy import DELIVERY_BACKOFF
 
 DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
 

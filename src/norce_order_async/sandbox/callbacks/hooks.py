@@ -16,7 +16,7 @@ from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFai
 from norce_order_async.sandbox.callbacks.patches import PatchError, part_of, patched, value_at
 from norce_order_async.sandbox.callbacks.versions import in_version
 from norce_order_async.sandbox.json_text import Json, NotJsonError
-from norce_order_async.sandbox.rules import HOOK_ROUNDS, PARTS
+from norce_order_async.sandbox.policy import HOOK_ROUNDS, PARTS
 from norce_order_async.sandbox.schema import Fault
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.refusals import Refusal, not_valid

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeGuard, cast
 import jsonpatch
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import HOOK_GROWTH, HOOK_OPERATIONS, PARTS
+from norce_order_async.sandbox.policy import HOOK_GROWTH, HOOK_OPERATIONS, PARTS
 
 MISSING: Final = object()
 """What lies at a pointer that leads nowhere; equal to nothing but itself."""

@@ -15,7 +15,7 @@ from referencing import Registry
 
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import SCHEMA_SECONDS
+from norce_order_async.sandbox.policy import SCHEMA_SECONDS
 from norce_order_async.sandbox.service.refusals import bad_request
 
 _QUICK = frozenset(

@@ -9,7 +9,7 @@ import anyio
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFailedError, Reply, TooLateError
 from norce_order_async.sandbox.json_text import Json, NotJsonError
-from norce_order_async.sandbox.rules import UNKNOWN_VALIDATION
+from norce_order_async.sandbox.policy import UNKNOWN_VALIDATION
 
 _TEXTS = ("adapterId", "code", "message")
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from norce_order_async.sandbox import yaml_files
 from norce_order_async.sandbox.faults.kinds import KINDS, Fault, FaultPlanError
 from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule, Window
 from norce_order_async.sandbox.faults.presets import READY
@@ -66,24 +67,11 @@ def plan_from_data(data: object) -> FaultPlan:
 
 def _from_file(path: Path) -> FaultPlan:
     try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
+        data = yaml_files.read(path)
+    except yaml_files.MissingFileError:
         raise FaultPlanError(f"there is no plan and no file called {path}; ready-made: {', '.join(READY)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise FaultPlanError(f"can't read {path}: {reason}") from None
-    try:
-        import yaml
-    except ImportError:
-        raise FaultPlanError(
-            "plans in files need the extra 'sandbox': install norce-order-async with [sandbox]"
-        ) from None
-    try:
-        data: object = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark is not None else ""
-        raise FaultPlanError(f"{path} is not YAML{place}: {getattr(error, 'problem', None) or error}") from None
+    except yaml_files.UnreadableError as error:
+        raise FaultPlanError(str(error)) from None
     try:
         return plan_from_data(data)
     except FaultPlanError as error:

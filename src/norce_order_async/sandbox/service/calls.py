@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks.courier import Courier
 from norce_order_async.sandbox.callbacks.deliveries import Deliveries
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import Area
+from norce_order_async.sandbox.policy import Area
+from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.service.clock import ServiceClock
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.refusals import not_found
@@ -20,8 +21,7 @@ from norce_order_async.sandbox.storage.store import Scope, Store
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What every request runs against. `size_is_all_matches` picks the other reading of a page's figures,
-    and `dates_are_of` is the column that date_from and date_to look at."""
+    """What every request runs against."""
 
     store: Store
     clock: ServiceClock
@@ -29,8 +29,7 @@ class World:
     outside: CallbackClient
     deliveries: Deliveries
     courier: Courier
-    size_is_all_matches: bool
-    dates_are_of: Literal["created", "last_modified"]
+    readings: ReadingsInUse
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks.hooks import HookRound
 from norce_order_async.sandbox.callbacks.notifications import announce
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import MOST_PROPOSALS, PARTS, refuse_edit, refuse_unready
+from norce_order_async.sandbox.policy import MOST_PROPOSALS, PARTS, refuse_edit, refuse_unready
 from norce_order_async.sandbox.service.calls import (
     Call,
     CallsOut,

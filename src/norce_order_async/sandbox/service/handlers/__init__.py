@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from norce_order_async.sandbox.rules import Area
+from norce_order_async.sandbox.policy import Area
 from norce_order_async.sandbox.service.calls import CallsOut, Changes, Handler, OnWorld, Reads
 from norce_order_async.sandbox.service.handlers import cart, consents, listing, orders, payments, shippings, state
 from norce_order_async.sandbox.service.handlers import registrations as callbacks

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from norce_order_async.sandbox.rules import DEFAULT_LIMIT, FILTERS, MAX_LIMIT, SORTED_ON, Match
+from norce_order_async.sandbox.policy import (
+    DEFAULT_LIMIT,
+    FILTERS,
+    MAX_LIMIT,
+    SORTED_ON,
+    Match,
+    date_comparisons,
+    page_sizes,
+)
 from norce_order_async.sandbox.service.calls import Call, ServiceAnswer, World
 from norce_order_async.sandbox.service.refusals import bad_request
 from norce_order_async.sandbox.storage.columns import Value, microseconds
@@ -29,9 +37,13 @@ def page(world: World, call: Call) -> ServiceAnswer:
         limit=limit,
         offset=offset,
     )
-    size, total_size = len(documents), matches
-    if world.size_is_all_matches:
-        size, total_size = matches, world.store.figures(Selection(call.scope))[0]
+    size, total_size = page_sizes(
+        world.readings,
+        returned=len(documents),
+        requested=limit,
+        matches=matches,
+        of_channel=lambda: world.store.figures(Selection(call.scope))[0],
+    )
     # The stored texts are put together as they are: a page of large orders is never parsed.
     return ServiceAnswer(
         body=(
@@ -47,11 +59,12 @@ def _selection(world: World, call: Call) -> Selection:
         if name in call.query:
             given = call.query[name]
             _add(chosen, column, match, [given] if isinstance(given, str) else given)
-    for name, comparison in (("date_from", ">="), ("date_to", "<")):
-        if name in call.query:
-            moment: datetime = call.query[name]
-            chosen.conditions.append(f"{world.dates_are_of} {comparison} ?")
-            chosen.values.append(microseconds(moment))
+    if "date_from" in call.query or "date_to" in call.query:
+        for name, comparison in date_comparisons(world.readings).items():
+            if name in call.query:
+                moment: datetime = call.query[name]
+                chosen.conditions.append(f"{comparison} ?")
+                chosen.values.append(microseconds(moment))
     if "payment_id" in call.query:
         chosen.conditions.append("key IN (SELECT key FROM payments WHERE id = ?)")
         chosen.values.append(call.query["payment_id"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from norce_order_async.sandbox.callbacks.outgoing import CallFailedError
 from norce_order_async.sandbox.json_text import Json, text
-from norce_order_async.sandbox.rules import EXECUTION_TIMEOUT, Area, defaults_of_payment, refuse_edit
+from norce_order_async.sandbox.policy import EXECUTION_TIMEOUT, Area, defaults_of_payment, refuse_edit
 from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer, load
 from norce_order_async.sandbox.service.clock import written
 from norce_order_async.sandbox.service.handlers.parts import find, owned, payment, replace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.rules import defaults_of_shipping
+from norce_order_async.sandbox.policy import defaults_of_shipping
 from norce_order_async.sandbox.service.calls import DONE, OrderCall, ServiceAnswer, answer
 from norce_order_async.sandbox.service.handlers.parts import owned, replace, shipping
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from norce_order_async.sandbox.callbacks import validations
-from norce_order_async.sandbox.rules import basic_findings, refuse_transition
+from norce_order_async.sandbox.policy import basic_findings, refuse_transition
 from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer, load
 from norce_order_async.sandbox.service.refusals import bad_request
 

@@ -1,0 +1,235 @@
+"""Which reading of each rule is in force: chosen by the user, looked up by whatever carries out the rule.
+
+`Readings` is the choice. `ReadingsInUse` is the choice at work in one sandbox: its `of` is the only way to a reading,
+and it notes each rule that was looked up, so that a test knows which readings could have changed what it saw.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self, TypeAlias, cast
+
+from norce_order_async.sandbox import yaml_files
+from norce_order_async.sandbox.rules import READINGS, RULES, Certainty, Reading
+
+NEITHER = "neither"
+"""What a calibration says of a rule when the service did something that is no reading of it."""
+
+_CERTAINTY: Mapping[str, Certainty] = {rule.id: rule.certainty for rule in RULES}
+
+
+class ReadingsError(ValueError):
+    """These readings can't be chosen; the text says why and names what is near."""
+
+
+class Readings(Mapping[str, str]):
+    """One reading for each rule that has readings: a mapping from the id of the rule to the id of the reading.
+
+    A rule that is not chosen keeps its first reading, which is what the sandbox does unless told otherwise.
+
+        Readings({"cart-total": "zero-when-missing"})
+        Readings.load("calibration.yaml")
+        Readings.harsh() | {"nulls": "left-out"}
+
+    Args:
+        chosen: Reading by rule.
+        observed: The rules whose reading the real service was seen to follow.
+
+    Raises:
+        ReadingsError: There is no such rule, or no such reading of it.
+    """
+
+    __slots__ = ("_chosen", "_observed")
+
+    def __init__(self, chosen: Mapping[str, str] = MappingProxyType({}), *, observed: Iterable[str] = ()) -> None:
+        self._chosen = {rule: next(iter(readings)) for rule, readings in READINGS.items()}
+        for name, reading in chosen.items():
+            rule = _known_rule(name)
+            self._chosen[rule] = _known_reading(rule, reading)
+        self._observed = frozenset(map(_known_rule, observed))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The readings in a YAML file: ``cart-total: zero-when-missing``, one line a rule.
+
+        As a calibration writes it, a rule may also have a mapping with its reading and what was seen:
+        ``cart-total: {reading: zero-when-missing, observed: ..., when: ...}``. Such a rule counts as observed. With
+        the reading ``neither`` it keeps its first reading and stays assumed.
+
+        Raises:
+            ReadingsError: The file can't be read, or names a rule or reading that does not exist.
+        """
+        try:
+            data = yaml_files.read(Path(path))
+        except yaml_files.UnreadableError as error:
+            raise ReadingsError(str(error)) from None
+        try:
+            return cls._from_data(data)
+        except ReadingsError as error:
+            raise ReadingsError(f"{path}: {error}") from None
+
+    @classmethod
+    def _from_data(cls, data: object) -> Self:
+        if data is None:
+            return cls()
+        if not isinstance(data, Mapping):
+            raise ReadingsError("must map rules to readings")
+        chosen: dict[str, str] = {}
+        observed: list[str] = []
+        for name, value in cast("Mapping[object, object]", data).items():
+            rule = _known_rule(name)
+            if not isinstance(value, Mapping):
+                chosen[rule] = _known_reading(rule, value)
+                continue
+            entry = cast("Mapping[object, object]", value)
+            if "reading" not in entry:
+                raise ReadingsError(f"{rule}: has no reading")
+            if entry["reading"] != NEITHER:
+                chosen[rule] = _known_reading(rule, entry["reading"])
+                observed.append(rule)
+        return cls(chosen, observed=observed)
+
+    @classmethod
+    def harsh(cls) -> Self:
+        """Every reading that breaks a program that is not careful, at once; of two of one rule, the later one."""
+        return cls({one.rule: one.id for readings in READINGS.values() for one in readings.values() if one.harsh})
+
+    @classmethod
+    def each(cls) -> tuple[Self, ...]:
+        """Every reading that is not the first of its rule, each alone: in the order of the rules."""
+        return tuple(cls({one.rule: one.id}) for readings in READINGS.values() for one in list(readings.values())[1:])
+
+    @property
+    def changed(self) -> tuple[Reading, ...]:
+        """The chosen readings that are not the first of their rule, in the order of the rules."""
+        return tuple(
+            READINGS[rule][reading] for rule, reading in self._chosen.items() if reading != next(iter(READINGS[rule]))
+        )
+
+    def certainty(self, rule: str) -> Certainty:
+        """How well a rule is known: ``"observed"`` if its reading was, else as `RULES` says.
+
+        Raises:
+            ReadingsError: There is no such rule.
+        """
+        if rule not in _CERTAINTY:
+            _known_rule(rule)
+        return "observed" if rule in self._observed else _CERTAINTY[rule]
+
+    def __or__(self, others: Mapping[str, str]) -> Self:
+        """These readings, with others in place of those of the same rules."""
+        if isinstance(others, Readings):
+            # Only what was chosen there counts: the first readings of the rest are not anyone's choice.
+            chosen = {one.rule: one.id for one in others.changed}
+            chosen.update((rule, others[rule]) for rule in others._observed)
+            observed = others._observed
+        else:
+            chosen, observed = dict(others), frozenset[str]()
+        kept = self._observed - chosen.keys()
+        return type(self)({**self._chosen, **chosen}, observed=kept | observed)
+
+    def __getitem__(self, rule: str) -> str:
+        return self._chosen[rule]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._chosen)
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._chosen.items()))
+
+    def __repr__(self) -> str:
+        return f"<Readings {', '.join(f'{one.rule}={one.id}' for one in self.changed) or 'by default'}>"
+
+
+ReadingsLike: TypeAlias = Readings | Mapping[str, str]
+
+
+def readings_of(given: ReadingsLike | None) -> Readings:
+    """The readings that are meant.
+
+    Raises:
+        ReadingsError: there is no such rule, or no such reading of it.
+    """
+    if given is None:
+        return Readings()
+    if isinstance(given, Readings):
+        return given
+    if not isinstance(cast("Any", given), Mapping):
+        raise ReadingsError("readings must be a mapping from rules to readings, or Readings.load(...) or .harsh()")
+    return Readings(given)
+
+
+def _known_rule(name: object) -> str:
+    if isinstance(name, str) and name in READINGS:
+        return name
+    if isinstance(name, str) and name in _CERTAINTY:
+        raise ReadingsError(f"the rule {name} has no readings to choose from")
+    raise ReadingsError(f"there is no rule {_shown(name)}{_near(name, READINGS)}")
+
+
+def _known_reading(rule: str, name: object) -> str:
+    readings = READINGS[rule]
+    if isinstance(name, str) and name in readings:
+        return name
+    raise ReadingsError(
+        f"{rule} has no reading {_shown(name)}{_near(name, readings)}; its readings are {', '.join(readings)}"
+    )
+
+
+def _near(name: object, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), n=2, cutoff=0.5) if isinstance(name, str) else []
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _shown(name: object) -> str:
+    text = "nothing" if name is None else repr(name)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+# ------------------------------------------------------------------------------------------------------------ in use
+
+_LOOKED_UP: ContextVar[set[str] | None] = ContextVar("rules that the request at hand looked up", default=None)
+
+
+class ReadingsInUse:
+    """The readings of one sandbox, at work. Safe to ask from several threads."""
+
+    def __init__(self, chosen: Readings) -> None:
+        self.chosen = chosen
+        """To set things up with. What decides about a request asks `of`."""
+        self._touched: set[str] = set()
+
+    def of(self, rule: str) -> str:
+        """The reading of a rule that is in force; notes that the rule was looked up.
+
+        Look it up where another reading would have made a difference, and only there: a rule that no request looked up
+        is not tried in its other readings.
+        """
+        self._touched.add(rule)
+        looked_up = _LOOKED_UP.get()
+        if looked_up is not None:
+            looked_up.add(rule)
+        return self.chosen[rule]
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The rules that were looked up so far."""
+        return frozenset(self._touched)
+
+
+@contextmanager
+def noted_in(rules: set[str]) -> Generator[None]:
+    """What is looked up inside, and in tasks started inside, is noted in this set too."""
+    token = _LOOKED_UP.set(rules)
+    try:
+        yield
+    finally:
+        _LOOKED_UP.reset(token)

@@ -1,0 +1,80 @@
+"""YAML from a file that a user names: of bounded size, without aliases, and never from a pipe or a device."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+MOST_BYTES = 256 * 1024
+_DEEPEST = 20
+
+
+class UnreadableError(ValueError):
+    """The file can't be used; the text begins with its path and says why."""
+
+
+class MissingFileError(UnreadableError):
+    """There is no such file."""
+
+
+def read(path: Path) -> object:
+    """What the file holds, as plain data.
+
+    Raises:
+        UnreadableError: it can't be read, or is not YAML of the kind that is wanted here.
+    """
+    try:
+        import yaml
+    except ImportError:
+        raise UnreadableError(
+            f"{path} can't be read without the extra 'sandbox': install norce-order-async with [sandbox]"
+        ) from None
+    text = _text(path)
+    try:
+        _refuse_what_grows(yaml.parse(text, Loader=yaml.SafeLoader), path)
+        data: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark is not None else ""
+        raise UnreadableError(f"{path} is not YAML{place}: {getattr(error, 'problem', None) or error}") from None
+    except UnreadableError:
+        raise
+    except ValueError as error:
+        raise UnreadableError(f"{path} has a value that can't be read: {error}") from None
+    return data
+
+
+def _refuse_what_grows(events: Iterable[object], path: Path) -> None:
+    """Refuse what takes more time or memory than the file's size tells: depth, and aliases that multiply."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise UnreadableError(f"{path} is nested more than {_DEEPEST} deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise UnreadableError(f"{path} has the alias *{event.anchor}: write out what it stands for")
+
+
+def _text(path: Path) -> str:
+    if "\0" in str(path):
+        raise UnreadableError(f"{str(path)!r} is not a path")
+    try:
+        # Not waiting for a writer: a pipe is found to be one instead of being read.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableError(f"{path} is not a regular file")
+            body = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise MissingFileError(f"there is no file called {path}") from None
+    except OSError as error:
+        raise UnreadableError(f"can't read {path}: {error.strerror}") from None
+    if len(body) > MOST_BYTES:
+        raise UnreadableError(f"{path} is larger than {MOST_BYTES} bytes")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UnreadableError(f"can't read {path}: it is not UTF-8 text") from None

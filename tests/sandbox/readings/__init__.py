@@ -1,0 +1,1 @@
+"""Each reading of each rule, as a client over a socket meets it."""

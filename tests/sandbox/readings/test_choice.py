@@ -1,0 +1,170 @@
+"""Which readings there are, how they are chosen, and which a request touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from norce_order_async.sandbox import RULES, FaultPlanError, Reading, Readings, ReadingsError, Sandbox
+from norce_order_async.sandbox.faults import plan_of
+from norce_order_async.sandbox.rules import READINGS
+from tests.sandbox.support import Api
+
+HARSH = {
+    "unprocessed-503": "may-have-been-done",
+    "price-decimals": "two-at-most",
+    "nulls": "written",
+    "hooks-in-body": "ignored",
+    "cart-reference-unique": "not-unique",
+    "cart-total": "zero-when-missing",
+    "transitions": "unchecked",
+    "state-answer": "202-done-later",
+    "entry-demands": "not-demanded",
+    "list-lag": "3-s",
+    "page-limit": "over-50-refused",
+}
+
+
+def test_each_reading_says_what_it_is() -> None:
+    """A reading of a rule that is assumed; the first is harmless."""
+    for rule in RULES:
+        assert len(rule.readings) != 1
+        assert len({reading.id for reading in rule.readings}) == len(rule.readings)
+        assert not rule.readings or rule.certainty == "assumed", rule.id
+        for reading in rule.readings:
+            assert isinstance(reading, Reading)
+            assert reading.rule == rule.id
+            assert reading.text.endswith(".")
+            assert reading.notice.endswith(".")
+        assert not any(reading.harsh for reading in rule.readings[:1])
+    assert len(READINGS) == 31
+
+
+def test_the_first_is_chosen_unless_told_otherwise() -> None:
+    readings = Readings({"cart-total": "zero-when-missing"})
+    assert readings["cart-total"] == "zero-when-missing"
+    assert readings["list-lag"] == "none"
+    assert len(readings) == len(READINGS)
+    assert [reading.id for reading in readings.changed] == ["zero-when-missing"]
+    assert Readings() == Sandbox().readings == Sandbox(readings={}).readings
+    assert Sandbox(readings=readings).readings is readings
+    assert "zero-when-missing" in repr(readings)
+    assert hash(readings) == hash(Readings(dict(readings)))
+
+
+def test_all_harsh_ones_at_once() -> None:
+    assert {reading.rule: reading.id for reading in Readings.harsh().changed} == HARSH
+    softer = Readings.harsh() | {"nulls": "left-out"}
+    assert {reading.rule for reading in softer.changed} == HARSH.keys() - {"nulls"}
+    assert Readings({"nulls": "written"}) | Readings({"times": "no-offset"}) == Readings(
+        {"nulls": "written", "times": "no-offset"}
+    )
+
+
+def test_each_other_one_alone() -> None:
+    each = [readings.changed for readings in Readings.each()]
+    assert all(len(changed) == 1 for changed in each)
+    assert [one.id for (one,) in each] == [one.id for rule in RULES for one in rule.readings[1:]]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text"),
+    [
+        ({"cart-totl": "x"}, "there is no rule 'cart-totl'; did you mean cart-total"),
+        ({"cart-total": "zero"}, "cart-total has no reading 'zero'.*; its readings are summed-when-missing, zero-"),
+        ({"cart-total": "zero-when-mising"}, "did you mean zero-when-missing"),
+        ({"bearer": "x"}, "the rule bearer has no readings to choose from"),
+        ({"cart-total": None}, "has no reading nothing"),
+        ({"cart-total": "x" * 1000}, r"has no reading 'x{40,60}\.\.\."),
+    ],
+)
+def test_what_does_not_exist_is_named_with_what_is_near(chosen: dict[str, str], text: str) -> None:
+    with pytest.raises(ReadingsError, match=text):
+        Sandbox(readings=chosen)
+
+
+def test_what_is_no_mapping() -> None:
+    with pytest.raises(ReadingsError, match="must be a mapping from rules to readings"):
+        Sandbox(readings="harsh")  # type: ignore[arg-type]
+
+
+CALIBRATION = """\
+cart-total: zero-when-missing
+list-lag:
+  reading: 3-s
+  observed: found after 2.4 s
+  when: 2026-11-27T12:00:00Z
+times: {reading: neither, observed: "2026-11-27 12:00"}
+"""
+
+
+def test_a_file_as_a_calibration_writes_it(tmp_path: Path) -> None:
+    """What was observed is no longer assumed; a rule that follows no reading keeps its first."""
+    file = tmp_path / "calibration.yaml"
+    file.write_text(CALIBRATION, "utf-8")
+    for given in (file, str(file)):
+        readings = Readings.load(given)
+        assert [reading.id for reading in readings.changed] == ["zero-when-missing", "3-s"]
+        certainty = {rule: readings.certainty(rule) for rule in ("cart-total", "list-lag", "times", "bearer")}
+        assert certainty == {"cart-total": "assumed", "list-lag": "observed", "times": "assumed", "bearer": "certain"}
+    assert (readings | {"cart-total": "recomputed"}).certainty("list-lag") == "observed"
+    assert (readings | {"list-lag": "none"}).certainty("list-lag") == "assumed"
+    assert (Readings() | readings).certainty("list-lag") == "observed"
+    with pytest.raises(ReadingsError, match="no rule 'nope'"):
+        readings.certainty("nope")
+
+
+BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"cart-total: [", "is not YAML in line 1"),
+        (b"- cart-total\n", "must map rules to readings"),
+        (b"cart-total: zero\n", "file.yaml: cart-total has no reading 'zero'"),
+        (b"cart-total: {observed: x}\n", "cart-total: has no reading"),
+        (b"[1]: zero\n", "there is no rule|is not YAML"),
+        (b"cart-total: !!python/object/apply:os.system [id]\n", "is not YAML in line 1: could not determine a constr"),
+        (BOMB.encode(), "has the alias"),
+        (b"\xff\xfe\xff", "it is not UTF-8 text"),
+        (b"x: " + b"[" * 100_000, "is nested more than 20 deep"),
+        (b"#" * 300_000, "is larger than"),
+        (b"cart-total: {reading: zero-when-missing, when: 2026-99-99}\n", "has a value that can't be read"),
+        (None, "there is no file called"),
+    ],
+)
+def test_a_file_that_is_none(content: bytes | None, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ReadingsError, match=text):
+        Readings.load(file)
+
+
+def test_what_is_no_regular_file(tmp_path: Path) -> None:
+    """Nobody writes to the pipe: reading it would wait for ever. Plans of faults are read in the same way."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link", "."):
+        with pytest.raises(ReadingsError, match=r"is not a regular file|can't read"):
+            Readings.load(tmp_path / name)
+        with pytest.raises(FaultPlanError, match=r"is not a regular file|can't read"):
+            plan_of(tmp_path / name)
+    with pytest.raises(ReadingsError, match="is not a path"):
+        Readings.load("a\0b")
+
+
+@pytest.mark.anyio
+async def test_a_request_says_which_rules_it_touched(api: Api, sandbox: Sandbox) -> None:
+    """Those that it looked up, and no others; the sandbox gathers them, whatever happens to its log."""
+    await api.ok("GET", "/orders", params={"date_from": "2026-01-01T00:00:00Z"})
+    await api.ok("GET", "/orders")
+    first, second = sandbox.requests
+    assert first.rules - second.rules == {"dates"}
+    assert "pagination-size" in second.rules
+    sandbox.reset()
+    assert {"dates", "pagination-size"} <= sandbox.touched
+    assert not Sandbox().touched
