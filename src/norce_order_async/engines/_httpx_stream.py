@@ -18,12 +18,10 @@ import contextlib
 import math
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context, ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
-
-import httpx
 
 from norce_order_async.engines._head import Heads
 from norce_order_async.runtime.clock import Clock
@@ -363,17 +361,16 @@ class Backend:
         return Stream(inner, self._clock, self._keep_idle)
 
 
-def watch(transport: object, clock: Clock, keep_idle: float) -> bool:
-    """Make a transport, or all transports of an ``AsyncClient``, use the connections of this module.
+def watch(transport: Any, clock: Clock, keep_idle: float) -> bool:
+    """Make an ``AsyncHTTPTransport`` use the connections of this module.
 
     Connections that were idle for longer than ``keep_idle`` seconds are closed. Returns False if this version of httpx
     does not support it.
     """
-    pools: list[Any] = [getattr(one, "_pool", None) for one in _transports(transport) if one is not None]
-    for pool in pools:
-        if not hasattr(pool, "_network_backend"):
-            return False
-        pool._network_backend = Backend(pool._network_backend, clock, keep_idle)  # noqa: SLF001
+    pool = getattr(transport, "_pool", None)
+    if not hasattr(pool, "_network_backend"):
+        return False
+    pool._network_backend = Backend(pool._network_backend, clock, keep_idle)  # noqa: SLF001
     return True
 
 
@@ -406,12 +403,3 @@ def shut_down(stream: Any) -> None:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-
-
-def _transports(made: Any) -> Iterator[Any]:
-    if isinstance(made, httpx.AsyncClient):
-        client: Any = made
-        yield client._transport  # noqa: SLF001
-        yield from client._mounts.values()  # noqa: SLF001
-    else:
-        yield made

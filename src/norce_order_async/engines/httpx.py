@@ -40,6 +40,7 @@ from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch
 from norce_order_async.engines._logs import keep_quiet
 from norce_order_async.engines.base import KEEP_IDLE, SendError, UnsentError, WireRequest, WireResponse
+from norce_order_async.engines.proxies import from_environment
 from norce_order_async.runtime.clock import Clock, SystemClock
 from norce_order_async.runtime.timers import Alarms
 
@@ -105,7 +106,9 @@ class HttpxEngine:
         self._pool_size = pool_size
         self._clock: Clock = SystemClock() if clock is None else clock
         self._closed = False
-        self._pools: dict[tuple[bool, float], list[_Pool]] = {}
+        self._pools: dict[tuple[bool, float, httpx.Proxy | None], list[_Pool]] = {}
+        self._proxies: dict[str, httpx.Proxy | None] = {}
+        """The environment's, by the scheme and host of an address."""
         self._tls = verify if isinstance(verify, ssl.SSLContext) else None
         self._tls_lock = anyio.Lock()
         self._alarms: Alarms | None = None
@@ -131,7 +134,8 @@ class HttpxEngine:
         scheme, target = address.groups()
         progress = Progress(request, self._clock, self._alarms_here())
         outgoing = self._outgoing(request, target or "/", progress)
-        pool = await self._pool_for(secure=scheme == "https", keep_idle=request.max_idle)
+        proxy = self._proxy_for(request.url.removesuffix(target or "")) if self._trust_env else self._proxy
+        pool = await self._pool_for(secure=scheme == "https", keep_idle=request.max_idle, proxy=proxy)
         if request.caller is not None:
             if request.caller.gone:
                 raise UnsentError("pool", CALLER_LEFT)
@@ -235,38 +239,49 @@ class HttpxEngine:
             drop()
         return WireResponse(response.status_code, headers, content, drop)
 
-    async def _pool_for(self, *, secure: bool, keep_idle: float | None) -> _Pool:
+    async def _pool_for(self, *, secure: bool, keep_idle: float | None, proxy: httpx.Proxy | None) -> _Pool:
         if self._closed:
             raise UnsentError("closed", "the engine is closed")
         if self._foreign is not None:
             return self._foreign
-        context = await self._context(secure)
+        context = await self._context(secure or (proxy is not None and proxy.url.scheme == "https"))
         if self._closed:
             raise UnsentError("closed", "the engine was closed meanwhile")
         # httpcore has one idle limit per pool, so requests with another limit use other pools.
         keep_idle = KEEP_IDLE if keep_idle is None else min(keep_idle, KEEP_IDLE)
-        pools = self._pools.setdefault((secure, keep_idle), [])
+        pools = self._pools.setdefault((secure, keep_idle, proxy), [])
         pool = min(pools, key=_load, default=None)
         if pool is None or pool.in_flight >= self._pool_size:
             try:
-                pool = self._new_pool(context, keep_idle)
+                pool = self._new_pool(context, keep_idle, proxy)
             except Exception as exc:
                 raise UnsentError("pool", f"no pool could be made: {type(exc).__name__}") from exc
             pools.append(pool)
         return pool
 
-    def _new_pool(self, context: ssl.SSLContext, keep_idle: float) -> _Pool:
+    def _new_pool(self, context: ssl.SSLContext, keep_idle: float, proxy: httpx.Proxy | None) -> _Pool:
         size = self._pool_size
         limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=keep_idle)
-        if self._trust_env and self._proxy is None:
-            # Only httpx's client applies the environment's proxies and their exceptions.
-            client = httpx.AsyncClient(verify=context, limits=limits, trust_env=True)
-            return _Pool(_sender(client), client.aclose, watched=watch(client, self._clock, keep_idle))
-        proxy = self._proxy
         if proxy is not None and proxy.url.scheme == "https":
             proxy = httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
         transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False, proxy=proxy)
         return _Pool(transport.handle_async_request, transport.aclose, watched=watch(transport, self._clock, keep_idle))
+
+    def _proxy_for(self, origin: str) -> httpx.Proxy | None:
+        """The proxy that was given, or the environment's for this scheme and host.
+
+        The environment is read here and not by httpx's client, which fails for every address if the environment has a
+        proxy for another scheme that can't be used.
+        """
+        if self._proxy is not None or self._foreign is not None:
+            return self._proxy
+        if origin not in self._proxies:
+            found = from_environment(origin)
+            try:
+                self._proxies[origin] = None if found is None else httpx.Proxy(found.address)
+            except (ValueError, httpx.InvalidURL):
+                raise UnsentError("connect", f"the proxy in {found and found.named} can't be used") from None
+        return self._proxies[origin]
 
     def _alarms_here(self) -> Alarms | None:
         """The alarms of the running loop if it is asyncio's; None on trio."""
@@ -292,7 +307,7 @@ class HttpxEngine:
 
     async def _context(self, secure: bool) -> ssl.SSLContext:
         """The TLS context of all pools; built once, when it is first needed, in a thread because that is slow."""
-        if not (secure or self._trust_env or (self._proxy is not None and self._proxy.url.scheme == "https")):
+        if not secure:
             if self._no_tls is None:
                 # httpx requires a context even for plain http; this one trusts no certificate.
                 self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
