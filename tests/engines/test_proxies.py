@@ -193,8 +193,6 @@ async def test_nor_when_something_is_sent(
     make_engine: EngineFactory, server: FaultServer, environment: pytest.MonkeyPatch, address: str
 ) -> None:
     """Also where what it would need is not installed."""
-    find: Callable[..., Any] = importlib.util.find_spec
-    environment.setattr(importlib.util, "find_spec", lambda name, *more: name != "socksio" and find(name, *more))
     environment.setitem(sys.modules, "socksio", None)
     for name in ("https_proxy", "HTTPS_PROXY"):
         environment.setenv(name, address)

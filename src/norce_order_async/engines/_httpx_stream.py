@@ -367,7 +367,7 @@ def watch(transport: Any, clock: Clock, keep_idle: float) -> bool:
     Connections that were idle for longer than ``keep_idle`` seconds are closed. Returns False if this version of httpx
     does not support it.
     """
-    pool = getattr(transport, "_pool", None)
+    pool: Any = getattr(transport, "_pool", None)
     if not hasattr(pool, "_network_backend"):
         return False
     pool._network_backend = Backend(pool._network_backend, clock, keep_idle)  # noqa: SLF001
