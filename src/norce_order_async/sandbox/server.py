@@ -109,6 +109,8 @@ class Sandbox:
         keep_requests: int = 10_000,
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
+        # First, because a repr asks for it: tools show that of a sandbox that could not be made, too.
+        self._running: _Running | None = None
         self._readings = ReadingsInUse(readings_of(readings))
         self.token = token = secrets.token_urlsafe(24) if token is None else token
         self.requests = RequestLog(keep_requests)
@@ -149,7 +151,6 @@ class Sandbox:
         self._host = host
         self._port = port
         self._served_as = (host, *served_as)
-        self._running: _Running | None = None
 
     def __repr__(self) -> str:
         return f"<Sandbox {'at ' + self.base_url if self._running else 'not running'}>"

@@ -123,13 +123,13 @@ class CartPart(Part):
 
         data = await self._record.read(options)
         current = data.cart or Cart()
-        before = current.to_dict()
-        sent = written(edited(Cart, current, edit), "cart")
+        before = Unshown(current.to_dict())
+        sent = Unshown(written(edited(Cart, current, edit), "cart"))
         if check_total:
-            sent = after_edit(before, sent)
-        check_amounts("Cart", sent, "cart", came=lambda: before, allow_fractions=allow_fractions)
-        with showing(Cart.from_dict(sent)):
-            await self._put(Unshown(sent), options)
+            sent = Unshown(after_edit(before.to_dict(), sent.to_dict()))
+        check_amounts("Cart", sent.to_dict(), "cart", came=before.to_dict, allow_fractions=allow_fractions)
+        with showing(Cart.from_dict(sent.to_dict())):
+            await self._put(sent, options)
 
     async def _put(self, cart: Unshown, options: CallOptions | None) -> None:
         deadline = self._record.session.deadline(options)
