@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from norce_order_async import CallError, NorceOrderClient, NotSentError, OutcomeUnknownError
+from norce_order_async.engines.select import ENGINES
 from norce_order_async.scope import session_of
 from tests.support.faults import Fault, Passing, Seeded
 from tests.support.proxy import Proxy
@@ -160,7 +161,7 @@ async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
                 await norce.aclose(0.0)
 
 
-@pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("engine", [name for name in ENGINES if "asyncio" in ENGINES[name].loops])
 @pytest.mark.parametrize("closed", [True, False], ids=["closed on the way out", "never closed"])
 def test_a_run_of_asyncio_cancelled_in_the_middle(
     proxy: Proxy, truth: Truth, caplog: pytest.LogCaptureFixture, closed: bool

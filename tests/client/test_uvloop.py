@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from norce_order_async.engines.select import ENGINES
+
 PROGRAM = Path(__file__).with_name("uvloop_program.py")
 
 
-@pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("engine", [name for name in ENGINES if "asyncio" in ENGINES[name].loops])
 def test_loops_and_forks(engine: str) -> None:
     """Each loop gets its ten, parent and child theirs, and nothing is made twice."""
     command = [

@@ -10,10 +10,12 @@ import gc
 import json
 import os
 import sys
+from typing import cast
 
 import uvloop
 
 from norce_order_async import NorceOrderClient
+from norce_order_async.engines.select import EngineName
 from norce_order_async.sandbox import Sandbox
 
 SLOW = {"rules": [{"operations": "CreateCheckoutOrder", "fault": {"delay": 0.3}}]}
@@ -55,7 +57,7 @@ def main(engine: str) -> None:
         token=sandbox.token,
         merchant="acme",
         channel="se",
-        engine="aiohttp" if engine == "aiohttp" else "httpx",
+        engine=cast("EngineName", engine),
     )
     found = [uvloop.run(made(norce, "a")), asyncio.run(made(norce, "b")), uvloop.run(made(norce, "c"))]
     sandbox.faults.play(SLOW)

@@ -1,7 +1,4 @@
-"""Engines, loops and the server they meet.
-
-``ENGINES`` is the one place that names the engines under contract: another engine is one more line here.
-"""
+"""Engines, loops and the server they meet. The engines under contract are those that a client can ask for by name."""
 
 from __future__ import annotations
 
@@ -9,19 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.base import Engine
-from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.engines.select import ENGINES
 
 from .faultserver import FaultServer
 
 EngineFactory = Callable[..., Engine]
-
-ENGINES: dict[str, tuple[EngineFactory, tuple[str, ...]]] = {
-    "httpx": (HttpxEngine, ("asyncio", "trio")),
-    "aiohttp": (AiohttpEngine, ("asyncio",)),
-}
-"""How each engine is made, and the loops it supports."""
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -32,14 +22,14 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=list(ENGINES))
 def engine_name(request: pytest.FixtureRequest, anyio_backend: str) -> str:
     name = str(request.param)
-    if anyio_backend not in ENGINES[name][1]:
+    if anyio_backend not in ENGINES[name].loops:
         pytest.skip(f"{name} does not run on {anyio_backend}")
     return name
 
 
 @pytest.fixture
 def make_engine(engine_name: str) -> EngineFactory:
-    return ENGINES[engine_name][0]
+    return ENGINES[engine_name].make
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.base import Engine, UnsentError, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.engines.select import ENGINES
 from norce_order_async.pipeline.tasks import SendTasks
 from tests.support.patience import Patience
 from tests.support.waiting import until
@@ -171,13 +171,13 @@ async def test_draining_ends_sends_that_never_would(make_engine: EngineFactory, 
     assert len(ended) == 4
 
 
-@pytest.mark.parametrize("make", [HttpxEngine, AiohttpEngine])
+@pytest.mark.parametrize("name", [name for name in ENGINES if "asyncio" in ENGINES[name].loops])
 def test_asyncio_run_ends_cleanly_with_sends_in_flight(
-    make: EngineFactory, server: FaultServer, caplog: pytest.LogCaptureFixture
+    name: str, server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The main task returns, asyncio.run cancels the rest: no connection left, and nobody complains of the sends."""
     ended: list[int] = []
-    engine = make()
+    engine = ENGINES[name].make()
 
     async def main() -> int:
         owned = SendTasks()

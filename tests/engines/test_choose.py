@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import httpx
 import pytest
 
 from norce_order_async import CallError, ConfigurationError, NorceOrderClient
+from norce_order_async.engines.select import ENGINES, EngineName
 
 from .faultserver import FaultServer
 
@@ -66,13 +67,18 @@ async def test_a_client_made_outside_and_closed_unused_stays_closed(server: Faul
     assert server.accepted == 0
 
 
+def test_every_engine_can_be_named() -> None:
+    """By the types as at run time."""
+    assert set(get_args(EngineName)) == {"auto", *ENGINES}
+
+
 def test_outside_a_loop_nothing_is_chosen() -> None:
     """And asking does not choose."""
     assert client_of().engine == "auto"
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_an_engine_by_name(engine: str) -> None:
     """Is that one, on any loop."""
     async with client_of(engine=engine) as norce:

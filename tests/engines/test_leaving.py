@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
-from norce_order_async.engines.select import EngineName
+from norce_order_async.engines.select import ENGINES, EngineName
 from norce_order_async.models import Payment
 from tests.support.waiting import until, wait_until
 
@@ -48,11 +48,12 @@ async def client_of(server: FaultServer, engine: str, **settings: Any) -> AsyncG
         )
 
 
-@pytest.fixture(params=["aiohttp", "httpx", "handed in"])
+@pytest.fixture(params=[*ENGINES, "handed in"])
 def sends_with(request: pytest.FixtureRequest, anyio_backend: str) -> str:
-    if anyio_backend == "trio" and request.param == "aiohttp":
-        pytest.skip("aiohttp does not run on trio")
-    return str(request.param)
+    name = str(request.param)
+    if name in ENGINES and anyio_backend not in ENGINES[name].loops:
+        pytest.skip(f"{name} does not run on {anyio_backend}")
+    return name
 
 
 async def read_and_leave(norce: NorceOrderClient, seconds: float = 0.05) -> None:

@@ -12,7 +12,7 @@ import trustme
 
 from norce_order_async import ClientCredentials, ConfigurationError, NorceOrderClient
 from norce_order_async.engines.base import MaybeSentError, UnsentError
-from norce_order_async.engines.select import EngineName
+from norce_order_async.engines.select import ENGINES, EngineName
 
 from .conftest import EngineFactory
 from .faultserver import TUNNEL_TLS, FaultServer, closed_port
@@ -112,7 +112,7 @@ def client_of(engine: EngineName = "auto", **settings: Any) -> NorceOrderClient:
     return NorceOrderClient(merchant="acme", channel="se", token="t", engine=engine, **given)
 
 
-@pytest.mark.parametrize("engine", ["auto", "httpx", "aiohttp"])
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
 @pytest.mark.parametrize("variable", VARIABLES)
 @pytest.mark.parametrize(
     "address",
@@ -136,7 +136,7 @@ def test_a_proxy_of_the_environment_that_can_not_be_used(
     assert "127.0.0.1" not in str(caught.value)
 
 
-@pytest.mark.parametrize("engine", ["auto", "httpx", "aiohttp"])
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
 def test_a_proxy_that_is_given_is_told_likewise(environment: pytest.MonkeyPatch, engine: EngineName) -> None:
     """By the argument's name."""
     with pytest.raises(ConfigurationError, match="proxy must have a scheme"):

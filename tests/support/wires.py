@@ -11,11 +11,21 @@ A module or a conftest makes fixtures of these::
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from norce_order_async.engines.select import EngineName
+from norce_order_async.engines.select import ENGINES, EngineName
 
-WIRES = ["asyncio", "asyncio-httpx", "trio"]
+CHOSEN: dict[str, EngineName] = {"asyncio": "aiohttp", "trio": "httpx"}
+"""What ``"auto"`` chooses on each loop."""
+
+WIRES = [
+    loop if name == chosen else f"{loop}-{name}"
+    for loop, chosen in CHOSEN.items()
+    for name in sorted(ENGINES, key=lambda name: name != chosen)
+    if loop in ENGINES[name].loops
+]
 """A loop with the engine that is chosen there, or with the one named."""
 
 
@@ -27,4 +37,5 @@ def loop_of(request: pytest.FixtureRequest) -> str:
 def engine_of(request: pytest.FixtureRequest) -> EngineName:
     """What the clients of a test send with; what is chosen by itself in a test that has no wire."""
     called = getattr(request.node, "callspec", None)
-    return "httpx" if called and called.params.get("anyio_backend") == "asyncio-httpx" else "auto"
+    wire = str(called.params.get("anyio_backend", "")) if called else ""
+    return cast("EngineName", wire.partition("-")[2] or "auto")

@@ -213,7 +213,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """The value of ``client.engine``: ``"httpx"`` or ``"aiohttp"`` for the engines of this package."""
+        """The value of ``client.engine``; for an engine of this package, the name that a client chooses it by."""
         ...
 
     async def send(self, request: WireRequest) -> WireResponse:

@@ -12,7 +12,8 @@ import asyncio
 import importlib.util
 import ssl
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, final
 
@@ -22,6 +23,45 @@ from norce_order_async.errors import ConfigurationError
 from norce_order_async.runtime.clock import Clock
 
 EngineName = Literal["auto", "httpx", "aiohttp"]
+"""What ``engine`` may be called. Each name but ``"auto"`` has a row in :data:`ENGINES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEngine:
+    """An engine of this package, as :data:`ENGINES` lists it."""
+
+    make: Callable[..., Engine]
+    """Makes one. Every engine takes ``verify``, ``cert``, ``proxy``, ``trust_env`` and ``clock``."""
+    loops: tuple[str, ...]
+    """The event loops it runs on, of ``"asyncio"`` and ``"trio"``."""
+    library: str | None = None
+    """The module that has to be installed; None if nothing has to be."""
+    extra: str | None = None
+    """The extra that installs it."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether its library is there."""
+        return self.library is None or importlib.util.find_spec(self.library) is not None
+
+
+def _httpx(**arguments: Any) -> Engine:
+    from norce_order_async.engines.httpx import HttpxEngine
+
+    return HttpxEngine(**arguments)
+
+
+def _aiohttp(**arguments: Any) -> Engine:
+    from norce_order_async.engines.aiohttp import AiohttpEngine
+
+    return AiohttpEngine(**arguments)
+
+
+ENGINES: Mapping[str, NamedEngine] = {
+    "httpx": NamedEngine(_httpx, loops=("asyncio", "trio")),
+    "aiohttp": NamedEngine(_aiohttp, loops=("asyncio",), library="aiohttp", extra="fast"),
+}
+"""The engines by name. An engine is imported only when it is made. The tests go over this table."""
 
 
 def choose(
@@ -36,38 +76,42 @@ def choose(
     closes_client: bool = False,
     addresses: Sequence[str] = (),
 ) -> Engine:
-    """The engine of that name, or for ``"auto"`` the better one of the two.
+    """The engine of that name, or for ``"auto"`` the better one for the loop.
 
     Args:
         addresses: The addresses that requests go to; the environment's proxies for them are looked up.
 
     Raises:
-        ConfigurationError: There is no engine of that name; or aiohttp is not installed, or can't be combined with the
-            ``http_client``; or the proxy can't be used.
+        ConfigurationError: There is no engine of that name; or its library is not installed; or it can't be combined
+            with the ``http_client``; or the proxy can't be used.
         ValueError: The arguments contradict each other.
     """
     proxies = [] if client is not None else _proxies(proxy, addresses if trust_env else ())
     given: dict[str, Any] = {"verify": verify, "cert": cert, "proxy": proxy, "trust_env": trust_env, "clock": clock}
     make_httpx = partial(_httpx, client=client, closes_client=closes_client, **given)
-    make_aiohttp = partial(_aiohttp, **given)
     if name == "httpx":
         return make_httpx()
-    if name == "aiohttp":
+    if name != "auto":
+        named = ENGINES.get(name)
+        if named is None:
+            names = ", ".join(["auto", *ENGINES])
+            raise ConfigurationError(f"engine must be {names} or an engine of your own; got {name!r}")
         if client is not None:
             raise ConfigurationError('an http_client needs httpx: leave engine out, or give engine="httpx"')
-        if not _has_aiohttp():
-            raise ConfigurationError("the engine aiohttp needs the extra 'fast': install norce-order-async with [fast]")
+        if not named.installed:
+            raise ConfigurationError(
+                f"the engine {name} needs the extra {named.extra!r}: install norce-order-async with [{named.extra}]"
+            )
         for one in proxies:
             if not one.is_plain:
                 raise ConfigurationError(f"{one.named} is a SOCKS proxy, which needs httpx: leave engine out")
-        return make_aiohttp()
-    if name != "auto":
-        raise ConfigurationError(f"engine must be auto, httpx, aiohttp or an engine of your own; got {name!r}")
-    if client is not None or not _has_aiohttp() or not all(one.is_plain for one in proxies):
+        return named.make(**given)
+    fast = ENGINES["aiohttp"]
+    if client is not None or not fast.installed or not all(one.is_plain for one in proxies):
         return make_httpx()
     if cert is not None and isinstance(verify, ssl.SSLContext):
         raise ValueError("load the client certificate into the context given as verify")
-    auto = AutoEngine(make_aiohttp, make_httpx)
+    auto = AutoEngine(partial(fast.make, **given), make_httpx)
     return auto if _loop() is None else auto.chosen()
 
 
@@ -103,22 +147,6 @@ class AutoEngine:
     async def aclose(self) -> None:
         """Close the chosen engine. If none was chosen yet, choose one and close it, so that later sends fail."""
         await self.chosen().aclose()
-
-
-def _httpx(**arguments: Any) -> Engine:
-    from norce_order_async.engines.httpx import HttpxEngine
-
-    return HttpxEngine(**arguments)
-
-
-def _aiohttp(**arguments: Any) -> Engine:
-    from norce_order_async.engines.aiohttp import AiohttpEngine
-
-    return AiohttpEngine(**arguments)
-
-
-def _has_aiohttp() -> bool:
-    return importlib.util.find_spec("aiohttp") is not None
 
 
 def _proxies(given: str | None, addresses: Sequence[str]) -> list[Proxy]:
