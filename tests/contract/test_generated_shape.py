@@ -20,6 +20,7 @@ from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.lifecycle import STATUSES
 from norce_order_async.pipeline.operations import OPERATIONS, Operation
 from norce_order_async.pipeline.request import endpoint
+from tests.support.pipeline import sample_body
 
 DESCRIPTION: dict[str, Any] = json.loads(files("norce_order_api").joinpath("openapi.json").read_text("utf-8"))
 DESCRIBED: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -55,9 +56,7 @@ def test_the_builder_takes_what_the_description_has(operation: Operation) -> Non
     assert set(inspect.signature(module._get_kwargs).parameters) == names
     assert {int(status) for status in described["responses"]} == module.STATUSES
     ids = {name: "x1" for name in names if "{" + name + "}" in path}
-    body: Any = {"body": "r" if operation.id == "UpdateCheckoutOrderReference" else {}} if "body" in names else {}
-    if "body" in names and operation.id in ("PatchCheckoutOrderConsents", "AddPaymentAction"):
-        body = {"body": []}
+    body: Any = {"body": sample_body(operation)} if "body" in names else {}
     built = endpoint(operation.module).build(**ids, **body, x_merchant="m", x_channel="c", x_adapterid="a")
     assert (built["method"], built["url"]) == (method, path.format(**ids))
     assert {name.lower() for name in built["headers"]} >= {"x-merchant", "x-channel", "x-adapterid"}

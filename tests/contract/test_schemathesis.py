@@ -159,7 +159,8 @@ def test_every_one_of_many_answers_is_as_described(service: Service, operation: 
 
 
 def test_nothing_is_left_out() -> None:
-    assert len(OPERATIONS) == 34
+    described = [one for item in DOCUMENT["paths"].values() for one in item.values() if "operationId" in one]
+    assert len(OPERATIONS) == len(described) > 0
 
 
 def explored(sandbox: Sandbox, *phases: str, examples: int = 1) -> list[str]:

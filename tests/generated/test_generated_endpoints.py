@@ -57,10 +57,10 @@ MODULES = list(modules())
 
 
 def test_every_operation_has_a_module() -> None:
-    """Thirty-four, as in the description."""
+    """As many as in the description."""
     described = json.loads(resources.files("norce_order_api").joinpath("openapi.json").read_text(encoding="utf-8"))
     operations = [one["operationId"] for path in described["paths"].values() for one in path.values()]
-    assert len(operations) == len(MODULES) == 34
+    assert len(operations) == len(set(operations)) == len(MODULES)
 
 
 def test_a_request_with_a_model() -> None:

@@ -4,7 +4,7 @@ Every expectation is written out by hand from the specification. All cases fail 
 three attempts allowed, so the number of sends shows what may be repeated. Read-backs have tests of their own; here the
 order read back shows nothing, so that only the rule about repeating is seen.
 
-Every status on both loops, for one of the operations that the pipeline can't tell apart; for all 34 under a soak.
+Every status on both loops, for one of the operations that the pipeline can't tell apart; for all of them under a soak.
 """
 
 from __future__ import annotations
