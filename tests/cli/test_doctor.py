@@ -38,10 +38,11 @@ def test_all_is_well(here: Shop) -> None:
     assert "\x1b" not in ran.out
     assert TOKEN not in ran.out
     lines = ran.out.splitlines()
-    assert lines[-1] == "Nothing is wrong."
+    assert lines[-2] == "Nothing is wrong."
+    assert lines[-1].startswith("norce-order calibrate ")
     checks = ["versions", "environment", "merchant", "channel", "token", "name", "connection", "TLS", "answer",
               "engine", "clock"]  # fmt: skip
-    assert [line.split()[:2] for line in lines[:-2]] == [["ok", check] for check in checks]
+    assert [line.split()[:2] for line in lines[:-3]] == [["ok", check] for check in checks]
 
 
 def test_a_token_that_the_service_refuses(here: Shop) -> None:

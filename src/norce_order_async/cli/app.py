@@ -24,6 +24,7 @@ import click
 
 from norce_order_async._version import __version__
 from norce_order_async.cli.bulk.command import bulk
+from norce_order_async.cli.calibrate import calibrate
 from norce_order_async.cli.demo.command import demo
 from norce_order_async.cli.doctor.command import doctor
 from norce_order_async.cli.failures import ReaderGoneError, cause, one_line, record, silence
@@ -119,5 +120,5 @@ def _told(error: BaseException, *, as_json: bool) -> int:
     return code
 
 
-for _command in (demo, sandbox, get, list_orders, transition, bulk, doctor):
+for _command in (demo, sandbox, get, list_orders, transition, bulk, doctor, calibrate):
     norce_order.add_command(_command)

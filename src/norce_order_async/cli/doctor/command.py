@@ -38,6 +38,8 @@ def doctor(connection: Connection, as_json: bool) -> int:
         click.echo(f"{verdict}{finding.check:<12} {printable(finding.said)}")
     wrong = [finding.check for finding in found if finding.verdict == "wrong"]
     click.echo(f"\nFix this first: {wrong[0]}." if wrong else "\nNothing is wrong.")
+    if not wrong:
+        click.echo("norce-order calibrate finds out what the service does where nothing is published.")
     return 0 if well else 1
 
 

@@ -1,0 +1,487 @@
+"""How bodies are read and written: answers to creations, members, amounts, words, times and nulls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from norce_order_async._json import UNREADABLE, is_list, is_mapping, list_or_empty, mapping_or_empty
+from norce_order_async.calibration.bench import Bench, TestOrder, item, price
+from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
+from norce_order_async.calibration.wire import ORDER, Exchange
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?\Z", re.ASCII)
+
+NO_ORDER = "calibrate-no-such-order"
+"""An id that no order has."""
+
+
+def _has(exchange: Exchange, name: str) -> bool:
+    return exchange.mapping.get(name) is not None
+
+
+def _cart(read: Exchange) -> Mapping[str, Any]:
+    return mapping_or_empty(read.mapping.get("cart"))
+
+
+def _amount(total: object) -> float | None:
+    amount = mapping_or_empty(total).get("includingVat")
+    return float(amount) if isinstance(amount, int | float) else None
+
+
+# ------------------------------------------------------------------------------------------------- create-answer
+
+
+async def create_answer(bench: Bench) -> Verdict:
+    """Two creations that answer alike."""
+    first, second = (await bench.sample()).creation, (await _lower_case(bench)).creation
+    kinds = {_kind_of_creation(first), _kind_of_creation(second)}
+    shown_by = [first, second]
+    if len(kinds) > 1:
+        return CouldNotTell("two creations were answered in two ways")
+    kind = kinds.pop()
+    if kind is None:
+        return Neither(f"creating an order is answered {first.status} in a form that no reading has", shown_by)
+    return Told(kind, shown_by)
+
+
+def _kind_of_creation(answer: Exchange) -> str | None:
+    located = bool(answer.headers.get("location"))
+    is_object = isinstance(answer.mapping.get("id"), str)
+    if answer.status == 201 and is_object and located:
+        return "id-and-location"
+    if answer.status == 201 and located and (isinstance(answer.data, str) or (answer.body and not answer.mapping)):
+        return "bare-string"
+    if answer.status == 201 and located and not answer.body:
+        return "location-alone"
+    if answer.status == 200 and is_object and not located:
+        return "200-without-location"
+    return None
+
+
+# --------------------------------------------------------------------------------------------------------- nulls
+
+
+async def nulls(bench: Bench) -> Verdict:
+    """A read order that has no reference of a payment, no country of a shipping, and much else."""
+    read = await bench.read(await bench.sample())
+    again = await bench.read(await bench.sample())
+    found = [any(_nulls(each.mapping)) for each in (read, again)]
+    if found[0] != found[1]:
+        return CouldNotTell("two reads of one order differ")
+    if found[0]:
+        return Told("written", [read])
+    # Nothing was said of these, so they have no value. A service that made one up for each says nothing about nulls.
+    line = mapping_or_empty(next(iter(list_or_empty(_cart(read).get("items"))), None))
+    unsaid = [name for name in ("originalTotal", "logistics", "imageUrl", "url", "unit") if name not in line]
+    if len(unsaid) < 3:
+        return CouldNotTell("every member has a value")
+    return Told("left-out", [read])
+
+
+_FREE_FORM = frozenset({"attributes", "data", "schema"})
+
+
+def _nulls(data: Any) -> Iterator[bool]:
+    if is_mapping(data):
+        for name, value in data.items():
+            if value is None:
+                yield True
+            elif name not in _FREE_FORM:
+                yield from _nulls(value)
+    elif is_list(data):
+        for value in data:
+            yield from _nulls(value)
+
+
+# --------------------------------------------------------------------------------------------------------- times
+
+
+async def times(bench: Bench) -> Verdict:
+    """The times of several orders: of one time alone, a nought at its end may have been left out."""
+    orders = [await bench.sample(), await _lower_case(bench)]
+    reads = [await bench.read(order) for order in orders]
+    texts = [read.mapping.get(name) for read in reads for name in ("created", "lastModified")]
+    found = [_TIME.match(text) for text in texts if isinstance(text, str)]
+    if len(found) < 3:
+        return CouldNotTell("orders have no times")
+    if any(one is None for one in found):
+        return Neither("times are not written as in RFC 3339", reads)
+    digits = {len(one[1] or "") for one in found if one}
+    zones = {one[2] for one in found if one}
+    if zones == {None} and digits == {6}:
+        return Told("no-offset", reads)
+    if zones == {"Z"} and digits == {6}:
+        return Told("microseconds", reads)
+    if zones == {"Z"} and digits == {7}:
+        return Told("seven-digits", reads)
+    many = " or ".join(map(str, sorted(digits)))
+    zone = "several forms of offsets" if len(zones) > 1 else {"Z": "Z", None: "no offset"}.get(zones.pop(), "an offset")
+    return Neither(f"times have {many} decimals and {zone}", reads)
+
+
+# -------------------------------------------------------------------------------------------------- enum-written
+
+
+async def enum_written(bench: Bench) -> Verdict:
+    """One word sent in two spellings, both of which published samples have."""
+    capital, small = await bench.sample(), await _lower_case(bench)
+    reads = [await bench.read(capital), await bench.read(small)]
+    written = tuple(mapping_or_empty(read.mapping.get("customer")).get("type") for read in reads)
+    reading = {
+        ("person", "person"): "as-described",
+        ("Person", "person"): "as-sent",
+        ("Person", "Person"): "capitalised",
+    }.get((str(written[0]), str(written[1])))
+    if None in written:
+        return CouldNotTell("an order does not show the type of its customer")
+    return Told(reading, reads) if reading else Neither("a type that was sent comes back as another word", reads)
+
+
+async def _lower_case(bench: Bench) -> TestOrder:
+    return await bench.shared("lower-case", lambda: bench.create(customer={"type": "person"}))
+
+
+# ---------------------------------------------------------------------------------------------------- cart-total
+
+
+async def cart_total(bench: Bench) -> Verdict:
+    """A cart of 10 and 2.5 without a total, then one whose total is not their sum."""
+    read = await bench.read(await bench.sample())
+    total = _amount(_cart(read).get("total"))
+    order = await scratch(bench)
+    wrong = {"reference": order.made.marker, "items": [item(10.0), item(2.5)], "total": price(7.0)}
+    put = await bench.wire.write("PUT", ORDER + "/cart", order.id, wrong)
+    if not put.succeeded:
+        return CouldNotTell(f"a cart whose total is not the sum of its lines is refused with {put.status}")
+    then = await bench.read(order)
+    kept = _amount(_cart(then).get("total"))
+    shown_by = [read, put, then]
+    match (total or 0.0, kept):
+        case (12.5, 7.0):
+            return Told("summed-when-missing", shown_by)
+        case (12.5, 12.5):
+            return Told("recomputed", shown_by)
+        case (0.0, 7.0):
+            return Told("zero-when-missing", shown_by)
+        case _:
+            return Neither("a cart without a total, and one with a wrong total, come to other amounts", shown_by)
+
+
+async def scratch(bench: Bench) -> TestOrder:
+    """An order in checkout whose cart and attributes probes may change: each says first what it is to be."""
+    return await bench.shared("scratch", bench.create)
+
+
+# ------------------------------------------------------------------------------------------------------ cart-put
+
+
+async def cart_put(bench: Bench) -> Verdict:
+    """A cart with reference and attributes is replaced by one that has neither."""
+    order = await bench.create(cart={"attributes": {"colour": "blue"}})
+    before = await bench.read(order)
+    if not _cart(before).get("reference") or not _cart(before).get("attributes"):
+        return CouldNotTell("a cart does not keep its reference and attributes")
+    put = await bench.wire.write("PUT", ORDER + "/cart", order.id, {"items": [item()], "total": price(0)})
+    if not put.succeeded:
+        return CouldNotTell(f"replacing a cart by one without reference and attributes is refused with {put.status}")
+    after = await bench.read(order)
+    kept = [bool(_cart(after).get(name)) for name in ("reference", "attributes")]
+    shown_by = [before, put, after]
+    if kept == [False, False]:
+        return Told("replaces", shown_by)
+    if kept == [True, True]:
+        return Told("merges", shown_by)
+    return Neither("of reference and attributes that are left out, one is kept and the other is not", shown_by)
+
+
+# ------------------------------------------------------------------------- refusals of a cart: members, decimals
+
+
+async def _refuses(
+    bench: Bench, odd: Mapping[str, Any], plain: Mapping[str, Any]
+) -> tuple[bool | None, list[Exchange]]:
+    """Whether an odd cart is refused where a plain one is taken; None if that can't be told."""
+    order = await scratch(bench)
+
+    async def put(cart: Mapping[str, Any]) -> Exchange:
+        return await bench.wire.write("PUT", ORDER + "/cart", order.id, {"reference": order.made.marker, **cart})
+
+    control = await put(plain)
+    if not control.succeeded:
+        return None, [control]
+    first = await put(odd)
+    second = await put(odd)
+    shown_by = [control, first, second]
+    if not alike(first, second) or not (first.succeeded or first.refused):
+        return None, shown_by
+    return first.refused, shown_by
+
+
+async def unknown_members(bench: Bench) -> Verdict:
+    """A cart with a member that the description has not."""
+    plain = {"items": [item()], "total": price(0)}
+    refused, shown_by = await _refuses(bench, {**plain, "norceCalibrate": True}, plain)
+    if refused is None:
+        return CouldNotTell("a cart is refused with and without an unknown member, or now and then")
+    if refused:
+        return Told("refused", shown_by)
+    read = await bench.read(await scratch(bench))
+    if _cart(read).get("norceCalibrate") is not None:
+        return Neither("an unknown member is kept and shown", [*shown_by, read])
+    return Told("ignored", shown_by)
+
+
+async def price_decimals(bench: Bench) -> Verdict:
+    """A cart with an amount of three decimals."""
+    plain = {"items": [item(10.12)], "total": price(10.12)}
+    refused, shown_by = await _refuses(bench, {"items": [item(10.123)], "total": price(10.123)}, plain)
+    if refused is None:
+        return CouldNotTell("a cart is refused with two decimals too, or now and then")
+    return Told("two-at-most" if refused else "any", shown_by)
+
+
+# ------------------------------------------------------------------------------------------------ attribute-null
+
+
+async def attribute_null(bench: Bench) -> Verdict:
+    """Two attributes are set, and one of them is then set to null."""
+    order = await scratch(bench)
+
+    async def patch(attributes: Mapping[str, Any]) -> Exchange:
+        return await bench.wire.write("PATCH", ORDER + "/attributes", order.id, attributes)
+
+    control = await patch({"first": "1", "second": "2"})
+    if not control.succeeded:
+        return CouldNotTell(f"setting attributes is refused with {control.status}")
+    put = await patch({"first": None})
+    read = await bench.read(order)
+    attributes = mapping_or_empty(read.mapping.get("attributes"))
+    shown_by = [control, put, read]
+    if attributes.get("second") != "2":
+        return CouldNotTell("an attribute that was set does not show")
+    if put.refused:
+        again = await patch({"first": None})
+        if again.refused and attributes.get("first") == "1":
+            return Told("refused", [*shown_by, again])
+        return CouldNotTell("null is refused now and then")
+    if not put.succeeded:
+        return CouldNotTell(f"setting an attribute to null is answered {put.status}")
+    if "first" not in attributes:
+        return Told("deletes", shown_by)
+    if attributes["first"] is None:
+        return Told("stored", shown_by)
+    return Neither("an attribute that is set to null keeps a value", shown_by)
+
+
+# ------------------------------------------------------------------------------------------------- hooks-in-body
+
+NOWHERE = "https://callback.invalid/norce-calibrate"
+"""An address that leads nowhere (RFC 2606), for callbacks that are not to be called."""
+
+
+async def hooks_in_body(bench: Bench) -> Verdict:
+    """An order with a hook, a validation and a notification in its body is read back. Nothing fires them."""
+    answer, order = await bench.attempt(
+        hooks=[{"adapterId": "norce_calibrate", "subscribeTo": "/customer", "invoke": NOWHERE, "version": "v0"}],
+        validations=[{"adapterId": "norce_calibrate", "url": NOWHERE}],
+        notifications=[
+            {"adapterId": "norce_calibrate", "reference": "calibrate", "scope": "/customer", "invoke": NOWHERE}
+        ],
+    )
+    if order is None:
+        return CouldNotTell(f"an order with callbacks in its body is refused with {answer.status}")
+    read = await bench.read(order)
+    there = [bool(read.mapping.get(name)) for name in ("hooks", "validations", "notifications")]
+    if all(there):
+        return Told("registered", [answer, read])
+    if not any(there):
+        return Told("ignored", [answer, read])
+    return Neither("of hook, validation and notification in the body, some are registered", [answer, read])
+
+
+# -------------------------------------------------------------------------------------------------------- errors
+
+
+async def errors(bench: Bench) -> Verdict:
+    """An unknown order, and a cart whose lines are no list: each asked twice."""
+    order = await bench.sample()
+    missing = [await bench.wire.read(ORDER, NO_ORDER) for _ in range(2)]
+    wrong = [await bench.wire.write("PUT", ORDER + "/cart", order.id, {"items": "none"}) for _ in range(2)]
+    if not all(each.status == 404 for each in missing):
+        return CouldNotTell(f"an unknown order is answered {missing[0].status}")
+    if not all(each.status == 400 for each in wrong):
+        return CouldNotTell(f"a cart that is none is answered {wrong[0].status}")
+    forms = {_form_of_error(each) for each in missing} | {_form_of_error(each) for each in wrong}
+    shown_by = [missing[0], wrong[0]]
+    if forms == {"code-message"}:
+        return Told("code-message", shown_by)
+    if "code-message" in forms or "other" in forms:
+        return Neither("errors have another form, or several", shown_by)
+    with_errors = [bool(mapping_or_empty(each.mapping.get("errors"))) for each in wrong]
+    if len(set(with_errors)) > 1:
+        return CouldNotTell("one error was written in two ways")
+    return Told("problem-details-with-errors" if with_errors[0] else "problem-details", shown_by)
+
+
+def _form_of_error(answer: Exchange) -> str:
+    if _has(answer, "code") and "message" in answer.mapping:
+        return "code-message"
+    if _has(answer, "title") and isinstance(answer.mapping.get("status"), int):
+        return "problem-details"
+    return "other"
+
+
+# ----------------------------------------------------------------------------------------------- validate-failed
+
+
+async def validate_failed(bench: Bench) -> Verdict:
+    """An order with an empty cart is validated, twice."""
+    order = await unready(bench)
+    first, second = await bench.wire.validate(order.id), await bench.wire.validate(order.id)
+    if not alike(first, second):
+        return CouldNotTell("validating an order twice was answered in two ways")
+    entries = list_or_empty(None if first.data is UNREADABLE else first.data)
+    inside = list_or_empty(first.mapping.get("errors"))
+    shown_by = [first, second]
+    if first.status == 400 and entries:
+        return Told("list", shown_by)
+    if first.status == 400 and inside:
+        return Told("errors-object", shown_by)
+    if first.status == 200 and entries:
+        return Told("200-with-entries", shown_by)
+    return Neither(f"validating an order with an empty cart is answered {first.status} in another form", shown_by)
+
+
+async def unready(bench: Bench) -> TestOrder:
+    """An order with an empty cart, in checkout: no status demands more than it has, if any demands something."""
+    return await bench.shared("unready", lambda: bench.create(cart={"items": []}))
+
+
+# --------------------------------------------------------------------------------------------------------- scope
+
+
+async def scope(bench: Bench) -> Verdict:
+    """An order is read under another channel, twice, between two reads under its own."""
+    order = await bench.sample()
+    await bench.read(order)
+    other = [await bench.wire.read(ORDER, order.id, channel=bench.other_channel) for _ in range(2)]
+    own = await bench.read(order)
+    if not alike(*other):
+        return CouldNotTell("reading an order under another channel twice was answered in two ways")
+    reading = {404: "not-found", 403: "forbidden", 200: "visible"}.get(other[0].status)
+    if reading == "visible" and other[0].mapping.get("id") != order.id:
+        reading = None
+    shown_by = [other[0], own]
+    if reading is None:
+        return Neither(f"an order of another channel is answered {other[0].status}", shown_by)
+    return Told(reading, shown_by)
+
+
+PROBES = (
+    Probe(
+        "create-answer",
+        "Creates two orders and looks at the answers.",
+        {
+            "id-and-location": "201, an object with the id, a Location",
+            "bare-string": "201, the id as a bare text, a Location",
+            "location-alone": "201, no body, a Location",
+            "200-without-location": "200, an object with the id, no Location",
+        },
+        create_answer,
+    ),
+    Probe(
+        "nulls",
+        "Reads an order of which little was said.",
+        {"left-out": "no null in it, and members are missing", "written": "members that are null"},
+        nulls,
+    ),
+    Probe(
+        "times",
+        "Reads the times of two orders.",
+        {
+            "microseconds": "six decimals and Z in each",
+            "seven-digits": "seven decimals and Z in each",
+            "no-offset": "six decimals and no offset in each",
+        },
+        times,
+    ),
+    Probe(
+        "enum-written",
+        "Creates an order for a `Person` and one for a `person`, and reads both.",
+        {
+            "as-described": "`person` in both",
+            "as-sent": "each as it was sent",
+            "capitalised": "`Person` in both",
+        },
+        enum_written,
+    ),
+    Probe(
+        "cart-total",
+        "Reads a cart that was sent without a total, and one that was sent with a wrong one.",
+        {
+            "summed-when-missing": "the sum, and the wrong total as it was sent",
+            "zero-when-missing": "nothing, and the wrong total as it was sent",
+            "recomputed": "the sum in both",
+        },
+        cart_total,
+    ),
+    Probe(
+        "cart-put",
+        "Replaces a cart that has reference and attributes by one that has neither.",
+        {"replaces": "both are gone", "merges": "both are still there"},
+        cart_put,
+    ),
+    Probe(
+        "unknown-members",
+        "Puts a cart with a member that there is not, twice, after one without.",
+        {"ignored": "it is taken, and the member is not shown", "refused": "it is refused both times"},
+        unknown_members,
+    ),
+    Probe(
+        "price-decimals",
+        "Puts a cart with three decimals, twice, after one with two.",
+        {"any": "it is taken both times", "two-at-most": "it is refused both times"},
+        price_decimals,
+    ),
+    Probe(
+        "attribute-null",
+        "Sets an attribute to null and reads it back.",
+        {"deletes": "its key is gone", "stored": "it is null", "refused": "400, twice, and it keeps its value"},
+        attribute_null,
+    ),
+    Probe(
+        "hooks-in-body",
+        "Creates an order with callbacks in its body, and reads it; they are never called.",
+        {"registered": "all of them are there", "ignored": "none of them is there"},
+        hooks_in_body,
+    ),
+    Probe(
+        "errors",
+        "Asks for an unknown order and puts a cart that is none, each twice.",
+        {
+            "code-message": "`{code, message}` each time",
+            "problem-details": "title and status, without `errors`",
+            "problem-details-with-errors": "title and status, and `errors` for the cart",
+        },
+        errors,
+    ),
+    Probe(
+        "validate-failed",
+        "Validates an order with an empty cart, twice.",
+        {
+            "list": "400 with a list",
+            "errors-object": "400 with `errors`",
+            "200-with-entries": "200 with a list that is not empty",
+        },
+        validate_failed,
+    ),
+    Probe(
+        "scope",
+        "Reads an order under the channel named with --other-channel, twice.",
+        {"not-found": "404", "forbidden": "403", "visible": "200 with the order"},
+        scope,
+        needs="other-channel",
+    ),
+)

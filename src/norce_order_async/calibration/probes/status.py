@@ -1,0 +1,303 @@
+"""Status, the demands on it, deletion, and the uniqueness of cart references."""
+
+from __future__ import annotations
+
+import anyio
+
+from norce_order_async._json import list_or_empty, mapping_or_empty
+from norce_order_async.calibration.bench import Bench, TestOrder, status_of
+from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
+from norce_order_async.calibration.probes.bodies import scratch, unready
+from norce_order_async.calibration.wire import ORDER, Exchange, NoEvidenceError, StopError
+
+_TAKEN_IN = 4.0
+"""Seconds after which a change that was only taken in counts as carried out or dropped."""
+
+
+def _history(read: Exchange) -> list[str]:
+    entries = list_or_empty(mapping_or_empty(read.mapping.get("state")).get("transitions"))
+    return [str(mapping_or_empty(entry).get("status")).lower() for entry in entries]
+
+
+# -------------------------------------------------------------------------------------------------- state-answer
+
+
+async def state_answer(bench: Bench) -> Verdict:
+    """There and back; where the answer is 202, two changes at once as well."""
+    order = await bench.create()
+    shown_by: list[Exchange] = []
+    for status in ("processing", "checkout"):
+        answer = await bench.put_status(order, status)
+        if not answer.succeeded:
+            return CouldNotTell(f"a test order does not go to {status}: {answer.status}")
+        read = await bench.read(order)
+        shown_by += [answer, read]
+        if answer.status != 200:
+            break
+        if status_of(read) != status:
+            return Neither("a change of status is answered 200 before it is done", shown_by)
+    else:
+        return Told("200-when-done", shown_by)
+    if answer.status != 202:
+        return Neither(f"a change of status is answered {answer.status}", shown_by)
+    await _until(bench, order, status)
+    if status != "processing":
+        return CouldNotTell("one change of status is answered 200, and another 202")
+    await bench.wire.rate.room(3)
+    first, second = await bench.put_status(order, "checkout"), await bench.put_status(order, "removed")
+    shown_by += [first, second]
+    if first.status != 202 or second.status != 202 or second.began - first.began > 1.0:
+        return CouldNotTell("two changes of status could not be asked for at once", may_ask_again=True)
+    await bench.wire.clock.sleep(2 * _TAKEN_IN)
+    read = await bench.read(order)
+    shown_by.append(read)
+    if "checkout" in _history(read):
+        return Told("202-done-later", shown_by)
+    if status_of(read) == "removed":
+        return Told("202-or-superseded", shown_by)
+    return Neither("of two changes of status at once, none or another is carried out", shown_by)
+
+
+async def _until(bench: Bench, order: TestOrder, status: str) -> None:
+    for _ in range(8):
+        if status_of(await bench.read(order)) == status:
+            return
+        await bench.wire.clock.sleep(1.0)
+    raise NoEvidenceError(f"a test order did not become {status} within 8 s of a 202")
+
+
+# --------------------------------------------------------------------------------------------------- same-status
+
+
+async def same_status(bench: Bench) -> Verdict:
+    """An order in checkout is moved to checkout."""
+    order = await scratch(bench)
+    before = await bench.read(order)
+    if status_of(before) != "checkout":
+        return CouldNotTell("a test order is not in checkout")
+    answer = await bench.put_status(order, "checkout")
+    if answer.refused:
+        again = await bench.put_status(order, "checkout")
+        if again.refused:
+            return Told("refused", [answer, again])
+        return CouldNotTell("the same status is refused now and then")
+    if not answer.succeeded:
+        return CouldNotTell(f"the same status is answered {answer.status}")
+    if answer.status != 200:
+        await bench.wire.clock.sleep(_TAKEN_IN)
+    after = await bench.read(order)
+    new = _history(after)[len(_history(before)) :]
+    shown_by = [before, answer, after]
+    if not new:
+        return Told("nothing", shown_by)
+    if new == ["checkout"]:
+        return Told("again", shown_by)
+    return Neither("the same status again adds other entries to the order's transitions", shown_by)
+
+
+# --------------------------------------------------------------------------------------------------- transitions
+
+
+async def transitions(bench: Bench) -> Verdict:
+    """From checkout to removed, and from there to checkout: edges that no adapter of a payment takes part in."""
+    order = await bench.create()
+    answer, read = await bench.moved(order, "removed")
+    shown_by = [answer, read]
+    if answer.refused:
+        again, read = await bench.moved(order, "removed")
+        there, processing = await bench.moved(order, "processing")
+        back, _ = await bench.moved(order, "checkout")
+        if again.refused and status_of(processing) == "processing" and back.succeeded:
+            return Told("published", [*shown_by, again, there, back])
+        return CouldNotTell("a test order goes neither to removed nor to processing and back")
+    if status_of(read) != "removed":
+        return CouldNotTell(f"a test order did not become removed: HTTP {answer.status}")
+    back, read = await bench.moved(order, "checkout")
+    shown_by += [back, read]
+    if back.refused:
+        again, read = await bench.moved(order, "checkout")
+        if again.refused and status_of(read) == "removed":
+            return Told("table", [*shown_by, again])
+        return CouldNotTell("a removed order is refused checkout now and then")
+    if status_of(read) == "checkout":
+        return Told("unchecked", shown_by)
+    return Neither(f"moving a removed order to checkout is answered {back.status} and not done", shown_by)
+
+
+# ------------------------------------------------------------------------------------------------- entry-demands
+
+
+async def entry_demands(bench: Bench) -> Verdict:
+    """An order with an empty cart, and one of which nothing is to be paid, are moved to processing."""
+    order = await unready(bench)
+    if status_of(await bench.read(order)) != "checkout":
+        await bench.in_status(order, "checkout")
+    answer, read = await bench.moved(order, "processing")
+    if status_of(read) == "processing":
+        await bench.in_status(order, "checkout")
+        return Told("not-demanded", [answer, read])
+    again, _ = await bench.moved(order, "processing")
+    if not answer.refused or not alike(answer, again):
+        return CouldNotTell(f"a test order does not become processing: {answer.status}")
+    ready = await bench.create()
+    await bench.in_status(ready, "processing")
+    shown_by = [answer, again]
+    if not bench.allow_completing:
+        await bench.in_status(ready, "checkout")
+        return CouldNotTell(
+            "entering processing demands what validate does (so not-demanded is ruled out); whether accepted does too "
+            "takes --allow-completing"
+        )
+    payment = {"adapterId": "norce_calibrate", "name": "calibrate", "type": "default", "state": "intent", "amount": 5}
+    paid = await bench.wire.write("POST", ORDER + "/payments", ready.id, payment)
+    if not paid.succeeded:
+        return CouldNotTell(f"a payment can't be added in processing: {paid.status}")
+    answer, read = await bench.moved(ready, "accepted")
+    shown_by += [answer, read]
+    if status_of(read) == "accepted":
+        return Told("processing-only", shown_by)
+    again, _ = await bench.moved(ready, "accepted")
+    if answer.refused and again.refused:
+        return Told("each-step", [*shown_by, again])
+    return CouldNotTell(f"a test order does not become accepted: {answer.status}")
+
+
+# -------------------------------------------------------------------------------------------------- delete-order
+
+
+async def delete_order(bench: Bench) -> Verdict:
+    """An order in processing is deleted; where that is refused, back in checkout."""
+    order = await bench.create()
+    await bench.in_status(order, "processing")
+    answer = await bench.wire.write("DELETE", ORDER, order.id)
+    if answer.succeeded:
+        return await _after_delete(bench, order, "any-status", [answer])
+    again = await bench.wire.write("DELETE", ORDER, order.id)
+    if not (answer.refused and again.refused):
+        return CouldNotTell(f"deleting an order in processing is answered {answer.status}")
+    await bench.in_status(order, "checkout")
+    last = await bench.wire.write("DELETE", ORDER, order.id)
+    if last.succeeded:
+        return await _after_delete(bench, order, "checkout-only", [answer, again, last])
+    return Neither("orders are not deleted in checkout either", [answer, again, last])
+
+
+async def _after_delete(bench: Bench, order: TestOrder, reading: str, shown_by: list[Exchange]) -> Verdict:
+    reads = [await bench.wire.read(ORDER, order.id) for _ in range(2)]
+    shown_by = [*shown_by, reads[0]]
+    if all(read.status == 404 for read in reads):
+        return Told(reading, shown_by)
+    if all(read.status == 200 and status_of(read) == "removed" for read in reads) and reading == "any-status":
+        return Told("moves-to-removed", shown_by)
+    return Neither("a deleted order can still be read", shown_by)
+
+
+# ------------------------------------------------------------------------------------------ cart-reference-unique
+
+
+async def cart_reference_unique(bench: Bench) -> Verdict:
+    """A second order for one cart reference, after the first and together with it."""
+    first = await bench.sample()
+    second, made = await bench.attempt(first.made.marker)
+    if made is not None:
+        read = await bench.read(made)
+        if mapping_or_empty(read.mapping.get("cart")).get("reference") != first.made.marker:
+            return Neither("a second order for a cart reference is made with another reference", [second, read])
+        return Told("not-unique", [first.creation, second])
+    again, made = await bench.attempt(first.made.marker)
+    if made is not None or not (second.refused and again.refused):
+        return CouldNotTell(f"a second order for a cart reference is answered {second.status} now and then")
+    shown_by = [first.creation, second]
+    for _ in range(2):
+        outcomes = await _race(bench, f"{bench.run}-race-{len(bench.state.made)}")
+        shown_by += [answer for answer, _ in outcomes]
+        made_in_race = sum(order is not None for _, order in outcomes)
+        if made_in_race == 2:
+            return Told("checked-on-arrival", shown_by)
+        if made_in_race == 0:
+            return CouldNotTell("of two orders at once for a cart reference, none was made")
+    return Told("at-commit", shown_by)
+
+
+async def _race(bench: Bench, reference: str) -> list[tuple[Exchange, TestOrder | None]]:
+    outcomes: list[tuple[Exchange, TestOrder | None]] = []
+    failures: list[NoEvidenceError | StopError] = []
+
+    async def one() -> None:
+        try:
+            outcomes.append(await bench.attempt(reference))
+        except (NoEvidenceError, StopError) as error:
+            failures.append(error)
+
+    await bench.wire.rate.room(2)
+    async with anyio.create_task_group() as group:
+        group.start_soon(one)
+        group.start_soon(one)
+    if failures:
+        raise failures[0]
+    return outcomes
+
+
+PROBES = (
+    Probe(
+        "state-answer",
+        "Moves an order to processing and back, and reads it after each answer.",
+        {
+            "200-when-done": "200, and the order has the status",
+            "202-done-later": "202, the status follows, and of two at once both do",
+            "202-or-superseded": "202, the status follows, and of two at once only the later one does",
+        },
+        state_answer,
+    ),
+    Probe(
+        "same-status",
+        "Moves an order in checkout to checkout.",
+        {
+            "nothing": "it is taken and writes no transition",
+            "refused": "it is refused, twice",
+            "again": "it is taken and writes a transition",
+        },
+        same_status,
+    ),
+    Probe(
+        "transitions",
+        "Moves an order to removed, and from there to checkout.",
+        {
+            "table": "the first is done, the second refused, twice",
+            "unchecked": "both are done",
+            "published": "the first is refused, twice, and processing and back are done",
+        },
+        transitions,
+    ),
+    Probe(
+        "entry-demands",
+        "Moves an order with an empty cart to processing, and one that is ready; with --allow-completing, one whose "
+        "payments do not add up on to accepted.",
+        {
+            "each-step": "processing and accepted are refused, twice each",
+            "processing-only": "processing is refused, accepted is not",
+            "not-demanded": "processing is not refused",
+        },
+        entry_demands,
+    ),
+    Probe(
+        "delete-order",
+        "Deletes an order in processing; if that is refused, brings it back to checkout and deletes it there.",
+        {
+            "any-status": "it is gone",
+            "checkout-only": "in processing it is refused, twice; in checkout it is gone",
+            "moves-to-removed": "it has the status removed",
+        },
+        delete_order,
+    ),
+    Probe(
+        "cart-reference-unique",
+        "Creates a second order for a cart reference, twice, and then two orders for a new one at the same moment.",
+        {
+            "at-commit": "the second is refused, and of two at once one is, in two rounds",
+            "checked-on-arrival": "the second is refused, and of two at once none is",
+            "not-unique": "the second is made",
+        },
+        cart_reference_unique,
+    ),
+)

@@ -1,0 +1,263 @@
+"""One calibration from end to end, within its bounds: what is left of an earlier run first, then the probes, then to
+clean up, and last the look for the description."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from norce_order_async.auth.providers import bearer
+from norce_order_async.bulk.journal.errors import JournalLockedError
+from norce_order_async.bulk.journal.lock import RunLock
+from norce_order_async.calibration.bench import MOST_ORDERS, Bench
+from norce_order_async.calibration.description import Described, Differences, differences, look_for
+from norce_order_async.calibration.masking import Masking
+from norce_order_async.calibration.probes import (
+    CANT_BE_TOLD,
+    PROBES,
+    UNMET,
+    CouldNotTell,
+    Neither,
+    Probe,
+    Told,
+    Verdict,
+)
+from norce_order_async.calibration.receiver import Receiver
+from norce_order_async.calibration.state import MARK, Made, StateFile, StateFileError
+from norce_order_async.calibration.wire import ORDERS, PER_MINUTE, NoEvidenceError, StopError, Wire
+from norce_order_async.context import Context
+from norce_order_async.engines.base import Engine
+from norce_order_async.environments import is_loopback
+from norce_order_async.runtime.clock import Clock
+
+_BUILD_HEADERS: Final = ("x-version", "x-build", "x-app-version", "api-supported-versions")
+
+
+class CalibrationError(Exception):
+    """The calibration could not begin; nothing was created. The text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a calibration is to do, and where.
+
+    Args:
+        base_url: the address before ``/api/v0``.
+        context: merchant, channel and adapter.
+        token: with or without ``Bearer``.
+        state: the file that outlives a run.
+        only: the rules to ask about; all of them when empty.
+        allow_completing: whether an order may become accepted.
+        other_channel: another channel of the merchant.
+    """
+
+    base_url: str
+    context: Context
+    token: str = field(repr=False)
+    state: Path
+    only: Collection[str] = ()
+    allow_completing: bool = False
+    other_channel: str | None = None
+    most_orders: int = MOST_ORDERS
+
+    @property
+    def per_minute(self) -> int | None:
+        """Requests a minute at most; None for a service on this machine."""
+        return None if is_loopback(self.base_url) else PER_MINUTE
+
+    @property
+    def service(self) -> dict[str, str]:
+        """What the state file is about."""
+        return {"base_url": self.base_url, "merchant": self.context.merchant, "channel": self.context.channel}
+
+    def probes(self, *, reachable: bool) -> tuple[list[Probe], dict[str, str]]:
+        """The probes to ask, and the rules that are not asked about with the reason.
+
+        Args:
+            reachable: whether the service can reach a receiver.
+        """
+        met = {"nothing": True, "other-channel": self.other_channel is not None, "public-url": reachable}
+        wanted = [probe for rule, probe in PROBES.items() if not self.only or rule in self.only]
+        unasked = {rule: why for rule, why in CANT_BE_TOLD.items() if not self.only or rule in self.only}
+        unasked |= {probe.rule: UNMET[probe.needs] for probe in wanted if not met[probe.needs]}
+        return [probe for probe in wanted if met[probe.needs]], unasked
+
+
+@dataclass(slots=True)
+class Result:
+    """What a calibration came to."""
+
+    when: datetime
+    verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    unasked: dict[str, str] = field(default_factory=dict[str, str])
+    """Rules that were not asked about, with the reason."""
+    stopped: str | None = None
+    """Why it ended early."""
+    left: list[Made] = field(default_factory=list[Made])
+    """Orders that are still there, or may be."""
+    orders: int = 0
+    requests: int = 0
+    build: str = "the service names none"
+    differences: Differences = field(default_factory=Differences)
+    described: Described = field(default_factory=Described)
+
+
+def headers_of(context: Context, token: str) -> dict[str, str]:
+    """What every request carries."""
+    headers = {"authorization": bearer(token), "x-merchant": context.merchant, "x-channel": context.channel}
+    return headers if context.adapter_id is None else headers | {"x-adapterid": context.adapter_id}
+
+
+async def calibrate(
+    plan: Plan,
+    engine: Engine,
+    clock: Clock,
+    *,
+    receiver: Receiver | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    clean_only: bool = False,
+) -> Result:
+    """Calibrate.
+
+    Args:
+        plan: what to do.
+        engine: what sends; the caller closes it.
+        clock: for the rate, for waiting, and for the times in the report.
+        receiver: takes callbacks; None where the service can reach none.
+        say: told each step, in words that hold nothing of an answer.
+        clean_only: only remove what an earlier run has left.
+
+    Raises:
+        CalibrationError: it could not begin.
+        StateFileError: the state file can't be used.
+    """
+    lock = RunLock(plan.state)
+    state: StateFile | None = None
+    try:
+        try:
+            lock.take()
+        except JournalLockedError:
+            raise CalibrationError(f"another calibration is running with {plan.state.name}") from None
+        except OSError as error:
+            raise StateFileError(f"{plan.state.name} can't be made: {error.strerror}") from None
+        state = StateFile.open(plan.state, plan.service)
+        wire = Wire(plan.base_url, headers_of(plan.context, plan.token), engine, clock, plan.per_minute)
+        bench = Bench(
+            wire,
+            state,
+            f"{MARK}{secrets.token_hex(6)}",
+            allow_completing=plan.allow_completing,
+            other_channel=plan.other_channel,
+            receiver=receiver,
+            most_orders=plan.most_orders,
+        )
+        result = Result(datetime.fromtimestamp(clock.wall(), UTC))
+        run = _Run(plan, bench, result, say)
+        await run.from_before()
+        if not clean_only:
+            await run.everything()
+        result.left = state.left
+        return result
+    finally:
+        if state is not None:
+            state.close()
+        lock.release()
+
+
+@dataclass(slots=True)
+class _Run:
+    plan: Plan
+    bench: Bench
+    result: Result
+    say: Callable[[str], None]
+
+    async def from_before(self) -> None:
+        """Remove what an earlier run has left."""
+        before = len(self.bench.state.left)
+        if not before:
+            return
+        self.say(
+            f"An earlier run was ended before it had cleaned up: looking for the {before} orders it may have left."
+        )
+        try:
+            await self.bench.clean()
+        except StopError as error:
+            raise CalibrationError(str(error)) from None
+        if self.bench.state.left:
+            raise CalibrationError(
+                f"{len(self.bench.state.left)} orders of an earlier run could not be removed; they are in "
+                f"{self.plan.state.name}, and nothing more is created before they are gone"
+            )
+        self.say("They are gone.")
+
+    async def everything(self) -> None:
+        """The probes, and what follows them."""
+        await self._first_question()
+        probes, self.result.unasked = self.plan.probes(reachable=self.bench.receiver is not None)
+        try:
+            await self._ask(probes)
+            again = [probe for probe in probes if _may_ask_again(self.result.verdicts[probe.rule])]
+            if again:
+                self.say(f"Asking again where no answer came: {len(again)} rules.")
+                await self._ask(again)
+        except StopError as error:
+            self.result.stopped = str(error)
+            self.say(f"Stopped: {error}.")
+        for probe in probes:
+            self.result.verdicts.setdefault(probe.rule, CouldNotTell("the run was stopped before"))
+        self.say("Removing the orders.")
+        self.bench.wire.lenient = True
+        await self.bench.clean()
+        if self.result.stopped is None:
+            self.result.described = await look_for(self.bench.wire)
+        wire = self.bench.wire
+        self.result.orders, self.result.requests = self.bench.created, wire.requests
+        masking = Masking([self.plan.token.split()[-1]])
+        self.result.differences = differences(wire.seen, masking)
+        named = {f"{name}: {masking.word(each.headers[name])}" for each in wire.seen for name in _BUILD_HEADERS
+                 if name in each.headers}  # fmt: skip
+        if named:
+            self.result.build = ", ".join(sorted(named))
+
+    async def _first_question(self) -> None:
+        """A list that holds nothing of anybody, before anything is created."""
+        try:
+            answer = await self.bench.wire.read(ORDERS, reference=self.bench.run, limit="1")
+        except (NoEvidenceError, StopError) as error:
+            raise CalibrationError(f"the service does not answer: {error}; nothing was created") from None
+        if answer.status != 200:
+            meaning = {401: ": the token is not known", 403: ": the token does not reach this merchant and channel"}
+            raise CalibrationError(
+                f"listing orders is answered {answer.status}{meaning.get(answer.status, '')}; nothing was created. "
+                "norce-order doctor looks at the settings"
+            )
+
+    async def _ask(self, probes: list[Probe]) -> None:
+        for probe in probes:
+            try:
+                verdict: Verdict = await probe.ask(self.bench)
+            except NoEvidenceError as error:
+                verdict = CouldNotTell(str(error), may_ask_again=True)
+            self.result.verdicts[probe.rule] = verdict
+            self.say(f"{probe.rule}: {in_words(verdict)}")
+            if stuck := await self.bench.clean(keep_shared=True):
+                raise StopError(f"{len(stuck)} test orders can't be removed from the status they are in")
+
+
+def _may_ask_again(verdict: Verdict) -> bool:
+    return isinstance(verdict, CouldNotTell) and verdict.may_ask_again
+
+
+def in_words(verdict: Verdict) -> str:
+    """A verdict on one line."""
+    match verdict:
+        case Told(reading):
+            return reading
+        case Neither(does):
+            return f"neither: {does}"
+        case CouldNotTell(why):
+            return f"could not tell ({why})"

@@ -1,0 +1,159 @@
+"""The file that outlives a run: what it was about to create, and what became of it.
+
+A line is on the disk before the creation that it announces is sent. So the next run finds what a killed one has left:
+by the order's id if the answer came, otherwise by the marker that the order carries. One JSON object a line. The last
+line of a killed run may be torn; nothing was sent for it then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from norce_order_async._json import UNREADABLE, is_mapping, read_json, text_or_none, write_json
+
+FORMAT: Final = 1
+MARK: Final = "norce-calibrate-"
+"""What the reference and the cart reference of every order of ours begin with."""
+
+_MARKER = re.compile(rf"({MARK}[0-9a-f]{{12}})-[0-9]{{1,3}}\Z", re.ASCII)
+_ID = re.compile(r"(?!\.{1,2}\Z)[!-~]{1,200}\Z")
+_MOST_BYTES = 1024 * 1024
+
+
+class StateFileError(Exception):
+    """The file can't be used; the text says why, and what to do."""
+
+
+@dataclass(slots=True)
+class Made:
+    """One order that was created, or may have been."""
+
+    marker: str
+    order_id: str | None = None
+    gone: bool = False
+
+    @property
+    def run(self) -> str:
+        """What all orders of its run have as their reference."""
+        return self.marker.rpartition("-")[0]
+
+
+@dataclass(slots=True)
+class StateFile:
+    """The file, open for one run against one service.
+
+    Args:
+        path: where it is.
+        service: address, merchant and channel.
+        made: what it holds.
+    """
+
+    path: Path
+    service: Mapping[str, str]
+    made: list[Made] = field(default_factory=list[Made])
+    _file: int | None = None
+
+    @classmethod
+    def open(cls, path: Path, service: Mapping[str, str]) -> StateFile:
+        """The file of an earlier run, or a new one. Nothing is written before the first creation.
+
+        Raises:
+            StateFileError: it can't be read, is no such file, or is about another service.
+        """
+        found = cls(path, service)
+        try:
+            if not path.is_file():
+                if path.exists():
+                    raise StateFileError(f"{path.name} is not a regular file: name another folder with --into")
+                return found
+            with path.open("rb") as file:
+                body = file.read(_MOST_BYTES + 1)
+        except OSError as error:
+            raise StateFileError(f"{path.name} can't be read: {error.strerror}") from None
+        whole, _, _torn = body.rpartition(b"\n")
+        for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
+            found._take(read_json(line), number)
+        return found
+
+    @property
+    def left(self) -> list[Made]:
+        """The orders that may still be there."""
+        return [one for one in self.made if not one.gone]
+
+    def about_to_create(self, marker: str) -> Made:
+        """Write down that an order with this marker may exist from now on."""
+        made = Made(marker)
+        self.made.append(made)
+        self._write({"marker": marker})
+        return made
+
+    def created(self, made: Made, order_id: str) -> None:
+        """Write down which order it became."""
+        made.order_id = order_id
+        self._write({"marker": made.marker, "order": order_id})
+
+    def gone(self, made: Made) -> None:
+        """Write down that there is no such order, or none any more."""
+        made.gone = True
+        self._write({"marker": made.marker, "gone": True})
+
+    def close(self) -> None:
+        """Close the file, and remove it if no order is left."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if not self.left:
+            self.path.unlink(missing_ok=True)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        try:
+            if self._file is None:
+                self._file = self._opened()
+            os.write(self._file, write_json(line) + b"\n")
+            os.fsync(self._file)
+        except OSError as error:
+            raise StateFileError(f"{self.path.name} can't be written: {error.strerror}") from None
+
+    def _opened(self) -> int:
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        body = os.read(file, _MOST_BYTES)
+        # A torn line is cut off: what comes next must not become a part of it.
+        end = body.rfind(b"\n") + 1
+        os.ftruncate(file, end)
+        os.lseek(file, end, os.SEEK_SET)
+        if end == 0:
+            os.write(file, write_json({"format": FORMAT, **self.service}) + b"\n")
+        return file
+
+    def _take(self, line: object, number: int) -> None:
+        def bad(why: str) -> StateFileError:
+            return StateFileError(
+                f"{self.path.name} can't be used: line {number} {why}. It names the orders that an earlier run left; "
+                "nothing was sent. If you are sure that there are none, delete the file"
+            )
+
+        if line is UNREADABLE or not is_mapping(line):
+            raise bad("is no JSON object")
+        if number == 1:
+            if line.get("format") != FORMAT:
+                raise bad("is not the first line of a calibration's state")
+            if {name: line.get(name) for name in self.service} != dict(self.service):
+                raise bad("names another address, merchant or channel: calibrate there first, or use another --into")
+            return
+        marker = text_or_none(line.get("marker"))
+        if marker is None or not _MARKER.fullmatch(marker):
+            raise bad("has no marker of ours")
+        made = next((one for one in self.made if one.marker == marker), None)
+        if made is None:
+            self.made.append(made := Made(marker))
+        if "order" in line:
+            order_id = text_or_none(line["order"])
+            if order_id is None or not _ID.fullmatch(order_id):
+                raise bad("has no id of an order")
+            made.order_id = order_id
+        made.gone = line.get("gone") is True

@@ -1,0 +1,253 @@
+"""``norce-order calibrate``: find out which reading of each assumed rule the real service follows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from norce_order_async.cli.connection import Connection, connection_options
+from norce_order_async.cli.doctor.settings import Configured
+from norce_order_async.cli.failures import in_shell
+from norce_order_async.display import printable
+from norce_order_async.environments import is_loopback, is_production
+
+if TYPE_CHECKING:
+    from norce_order_async.calibration.receiver import Receiver
+    from norce_order_async.calibration.run import Plan, Result
+    from norce_order_async.engines.base import Engine
+    from norce_order_async.runtime.clock import Clock
+
+STATE, READINGS, REPORT, DESCRIPTION = "calibration.state", "calibration.yaml", "calibration.md", "calibration.openapi"
+
+
+@click.command(short_help="Find out how the real service behaves where nothing is published.")
+@click.option("--only", metavar="RULE", multiple=True, help="Ask about this rule alone. Can be repeated.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be created and asked; send nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before orders are created.")
+@click.option(
+    "--allow-completing",
+    is_flag=True,
+    help="Let one order become accepted. The channel's adapters and exports will run for it.",
+)
+@click.option("--other-channel", metavar="NAME", help="Another channel of the merchant, to read from.")
+@click.option("--public-url", metavar="URL", help="Address at which the service reaches --receiver-port: your tunnel.")
+@click.option(
+    "--receiver-port",
+    type=click.IntRange(0, 65535),
+    default=8701,
+    show_default=True,
+    help="Port of this machine that takes callbacks when there is a --public-url.",
+)
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    default=Path(),
+    help="Folder for the files it writes; the current one unless given.",
+)
+@click.option("--clean-up", "clean_only", is_flag=True, help="Only remove the orders that an earlier run has left.")
+@connection_options
+def calibrate(
+    connection: Connection,
+    only: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    allow_completing: bool,
+    other_channel: str | None,
+    public_url: str | None,
+    receiver_port: int,
+    into: Path,
+    clean_only: bool,
+) -> int:
+    """Find out how the real service behaves where nothing is published.
+
+    Creates up to 20 marked test orders in one channel of playground or stage, asks harmless questions, and removes the
+    orders. Writes calibration.yaml for the local service, and calibration.md, a report without tokens and personal
+    data. Production is refused. Run the same command again after it was killed: it first removes what was left.
+
+    Exit code 0 when every question was asked and every order is gone, 1 otherwise.
+    """
+    import anyio
+
+    from norce_order_async.calibration.run import CalibrationError
+    from norce_order_async.calibration.state import StateFileError
+
+    plan = _plan(connection, only, into / STATE, other_channel, allow_completing=allow_completing)
+    if public_url is not None:
+        _check_public(public_url)
+    if not clean_only:
+        for line in _announced(plan, public_url):
+            click.echo(line)
+    if dry_run:
+        click.echo("\nNothing was sent.")
+        return 0
+    if not (yes or clean_only):
+        _ask()
+    try:
+        result = anyio.run(_calibrated, plan, public_url, receiver_port, clean_only)
+    except (CalibrationError, StateFileError) as error:
+        raise click.ClickException(str(error)) from error
+    if clean_only:
+        click.echo("Nothing is left of earlier runs.")
+        return 0
+    return _written(plan, result, into)
+
+
+def _plan(
+    connection: Connection, only: tuple[str, ...], state: Path, other_channel: str | None, *, allow_completing: bool
+) -> Plan:
+    from norce_order_async.calibration.probes import CANT_BE_TOLD, PROBES
+    from norce_order_async.calibration.run import Plan, headers_of
+    from norce_order_async.context import Context, check_header_value
+    from norce_order_async.errors import ConfigurationError
+
+    if unknown := [rule for rule in only if rule not in PROBES]:
+        why = CANT_BE_TOLD.get(unknown[0])
+        said = (
+            f"{unknown[0]} can't be told: {why}"
+            if why
+            else f"there is no rule {unknown[0]}; there are {', '.join(PROBES)}"
+        )
+        raise click.BadParameter(printable(said), param_hint="--only")
+    settings = Configured(connection)
+    try:
+        base_url = settings.base_url()
+        _check_address(base_url)
+        token = settings.token()[0] or ""
+        context = Context.create(
+            merchant=settings.value("merchant")[0],
+            channel=settings.value("channel")[0],
+            adapter_id=settings.value("adapter_id")[0],
+        )
+        headers_of(context, token)
+        if other_channel is not None:
+            check_header_value("--other-channel", other_channel)
+    except ConfigurationError as error:
+        raise click.UsageError(in_shell(printable(str(error)))) from error
+    if other_channel == context.channel:
+        raise click.BadParameter("is the channel itself", param_hint="--other-channel")
+    return Plan(
+        base_url=base_url,
+        context=context,
+        token=token,
+        state=state,
+        only=only,
+        other_channel=other_channel,
+        allow_completing=allow_completing,
+    )
+
+
+def _check_address(base_url: str) -> None:
+    """Let playground, stage and this machine pass."""
+    if is_production(base_url):
+        raise click.UsageError("a calibration creates orders, and production is refused: use playground or stage")
+    host = (urlsplit(base_url).hostname or "").rstrip(".").lower()
+    if is_loopback(base_url):
+        return
+    if not host.endswith((".playground.norce.tech", ".stage.norce.tech")) or not base_url.startswith("https:"):
+        raise click.UsageError(
+            "a calibration goes to playground or stage of Norce over https, or to a local order service on this machine"
+        )
+
+
+def _check_public(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise click.BadParameter("must be an http or https address without a query", param_hint="--public-url")
+
+
+def _announced(plan: Plan, public_url: str | None) -> Iterator[str]:
+    """What will be created and asked."""
+    from norce_order_async.calibration.bench import MOST_ORDERS
+
+    probes, unasked = plan.probes(reachable=public_url is not None)
+    yield "A calibration creates test orders and asks how the service treats them:\n"
+    yield f"  address    {printable(plan.base_url)}"
+    yield f"  merchant   {printable(plan.context.merchant)}"
+    yield f"  channel    {printable(plan.context.channel)}"
+    yield f"  orders     {MOST_ORDERS} at most, without a customer, of articles for a few crowns; removed at the end"
+    rate = (
+        f"{plan.per_minute} a minute at most"
+        if plan.per_minute
+        else "as fast as it goes: the service is on this machine"
+    )
+    yield f"  requests   {rate}"
+    yield "  status     checkout, processing and removed" + (
+        "; ONE ORDER BECOMES ACCEPTED: the channel's adapters and exports will run for it"
+        if plan.allow_completing
+        else "; none becomes accepted or completed"
+    )
+    yield f"  callbacks  {printable(public_url) if public_url else 'none are asked for'}"
+    yield f"\n{len(probes)} questions:\n"
+    yield from (f"  {probe.rule:<22} {probe.asks}" for probe in probes)
+    if unasked:
+        yield "\nNot asked:\n"
+        yield from (f"  {rule:<22} {why}" for rule, why in unasked.items())
+
+
+def _ask() -> None:
+    click.echo()
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask at: give --yes to continue; nothing was sent")
+    if not click.confirm("Create these orders?"):
+        raise click.ClickException("not confirmed; nothing was sent")
+
+
+async def _calibrated(plan: Plan, public_url: str | None, receiver_port: int, clean_only: bool) -> Result:
+    from norce_order_async.calibration.run import calibrate as calibrated
+    from norce_order_async.engines.select import choose
+    from norce_order_async.runtime.clock import SystemClock
+
+    clock: Clock = SystemClock()
+    engine: Engine = choose(
+        "auto", client=None, verify=True, cert=None, proxy=None, trust_env=False, clock=clock, addresses=[plan.base_url]
+    )
+    receiver = None if public_url is None else _receiver(public_url, receiver_port, clock)
+    try:
+        return await calibrated(
+            plan, engine, clock, receiver=receiver, say=lambda line: click.echo(printable(line)), clean_only=clean_only
+        )
+    finally:
+        if receiver is not None:
+            receiver.close()
+        await engine.aclose()
+
+
+def _receiver(public_url: str, port: int, clock: Clock) -> Receiver:
+    from norce_order_async.calibration.receiver import Receiver
+
+    try:
+        return Receiver(port, public_url, clock)
+    except OSError as error:
+        raise click.BadParameter(
+            f"port {port} can't be listened on: {error.strerror}", param_hint="--receiver-port"
+        ) from error
+
+
+def _written(plan: Plan, result: Result, into: Path) -> int:
+    from norce_order_async.calibration.masking import Masking
+    from norce_order_async.calibration.report import as_markdown, as_yaml
+
+    masking = Masking([plan.token.split()[-1]])
+    files = {READINGS: as_yaml(result, masking).encode(), REPORT: as_markdown(plan, result, masking).encode()}
+    if result.described.body is not None:
+        files[f"{DESCRIPTION}.{'json' if result.described.is_json else 'yaml'}"] = result.described.body
+    for name, content in files.items():
+        try:
+            (into / name).write_bytes(content)
+        except OSError as error:
+            raise click.ClickException(f"{name} can't be written: {error.strerror}") from error
+    click.echo(f"\nWritten: {', '.join(files)}. Nothing was sent to anybody but the service.")
+    if result.left:
+        click.echo(
+            f"{len(result.left)} test orders may still be there: run norce-order calibrate --clean-up, which removes "
+            f"what {STATE} names.",
+            err=True,
+        )
+    if result.stopped is not None:
+        click.echo(f"It was stopped early: {result.stopped}.", err=True)
+    return 1 if result.left or result.stopped is not None else 0

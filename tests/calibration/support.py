@@ -1,0 +1,150 @@
+"""Calibrations of a local order service over a socket, in a time that nobody waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from norce_order_async.calibration.masking import Masking
+from norce_order_async.calibration.probes import CouldNotTell, Neither, Told
+from norce_order_async.calibration.receiver import Receiver
+from norce_order_async.calibration.report import as_markdown, as_yaml
+from norce_order_async.calibration.run import Plan, Result, calibrate
+from norce_order_async.context import Context
+from norce_order_async.engines.base import Engine, WireRequest, WireResponse
+from norce_order_async.engines.select import choose
+from norce_order_async.runtime.clock import SystemClock
+from norce_order_async.sandbox import Sandbox
+
+MERCHANT, CHANNEL, OTHER = "acme", "se", "no"
+
+
+class SandboxTime(SystemClock):
+    """The machine's time; a sleep moves it and the sandbox's clock ahead instead of waiting."""
+
+    __slots__ = ("_sandbox", "ahead")
+
+    def __init__(self, sandbox: Sandbox | None = None) -> None:
+        super().__init__()
+        self._sandbox = sandbox
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+    def wall(self) -> float:
+        return super().wall() + self.ahead
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.ahead += seconds
+            if self._sandbox is not None:
+                self._sandbox.advance(seconds)
+                await self._sandbox.deliver_due()
+        await anyio.lowlevel.checkpoint()
+
+
+Change = Callable[[WireRequest, WireResponse], WireResponse]
+"""What a test makes of an answer on its way."""
+Instead = Callable[[WireRequest], WireResponse | None]
+"""What a test answers in the service's place; None where it does not."""
+
+
+class Between:
+    """An engine with a test between it and the service."""
+
+    name = "between"
+
+    def __init__(self, engine: Engine, change: Change | None, instead: Instead | None) -> None:
+        self._engine = engine
+        self._change = change
+        self._instead = instead
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        answer = self._instead(request) if self._instead else None
+        if answer is None:
+            answer = await self._engine.send(request)
+        return self._change(request, answer) if self._change else answer
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+
+def an_engine() -> Engine:
+    return choose(
+        "auto", client=None, verify=True, cert=None, proxy=None, trust_env=False, clock=SystemClock(), addresses=[]
+    )
+
+
+def plan_for(sandbox: Sandbox, folder: Path, **how: Any) -> Plan:
+    context = Context.create(merchant=MERCHANT, channel=CHANNEL)
+    return Plan(
+        base_url=sandbox.base_url, context=context, token=sandbox.token, state=folder / "calibration.state", **how
+    )
+
+
+def calibrated(
+    sandbox: Sandbox,
+    folder: Path,
+    only: Collection[str] = (),
+    *,
+    reachable: bool = False,
+    change: Change | None = None,
+    instead: Instead | None = None,
+    backend: str = "asyncio",
+    clean_only: bool = False,
+    **how: Any,
+) -> Result:
+    """What a calibration comes to; ``reachable`` gives the service an address to call."""
+
+    async def run() -> Result:
+        clock = SandboxTime(sandbox)
+        engine = Between(an_engine(), change, instead)
+        receiver = Receiver(0, "", clock) if reachable else None
+        if receiver is not None:
+            receiver.public_url = f"http://127.0.0.1:{receiver.port}"
+        try:
+            plan = plan_for(sandbox, folder, only=only, other_channel=OTHER, **how)
+            return await calibrate(plan, engine, clock, receiver=receiver, clean_only=clean_only)
+        finally:
+            if receiver is not None:
+                receiver.close()
+            await engine.aclose()
+
+    return anyio.run(run, backend=backend)
+
+
+def named(result: Result) -> dict[str, str]:
+    """The reading of each rule of which one was told, or ``neither``."""
+    found: dict[str, str] = {}
+    for rule, verdict in result.verdicts.items():
+        match verdict:
+            case Told(reading):
+                found[rule] = reading
+            case Neither():
+                found[rule] = "neither"
+            case CouldNotTell():
+                continue
+    return found
+
+
+def left_in(sandbox: Sandbox) -> int:
+    """Orders of calibrations that are still there and were not removed."""
+    deleted = {effect.order_id for effect in sandbox.effects.of(operation="DeleteCheckoutOrder")}
+    made = {effect.order_id for effect in sandbox.effects.of(operation="CreateCheckoutOrder")}
+    return len(made - deleted)
+
+
+def made_in(sandbox: Sandbox) -> int:
+    """Orders that were created."""
+    return len(sandbox.effects.of(operation="CreateCheckoutOrder"))
+
+
+def reports(sandbox: Sandbox, folder: Path, result: Result) -> str:
+    """Everything that a calibration writes for others."""
+    plan, masking = plan_for(sandbox, folder), Masking([sandbox.token])
+    return as_yaml(result, masking) + as_markdown(plan, result, masking)

@@ -1,0 +1,47 @@
+"""Under faults a probe says that it could not tell, and never names a wrong reading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from norce_order_async.calibration.bench import MOST_ORDERS
+from norce_order_async.calibration.probes import PROBES
+from norce_order_async.sandbox import READY, FaultPlan, Sandbox
+
+from .support import calibrated, left_in, made_in, named
+
+FIRST = {rule: next(iter(probe.answers)) for rule, probe in PROBES.items()}
+"""What the local service does unless told otherwise."""
+
+
+@pytest.mark.parametrize("faults", ["flaky-network", "rate-limited", "lost-answers", "deploy"])
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_wrong_is_named(faults: str, seed: int, tmp_path: Path) -> None:
+    with Sandbox(faults=faults, seed=seed) as sandbox:
+        result = calibrated(sandbox, tmp_path)
+        assert made_in(sandbox) <= MOST_ORDERS
+        assert left_in(sandbox) == 0
+    told = named(result)
+    assert told == {rule: FIRST[rule] for rule in told}
+    assert len(told) >= 8, "it could tell nothing"
+    assert result.left == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_service_that_fails_again_and_again_is_left_alone(seed: int, tmp_path: Path) -> None:
+    with Sandbox(faults="chaos", seed=seed) as sandbox:
+        result = calibrated(sandbox, tmp_path)
+        assert result.stopped is not None
+        assert "failed 3 times" in result.stopped
+        told = named(result)
+        assert told == {rule: FIRST[rule] for rule in told}
+        # It has cleaned up all the same, or says what is left.
+        assert left_in(sandbox) <= len(result.left)
+
+
+def test_the_ready_plans_are_those_tried() -> None:
+    """A new one is tried here, or has a reason not to be: slow ones only cost time."""
+    assert set(READY) == {"flaky-network", "rate-limited", "lost-answers", "deploy", "chaos", "slow"}
+    assert all(isinstance(plan, FaultPlan) for plan in READY.values())

@@ -1,0 +1,75 @@
+"""Proof by recovery: a service that follows a reading is calibrated, and that reading is named.
+
+One sandbox for each reading that a probe claims to tell; then all the harsh ones together, and all first ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from norce_order_async.calibration.bench import MOST_ORDERS
+from norce_order_async.calibration.probes import CANT_BE_TOLD, PROBES
+from norce_order_async.calibration.run import Result
+from norce_order_async.sandbox import RULES, Readings, Sandbox
+
+from .support import calibrated, left_in, made_in, named
+
+READINGS = {rule.id: [reading.id for reading in rule.readings] for rule in RULES if rule.readings}
+
+PAIRS = [(probe.rule, reading) for probe in PROBES.values() for reading in probe.answers]
+
+DEMANDS = "entry-demands"
+"""Two of its readings differ in accepted alone, so that they are told only with --allow-completing."""
+
+
+def _recovered(folder: Path, readings: Readings, only: tuple[str, ...] = (), backend: str = "asyncio") -> Result:
+    reachable = not only or any(PROBES[rule].needs == "public-url" for rule in only)
+    with Sandbox(readings=readings) as sandbox:
+        given = {one.rule for one in readings.changed if one.rule in PROBES}
+        result = calibrated(
+            sandbox, folder, only, reachable=reachable, allow_completing=DEMANDS in only or not only, backend=backend
+        )
+        assert result.stopped is None
+        assert result.left == []
+        assert made_in(sandbox) <= MOST_ORDERS
+        if readings["delete-order"] == "any-status":
+            assert left_in(sandbox) == 0
+        if not given <= sandbox.touched:
+            pytest.skip(f"not carried out by the local service yet: {', '.join(sorted(given - sandbox.touched))}")
+    assert list(folder.glob("*.state")) == []
+    return result
+
+
+@pytest.mark.parametrize(("rule", "reading"), PAIRS, ids=[f"{rule}={reading}" for rule, reading in PAIRS])
+def test_the_reading_is_named(rule: str, reading: str, tmp_path: Path) -> None:
+    result = _recovered(tmp_path, Readings({rule: reading}), (rule,))
+    assert named(result) == {rule: reading}, result.verdicts
+
+
+def test_all_first_readings_at_once(tmp_path: Path) -> None:
+    readings = Readings()
+    assert named(_recovered(tmp_path, readings)) == {rule: readings[rule] for rule in PROBES}
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_all_harsh_readings_at_once(backend: str, tmp_path: Path) -> None:
+    readings = Readings.harsh()
+    assert named(_recovered(tmp_path, readings, backend=backend)) == {rule: readings[rule] for rule in PROBES}
+
+
+def test_every_rule_with_readings_has_a_probe_or_a_reason() -> None:
+    assert set(PROBES) | set(CANT_BE_TOLD) == set(READINGS)
+    assert not set(PROBES) & set(CANT_BE_TOLD)
+
+
+def test_probes_answer_for_the_readings_that_there_are() -> None:
+    for rule, probe in PROBES.items():
+        assert list(probe.answers) == READINGS[rule], rule
+
+
+def test_how_many_rules_are_told_without_more_than_credentials() -> None:
+    """Twenty are promised; the demands of accepted alone are told with --allow-completing."""
+    alone = [probe.rule for probe in PROBES.values() if probe.needs == "nothing"]
+    assert (len(alone), len(PROBES), len(READINGS)) == (22, 29, 31)

@@ -1,0 +1,215 @@
+"""The file that outlives a run: a run that was killed is cleaned up after, and nothing else is ever removed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from norce_order_async.calibration.run import CalibrationError
+from norce_order_async.calibration.state import StateFile, StateFileError
+from norce_order_async.sandbox import Sandbox
+from tests.cli.inside import inside
+from tests.cli.terminal import command, environment
+
+from .support import CHANNEL, MERCHANT, calibrated, left_in, made_in, plan_for
+
+RUN = "norce-calibrate-0123456789ab"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+def _headers(sandbox: Sandbox) -> dict[str, str]:
+    return {"authorization": f"Bearer {sandbox.token}", "x-merchant": MERCHANT, "x-channel": CHANNEL}
+
+
+def _order(sandbox: Sandbox, **members: Any) -> str:
+    """An order that no calibration of this test made."""
+    address = f"{sandbox.base_url}/api/v0/checkout/orders"
+    created = httpx.post(address, headers=_headers(sandbox), json=members).raise_for_status()
+    return str(created.json()["id"])
+
+
+def _is_there(sandbox: Sandbox, order_id: str) -> bool:
+    address = f"{sandbox.base_url}/api/v0/checkout/orders/{order_id}"
+    return httpx.get(address, headers=_headers(sandbox)).status_code == 200
+
+
+def _file(sandbox: Sandbox, folder: Path, *lines: Any, end: str = "\n") -> Path:
+    head = {"format": 1, **plan_for(sandbox, folder).service}
+    path = folder / "calibration.state"
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in (head, *lines)) + end)
+    return path
+
+
+def _environment(sandbox: Sandbox) -> dict[str, str]:
+    return {
+        "NORCE_BASE_URL": sandbox.base_url,
+        "NORCE_MERCHANT": MERCHANT,
+        "NORCE_CHANNEL": CHANNEL,
+        "NORCE_TOKEN": sandbox.token,
+    }
+
+
+@pytest.mark.parametrize("orders", [1, 6, 12])
+def test_killed_in_the_middle(orders: int, tmp_path: Path) -> None:
+    """kill -9 while orders are there; the second run removes them first, and then does all of its own."""
+    with Sandbox(faults={"rules": [{"fault": {"delay": 0.02}}]}) as sandbox:
+        env = environment(_environment(sandbox))
+        process = subprocess.Popen(
+            command("calibrate", "--yes", "--into", str(tmp_path)), env=env, stdout=subprocess.DEVNULL
+        )
+        try:
+            while made_in(sandbox) < orders and process.poll() is None:
+                time.sleep(0.005)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        assert process.returncode == -signal.SIGKILL, "it was through before it could be killed"
+        before = made_in(sandbox)
+        assert left_in(sandbox) > 0
+        sandbox.faults.stop()
+        ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
+        assert ran.code == 0, ran.err
+        assert "An earlier run was ended before it had cleaned up" in ran.out
+        assert left_in(sandbox) == 0
+        assert made_in(sandbox) > before
+    assert not (tmp_path / "calibration.state").exists()
+
+
+def test_killed_between_a_creation_and_its_answer(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Only the marker is known; the order is found by it, among others."""
+    ours = _order(sandbox, reference=RUN, cart={"reference": f"{RUN}-3"})
+    changed = _order(sandbox, reference=RUN, attributes={"calibration": f"{RUN}-4"})
+    others = [_order(sandbox, reference="4711", cart={"reference": "a"}), _order(sandbox, reference=f"{RUN}-3")]
+    _file(sandbox, tmp_path, {"marker": f"{RUN}-3"}, {"marker": f"{RUN}-4"}, {"marker": f"{RUN}-5"})
+    calibrated(sandbox, tmp_path, clean_only=True)
+    assert not _is_there(sandbox, ours)
+    assert not _is_there(sandbox, changed)
+    assert all(_is_there(sandbox, order_id) for order_id in others)
+    assert not (tmp_path / "calibration.state").exists()
+
+
+def test_a_torn_last_line_is_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It announced a creation that was not sent, or an answer, and then the marker before it leads to the order."""
+    ours = _order(sandbox, reference=RUN, cart={"reference": f"{RUN}-1"})
+    _file(sandbox, tmp_path, {"marker": f"{RUN}-1"}, f'{{"marker":"{RUN}-1","ord', end="")
+    calibrated(sandbox, tmp_path, clean_only=True)
+    assert not _is_there(sandbox, ours)
+
+
+def test_an_order_of_somebody_else_is_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Whatever the file says: a file can be edited, or copied."""
+    theirs = _order(sandbox, reference="4711")
+    _file(sandbox, tmp_path, {"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": theirs})
+    with pytest.raises(CalibrationError, match="1 orders of an earlier run could not be removed"):
+        calibrated(sandbox, tmp_path)
+    assert _is_there(sandbox, theirs)
+    assert made_in(sandbox) == 1, "nothing more is created before"
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["no JSON"], "line 2 is no JSON object"),
+        ([[1]], "line 2 is no JSON object"),
+        ([{"marker": "cart-17"}], "line 2 has no marker of ours"),
+        ([{"marker": 5}], "line 2 has no marker of ours"),
+        ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": "../orders"}], ""),
+        ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": ".."}], "line 3 has no id of an order"),
+        ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": {"id": 1}}], "line 3 has no id of an order"),
+    ],
+)
+def test_a_bad_file(lines: list[Any], why: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Nothing is sent, and the file stays as it is. An id with a slash is one segment of the address."""
+    path = _file(sandbox, tmp_path, *lines)
+    before = path.read_bytes()
+    if not why:
+        calibrated(sandbox, tmp_path, clean_only=True)
+        assert any("%2F" in each.path or "/orders/../orders" in each.path for each in sandbox.requests)
+        assert not sandbox.requests.of("DeleteCheckoutOrder")
+        return
+    with pytest.raises(StateFileError, match=why):
+        calibrated(sandbox, tmp_path)
+    assert len(sandbox.requests) == 0
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("member", ["base_url", "merchant", "channel"])
+def test_a_file_about_another_service(member: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    service = plan_for(sandbox, tmp_path).service | {member: "another"}
+    path = tmp_path / "calibration.state"
+    path.write_text(json.dumps({"format": 1, **service}) + "\n")
+    with pytest.raises(StateFileError, match="names another address, merchant or channel"):
+        calibrated(sandbox, tmp_path)
+    assert len(sandbox.requests) == 0
+
+
+def test_a_folder_in_its_place(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "calibration.state").mkdir()
+    with pytest.raises(StateFileError, match="is not a regular file"):
+        calibrated(sandbox, tmp_path)
+    assert len(sandbox.requests) == 0
+
+
+def test_a_bad_file_is_a_line_and_no_traceback(sandbox: Sandbox, tmp_path: Path) -> None:
+    _file(sandbox, tmp_path, "no JSON")
+    ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
+    assert ran.code == 1
+    assert ran.err.startswith("Error: calibration.state can't be used: line 2 is no JSON object")
+    assert len(sandbox.requests) == 0
+
+
+def test_two_runs_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The second would remove the orders of the first."""
+    seen: list[str] = []
+
+    def second(_request: object) -> None:
+        if not seen:
+            given = partial(inside, "calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
+            with ThreadPoolExecutor() as pool:  # the loop of this thread is the first one's
+                seen.append(pool.submit(given).result().err)
+
+    calibrated(sandbox, tmp_path, ("nulls",), instead=second)
+    assert "another calibration is running" in seen[0]
+
+
+def test_a_marker_is_on_the_disk_before_its_creation_is_sent(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The file is read back at the moment of each creation."""
+    announced: list[bool] = []
+
+    def look(request: Any) -> None:
+        if request.method == "POST" and request.url.endswith("/orders"):
+            marker = json.loads(request.body)["attributes"]["calibration"]
+            state = StateFile.open(tmp_path / "calibration.state", plan_for(sandbox, tmp_path).service)
+            announced.append(any(made.marker == marker for made in state.left))
+
+    calibrated(sandbox, tmp_path, instead=look)
+    assert len(announced) > 10
+    assert all(announced)
+
+
+@pytest.mark.skipif(not hasattr(Path, "chmod"), reason="POSIX")
+def test_the_file_is_its_owner_s_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    modes: set[int] = set()
+
+    def look(_request: object) -> None:
+        path = tmp_path / "calibration.state"
+        if path.exists():
+            modes.add(path.stat().st_mode & 0o777)
+
+    calibrated(sandbox, tmp_path, ("nulls",), instead=look)
+    assert modes == {0o600}
