@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -15,16 +16,18 @@ from starlette.types import Receive, Scope, Send
 from norce_order_async.sandbox.admin import PREFIX as ADMIN_PREFIX
 from norce_order_async.sandbox.admin import Admin
 from norce_order_async.sandbox.callbacks.courier import Courier
-from norce_order_async.sandbox.faults import Faults, TakeIn
-from norce_order_async.sandbox.faults.deferred import Deferred
+from norce_order_async.sandbox.faults import Faults, LoseThenLate, Respond, TakeIn
 from norce_order_async.sandbox.faults.kinds import Breaking, ending
 from norce_order_async.sandbox.faults.wire import OutgoingAnswer, refused_in_process, transport_of
-from norce_order_async.sandbox.readings import noted_in
+from norce_order_async.sandbox.policy import STATE_DELAY, done_despite
+from norce_order_async.sandbox.readings import ReadingsInUse, noted_in
 from norce_order_async.sandbox.records import ReceivedRequest, RequestLog, masked
 from norce_order_async.sandbox.schema import Description, Operation
 from norce_order_async.sandbox.service.admission import admit
-from norce_order_async.sandbox.service.calls import Handler, ServiceAnswer, World, answer, load
-from norce_order_async.sandbox.service.commit import perform
+from norce_order_async.sandbox.service.answers import refused
+from norce_order_async.sandbox.service.calls import Call, Handler, Reads, ServiceAnswer, World, answer, load
+from norce_order_async.sandbox.service.commit import commit, rehearse
+from norce_order_async.sandbox.service.deferred import Deferred
 from norce_order_async.sandbox.service.handlers import HANDLERS
 from norce_order_async.sandbox.service.refusals import Refusal
 
@@ -71,6 +74,7 @@ class App:
         self._max_body = max_body
         self._on_request = on_request
         self._courier = world.courier
+        self._readings = world.readings
         self._other_protocols = Router()
         by_path: dict[str, dict[str, tuple[Operation, Handler]]] = {}
         for operation in description.operations:
@@ -101,7 +105,7 @@ class App:
         if transport_of(scope) is None and self._faults.refuses_connection():
             refused_in_process()
         started = time.perf_counter()
-        exchange = await _received(scope, receive, self._max_body)
+        exchange = await _received(scope, receive, self._max_body, self._readings)
         if exchange is None:
             return
         request = exchange.request
@@ -110,9 +114,8 @@ class App:
         with noted_in(request.rules):
             await self._taken_in.carry_out()
             if exchange.too_large:
-                exchange.reply = _refused(
-                    Refusal(413, "order-bad-request", f"The body is over {self._max_body} bytes.")
-                )
+                refusal = Refusal(413, "order-bad-request", f"The body is over {self._max_body} bytes.")
+                exchange.reply = refused(self._readings, refusal)
             else:
                 await self._router(scope, receive, send)
         if exchange.fault is None or ending(exchange.fault).arrives:
@@ -126,12 +129,12 @@ class App:
 
     async def _administer(self, admin: Admin, scope: Scope, receive: Receive, send: Send) -> None:
         """Requests about the sandbox itself: no part of the story, so neither logged nor met by faults."""
-        exchange = await _received(scope, receive, admin.max_body)
+        exchange = await _received(scope, receive, admin.max_body, self._readings)
         if exchange is not None:
             try:
                 reply = await admin.answer(exchange.request, exchange.authorization)
             except Refusal as refusal:
-                reply = _refused(refusal)
+                reply = _admin_refusal(refusal)
             await self._write(reply, None, scope, receive, send)
 
     async def _write(
@@ -151,7 +154,10 @@ class App:
 class _Exchange:
     """One request and what is to be answered; handed inward in the ASGI scope, so that only `App` sends."""
 
-    def __init__(self, request: ReceivedRequest, authorization: str | None, too_large: bool) -> None:
+    def __init__(
+        self, request: ReceivedRequest, authorization: str | None, too_large: bool, readings: ReadingsInUse
+    ) -> None:
+        self.readings = readings
         self.request = request
         self.authorization = authorization
         self.too_large = too_large
@@ -183,7 +189,7 @@ class _Endpoint:
         found = self._methods.get(request.method)
         if found is None:
             refusal = Refusal(405, "method-not-allowed", f"{request.method} is not possible here.")
-            exchange.reply = _refused(refusal, {"allow": ", ".join(self._methods)})
+            exchange.reply = refused(self._world.readings, refusal, {"allow": ", ".join(self._methods)})
             return
         operation, handler = found
         request.operation = operation.id
@@ -200,28 +206,56 @@ class _Endpoint:
     ) -> ServiceAnswer:
         """The answer, as far as a fault lets the request come."""
         service = partial(self._answer, exchange, operation, handler, ids)
-        fault = exchange.fault
+        fault = self._in_force(exchange.fault)
         return await (service() if fault is None else ending(fault).answer(fault, service))
+
+    def _in_force(self, fault: Breaking | None) -> Breaking | None:
+        """What a fault does, as the readings have it."""
+        if isinstance(fault, Respond) and not fault.after_effect:
+            done = done_despite(self._world.readings, fault.status, says_when=fault.retry_after is not None)
+            return replace(fault, after_effect=done)
+        return fault
 
     async def _answer(
         self, exchange: _Exchange, operation: Operation, handler: Handler, ids: Mapping[str, str]
     ) -> ServiceAnswer:
         request = exchange.request
         try:
-            call = admit(operation, request, exchange.authorization, ids, self._tokens)
+            call = admit(operation, request, exchange.authorization, ids, self._tokens, self._world.readings)
             match exchange.fault:
                 case TakeIn(seconds, dropped):
-                    load(self._world.store, call)
+                    load(self._world, call)
                     if not dropped:
                         self._taken_in.add(seconds, handler, call)
                     return ServiceAnswer(202)
+                case LoseThenLate(seconds):
+                    if not isinstance(handler, Reads):
+                        self._taken_in.add(seconds, handler, call)
+                    return ServiceAnswer()
                 case _:
-                    return await perform(self._world, handler, call)
+                    reply = await self._carried_out(handler, call)
+            if reply.body and reply.status < 300:
+                body = self._world.presentation.body(operation.id, ids.get("order_id", ""), reply.body)
+                reply = replace(reply, body=body)
+            return reply
         except Refusal as refusal:
-            return _refused(refusal)
+            return refused(self._world.readings, refusal)
         except Exception:  # noqa: BLE001 - whatever went wrong, the caller gets an answer and the log the reason
             _log.exception("%s %s failed", request.method, request.path)
-            return _refused(Refusal(500, "internal-server-error", "The sandbox failed; its log says why."))
+            failure = Refusal(500, "internal-server-error", "The sandbox failed; its log says why.")
+            return refused(self._world.readings, failure)
+
+    async def _carried_out(self, handler: Handler, call: Call) -> ServiceAnswer:
+        """The answer to a call that is carried out now, or, for a change of status, perhaps later."""
+        if call.operation != "UpdateCheckoutOrderState":
+            return await commit(self._world, handler, call)
+        reading = self._world.readings.of("state-answer")
+        if reading == "200-when-done" or not rehearse(self._world, handler, call):
+            return await commit(self._world, handler, call)
+        if reading == "202-or-superseded":
+            self._taken_in.drop(call.operation, call.ids["order_id"])
+        self._taken_in.add(STATE_DELAY, handler, call)
+        return ServiceAnswer(202)
 
 
 async def _unknown_path(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -229,10 +263,10 @@ async def _unknown_path(scope: Scope, _receive: Receive, _send: Send) -> None:
     said = "There is nothing at this path."
     if "/api/v1/" in exchange.request.path:
         said = "This local service imitates v0 of the API and not v1: /api/v0/checkout/orders."
-    exchange.reply = _refused(Refusal(404, "not-found", said))
+    exchange.reply = refused(exchange.readings, Refusal(404, "not-found", said))
 
 
-async def _received(scope: Scope, receive: Receive, max_body: int) -> _Exchange | None:
+async def _received(scope: Scope, receive: Receive, max_body: int, readings: ReadingsInUse) -> _Exchange | None:
     """The whole request; None when its sender went away before the end."""
     headers: dict[str, str] = {}
     raw: list[tuple[bytes, bytes]] = scope["headers"]
@@ -259,8 +293,8 @@ async def _received(scope: Scope, receive: Receive, max_body: int) -> _Exchange 
         headers=masked(headers),
         body=b"".join(chunks),
     )
-    return _Exchange(request, headers.get("authorization"), too_large=size > max_body)
+    return _Exchange(request, headers.get("authorization"), size > max_body, readings)
 
 
-def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> ServiceAnswer:
-    return answer({"code": refusal.code, "message": refusal.message}, refusal.status, headers)
+def _admin_refusal(refusal: Refusal) -> ServiceAnswer:
+    return answer({"code": refusal.code, "message": refusal.message}, refusal.status)

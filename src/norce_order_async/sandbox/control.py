@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 from norce_order_async.sandbox.faults import Faults
-from norce_order_async.sandbox.faults.deferred import Deferred
 from norce_order_async.sandbox.records import RequestLog
 from norce_order_async.sandbox.seeding import seed_orders
 from norce_order_async.sandbox.service.calls import World
 from norce_order_async.sandbox.service.clock import MovableClock
+from norce_order_async.sandbox.service.deferred import Deferred
 
 
 class Control:
@@ -28,6 +28,8 @@ class Control:
         """No orders, empty logs, identifiers and fault plan from their beginning. The clock stays where it is."""
         self._taken_in.clear()
         self.world.store.clear()
+        self.world.lag.clear()
+        self.world.presentation.clear()
         self.world.ids.restart()
         self.requests.clear()
         self.world.deliveries.clear()
@@ -58,6 +60,7 @@ class Control:
         self._taken_in.clear()
         self.world.deliveries.clear()
         self.world.store.restore(taken)
+        self.world.lag.clear()
 
     def send_again(self, delivery_id: str) -> None:
         """Make a notification due once more; raises LookupError when there is none of that id."""

@@ -9,7 +9,9 @@ with the value, which may be personal.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -73,6 +75,13 @@ class Description:
     def __init__(self, document: Json) -> None:
         self._document = document
         self._referenced: dict[str, Check] = {}
+        self.answers: Mapping[str, Json] = {
+            data["operationId"]: schema
+            for item in document["paths"].values()
+            for data in item.values()
+            if _is_object(data) and "operationId" in data and (schema := self._answer(data)) is not None
+        }
+        """By operationId, the schema of a success that has a body."""
         self.operations = tuple(
             self._operation(path, method, data)
             for path, item in document["paths"].items()
@@ -81,7 +90,7 @@ class Description:
         )
 
     def _operation(self, path: str, method: str, data: Json) -> Operation:
-        parameters = [self._followed(parameter) for parameter in data.get("parameters", [])]
+        parameters = [self.followed(parameter) for parameter in data.get("parameters", [])]
         return Operation(
             id=data["operationId"],
             method=method.upper(),
@@ -90,16 +99,23 @@ class Description:
             query={p["name"]: self._parameter(p["schema"]) for p in parameters if p["in"] == "query"},
         )
 
+    def _answer(self, data: Json) -> Json | None:
+        for status, response in data.get("responses", {}).items():
+            content: Json = self.followed(response).get("content", {})
+            if status.startswith("2") and "application/json" in content:
+                return cast("Json", content["application/json"]["schema"])
+        return None
+
     def _body(self, data: Json) -> Body | None:
         if "requestBody" not in data:
             return None
-        body = self._followed(data["requestBody"])
+        body = self.followed(data["requestBody"])
         return Body(self._compile(body["content"]["application/json"]["schema"]), body.get("required", False))
 
     def _parameter(self, schema: Json) -> Parameter:
-        plain = self._followed(schema)
+        plain = self.followed(schema)
         many = plain.get("type") == "array"
-        single = self._followed(plain["items"]) if many else plain
+        single = self.followed(plain["items"]) if many else plain
         return Parameter(
             self._compile(single), many, single.get("type") == "integer", single.get("format") == "date-time"
         )
@@ -107,27 +123,27 @@ class Description:
     def _compile(self, schema: Json) -> Check:
         name = _only_reference(schema)
         if name is None:
-            return self._build(self._followed(schema))
+            return self._build(self.followed(schema))
         if name not in self._referenced:
             # An item holds items: the name stands for its check while the check is being built.
             def once_built(value: Any, path: str) -> Any:
                 return self._referenced[name](value, path)
 
             self._referenced[name] = once_built
-            self._referenced[name] = self._build(self._followed(schema))
+            self._referenced[name] = self._build(self.followed(schema))
         return self._referenced[name]
 
-    def _followed(self, schema: Json) -> Json:
+    def followed(self, schema: Json) -> Json:
         """The schema with its outermost $ref and allOf replaced by what they mean."""
         if "$ref" in schema:
             target: Any = self._document
             for step in schema["$ref"].removeprefix("#/").split("/"):
                 target = target[step.replace("~1", "/").replace("~0", "~")]
-            return self._followed({**target, **{k: v for k, v in schema.items() if k != "$ref"}})
+            return self.followed({**target, **{k: v for k, v in schema.items() if k != "$ref"}})
         if "allOf" in schema:
             merged: Json = {"properties": {}, "required": []}
             for part in [*schema["allOf"], {k: v for k, v in schema.items() if k != "allOf"}]:
-                followed = self._followed(part)
+                followed = self.followed(part)
                 merged = {
                     **merged,
                     **followed,
@@ -166,7 +182,7 @@ class Description:
         properties: Json = schema.get("properties", {})
         if not properties:
             return _free_form
-        read_only = {name for name, member in properties.items() if self._followed(member).get("readOnly")}
+        read_only = {name for name, member in properties.items() if self.followed(member).get("readOnly")}
         members = {name: self._compile(member) for name, member in properties.items() if name not in read_only}
         required = [name for name in schema.get("required", []) if name in members]
 
@@ -175,9 +191,31 @@ class Description:
             for name in required:
                 if name not in given:
                     raise Fault(f"{path}.{name}", "is required")
+            if unknown := given.keys() - properties.keys():
+                _note_unknown(f"{path}.{name}" for name in given if name in unknown)
             return {name: members[name](given[name], f"{path}.{name}") for name in given if name in members}
 
         return check
+
+
+_UNKNOWN: ContextVar[list[str] | None] = ContextVar("paths of members that are not described", default=None)
+
+
+def _note_unknown(paths: Iterable[str]) -> None:
+    noted = _UNKNOWN.get()
+    if noted is not None:
+        noted.extend(paths)
+
+
+@contextmanager
+def unknown_members() -> Generator[list[str]]:
+    """The paths of the members that checks inside drop because nothing describes them."""
+    noted: list[str] = []
+    token = _UNKNOWN.set(noted)
+    try:
+        yield noted
+    finally:
+        _UNKNOWN.reset(token)
 
 
 @cache

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.readings import Readings, ReadingsInUse
 from norce_order_async.sandbox.service.clock import ServiceClock, written
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.totals import settle
@@ -162,7 +163,8 @@ def _order(
     if status in ("accepted", "completed"):
         order["reference"] = f"ERP-{reference}"
     order["shippings"].append(_shipping(source, ids, market, order))
-    settle(order)
+    # As today's first readings have it, whichever are in force: what is seeded is where the story begins.
+    settle(order, ReadingsInUse(Readings()))
     if status != "checkout" or source.random() < 0.5:
         order["payments"].append(_payment(source, ids, order, status))
     return order

@@ -26,16 +26,18 @@ from norce_order_async.sandbox.callbacks.deliveries import Deliveries
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, Caller, Configuration
 from norce_order_async.sandbox.control import Control
 from norce_order_async.sandbox.faults import NO_PLAN, Faults, PlanLike
-from norce_order_async.sandbox.faults.deferred import Deferred
 from norce_order_async.sandbox.faults.wire import protocol
 from norce_order_async.sandbox.hosts import OwnHosts
-from norce_order_async.sandbox.policy import HOOK_TIMEOUT, MAX_BODY, VALIDATION_TIMEOUT
+from norce_order_async.sandbox.policy import MAX_BODY
 from norce_order_async.sandbox.readings import Readings, ReadingsInUse, ReadingsLike, readings_of
 from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
 from norce_order_async.sandbox.schema import published
 from norce_order_async.sandbox.service.calls import World
 from norce_order_async.sandbox.service.clock import ServiceClock, SystemClock
+from norce_order_async.sandbox.service.deferred import Deferred
 from norce_order_async.sandbox.service.ids import Ids
+from norce_order_async.sandbox.service.lag import ListLag
+from norce_order_async.sandbox.service.presentation import Presentation
 from norce_order_async.sandbox.storage.sqlite import IN_MEMORY
 from norce_order_async.sandbox.storage.store import Store
 
@@ -75,8 +77,8 @@ class Sandbox:
         configuration: What placeholders in addresses are filled from, by adapter id; "*" stands for every adapter that
             has no entry of its own.
         callback_token: Sent as a bearer with every call that the sandbox makes; without it none is sent.
-        hook_timeout: Seconds until a hook that does not answer denies.
-        validation_timeout: Seconds until a validation that does not answer is skipped.
+        hook_timeout: Seconds until a hook that does not answer denies; by the readings unless given.
+        validation_timeout: Seconds until a validation that does not answer is skipped; by the readings unless given.
         keep_requests: How many of the latest requests the log holds.
         on_request: Called with each request once it has been answered, on the server's thread.
 
@@ -103,8 +105,8 @@ class Sandbox:
         allowed_hosts: Collection[str] = (),
         configuration: Configuration | None = None,
         callback_token: str | None = None,
-        hook_timeout: float = HOOK_TIMEOUT,
-        validation_timeout: float = VALIDATION_TIMEOUT,
+        hook_timeout: float | None = None,
+        validation_timeout: float | None = None,
         max_body: int = MAX_BODY,
         keep_requests: int = 10_000,
         on_request: Callable[[ReceivedRequest], None] | None = None,
@@ -121,24 +123,33 @@ class Sandbox:
         self._finalizer = weakref.finalize(self, store.close)
         self.effects = Effects(store)
         self.deliveries = Deliveries(keep_requests)
-        outside = CallbackClient(
-            Caller(allowed_hosts, callback_token), configuration or {}, hook_timeout, validation_timeout
+        description = published()
+        presentation = Presentation(description, self._readings)
+        callbacks = CallbackClient(
+            Caller(allowed_hosts, callback_token, token, self._readings),
+            configuration or {},
+            hook_timeout,
+            validation_timeout,
+            self._readings,
+            presentation,
         )
-        self._courier = Courier(self.deliveries, outside, self.clock)
+        self._courier = Courier(self.deliveries, callbacks, self.clock)
         world = World(
             store,
             self.clock,
             Ids(seed),
-            outside,
+            callbacks,
             self.deliveries,
             self._courier,
             self._readings,
+            ListLag(store, self.clock, self._readings),
+            presentation,
         )
         taken_in = Deferred(world)
         self._control = Control(world, self.requests, self.faults, taken_in, seed)
         tokens = [token] if secondary_token is None else [token, secondary_token]
         self.app = App(
-            published(),
+            description,
             world,
             self.requests,
             self.faults,

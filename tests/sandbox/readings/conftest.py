@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from norce_order_async.sandbox import ManualClock, Sandbox
+from tests.sandbox.callbacks.receiver import Receiver, receiving
 
 from .support import Wire
 
@@ -22,3 +23,9 @@ async def wire(request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
         yield caller
         await caller.aclose()
         assert rule in sandbox.touched, "what a reading changes is noted as touched"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver

@@ -52,3 +52,64 @@ async def test_what_dates_look_at(wire: Wire, expected: Any) -> None:
         ({"date_from": moments[0]}, {"date_from": moments[1]}, {"date_to": moments[1]}), expected, strict=True
     ):
         assert await found(**params) == set(names)
+
+
+@under("list-lag", {"none": ({"new", "changed"}, {"new", "changed"}), "3-s": ({"old"}, {"new", "changed"})})
+async def test_when_a_list_shows_a_change(wire: Wire, expected: tuple[set[str], set[str]]) -> None:
+    """One order is old and is changed twice, another is new, a third is deleted; by its id each is as it is."""
+    old = await wire.order(reference="old")
+    gone = await wire.order(reference="gone")
+    wire.clock.advance(10)
+    await wire.ok("PUT", f"{old}/reference", "between")
+    wire.clock.advance(1)
+    await wire.ok("PUT", f"{old}/reference", "changed")
+    await wire.order(reference="new")
+    await wire.ok("DELETE", gone)
+
+    async def found() -> set[str]:
+        page = await wire.listed()
+        references = {order["reference"] for order in page["data"]} - {"gone"}
+        assert len(page["data"]) == page["pagination"]["totalSize"]
+        assert (await wire.listed(reference="new"))["pagination"]["totalSize"] == ("new" in references)
+        return references
+
+    assert await found() == expected[0]
+    assert (await wire.read(old))["reference"] == "changed"
+    assert await wire.status("GET", gone) == 404
+    assert (await wire.listed(reference="gone"))["pagination"]["totalSize"] == (wire.reading == "3-s")
+    wire.clock.advance(3)
+    assert await found() == expected[1]
+    assert (await wire.listed(reference="gone"))["pagination"]["totalSize"] == 0
+
+
+@under("list-lag", {"none": 1, "3-s": 0})
+async def test_what_was_undone_with_a_snapshot_is_listed_at_once(wire: Wire, expected: int) -> None:
+    taken = wire.sandbox.snapshot()
+    await wire.order()
+    assert (await wire.listed())["pagination"]["totalSize"] == expected
+    full = wire.sandbox.snapshot()
+    wire.sandbox.restore(taken)
+    wire.sandbox.restore(full)
+    assert (await wire.listed())["pagination"]["totalSize"] == 1
+
+
+@under("page-limit", {"100-at-most": (60, 100), "over-50-refused": (None, None), "50-at-most": (50, 50)})
+async def test_a_limit_of_more_than_fifty(wire: Wire, expected: tuple[int | None, int | None]) -> None:
+    wire.sandbox.seed_orders(700, merchant="acme")
+    for limit, most in zip((60, 120), expected, strict=True):
+        response = await wire.send("GET", "/orders", params={"limit": limit})
+        if most is None:
+            assert response.status_code == 400
+        else:
+            assert (len(response.json()["data"]), response.json()["pagination"]["limit"]) == (most, most)
+    assert len((await wire.listed(limit=50))["data"]) == 50
+    assert "page-limit" not in wire.last()
+
+
+@under("offset", {"honoured": (0, 10_001), "ignored-beyond-10000": (1, 0)})
+async def test_an_offset_beyond_ten_thousand(wire: Wire, expected: tuple[int, int]) -> None:
+    await wire.order()
+    page = await wire.listed(offset=10_001)
+    assert (len(page["data"]), page["pagination"]["offset"]) == expected
+    assert (await wire.listed(offset=10_000))["data"] == []
+    assert "offset" not in wire.last()

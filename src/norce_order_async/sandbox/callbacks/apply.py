@@ -13,9 +13,11 @@ from norce_order_async.sandbox.policy import (
     defaults_of_payment,
     defaults_of_shipping,
     refuse_edit,
+    refuse_fractions,
     refuse_step,
     refuse_unready,
 )
+from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.schema import Check, Fault, published
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.normalise import add_consent, all_items, give_item_ids, with_ids
@@ -31,6 +33,7 @@ class Change:
     patched: Json
     ids: Ids
     now: str
+    readings: ReadingsInUse
 
     @property
     def status(self) -> str:
@@ -38,7 +41,7 @@ class Change:
         return str(self.before["state"]["currentStatus"])
 
 
-def adopted(change: Change) -> Json:
+def applied(change: Change) -> Json:
     """The patched order, checked and settled.
 
     Raises:
@@ -51,11 +54,11 @@ def adopted(change: Change) -> Json:
             continue
         if area is not None:
             refuse_edit(area, change.status)
-        _ADOPT[part](change)
-    settle(order)
+        _APPLY[part](change)
+    settle(order, change.readings)
     status: str = order["state"]["currentStatus"]
     if status != change.status:
-        refuse_unready(order, status)
+        refuse_unready(change.readings, order, status)
     return order
 
 
@@ -65,19 +68,21 @@ def _body_checks() -> Mapping[str, Check]:
     return {operation.id: operation.body.check for operation in published().operations if operation.body is not None}
 
 
-def _checked(operation: str, value: Any, path: str) -> Any:
-    return _body_checks()[operation](value, path)
+def _checked(change: Change, operation: str, value: Any, path: str) -> Any:
+    checked = _body_checks()[operation](value, path)
+    refuse_fractions(change.readings, checked, path)
+    return checked
 
 
-def _member(part: str) -> _Adopt:
+def _member(part: str) -> _Apply:
     """A member that a new order may bring, checked as there; it may also go."""
 
-    def adopt(change: Change) -> None:
+    def apply(change: Change) -> None:
         if part in change.patched:
-            body = _checked("CreateCheckoutOrder", {part: change.patched[part]}, "$")
+            body = _checked(change, "CreateCheckoutOrder", {part: change.patched[part]}, "$")
             change.patched[part] = body[part]
 
-    return adopt
+    return apply
 
 
 def _cart(change: Change) -> None:
@@ -120,7 +125,7 @@ def _entries(
         raise Fault(f"$.{part}", "must be a list")
     result: list[Json] = []
     for index, entry in enumerate(given):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        made: Json = _checked(operation, entry, f"$.{part}[{index}]")
+        made: Json = _checked(change, operation, entry, f"$.{part}[{index}]")
         identifier: Any = entry.get("id")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         old = known.pop(identifier, {}) if isinstance(identifier, str) else {}
         made.update(
@@ -139,7 +144,7 @@ def _entries(
 def _state(change: Change) -> None:
     """The status alone is a hook's to change; the log of transitions follows from it."""
     given: Any = change.patched.get("state")
-    state: Json = _checked("UpdateCheckoutOrderState", given, "$.state")
+    state: Json = _checked(change, "UpdateCheckoutOrderState", given, "$.state")
     if "currentStatus" not in state:
         raise Fault("$.state.currentStatus", "is required")
     before: Json = change.before["state"]
@@ -147,7 +152,7 @@ def _state(change: Change) -> None:
     if target == before["currentStatus"]:
         change.patched["state"] = before
         return
-    refuse_step(before["currentStatus"], target)
+    refuse_step(change.readings, before["currentStatus"], target)
     change.patched["state"] = {
         **before,
         "currentStatus": target,
@@ -155,9 +160,9 @@ def _state(change: Change) -> None:
     }
 
 
-_Adopt: TypeAlias = Callable[[Change], None]
+_Apply: TypeAlias = Callable[[Change], None]
 
-_ADOPT: Mapping[str, _Adopt] = {
+_APPLY: Mapping[str, _Apply] = {
     "state": _state,
     "consents": _consents,
     "customer": _member("customer"),

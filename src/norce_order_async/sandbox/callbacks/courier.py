@@ -9,10 +9,8 @@ from datetime import timedelta
 
 import anyio
 
-from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFailedError
-from norce_order_async.sandbox.callbacks.versions import in_version
 from norce_order_async.sandbox.policy import DELIVERY_BACKOFF, DELIVERY_TIMEOUT
 from norce_order_async.sandbox.service.clock import ServiceClock, written
 
@@ -23,9 +21,9 @@ _AT_ONCE = 16
 class Courier:
     """Makes the attempts of deliveries and notes how they went."""
 
-    def __init__(self, deliveries: Deliveries, outside: CallbackClient, clock: ServiceClock) -> None:
+    def __init__(self, deliveries: Deliveries, callbacks: CallbackClient, clock: ServiceClock) -> None:
         self._deliveries = deliveries
-        self._outside = outside
+        self._callbacks = callbacks
         self._clock = clock
 
     async def deliver_due(self) -> None:
@@ -52,19 +50,20 @@ class Courier:
                 attempt = await self._made(delivery)
             delivery.attempts.append(attempt)
             delivery.next_at = None
-            if attempt.problem is not None and delivery.retries:
-                pause = DELIVERY_BACKOFF[-delivery.retries]
-                delivery.retries -= 1
-                delivery.next_at = self._clock.now() + timedelta(seconds=pause)
+            if attempt.problem is not None:
+                pauses = DELIVERY_BACKOFF[self._callbacks.readings.of("notification-retries")]
+                if delivery.failures < len(pauses):
+                    delivery.next_at = self._clock.now() + timedelta(seconds=pauses[delivery.failures])
+                delivery.failures += 1
         finally:
             self._deliveries.give_back(delivery)
 
     async def _made(self, delivery: Delivery) -> DeliveryAttempt:
         notification, order = delivery.notification, delivery.order
         at = written(self._clock.now())
-        body = json_text.text(in_version(order, notification.get("version"))).encode()
+        body = self._callbacks.body(order, notification.get("version"))
         try:
-            reply = await self._outside.invoke(
+            reply = await self._callbacks.invoke(
                 notification.get("adapterId"), notification["invoke"], order, body, within=DELIVERY_TIMEOUT
             )
         except CallFailedError as failed:

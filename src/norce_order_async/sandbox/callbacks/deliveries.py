@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Literal, TypeAlias, overload
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.policy import DELIVERY_BACKOFF
 
 DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
 
@@ -35,8 +34,8 @@ class Delivery:
     attempts: list[DeliveryAttempt] = field(default_factory=list[DeliveryAttempt])
     next_at: datetime | None = None
     """When the next attempt is due; None when none is to come."""
-    retries: int = len(DELIVERY_BACKOFF)
-    """How many more may follow a failure."""
+    failures: int = 0
+    """How many attempts have failed since it was made, or was sent again."""
 
     @property
     def state(self) -> DeliveryState:
@@ -83,7 +82,7 @@ class Deliveries(Sequence[Delivery]):
             delivery = self._all.get(delivery_id)
             if delivery is None:
                 raise LookupError(f"there is no delivery {delivery_id}")
-            delivery.retries = len(DELIVERY_BACKOFF)
+            delivery.failures = 0
             if delivery_id not in self._in_flight:
                 delivery.next_at = now
                 self._waiting[delivery_id] = delivery

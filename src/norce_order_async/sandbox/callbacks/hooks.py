@@ -8,15 +8,15 @@ hooks. The rounds end when no hook has anything more to change.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, cast
 
 from norce_order_async.sandbox import json_text
-from norce_order_async.sandbox.callbacks.apply import Change, adopted
+from norce_order_async.sandbox.callbacks.apply import Change, applied
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFailedError
 from norce_order_async.sandbox.callbacks.patches import PatchError, part_of, patched, value_at
-from norce_order_async.sandbox.callbacks.versions import in_version
 from norce_order_async.sandbox.json_text import Json, NotJsonError
-from norce_order_async.sandbox.policy import HOOK_ROUNDS, PARTS
+from norce_order_async.sandbox.policy import HOOK_ROUNDS, PARTS, hook_denial
+from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.schema import Fault
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.refusals import Refusal, not_valid
@@ -31,11 +31,16 @@ class HookRound:
         before: The order as it is.
         order: The order as it is to be.
         adapter_id: Whose change it is; that adapter's own hooks are left out.
+        compared: What the order is compared with, to find the hooks that the change concerns.
+        readings: How a denial is answered, and what patches are held against.
     """
 
-    def __init__(self, before: Json, order: Json, adapter_id: str | None) -> None:
+    def __init__(
+        self, before: Json, order: Json, adapter_id: str | None, compared: Json, readings: ReadingsInUse
+    ) -> None:
         self.order = order
         self._before = before
+        self._readings = readings
         self._hooks = _in_order(
             hook
             for hook in before["hooks"]
@@ -43,49 +48,56 @@ class HookRound:
             and "invoke" in hook
             and (adapter_id is None or hook.get("adapterId") != adapter_id)
         )
-        self._agreed: dict[str, Any] = {hook["id"]: value_at(before, hook["subscribeTo"]) for hook in self._hooks}
+        self._agreed: dict[str, Any] = {hook["id"]: value_at(compared, hook["subscribeTo"]) for hook in self._hooks}
 
     @property
     def open(self) -> bool:
         """Whether there is a hook to ask."""
         return any(map(self._concerns, self._hooks))
 
-    async def hold(self, outside: CallbackClient, ids: Ids, now: str) -> None:
+    async def ask(self, callbacks: CallbackClient, ids: Ids, now: str) -> None:
         """Ask until all agree; afterwards `order` holds what they made of it. Raises `Refusal` when one denies."""
         for _ in range(HOOK_ROUNDS):
             if not self.open:
                 return
             for hook in self._hooks:
                 if self._concerns(hook):
-                    await self._ask(outside, hook, ids, now)
+                    await self._ask(callbacks, hook, ids, now)
         if self.open:
             raise not_valid(f"The hooks still changed the order after {HOOK_ROUNDS} rounds.")
 
     def _concerns(self, hook: Json) -> bool:
         return bool(value_at(self.order, hook["subscribeTo"]) != self._agreed[hook["id"]])
 
-    async def _ask(self, outside: CallbackClient, hook: Json, ids: Ids, now: str) -> None:
+    async def _ask(self, callbacks: CallbackClient, hook: Json, ids: Ids, now: str) -> None:
         shown = self.order
-        body = json_text.text(in_version(shown, hook.get("version"))).encode()
+        body = callbacks.body(shown, hook.get("version"))
         try:
-            reply = await outside.invoke(
-                hook.get("adapterId"), hook["invoke"], shown, body, within=outside.hook_timeout
+            reply = await callbacks.invoke(
+                hook.get("adapterId"), hook["invoke"], shown, body, within=callbacks.hook_timeout
             )
         except CallFailedError as failed:
-            _deny(hook, f"it {failed}")
+            raise self._denied(hook, f"it {failed}") from None
         if not reply.success:
-            _deny(hook, f"it answered {reply.status}")
+            raise self._denied(hook, f"it answered {reply.status}", reply.body)
         self._agreed[hook["id"]] = value_at(shown, hook["subscribeTo"])
-        operations = _operations(hook, reply.body)
+        operations = _operations(reply.body)
+        if operations is None:
+            reason = "its answer is neither empty nor a list of JSON Patch operations"
+            raise self._denied(hook, reason, reply.body)
         if operations:
             self.order = self._changed(hook, operations, ids, now)
 
     def _changed(self, hook: Json, operations: list[Any], ids: Ids, now: str) -> Json:
         try:
             changed = patched(self.order, operations, hook.get("target"))
-            return adopted(Change(self._before, self.order, changed, ids, now))
+            return applied(Change(self._before, self.order, changed, ids, now, self._readings))
         except (PatchError, Fault, Refusal) as wrong:
-            _deny(hook, f"its patch was refused: {wrong}")
+            raise self._denied(hook, f"its patch was refused: {wrong}") from None
+
+    def _denied(self, hook: Json, reason: str, body: bytes | None = None) -> Refusal:
+        owner = f" of adapter {hook['adapterId']}" if "adapterId" in hook else ""
+        return hook_denial(self._readings, f"The hook {hook['id']}{owner} denied the change: {reason}.", body)
 
 
 def _in_order(hooks: Any) -> Sequence[Json]:
@@ -97,19 +109,12 @@ def _in_order(hooks: Any) -> Sequence[Json]:
     return sorted(hooks, key=lambda hook: (place(hook["subscribeTo"]), place(hook.get("target"))))
 
 
-def _operations(hook: Json, body: bytes) -> list[Any]:
-    """The list in an answer; an answer without a body has none."""
+def _operations(body: bytes) -> list[Any] | None:
+    """The list in an answer; an answer without a body has none, and one that is no list is None."""
     if not body.strip():
         return []
     try:
         operations = json_text.read(body)
     except NotJsonError:
-        operations = None
-    if not isinstance(operations, list):
-        _deny(hook, "its answer is neither empty nor a list of JSON Patch operations")
-    return operations  # pyright: ignore[reportUnknownVariableType]
-
-
-def _deny(hook: Json, reason: str) -> NoReturn:
-    owner = f" of adapter {hook['adapterId']}" if "adapterId" in hook else ""
-    raise not_valid(f"The hook {hook['id']}{owner} denied the change: {reason}.") from None
+        return None
+    return cast("Any", operations) if isinstance(operations, list) else None

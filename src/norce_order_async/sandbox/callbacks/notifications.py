@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
 from norce_order_async.sandbox.callbacks.patches import MISSING, value_at
 from norce_order_async.sandbox.callbacks.schemas import SchemaFailedError, matches
 from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.policy import sending_delays
+from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.service.clock import ServiceClock, written
 from norce_order_async.sandbox.service.ids import Ids
 
 
-async def announce(deliveries: Deliveries, clock: ServiceClock, ids: Ids, before: Json, order: Json) -> None:
+async def announce(
+    deliveries: Deliveries, clock: ServiceClock, ids: Ids, readings: ReadingsInUse, *, before: Json, order: Json
+) -> None:
     """Put a delivery on its way for each notification whose value changed and matches its schema."""
     notifications: list[Json] = order["notifications"]
     for notification in notifications:
@@ -32,6 +37,11 @@ async def announce(deliveries: Deliveries, clock: ServiceClock, ids: Ids, before
             delivery.attempts.append(DeliveryAttempt(written(now), None, f"its schema {failed}"))
             deliveries.add(delivery)
             continue
-        if due:
-            delivery.next_at = now + timedelta(milliseconds=max(0, notification.get("delay", 0)))
-            deliveries.add(delivery)
+        if not due:
+            continue
+        at = now + timedelta(milliseconds=max(0, notification.get("delay", 0)))
+        first, *again = sending_delays(readings, len(deliveries.of(order["id"])))
+        delivery.next_at = at + timedelta(seconds=first)
+        deliveries.add(delivery)
+        for seconds in again:
+            deliveries.add(replace(delivery, id=ids.event(now), attempts=[], next_at=at + timedelta(seconds=seconds)))

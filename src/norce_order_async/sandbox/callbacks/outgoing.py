@@ -12,7 +12,12 @@ from urllib.parse import quote
 
 import anyio
 
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.callbacks.versions import in_version
 from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.policy import HOOK_TIMEOUT, VALIDATION_TIMEOUT
+from norce_order_async.sandbox.readings import ReadingsInUse
+from norce_order_async.sandbox.service.presentation import Presentation
 from norce_order_async.sandbox.storage.store import Scope
 
 if TYPE_CHECKING:
@@ -44,13 +49,20 @@ class Reply:
 
 
 class Caller:
-    """Posts JSON to addresses that were registered with an order; `token` goes along as a bearer when there is one."""
+    """Posts JSON to addresses that were registered with an order; `token` goes along as a bearer when there is one.
 
-    def __init__(self, allowed_hosts: Collection[str] = (), token: str | None = None) -> None:
+    `merchant_token` is the token that callers of the service use.
+    """
+
+    def __init__(
+        self, allowed_hosts: Collection[str], token: str | None, merchant_token: str, readings: ReadingsInUse
+    ) -> None:
         if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
             raise ValueError("the callback token must be printable ASCII and not empty")
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._token = token
+        self._merchant_token = merchant_token
+        self._readings = readings
         self._trust: ssl.SSLContext | None = None
 
     async def post(self, url: str, body: bytes, scope: Scope, *, within: float) -> Reply:
@@ -113,9 +125,14 @@ class Caller:
         ]
         if body:
             headers.append((b"content-type", b"application/json"))
-        if self._token is not None:
-            headers.append((b"authorization", b"Bearer " + self._token.encode()))
+        if (token := self._bearer()) is not None:
+            headers.append((b"authorization", b"Bearer " + token.encode()))
         return headers
+
+    def _bearer(self) -> str | None:
+        if self._token is not None:
+            return self._token
+        return self._merchant_token if self._readings.of("callback-bearer") == "callers-token" else None
 
     def _context(self, scheme: str) -> ssl.SSLContext:
         """For https the usual trust, loaded once; without TLS an empty one, which costs nothing."""
@@ -179,12 +196,34 @@ def _unknown(name: str) -> CallFailedError:
 
 @dataclass(frozen=True, slots=True)
 class CallbackClient:
-    """The world beyond the sandbox: how it is called, and what addresses are filled from."""
+    """Calls hooks, validations and notifications: how long each may take, and what addresses are filled from.
+
+    A timeout that was set counts whatever the readings are.
+    """
 
     caller: Caller
     configuration: Configuration
-    hook_timeout: float
-    validation_timeout: float
+    set_hook_timeout: float | None
+    set_validation_timeout: float | None
+    readings: ReadingsInUse
+    presentation: Presentation
+
+    @property
+    def hook_timeout(self) -> float:
+        """Seconds that a hook has to answer."""
+        given = self.set_hook_timeout
+        return HOOK_TIMEOUT[self.readings.of("hook-timeout")] if given is None else given
+
+    @property
+    def validation_timeout(self) -> float:
+        """Seconds that a validation has to answer."""
+        given = self.set_validation_timeout
+        return VALIDATION_TIMEOUT[self.readings.of("validation-timeout")] if given is None else given
+
+    def body(self, order: Json, version: str | None) -> bytes:
+        """An order as a receiver gets it; v0 unless v1 was asked for."""
+        versioned = in_version(order, version)
+        return json_text.text(self.presentation.order(order) if versioned is order else versioned).encode()
 
     async def invoke(self, adapter_id: str | None, address: str, order: Json, body: bytes, *, within: float) -> Reply:
         """The answer from an address that an adapter registered with an order; raises `CallFailedError`."""

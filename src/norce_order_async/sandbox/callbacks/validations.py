@@ -14,13 +14,13 @@ from norce_order_async.sandbox.policy import UNKNOWN_VALIDATION
 _TEXTS = ("adapterId", "code", "message")
 
 
-async def found(outside: CallbackClient, order: Json) -> list[Json]:
+async def found(callbacks: CallbackClient, order: Json) -> list[Json]:
     """The entries of all validations of the order."""
     validations: list[Json] = [validation for validation in order["validations"] if "url" in validation]
     entries: list[list[Json]] = [[] for _ in validations]
 
     async def ask(index: int, validation: Json) -> None:
-        entries[index] = await _asked(outside, validation, order)
+        entries[index] = await _asked(callbacks, validation, order)
 
     async with anyio.create_task_group() as tasks:
         for index, validation in enumerate(validations):
@@ -28,11 +28,11 @@ async def found(outside: CallbackClient, order: Json) -> list[Json]:
     return [entry for each in entries for entry in each]
 
 
-async def _asked(outside: CallbackClient, validation: Json, order: Json) -> list[Json]:
+async def _asked(callbacks: CallbackClient, validation: Json, order: Json) -> list[Json]:
     adapter_id: str | None = validation.get("adapterId")
     try:
         # Nothing is posted: a receiver reads the order itself, as the service's own adapters do.
-        reply = await outside.invoke(adapter_id, validation["url"], order, b"", within=outside.validation_timeout)
+        reply = await callbacks.invoke(adapter_id, validation["url"], order, b"", within=callbacks.validation_timeout)
     except TooLateError:
         return []
     except CallFailedError as failed:

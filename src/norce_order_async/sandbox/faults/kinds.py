@@ -28,6 +28,7 @@ __all__ = [
     "LimitRate",
     "LognormalDelay",
     "LoseAnswer",
+    "LoseThenLate",
     "RefuseConnection",
     "Reset",
     "Respond",
@@ -108,6 +109,19 @@ class Reset:
 @dataclass(frozen=True, slots=True)
 class LoseAnswer:
     """The change takes effect; the connection is closed without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoseThenLate:
+    """The connection is closed without a word, and the change takes effect so many seconds later.
+
+    It is carried out when the first request after its time comes in, and dropped if it is no longer possible.
+    """
+
+    apply_after: float = 3.0
+
+    def __post_init__(self) -> None:
+        within("apply_after", self.apply_after, 0, _LONGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +239,7 @@ class LimitConcurrency:
 
 
 AnyDelay: TypeAlias = Delay | UniformDelay | LognormalDelay
-Breaking: TypeAlias = Reset | LoseAnswer | CutBody | Respond | TakeIn | Drip
+Breaking: TypeAlias = Reset | LoseAnswer | LoseThenLate | CutBody | Respond | TakeIn | Drip
 """What decides how one request ends."""
 
 Fault: TypeAlias = AnyDelay | RefuseConnection | Breaking | ExpireToken | LimitRate | LimitConcurrency
@@ -277,7 +291,7 @@ async def _reset(_fault: Reset, outgoing: OutgoingAnswer) -> None:
     await outgoing.break_off(reset, "ReadError", "the connection was reset")
 
 
-async def _lose(_fault: LoseAnswer, outgoing: OutgoingAnswer) -> None:
+async def _lose(_fault: LoseAnswer | LoseThenLate, outgoing: OutgoingAnswer) -> None:
     await outgoing.break_off(close, "RemoteProtocolError", "it was closed without an answer")
 
 
@@ -312,6 +326,8 @@ KINDS: Mapping[str, Kind[Any]] = {
         (Reset,), lambda fault: f"reset {fault.when} the change", answer=_reset_first, end=_reset, arrives=False
     ),
     "lose-answer": EndingKind((LoseAnswer,), lambda _: "answer lost", end=_lose, arrives=False),
+    # The application takes the change in, when it has admitted the request.
+    "lost-then-late": EndingKind((LoseThenLate,), lambda _: "answer lost, change later", end=_lose, arrives=False),
     "cut-body": EndingKind((CutBody,), lambda _: "body cut", end=_cut, arrives=False),
     "answer": EndingKind(
         (Respond,),

@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.policy import refuse_fractions, refuse_unknown_members
+from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.records import ReceivedRequest
-from norce_order_async.sandbox.schema import Body, Fault, Operation, Parameter, moment
+from norce_order_async.sandbox.schema import Body, Fault, Operation, Parameter, moment, unknown_members
 from norce_order_async.sandbox.service.calls import Call
+from norce_order_async.sandbox.service.presentation import spellings
 from norce_order_async.sandbox.service.refusals import Refusal, bad_request
 from norce_order_async.sandbox.storage.store import Scope
 
@@ -21,6 +24,7 @@ def admit(
     authorization: str | None,
     ids: Mapping[str, str],
     tokens: Collection[str],
+    readings: ReadingsInUse,
 ) -> Call:
     """The call that a request makes; raises `Refusal` when it may not or is malformed.
 
@@ -31,10 +35,14 @@ def admit(
     scope = Scope(_named(headers, "x-merchant"), _named(headers, "x-channel"))
     try:
         query = _query(operation.query, request.query) if operation.query else {}
-        body = _body(operation.body, request) if operation.body else None
+        with unknown_members() as unknown:
+            sent, body = _body(operation.body, request) if operation.body else (None, None)
     except Fault as fault:
         raise bad_request(str(fault)) from None
-    return Call(operation.id, scope, headers.get("x-adapterid"), ids, query, body)
+    refuse_unknown_members(readings, unknown)
+    refuse_fractions(readings, body, "$")
+    spelled = dict(spellings(sent, body)) if readings.chosen["enum-written"] == "as-sent" else {}
+    return Call(operation.id, scope, headers.get("x-adapterid"), ids, query, body, spelled)
 
 
 def authorize(authorization: str | None, tokens: Collection[str]) -> None:
@@ -85,11 +93,12 @@ def _parameter(name: str, parameter: Parameter, text: str) -> Any:
     return parameter.check(text, name)
 
 
-def _body(expected: Body, request: ReceivedRequest) -> Any:
+def _body(expected: Body, request: ReceivedRequest) -> tuple[Any, Any]:
+    """The body as it was sent, and as it was checked."""
     if not request.body:
         if expected.required:
             raise Fault("$", "a body is required")
-        return expected.check({}, "$")
+        return {}, expected.check({}, "$")
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise Fault("$", "the body must be application/json")
@@ -97,4 +106,4 @@ def _body(expected: Body, request: ReceivedRequest) -> Any:
         value = json_text.read(request.body)
     except json_text.NotJsonError:
         raise Fault("$", "the body is not JSON") from None
-    return expected.check(value, "$")
+    return value, expected.check(value, "$")

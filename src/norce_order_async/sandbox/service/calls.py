@@ -15,7 +15,9 @@ from norce_order_async.sandbox.policy import Area
 from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.service.clock import ServiceClock
 from norce_order_async.sandbox.service.ids import Ids
-from norce_order_async.sandbox.service.refusals import not_found
+from norce_order_async.sandbox.service.lag import ListLag
+from norce_order_async.sandbox.service.presentation import Presentation
+from norce_order_async.sandbox.service.refusals import Refusal, not_found
 from norce_order_async.sandbox.storage.store import Scope, Store
 
 
@@ -26,10 +28,12 @@ class World:
     store: Store
     clock: ServiceClock
     ids: Ids
-    outside: CallbackClient
+    callbacks: CallbackClient
     deliveries: Deliveries
     courier: Courier
     readings: ReadingsInUse
+    lag: ListLag
+    presentation: Presentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Call:
     query: Mapping[str, Any]
     body: Any
     """As checked; None when the operation takes none."""
+    spellings: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    """How the enums in the body were sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class OrderCall:
     order: Json
     now: str
     effects: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    enters_again: bool = False
+    """Whether the order enters the status that it has, so that callbacks on it are called."""
 
     @property
     def body(self) -> Any:
@@ -122,15 +130,26 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
     return ServiceAnswer(status, json_text.text(value).encode(), headers or {})
 
 
-def load(store: Store, call: Call) -> Json:
+def load(world: World, call: Call) -> Json:
     """The order, in the scope of the call; `order-not-found` otherwise."""
-    return json_text.parsed(load_text(store, call))
+    return json_text.parsed(load_text(world, call))
 
 
-def load_text(store: Store, call: Call) -> str:
+def load_text(world: World, call: Call) -> str:
     """The order as the JSON text that is kept."""
     order_id = call.ids["order_id"]
-    document = store.document(call.scope, order_id)
-    if document is None:
-        raise not_found("order", order_id)
-    return document
+    document = world.store.document(call.scope, order_id)
+    return _of_another_channel(world, call, order_id) if document is None else document
+
+
+def _of_another_channel(world: World, call: Call, order_id: str) -> str:
+    document = world.store.document_in_any_channel(call.scope.merchant, order_id)
+    if document is not None:
+        match world.readings.of("scope"):
+            case "forbidden":
+                raise Refusal(403, "forbidden", "The order belongs to another channel.")
+            case "visible":
+                return document
+            case _:
+                pass
+    raise not_found("order", order_id)

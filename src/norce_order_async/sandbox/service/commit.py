@@ -24,7 +24,7 @@ from norce_order_async.sandbox.service.calls import (
     load_text,
 )
 from norce_order_async.sandbox.service.clock import written
-from norce_order_async.sandbox.service.handlers.cart import refuse_taken_cart
+from norce_order_async.sandbox.service.handlers.cart import await_commit, refuse_taken_cart
 from norce_order_async.sandbox.service.refusals import Refusal, not_valid
 from norce_order_async.sandbox.service.totals import settle
 
@@ -33,8 +33,8 @@ _DERIVED = frozenset({"lastModified", "total"})
 
 
 @dataclass(slots=True)
-class Proposal:
-    """What a handler made of an order; `written` is the text it was read from."""
+class PendingChange:
+    """What a handler made of an order, not saved yet; `written` is the text it was read from."""
 
     handler: Changes
     on_order: OrderCall
@@ -46,16 +46,26 @@ class Proposal:
         """The order before the change."""
         return json_text.parsed(self.written)
 
-    def hearing(self) -> HookRound | None:
+    @property
+    def compared(self) -> Json:
+        """What callbacks compare with: the order before, but with no status if it was entered once more."""
+        before = self.before
+        if self.on_order.enters_again:
+            before["state"]["currentStatus"] = None
+        return before
+
+    def hook_round(self) -> HookRound | None:
         """The hooks to ask; None when the change concerns none."""
-        if not self.on_order.effects or not self.on_order.order["hooks"]:
+        on_order = self.on_order
+        if not on_order.effects or not on_order.order["hooks"]:
             return None
-        hearing = HookRound(self.before, self.on_order.order, self.on_order.call.adapter_id)
-        return hearing if hearing.open else None
+        hooks = HookRound(self.before, on_order.order, on_order.call.adapter_id, self.compared, on_order.world.readings)
+        return hooks if hooks.open else None
 
     def still_fits(self, written: str) -> bool:
-        """Bring the proposal up to what the order is by now; false when that can't be done."""
+        """Bring the change up to what the order is by now; false when that can't be done."""
         proposed, before, current = self.on_order.order, self.before, json_text.parsed(written)
+        world = self.on_order.world
         ours = _changed(before, proposed)
         if ours & _changed(before, current):
             return False
@@ -66,11 +76,11 @@ class Proposal:
         for area in (self.handler.area, *(PARTS.get(part) for part in ours)):
             if area is not None:
                 refuse_edit(area, status)
-        settle(merged)
+        settle(merged, world.readings)
         if merged["state"] != current["state"]:
-            refuse_unready(merged, merged["state"]["currentStatus"])
+            refuse_unready(world.readings, merged, merged["state"]["currentStatus"])
         try:
-            refuse_taken_cart(self.on_order.world.store, self.on_order.call.scope, merged)
+            refuse_taken_cart(world, merged)
         except Refusal:
             # Only creating an order and replacing a cart answer with a conflict; any change may be patched into one.
             raise not_valid("By now another order has the cart reference that this one was to have.") from None
@@ -83,15 +93,16 @@ def _changed(before: Json, after: Json) -> set[str]:
     return {name for name in names if before.get(name) != after.get(name)}
 
 
-async def perform(world: World, handler: Handler, call: Call) -> ServiceAnswer:
-    """The answer to a call; raises `Refusal` when it is no."""
+async def commit(world: World, handler: Handler, call: Call) -> ServiceAnswer:
+    """Carry out a call, and answer it; raises `Refusal` if it is refused."""
+    await await_commit(world, call)
     match handler:
         case OnWorld(act):
             with world.store.transaction():
                 return act(world, call)
         case Reads(act):
             with world.store.reading():
-                return act(OrderCall(world, call, load(world.store, call), written(world.clock.now())))
+                return act(OrderCall(world, call, load(world, call), written(world.clock.now())))
         case Changes():
             return await _change(world, handler, call)
         case CallsOut(act):
@@ -100,50 +111,65 @@ async def perform(world: World, handler: Handler, call: Call) -> ServiceAnswer:
             assert_never(handler)
 
 
+def rehearse(world: World, handler: Handler, call: Call) -> bool:
+    """Whether a call would change its order, which stays as it is; raises `Refusal` if it would be refused.
+
+    For handlers that write to nothing but the order. Hooks are not asked.
+    """
+    if not isinstance(handler, Changes):
+        return False
+    with world.store.reading():
+        return bool(_proposed(world, handler, call).on_order.effects)
+
+
 async def _change(world: World, handler: Changes, call: Call) -> ServiceAnswer:
-    proposal = await _committed(world, handler, call)
-    on_order = proposal.on_order
+    change = await _committed(world, handler, call)
+    on_order = change.on_order
     if on_order.effects and on_order.order["notifications"]:
-        await announce(world.deliveries, world.clock, world.ids, proposal.before, on_order.order)
-    return handler.shows(on_order) if handler.shows is not None else proposal.reply
+        await announce(
+            world.deliveries, world.clock, world.ids, world.readings, before=change.compared, order=on_order.order
+        )
+    return handler.shows(on_order) if handler.shows is not None else change.reply
 
 
-async def _committed(world: World, handler: Changes, call: Call) -> Proposal:
-    """The proposal that all hooks agreed to, saved."""
+async def _committed(world: World, handler: Changes, call: Call) -> PendingChange:
+    """The change that all hooks agreed to, saved."""
     for _ in range(MOST_PROPOSALS):
         with world.store.transaction():
-            proposal = _proposed(world, handler, call)
-            hearing = proposal.hearing()
-            if hearing is None:
-                _save(proposal)
-                return proposal
+            change = _proposed(world, handler, call)
+            hooks = change.hook_round()
+            if hooks is None:
+                _save(change)
+                return change
             # Nothing was written: a handler that writes to the store itself changes no part that hooks hear of.
-        await hearing.hold(world.outside, world.ids, proposal.on_order.now)
-        proposal.on_order.order = hearing.order
+        await hooks.ask(world.callbacks, world.ids, change.on_order.now)
+        change.on_order.order = hooks.order
         with world.store.transaction():
-            if proposal.still_fits(load_text(world.store, call)):
-                _save(proposal)
-                return proposal
+            if change.still_fits(load_text(world, call)):
+                _save(change)
+                return change
     raise not_valid("Others kept changing the same part of the order while its hooks were asked.")
 
 
-def _proposed(world: World, handler: Changes, call: Call) -> Proposal:
-    text = load_text(world.store, call)
+def _proposed(world: World, handler: Changes, call: Call) -> PendingChange:
+    text = load_text(world, call)
     on_order = OrderCall(world, call, json_text.parsed(text), written(world.clock.now()))
     order: Json = on_order.order
     if handler.area is not None:
         refuse_edit(handler.area, order["state"]["currentStatus"])
     reply = handler.act(on_order)
     if on_order.effects:
-        settle(order)
+        settle(order, world.readings)
         order["lastModified"] = on_order.now
-    return Proposal(handler, on_order, text, reply)
+    return PendingChange(handler, on_order, text, reply)
 
 
-def _save(proposal: Proposal) -> None:
-    on_order = proposal.on_order
+def _save(change: PendingChange) -> None:
+    on_order = change.on_order
     world, call, order = on_order.world, on_order.call, on_order.order
     if on_order.effects:
+        world.lag.note(order["id"], change.written)
         world.store.save(order)
+        world.presentation.remember(order["id"], call.spellings)
         for subject, detail in on_order.effects:
             world.store.add_effect(on_order.now, call.scope, order["id"], call.operation, subject, detail)

@@ -6,8 +6,10 @@ from __future__ import annotations
 class Refusal(Exception):  # noqa: N818 - it is an answer
     """Ends a request with an error answer; nothing of the request takes effect."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, body: bytes | None = None) -> None:
         super().__init__(status, code, message)
+        self.body = body
+        """What is answered as it is, in place of the code and the message."""
         self.status = status
         self.code = code
         self.message = message

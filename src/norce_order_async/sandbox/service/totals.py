@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.readings import ReadingsInUse
 
 _CENT = Decimal("0.01")
 # Wide enough for any two floats added digit by digit: nothing is lost, so "adds up exactly" means exactly.
@@ -50,13 +51,26 @@ def standing(parts: Iterable[Json]) -> list[Json]:
     return [part for part in parts if part["state"] != "removed"]
 
 
-def settle(order: Json) -> None:
+def settle(order: Json, readings: ReadingsInUse) -> None:
     """Write the totals that follow from the cart and the shippings."""
     cart: Json | None = order.get("cart")
-    if cart is not None and not cart.get("total"):
-        cart["total"] = _sum(item.get("total") for item in cart.get("items", []))
+    if cart is not None:
+        _settle_cart(cart, readings)
     shippings = [shipping.get("total") for shipping in standing(order["shippings"])]
     order["total"] = _sum([cart["total"] if cart else None, *shippings])
+
+
+def _settle_cart(cart: Json, readings: ReadingsInUse) -> None:
+    match readings.of("cart-total"):
+        case "recomputed":
+            items: list[Json] = cart.get("items", [])
+        case _ if cart.get("total"):
+            return
+        case "zero-when-missing":
+            items = []
+        case _:
+            items = cart.get("items", [])
+    cart["total"] = _sum(item.get("total") for item in items)
 
 
 def _sum(prices: Iterable[Json | None]) -> dict[str, Any]:

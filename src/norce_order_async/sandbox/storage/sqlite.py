@@ -12,7 +12,7 @@ from pathlib import Path
 IN_MEMORY = ":memory:"
 
 _OURS = 0x4E4F5242
-_FORM = 2
+_FORM = 3
 
 
 class DatabaseFileError(ValueError):

@@ -31,8 +31,6 @@ CREATE TABLE IF NOT EXISTS effects (
     number INTEGER PRIMARY KEY, at TEXT NOT NULL, merchant TEXT NOT NULL, channel TEXT NOT NULL,
     order_id TEXT NOT NULL, operation TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS one_order_per_cart ON orders (merchant, channel, cart_reference)
-    WHERE cart_reference IS NOT NULL AND status <> 'removed';
 CREATE INDEX IF NOT EXISTS by_cart ON orders (merchant, channel, cart_reference) WHERE cart_reference IS NOT NULL;
 CREATE INDEX IF NOT EXISTS by_created ON orders (merchant, channel, created, total);
 CREATE INDEX IF NOT EXISTS by_status ON orders (merchant, channel, status, created, total);
@@ -150,14 +148,24 @@ class Store:
             ).fetchone()
         return None if row is None else str(row[0])
 
+    def document_in_any_channel(self, merchant: str, order_id: str) -> str | None:
+        """An order's JSON text, whichever channel of the merchant it is in."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT document FROM documents JOIN orders USING (key) WHERE id = ? AND merchant = ?",
+                (order_id, merchant),
+            ).fetchone()
+        return None if row is None else str(row[0])
+
     def has_order(self, order_id: str) -> bool:
         """Whether the id is taken, in any scope."""
         return self._key(order_id) is not None
 
     def cart_holder(self, scope: Scope, cart_reference: str) -> str | None:
-        """The id of the order, not removed, that holds this cart reference."""
+        """The id of the first order, not removed, that holds this cart reference."""
         row = self._database.execute(
-            "SELECT id FROM orders WHERE merchant = ? AND channel = ? AND cart_reference = ? AND status <> 'removed'",
+            "SELECT id FROM orders WHERE merchant = ? AND channel = ? AND cart_reference = ? AND status <> 'removed' "
+            "ORDER BY key",
             (*scope, cart_reference),
         ).fetchone()
         return None if row is None else str(row[0])
@@ -186,6 +194,29 @@ class Store:
         for table in ("orders", "documents", "payments"):
             self._database.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
         return True
+
+    @contextmanager
+    def glimpse(self) -> Generator[None]:
+        """Within a transaction: what is written inside is gone afterwards."""
+        self._database.execute("SAVEPOINT glimpse")
+        try:
+            yield
+        finally:
+            self._database.execute("ROLLBACK TO glimpse")
+            self._database.execute("RELEASE glimpse")
+
+    def put_back(self, order_id: str, document: str | None) -> None:
+        """Make an order what it was; without a text, there was none."""
+        key = self._key(order_id)
+        if document is not None:
+            order = json_text.parsed(document)
+            if key is None:
+                self.insert(Scope(order["merchant"], order["channel"]), order)
+            else:
+                self.save(order)
+        elif key is not None:
+            for table in ("orders", "documents"):
+                self._database.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
 
     # Lists
 

@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
+import anyio
+
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.service.calls import DONE, OrderCall, ServiceAnswer
+from norce_order_async.sandbox.policy import COMMIT_DELAY
+from norce_order_async.sandbox.readings import ReadingsInUse
+from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World
 from norce_order_async.sandbox.service.normalise import all_items, give_item_ids
 from norce_order_async.sandbox.service.refusals import conflict
-from norce_order_async.sandbox.storage.store import Scope, Store
+from norce_order_async.sandbox.storage.store import Scope
 
 
 def put(on: OrderCall) -> ServiceAnswer:
     known = frozenset(item["id"] for item in all_items(on.order.get("cart", {})))
-    on.order["cart"] = on.body
-    give_item_ids(on.body, known, on.ids)
-    refuse_taken_cart(on.world.store, on.call.scope, on.order)
+    cart = replaced(on.world.readings, on.order.get("cart", {}), on.body)
+    on.order["cart"] = cart
+    give_item_ids(cart, known, on.ids)
+    refuse_taken_cart(on.world, on.order)
     on.took_effect()
     return DONE
 
 
-def refuse_taken_cart(store: Store, scope: Scope, order: Json) -> None:
-    """A cart reference belongs to one order at a time."""
+def replaced(readings: ReadingsInUse, cart: Json, given: Json) -> Json:
+    """What a cart is after it was put."""
+    if cart.keys() - given.keys() and readings.of("cart-put") == "merges":
+        return {**cart, **given}
+    return given
+
+
+def refuse_taken_cart(world: World, order: Json) -> None:
+    """When a change is committed: a cart reference belongs to one order at a time."""
     reference: str | None = order.get("cart", {}).get("reference")
-    if reference and store.cart_holder(scope, reference) not in (None, order["id"]):
+    if reference and world.readings.of("cart-reference-unique") == "at-commit":
+        _refuse_taken(world, Scope(order["merchant"], order["channel"]), reference, order["id"])
+
+
+async def await_commit(world: World, call: Call) -> None:
+    """When a request arrives: where the check is made now, the commit follows later."""
+    match call.operation:
+        case "CreateCheckoutOrder":
+            cart: Json = call.body.get("cart", {})
+        case "UpdateCheckoutOrderCart":
+            cart = call.body
+        case _:
+            return
+    reference: str | None = cart.get("reference")
+    if reference and world.readings.of("cart-reference-unique") == "checked-on-arrival":
+        with world.store.reading():
+            _refuse_taken(world, call.scope, reference, call.ids.get("order_id", ""))
+        # Of the machine's time: with a clock that stands still nothing would ever be created.
+        await anyio.sleep(COMMIT_DELAY)
+
+
+def _refuse_taken(world: World, scope: Scope, reference: str, order_id: str) -> None:
+    if world.store.cart_holder(scope, reference) not in (None, order_id):
         raise conflict("There is another order with this cart reference.")

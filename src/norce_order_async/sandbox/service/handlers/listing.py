@@ -8,10 +8,11 @@ from datetime import datetime
 from norce_order_async.sandbox.policy import (
     DEFAULT_LIMIT,
     FILTERS,
-    MAX_LIMIT,
     SORTED_ON,
     Match,
     date_comparisons,
+    limit_of,
+    offset_of,
     page_sizes,
 )
 from norce_order_async.sandbox.service.calls import Call, ServiceAnswer, World
@@ -22,11 +23,16 @@ from norce_order_async.sandbox.storage.store import Selection
 
 def page(world: World, call: Call) -> ServiceAnswer:
     query = call.query
-    offset: int = query.get("offset", 0)
-    limit: int = min(query.get("limit", DEFAULT_LIMIT), MAX_LIMIT)
+    offset = offset_of(world.readings, query.get("offset", 0))
+    limit = limit_of(world.readings, query.get("limit", DEFAULT_LIMIT))
     if offset < 0 or limit < 1:
         raise bad_request("offset must not be negative and limit must be at least 1.")
+    with world.lag.as_listed():
+        return _page(world, call, offset, limit)
 
+
+def _page(world: World, call: Call, offset: int, limit: int) -> ServiceAnswer:
+    query = call.query
     chosen = _selection(world, call)
     matches, value = world.store.figures(chosen)
     documents = world.store.page(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks.schemas import refuse_no_schema
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer
+from norce_order_async.sandbox.policy import callbacks_in_body
+from norce_order_async.sandbox.readings import ReadingsInUse
+from norce_order_async.sandbox.service.answers import created
+from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, load_text
 from norce_order_async.sandbox.service.clock import written
 from norce_order_async.sandbox.service.handlers.cart import refuse_taken_cart
 from norce_order_async.sandbox.service.handlers.registrations import LISTS as CALLBACK_LISTS
 from norce_order_async.sandbox.service.normalise import add_consent, give_item_ids
-from norce_order_async.sandbox.service.refusals import not_found
+from norce_order_async.sandbox.service.refusals import bad_request, conflict
 from norce_order_async.sandbox.service.totals import settle
-
-LOCATION = "/api/v0/checkout/orders/"
+from norce_order_async.sandbox.storage.store import Scope
 
 # What a caller says about a new order; everything else in it is the service's.
 _GIVEN = ("reference", "culture", "currency", "country", "cart", "customer", "attributes")
@@ -22,7 +25,8 @@ _GIVEN = ("reference", "culture", "currency", "country", "cart", "customer", "at
 
 def create(world: World, call: Call) -> ServiceAnswer:
     body: Json = call.body
-    for index, notification in enumerate(body.get("notifications", [])):
+    callbacks = callbacks_in_body(world.readings, body, CALLBACK_LISTS)
+    for index, notification in enumerate(callbacks["notifications"]):
         refuse_no_schema(notification, f"$.notifications[{index}]")
     now = written(world.clock.now())
     order: Json = {
@@ -36,30 +40,42 @@ def create(world: World, call: Call) -> ServiceAnswer:
         "shippings": [],
         "payments": [],
         "consents": [],
-        **{name: [_with_id(entry, world.ids.callback()) for entry in body.get(name, [])] for name in CALLBACK_LISTS},
+        **{name: [_with_id(entry, world.ids.callback()) for entry in given] for name, given in callbacks.items()},
     }
     for index, consent in enumerate(body.get("consents", [])):
         add_consent(order, consent, world.ids, f"$.consents[{index}]")
     give_item_ids(order.get("cart", {}), known=frozenset(), ids=world.ids)
-    refuse_taken_cart(world.store, call.scope, order)
-    settle(order)
+    refuse_taken_cart(world, order)
+    settle(order, world.readings)
+    world.lag.note(order["id"], None)
     world.store.insert(call.scope, order)
+    world.presentation.remember(order["id"], call.spellings)
     world.store.add_effect(now, call.scope, order["id"], call.operation, order["id"], "")
-    return answer({"id": order["id"]}, 201, {"location": LOCATION + order["id"]})
+    return created(world.readings, order["id"])
 
 
 def fetch(world: World, call: Call) -> ServiceAnswer:
-    document = world.store.document(call.scope, call.ids["order_id"])
-    if document is None:
-        raise not_found("order", call.ids["order_id"])
-    return ServiceAnswer(body=document.encode())
+    return ServiceAnswer(body=load_text(world, call).encode())
 
 
 def delete(world: World, call: Call) -> ServiceAnswer:
-    order_id = call.ids["order_id"]
-    if not world.store.delete(call.scope, order_id):
-        raise not_found("order", order_id)
-    world.store.add_effect(written(world.clock.now()), call.scope, order_id, call.operation, order_id, "")
+    before = load_text(world, call)
+    order = json_text.parsed(before)
+    order_id, status, now = order["id"], order["state"]["currentStatus"], written(world.clock.now())
+    match world.readings.of("delete-order"):
+        case "checkout-only" if status != "checkout":
+            raise conflict(f"An order in {status} can't be deleted.")
+        case "moves-to-removed" if status == "removed":
+            return ServiceAnswer(204)
+        case "moves-to-removed":
+            order["state"]["currentStatus"] = "removed"
+            order["state"]["transitions"].append({"status": "removed", "timeStamp": now})
+            order["lastModified"] = now
+            world.store.save(order)
+        case _:
+            world.store.delete(Scope(order["merchant"], order["channel"]), order_id)
+    world.lag.note(order_id, before)
+    world.store.add_effect(now, call.scope, order_id, call.operation, order_id, "")
     return ServiceAnswer(204)
 
 
@@ -83,11 +99,21 @@ def patch_attributes(on: OrderCall) -> ServiceAnswer:
     attributes: Json = on.order.setdefault("attributes", {})
     for key, value in on.body.items():
         if value is None:
-            attributes.pop(key, None)
+            _set_null(on.world.readings, attributes, key)
         else:
             attributes[key] = value
     on.took_effect()
     return DONE
+
+
+def _set_null(readings: ReadingsInUse, attributes: Json, key: str) -> None:
+    match readings.of("attribute-null"):
+        case "stored":
+            attributes[key] = None
+        case "refused":
+            raise bad_request(f"$.{key}: must not be null")
+        case _:
+            attributes.pop(key, None)
 
 
 def put_billing(on: OrderCall) -> ServiceAnswer:

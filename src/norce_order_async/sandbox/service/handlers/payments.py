@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from norce_order_async.sandbox.callbacks.outgoing import CallFailedError
-from norce_order_async.sandbox.json_text import Json, text
+from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.policy import EXECUTION_TIMEOUT, Area, defaults_of_payment, refuse_edit
 from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer, load
 from norce_order_async.sandbox.service.clock import written
@@ -22,14 +22,13 @@ def create_action(on: OrderCall) -> ServiceAnswer:
 
 
 async def execute_action(world: World, call: Call) -> ServiceAnswer:
-    order = load(world.store, call)
+    order = load(world, call)
     on_payment = find(order["payments"], "payment", call.ids["payment_id"])
     action = find(on_payment.get("actions", []), "action", call.ids["action_id"])
     refuse_edit(Area.AFTERMATH, order["state"]["currentStatus"])
     try:
-        reply = await world.outside.caller.post(
-            action["url"], text(order).encode(), call.scope, within=EXECUTION_TIMEOUT
-        )
+        body = world.callbacks.body(order, None)
+        reply = await world.callbacks.caller.post(action["url"], body, call.scope, within=EXECUTION_TIMEOUT)
     except CallFailedError as failed:
         raise Refusal(400, "payment-error", f"The action {failed}.") from None
     if not reply.success:

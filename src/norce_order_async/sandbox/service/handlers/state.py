@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from norce_order_async.sandbox.callbacks import validations
 from norce_order_async.sandbox.policy import basic_findings, refuse_transition
-from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer, load
+from norce_order_async.sandbox.service.answers import validated
+from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, load
 from norce_order_async.sandbox.service.refusals import bad_request
 
 
@@ -14,8 +15,15 @@ def put(on: OrderCall) -> ServiceAnswer:
     state = on.order["state"]
     current, target = state["currentStatus"], on.body["currentStatus"]
     if target == current:
-        return DONE
-    refuse_transition(on.order, target)
+        match on.world.readings.of("same-status"):
+            case "refused":
+                raise bad_request(f"The order is in {current} already.")
+            case "again":
+                on.enters_again = True
+            case _:
+                return DONE
+    else:
+        refuse_transition(on.world.readings, on.order, target)
     state["currentStatus"] = target
     state["transitions"].append({"status": target, "timeStamp": on.now})
     on.took_effect(target, f"{current} -> {target}")
@@ -23,7 +31,7 @@ def put(on: OrderCall) -> ServiceAnswer:
 
 
 async def validate(world: World, call: Call) -> ServiceAnswer:
-    order = load(world.store, call)
+    order = load(world, call)
     entries = [{"adapterId": "order", "code": found.code, "message": found.message} for found in basic_findings(order)]
-    entries.extend(await validations.found(world.outside, order))
-    return answer(entries, 400 if entries else 200)
+    entries.extend(await validations.found(world.callbacks, order))
+    return validated(world.readings, entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from norce_order_async.sandbox.service.calls import Call, Handler, World
-from norce_order_async.sandbox.service.commit import perform
+from norce_order_async.sandbox.service.commit import commit
 from norce_order_async.sandbox.service.refusals import Refusal
 
 
@@ -19,6 +19,14 @@ class Deferred:
     def add(self, seconds: float, handler: Handler, call: Call) -> None:
         """Have a change take effect ``seconds`` from now."""
         self._waiting.append((self._world.clock.now() + timedelta(seconds=seconds), handler, call))
+
+    def drop(self, operation: str, order_id: str) -> None:
+        """Drop the changes of one kind to an order that have not taken effect."""
+        self._waiting = [
+            change
+            for change in self._waiting
+            if (change[2].operation, change[2].ids.get("order_id")) != (operation, order_id)
+        ]
 
     def clear(self) -> None:
         """Drop all changes that have not taken effect."""
@@ -34,6 +42,6 @@ class Deferred:
         self._waiting = [change for change in self._waiting if change[0] > now]
         for _, handler, call in due:
             try:
-                await perform(self._world, handler, call)
+                await commit(self._world, handler, call)
             except Refusal:
                 continue

@@ -1,0 +1,16 @@
+"""No reading is declared that does nothing: each is shown over the wire."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from norce_order_async.sandbox.rules import READINGS
+
+from .support import SHOWN
+
+
+def test_each_reading_is_shown_over_the_wire() -> None:
+    for module in Path(__file__).parent.glob("test_*.py"):
+        importlib.import_module(f"{__package__}.{module.stem}")
+    assert {rule: set(readings) for rule, readings in READINGS.items()} == SHOWN
