@@ -125,8 +125,9 @@ async def test_two_changes_of_status_within_the_delay(wire: Wire, expected: list
 async def test_what_validate_finds(wire: Wire, expected: tuple[int, type]) -> None:
     response = await wire.send("POST", f"{await wire.order()}/validate")
     assert response.status_code == expected[0]
-    body: Any = response.json()
-    assert type(body) is expected[1]
+    body = response.json()
+    form = type(body)
+    assert form is expected[1]
     entries: list[Any] = body["errors"] if wire.reading == "errors-object" else body
     assert [entry["code"] for entry in entries] == ["cart-empty"]
     good = await wire.send("POST", f"{await payable(wire)}/validate")
