@@ -107,6 +107,46 @@ def test_either_reading_of_a_listing_can_be_played() -> None:
             assert len(listing(url, date_from=later, reference="r")["data"]) == found
 
 
+def test_readings_are_chosen_by_file_and_one_by_one(tmp_path: Path) -> None:
+    """Those of the file, with one on top; what is in force is said at the start."""
+    file = tmp_path / "readings.yaml"
+    file.write_text("page-limit: over-50-refused\npagination-size: matches\n", "utf-8")
+    with running("--readings", str(file), "--reading", "pagination-size=requested") as (_, said, url):
+        assert re.findall(r"  reading    (\S+)\n", said) == ["page-limit=over-50-refused", "pagination-size=requested"]
+        orders = f"{url}/api/v0/checkout/orders"
+        assert httpx.get(orders, headers=HEADERS, params={"limit": "51"}).status_code == 400
+        assert listing(url, limit="7")["pagination"]["size"] == 7
+
+
+def test_all_readings_are_listed() -> None:
+    """With a star at those in force, and without a server; a file makes its rules observed."""
+    listed = piped("sandbox", "--list-readings", "--readings", "harsh")
+    assert (listed.code, listed.err) == (0, "")
+    rows = [re.split(r"  +", line) for line in listed.out.splitlines() if line]
+    assert rows[0] == ["rule", "certainty", "reading", "what a caller notices"]
+    starred = {row[0]: row[2].removeprefix("* ") for row in rows if row[2:] and row[2].startswith("* ")}
+    assert len(starred) == 31
+    assert starred["list-lag"] == "3-s"
+    assert starred["times"] == "microseconds"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--reading", "cart-total"), "must be RULE=READING"),
+        (("--reading", "cart-total=nought"), "cart-total has no reading 'nought'"),
+        (("--reading", "cart-totl=x"), "did you mean cart-total"),
+        (("--reading", "nulls=written", "--reading", "nulls=left-out"), "nulls is given two readings"),
+        (("--readings", "not-there.yaml"), "there is no file called not-there.yaml"),
+        (("--readings", "/dev/zero"), "is not a regular file"),
+    ],
+)
+def test_a_reading_that_does_not_exist(options: tuple[str, ...], text: str) -> None:
+    ended = piped("sandbox", *options)
+    assert ended.code == 2
+    assert text in " ".join(ended.err.split())
+
+
 def test_a_stop_does_not_wait_for_a_slow_answer(tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text("rules:\n  - fault: {delay: 60}\n", "utf-8")

@@ -1,6 +1,6 @@
-"""The page about the sandbox: its plan can be played, its faults and rules are those of the sandbox.
+"""The pages about the sandbox and its readings: plans can be played, faults, rules and readings are the sandbox's.
 
-Its programs are run by ``tests/docs``. Run as a program, this writes the faults and the rules into the page.
+Their programs are run by ``tests/docs``. Run as a program, this writes faults, rules and readings into the pages.
 """
 
 import dataclasses
@@ -10,11 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from norce_order_async.sandbox import READY, RULES
+from norce_order_async.sandbox import READY, RULES, Readings
 from norce_order_async.sandbox.faults import Fault, plan_from_data
 from norce_order_async.sandbox.faults.kinds import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
+READINGS_PAGE = PAGE.with_name("readings.md")
 TEXT = PAGE.read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
@@ -42,8 +43,22 @@ def rules() -> str:
     return "\n".join(["| rule | | what the sandbox does |", "|---|---|---|", *lines])
 
 
-def with_tables(text: str) -> str:
-    for name, table in (("faults", faults()), ("rules", rules())):
+def readings() -> str:
+    lines: list[str] = []
+    for rule in RULES:
+        for reading in rule.readings:
+            first = reading is rule.readings[0]
+            name = f"**`{reading.id}`**" if reading.harsh else f"`{reading.id}`"
+            head = f"`{rule.id}` | {rule.certainty}" if first else " | "
+            lines.append(f"| {head} | {name} | {reading.text} | {reading.notice} |".replace("|   |", "| |"))
+    head = ["| rule | | reading | what the service does | what a caller notices |", "|---|---|---|---|---|"]
+    return "\n".join(head + lines)
+
+
+def with_tables(text: str, *names: str) -> str:
+    tables = {"faults": faults, "rules": rules, "readings": readings}
+    for name in names:
+        table = tables[name]()
         begin, end = re.findall(rf"^<!-- {name}: .*-->$", text, re.MULTILINE)
         text = f"{text.partition(begin)[0]}{begin}\n{table}\n{end}{text.partition(end)[2]}"
     return text
@@ -60,8 +75,28 @@ def test_every_ready_made_plan_is_explained() -> None:
 
 
 def test_every_fault_is_listed_with_its_settings_and_every_rule_with_its_certainty() -> None:
-    assert with_tables(TEXT) == TEXT, f"run: python tests/sandbox/{Path(__file__).name}"
+    assert with_tables(TEXT, "faults", "rules") == TEXT, f"run: python tests/sandbox/{Path(__file__).name}"
+
+
+def test_every_reading_is_listed_with_what_a_caller_notices() -> None:
+    text = READINGS_PAGE.read_text("utf-8")
+    assert with_tables(text, "readings") == text, f"run: python tests/sandbox/{Path(__file__).name}"
+
+
+def test_the_file_of_readings_can_be_loaded(tmp_path: Path) -> None:
+    """As the page has it, and with the certainty that the page says."""
+    (code,) = re.findall(r"^```yaml\n(.*?)^```$", READINGS_PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    file = tmp_path / "readings.yaml"
+    file.write_text(code, "utf-8")
+    loaded = Readings.load(file)
+    assert [loaded.certainty(rule) for rule in ("cart-total", "list-lag", "times")] == [
+        "assumed",
+        "observed",
+        "assumed",
+    ]
+    assert {reading.rule for reading in loaded.changed} == {"cart-total", "list-lag"}
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(TEXT), "utf-8")
+    PAGE.write_text(with_tables(TEXT, "faults", "rules"), "utf-8")
+    READINGS_PAGE.write_text(with_tables(READINGS_PAGE.read_text("utf-8"), "readings"), "utf-8")
