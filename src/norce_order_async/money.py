@@ -57,7 +57,14 @@ Amount = Decimal | int | float
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """A price in decimals, rounded to two: ``Money(Decimal("125.00"), Decimal("100.00")).vat == 25``."""
+    """A price in decimals, rounded to two.
+
+    Example::
+
+        price = Money(Decimal("125.00"), Decimal("100.00"))
+        price.vat  # Decimal("25.00")
+        (price + price).including_vat  # Decimal("250.00")
+    """
 
     including_vat: Decimal
     """The price with VAT, in whole currency units."""
@@ -197,7 +204,7 @@ def _each(name: str, values: Iterable[_T], *members: str) -> Iterator[_T]:
 
 
 def _check_has(name: str, value: object, *members: str) -> None:
-    # By its members: importing the generated models takes time that sums need not.
+    # Checked by its members: importing the generated models is slow, and sums don't need them.
     if value is not None and not all(hasattr(value, member) for member in members):
         raise InvalidRequestError(f"{name} must be a model of the API, not {type(value).__name__}")
 

@@ -1,9 +1,9 @@
-"""OpenTelemetry spans and metrics, with the ``otel`` extra: ``NorceOrderClient(..., telemetry=OpenTelemetry())``.
+"""OpenTelemetry spans and metrics, with the extra ``otel``: ``NorceOrderClient(..., telemetry=OpenTelemetry())``.
 
-A call is an INTERNAL span named after its operation; each attempt is a CLIENT span inside it that follows the semantic
-conventions for HTTP clients, and carries the trace on in the request's headers. The metric is
-``http.client.request.duration``, a histogram in seconds, once per attempt. Addresses are recorded without their query,
-and nothing of headers or bodies is.
+A call is an INTERNAL span named after its operation. Each attempt is a CLIENT span inside it; the span follows the
+semantic conventions for HTTP clients, and the request's headers carry the trace on. The metric is
+``http.client.request.duration``, a histogram in seconds with one value per attempt. Addresses are recorded without
+their query; headers and bodies are not recorded.
 
 Source: OpenTelemetry semantic conventions, "HTTP spans" and "HTTP metrics" (stable since 1.23).
 """
@@ -37,16 +37,21 @@ if TYPE_CHECKING:
 __all__ = ["BUCKETS", "OpenTelemetry"]
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Seconds; the boundaries that the conventions advise."""
+"""The boundaries of the histogram in seconds, as the conventions advise."""
 
 
 class OpenTelemetry:
-    """Spans and metrics of one client.
+    """Records spans and metrics of a client.
 
     Args:
-        tracer_provider: where spans go; the global one when left out.
-        meter_provider: where metrics go; the global one when left out.
-        clock: for tests.
+        tracer_provider: The provider for spans; the global one by default.
+        meter_provider: The provider for metrics; the global one by default.
+        clock: Where time comes from, for tests.
+
+    Example::
+
+        async with NorceOrderClient(..., telemetry=OpenTelemetry()) as norce:
+            order = await norce.orders.get("o1")  # a span for the call, and one for each attempt
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class OpenTelemetry:
         )
 
     async def call(self, call: CallInfo, proceed: CallNext, /) -> Answer:
-        """Around a call."""
+        """Called around each call: records its span."""
         attributes = {
             "norce.operation": call.operation,
             "norce.merchant": call.merchant,
@@ -94,7 +99,7 @@ class OpenTelemetry:
             return answer
 
     async def attempt(self, attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
-        """Around an attempt."""
+        """Called around each attempt: records its span and its duration."""
         address = urlsplit(request.url)
         measured: dict[str, str | int] = {
             "http.request.method": request.method,
@@ -134,6 +139,6 @@ class OpenTelemetry:
 
 
 def _failed(span: Span, error: BaseException) -> None:
-    """The error's class and, of a send, its phase; never its text, which may be anybody's."""
+    """Record the error's class and, for a failed send, its phase; never its text, which may hold personal data."""
     span.set_attribute("error.type", type(error).__name__)
     span.set_status(StatusCode.ERROR, error.phase if isinstance(error, SendError) else None)

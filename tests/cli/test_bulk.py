@@ -180,7 +180,7 @@ def test_export_to_parquet(here: Shop, tmp_path: Path) -> None:
     assert inside(*arguments, env=here.env).code == 0
     again = inside(*arguments, env=here.env)
     assert again.code == 2
-    assert " done: name a new --journal for the orders that there are now, or give --resume\n" in again.err
+    assert " done: name a new --journal for the orders that match now, or give --resume\n" in again.err
     assert inside(*arguments, "--resume", env=here.env).code == 0
     parquet: Any = import_module("pyarrow.parquet")
     table = parquet.read_table(out)
@@ -343,7 +343,7 @@ def test_unknown_orders_are_looked_at_before_they_are_sent(here: Shop, tmp_path:
     assert inside("bulk", "retry", str(journal), "--only", "unknown", "--send-again", env=here.env).code == 0
     assert len(here.sandbox.requests.of(operation="UpdateCheckoutOrderState")) == asked + 2
     wrong = inside("bulk", "retry", str(journal), "--only", "refused", "--send-again", env=here.env)
-    assert (wrong.code, "goes with --only unknown" in wrong.err) == (2, True)
+    assert (wrong.code, "needs --only unknown" in wrong.err) == (2, True)
 
 
 def _all_to(journal: Path, state: State) -> None:
@@ -377,7 +377,7 @@ def test_an_order_that_a_file_names_twice(here: Shop, tmp_path: Path) -> None:
     outcomes, summary = _records(inside(*arguments, "--duplicates", "allow", env=here.env))
     assert sorted(each["order_id"] for each in outcomes) == sorted([*ids, ids[0]])
     assert (summary["left"], summary["duplicates"]) == (0, 0)
-    assert "duplicates    1, passed over" in inside("bulk", "validate", "--from-file", file, env=here.env).out
+    assert "duplicates    1, skipped" in inside("bulk", "validate", "--from-file", file, env=here.env).out
 
 
 def test_too_many_to_do_each_once(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -396,7 +396,7 @@ def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -
     """A journal holds each once."""
     ran = inside("bulk", "validate", "--all", "--journal", str(tmp_path / "j"), "--duplicates", "allow", env=here.env)
     assert ran.code == 2
-    assert "goes without --journal" in ran.err
+    assert "be used with --journal" in ran.err
 
 
 def test_an_export_keeps_what_is_there_and_knows_its_fields(here: Shop, tmp_path: Path) -> None:
@@ -410,7 +410,7 @@ def test_an_export_keeps_what_is_there_and_knows_its_fields(here: Shop, tmp_path
     out.write_text("mine")
     ran = inside(*arguments, env=here.env)
     assert (ran.code, out.read_text()) == (2, "mine")
-    assert f"{out} is there already: name another --out, or give --force" in ran.err
+    assert f"{out} exists: name another --out, or give --force" in ran.err
     assert inside(*arguments, "--force", env=here.env).code == 0
     assert out.stat().st_mode & 0o777 == 0o600
 

@@ -52,7 +52,7 @@ def test_a_token_that_the_service_refuses(here: Shop) -> None:
     assert found["token"][0] == "ok"
     verdict, said = found["answer"]
     assert verdict == "wrong"
-    assert "does not know the token" in said
+    assert "refuses the token" in said
     assert "HTTP 401" in said
 
 
@@ -71,7 +71,7 @@ def test_nothing_listens_there(here: Shop) -> None:
     assert found["name"][0] == "ok"
     assert found["connection"] == (
         "wrong",
-        f"port {free} takes no connections: nothing listens there, or a firewall",
+        f"port {free} refuses connections: nothing listens there, or a firewall",
     )
 
 
@@ -104,9 +104,9 @@ def _web_token(expires: float) -> str:
     [
         (_web_token(1000), "wrong", "it expired 60 s ago"),
         (_web_token(1060 + 7200), "ok", "it expires in 2 h"),
-        ("a.b!.c" + "x" * 40, "ok", "fit for a header"),
+        ("a.b!.c" + "x" * 40, "ok", "that a header can hold"),
         ("brief", "doubt", "shorter than Norce's"),
-        ("x" * 44, "ok", "fit for a header"),
+        ("x" * 44, "ok", "that a header can hold"),
     ],
 )
 def test_what_a_token_looks_like(secret: str, verdict: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,12 +133,12 @@ _REFUSED_CONNECTION = Attempt(1, "not sent", None, "connect", "connection refuse
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (RefusedError("no", status=403, **_CALL), "does not reach this merchant and channel (HTTP 403)"),
-        (RefusedError("no", status=404, code="gone", **_CALL), "check the path of the base URL"),
-        (RefusedError("no", status=302, **_CALL), "a redirect, which is not followed"),
-        (RefusedError("no", status=418, **_CALL), "the service refused the question (HTTP 418)"),
-        (RejectedError("no", status=429, **_CALL), "takes nothing just now (HTTP 429)"),
-        (UnavailableError("no", status=200, **_CALL), "is no order service"),
+        (RefusedError("no", status=403, **_CALL), "not for this merchant and channel (HTTP 403)"),
+        (RefusedError("no", status=404, code="gone", **_CALL), "check path of the base URL"),
+        (RefusedError("no", status=302, **_CALL), "a redirect, which the client does not follow"),
+        (RefusedError("no", status=418, **_CALL), "the service refused the request (HTTP 418)"),
+        (RejectedError("no", status=429, **_CALL), "closed for the moment (HTTP 429)"),
+        (UnavailableError("no", status=200, **_CALL), "is not the order service"),
         (UnavailableError("no", status=502, **_CALL), "out of order (HTTP 502)"),
         (NotSentError("no", attempts=[_REFUSED_CONNECTION], **_CALL), "no answer: connection refused"),
         (TokenError("none to be had"), "none to be had"),
@@ -151,7 +151,7 @@ def test_what_an_answer_means(error: NorceError, said: str) -> None:
 @pytest.mark.parametrize(
     ("ours", "verdict", "said"),
     [
-        (1_000_000_001.0, "ok", "the same"),
+        (1_000_000_001.0, "ok", "agrees"),
         (1_000_000_030.0, "doubt", "30 s ahead of"),
         (999_996_400.0, "wrong", "3600 s behind"),
     ],

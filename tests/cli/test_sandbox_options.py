@@ -72,7 +72,7 @@ def test_faults_are_named_at_the_start_and_in_each_line() -> None:
 def test_orders_outlive_it_in_a_file(tmp_path: Path) -> None:
     file = str(tmp_path / "orders.db")
     with running("--db", file, "--seed-orders", "100", "--seed", "3") as (_, said, url):
-        assert f"Orders live in {file}." in said
+        assert f"The orders are in {file}." in said
         seeded = total(url)
         assert 0 < seeded < 100
     with running("--db", file) as (_, _, url):

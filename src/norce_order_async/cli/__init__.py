@@ -1,6 +1,7 @@
-"""The command ``norce-order``: :mod:`~norce_order_async.cli.app` is the group, each command has a home of its own.
+"""The command ``norce-order``: :mod:`~norce_order_async.cli.app` is the group, and each command has a module of its
+own.
 
-Nothing is imported here but what Python brings, so that a missing extra is one line and not a traceback.
+This module imports only the standard library, so that a missing extra is reported in one line and not as a traceback.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ _NEEDS = ("click", "rich")
 
 
 def main() -> int:
-    """Run the command line; the answer is the exit code."""
+    """Run the command line. Returns the exit code."""
     if any(find_spec(name) is None for name in _NEEDS):
         print("norce-order needs the extra 'cli': install norce-order-async with [cli]", file=sys.stderr)
         return 2
@@ -21,6 +22,6 @@ def main() -> int:
 
         return run()
     except KeyboardInterrupt:
-        # Pressed so early or so late that the commands had no say in it.
+        # Ctrl-C before a command handles it, or after.
         print("interrupted", file=sys.stderr)
         return 130

@@ -2,13 +2,13 @@
 
 ====  ==================================================
 0     done, or the reader of the output has gone
-1     it failed; the line says why
+1     failed; the line says why
 2     the command line itself, or a setting, is wrong
 130   interrupted
 ====  ==================================================
 
-A new command is a module beside this one and a line at the end of this file. Commands import what they need when they
-run, so that ``--help`` stays quick.
+A new command is a module beside this one, and an entry in the loop at the end of this file. Commands import their
+modules when they run, so that ``--help`` stays quick.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ class _Commands(click.Group):
     """The group of commands. A command ends when the reader of its output has gone."""
 
     def make_context(self, *args: Any, **named: Any) -> click.Context:
-        with _until_nobody_reads():
+        with _until_reader_leaves():
             return super().make_context(*args, **named)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _until_nobody_reads():
+        with _until_reader_leaves():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _until_nobody_reads() -> Generator[None]:
+def _until_reader_leaves() -> Generator[None]:
     try:
         yield
     except BaseException as error:
         failed = cause(error)
-        # rich makes it a SystemExit.
+        # rich turns a broken pipe into a SystemExit.
         if isinstance(failed.__context__ if isinstance(failed, SystemExit) else failed, BrokenPipeError):
             raise ReaderGoneError from None
         raise
@@ -64,30 +64,32 @@ def _until_nobody_reads() -> Generator[None]:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=NAME)
 def norce_order() -> None:
-    """Read and change orders of Norce Checkout, one by one or in batches. A local service to try it on is included.
+    """Read and change orders of Norce Checkout, one by one or many at a time.
 
-    Options such as --base-url, or the variables NORCE_BASE_URL, NORCE_MERCHANT, NORCE_CHANNEL and NORCE_TOKEN, name the
-    service and the account. `norce-order doctor` checks them.
+    To try it without an account, start a local order service with `norce-order sandbox`, or run `norce-order demo`.
+
+    Name the service and the account with options such as --base-url, or with the variables NORCE_BASE_URL,
+    NORCE_MERCHANT, NORCE_CHANNEL and NORCE_TOKEN. `norce-order doctor` checks them.
 
     \b
     Exit codes:
       0    done; also when the reader of the output has gone (| head -1)
-      1    it failed; a line on standard error says why, with --json as a JSON object
+      1    failed; a line on standard error says why, with --json a JSON object
       2    the command line, a setting or a file can't be used; nothing was changed
-      3,4  of `bulk`: some orders were not done, or the job was stopped
+      3,4  for `bulk`: some orders were not done, or the job was stopped
       130  interrupted
     """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line: ``arguments``, or those of this process. Returns the exit code."""
+    """Run a command line: ``arguments``, or those of this process. Returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that can't show an arrow gets a question mark.
+            # A terminal that can't show a character gets a question mark.
             stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with _until_nobody_reads():
+        with _until_reader_leaves():
             code: object = norce_order.main(given, prog_name=NAME, standalone_mode=False)
             sys.stdout.flush()
     except ReaderGoneError:
@@ -95,14 +97,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 0
     except BaseException as error:  # noqa: BLE001 - interrupts are reported as well
         try:
-            return _told(cause(error), as_json="--json" in given)
+            return _report(cause(error), as_json="--json" in given)
         except BrokenPipeError:
             silence(sys.stderr)
             return 1
     return code if isinstance(code, int) else 0
 
 
-def _told(error: BaseException, *, as_json: bool) -> int:
+def _report(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         code, text = 130, "interrupted"
     elif isinstance(error, click.ClickException):

@@ -1,7 +1,7 @@
-"""The options that name the service and the account, shared by all commands. They win over the ``NORCE_*`` variables.
+"""The options for the service and the account, shared by all commands. They override the ``NORCE_*`` variables.
 
-The token is never an argument, because arguments show in the list of processes: it comes from ``NORCE_TOKEN``, or from
-a file.
+The token is never an argument, because the list of processes shows arguments. It comes from ``NORCE_TOKEN`` or from a
+file.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Command = Callable[..., Any]
 
 
 def secret_in(file: str, option: str) -> str:
-    """What a file holds, without the space around it.
+    """The text of a file, without the white space around it.
 
     Raises:
-        UsageError: the file, which the option named, can't be read or is empty.
+        UsageError: The file can't be read or is empty. The text names ``option``.
     """
     try:
         secret = Path(file).read_text("utf-8").strip()
@@ -41,17 +41,17 @@ def secret_in(file: str, option: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What the command line said about the service; the rest is in the environment."""
+    """The service and account as the command line gives them; the environment has the rest."""
 
     given: Mapping[str, str]
-    """Arguments of the client, by name; only those given."""
+    """Arguments for the client, by name; only those given."""
     token_file: str | None = None
 
     def token(self) -> str | None:
-        """The token of the file; None without one.
+        """The token in the file; None if no file was given.
 
         Raises:
-            UsageError: the file can't be read, or is empty.
+            UsageError: The file can't be read or is empty.
         """
         return None if self.token_file is None else secret_in(self.token_file, "--token-file")
 
@@ -59,10 +59,10 @@ class Connection:
         """A client for this service.
 
         Args:
-            arguments: of the client, besides where and for whom.
+            arguments: Further arguments for the client.
 
         Raises:
-            UsageError: something is missing or wrong; the text says which option or variable.
+            UsageError: A setting is missing or wrong. The text names its option or variable.
         """
         from norce_order_async.client import NorceOrderClient
         from norce_order_async.errors import ConfigurationError
@@ -75,30 +75,28 @@ class Connection:
             raise click.UsageError(in_shell(printable(str(error)), _ARGUMENTS)) from error
 
     def arguments(self) -> list[str]:
-        """The same options as words of a command line, to show how to continue."""
+        """The same options as words of a command line."""
         words = [word for name, value in self.given.items() for word in (f"--{name.replace('_', '-')}", value)]
         return words if self.token_file is None else [*words, "--token-file", self.token_file]
 
 
 _ARGUMENTS = ("environment", "slug", "location", "merchant", "channel")
-"""Arguments of the client that are options here, and ordinary words."""
+"""Arguments of the client that are options here, and ordinary English words elsewhere."""
 
 _OPTIONS = (
-    click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Norce's environment; NORCE_ENVIRONMENT."),
-    click.option("--slug", metavar="NAME", help="The customer's host name at Norce; NORCE_SLUG."),
-    click.option("--location", metavar="NAME", help="The region part of the host; NORCE_LOCATION."),
-    click.option("--base-url", metavar="URL", help="The whole address, instead of the three above; NORCE_BASE_URL."),
-    click.option("--merchant", metavar="NAME", help="The merchant; NORCE_MERCHANT."),
-    click.option("--channel", metavar="NAME", help="The sales channel; NORCE_CHANNEL."),
-    click.option("--adapter-id", metavar="NAME", help="Act as this adapter; NORCE_ADAPTER_ID."),
-    click.option(
-        "--token-file", metavar="FILE", help="File that holds the token; by default it is read from NORCE_TOKEN."
-    ),
+    click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Norce's environment (or NORCE_ENVIRONMENT)."),
+    click.option("--slug", metavar="NAME", help="The customer's host name at Norce (or NORCE_SLUG)."),
+    click.option("--location", metavar="NAME", help="The region part of the host (or NORCE_LOCATION)."),
+    click.option("--base-url", metavar="URL", help="The whole address, instead of these three (or NORCE_BASE_URL)."),
+    click.option("--merchant", metavar="NAME", help="The merchant (or NORCE_MERCHANT)."),
+    click.option("--channel", metavar="NAME", help="The sales channel (or NORCE_CHANNEL)."),
+    click.option("--adapter-id", metavar="NAME", help="Act as this adapter (or NORCE_ADAPTER_ID)."),
+    click.option("--token-file", metavar="FILE", help="A file with the token. Default: the token is in NORCE_TOKEN."),
 )
 
 
 def connection_options(command: Command) -> Command:
-    """Give a command the options, and a ``connection`` made of them."""
+    """Add the options to a command, which gets them as ``connection``."""
 
     @wraps(command)
     def connected(
@@ -129,7 +127,7 @@ def connection_options(command: Command) -> Command:
 
 
 def with_options(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
-    """The command with options, shown in the order given."""
+    """Add options to a command; its help shows them in this order."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -1,5 +1,4 @@
-"""What is said of a failure, and of anything else that came from outside: one line without control characters, or one
-JSON object; in words that fit a shell."""
+"""The text of a failure: one line without control characters, or one JSON object, in the words of a shell."""
 
 from __future__ import annotations
 
@@ -30,11 +29,11 @@ from norce_order_async.errors import (
 
 
 class ReaderGoneError(Exception):
-    """The reader of the output has gone, as in ``norce-order list | head -1``: nothing has failed."""
+    """The reader of the output has gone, as in ``norce-order list | head -1``. This is not a failure."""
 
 
 def cause(error: BaseException) -> BaseException:
-    """The failure to report: the one inside a task group's, and an interrupt before all others."""
+    """The failure to report. From a group of exceptions that is the first one, or an interrupt if there is one."""
     while isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         error = (group.subgroup(KeyboardInterrupt) or group).exceptions[0]
@@ -42,18 +41,18 @@ def cause(error: BaseException) -> BaseException:
 
 
 def silence(*streams: TextIO) -> None:
-    """Let what is still printed go nowhere: its reader is gone."""
+    """Send all further output of the streams to the null device, because their reader has gone."""
     for stream in streams:
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
-        except OSError:  # no file of this process's
+        except OSError:  # the stream is not a file of this process
             continue
 
 
 def one_line(error: Exception) -> str:
-    """A failure in one line; an unexpected one also names its class."""
+    """A failure in one line. The line names the class of an error that is not one of ours."""
     text = in_shell(printable(" ".join(str(error).split())))
     if isinstance(error, NorceError):
         return text
@@ -66,7 +65,7 @@ PHRASES: Final = (
     ("no token was given", "no --token-file was given"),
     ("give the token as token", "give the token in NORCE_TOKEN or --token-file"),
 )
-"""What texts for programs say that a command can't do as it stands, and what it can."""
+"""Phrases of error texts that are for programs, and the phrases that replace them on the command line."""
 _SWITCH = re.compile(r"\b(?:pass |say |give )?([a-z]+(?:_[a-z]+)*)=True\b(?: to norce\.bulk\(\.\.\.\))?")
 _SNAKE = re.compile(
     r"\b(base_url|adapter_id|cart_reference|payment_id|date_from|date_to|max_in_flight|failure_limit|dry_run"
@@ -75,11 +74,11 @@ _SNAKE = re.compile(
 
 
 def in_shell(text: str, arguments: Iterable[str] = ()) -> str:
-    """A text for programs in the words of a shell: options where it names arguments.
+    """A text for programs with options in place of arguments, for the command line.
 
     Args:
-        text: it.
-        arguments: those that are ordinary words elsewhere, and options here.
+        text: The text.
+        arguments: Arguments to replace that are ordinary English words.
     """
     for program, shell in PHRASES:
         text = text.replace(program, shell)
@@ -108,7 +107,7 @@ _OUTCOMES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ..
 
 
 def record(error: BaseException, message: str, exit_code: int) -> dict[str, Any]:
-    """A failure as one JSON object: the same members each time, null where there is nothing to say."""
+    """A failure as one JSON object. It always has the same members; those without a value are null."""
     call = error if isinstance(error, CallError) else None
     return {
         "error": type(error).__name__,

@@ -1,4 +1,4 @@
-"""The filter options, shared by all commands that select orders."""
+"""The filter options of all commands that select orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from norce_order_async.display import printable
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
-    """A date or a time as ISO 8601 writes it; without a zone it is this machine's time."""
+    """A date or a time in ISO 8601; without a zone it is local time."""
     if value is None:
         return None
     try:
@@ -38,7 +38,7 @@ _ONE = (
         "--date-from",
         callback=_moment,
         metavar="TIME",
-        help="Orders from this time on; local time unless it has a zone.",
+        help="Orders from this time on. A time without a zone is local time.",
     ),
     click.option("--date-to", callback=_moment, metavar="TIME", help="Orders up to this time."),
 )
@@ -46,14 +46,14 @@ _ONE = (
 _MANY = {
     "status": "Orders in this status",
     "country": "Orders of this country",
-    "billing_name": "Billed to this name",
-    "billing_email": "Billed to this address",
-    "billing_phone": "Billed to this number",
-    "billing_country": "Billed in this country",
-    "shipping_name": "Sent to this name",
-    "shipping_email": "Sent to this address",
-    "shipping_phone": "Sent to this number",
-    "shipping_country": "Sent to this country",
+    "billing_name": "Orders billed to this name",
+    "billing_email": "Orders billed to this e-mail address",
+    "billing_phone": "Orders billed to this phone number",
+    "billing_country": "Orders billed in this country",
+    "shipping_name": "Orders shipped to this name",
+    "shipping_email": "Orders shipped to this e-mail address",
+    "shipping_phone": "Orders shipped to this phone number",
+    "shipping_country": "Orders shipped to this country",
 }
 _PLURAL = {"status": "status", "country": "countries", "billing_country": "billing_countries"} | {
     "shipping_country": "shipping_countries"
@@ -74,7 +74,8 @@ _OPTIONS = (_many("status", _MANY["status"]), *_ONE, *(_many(*each) for each in 
 
 
 def filter_options(command: Command) -> Command:
-    """Give a command the options, and ``where``: an ``OrderFilter`` of them, None when none was given."""
+    """Add the options to a command, which gets them as ``where``: an ``OrderFilter``, or None if no option was
+    given."""
 
     @wraps(command)
     def filtered(**options: Any) -> Any:

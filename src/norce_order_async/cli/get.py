@@ -1,4 +1,4 @@
-"""``norce-order get``: one order, without personal data unless the whole order is asked for."""
+"""``norce-order get``: one order, without personal data unless ``--json`` asks for the whole order."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ async def _list(connection: Connection, where: OrderFilter | None, limit: int, a
 
 
 async def _newest(norce: NorceOrderClient, where: OrderFilter | None, limit: int) -> AsyncIterator[Order]:
-    """Page by page; an order that new ones shift to the next page is shown once."""
+    """The newest orders, page by page. An order that new ones shift to the next page comes once."""
     from norce_order_async.orders.filter import OrderFilter
 
     newest_first = replace(where or OrderFilter(), order_by="created", order_by_direction="desc")

@@ -1,4 +1,4 @@
-"""The question before a command changes orders of a running shop."""
+"""The question before a command changes orders in production."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ FLAG = "--yes-production"
 
 
 def production_option(command: click.decorators.FC) -> click.decorators.FC:
-    """The flag that answers the question beforehand."""
+    """Add the flag that answers the question in advance."""
     return click.option(FLAG, is_flag=True, help="Do not ask before changing orders in production.")(command)
 
 
 def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
-    """Continue against production only if the user at a terminal, or the flag, says so.
+    """Ask before orders in production are changed. Without production, or with the flag, continue at once.
 
     Args:
-        scope: the service and account.
-        what: what the command will do.
-        orders: how many orders, in words.
-        yes: whether the flag was given.
+        scope: The service and account.
+        what: The change, in words.
+        orders: The number of orders, in words.
+        yes: Whether the flag was given.
 
     Raises:
-        UsageError: there is no terminal to ask at.
-        ClickException: the answer was no.
+        UsageError: There is no terminal to ask at.
+        ClickException: The user said no.
     """
     if not is_production(scope.base_url):
         return
     if click.get_current_context().params.get("as_json"):
-        # Standard error is for machines too.
+        # With --json, standard error is read by machines too, so there is no question.
         if not yes:
             raise click.UsageError(f"this changes orders in production: give {FLAG} to continue; nothing was sent")
         return

@@ -1,4 +1,4 @@
-"""``norce-order sandbox``: the local order service until Ctrl-C, with a line for each request."""
+"""``norce-order sandbox``: runs the local order service until Ctrl-C, and prints a line for each request."""
 
 from __future__ import annotations
 
@@ -23,69 +23,68 @@ if TYPE_CHECKING:
 MERCHANT, CHANNEL = "demo", "se"
 
 TOKEN, CALLBACK_TOKEN = "NORCE_SANDBOX_TOKEN", "NORCE_SANDBOX_CALLBACK_TOKEN"
-"""Where tokens are when no file has them."""
+"""Variables that hold the tokens if no file is given."""
 
 EVERY_ADAPTER = "*"
-"""As in ``Sandbox(configuration=...)``."""
+"""The key for all adapters in ``Sandbox(configuration=...)``."""
 
 
-@click.command(short_help="Serve a local imitation of the order service.")
+@click.command(short_help="Run a local imitation of the order service.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="Port; 0 takes a free one."
+    "--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="Port; 0 picks a free one."
 )
 @click.option(
     "--token-file",
     metavar="FILE",
-    help="File that holds the one token it accepts, made with a new one if it is not there; else it is in "
-    "NORCE_SANDBOX_TOKEN, else a new one that is shown at the start.",
+    help="A file with the token that clients must send; created with a new token if it does not exist. Default: the "
+    "token in NORCE_SANDBOX_TOKEN, or a new one, which is shown at the start.",
 )
-@click.option("--seed", type=int, help="The same seed gives the same identifiers, seeded orders and faults.")
-@click.option("--db", type=click.Path(), help="File to keep the orders in; made if it is not there.")
-@click.option("--seed-orders", type=click.IntRange(0, 1_000_000), help="Begin with so many orders in five channels.")
-@click.option("--faults", metavar="PLAN", help="What goes wrong: a ready-made plan's name or a YAML file.")
+@click.option("--seed", type=int, help="The same seed gives the same ids, seeded orders and faults.")
+@click.option("--db", type=click.Path(), help="A file to keep the orders in; created if it does not exist.")
+@click.option("--seed-orders", type=click.IntRange(0, 1_000_000), help="Start with this many orders, in five channels.")
+@click.option("--faults", metavar="PLAN", help="Faults to play: the name of a ready-made plan, or a YAML file.")
 @click.option(
     "--reading",
     "chosen",
     metavar="RULE=READING",
     multiple=True,
-    help="How it behaves where nobody has published how the service does, such as cart-total=zero-when-missing. Can be "
-    "repeated.",
+    help="A behaviour to imitate where Norce publishes none, such as cart-total=zero-when-missing. Can be repeated.",
 )
 @click.option(
     "--readings",
     metavar="FILE|harsh",
-    help="The same for many rules: a YAML file, as a calibration writes it, or all that break a careless program.",
+    help="The same for many rules: a YAML file of a calibration, or harsh for all that break careless programs.",
 )
-@click.option("--list-readings", is_flag=True, help="Show the rules that have readings, and end.")
+@click.option("--list-readings", is_flag=True, help="List the rules that have readings, and exit.")
 @click.option(
     "--served-as",
     metavar="HOST",
     multiple=True,
-    help="A name besides localhost under which it is reached, as in a network of containers. Can be repeated.",
+    help="Another name besides localhost that clients use for it, as in a network of containers. Can be repeated.",
 )
 @click.option(
     "--allow-host",
     "allowed_hosts",
     metavar="HOST",
     multiple=True,
-    help="A host besides loopback that hooks, validations and notifications may be sent to. Can be repeated.",
+    help="A host besides loopback that hooks, validations and notifications may go to. Can be repeated.",
 )
 @click.option(
     "--config",
     "configuration",
     metavar="[ADAPTER:]PATH=VALUE",
     multiple=True,
-    help="What {config.PATH} in an address stands for, such as adapter.publicUrl=http://127.0.0.1:9000; with ADAPTER: "
-    "for that adapter alone. Can be repeated.",
+    help="The value of {config.PATH} in an address, such as adapter.publicUrl=http://127.0.0.1:9000; with ADAPTER: "
+    "only for that adapter. Can be repeated.",
 )
 @click.option(
     "--callback-token-file",
     metavar="FILE",
-    help="File that holds a token to send as a bearer with every hook, validation and notification; else it is in "
-    "NORCE_SANDBOX_CALLBACK_TOKEN, else none is sent.",
+    help="A file with a bearer token to send with every hook, validation and notification. Default: the token in "
+    "NORCE_SANDBOX_CALLBACK_TOKEN, or no token.",
 )
-@click.option("--admin/--no-admin", default=True, help="Whether there are endpoints under /__sandbox/.")
+@click.option("--admin/--no-admin", default=True, help="Offer endpoints for tests under /__sandbox/, or not.")
 def sandbox(
     host: str,
     port: int,
@@ -103,9 +102,9 @@ def sandbox(
     callback_token_file: str | None,
     admin: bool,
 ) -> None:
-    """Serve a local imitation of the order service, until Ctrl-C.
+    """Run a local imitation of the order service until Ctrl-C. It prints its address and token, and how to call it.
 
-    Without --db, orders live in memory and are gone when it stops.
+    Without --db the orders are kept in memory, and lost when it stops.
 
     Ready-made plans for --faults: flaky-network, rate-limited, lost-answers, slow, deploy, chaos.
     """
@@ -163,7 +162,7 @@ def sandbox(
 
 
 def _readings(chosen: tuple[str, ...], many: str | None) -> Readings:
-    """What ``--readings`` names, with each ``--reading`` on top."""
+    """The readings of ``--readings``, with each ``--reading`` on top."""
     from norce_order_async.sandbox import Readings, ReadingsError
 
     pairs: dict[str, str] = {}
@@ -205,9 +204,9 @@ def _show_readings(in_force: Readings) -> None:
 
 
 def _token(file: str | None) -> str | None:
-    """The token of a file or of the environment; None where a new one is to be made.
+    """The token in the file or in the environment; None for a new one.
 
-    Never an argument, because those show in the list of processes.
+    It is never an argument, because the list of processes shows arguments.
     """
     source = TOKEN if file is None else "--token-file"
     if file is None:
@@ -216,24 +215,24 @@ def _token(file: str | None) -> str | None:
         _make(file)
         token = secret_in(file, source)
     if token is not None and (not token or " " in token or not (token.isascii() and token.isprintable())):
-        raise click.BadParameter("must be one word of plain characters, as it travels in a header", param_hint=source)
+        raise click.BadParameter("must be one word of ASCII characters, because a header holds it", param_hint=source)
     return token
 
 
 def _make(file: str) -> None:
-    """A file with a new token, for its owner alone, unless there is one."""
+    """Create the file with a new token, readable only by its owner, unless it exists."""
     try:
         made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except FileExistsError:
         return
     except OSError as error:
-        raise click.BadParameter(f"can't be made: {error.strerror}", param_hint="--token-file") from error
+        raise click.BadParameter(f"can't be created: {error.strerror}", param_hint="--token-file") from error
     with os.fdopen(made, "w", encoding="utf-8") as written:
         written.write(secrets.token_urlsafe(24) + "\n")
 
 
 def _configuration(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """By adapter; what is given for every adapter stands with each that is named, too."""
+    """The settings by adapter. Those for every adapter are repeated with each adapter that is named."""
     parsed = [_setting(one) for one in given]
     adapters = {adapter for adapter, _, _ in parsed} | {EVERY_ADAPTER}
     configuration: dict[str, dict[str, Any]] = {adapter: {} for adapter in adapters}
@@ -263,7 +262,7 @@ def _setting(given: str) -> tuple[str, list[str], str]:
 
 
 def _introduce(service: Sandbox, *, db: str | None, faults: str | None, admin: bool) -> None:
-    # An address that means "all of this machine's" is none that a client can go to.
+    # Clients can't call the addresses that mean "every address of this machine".
     url = service.base_url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     click.echo(
         f"""\
@@ -289,7 +288,7 @@ Requests, as they come:
 
 
 def _lives(db: str | None) -> str:
-    return f"Orders live in {printable(db)}." if db else "Orders live in memory and are gone when it stops."
+    return f"The orders are in {printable(db)}." if db else "The orders are in memory, and lost when it stops."
 
 
 def _extras(url: str, faults: str | None, readings: Readings, admin: bool) -> str:
@@ -335,7 +334,7 @@ asyncio.run(main())
 
 
 def _request_line(request: ReceivedRequest) -> None:
-    """Method, path, status, time and the faults played; never the query or a body, which may hold personal data."""
+    """Print method, path, status, time and faults; not the query or a body, which may hold personal data."""
     status = request.status
     shown = click.style("---", fg="red") if status is None else click.style(str(status), fg=_colour(status))
     took = (request.seconds or 0) * 1000
@@ -344,7 +343,7 @@ def _request_line(request: ReceivedRequest) -> None:
     try:
         click.echo(f"{line} {shown} {took:.1f} ms{faults}")
     except OSError:
-        # Nobody reads the lines any more; the service goes on.
+        # The reader of the lines has gone; the service goes on.
         return
 
 

@@ -1,4 +1,4 @@
-"""Facts and tables in plain text: whole in a pipe, aligned on a terminal, nothing in them that steers one."""
+"""Facts and tables in plain text, without control characters."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import click
 from norce_order_async.display import printable
 
 _NAMES = 12
-"""Letters of a usual name, so that most facts stand at the same place."""
+"""Least width of the names, so that the values of most lists are aligned."""
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
-    """One fact a line, its name first."""
-    told = [(printable(name), printable(value)) for name, value in pairs]
-    width = max([_NAMES, *(len(name) for name, _ in told)])
-    for name, value in told:
+    """Print one fact per line, its name first."""
+    shown = [(printable(name), printable(value)) for name, value in pairs]
+    width = max([_NAMES, *(len(name) for name, _ in shown)])
+    for name, value in shown:
         click.echo(f"{name.ljust(width)}  {value}")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell."""
+    """Print a table; each column is as wide as its widest cell."""
     shown = [list(heads), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:

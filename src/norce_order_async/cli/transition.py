@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="The status to move to."
 )
 @click.option("--validate", "validates", is_flag=True, help="Move it only if it passes the service's validation.")
-@click.option("--explain", "explains", is_flag=True, help="If it is refused, ask the service what is missing.")
+@click.option("--explain", "explains", is_flag=True, help="After a refusal, ask the service what is missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @production_option
 @connection_options
@@ -38,7 +38,7 @@ def transition(
     as_json: bool,
     yes_production: bool,
 ) -> None:
-    """Move an order to another status. The service decides whether it may go there.
+    """Move an order to another status. The service decides whether it allows that.
 
     --validate and --explain call every validation that is registered with the order.
     """
@@ -47,12 +47,12 @@ def transition(
     from norce_order_async.pipeline.request import check_id
 
     norce = connection.client()
-    # Asked outside the event loop, where Ctrl-C still ends the question.
+    # Outside the event loop, where Ctrl-C still ends the question.
     confirm(norce, f"to {target}", f"1: {check_id('order_id', order_id)}", yes=yes_production)
     came_to = anyio.run(partial(_move, norce, order_id, target, validate=validates, explain=explains))
     if as_json:
-        told = {"order_id": order_id, "status": came_to.to, "before": came_to.origin, "called": came_to.called}
-        click.echo(json.dumps(told))
+        result = {"order_id": order_id, "status": came_to.to, "before": came_to.origin, "called": came_to.called}
+        click.echo(json.dumps(result))
     elif came_to.called:
         click.echo(f"{printable(order_id)}: {came_to.origin} -> {came_to.to}")
     else:
@@ -63,6 +63,6 @@ async def _move(
     norce: NorceOrderClient, order_id: str, target: OrderStatus, *, validate: bool, explain: bool
 ) -> Transitioned:
     async with norce:
-        # Read first: an order that has the status already is reported and left alone.
+        # Read first: an order that already has the status is only reported.
         order = await norce.orders.get(order_id)
         return await order.transition_to(target, validate=validate, explain=explain)

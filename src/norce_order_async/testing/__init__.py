@@ -1,11 +1,11 @@
 """For tests of programs that use this package: a pytest plugin, which pytest loads by itself.
 
-* `plugin`: the hooks, the fixtures and the markers; what pytest loads, so it imports next to nothing.
-* `fixtures`: what the fixtures hand out, made without an event loop and left without one.
-* `receiver`: a receiver for what the local order service calls.
-* `guard`: keeps tests from calling Norce.
+* `plugin`: the hooks, the fixtures and the markers. pytest loads this module in every run, so it imports very little.
+* `fixtures`: makes the objects that the fixtures return.
+* `receiver`: a server for the callbacks of the local order service.
+* `guard`: makes a test fail if it calls Norce.
 
-The names here are for annotations and for telling the receiver what to answer. The fixtures need the `sandbox` extra.
+Import the names of this module for annotations and for the receiver's replies. The fixtures need the extra `sandbox`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What the fixtures hand out. Made and left without an event loop, so they fit every plugin that brings one.
+"""Makes the objects that the fixtures return. They need no event loop to be made or closed, so they work with every
+pytest plugin for async tests.
 
-Within the process a client calls the sandbox's application straight and there is nothing to close. Over a socket it
-keeps no connection between calls: pooled ones would outlive the test's event loop, with nobody left to close them.
+Within the process, a client calls the sandbox's application directly, and there is nothing to close. Over a socket it
+keeps no connection between calls: a pooled one would outlive the test's event loop, and could not be closed.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SEED = 1
-"""Of every sandbox, unless another is asked for: the same test sees the same ids and the same faults each time."""
+"""The default seed of every sandbox: a test sees the same ids and the same faults in each run."""
 
 MERCHANT, CHANNEL = "acme", "se"
 
 HURRIED = CallOptions(base_delay=0.01, throttled_base_delay=0.01, max_delay=0.05, settling_pause=0.01)
-"""Repeats as many times as ever, and waits less in between."""
+"""As many attempts as by default, with shorter waits between them."""
 
 ORDER: OrderDataDict = {
     "culture": "sv-SE",
@@ -68,7 +69,7 @@ SHIPPING: ShippingDict = {
 
 
 class SandboxClient(NorceOrderClient):
-    """The client of the fixtures: of a sandbox, on whichever event loop calls first."""
+    """The client that the fixtures return. It belongs to the event loop of its first call."""
 
     def handle(self, data: OrderData) -> Order:
         """A handle with a snapshot that another client has read."""
@@ -76,16 +77,16 @@ class SandboxClient(NorceOrderClient):
 
 
 def sandbox_of(options: Mapping[str, Any]) -> Sandbox:
-    """A sandbox that plays nothing and is not served yet."""
+    """A sandbox without faults, not served yet."""
     given: dict[str, Any] = {"seed": SEED, **options}
     return Sandbox(**given)
 
 
 def planned(plan: PlanLike, seed: int | None) -> FaultPlan:
-    """A plan, with this seed unless None.
+    """A plan of faults, with this seed unless it is None.
 
     Raises:
-        FaultPlanError: there is no such plan, or it can't be played.
+        FaultPlanError: There is no such plan, or it is not valid.
     """
     chosen = plan_of(plan)
     return chosen if seed is None else replace(chosen, seed=seed)
@@ -96,7 +97,7 @@ def client_of(sandbox: Sandbox, options: Mapping[str, Any], *, over_socket: bool
     transport: httpx.AsyncBaseTransport
     if over_socket:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        # Plain http to loopback; the context is there because httpx would load the usual, slow to load, for nothing.
+        # Plain http to loopback needs no TLS; an empty context saves the time of loading the usual one.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False)
     else:
@@ -115,9 +116,9 @@ def client_of(sandbox: Sandbox, options: Mapping[str, Any], *, over_socket: bool
 
 
 def order_ready_for_payment(sandbox: Sandbox, client: SandboxClient, maker: SandboxClient) -> Order:
-    """An order in checkout with a cart, addresses and a shipping, and no payment; a handle on it, just read.
+    """A handle, just read, of an order in checkout with a cart, addresses and a shipping, but no payment.
 
-    Made by ``maker``, on a loop of its own, before faults begin and requests count.
+    The client ``maker`` creates it on an event loop of its own, before faults are played and requests are recorded.
     """
 
     async def made() -> OrderData:
@@ -127,13 +128,13 @@ def order_ready_for_payment(sandbox: Sandbox, client: SandboxClient, maker: Sand
         await maker.aclose()
         return order.data
 
-    with _before_the_story(sandbox):
-        return client.handle(_on_a_loop_of_its_own(made))
+    with _unrecorded(sandbox):
+        return client.handle(_on_own_loop(made))
 
 
 @contextmanager
-def _before_the_story(sandbox: Sandbox) -> Generator[None]:
-    """What is done inside meets no faults and is not in the log of requests."""
+def _unrecorded(sandbox: Sandbox) -> Generator[None]:
+    """Inside, no faults are played, and requests are not kept in the log."""
     plan = sandbox.faults.plan
     sandbox.faults.stop()
     yield
@@ -141,8 +142,8 @@ def _before_the_story(sandbox: Sandbox) -> Generator[None]:
     sandbox.faults.play(plan)
 
 
-def _on_a_loop_of_its_own(work: Callable[[], Awaitable[T]]) -> T:
-    """What ``work`` gives. In a thread of its own, as this one may have a loop that must stay as it is."""
+def _on_own_loop(work: Callable[[], Awaitable[T]]) -> T:
+    """The result of ``work``, run in a thread of its own, because this thread may have an event loop already."""
 
     async def run() -> T:
         return await work()

@@ -1,18 +1,18 @@
-"""Keeps tests from calling Norce by mistake: a call to one of its hosts fails the test that made it.
+"""Keeps tests from calling Norce by mistake: a call to one of its hosts fails the test.
 
-Two places are watched, because HTTP clients pass them, whichever they are:
+The guard watches two places that every HTTP client goes through:
 
-* Python's own report of every name that is resolved and every address that is connected to or sent to
-  (``sys.addaudithook``). Nothing is replaced for that, so it holds for functions that were imported before, and stays
-  out of the way of other people's patches.
-* The begin of TLS, for clients that resolve names by themselves and for tunnels through a proxy. Two methods of
-  ``ssl.SSLContext`` are replaced, once a run, and put back only if nobody has replaced them since.
+* Python's audit events for names that are resolved, and for addresses that are connected or sent to
+  (``sys.addaudithook``). This replaces no function, so it also works for functions that were imported before, and does
+  not interfere with other patches.
+* The start of TLS, for clients that resolve names themselves, and for tunnels through a proxy. Two methods of
+  ``ssl.SSLContext`` are replaced once per run. They are restored unless another patch has replaced them since.
 
-What is raised is pytest's own failure, which no ``except Exception`` between the call and the test swallows. Where it
-is lost all the same, as in a thread, :meth:`Guard.account` still says so.
+The guard raises pytest's own failure, which an ``except Exception`` between the call and the test does not catch. If
+the failure is lost all the same, as in a thread, :meth:`Guard.account` still reports it.
 
-It is a net under mistakes and no wall: programs that a test starts, clients that bring resolver and TLS of their own,
-and numeric addresses are not seen.
+The guard catches mistakes; it is not a security barrier. It does not see programs that a test starts, clients with a
+resolver and TLS of their own, or numeric addresses.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _EVENTS = frozenset(
     }
 )
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
-"""What IDNA takes for a dot."""
+"""Characters that IDNA treats as a dot."""
 
 
 class Guard:
-    """One for a run. Watches from ``install`` to ``remove``, while a test is being run.
+    """The guard of one run. It watches while a test runs, from ``install`` to ``remove``.
 
     Args:
-        domain: Whose hosts are not to be called.
+        domain: The domain whose hosts tests must not call.
     """
 
     def __init__(self, domain: str = DOMAIN) -> None:
@@ -55,7 +55,7 @@ class Guard:
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def install(self) -> None:
-        """Begin to watch; a second time changes nothing."""
+        """Start to watch; a second call does nothing."""
         if self._installed:
             return
         import ssl
@@ -69,7 +69,7 @@ class Guard:
             self._replaced.append((ssl.SSLContext, name, before, watched))
 
     def remove(self) -> None:
-        """Watch no longer. An audit hook stays for as long as the process, and looks at nothing from now on."""
+        """Stop watching. Python can't remove an audit hook, but it does nothing from now on."""
         self._allowed = None
         for place, name, before, watched in self._replaced:
             if getattr(place, name) is watched:
@@ -78,7 +78,7 @@ class Guard:
 
     @contextmanager
     def watching(self, allowed: Sequence[str]) -> Generator[None]:
-        """During a test that may call these hosts; ``*`` stands for any characters."""
+        """Watch inside, and allow these hosts; ``*`` stands for any characters."""
         self._allowed = [pattern.lower() for pattern in allowed]
         try:
             yield
@@ -86,7 +86,7 @@ class Guard:
             self._allowed = None
 
     def account(self) -> str | None:
-        """Why the test is to fail, if a call was refused since the last account; None if none was."""
+        """The reason for the test to fail if a call was refused since the last account, otherwise None."""
         refused, self._refused = self._refused, []
         return _complaint(refused[0]) if refused else None
 
@@ -118,7 +118,7 @@ class Guard:
                 pytest.fail(_complaint(host))
 
     def _real_host(self, argument: object) -> str | None:
-        """The host, if an argument is the name of one that is looked for."""
+        """The host if the argument is the name of a guarded host, otherwise None."""
         if isinstance(argument, bytes | bytearray):
             argument = bytes(argument).decode("latin-1")
         if not isinstance(argument, str) or "/" in argument:

@@ -1,8 +1,8 @@
-"""The pytest plugin: fixtures with a local order service behind them, markers, and a guard around tests.
+"""The pytest plugin: fixtures for a local order service, markers, and a guard around tests.
 
-pytest loads this module in every run wherever the package is installed, so it imports nothing that a run has not
-imported anyway; what a fixture needs is imported when a test asks for it. Fixtures are plain functions with plain
-teardown: they work under anyio's plugin and pytest-asyncio, in any of their modes and on any event loop.
+pytest loads this module in every run if the package is installed, so it imports only modules that pytest has loaded
+already. Each fixture imports its own modules when a test uses it. Fixtures and their teardown are plain functions: they
+work with anyio's plugin and pytest-asyncio, in all modes and on every event loop.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _GUARD = pytest.StashKey[Guard]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    what = "norce_client calls norce_sandbox over a socket instead of within the process"
+    what = "norce_client calls norce_sandbox over a socket, not within the process"
     group = parser.getgroup("norce", "tests against a local Norce order service")
     group.addoption("--norce-socket", action="store_true", help=what)
     parser.addini(_SOCKET, f"{what} (true or false)", type="bool", default=False)
@@ -49,10 +49,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     markers = {
-        f"{_FAULTS}(plan, *, seed=None)": "what goes wrong in norce_sandbox: a ready-made plan by name, a YAML file by "
-        "path, a mapping or a FaultPlan; the same seed, the same story",
+        f"{_FAULTS}(plan, *, seed=None)": "faults that norce_sandbox plays: the name of a ready-made plan, the path "
+        "of a YAML file, a mapping or a FaultPlan; the same seed gives the same faults",
         f"{_SOCKET}(on=True)": "norce_client calls over a socket, or not",
-        f"{_REAL_HOSTS}(*hosts)": "the test may call real Norce hosts: these, with * for any characters, or all",
+        f"{_REAL_HOSTS}(*hosts)": "the test may call these real Norce hosts, with * for any characters, or all",
     }
     for marker, what in markers.items():
         config.addinivalue_line("markers", f"{marker}: {what}")
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Before any item is deselected: the guard is a matter of the project, not of what is run this time."""
+    """Install the guard if any test of the project uses this plugin, even one that is deselected this time."""
     wanted: bool | None = config.getini(_ON)
     if wanted or (wanted is None and any(_uses_us(item) for item in items)):
         guard = config.stash[_GUARD] = Guard()
@@ -119,19 +119,19 @@ def norce_real_hosts() -> None:
 
 @pytest.fixture
 def norce_sandbox_options() -> dict[str, Any]:
-    """Arguments of ``norce_sandbox``, those of ``Sandbox``; override it to give some."""
+    """Arguments of ``Sandbox`` for ``norce_sandbox``; override this fixture to give some."""
     return {}
 
 
 @pytest.fixture
 def norce_client_options() -> dict[str, Any]:
-    """Arguments of ``norce_client``, those of ``NorceOrderClient``; override it to give some."""
+    """Arguments of ``NorceOrderClient`` for ``norce_client``; override this fixture to give some."""
     return {}
 
 
 @pytest.fixture
 def norce_sandbox(request: pytest.FixtureRequest, norce_sandbox_options: dict[str, Any]) -> Iterator[Sandbox]:
-    """A local order service of this test's own, served over a socket if that was asked for."""
+    """A local order service for this test alone; over a socket if the test or the project asks for it."""
     from norce_order_async.testing.fixtures import planned, sandbox_of
 
     with closing(sandbox_of(norce_sandbox_options)) as sandbox:
@@ -148,7 +148,7 @@ def norce_sandbox(request: pytest.FixtureRequest, norce_sandbox_options: dict[st
 def norce_client(
     request: pytest.FixtureRequest, norce_sandbox: Sandbox, norce_client_options: dict[str, Any]
 ) -> SandboxClient:
-    """A client of ``norce_sandbox``, to be used without being entered; merchant ``acme``, channel ``se``."""
+    """A client of ``norce_sandbox``, ready to use without ``async with``; merchant ``acme``, channel ``se``."""
     from norce_order_async.testing.fixtures import client_of
 
     return client_of(norce_sandbox, norce_client_options, over_socket=_over_socket(request))
@@ -156,7 +156,7 @@ def norce_client(
 
 @pytest.fixture
 def norce_order(request: pytest.FixtureRequest, norce_sandbox: Sandbox, norce_client: SandboxClient) -> Order:
-    """An order ready for payment: in checkout, with a cart, addresses and a shipping. Made before faults begin."""
+    """An order ready for payment: in checkout, with a cart, addresses and a shipping. Created before faults begin."""
     from norce_order_async.testing.fixtures import client_of, order_ready_for_payment
 
     scope = {"merchant": norce_client.merchant, "channel": norce_client.channel}
@@ -166,13 +166,13 @@ def norce_order(request: pytest.FixtureRequest, norce_sandbox: Sandbox, norce_cl
 
 @pytest.fixture
 def norce_faults(norce_sandbox: Sandbox) -> Faults:
-    """What goes wrong in ``norce_sandbox``: ``play`` a plan, ``stop`` it, and the log of what was played."""
+    """The faults of ``norce_sandbox``: ``play`` a plan, ``stop`` it, and read the log of faults played."""
     return norce_sandbox.faults
 
 
 @pytest.fixture
 def norce_callbacks() -> Iterator[CallbackReceiver]:
-    """A receiver for what ``norce_sandbox`` calls: addresses to register, the calls, and what to answer them."""
+    """A server for the callbacks of ``norce_sandbox``: addresses to register, the calls received, and the replies."""
     from norce_order_async.testing.receiver import CallbackReceiver
 
     receiver = CallbackReceiver()

@@ -1,6 +1,6 @@
-"""A receiver for what the local order service calls: hooks, validations, notifications, payment actions.
+"""A server for the callbacks of the local order service: hooks, validations, notifications, payment actions.
 
-A small HTTP server on loopback, in threads of its own: its user may start and stop it on any event loop or none.
+It is a small HTTP server on loopback in threads of its own, so a test may start and stop it on any event loop or none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ _POLL = 0.01
 
 @dataclass(frozen=True, slots=True)
 class CallbackCall:
-    """One call as it came in. ``path`` has no query; header names are in lower case."""
+    """One call that was received. ``path`` has no query; header names are in lower case.
+
+    Example::
+
+        call = norce_callbacks.calls[0]
+        assert call.path == "/stock"
+        assert call.json["cart"]["items"]
+    """
 
     path: str
     query: str = field(repr=False)
@@ -29,13 +36,18 @@ class CallbackCall:
 
     @property
     def json(self) -> Any:
-        """The body: the order, for hooks, notifications and payment actions."""
+        """The body, decoded. For hooks, notifications and payment actions it is the order."""
         return json.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer: a status, a body unless None, after so many seconds."""
+    """A reply: a status, a JSON body unless it is None, and a delay in seconds.
+
+    Example::
+
+        Reply(status=409, json={"code": "sold-out"}, delay=0.2)
+    """
 
     status: int = 200
     json: Any = field(default=None, repr=False)
@@ -43,13 +55,20 @@ class Reply:
 
 
 Answer: TypeAlias = Reply | Callable[[CallbackCall], Reply]
-"""A reply, or a function that makes one; it is called on the server's thread."""
+"""A reply, or a function that makes one from the call. The function is called on the server's thread."""
 
 OK = Reply()
 
 
 class CallbackReceiver:
-    """Records calls and answers as told; 200 without a body where nothing was told."""
+    """Records calls and sends the replies that were set; without one it replies 200 without a body.
+
+    Example::
+
+        async def test_stock(norce_order, norce_callbacks):
+            url = norce_callbacks.answer("/stock", Reply(409), Reply(200))
+            await norce_order.hooks.create({"adapterId": "stock", "subscribeTo": "/cart", "invoke": url})
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,7 +82,7 @@ class CallbackReceiver:
 
     @property
     def url(self) -> str:
-        """Where it listens; every path below is answered."""
+        """The server's address. It replies to every path below it."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
@@ -77,10 +96,13 @@ class CallbackReceiver:
         return [call for call in self.calls if call.path == path]
 
     def answer(self, path: str, *answers: Answer) -> str:
-        """Answer calls to a path with these in turn; the last one stays.
+        """Set the replies to the calls of a path, used in turn; the last one is repeated.
 
         Returns:
             The address to register.
+
+        Raises:
+            ValueError: The path does not begin with a slash, or there is no reply.
         """
         if not path.startswith("/") or not answers:
             raise ValueError("give a path that begins with a slash, and at least one answer")
@@ -89,10 +111,10 @@ class CallbackReceiver:
         return self.url + path
 
     def close(self) -> None:
-        """Stop, without waiting out delays.
+        """Stop the server. It does not wait for the delays of replies.
 
         Raises:
-            Exception: what a function that was to make an answer raised first.
+            Exception: The first exception of a function that makes replies.
         """
         self._stopping.set()
         self._server.shutdown()
@@ -104,7 +126,7 @@ class CallbackReceiver:
     # For the server
 
     def take(self, call: CallbackCall) -> Reply:
-        """Record a call; what to answer, when its delay is over."""
+        """Record a call. Returns the reply after its delay."""
         with self._lock:
             self._calls.append(call)
             answers = self._answers.get(call.path)
@@ -114,7 +136,7 @@ class CallbackReceiver:
         if not isinstance(answer, Reply):
             try:
                 answer = answer(call)
-            except Exception as error:  # noqa: BLE001 - raised again when the test ends; the caller gets an answer
+            except Exception as error:  # noqa: BLE001 - raised again when the test ends; the caller gets a reply
                 self._wrong.append(error)
                 return Reply(500)
         if answer.delay:
@@ -123,7 +145,7 @@ class CallbackReceiver:
 
 
 class _Server(ThreadingHTTPServer):
-    # Closing waits for the answers on their way: a thread left over would fall into the next test.
+    # Closing waits for replies in flight: a thread that is left would disturb the next test.
     daemon_threads = False
 
     def __init__(self, receiver: CallbackReceiver) -> None:
@@ -148,8 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(content)
         except OSError:
-            # The caller gave up, as some tests want it to.
+            # The caller has given up, as some tests intend.
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: tests look at the calls."""
+        """Log nothing: tests read ``calls``."""

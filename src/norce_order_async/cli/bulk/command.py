@@ -26,7 +26,7 @@ def bulk() -> None:
     \b
     Exit codes:
       0    all done
-      1    it failed; the line says why
+      1    failed; the line says why
       2    the command line, the file or the journal can't be used; nothing was changed
       3    ended, but some orders were refused, not valid, or their outcome is unknown
       4    stopped before its end: Ctrl-C, SIGTERM or --failure-limit

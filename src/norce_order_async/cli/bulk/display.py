@@ -1,7 +1,7 @@
-"""How a job looks while it runs: a bar on a terminal, lines in a pipe, JSON for machines.
+"""Shows a running job: a bar on a terminal, lines in a pipe, JSON for machines.
 
-For people everything but the result goes to standard error, as programs that are piped do; for machines, standard
-output is JSON and nothing else, one object an order and the summary last.
+For people, only the summary goes to standard output, everything else to standard error. For machines, standard output
+holds only JSON: one object per order, and the summary last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
-from norce_order_async.cli.bulk import telling
+from norce_order_async.cli.bulk import formatting
 from norce_order_async.cli.failures import silence
 from norce_order_async.cli.tables import facts
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from norce_order_async.bulk.outcome import ItemOutcome, Summary
 
 MOST_LINES = 20
-"""Orders that are shown one by one, for people; the journal and ``--json`` have all of them."""
+"""Largest number of orders shown one by one to people; the journal and ``--json`` have all."""
 
 
 class Display(Protocol):
-    """What a running job is shown on."""
+    """Shows a running job."""
 
     every: float
-    """Seconds between two looks at how it goes."""
+    """Seconds between two calls of ``tick``."""
 
     @property
     def to_look_at(self) -> int:
@@ -39,29 +39,29 @@ class Display(Protocol):
         ...
 
     def outcome(self, outcome: ItemOutcome[Any]) -> None:
-        """One order is through."""
+        """Called with the outcome of each order."""
         ...
 
     def tick(self, summary: Summary, in_flight: int) -> None:
-        """How it goes."""
+        """Called at intervals with the progress."""
         ...
 
     def note(self, text: str) -> None:
-        """Something that people should know."""
+        """Show a remark to people."""
         ...
 
     def end(self, summary: Summary) -> None:
-        """What it came to."""
+        """Called at the end with the summary."""
         ...
 
 
 @contextmanager
 def display(*, as_json: bool, dry_run: bool) -> Generator[Display]:
-    """The display that fits where the output goes.
+    """The display for the place that the output goes to.
 
     Args:
-        as_json: whether machines read it.
-        dry_run: whether every order is worth a line.
+        as_json: Whether machines read the output.
+        dry_run: Whether every order gets a line.
     """
     if as_json:
         yield _Json(dry_run)
@@ -80,7 +80,7 @@ def display(*, as_json: bool, dry_run: bool) -> Generator[Display]:
 
 
 class _Counts:
-    """What the job's summary does not have: reports that were made, and are not good."""
+    """Counts that the job's summary does not have: orders that are not valid, and orders that need attention."""
 
     def __init__(self, dry_run: bool) -> None:
         self._dry_run = dry_run
@@ -89,7 +89,7 @@ class _Counts:
 
     def _count(self, outcome: ItemOutcome[Any]) -> bool:
         """Whether this order needs attention."""
-        fine = telling.fine(outcome, dry_run=self._dry_run)
+        fine = formatting.fine(outcome, dry_run=self._dry_run)
         self._not_valid += outcome.verdict == "done" and not fine
         self.to_look_at += not fine
         return not fine
@@ -100,7 +100,7 @@ class _Json(_Counts):
 
     def outcome(self, outcome: ItemOutcome[Any]) -> None:
         self._count(outcome)
-        _write(telling.record(outcome))
+        _write(formatting.record(outcome))
 
     def tick(self, summary: Summary, in_flight: int) -> None:
         pass
@@ -109,7 +109,7 @@ class _Json(_Counts):
         _say(text)
 
     def end(self, summary: Summary) -> None:
-        _write({"summary": telling.summary_record(summary, self._not_valid)})
+        _write({"summary": formatting.summary_record(summary, self._not_valid)})
 
 
 class _Lines(_Counts):
@@ -117,33 +117,33 @@ class _Lines(_Counts):
 
     def __init__(self, dry_run: bool) -> None:
         super().__init__(dry_run)
-        self._told = 0
+        self._shown = 0
 
     def outcome(self, outcome: ItemOutcome[Any]) -> None:
         to_look_at = self._count(outcome)
-        # What was not tried is no news by itself: it is what is left.
+        # Orders that were not tried get no line: the summary counts them as left.
         if not self._dry_run and (not to_look_at or outcome.verdict == "not tried"):
             return
-        self._told += 1
-        if self._told <= MOST_LINES:
-            self._say(telling.line(outcome))
-        elif self._told == MOST_LINES + 1:
+        self._shown += 1
+        if self._shown <= MOST_LINES:
+            self._say(formatting.line(outcome))
+        elif self._shown == MOST_LINES + 1:
             self._say("... and more; --json prints every one")
 
     def tick(self, summary: Summary, in_flight: int) -> None:
         through, total = sum(summary.verdicts.values()), self._total(summary)
         of = "" if total is None else f" of {total:,}"
-        self._say(f"{through:,}{of}, {telling.so_far(summary, in_flight, total)}")
+        self._say(f"{through:,}{of}, {formatting.so_far(summary, in_flight, total)}")
 
     def note(self, text: str) -> None:
         self._say(text)
 
     def end(self, summary: Summary) -> None:
         with _read_or_not(sys.stdout):
-            facts(telling.summary_lines(summary, self._not_valid))
+            facts(formatting.summary_lines(summary, self._not_valid))
 
     def _total(self, summary: Summary) -> int | None:
-        """Of this run, without what earlier ones did."""
+        """The number of orders of this run, without those that earlier runs did; None if it is not known."""
         return None if summary.total is None else summary.total - sum(summary.before.values())
 
     def _say(self, text: str) -> None:
@@ -164,11 +164,11 @@ class _Bar(_Lines):
             self._task,
             completed=sum(summary.verdicts.values()),
             total=total,
-            description=telling.so_far(summary, in_flight, total),
+            description=formatting.so_far(summary, in_flight, total),
         )
 
     def end(self, summary: Summary) -> None:
-        # The bar may have been looked at a moment before the last order.
+        # The last tick may have come just before the last order.
         self.tick(summary, 0)
         self._bar.stop()
         super().end(summary)
@@ -189,7 +189,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _read_or_not(stream: TextIO) -> Generator[None]:
-    """Print; if the reader of the output has gone, the job goes on all the same."""
+    """Print. If the reader of the output has gone, the job goes on."""
     try:
         yield
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""``bulk status``, ``results`` and ``retry``: what a journal says, and another try for what did not go through."""
+"""``bulk status``, ``results`` and ``retry``: read a journal, and try its refused or unknown orders again."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def status(path: str, as_json: bool) -> int:
     """
     report = _read(path)
     if as_json:
-        _tell_machines(report)
+        _print_json(report)
     else:
-        _tell_people(report)
+        _print_facts(report)
     if report.left or not report.listed:
         return 4
     return 3 if report.counts["refused"] or report.counts["unknown"] else 0
@@ -87,7 +87,7 @@ def results(
                 for row in rows:
                     writer.writerow(row.values() if raw_cells else map(harmless, row.values()))
             case "json":
-                # Written as it is read: a job may have a million orders.
+                # Written row by row: a job may have a million orders.
                 begin = "["
                 for row in rows:
                     click.echo(begin + json.dumps(row), nl=False)
@@ -150,14 +150,14 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
     from norce_order_async.errors import NorceError
 
     if send_again and only != "unknown":
-        raise click.UsageError("--send-again goes with --only unknown")
+        raise click.UsageError("--send-again needs --only unknown")
     report = _read(path)
     try:
         action = actions.from_journal(report.action, report.parameters)
     except NorceError as error:
         raise BadInput(f"journal {path}: {one_line(error)}") from error
     if report.action == "export":
-        raise BadInput("an export makes its file as a whole: run it again, with a journal of its own")
+        raise BadInput("an export writes its whole file at once: run it again, with a new journal")
     _check_place(connection, report)
 
     def again() -> None:
@@ -182,7 +182,7 @@ def _read(path: str) -> JournalReport:
 
 
 def _check_place(connection: Connection, report: JournalReport) -> None:
-    """Refuse another service, merchant or channel than the one whose orders the journal holds."""
+    """Check that service, merchant and channel are those of the journal's orders."""
     norce = connection.client()
     for name, there, here in (
         ("service", report.service, norce.base_url),
@@ -193,8 +193,8 @@ def _check_place(connection: Connection, report: JournalReport) -> None:
             raise BadInput(f"the journal is of {name} {there}, not {here}")
 
 
-def _tell_machines(report: JournalReport) -> None:
-    told = {
+def _print_json(report: JournalReport) -> None:
+    members = {
         "action": report.action,
         "parameters": report.parameters,
         "service": report.service,
@@ -206,10 +206,10 @@ def _tell_machines(report: JournalReport) -> None:
         "reasons": report.reasons,
         "left": report.left,
     }
-    click.echo(json.dumps(told))
+    click.echo(json.dumps(members))
 
 
-def _tell_people(report: JournalReport) -> None:
+def _print_facts(report: JournalReport) -> None:
     index, of = report.partition
     facts(
         [

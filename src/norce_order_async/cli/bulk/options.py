@@ -46,7 +46,7 @@ class How:
 
 
 def which_options(command: Command) -> Command:
-    """Give a command the options, and ``which``."""
+    """Add the options that select orders to a command, which gets them as ``which``."""
 
     @wraps(command)
     def chosen(
@@ -62,7 +62,7 @@ def which_options(command: Command) -> Command:
                 )
             raise click.UsageError("no orders selected: use --from-file, a filter such as --status, or --all")
         if column is not None and from_file is None:
-            raise click.UsageError("--column goes with --from-file")
+            raise click.UsageError("--column needs --from-file")
         return command(which=Which(from_file, column, where), **others)
 
     return with_options(
@@ -81,17 +81,17 @@ def which_options(command: Command) -> Command:
 
 
 def how_options(command: Command) -> Command:
-    """Give a command that only reads the options, and ``how``."""
+    """Add the options of a job to a command that only reads; it gets them as ``how``."""
     return with_options((*_ACCOUNT, *_RUN), _collected(command))
 
 
 def writing_options(command: Command) -> Command:
-    """Give a command that changes orders the options, and ``how``."""
+    """Add the options of a job to a command that changes orders; it gets them as ``how``."""
     return with_options((*_ACCOUNT, *_RUN, production_option), _collected(command))
 
 
 def retry_options(command: Command) -> Command:
-    """Give a command that continues a journal the options, and ``how`` without the journal."""
+    """Add the options of a job to a command that continues a journal; ``how`` has no journal then."""
     return with_options((*_RUN, production_option), _collected(command))
 
 
@@ -99,16 +99,16 @@ _NAMES = tuple(each.name for each in fields(How))
 
 
 def _collected(command: Command) -> Command:
-    """The command with one ``how`` in place of the options that it is made of."""
+    """The command, called with one ``how`` in place of its options."""
 
     @wraps(command)
-    def told(**options: Any) -> Any:
+    def collected(**options: Any) -> Any:
         how = How(**{name: options.pop(name) for name in _NAMES if name in options})
         if how.journal is not None and how.duplicates == "allow":
-            raise click.UsageError("--duplicates allow goes without --journal, which holds each order once")
+            raise click.UsageError("--duplicates allow can't be used with --journal, which holds each order once")
         return command(how=how, **options)
 
-    return told
+    return collected
 
 
 def _share_or_count(_context: click.Context, _option: click.Parameter, value: str | None) -> int | float | None:

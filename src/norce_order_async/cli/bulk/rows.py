@@ -1,8 +1,8 @@
-"""The file that a job reads its orders from: a CSV file with a column of ids, or a plain list of them.
+"""The file that a job reads its orders from: a CSV file with a column of ids, or a plain list of ids.
 
-It is read twice, row by row: once to check and count it before anything is sent, once by the job. So it is never in
-memory as a whole, and a job does not find out in the middle that line 80 000 makes no sense. What comes in through a
-pipe is put into a temporary file first.
+The file is read twice, row by row: once to check and count it before anything is sent, and once by the job. So it is
+never in memory as a whole, and an error in line 80 000 is found before the job starts. Standard input is copied to a
+temporary file first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from norce_order_async.pipeline.request import check_id
 
 KEY = "order_id"
 _KEYS = (KEY, "id", "orderid")
-"""Heads that a column of ids may have when none was named."""
+"""Names that the column of ids may have if ``--column`` is not given."""
 
 Row = Mapping[str, str]
 
@@ -39,38 +39,38 @@ class BadInput(click.ClickException):
 
 @dataclass(frozen=True, slots=True)
 class OrderFile:
-    """A file of orders that was checked to its end."""
+    """A file of orders."""
 
     path: Path
     column: str | None
-    """Head of the column of ids; the usual ones are looked for when None."""
+    """Name of the column of ids; None for the usual names."""
     needs: tuple[str, ...]
-    """Heads of other columns that must be there and filled."""
+    """Names of other columns that must be there and filled."""
     name: str
-    """What it is called in messages."""
+    """The file's name in messages."""
 
     def rows(self) -> Iterator[Row]:
-        """Each row, its id under ``order_id``.
+        """The rows, with the id as ``order_id``.
 
         Raises:
-            BadInput: a row makes no sense; the text names its line.
+            BadInput: A row can't be used. The text names its line.
         """
         try:
-            # utf-8-sig: spreadsheets put a mark in front.
+            # utf-8-sig: spreadsheets write a byte order mark.
             with self.path.open(encoding="utf-8-sig", newline="") as lines:
                 yield from self._rows(lines)
         except OSError as error:
             raise BadInput(f"{self.name} can't be read: {error.strerror}") from error
-        except UnicodeDecodeError:  # which holds the rows
+        except UnicodeDecodeError:  # "from None", because the error holds the rows
             raise BadInput(f"{self.name} is not UTF-8 text: save it as CSV UTF-8") from None
         except csv.Error as error:
             raise BadInput(f"{self.name} is not a CSV file: {error}") from error
 
     def check(self) -> int:
-        """How many rows there are, once each has been looked at.
+        """Check every row, and return their number.
 
         Raises:
-            BadInput: a row makes no sense, or there is none.
+            BadInput: A row can't be used, or there are no rows.
         """
         count = sum(1 for _ in self.rows())
         if not count:
@@ -89,12 +89,12 @@ class OrderFile:
                 heads = self._heads(cells)
                 if heads is not None:
                     continue
-                # No head that is known: a plain list, which begins with the first line.
+                # No known column name: a plain list, whose first line is an id.
                 heads = [KEY]
             yield self._row(heads, cells, reader.line_num)
 
     def _heads(self, cells: Sequence[str]) -> list[str] | None:
-        """The heads, that of the ids as ``order_id``; None for a plain list of ids."""
+        """The names of the columns, with that of the ids as ``order_id``; None for a plain list of ids."""
         heads = [_plain(cell) for cell in cells]
         wanted = (_plain(self.column),) if self.column else _KEYS
         key = next((name for name in wanted if name in heads), None)
@@ -127,7 +127,7 @@ class OrderFile:
 
 @contextmanager
 def order_file(path: str, column: str | None, needs: tuple[str, ...] = ()) -> Generator[OrderFile]:
-    """The file, or standard input for ``-``, for as long as the job lasts."""
+    """The file, or standard input for ``-``, as long as the job runs."""
     if path != "-":
         yield OrderFile(Path(path), column, needs, printable(path))
         return
@@ -139,7 +139,7 @@ def order_file(path: str, column: str | None, needs: tuple[str, ...] = ()) -> Ge
 
 
 def _delimiter(first_line: str) -> str:
-    """What parts the columns: the one of three that the first line has most of."""
+    """The character between columns: comma, semicolon or tab, whichever the first line has most of."""
     return max(",;\t", key=first_line.count)
 
 

@@ -38,7 +38,7 @@ DONE, WRONG, SOME_NOT, STOPPED, AT_ONCE = 0, 2, 3, 4, 130
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A job as the command line asks for it."""
+    """A job as the command line describes it."""
 
     connection: Connection
     action: Action[Any]
@@ -48,7 +48,7 @@ class Request:
 
 
 class Rows:
-    """The rows of a file that was checked and counted; each iteration reads it anew."""
+    """The rows of a file after a check; each iteration reads the file again."""
 
     def __init__(self, file: OrderFile) -> None:
         self._file = file
@@ -81,10 +81,10 @@ def go(
     """Ask before production is changed, run, and return the exit code.
 
     Args:
-        request: the job.
-        source: None for what the journal holds.
-        count: returns the number of orders in words; called only if it is shown.
-        before: called before the job starts, after the question was answered.
+        request: The job.
+        source: The orders; None for those in the journal.
+        count: Returns the number of orders in words; called only if the number is shown.
+        before: Called before the job starts, after the question.
     """
     how, norce = request.how, request.connection.client()
     if request.action.writes and not how.dry_run and is_production(norce.base_url):
@@ -110,7 +110,7 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
             dry_run=how.dry_run,
             grace=how.grace,
             partition=how.partition,
-            # Asked for before, in words and with a count.
+            # The question before production was asked above.
             allow_production=True,
             resume=how.resume,
             duplicates=how.duplicates,
@@ -124,33 +124,33 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                 failure = cause(error)
                 if isinstance(failure, JournalFinishedError):
                     raise BadInput(
-                        f"{printable(failure.what)}: name a new --journal for the orders that there are now, or give "
-                        "--resume"
+                        f"{printable(failure.what)}: name a new --journal for the orders that match now, "
+                        "or give --resume"
                     ) from error
                 if isinstance(failure, TooManyToRememberError):
                     failure = ConfigurationError(_TOO_MANY)
                 if isinstance(failure, OutExistsError):
                     out = printable(request.action.parameters["out"])
-                    raise BadInput(f"{out} is there already: name another --out, or give --force") from error
+                    raise BadInput(f"{out} exists: name another --out, or give --force") from error
                 if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)
                 if not how.as_json:
-                    # For machines the error is all there is on standard error.
-                    _tell_how_to_go_on(how, shown)
+                    # With --json, standard error holds only the error.
+                    _say_how_to_continue(how, shown)
                 raise failure from error
             shown.end(job.summary)
             code = AT_ONCE if at_once else _code(job.summary, shown, how)
             if job.summary.stopped:
-                _tell_how_to_go_on(how, shown)
+                _say_how_to_continue(how, shown)
                 # Calls still in flight had their grace and were reported as unknown.
                 await norce.aclose(0.0)
     return code
 
 
 _TOO_MANY = (
-    f"more than {MAX_REMEMBERED:,} orders, and without --journal no more are remembered to do each once: give "
-    "--journal FILE, or --duplicates allow"
+    f"more than {MAX_REMEMBERED:,} orders are too many to find duplicates in memory: give --journal FILE, or "
+    "--duplicates allow"
 )
 _NOT_BEGUN = (ConfigurationError, InvalidRequestError, JournalError)
 """Errors that end a job before it does anything."""
@@ -160,22 +160,22 @@ async def _through(job: Job, action: Action[Any], source: Rows | OrderFilter | N
     """Run the job to its end or until a signal stops it. Returns whether it was stopped at once."""
     at_once = False
 
-    def tell(_signal: signal.Signals, again: bool) -> None:
+    def on_signal(_signal: signal.Signals, again: bool) -> None:
         nonlocal at_once
         if not again:
             shown.note("stopping: waiting for requests in flight; press Ctrl-C again to stop at once")
             return
         at_once = True
-        # It may still be listing, or waiting for the service.
+        # The job may be reading its source, or waiting for the service.
         tasks.cancel_scope.cancel()
 
-    async def look() -> None:
+    async def show_progress() -> None:
         while True:
             await anyio.sleep(shown.every)
             shown.tick(job.summary, job.limiter.in_flight)
 
-    async with anyio.create_task_group() as tasks, stopped_by_signals(job, tell):
-        tasks.start_soon(look)
+    async with anyio.create_task_group() as tasks, stopped_by_signals(job, on_signal):
+        tasks.start_soon(show_progress)
         async for outcome in job.run(source, action, key=KEY):
             shown.outcome(outcome)
         tasks.cancel_scope.cancel()
@@ -189,7 +189,7 @@ def _code(summary: Summary, shown: Display, how: How) -> int:
     return SOME_NOT if before or shown.to_look_at else DONE
 
 
-def _tell_how_to_go_on(how: How, shown: Display) -> None:
+def _say_how_to_continue(how: How, shown: Display) -> None:
     if how.journal is None:
         shown.note("progress was not recorded; with --journal FILE the same command can continue")
         return
@@ -197,7 +197,7 @@ def _tell_how_to_go_on(how: How, shown: Display) -> None:
 
 
 def again(arguments: list[str]) -> str:
-    """This command line, to be used again, without the personal data in it."""
+    """This command line without the personal data in it, to be used again."""
     words: list[str] = []
     for before, word in zip(["", *arguments], arguments, strict=False):
         name, parted, _ = word.partition("=")

@@ -1,6 +1,6 @@
-"""``norce-order doctor``: what stands between this machine and the service, said in words.
+"""``norce-order doctor``: checks whether this machine can reach and use the service, and names what is wrong.
 
-:mod:`~norce_order_async.cli.doctor.settings` looks at what was configured, :mod:`~norce_order_async.cli.doctor.network`
-goes to the host step by step, :mod:`~norce_order_async.cli.doctor.service` asks the service one question through the
-client and reads its clock. Each gives findings; :mod:`~norce_order_async.cli.doctor.command` shows them.
+:mod:`~norce_order_async.cli.doctor.settings` checks the settings, and :mod:`~norce_order_async.cli.doctor.network` the
+connection to the host. :mod:`~norce_order_async.cli.doctor.service` sends the service one request through the client,
+and compares the clocks. Each returns findings; :mod:`~norce_order_async.cli.doctor.command` shows them.
 """

@@ -1,4 +1,4 @@
-"""The command: every check in its order, a line each, and an exit code."""
+"""The command: runs the checks in order, prints a line for each, and returns an exit code."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _COLOURS = {"ok": "green", "doubt": "yellow", "wrong": "red", "skipped": "bright
 def doctor(connection: Connection, as_json: bool) -> int:
     """Check settings, token, network, service and clock, and say what is wrong.
 
-    Asks the service for a list of one order and changes nothing. The token is never shown. Exit code 0 when nothing is
-    wrong, 1 otherwise.
+    It asks the service for a list of one order and changes nothing. It never shows the token. The exit code is 0 if
+    nothing is wrong, otherwise 1.
     """
     import anyio
 
@@ -56,5 +56,5 @@ async def _examine(connection: Connection) -> list[Finding]:
     if where.verdict == "ok":
         found += await way_to(settings.base_url(), clock)
     if any(finding.verdict in ("wrong", "skipped") for finding in found):
-        return [*found, Finding("answer", "skipped", "something before it has to be put right")]
+        return [*found, Finding("answer", "skipped", "an earlier check failed")]
     return [*found, *await asked(connection, clock)]

@@ -1,4 +1,4 @@
-"""What a check came to."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["ok", "doubt", "wrong", "skipped"]
-"""``doubt``: it may work like this, but should be looked at; ``skipped``: something before it is wrong."""
+"""``doubt``: it may work, but have a look; ``skipped``: an earlier check failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check came to, in words that hold no token and nothing of a customer."""
+    """The result of a check, in words without the token and without personal data."""
 
     check: str
     verdict: Verdict

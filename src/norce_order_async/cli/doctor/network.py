@@ -1,4 +1,4 @@
-"""The way to the host, step by step: its name, its port, its certificate. After a step that failed, none is taken."""
+"""Checks the connection to the host step by step: its name, its port, its certificate. Stops at a step that fails."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SOON = 14.0
 
 
 async def way_to(base_url: str, clock: Clock) -> list[Finding]:
-    """What each step to the host of an address came to."""
+    """The finding of each step on the way to the host of an address."""
     parts = urlsplit(base_url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     found = [await _name(host, port)]
     found.append(await _port(host, port, clock) if _passed(found) else _skipped("connection"))
     if not secure:
-        found.append(Finding("TLS", "ok", "none: plain http, as the address says"))
+        found.append(Finding("TLS", "ok", "not used: the address is plain http"))
     else:
         found.append(await _certificate(host, port, clock) if _passed(found) else _skipped("TLS"))
     return found
@@ -39,7 +39,7 @@ def _passed(found: list[Finding]) -> bool:
 
 
 def _skipped(check: str) -> Finding:
-    return Finding(check, "skipped", "something before it has to be put right")
+    return Finding(check, "skipped", "an earlier check failed")
 
 
 async def _name(host: str, port: int) -> Finding:
@@ -62,9 +62,9 @@ async def _port(host: str, port: int, clock: Clock) -> Finding:
                 took = clock.monotonic() - started
     except TimeoutError:
         return Finding("connection", "wrong", f"port {port} did not answer within {PATIENCE:g} s: a firewall, or a "
-                       "network that is reached through a proxy only")  # fmt: skip
+                       "network that needs a proxy")  # fmt: skip
     except OSError:
-        return Finding("connection", "wrong", f"port {port} takes no connections: nothing listens there, or a firewall")
+        return Finding("connection", "wrong", f"port {port} refuses connections: nothing listens there, or a firewall")
     return Finding("connection", "ok", f"port {port} in {took * 1000:.0f} ms")
 
 
@@ -72,7 +72,7 @@ async def _certificate(host: str, port: int, clock: Clock) -> Finding:
     context = await anyio.to_thread.run_sync(ssl.create_default_context)
     try:
         with anyio.fail_after(PATIENCE):
-            # As web servers do, it may leave without saying goodbye.
+            # Web servers may close a connection without the closing message of TLS.
             async with await anyio.connect_tcp(
                 host, port, tls=True, ssl_context=context, tls_hostname=host, tls_standard_compatible=False
             ) as stream:
@@ -82,9 +82,9 @@ async def _certificate(host: str, port: int, clock: Clock) -> Finding:
         return Finding("TLS", "wrong", f"no handshake within {PATIENCE:g} s: does something else listen there?")
     except ssl.SSLCertVerificationError as error:
         return Finding("TLS", "wrong", f"the certificate is not trusted here: {error.verify_message}; a wrong host, a "
-                       "wrong clock, or a proxy that opens what passes it")  # fmt: skip
+                       "wrong clock, or a proxy that decrypts connections")  # fmt: skip
     except (OSError, anyio.BrokenResourceError, anyio.EndOfStream):
-        return Finding("TLS", "wrong", f"no handshake: what listens on port {port} does not speak TLS as we do")
+        return Finding("TLS", "wrong", f"no handshake: port {port} does not speak TLS, or only other versions")
     ends = ssl.cert_time_to_seconds(str((certificate or {}).get("notAfter", "Jan  1 00:00:00 2100 GMT")))
     days = (ends - clock.wall()) / 86400
     until = f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"

@@ -1,6 +1,6 @@
-"""One question to the service, through the client as programs use it: what its answer means, and what time it is there.
+"""Sends the service one request, through the client as programs use it, explains the answer and compares the clocks.
 
-The question is a list of one order. Nothing is changed, and nothing of the answer is shown.
+The request asks for a list of one order. It changes nothing, and the answer's content is not shown.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from norce_order_async.runtime.clock import Clock
 _ONCE = CallOptions(max_attempts=1, deadline=20.0)
 
 _ROUGH = 2.0
-"""Seconds that the Date header, which has whole ones, and the way may account for."""
+"""A difference in seconds that the network, and a Date header in whole seconds, can cause."""
 _TOO_FAR = 60.0
-"""Seconds from which what is asked by time is not what was meant."""
+"""A difference in seconds that makes filters by time return the wrong orders."""
 
 _REFUSALS = {
-    400: "the service does not take the question: merchant or channel may be spelled as it does not know them",
-    401: "the service does not know the token: wrong, expired, or one of another environment",
-    403: "the service knows the token, but it does not reach this merchant and channel",
-    404: "something answers, but has no orders at this address: check the path of the base URL, merchant and channel",
+    400: "the service refuses the request: check the spelling of merchant and channel",
+    401: "the service refuses the token: it is wrong, has expired, or belongs to another environment",
+    403: "the service accepts the token, but not for this merchant and channel",
+    404: "a server answers, but has no orders at this address: check path of the base URL, merchant and channel",
 }
 
 
 async def asked(connection: Connection, clock: Clock) -> list[Finding]:
-    """What the service says, what sends, and how far its clock is from ours."""
+    """The findings about the service's answer, the engine, and the clocks."""
     dates: list[tuple[float, str]] = []
 
     async def remember(_attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext) -> WireResponse:
@@ -54,7 +54,7 @@ async def asked(connection: Connection, clock: Clock) -> list[Finding]:
             started = clock.monotonic()
             await norce.orders.list(limit=1)
             took = f"{(clock.monotonic() - started) * 1000:.0f} ms"
-            answer = Finding("answer", "ok", f"the service took token, merchant and channel, in {took}")
+            answer = Finding("answer", "ok", f"the service accepted token, merchant and channel, in {took}")
         except NorceError as error:
             answer = Finding("answer", "wrong", meaning(error))
         engine = Finding("engine", "ok", norce.engine)
@@ -62,22 +62,22 @@ async def asked(connection: Connection, clock: Clock) -> list[Finding]:
 
 
 def meaning(error: NorceError) -> str:
-    """What a failed question says about the way there."""
+    """The probable cause of a failed request."""
     match error:
         case RefusedError():
             code = f", code {shown_code(error.code)}" if error.code else ""
             known = _REFUSALS.get(error.status) or (
-                "a redirect, which is not followed: the address is not the service's own"
+                "a redirect, which the client does not follow: this is not the service's own address"
                 if error.status < 400
-                else "the service refused the question"
+                else "the service refused the request"
             )
             return f"{known} (HTTP {error.status}{code})"
         case RejectedError():
-            return f"the service is there, but takes nothing just now (HTTP {error.status}): try again later"
+            return f"the service is overloaded or closed for the moment (HTTP {error.status}): try again later"
         case UnavailableError() if error.status == 200:
-            return "what answers there is no order service: its answer can't be read (HTTP 200)"
+            return "this is not the order service: its answer can't be read (HTTP 200)"
         case UnavailableError() if error.status is not None:
-            return f"the service, or something in front of it, is out of order (HTTP {error.status})"
+            return f"the service, or a proxy in front of it, is out of order (HTTP {error.status})"
         case NotSentError() | CallError():
             reason = error.attempts[-1].reason if error.attempts else one_line(error)
             return f"no answer: {reason}"
@@ -86,14 +86,14 @@ def meaning(error: NorceError) -> str:
 
 
 def clocks(ours: float, date: str) -> Finding:
-    """How far the service's Date header is from our time, in seconds since 1970."""
+    """The difference between our time (``ours``, in seconds since 1970) and the service's Date header."""
     try:
         apart = ours - parsedate_to_datetime(date).timestamp()
     except ValueError:
         return Finding("clock", "doubt", "the service's Date header can't be read")
     if abs(apart) <= _ROUGH:
-        return Finding("clock", "ok", "the same as the service's")
+        return Finding("clock", "ok", "agrees with the service's clock")
     which = f"{abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} the service's"
     if abs(apart) < _TOO_FAR:
-        return Finding("clock", "doubt", f"{which}: filters by time are off by as much")
-    return Finding("clock", "wrong", f"{which}: set this machine's clock; filters by time and tokens rely on it")
+        return Finding("clock", "doubt", f"{which}: filters by time are off by the same amount")
+    return Finding("clock", "wrong", f"{which}: set this machine's clock; filters by time and tokens depend on it")

@@ -1,4 +1,4 @@
-"""The checks of the settings, each by itself, so that one run finds everything that is wrong with them."""
+"""Checks each setting by itself, so that one run finds all that are wrong."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ _PUBLISHED_LENGTH = 44
 
 
 class Configured:
-    """What is set, by option or by variable, and by which."""
+    """The settings, and the option or variable that each comes from."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def value(self, name: str) -> tuple[str | None, str]:
-        """The value of one setting, and where it is from."""
+        """The value of one setting, and its option or variable."""
         if name in self._connection.given:
             return self._connection.given[name], f"--{name.replace('_', '-')}"
         variable = ENVIRONMENT_VARIABLES[name]
         return os.environ.get(variable) or None, variable
 
     def base_url(self) -> str:
-        """The address that these come to.
+        """The service's address by these settings.
 
         Raises:
-            ConfigurationError: they come to none.
+            ConfigurationError: The settings are incomplete or contradict each other.
         """
         given = self._connection.given
         address: dict[str, str | None] = {
             name: self.value(name)[0] for name in ("environment", "slug", "location", "base_url")
         }
-        # An option outweighs whatever the environment says of the other way to name a service.
+        # An option overrides the variables for the other way to name a service.
         if "base_url" in given:
             address |= {name: given.get(name) for name in ("environment", "slug", "location")}
         elif given.keys() & {"environment", "slug", "location"}:
@@ -62,22 +62,22 @@ class Configured:
         )
 
     def token(self) -> tuple[str | None, str]:
-        """The token, and where it is from.
+        """The token, and its option or variable.
 
         Raises:
-            UsageError: the file can't be read.
+            UsageError: The file can't be read.
         """
         from_file = self._connection.token()
         return (from_file, "--token-file") if from_file else self.value("token")
 
     @property
     def token_file(self) -> str | None:
-        """The file given with ``--token-file``; None when there is none."""
+        """The file given with ``--token-file``, or None."""
         return self._connection.token_file
 
 
 def versions() -> Finding:
-    """What runs here."""
+    """The versions of this package, Python, and the libraries in use."""
     installed: list[str] = []
     for package in _PACKAGES:
         try:
@@ -89,19 +89,19 @@ def versions() -> Finding:
 
 
 def address(settings: Configured) -> Finding:
-    """Which service the settings come to."""
+    """The service's address."""
     try:
         base_url = settings.base_url()
     except ConfigurationError as error:
         return Finding("environment", "wrong", f"{error}; the variables are NORCE_ENVIRONMENT, NORCE_SLUG, "
                        "NORCE_BASE_URL")  # fmt: skip
     if base_url.startswith("http:") and not is_loopback(base_url):
-        return Finding("environment", "wrong", f"{base_url} is plain http, over which the client sends no token")
+        return Finding("environment", "wrong", f"{base_url} is plain http: the client does not send a token over it")
     return Finding("environment", "ok", f"{base_url}{', which is production' if is_production(base_url) else ''}")
 
 
 def headers(settings: Configured) -> Iterator[Finding]:
-    """For whom: each of the headers by itself."""
+    """Merchant, channel and adapter id, each by itself."""
     for name in ("merchant", "channel", "adapter_id"):
         value, source = settings.value(name)
         check = name.replace("_", " ")
@@ -122,7 +122,7 @@ def headers(settings: Configured) -> Iterator[Finding]:
 
 
 def token(settings: Configured, now: float) -> Finding:
-    """Whether the token is there and looks like one; ``now`` is the time, for tokens that say when they expire."""
+    """Whether there is a token, and it looks like one. ``now`` is compared with the expiry of a JSON Web Token."""
     try:
         secret, source = settings.token()
     except click.UsageError as error:
@@ -135,18 +135,18 @@ def token(settings: Configured, now: float) -> Finding:
         return Finding("token", "wrong", f"{error} ({source})")
     expires = _expiry(word)
     if expires is not None and expires <= now:
-        return Finding("token", "wrong", f"from {source}: it expired {_span(now - expires)} ago by its own words")
+        return Finding("token", "wrong", f"from {source}: it expired {_span(now - expires)} ago")
     if settings.token_file and _others_may_read(settings.token_file):
         return Finding("token", "doubt", f"from {source}: others on this machine may read the file (chmod 600)")
     if expires is not None:
-        return Finding("token", "ok", f"from {source}: it expires in {_span(expires - now)} by its own words")
+        return Finding("token", "ok", f"from {source}: it expires in {_span(expires - now)}")
     if len(word) < _PUBLISHED_LENGTH // 2:
         return Finding("token", "doubt", f"from {source}: shorter than Norce's, which have {_PUBLISHED_LENGTH} letters")
-    return Finding("token", "ok", f"from {source}: one word, fit for a header")
+    return Finding("token", "ok", f"from {source}: one word that a header can hold")
 
 
 def _expiry(word: str) -> float | None:
-    """When a JSON Web Token says it expires; None for any other token."""
+    """The time at which a JSON Web Token expires; None for any other token."""
     parts = word.split(".")
     if len(parts) != 3:
         return None

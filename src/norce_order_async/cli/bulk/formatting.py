@@ -33,7 +33,7 @@ def line(outcome: ItemOutcome[Any]) -> str:
 
 def record(outcome: ItemOutcome[Any]) -> Mapping[str, Any]:
     """One order, for machines."""
-    told: dict[str, Any] = {
+    members: dict[str, Any] = {
         "order_id": outcome.key,
         "verdict": outcome.verdict,
         "attempts": len(outcome.attempts),
@@ -42,11 +42,11 @@ def record(outcome: ItemOutcome[Any]) -> Mapping[str, Any]:
         "note": outcome.note or None,
     }
     if isinstance(outcome.value, ValidationReport):
-        told["valid"] = outcome.value.ok
-        told["problems"] = [
+        members["valid"] = outcome.value.ok
+        members["problems"] = [
             {"adapter_id": each.adapter_id, "code": shown_code(each.code)} for each in outcome.value.problems
         ]
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def summary_record(summary: Summary, not_valid: int) -> Mapping[str, Any]:
@@ -71,31 +71,31 @@ def summary_record(summary: Summary, not_valid: int) -> Mapping[str, Any]:
 
 def summary_lines(summary: Summary, not_valid: int) -> list[tuple[str, str]]:
     """The whole job, for people."""
-    told = [(verdict, f"{count:,}") for verdict in VERDICTS if (count := summary.verdicts[verdict])] or [("done", "0")]
+    lines = [(verdict, f"{count:,}") for verdict in VERDICTS if (count := summary.verdicts[verdict])] or [("done", "0")]
     if not_valid:
-        told.append(("not valid", f"{not_valid:,}"))
-    told += [(f"  {reason}", f"{count:,}") for reason, count in summary.refusals.most_common()]
+        lines.append(("not valid", f"{not_valid:,}"))
+    lines += [(f"  {reason}", f"{count:,}") for reason, count in summary.refusals.most_common()]
     if summary.before:
-        told.append(("before", ", ".join(f"{count:,} {verdict}" for verdict, count in summary.before.items())))
+        lines.append(("before", ", ".join(f"{count:,} {verdict}" for verdict, count in summary.before.items())))
     if summary.duplicates:
-        told.append(("duplicates", f"{summary.duplicates:,}, passed over"))
+        lines.append(("duplicates", f"{summary.duplicates:,}, skipped"))
     if summary.left:
-        told.append(("left", f"{summary.left:,}"))
+        lines.append(("left", f"{summary.left:,}"))
     took = [f"{summary.elapsed:.1f} s", f"{summary.rate:,.0f} orders a second"]
     if summary.retries:
         took.append(f"{summary.retries:,} repeats")
     if summary.throttled_seconds:
-        took.append(f"held back {summary.throttled_seconds:.1f} s for the service")
-    told.append(("took", ", ".join(took)))
+        took.append(f"waited {summary.throttled_seconds:.1f} s for the service")
+    lines.append(("took", ", ".join(took)))
     if summary.note:
-        told.append(("note", summary.note))
+        lines.append(("note", summary.note))
     if summary.stopped:
-        told.append(("stopped", summary.stopped))
-    return told
+        lines.append(("stopped", summary.stopped))
+    return lines
 
 
 def so_far(summary: Summary, in_flight: int, total: int | None) -> str:
-    """How the job goes, while it runs; ``total`` is what this run has to do, where that is known."""
+    """The progress of a running job. ``total`` is the number of orders of this run, if it is known."""
     through = sum(summary.verdicts.values())
     rate = through / summary.elapsed if summary.elapsed else 0.0
     parts = [f"{rate:,.0f}/s", f"{in_flight} at once"]
@@ -103,16 +103,16 @@ def so_far(summary: Summary, in_flight: int, total: int | None) -> str:
     if wrong:
         parts.append(f"{wrong:,} refused or unknown")
     if summary.throttled_seconds >= 0.05:
-        parts.append(f"held back {summary.throttled_seconds:.1f} s")
+        parts.append(f"waited {summary.throttled_seconds:.1f} s")
     if summary.failed_probes:
-        parts.append(f"{summary.failed_probes:,} probes in vain")
+        parts.append(f"{summary.failed_probes:,} failed probes")
     if total is not None and total > through and rate:
         parts.append(f"{span((total - through) / rate)} left")
     return ", ".join(parts)
 
 
 def span(seconds: float) -> str:
-    """A stretch of time as people say it."""
+    """A length of time in words."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = seconds / 60

@@ -8,7 +8,7 @@ import pytest
 
 from norce_order_async import NotFoundError, RefusedError, ValidationProblem, ValidationReport
 from norce_order_async.bulk.outcome import ItemOutcome, Summary
-from norce_order_async.cli.bulk import telling
+from norce_order_async.cli.bulk import formatting
 from norce_order_async.cli.bulk.running import again
 
 SECRET = "ada@example.com"
@@ -22,19 +22,19 @@ def test_an_outcome_says_nothing_of_a_customer() -> None:
     report = ValidationReport("o2", (ValidationProblem(SECRET, "order", SECRET),))
     not_valid = ItemOutcome(key="o2", verdict="done", value=report)
     for outcome in (refused, not_valid):
-        assert SECRET not in telling.line(outcome)
-        assert SECRET not in str(telling.record(outcome))
-    assert telling.line(not_valid) == "not valid    o2  order: not shown"
-    assert telling.record(refused)["reason"] == "404"
+        assert SECRET not in formatting.line(outcome)
+        assert SECRET not in str(formatting.record(outcome))
+    assert formatting.line(not_valid) == "not valid    o2  order: not shown"
+    assert formatting.record(refused)["reason"] == "404"
 
 
 def test_what_needs_a_look() -> None:
     refusal = RefusedError("no", status=400, operation="x")
-    assert telling.fine(ItemOutcome(key="o", verdict="already done"), dry_run=False)
-    assert not telling.fine(ItemOutcome(key="o", verdict="unknown"), dry_run=False)
-    assert telling.fine(ItemOutcome(key="o", verdict="not tried", note="would"), dry_run=True)
-    assert not telling.fine(ItemOutcome(key="o", verdict="not tried", error=refusal), dry_run=True)
-    assert not telling.fine(
+    assert formatting.fine(ItemOutcome(key="o", verdict="already done"), dry_run=False)
+    assert not formatting.fine(ItemOutcome(key="o", verdict="unknown"), dry_run=False)
+    assert formatting.fine(ItemOutcome(key="o", verdict="not tried", note="would"), dry_run=True)
+    assert not formatting.fine(ItemOutcome(key="o", verdict="not tried", error=refusal), dry_run=True)
+    assert not formatting.fine(
         ItemOutcome(key="o", verdict="done", value=ValidationReport("o", (ValidationProblem("c", "a", None),))),
         dry_run=False,
     )
@@ -43,15 +43,15 @@ def test_what_needs_a_look() -> None:
 def test_how_it_goes() -> None:
     """100 of 300 in 10 s: 10 a second, and 20 s to go."""
     summary = Summary(verdicts=Counter(done=95, refused=5), elapsed=10.0, throttled_seconds=2.0, failed_probes=3)
-    assert telling.so_far(summary, 7, 300) == (
-        "10/s, 7 at once, 5 refused or unknown, held back 2.0 s, 3 probes in vain, 20 s left"
+    assert formatting.so_far(summary, 7, 300) == (
+        "10/s, 7 at once, 5 refused or unknown, waited 2.0 s, 3 failed probes, 20 s left"
     )
-    assert telling.so_far(Summary(), 0, None) == "0/s, 0 at once"
+    assert formatting.so_far(Summary(), 0, None) == "0/s, 0 at once"
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(4.4, "4 s"), (99, "99 s"), (120, "2 min"), (9000, "2.5 h")])
 def test_stretches_of_time(seconds: float, said: str) -> None:
-    assert telling.span(seconds) == said
+    assert formatting.span(seconds) == said
 
 
 def test_the_command_to_go_on_with_is_the_same_without_customers() -> None:
