@@ -8,24 +8,26 @@ import pytest
 
 from norce_order_async.calibration.bench import MOST_ORDERS
 from norce_order_async.calibration.probes import PROBES
-from norce_order_async.sandbox import READY, FaultPlan, Sandbox
+from norce_order_async.sandbox import READY, FaultPlan, Readings, Sandbox
 
 from .support import calibrated, left_in, made_in, named
 
-FIRST = {rule: next(iter(probe.answers)) for rule, probe in PROBES.items()}
+FIRST = Readings()
 """What the local service does unless told otherwise."""
+LAST = Readings({rule: list(probe.answers)[-1] for rule, probe in PROBES.items()})
+"""The reading of each rule that is the furthest from it."""
 
 
+@pytest.mark.parametrize("readings", [FIRST, Readings.harsh(), LAST], ids=["first", "harsh", "last"])
 @pytest.mark.parametrize("faults", ["flaky-network", "rate-limited", "lost-answers", "deploy"])
-@pytest.mark.parametrize("seed", range(3))
-def test_nothing_wrong_is_named(faults: str, seed: int, tmp_path: Path) -> None:
-    with Sandbox(faults=faults, seed=seed) as sandbox:
-        result = calibrated(sandbox, tmp_path)
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_wrong_is_named(faults: str, seed: int, readings: Readings, tmp_path: Path) -> None:
+    with Sandbox(faults=faults, seed=seed, readings=readings) as sandbox:
+        result = calibrated(sandbox, tmp_path, allow_completing=True)
         assert made_in(sandbox) <= MOST_ORDERS
-        assert left_in(sandbox) == 0
     told = named(result)
-    assert told == {rule: FIRST[rule] for rule in told}
-    assert len(told) >= 8, "it could tell nothing"
+    assert told == {rule: readings[rule] for rule in told}
+    assert len(told) >= 6, "it could tell nothing"
     assert result.left == []
 
 
