@@ -30,6 +30,13 @@ DEEPEST: Final = 254
 """How many objects and arrays of a body may stand one in another. What is nested deeper is taken for no JSON, because
 whatever looks at it by recursion would fail."""
 
+MOST_CONTAINERS: Final = 500_000
+"""How many objects and arrays a body over :data:`LARGE` may hold. An empty one takes three bytes on the wire and ninety
+or more in memory, so the size alone does not bound what a body comes to."""
+
+MOST_VALUES: Final = 4_000_000
+"""How many values it may hold in all, as commas between them."""
+
 # What the standard library does not write either.
 _OPTIONS: Final = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
@@ -61,8 +68,11 @@ class Unshown:
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON data of a body, or :data:`UNREADABLE`, which is also what is nested deeper than :data:`DEEPEST`. NaN and
-    infinities, which JSON has not, read as null."""
+    """The JSON data of a body, or :data:`UNREADABLE`, which is also what is nested deeper than :data:`DEEPEST` and what
+    holds more than :data:`MOST_CONTAINERS` or :data:`MOST_VALUES`. NaN and infinities, which JSON has not, read as
+    null."""
+    if len(body) > LARGE and _is_crowded(body):
+        return UNREADABLE
     data = _read(body)
     return UNREADABLE if data is not UNREADABLE and _is_deep(body, data) else data
 
@@ -136,6 +146,12 @@ def _has_long_number(body: bytes) -> bool:
     A look at every fourth byte settles it for nearly every body, in a sixth of the time that decoding takes.
     """
     return body[::4].translate(_DIGITS).rfind(b"0000") >= 0 and _LONG in body.translate(_DIGITS)
+
+
+def _is_crowded(body: bytes) -> bool:
+    """Whether it holds more objects, arrays or values than allowed. Those in its texts count like any other, which is
+    told without reading it."""
+    return body.count(b"[") + body.count(b"{") > MOST_CONTAINERS or body.count(b",") > MOST_VALUES
 
 
 def _is_deep(body: bytes, data: Any) -> bool:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,6 +160,61 @@ def test_json_is_read_to_a_depth(monkeypatch: pytest.MonkeyPatch, *, fast: bool)
             assert read_json(before * depth + b"1" + after * depth) is UNREADABLE
         assert read_json(before * 1_000_000) is UNREADABLE
     assert read_json(json.dumps([{"a": ["["]}] * 10_000).encode()) == [{"a": ["["]}] * 10_000
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_json_is_read_to_a_number_of_values(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
+    """Of a large body only: what a small one can come to is bounded by its size."""
+    if not fast:
+        monkeypatch.setattr(plain, "orjson", None)
+    monkeypatch.setattr(plain, "MOST_CONTAINERS", 10)
+    monkeypatch.setattr(plain, "MOST_VALUES", 20)
+    room = b" " * LARGE
+    for few, many in (
+        (b"[" + b"{}," * 8 + b"{}]", b"[" + b"{}," * 9 + b"{}]"),
+        (b"[" + b"[]," * 8 + b"[]]", b"[" + b"[]," * 9 + b"[]]"),
+        (b"[" + b"1," * 20 + b"1]", b"[" + b"1," * 21 + b"1]"),
+    ):
+        assert read_json(room + few) == json.loads(few)
+        assert read_json(room + many) is UNREADABLE
+        assert read_json(many) == json.loads(many)
+
+
+MEASURED = """
+    import sys
+
+    from norce_order_async import _json as plain
+
+    def most_memory():
+        with open("/proc/self/status") as status:
+            return int(status.read().split("VmHWM:")[1].split()[0]) * 1024
+
+    if sys.argv[1] == "standard":
+        plain.orjson = None
+    size, containers, values = 64 * 1024 * 1024, plain.MOST_CONTAINERS - 10, plain.MOST_VALUES - 10
+    crowd = {
+        "objects": b'{"a":"bc"},' * containers + b'"ab",' * (values - containers),
+        "arrays": b'[[[["ab"]]]],' * (containers // 4) + b'"ab",' * (values - containers),
+        "members": b'{"a":"b1","b":"b2","c":"b3","d":"b4","e":"b5","f":"b6"},' * (containers),
+    }[sys.argv[2]]
+    body = b"[" + crowd + b'"'
+    body += b"x" * (size - len(body) - 2) + b'"]'
+    del crowd
+    before = most_memory()
+    assert plain.read_json(body) is not plain.UNREADABLE
+    print((most_memory() - before) / size)
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the most memory of a process there")
+@pytest.mark.parametrize("crowd", ["objects", "arrays", "members"])
+@pytest.mark.parametrize("decoder", ["fast", "standard"])
+def test_the_memory_of_the_worst_answer(decoder: str, crowd: str) -> None:
+    """Just within the bounds, by the process's own count: less than ten times its size, as the docs say."""
+    command = [sys.executable, "-c", textwrap.dedent(MEASURED), decoder, crowd]
+    times = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert times < 10
 
 
 async def test_a_deep_answer_is_no_answer() -> None:
