@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from norce_order_async.sandbox.schema import Description, Fault
+from norce_order_async.sandbox.schema import Description, Invalid
 
 
 def check(schema: dict[str, Any], value: Any, **schemas: Any) -> Any:
@@ -32,7 +32,7 @@ def test_a_schema_may_hold_itself() -> None:
     }
     tree = {"nodes": [{"n": 1, "nodes": [{"n": 2}]}], "extra": 1}
     assert check(ref("Node"), tree, Node=node) == {"nodes": [{"n": 1, "nodes": [{"n": 2}]}]}
-    with pytest.raises(Fault, match=r"^\$\.nodes\[0\]\.nodes\[0\]\.n: must be a whole number$"):
+    with pytest.raises(Invalid, match=r"^\$\.nodes\[0\]\.nodes\[0\]\.n: must be a whole number$"):
         check(ref("Node"), {"nodes": [{"nodes": [{"n": "2"}]}]}, Node=node)
 
 
@@ -41,7 +41,7 @@ def test_parts_of_allof_are_joined() -> None:
     schema = {"allOf": [ref("Base"), {"properties": {"b": {"type": "string"}}, "required": ["b"]}]}
     assert check(schema, {"a": "1", "b": "2"}, Base=base) == {"a": "1", "b": "2"}
     for value in ({"a": "1"}, {"b": "2"}):
-        with pytest.raises(Fault, match="is required"):
+        with pytest.raises(Invalid, match="is required"):
             check(schema, value, Base=base)
 
 
@@ -69,7 +69,7 @@ def test_a_read_only_member_is_dropped_and_never_required() -> None:
 def test_null_is_taken_where_the_description_says_so(schema: dict[str, Any]) -> None:
     assert check(schema, None, Text={"type": "string"}) is None
     assert check(schema, "x", Text={"type": "string"}) == "x"
-    with pytest.raises(Fault):
+    with pytest.raises(Invalid):
         check(schema, 5, Text={"type": "string"})
 
 
@@ -82,5 +82,5 @@ def test_without_a_type_anything_goes() -> None:
 def test_a_pattern_ends_where_the_text_ends() -> None:
     schema = {"type": "string", "pattern": "^[a-z]+$"}
     assert check(schema, "abc") == "abc"
-    with pytest.raises(Fault):
+    with pytest.raises(Invalid):
         check(schema, "abc\n")

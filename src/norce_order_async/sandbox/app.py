@@ -32,11 +32,12 @@ from norce_order_async.sandbox.service.handlers import HANDLERS
 from norce_order_async.sandbox.service.refusals import Refusal
 
 
-async def lifespan(courier: Courier, receive: Receive, send: Send) -> None:
-    """Answer a server's start and stop, and deliver in between."""
+async def lifespan(courier: Courier, deferred: Deferred, receive: Receive, send: Send) -> None:
+    """Answer a server's start and stop; in between, deliver and carry out what becomes due."""
     await receive()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(courier.run)
+        tasks.start_soon(deferred.run)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         tasks.cancel_scope.cancel()
@@ -60,7 +61,7 @@ class App:
         world: World,
         requests: RequestLog,
         faults: Faults,
-        taken_in: Deferred,
+        deferred: Deferred,
         *,
         tokens: Collection[str],
         max_body: int,
@@ -69,7 +70,7 @@ class App:
     ) -> None:
         self._requests = requests
         self._faults = faults
-        self._taken_in = taken_in
+        self._deferred = deferred
         self._admin = admin
         self._max_body = max_body
         self._on_request = on_request
@@ -83,7 +84,7 @@ class App:
                 methods[operation.method] = (operation, HANDLERS[operation.id])
         self._router = Router(
             [
-                Route(PREFIX + path, _Endpoint(methods, world, faults, taken_in, tokens))
+                Route(PREFIX + path, _Endpoint(methods, world, faults, deferred, tokens))
                 for path, methods in by_path.items()
             ],
             redirect_slashes=False,
@@ -93,7 +94,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
         if scope["type"] == "lifespan":
-            await lifespan(self._courier, receive, send)
+            await lifespan(self._courier, self._deferred, receive, send)
             return
         if scope["type"] != "http":
             # A websocket is closed, as any ASGI router does it.
@@ -112,7 +113,7 @@ class App:
         self._requests.add(request)
         scope["sandbox"] = exchange
         with noted_in(request.rules):
-            await self._taken_in.carry_out()
+            await self._deferred.carry_out()
             if exchange.too_large:
                 refusal = Refusal(413, "order-bad-request", f"The body is over {self._max_body} bytes.")
                 exchange.reply = refused(self._readings, refusal)
@@ -174,13 +175,13 @@ class _Endpoint:
         methods: Mapping[str, tuple[Operation, Handler]],
         world: World,
         faults: Faults,
-        taken_in: Deferred,
+        deferred: Deferred,
         tokens: Collection[str],
     ) -> None:
         self._methods = methods
         self._world = world
         self._faults = faults
-        self._taken_in = taken_in
+        self._deferred = deferred
         self._tokens = tokens
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -226,11 +227,11 @@ class _Endpoint:
                 case TakeIn(seconds, dropped):
                     load(self._world, call)
                     if not dropped:
-                        self._taken_in.add(seconds, handler, call)
+                        self._deferred.add(seconds, handler, call)
                     return ServiceAnswer(202)
                 case LoseThenLate(seconds):
                     if not isinstance(handler, Reads):
-                        self._taken_in.add(seconds, handler, call)
+                        self._deferred.add(seconds, handler, call)
                     return ServiceAnswer()
                 case _:
                     reply = await self._carried_out(handler, call)
@@ -253,8 +254,8 @@ class _Endpoint:
         if reading == "200-when-done" or not rehearse(self._world, handler, call):
             return await commit(self._world, handler, call)
         if reading == "202-or-superseded":
-            self._taken_in.drop(call.operation, call.ids["order_id"])
-        self._taken_in.add(STATE_DELAY, handler, call)
+            self._deferred.drop(call.operation, call.ids["order_id"])
+        self._deferred.add(STATE_DELAY, handler, call)
         return ServiceAnswer(202)
 
 

@@ -16,17 +16,17 @@ class Control:
     """What `Sandbox` and the admin endpoints do."""
 
     def __init__(
-        self, world: World, requests: RequestLog, faults: Faults, taken_in: Deferred, seed: int | None
+        self, world: World, requests: RequestLog, faults: Faults, deferred: Deferred, seed: int | None
     ) -> None:
         self.world = world
         self.requests = requests
         self.faults = faults
-        self._taken_in = taken_in
+        self._deferred = deferred
         self._seed = seed
 
     def reset(self) -> None:
         """No orders, empty logs, identifiers and fault plan from their beginning. The clock stays where it is."""
-        self._taken_in.clear()
+        self._deferred.clear()
         self.world.store.clear()
         self.world.lag.clear()
         self.world.presentation.clear()
@@ -57,7 +57,7 @@ class Control:
         Raises:
             DatabaseFileError: these bytes are not a snapshot; nothing has changed.
         """
-        self._taken_in.clear()
+        self._deferred.clear()
         self.world.deliveries.clear()
         self.world.store.restore(taken)
         self.world.lag.clear()

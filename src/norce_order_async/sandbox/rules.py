@@ -489,7 +489,7 @@ RULES: tuple[Rule, ...] = (
         _reading(
             "over-50-refused",
             "A limit of more than 50 is 400.",
-            "Whoever asks for 100 at a time gets none.",
+            "A program that asks for 100 at a time gets none.",
             harsh=True,
         ),
         _reading(

@@ -2,8 +2,8 @@
 
 Read from the data file `openapi.json` that lies in the package of the generated client; none of that package's code
 is used. Each schema becomes one function from a value and its path to the value as it will be kept: read-only and
-unknown members dropped, enums in the description's spelling. A fault raises `Fault` with the path of the place; never
-with the value, which may be personal.
+unknown members dropped, enums in the description's spelling. What is wrong raises `Invalid` with the path of the place,
+never with the value, which may be personal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\
 _REMARKS = frozenset({"description", "example", "title", "readOnly", "deprecated", "default"})
 
 
-class Fault(Exception):  # noqa: N818 - it is the sender's
+class Invalid(Exception):  # noqa: N818 - it is the sender's
     """A value that the description forbids."""
 
     def __init__(self, path: str, complaint: str) -> None:
@@ -190,7 +190,7 @@ class Description:
             given = _mapping(value, path)
             for name in required:
                 if name not in given:
-                    raise Fault(f"{path}.{name}", "is required")
+                    raise Invalid(f"{path}.{name}", "is required")
             if unknown := given.keys() - properties.keys():
                 _note_unknown(f"{path}.{name}" for name in given if name in unknown)
             return {name: members[name](given[name], f"{path}.{name}") for name in given if name in members}
@@ -231,7 +231,7 @@ def moment(value: Any, path: str) -> datetime:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise Fault(path, "must be a date-time with an offset, such as 2026-01-31T12:00:00Z")
+    raise Invalid(path, "must be a date-time with an offset, such as 2026-01-31T12:00:00Z")
 
 
 def _only_reference(schema: Json) -> str | None:
@@ -262,7 +262,7 @@ def _is_list(value: Any) -> TypeGuard[list[Any]]:
 
 def _mapping(value: Any, path: str) -> Json:
     if not _is_object(value):
-        raise Fault(path, "must be an object")
+        raise Invalid(path, "must be an object")
     return value
 
 
@@ -272,7 +272,7 @@ _free_form: Check = _mapping
 def _array(element: Check) -> Check:
     def check(value: Any, path: str) -> list[Any]:
         if not _is_list(value):
-            raise Fault(path, "must be a list")
+            raise Invalid(path, "must be a list")
         return [element(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
 
     return check
@@ -289,11 +289,11 @@ def _string(schema: Json) -> Check:
 
     def check(value: Any, path: str) -> str:
         if not isinstance(value, str):
-            raise Fault(path, "must be a string")
+            raise Invalid(path, "must be a string")
         if len(value) < shortest:
-            raise Fault(path, "must not be empty" if shortest == 1 else f"must have at least {shortest} characters")
+            raise Invalid(path, "must not be empty" if shortest == 1 else f"must have at least {shortest} characters")
         if pattern is not None and not pattern.search(value):
-            raise Fault(path, f"must match {schema['pattern']}")
+            raise Invalid(path, f"must match {schema['pattern']}")
         return value
 
     return check
@@ -305,7 +305,7 @@ def _enum(spellings: list[str]) -> Check:
     def check(value: Any, path: str) -> str:
         known = by_lower.get(value.lower()) if isinstance(value, str) else None
         if known is None:
-            raise Fault(path, "must be one of " + ", ".join(spellings))
+            raise Invalid(path, "must be one of " + ", ".join(spellings))
         return known
 
     return check
@@ -319,9 +319,9 @@ def _date_time(value: Any, path: str) -> str:
 def _whole_number(bounds: range | None) -> Check:
     def check(value: Any, path: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Fault(path, "must be a whole number")
+            raise Invalid(path, "must be a whole number")
         if bounds is not None and value not in bounds:
-            raise Fault(path, "must fit in 32 bits")
+            raise Invalid(path, "must fit in 32 bits")
         return value
 
     return check
@@ -329,13 +329,13 @@ def _whole_number(bounds: range | None) -> Check:
 
 def _number(value: Any, path: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise Fault(path, "must be a number")
+        raise Invalid(path, "must be a number")
     if abs(value) >= _AMOUNT_BOUND:
-        raise Fault(path, "is too large")
+        raise Invalid(path, "is too large")
     return value
 
 
 def _boolean(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
-        raise Fault(path, "must be true or false")
+        raise Invalid(path, "must be true or false")
     return value

@@ -145,15 +145,15 @@ class Sandbox:
             ListLag(store, self.clock, self._readings),
             presentation,
         )
-        taken_in = Deferred(world)
-        self._control = Control(world, self.requests, self.faults, taken_in, seed)
+        self._deferred = Deferred(world)
+        self._control = Control(world, self.requests, self.faults, self._deferred, seed)
         tokens = [token] if secondary_token is None else [token, secondary_token]
         self.app = App(
             description,
             world,
             self.requests,
             self.faults,
-            taken_in,
+            self._deferred,
             tokens=tokens,
             max_body=max_body,
             admin=Admin(self._control, tokens) if admin else None,
@@ -190,10 +190,11 @@ class Sandbox:
         return self._readings.touched
 
     async def deliver_due(self) -> None:
-        """Send the notifications that are due by now; returns when none is in flight.
+        """Carry out the changes and send the notifications that are due by now; returns when none is in flight.
 
-        A running server sends by itself. Without one this is what sends; with one it is a way to wait.
+        A running server does both by itself. Without one this is what does; with one it is a way to wait.
         """
+        await self._deferred.carry_out()
         await self._courier.deliver_due()
 
     def redeliver(self, delivery_id: str) -> None:

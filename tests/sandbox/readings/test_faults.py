@@ -7,7 +7,7 @@ import pytest
 
 from norce_order_async.sandbox import READY, ManualClock, Sandbox
 
-from .support import Wire, under
+from .support import Wire, under, waits
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ async def test_a_lost_request_that_lands_late() -> None:
         clock.advance(2.9)
         assert (await wire.listed())["data"] == []
         clock.advance(0.1)
+        await waits(lambda: len(sandbox.effects) == 1)
         assert [order["reference"] for order in (await wire.listed())["data"]] == ["late"]
-        assert len(sandbox.effects) == 1
         await wire.aclose()
     assert "lost-then-late" not in READY

@@ -38,14 +38,14 @@ async def test_the_total_of_a_cart(wire: Wire, expected: Any) -> None:
     assert tuple(found) == expected
 
 
-@under("cart-put", {"replaces": (None, {}), "merges": ("c1", OTHER)})
+@under("cart-put", {"replaces": (None, {"includingVat": 25, "excludingVat": 20}), "merges": ("c1", OTHER)})
 async def test_what_a_new_cart_leaves_out(wire: Wire, expected: Any) -> None:
     path = await wire.order(cart={"reference": "c1", "items": [ITEM], "total": OTHER})
     await wire.ok("PUT", f"{path}/cart", {"items": [ITEM, ITEM]})
     cart = (await wire.read(path))["cart"]
     assert len(cart["items"]) == 2
     assert cart.get("reference") == expected[0]
-    assert cart["total"] == (expected[1] or {"includingVat": 25.0, "excludingVat": 20.0})
+    assert cart["total"] == expected[1]
 
 
 @under("cart-reference-unique", {"at-commit": 1, "checked-on-arrival": 1, "not-unique": 2})
@@ -98,7 +98,7 @@ async def test_the_answer_to_creating(wire: Wire, expected: tuple[int, type | No
     assert response.headers.get("location") == (f"/api/v0/checkout/orders/{made}" if located else None)
 
 
-@under("hooks-in-body", {"registered": (1, 1, 1, ["/notified"]), "ignored": (0, 0, 0, [])})
+@under("hooks-in-body", {"registered": (1, 1, 1, ("/notified",)), "ignored": (0, 0, 0, ())})
 async def test_callbacks_in_the_body_of_a_new_order(wire: Wire, receiver: Receiver, expected: Any) -> None:
     path = await wire.order(
         hooks=[{"subscribeTo": "/state", "invoke": receiver.url + "/asked"}],
@@ -109,7 +109,7 @@ async def test_callbacks_in_the_body_of_a_new_order(wire: Wire, receiver: Receiv
     assert tuple(len(order[name]) for name in ("hooks", "notifications", "validations")) == expected[:3]
     await wire.ok("PUT", f"{path}/reference", "r")
     await wire.sandbox.deliver_due()
-    assert receiver.paths == expected[3]
+    assert tuple(receiver.paths) == expected[3]
 
 
 @under("delete-order", {"any-status": (204, 404, 0), "checkout-only": (409, 200, 1), "moves-to-removed": (204, 200, 1)})

@@ -1,4 +1,4 @@
-"""A hook's changes to an order, taken in as edits are: locks, the description, ids, defaults, the state machine."""
+"""A hook's changes to an order, checked and applied as edits are: by locks, the description and the state machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from norce_order_async.sandbox.policy import (
     refuse_unready,
 )
 from norce_order_async.sandbox.readings import ReadingsInUse
-from norce_order_async.sandbox.schema import Check, Fault, published
+from norce_order_async.sandbox.schema import Check, Invalid, published
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.normalise import add_consent, all_items, give_item_ids, with_ids
 from norce_order_async.sandbox.service.totals import settle
@@ -26,7 +26,7 @@ from norce_order_async.sandbox.service.totals import settle
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a hook changed: the order before the change that is being proposed, the proposal it was shown, its own."""
+    """What a hook changed: the order before the change, the order that the hook was shown, and what it made of that."""
 
     before: Json
     shown: Json
@@ -45,7 +45,7 @@ def applied(change: Change) -> Json:
     """The patched order, checked and settled.
 
     Raises:
-        Fault: A value that the description forbids.
+        Invalid: A value that the description forbids.
         Refusal: A change that an edit could not make either.
     """
     order = change.patched
@@ -122,7 +122,7 @@ def _entries(
     known: dict[str, Json] = {entry["id"]: entry for entry in change.shown[part]}
     given: Any = change.patched.get(part)
     if not isinstance(given, list):
-        raise Fault(f"$.{part}", "must be a list")
+        raise Invalid(f"$.{part}", "must be a list")
     result: list[Json] = []
     for index, entry in enumerate(given):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         made: Json = _checked(change, operation, entry, f"$.{part}[{index}]")
@@ -137,7 +137,7 @@ def _entries(
         finish(made, old)
         result.append(made)
     if known:
-        raise Fault(f"$.{part}", "an entry can't be taken out, only be given the state removed")
+        raise Invalid(f"$.{part}", "an entry can't be taken out, only be given the state removed")
     change.patched[part] = result
 
 
@@ -146,7 +146,7 @@ def _state(change: Change) -> None:
     given: Any = change.patched.get("state")
     state: Json = _checked(change, "UpdateCheckoutOrderState", given, "$.state")
     if "currentStatus" not in state:
-        raise Fault("$.state.currentStatus", "is required")
+        raise Invalid("$.state.currentStatus", "is required")
     before: Json = change.before["state"]
     target: str = state["currentStatus"]
     if target == before["currentStatus"]:

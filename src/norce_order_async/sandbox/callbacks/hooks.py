@@ -17,7 +17,7 @@ from norce_order_async.sandbox.callbacks.patches import PatchError, part_of, pat
 from norce_order_async.sandbox.json_text import Json, NotJsonError
 from norce_order_async.sandbox.policy import HOOK_ROUNDS, PARTS, hook_denial
 from norce_order_async.sandbox.readings import ReadingsInUse
-from norce_order_async.sandbox.schema import Fault
+from norce_order_async.sandbox.schema import Invalid
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.refusals import Refusal, not_valid
 
@@ -92,7 +92,7 @@ class HookRound:
         try:
             changed = patched(self.order, operations, hook.get("target"))
             return applied(Change(self._before, self.order, changed, ids, now, self._readings))
-        except (PatchError, Fault, Refusal) as wrong:
+        except (PatchError, Invalid, Refusal) as wrong:
             raise self._denied(hook, f"its patch was refused: {wrong}") from None
 
     def _denied(self, hook: Json, reason: str, body: bytes | None = None) -> Refusal:

@@ -115,7 +115,7 @@ class LoseAnswer:
 class LoseThenLate:
     """The connection is closed without a word, and the change takes effect so many seconds later.
 
-    It is carried out when the first request after its time comes in, and dropped if it is no longer possible.
+    A running server carries it out when its time comes, and drops it if it is no longer possible then.
     """
 
     apply_after: float = 3.0
@@ -163,7 +163,7 @@ class Respond:
 class TakeIn:
     """202 for status and cart alone; the change is carried out later or never.
 
-    It is carried out when the first request after its time comes in, and then dropped if it is no longer possible.
+    A running server carries it out when its time comes, and drops it if it is no longer possible then.
     """
 
     apply_after: float = 0.5

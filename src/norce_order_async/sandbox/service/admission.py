@@ -11,7 +11,7 @@ from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.policy import refuse_fractions, refuse_unknown_members
 from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.records import ReceivedRequest
-from norce_order_async.sandbox.schema import Body, Fault, Operation, Parameter, moment, unknown_members
+from norce_order_async.sandbox.schema import Body, Invalid, Operation, Parameter, moment, unknown_members
 from norce_order_async.sandbox.service.calls import Call
 from norce_order_async.sandbox.service.presentation import spellings
 from norce_order_async.sandbox.service.refusals import Refusal, bad_request
@@ -26,7 +26,7 @@ def admit(
     tokens: Collection[str],
     readings: ReadingsInUse,
 ) -> Call:
-    """The call that a request makes; raises `Refusal` when it may not or is malformed.
+    """The call that a request makes; raises `Refusal` if it is not allowed or malformed.
 
     `authorization` comes apart from the request, which has it masked.
     """
@@ -37,8 +37,8 @@ def admit(
         query = _query(operation.query, request.query) if operation.query else {}
         with unknown_members() as unknown:
             sent, body = _body(operation.body, request) if operation.body else (None, None)
-    except Fault as fault:
-        raise bad_request(str(fault)) from None
+    except Invalid as invalid:
+        raise bad_request(str(invalid)) from None
     refuse_unknown_members(readings, unknown)
     refuse_fractions(readings, body, "$")
     spelled = dict(spellings(sent, body)) if readings.chosen["enum-written"] == "as-sent" else {}
@@ -46,7 +46,7 @@ def admit(
 
 
 def authorize(authorization: str | None, tokens: Collection[str]) -> None:
-    """Refuse who brings none of the tokens."""
+    """Refuse a request that carries none of the tokens."""
     given = (authorization or "").strip()
     scheme, _, rest = given.partition(" ")
     if scheme.lower() == "bearer":
@@ -67,7 +67,7 @@ def _query(known: Mapping[str, Parameter], query: str) -> dict[str, Any]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
     except ValueError:
-        raise Fault("query", "can't be read") from None
+        raise Invalid("query", "can't be read") from None
     for name, text in pairs:
         if (parameter := known.get(name)) is None:
             continue
@@ -75,7 +75,7 @@ def _query(known: Mapping[str, Parameter], query: str) -> dict[str, Any]:
         if parameter.many:
             checked.setdefault(name, []).append(value)
         elif name in checked:
-            raise Fault(name, "must come once")
+            raise Invalid(name, "must come once")
         else:
             checked[name] = value
     return checked
@@ -89,7 +89,7 @@ def _parameter(name: str, parameter: Parameter, text: str) -> Any:
             text.encode("ascii")  # digits of other scripts are numbers to Python
             return parameter.check(int(text), name)
         except ValueError:
-            raise Fault(name, "must be a whole number") from None
+            raise Invalid(name, "must be a whole number") from None
     return parameter.check(text, name)
 
 
@@ -97,13 +97,13 @@ def _body(expected: Body, request: ReceivedRequest) -> tuple[Any, Any]:
     """The body as it was sent, and as it was checked."""
     if not request.body:
         if expected.required:
-            raise Fault("$", "a body is required")
+            raise Invalid("$", "a body is required")
         return {}, expected.check({}, "$")
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
-        raise Fault("$", "the body must be application/json")
+        raise Invalid("$", "the body must be application/json")
     try:
         value = json_text.read(request.body)
     except json_text.NotJsonError:
-        raise Fault("$", "the body is not JSON") from None
+        raise Invalid("$", "the body is not JSON") from None
     return value, expected.check(value, "$")

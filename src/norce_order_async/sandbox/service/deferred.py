@@ -1,16 +1,26 @@
-"""Changes that were taken in with 202: kept until they are due, carried out before the first request after that."""
+"""Changes that take effect later than their request: kept until they are due by the sandbox's clock.
+
+A running server carries them out by itself; without one, they are carried out before the first request after that.
+"""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
+
+import anyio
 
 from norce_order_async.sandbox.service.calls import Call, Handler, World
 from norce_order_async.sandbox.service.commit import commit
 from norce_order_async.sandbox.service.refusals import Refusal
 
+_TICK = 0.01
+
+_log = logging.getLogger("norce_order_async.sandbox")
+
 
 class Deferred:
-    """The changes that wait."""
+    """The changes that wait for their time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -33,7 +43,7 @@ class Deferred:
         self._waiting.clear()
 
     async def carry_out(self) -> None:
-        """Carry out what is due, in the order it was taken in; what is no longer possible is dropped."""
+        """Carry out what is due, in the order of the requests; what is no longer possible is dropped."""
         if not self._waiting:
             return
         now = self._world.clock.now()
@@ -45,3 +55,11 @@ class Deferred:
                 await commit(self._world, handler, call)
             except Refusal:
                 continue
+            except Exception:  # noqa: BLE001 - whatever went wrong, the requests that follow are answered
+                _log.exception("%s failed after its time had come", call.operation)
+
+    async def run(self) -> None:
+        """Carry out what becomes due, until cancelled."""
+        while True:
+            await self.carry_out()
+            await anyio.sleep(_TICK)
