@@ -38,7 +38,14 @@ PAGE_SIZE = 100
 
 
 class OrderCollection:
-    """The orders of one merchant and channel. Calling it with an id makes a handle without any request."""
+    """The orders of one merchant and channel. Calling it with an id makes a handle without any request.
+
+    Example::
+
+        item = {"sku": "T001", "quantity": 1, "total": {"includingVat": 125, "excludingVat": 100}}
+        order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart={"items": [item]})
+        again = await norce.orders.get(order.id)
+    """
 
     __slots__ = ("_session",)
 

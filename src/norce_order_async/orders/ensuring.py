@@ -19,7 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ensured(Generic[T]):
-    """What is there now."""
+    """The result of an ``ensure`` call: the entry, and whether this call created it.
+
+    Example::
+
+        ensured = await order.payments.ensure({"reference": "p-1", "name": "Invoice", "amount": 125})
+        ensured.value.id, ensured.created
+    """
 
     value: T = field(repr=False)
     """As read from the service; after a creation, as read back."""

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
-    """Which orders a listing is about. None leaves a filter out; times need a time zone, and a date is its midnight in
-    UTC.
+    """Filters for a listing of orders. None leaves a filter out. Times need a time zone; a date is its midnight in UTC.
 
     Its repr says which filters there are, and shows no free text, reference, name, e-mail or phone number.
+
+    Example::
+
+        where = OrderFilter(status="processing", date_from=date(2026, 11, 1))
+        async for each in norce.orders.iterate(where):
+            print(each)
     """
 
     status: OrderStatus | Iterable[OrderStatus] | None = None

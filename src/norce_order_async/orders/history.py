@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StatusPeriod:
-    """A status the order was in, as the service logged it."""
+    """A status that the order was in, from the service's log.
+
+    Example::
+
+        for period in order.transitions:
+            print(period.status, period.entered, period.duration)
+    """
 
     status: OrderStatus | str
     entered: datetime

@@ -41,6 +41,13 @@ class Order:
     """One order. Reading never does I/O; every method that does is awaited.
 
     After a write that answers nothing the last values stay and :attr:`stale` is true; :meth:`refresh` re-reads.
+
+    Example::
+
+        order = await norce.orders.get(order.id)
+        order.status, order.total, len(order.payments)
+        await order.set_reference("our-1")
+        order.stale  # True, until await order.refresh()
     """
 
     __slots__ = ("_record", "uniqueness_checked")

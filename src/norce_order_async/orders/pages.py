@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     """One page of a listing. ``size`` and ``totalSize`` of the pagination are published in two ways; do not rely on
-    either to know whether there is more."""
+    either to know whether there is more.
+
+    Example::
+
+        page = await norce.orders.list(OrderFilter(status="checkout"), limit=20)
+        for each in page.orders:
+            print(each.id, each.status)
+    """
 
     orders: list[Order]
     pagination: Pagination | None

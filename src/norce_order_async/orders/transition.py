@@ -33,7 +33,13 @@ VALIDATION_CODE: Final = "order-validation"
 
 @dataclass(frozen=True, slots=True)
 class Transitioned:
-    """What a change of status came to."""
+    """The result of a change of status.
+
+    Example::
+
+        result = await order.transition_to("removed")
+        result.origin, result.to, result.called  # ("checkout", "removed", True)
+    """
 
     to: OrderStatus
     called: bool

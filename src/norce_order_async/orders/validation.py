@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ValidationProblem:
-    """One thing that does not hold."""
+    """A problem that validation found.
+
+    Example::
+
+        report = await order.validate()
+        for problem in report.problems:
+            print(problem.adapter_id, problem.code)
+    """
 
     code: str | None
     """What failed, such as ``payment-missing``."""
@@ -34,7 +41,14 @@ class ValidationProblem:
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:
-    """What validating an order brought."""
+    """The result of validating an order. It is true if there are no problems.
+
+    Example::
+
+        report = await order.validate()
+        for problem in report.problems:
+            print(problem.adapter_id, problem.code)
+    """
 
     order_id: str
     problems: tuple[ValidationProblem, ...]

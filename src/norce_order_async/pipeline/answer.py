@@ -11,12 +11,19 @@ from norce_order_async.errors import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A call that succeeded."""
+    """The answer to a call that succeeded.
+
+    Example::
+
+        with capture_answers() as answers:
+            await norce.orders.get(order.id)
+        answers[-1].status, answers[-1].correlation_id
+    """
 
     data: Any = field(repr=False)
     """The body as plain JSON data; None when there is none."""
     id: str | None
-    """Of what was created."""
+    """The id of the order or entry that the call created."""
     status: int | None
     """The HTTP status; None when the effect was found by reading back."""
     headers: Mapping[str, str] = field(repr=False)

@@ -82,7 +82,18 @@ _LONGEST_NUMBER: Final = 10**8
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """A call that ended, as observers see it."""
+    """A call that has ended, as an observer gets it.
+
+    Example::
+
+        class Timing:
+            def call_ended(self, event: CallEvent) -> None:
+                print(event.operation, event.seconds, event.error)
+
+            def attempt_ended(self, operation: str, attempt: Attempt) -> None: ...
+
+        NorceOrderClient(..., observers=[Timing()])
+    """
 
     operation: str
     order_id: str | None

@@ -28,7 +28,16 @@ from norce_order_async.pipeline.answer import Answer
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
-    """What a call middleware knows of the call."""
+    """The call that a call middleware is called for.
+
+    Example::
+
+        async def show_calls(call: CallInfo, proceed: CallNext) -> Answer:
+            print(call.operation, call.order_id)
+            return await proceed()
+
+        NorceOrderClient(..., call_middleware=[show_calls])
+    """
 
     operation: str
     """The operation's name in the API description."""
@@ -40,7 +49,16 @@ class CallInfo:
 
 @dataclass(frozen=True, slots=True)
 class AttemptInfo:
-    """What an attempt middleware knows of the attempt."""
+    """The attempt that an attempt middleware is called for.
+
+    Example::
+
+        async def sign(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext) -> WireResponse:
+            headers = {**request.headers, "x-attempt": str(attempt.number)}
+            return await proceed(replace(request, headers=headers))
+
+        NorceOrderClient(..., attempt_middleware=[sign])
+    """
 
     call: CallInfo
     number: int
@@ -52,7 +70,16 @@ AttemptNext = Callable[[WireRequest], Awaitable[WireResponse]]
 
 
 class CallMiddleware(Protocol):
-    """Around a call."""
+    """An async function around every call.
+
+    Example::
+
+        async def show_calls(call: CallInfo, proceed: CallNext) -> Answer:
+            print(call.operation, call.order_id)
+            return await proceed()
+
+        NorceOrderClient(..., call_middleware=[show_calls])
+    """
 
     async def __call__(self, call: CallInfo, proceed: CallNext, /) -> Answer:
         """Await ``proceed()`` for the answer, and return it or another."""
@@ -60,7 +87,16 @@ class CallMiddleware(Protocol):
 
 
 class AttemptMiddleware(Protocol):
-    """Around an attempt."""
+    """An async function around every attempt.
+
+    Example::
+
+        async def sign(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext) -> WireResponse:
+            headers = {**request.headers, "x-attempt": str(attempt.number)}
+            return await proceed(replace(request, headers=headers))
+
+        NorceOrderClient(..., attempt_middleware=[sign])
+    """
 
     async def __call__(self, attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
         """Await ``proceed(request)``, with this request or a changed one, and return the response."""

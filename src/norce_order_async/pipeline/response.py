@@ -38,7 +38,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One way in which answers differ from the description."""
+    """One way in which answers differ from the description.
+
+    Example::
+
+        Drift("GetCheckoutOrder", "State.currentStatus", "unknown-word")
+    """
 
     operation: str
     where: str
@@ -49,10 +54,15 @@ class Drift:
 
 
 class DriftRecord:
-    """Counts what surprised in answers. Iterating gives ``(Drift, count)``, the most frequent first.
+    """Counts where answers differ from the description. Iterating gives ``(Drift, count)``, the most frequent first.
 
     The first 1,000 kinds are counted each, all later ones together in :attr:`others`. A name of a member that the
     description does not have shows as ``?`` unless it looks like an identifier of an API: it may be a customer's.
+
+    Example::
+
+        for drift, count in norce.drift:
+            print(drift.operation, drift.where, drift.kind, count)
     """
 
     __slots__ = ("_clock", "_counts", "_lines", "_listeners", "_minute", "_others")
@@ -67,7 +77,7 @@ class DriftRecord:
 
     @property
     def others(self) -> int:
-        """Surprises of kinds beyond the first 1,000."""
+        """Number of differences of kinds beyond the first 1,000."""
         return self._others
 
     def listener(self, operation: str) -> Listener:

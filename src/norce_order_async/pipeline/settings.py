@@ -36,7 +36,12 @@ CORRELATION_HEADER: Final = "x-correlation-id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How calls are repeated and bounded. Seconds throughout."""
+    """Defaults for repeats and time limits of calls, in seconds. A client has them as ``client.settings``.
+
+    Example::
+
+        Settings(deadline=60.0).max_attempts  # 3
+    """
 
     max_attempts: int = 3
     """Attempts in all, the first one counted."""
@@ -96,7 +101,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """What one call (``options=``) or one scope does differently. What is left out stays as set further out."""
+    """Settings of one call (``options=``) or one scope. A setting that is left out keeps its value of further out.
+
+    Example::
+
+        patient = CallOptions(deadline=120.0, max_attempts=5)
+        await norce.orders.get(order.id, options=patient)
+    """
 
     max_attempts: int | _Inherit = INHERIT
     base_delay: float | _Inherit = INHERIT

@@ -24,16 +24,25 @@ _CERTAINTY: Mapping[str, Certainty] = {rule.id: rule.certainty for rule in RULES
 
 
 class ReadingsError(ValueError):
-    """These readings can't be chosen; the text says why and names what is near."""
+    """These readings can't be chosen; the text says why and names what is near.
+
+    Example::
+
+        try:
+            Readings({"cart-total": "no-such-reading"})
+        except ReadingsError as error:
+            print(error)
+    """
 
 
 class Readings(Mapping[str, str]):
     """One reading for each rule that has readings: a mapping from the id of the rule to the id of the reading.
 
-    A rule that is not chosen keeps its first reading, which is what the sandbox does unless told otherwise.
+    A rule that is not chosen keeps its first reading, the default of the sandbox.
+
+    Example::
 
         Readings({"cart-total": "zero-when-missing"})
-        Readings.load("calibration.yaml")
         Readings.harsh() | {"nulls": "left-out"}
 
     Args:

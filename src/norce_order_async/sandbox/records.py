@@ -15,7 +15,13 @@ _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 @dataclass(slots=True)
 class ReceivedRequest:
-    """One request; `status` is None until it has been answered, and stays so when its answer never arrived."""
+    """One request; `status` is None until it has been answered, and stays so when its answer never arrived.
+
+    Example::
+
+        for request in sandbox.requests.of("CreateCheckoutOrder"):
+            print(request.method, request.path, request.status)
+    """
 
     method: str
     path: str
@@ -33,7 +39,13 @@ class ReceivedRequest:
 
 
 class RequestLog(Sequence[ReceivedRequest]):
-    """The latest requests, oldest first; safe to read while the server runs."""
+    """The latest requests, oldest first; safe to read while the server runs.
+
+    Example::
+
+        for request in sandbox.requests.of("CreateCheckoutOrder"):
+            print(request.method, request.path, request.status)
+    """
 
     def __init__(self, keep: int) -> None:
         self._lock = threading.Lock()
@@ -82,7 +94,13 @@ def _mask(value: str) -> str:
 
 
 class Effects(Sequence[Effect]):
-    """A live view: each look reads what has been committed by then."""
+    """A live view: each look reads what has been committed by then.
+
+    Example::
+
+        for effect in sandbox.effects.of(order.id):
+            print(effect.operation, effect.at)
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store

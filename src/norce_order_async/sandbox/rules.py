@@ -26,6 +26,11 @@ class Reading:
         text: What the service does, in one sentence.
         notice: What a caller notices who expects the first reading of the rule; of the first itself, what it relies on.
         harsh: Whether it breaks a program that is not careful.
+
+    Example::
+
+        for reading in RULES[1].readings:
+            print(reading.id, reading.text)
     """
 
     rule: str
@@ -37,7 +42,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing the sandbox does. The first of its readings, if it has any, is what it does unless told otherwise."""
+    """One thing the sandbox does. The first of its readings, if it has any, is what it does unless told otherwise.
+
+    Example::
+
+        print([rule.id for rule in RULES if rule.certainty == "assumed"])
+    """
 
     id: str
     text: str

@@ -95,7 +95,15 @@ _PAYERS = (("Invoice", "invoice_adapter"), ("Card", "card_adapter"), ("Instalmen
 
 
 class SeedingError(ValueError):
-    """These orders can't be added; the text says why."""
+    """These orders can't be added; the text says why.
+
+    Example::
+
+        try:
+            sandbox.seed_orders(1000)
+        except SeedingError as error:
+            print(error)
+    """
 
 
 def seed_orders(store: Store, ids: Ids, clock: ServiceClock, count: int, *, merchant: str, seed: int) -> None:

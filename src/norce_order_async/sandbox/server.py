@@ -51,7 +51,16 @@ _TICK = 0.005
 
 
 class SandboxStartError(RuntimeError):
-    """The server could not be started; the text says why."""
+    """The server could not be started; the text says why.
+
+    Example::
+
+        try:
+            with Sandbox(port=8700):
+                ...
+        except SandboxStartError as error:
+            print(error)
+    """
 
 
 class Sandbox:
@@ -86,6 +95,14 @@ class Sandbox:
         ReadingsError: There is no such rule, or no such reading of it.
         FaultPlanError: There is no such plan, or it can't be played.
         DatabaseFileError: The state can't be kept in this file.
+
+    Example::
+
+        async with Sandbox(seed=7, faults="flaky-network") as sandbox:
+            async with NorceOrderClient(
+                base_url=sandbox.base_url, token=sandbox.token, merchant="acme", channel="se"
+            ) as norce:
+                print((await norce.orders.list()).orders)
     """
 
     def __init__(

@@ -15,7 +15,13 @@ DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One call, or why there was none: `status` is what was answered, `problem` what went wrong."""
+    """One call, or why there was none: `status` is what was answered, `problem` what went wrong.
+
+    Example::
+
+        for delivery in sandbox.deliveries.of(order.id):
+            print(delivery.state, [attempt.status for attempt in delivery.attempts])
+    """
 
     at: str
     status: int | None
@@ -24,7 +30,13 @@ class DeliveryAttempt:
 
 @dataclass(slots=True)
 class Delivery:
-    """One notification of one change, with the order as it was committed."""
+    """One notification of one change, with the order as it was committed.
+
+    Example::
+
+        for delivery in sandbox.deliveries.of(order.id):
+            print(delivery.state, [attempt.status for attempt in delivery.attempts])
+    """
 
     id: str
     created_at: str
@@ -49,6 +61,11 @@ class Deliveries(Sequence[Delivery]):
     """All deliveries, oldest first; safe to read while the server runs.
 
     `keep` bounds how many are kept; the oldest finished ones go first, and none that is waiting does.
+
+    Example::
+
+        for delivery in sandbox.deliveries.of(order.id):
+            print(delivery.state, [attempt.status for attempt in delivery.attempts])
     """
 
     def __init__(self, keep: int) -> None:

@@ -43,7 +43,15 @@ _LONGEST = 3600.0
 
 
 class FaultPlanError(ValueError):
-    """A plan that can't be played; the text names the place in it and what is right."""
+    """A plan that can't be played; the text names the place in it and what is right.
+
+    Example::
+
+        try:
+            sandbox.faults.play("no-such-plan")
+        except FaultPlanError as error:
+            print(error)
+    """
 
 
 @dataclass(frozen=True, slots=True)

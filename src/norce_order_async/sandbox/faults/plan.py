@@ -54,6 +54,12 @@ class FaultRule:
         first: Only the first so many requests, after those of `after`.
         after: Not before so many requests have passed.
         window: Only in this time.
+
+    Example::
+
+        sandbox.faults.play({"rules": [{"fault": {"delay": 0.01}, "operations": "reads", "share": 0.1}]})
+        rule: FaultRule = sandbox.faults.plan.rules[0]
+        sandbox.faults.stop()
     """
 
     fault: Fault
@@ -98,6 +104,13 @@ class FaultPlan:
     """Rules, tried from the top: delays add up, and the first other fault that is due is the one that is played.
 
     Without a seed of its own it takes the sandbox's.
+
+    Example::
+
+        sandbox.faults.play("rate-limited")
+        plan: FaultPlan = sandbox.faults.plan
+        print(plan.rules)
+        sandbox.faults.stop()
     """
 
     rules: Sequence[FaultRule] = ()

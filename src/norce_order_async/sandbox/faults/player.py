@@ -47,6 +47,13 @@ class PlayedFault:
     """A fault that was played: to which request of which operation, and what it was.
 
     `operation` is None for a connection; `request` counts the operation's requests, or the connections, from 1.
+
+    Example::
+
+        sandbox.faults.play("lost-answers")
+        for played in sandbox.faults:
+            print(played.operation, played.request, played.fault)
+        sandbox.faults.stop()
     """
 
     operation: str | None
@@ -66,7 +73,15 @@ class Met:
 
 
 class Faults(Sequence[PlayedFault]):
-    """What the sandbox plays, and what it has played, oldest first. Safe to use while the server runs."""
+    """What the sandbox plays, and what it has played, oldest first. Safe to use while the server runs.
+
+    Example::
+
+        sandbox.faults.play("lost-answers")
+        for played in sandbox.faults:
+            print(played.operation, played.request, played.fault)
+        sandbox.faults.stop()
+    """
 
     def __init__(
         self, clock: ServiceClock, seed: int | None = None, plan: PlanLike = NO_PLAN, keep: int = 10_000

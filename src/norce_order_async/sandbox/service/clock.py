@@ -7,7 +7,16 @@ from typing import Protocol, runtime_checkable
 
 
 class ServiceClock(Protocol):
-    """Tells the time, in UTC."""
+    """Tells the time, in UTC.
+
+    Example::
+
+        class Fixed:
+            def now(self) -> datetime:
+                return datetime(2026, 1, 1, tzinfo=UTC)
+
+        Sandbox(clock=Fixed()).close()
+    """
 
     def now(self) -> datetime:
         """The present moment, with a UTC offset."""
@@ -16,7 +25,13 @@ class ServiceClock(Protocol):
 
 @runtime_checkable
 class MovableClock(ServiceClock, Protocol):
-    """A clock that can be told to go ahead."""
+    """A clock that can be told to go ahead.
+
+    Example::
+
+        clock: MovableClock = ManualClock()
+        clock.advance(60.0)
+    """
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
@@ -24,7 +39,13 @@ class MovableClock(ServiceClock, Protocol):
 
 
 class SystemClock:
-    """The machine's clock, ahead by as much as it was moved."""
+    """The machine's clock, ahead by as much as it was moved.
+
+    Example::
+
+        clock = SystemClock()
+        clock.advance(3600.0)  # an hour ahead of the machine
+    """
 
     def __init__(self) -> None:
         self._ahead = timedelta()
@@ -39,7 +60,14 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved.
+
+    Example::
+
+        clock = ManualClock()
+        with Sandbox(clock=clock):
+            clock.advance(3600.0)  # an hour later
+    """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = start.astimezone(UTC)

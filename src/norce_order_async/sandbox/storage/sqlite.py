@@ -16,7 +16,15 @@ _FORM = 3
 
 
 class DatabaseFileError(ValueError):
-    """The state can't be kept in or taken from this; the text says why. It was left as it is."""
+    """The state can't be kept in or taken from this; the text says why. It was left as it is.
+
+    Example::
+
+        try:
+            sandbox.restore(b"not a snapshot")
+        except DatabaseFileError as error:
+            print(error)
+    """
 
 
 def opened(path: str, schema: str) -> sqlite3.Connection:

@@ -60,7 +60,13 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A change that took effect: which operation did it, to which order, to which part of it."""
+    """A change that took effect: which operation did it, to which order, to which part of it.
+
+    Example::
+
+        for effect in sandbox.effects.of(order.id):
+            print(effect.operation, effect.at)
+    """
 
     number: int
     at: str
