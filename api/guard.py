@@ -102,6 +102,8 @@ def _led_to(public: list[griffe.Object], objects: griffe.ModulesCollection) -> d
             found = _at(path, objects)
             if found is None or found.path in seen - {path} or found.name.startswith("_"):
                 continue
+            if not found.path.startswith(f"{PACKAGE}."):  # imported from elsewhere under a name of ours
+                continue
             seen.add(found.path)
             waiting.append(found)
             if isinstance(found, griffe.Class):

@@ -23,10 +23,13 @@ __all__ = _generated.__all__  # pyright: ignore[reportUnsupportedDunderAll]
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(_generated, name)
-    if name.endswith("Dict") and name in _dicts():
-        return getattr(import_module("norce_order_api.dicts"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(_generated, name)
+    elif name.endswith("Dict") and name in _dicts():
+        value = getattr(import_module("norce_order_api.dicts"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

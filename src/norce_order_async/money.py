@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, TypeVar
 
+from norce_order_async import models
 from norce_order_async.checking import check_kind
 from norce_order_async.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from norce_order_api.models import Item, Payment, Price
+    from norce_order_async.models import Item, Payment, Price
 
 __all__ = [
     "CENT",
@@ -81,9 +82,7 @@ class Money:
 
     def price(self) -> Price:
         """This price as the API's model ``Price``."""
-        from norce_order_api.models import Price
-
-        return Price(including_vat=float(self.including_vat), excluding_vat=float(self.excluding_vat))
+        return models.Price(including_vat=float(self.including_vat), excluding_vat=float(self.excluding_vat))
 
 
 NOTHING = Money(ZERO, ZERO)

@@ -13,7 +13,7 @@ from norce_order_async.auth.providers import bearer, checked_token
 from norce_order_async.engines._logs import OURS, keep_quiet
 
 if TYPE_CHECKING:
-    from norce_order_api import Client
+    from norce_order_async._api import Client
     from norce_order_async.auth.providers import TokenProvider
     from norce_order_async.pipeline.core import Core
 
@@ -43,10 +43,8 @@ class _ProviderAuth(httpx.Auth):
 
 def raw_client(core: Core) -> Client:
     """A generated client with the address, the token provider and the User-Agent of ``core``."""
-    from norce_order_api import Client
-
     keep_quiet()
-    return Client(
+    return core.api.client()(
         base_url=core.base_url,
         headers={"User-Agent": core.user_agent},
         verify_ssl=core.http.verify,

@@ -18,7 +18,7 @@ from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    import norce_order_api
+    from norce_order_async._api import Client
     from norce_order_async.bulk.job import Job
     from norce_order_async.bulk.load.limiters import Load
 
@@ -75,7 +75,7 @@ class Scope:
         return self._session.core.drift
 
     @property
-    def raw(self) -> norce_order_api.Client:
+    def raw(self) -> Client:
         """The generated client, configured with this address and token, for the generated modules.
 
         Their functions take ``client=norce.raw`` and the headers as arguments. Calls skip the pipeline: no retries, no

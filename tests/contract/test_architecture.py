@@ -55,6 +55,21 @@ def test_imports_of_type_checkers_and_of_functions_count(imports: Mapping[str, C
     assert not settings.get("exclude_type_checking_imports", False)
 
 
+def test_the_generated_package_is_named_in_one_place() -> None:
+    """By what calls it: in `_api.py`, and its models in `models.py`. The sandbox reads the description as data, and the
+    hooks of PyInstaller say what belongs into a program. lint-imports finds imports, this finds names in texts too."""
+    naming = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in PACKAGE.rglob("*.py")
+        if "norce_order_api" in file.read_text(encoding="utf-8")
+    }
+    assert {name for name in naming if not name.startswith("_pyinstaller/")} == {
+        "_api.py",
+        "models.py",
+        "sandbox/schema.py",
+    }
+
+
 def test_a_circle_would_be_found() -> None:
     assert circle_in({"a": {"b"}, "b": {"c"}, "c": set()}) == []
     assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}})) == {"b", "c"}

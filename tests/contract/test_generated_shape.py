@@ -18,8 +18,7 @@ from norce_order_api import models
 from norce_order_api.types import DRIFT, Model
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.lifecycle import STATUSES
-from norce_order_async.pipeline.operations import OPERATIONS, Operation
-from norce_order_async.pipeline.request import endpoint
+from norce_order_async.pipeline.operations import OPERATIONS, V0, Operation
 from tests.support.pipeline import sample_body
 
 DESCRIPTION: dict[str, Any] = json.loads(files("norce_order_api").joinpath("openapi.json").read_text("utf-8"))
@@ -57,7 +56,7 @@ def test_the_builder_takes_what_the_description_has(operation: Operation) -> Non
     assert {int(status) for status in described["responses"]} == module.STATUSES
     ids = {name: "x1" for name in names if "{" + name + "}" in path}
     body: Any = {"body": sample_body(operation)} if "body" in names else {}
-    built = endpoint(operation.module).build(**ids, **body, x_merchant="m", x_channel="c", x_adapterid="a")
+    built = V0.endpoint(operation).build(**ids, **body, x_merchant="m", x_channel="c", x_adapterid="a")
     assert (built["method"], built["url"]) == (method, path.format(**ids))
     assert {name.lower() for name in built["headers"]} >= {"x-merchant", "x-channel", "x-adapterid"}
     assert ("json" in built) is ("body" in names)
@@ -71,7 +70,7 @@ def test_the_parser_never_raises(operation: Operation) -> None:
     try:
         for status in (200, 201, 204, 302, 400, 499, 500, 520):
             for data in ODD:
-                endpoint(operation.module).parse(status_code=status, data=data)
+                V0.endpoint(operation).parse(status_code=status, data=data)
     finally:
         DRIFT.reset(token)
     assert "unknown-status" in told

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from norce_order_async.pipeline.operations import OPERATIONS, Expects, Kind, Operation
-from norce_order_async.pipeline.request import endpoint
+from norce_order_async.pipeline.operations import OPERATIONS, V0, Expects, Kind, Operation
 from tests.support.pipeline import description
 
 EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
@@ -26,7 +25,7 @@ def test_the_generated_module_is_there(operation: Operation) -> None:
     """Its tag and name lead to the module, which knows the description's statuses."""
     row = description()[operation.id]
     assert [tag.lower().replace(" ", "_") for tag in row["tags"]] == [operation.tag]
-    assert endpoint(operation.module).statuses == set(row["statuses"])
+    assert V0.endpoint(operation).statuses == set(row["statuses"])
 
 
 @EVERY

@@ -6,8 +6,8 @@ import pytest
 
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
-from norce_order_async.pipeline.operations import GET_ORDER, GET_PAYMENT, LIST_ORDERS, OPERATIONS, Operation
-from norce_order_async.pipeline.request import Requests, endpoint
+from norce_order_async.pipeline.operations import GET_ORDER, GET_PAYMENT, LIST_ORDERS, OPERATIONS, V0, Api, Operation
+from norce_order_async.pipeline.request import Requests
 from norce_order_async.pipeline.settings import CallOptions
 from tests.support.engine import answer
 from tests.support.pipeline import BASE_URL, path_names, sample_body, stand
@@ -29,7 +29,7 @@ def test_an_address_filled_in_is_the_builders(operation: Operation) -> None:
     made = requests()
     for order_id in (*ODD_IDS, *ODD_IDS):
         ids = dict.fromkeys(path_names(operation), "x1") | ({"order_id": order_id} if path_names(operation) else {})
-        built = endpoint(operation.module).build(**ids, x_merchant="acme", x_channel="se", x_adapterid="a1")
+        built = V0.endpoint(operation).build(**ids, x_merchant="acme", x_channel="se", x_adapterid="a1")
         prepared = made.prepare(operation, ids)
         assert (prepared.method, prepared.url) == (built["method"].upper(), BASE_URL + built["url"])
         assert prepared.headers == {
@@ -92,9 +92,9 @@ async def test_what_is_prepared_is_shared_by_scopes_of_one_context(monkeypatch: 
     """Other numbers make no other requests; another channel does."""
     made: list[Context] = []
 
-    def counted(base_url: str, context: Context, user_agent: str) -> Requests:
+    def counted(base_url: str, context: Context, user_agent: str, api: Api) -> Requests:
         made.append(context)
-        return Requests(base_url, context, user_agent)
+        return Requests(base_url, context, user_agent, api)
 
     monkeypatch.setattr("norce_order_async.pipeline.core.Requests", counted)
     stand_ = stand(lambda _: answer(200, {"id": "o1"}))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from norce_order_async._api import PACKAGE
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, list_or_empty, mapping_or_empty, read_json
 from norce_order_async.calibration.masking import Masking
 from norce_order_async.calibration.wire import Exchange, Wire
@@ -65,7 +66,7 @@ class _Description:
     def __init__(self, masking: Masking) -> None:
         self.found = Differences()
         self._masking = masking
-        self._whole: Mapping[str, Any] = json.loads(files("norce_order_api").joinpath("openapi.json").read_bytes())
+        self._whole: Mapping[str, Any] = json.loads(files(PACKAGE).joinpath("openapi.json").read_bytes())
 
     def look_at(self, exchange: Exchange) -> None:
         where = f"{exchange.method} {exchange.path}"

@@ -14,8 +14,8 @@ from norce_order_async.cli.production import confirm, production_option
 from norce_order_async.display import printable
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderStatus
     from norce_order_async.client import NorceOrderClient
+    from norce_order_async.models import OrderStatus
     from norce_order_async.orders.transition import Transitioned
 
 

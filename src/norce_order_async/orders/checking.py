@@ -12,8 +12,8 @@ from typing import Any, Protocol, Self, TypeVar, cast
 
 import attrs
 
-from norce_order_api.types import DRIFT, without_nulls
-from norce_order_api.types import Model as GeneratedModel
+from norce_order_async._api import DRIFT, without_nulls
+from norce_order_async._api import Model as GeneratedModel
 from norce_order_async._json import UNREADABLE, is_list, read_json
 from norce_order_async.checking import as_given, check_kind
 from norce_order_async.errors import BadRequestError, ChangeRefusedError, InvalidRequestError, UnavailableError

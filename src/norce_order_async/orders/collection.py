@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async import models
 from norce_order_async._json import Unshown
 from norce_order_async.checking import check_whole
 from norce_order_async.errors import ConflictError, DuplicateOrderError, InvalidRequestError, UnavailableError
@@ -26,12 +27,15 @@ from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import CartDict, ConsentDict, CustomerDict, OrderDataDict
-    from norce_order_api.models import (
+    from norce_order_async.models import (
         Cart,
+        CartDict,
         Consent,
+        ConsentDict,
         Customer,
+        CustomerDict,
         OrderData,
+        OrderDataDict,
     )
 
 PAGE_SIZE = 100
@@ -342,11 +346,9 @@ class OrderCollection:
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: a step did not succeed.
         """
-        from norce_order_api.models import Cart, OrderData
-
-        body = OrderData() if order is None else model_of(OrderData, order, "order")
-        given_cart = (body.cart or Cart()) if cart is None else model_of(Cart, cart, "cart")
-        new_cart = with_reference(Cart, given_cart, cart_reference, "cart")
+        body = models.OrderData() if order is None else model_of(models.OrderData, order, "order")
+        given_cart = (body.cart or models.Cart()) if cart is None else model_of(models.Cart, cart, "cart")
+        new_cart = with_reference(models.Cart, given_cart, cart_reference, "cart")
         sent = new_body(
             self._session.context,
             order,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from norce_order_async import models
 from norce_order_async._json import Unshown, mapping_or_empty
 from norce_order_async.checking import mapping_of
 from norce_order_async.context import Context
@@ -20,8 +21,7 @@ from norce_order_async.orders.lifecycle import FIRST_STATUS
 from norce_order_async.orders.totals import with_total
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import OrderDataDict
-    from norce_order_api.models import OrderData
+    from norce_order_async.models import OrderData, OrderDataDict
 
 _MADE_BY_A_CALL: Final = ("payments", "shippings")
 _CALLBACKS: Final = ("hooks", "validations", "notifications")
@@ -42,19 +42,17 @@ def new_body(
     Raises:
         InvalidRequestError: it can't be sent.
     """
-    from norce_order_api.models import Cart, Consent, Customer, OrderData
-
     readers: dict[str, Callable[[Any], Any]] = {
-        "cart": lambda cart: model_of(Cart, cart, "cart"),
-        "customer": lambda customer: model_of(Customer, customer, "customer"),
-        "consents": lambda consents: models_of(Consent, consents, "consents"),
+        "cart": lambda cart: model_of(models.Cart, cart, "cart"),
+        "customer": lambda customer: model_of(models.Customer, customer, "customer"),
+        "consents": lambda consents: models_of(models.Consent, consents, "consents"),
         "attributes": lambda attributes: mapping_of("attributes", attributes, InvalidRequestError),
     }
     members = {
         name: readers[name](value) if name in readers else value for name, value in given.items() if value is not None
     }
-    body = OrderData() if order is None else model_of(OrderData, order, "order")
-    copy = OrderData.from_dict(written(body, "order"))
+    body = models.OrderData() if order is None else model_of(models.OrderData, order, "order")
+    copy = models.OrderData.from_dict(written(body, "order"))
     for name, value in members.items():
         setattr(copy, name, value)
     return Unshown(check_new(written(copy, "order", is_new=True), context, **checks))

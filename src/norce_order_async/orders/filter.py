@@ -12,7 +12,7 @@ from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.lifecycle import check_status
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderListOrderBy, OrderListOrderByDirection, OrderStatus
+    from norce_order_async.models import OrderListOrderBy, OrderListOrderByDirection, OrderStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderStatus, Transition
+    from norce_order_async.models import OrderStatus, Transition
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async import models
 from norce_order_async._json import mapping_or_empty, read_json
 from norce_order_async.orders.lifecycle import STATUSES
 from norce_order_async.pipeline.operations import LIST_ORDERS
 from norce_order_async.pipeline.response import DriftRecord
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderData, OrderStatus
+    from norce_order_async.models import OrderData, OrderStatus
 
 
 class OrderBody:
@@ -47,9 +48,7 @@ class OrderBody:
     def model(self) -> OrderData:
         """The whole order, decoded at the first use."""
         if self._model is None:
-            from norce_order_api.models import OrderData
-
-            self._model = self._drift.reading(LIST_ORDERS.id, OrderData.from_dict, self.plain)
+            self._model = self._drift.reading(LIST_ORDERS.id, models.OrderData.from_dict, self.plain)
         return self._model
 
     # The head. Once there are models they are asked, because they can be changed.

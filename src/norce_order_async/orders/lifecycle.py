@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 
-from norce_order_api.models.order_status import OrderStatus
 from norce_order_async.checking import as_given
 from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
+from norce_order_async.models import OrderStatus
 
 Certainty = Literal["published", "inferred", "assumed"]
 

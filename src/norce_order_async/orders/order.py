@@ -34,7 +34,7 @@ from norce_order_async.runtime.deadline import Deadline
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from norce_order_api.models import OrderData, OrderStatus, Price
+    from norce_order_async.models import OrderData, OrderStatus, Price
 
 
 class Order:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from norce_order_api.types import read_model
+from norce_order_async import models
+from norce_order_async._api import read_model
 from norce_order_async._json import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
 from norce_order_async.errors import RefusedError, UnavailableError
 from norce_order_async.orders.checking import holds_no
@@ -26,7 +27,7 @@ from norce_order_async.runtime.deadline import Deadline
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from norce_order_api.models import Pagination
+    from norce_order_async.models import Pagination
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,12 @@ async def read_orders(
 
 def read_page(page: Any, drift: DriftRecord) -> tuple[Sequence[Mapping[str, Any]], Pagination | None]:
     """The orders of a page, not decoded, and what stands around them."""
-    from norce_order_api.models import OrderPaginationSet
-
     entries = mapping_or_empty(page).get("data")
     orders = [entry for entry in list_or_empty(entries) if is_mapping(entry)]
     if is_list(entries):
         # The page is read like any answer, but with those left in it that are no orders: so all that is odd is told.
         page = {**page, "data": [entry for entry in entries if not is_mapping(entry)]}
-    around = drift.reading(LIST_ORDERS.id, read_model, OrderPaginationSet, page, f"{LIST_ORDERS.id}.200")
+    around = drift.reading(LIST_ORDERS.id, read_model, models.OrderPaginationSet, page, f"{LIST_ORDERS.id}.200")
     return orders, around.pagination if around else None
 
 

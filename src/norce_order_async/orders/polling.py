@@ -11,7 +11,7 @@ from norce_order_async.runtime.clock import Clock
 from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderData
+    from norce_order_async.models import OrderData
     from norce_order_async.orders.record import OrderRecord
     from norce_order_async.pipeline.answer import Answer
     from norce_order_async.pipeline.operations import Operation

@@ -20,7 +20,7 @@ from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderData
+    from norce_order_async.models import OrderData
 
 FRESH_FOR = 5.0
 """Seconds for which a status that was read or set is trusted without asking again."""

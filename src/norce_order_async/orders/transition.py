@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from norce_order_api.models.order_status import OrderStatus
 from norce_order_async.display import shown_code
 from norce_order_async.errors import (
     Attempt,
@@ -16,6 +15,7 @@ from norce_order_async.errors import (
     RefusedError,
     TransitionRefusedError,
 )
+from norce_order_async.models import OrderStatus
 from norce_order_async.orders.history import periods
 from norce_order_async.orders.lifecycle import FIRST_STATUS, Stay, is_terminal, plan, predecessors
 from norce_order_async.orders.lifecycle import explain as known_of

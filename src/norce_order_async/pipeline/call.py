@@ -249,12 +249,13 @@ class Call(CallRecord):
         operation = self.request.operation
         report = tried.outcome is Outcome.REFUSED and operation.brings is Expects.REPORT
         done_before = tried.outcome is Outcome.REFUSED and not report
+        core = self._scope.core
         if done_before:
             models = nothing
         elif len(response.body) <= LARGE:
-            models = models_of(operation, response, tried.data, self._scope.core.drift)
+            models = models_of(core.api, operation, response, tried.data, core.drift)
         else:
-            models = await aside(models_of, operation, response, tried.data, self._scope.core.drift)
+            models = await aside(models_of, core.api, operation, response, tried.data, core.drift)
         return Answer(
             data=None if tried.data is UNREADABLE else tried.data,
             id=created_id(response, tried.data) if operation.brings is Expects.ID else None,

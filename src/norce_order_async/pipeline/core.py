@@ -15,7 +15,7 @@ from norce_order_async.pipeline.events import Reporter
 from norce_order_async.pipeline.home import Door, Home, Permits
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware
-from norce_order_async.pipeline.operations import Operation
+from norce_order_async.pipeline.operations import V0, Api, Operation
 from norce_order_async.pipeline.request import Prepared, Requests
 from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.retry import RetryBudget
@@ -50,6 +50,7 @@ class Core:
     reporter: Reporter
     call_middleware: tuple[CallMiddleware, ...] = ()
     attempt_middleware: tuple[AttemptMiddleware, ...] = ()
+    api: Api = V0
 
     @property
     def engine(self) -> Engine:
@@ -124,6 +125,6 @@ class CallScope(StaysInProcess):
         """
         if self._requests_for is not self.core.door.home or self._requests is None:
             # Not sooner: which engine there is may depend on the loop that runs.
-            self._requests = Requests(self.core.base_url, self.context, self.core.user_agent)
+            self._requests = Requests(self.core.base_url, self.context, self.core.user_agent, self.core.api)
             self._requests_for = self.core.door.home
         return self._requests.prepare(operation, path, query, body, correlation_id)

@@ -7,11 +7,17 @@ One row per operation of the description; a test compares the two. The rules beh
 from __future__ import annotations
 
 import enum
+import functools
+import importlib
 import re
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
 
+from norce_order_async._api import PACKAGE
 from norce_order_async._json import mapping_or_empty, text_or_none
+
+if TYPE_CHECKING:
+    from norce_order_async._api import Client
 
 Tag = Literal["checkout", "checkout_payment", "checkout_shipping"]
 
@@ -92,7 +98,7 @@ class Operation:
     """Whether the models of its answer are made only when a caller asks for them."""
 
     module: str = field(init=False)
-    """The generated module, below ``norce_order_api.api``."""
+    """The generated module of its endpoint, below the ``api`` of the generated package."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "module", f"{self.tag}.{re.sub(r'(?<!^)(?=[A-Z])', '_', self.id).lower()}")
@@ -170,3 +176,56 @@ UPDATE_SHIPPING = Operation("UpdateOrderShipping", "checkout_shipping", Kind.IDE
 
 OPERATIONS: tuple[Operation, ...] = tuple(row for row in list(globals().values()) if isinstance(row, Operation))
 """All of them."""
+
+
+class Endpoint(Protocol):
+    """What is used here of a generated endpoint module."""
+
+    @property
+    def statuses(self) -> frozenset[int]:
+        """The statuses that the description has."""
+        ...
+
+    def build(self, **arguments: Any) -> dict[str, Any]:
+        """The request as data: method, url, params, headers, json."""
+        ...
+
+    def parse(self, *, status_code: int, data: Any) -> Any:
+        """The models for an answer's JSON."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One version of the API: its operations, and the generated package that writes requests and reads answers."""
+
+    package: str
+    operations: tuple[Operation, ...]
+
+    def endpoint(self, operation: Operation) -> Endpoint:
+        """The generated endpoint module of an operation, imported at its first use."""
+        return _endpoint(self.package, operation.module)
+
+    def client(self) -> type[Client]:
+        """The class of the generated client."""
+        found: type[Client] = importlib.import_module(self.package).Client
+        return found
+
+
+V0: Final = Api(PACKAGE, OPERATIONS)
+"""The version that this package speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _GeneratedEndpoint:
+    statuses: frozenset[int]
+    build: Any
+    parse: Any
+
+
+@functools.cache
+def _endpoint(package: str, module: str) -> Endpoint:
+    generated = importlib.import_module(f"{package}.api.{module}")
+    # The generator names its keyword builder as private; its shape is pinned by a test.
+    found = _GeneratedEndpoint(generated.STATUSES, generated._get_kwargs, generated.parse)  # noqa: SLF001
+    return cast("Endpoint", found)

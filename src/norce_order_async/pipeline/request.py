@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from norce_order_api.types import path_segment
+from norce_order_async._api import path_segment
 from norce_order_async._json import write_json
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.middleware import CallInfo
-from norce_order_async.pipeline.operations import Operation
+from norce_order_async.pipeline.operations import V0, Api, Operation
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
 
 # What no id of the service holds and what would leave its path segment or the request line.
@@ -24,30 +22,6 @@ _UNFIT_FOR_PATH = re.compile(r"[/\\\x00-\x1f\x7f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NEEDS_NO_CARE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
 """An id that can't leave its segment and looks the same quoted."""
-
-
-class Endpoint(Protocol):
-    """What is used here of a generated endpoint module."""
-
-    @property
-    def statuses(self) -> frozenset[int]:
-        """The statuses that the description has."""
-        ...
-
-    def build(self, **arguments: Any) -> dict[str, Any]:
-        """The request as data: method, url, params, headers, json."""
-        ...
-
-    def parse(self, *, status_code: int, data: Any) -> Any:
-        """The models for an answer's JSON."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _GeneratedEndpoint:
-    statuses: frozenset[int]
-    build: Any
-    parse: Any
 
 
 @dataclass(slots=True)
@@ -86,15 +60,6 @@ class _Built(NamedTuple):
     body: bytes | None
 
 
-@functools.cache
-def endpoint(module: str) -> Endpoint:
-    """The generated endpoint module, imported at its first use."""
-    generated = importlib.import_module(f"norce_order_api.api.{module}")
-    # The generator names its keyword builder as private; its shape is pinned by a test.
-    found = _GeneratedEndpoint(generated.STATUSES, generated._get_kwargs, generated.parse)  # noqa: SLF001
-    return cast("Endpoint", found)
-
-
 def check_id(name: str, value: object) -> str:
     """An id that stays in its path segment.
 
@@ -129,9 +94,10 @@ def _segment(operation: Operation, name: str, value: object) -> str:
 class Requests:
     """Makes the requests of one context. What all of them have in common, or all of one operation, is made once."""
 
-    __slots__ = ("_arguments", "_base_url", "_headers", "_outlines")
+    __slots__ = ("_api", "_arguments", "_base_url", "_headers", "_outlines")
 
-    def __init__(self, base_url: str, context: Context, user_agent: str) -> None:
+    def __init__(self, base_url: str, context: Context, user_agent: str, api: Api = V0) -> None:
+        self._api = api
         self._base_url = base_url
         self._headers = {"user-agent": user_agent, "accept": "application/json", **dict(context.headers)}
         arguments: dict[str, Any] = {}
@@ -188,7 +154,7 @@ class Requests:
         if body is not None:
             arguments["body"] = body
         try:
-            built = endpoint(operation.module).build(**arguments)
+            built = self._api.endpoint(operation).build(**arguments)
             encoded = write_json(built["json"]) if "json" in built else None
             params = built.get("params")
             query_string = f"?{urlencode(params, doseq=True)}" if params else ""

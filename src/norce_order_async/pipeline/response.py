@@ -16,11 +16,10 @@ from http import HTTPStatus
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from norce_order_api.types import DRIFT
+from norce_order_async._api import DRIFT
 from norce_order_async._json import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
 from norce_order_async.engines.base import WireResponse
-from norce_order_async.pipeline.operations import Expects, Operation
-from norce_order_async.pipeline.request import endpoint
+from norce_order_async.pipeline.operations import Api, Expects, Operation
 from norce_order_async.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -179,9 +178,11 @@ def created_id(response: WireResponse, data: Any) -> str | None:
     return last or None
 
 
-def models_of(operation: Operation, response: WireResponse, data: Any, drift: DriftRecord) -> Callable[[], Any]:
+def models_of(
+    api: Api, operation: Operation, response: WireResponse, data: Any, drift: DriftRecord
+) -> Callable[[], Any]:
     """What gives the models for a successful answer; None where there is nothing to read."""
-    generated = endpoint(operation.module)
+    generated = api.endpoint(operation)
     status = response.status
     if status not in generated.statuses:
         drift.add(operation.id, f"{operation.id}.{status}", "unknown-status")

@@ -26,7 +26,7 @@ from norce_order_async.orders.validation import ValidationReport
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderStatus
+    from norce_order_async.models import OrderStatus
     from norce_order_async.orders.order import Order
 
 T = TypeVar("T")

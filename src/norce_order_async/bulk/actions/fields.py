@@ -12,7 +12,7 @@ from typing import Any, get_origin
 
 import attrs
 
-from norce_order_api import models
+from norce_order_async import models
 from norce_order_async._json import is_list, is_mapping
 from norce_order_async.errors import ConfigurationError
 

@@ -13,8 +13,8 @@ from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.filters import STATUSES
 
 if TYPE_CHECKING:
-    from norce_order_api.models import OrderStatus
     from norce_order_async.bulk.actions.export import ExportFormat
+    from norce_order_async.models import OrderStatus
 
 REFERENCE = "reference"
 

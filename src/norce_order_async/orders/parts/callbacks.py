@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from norce_order_async import models
 from norce_order_async.orders.parts.entries import DeletableEntries
 from norce_order_async.pipeline.operations import (
     CREATE_HOOK,
@@ -17,8 +18,7 @@ from norce_order_async.pipeline.operations import (
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import CallbackDict, HookDict, NotificationDict
-    from norce_order_api.models import Callback, Hook, Notification
+    from norce_order_async.models import Callback, CallbackDict, Hook, HookDict, Notification, NotificationDict
 
 
 class HooksPart(DeletableEntries["Hook", "HookDict"]):
@@ -35,9 +35,7 @@ class HooksPart(DeletableEntries["Hook", "HookDict"]):
     _deleting = DELETE_HOOK
 
     def _model(self) -> type[Hook]:
-        from norce_order_api.models import Hook
-
-        return Hook
+        return models.Hook
 
 
 class NotificationsPart(DeletableEntries["Notification", "NotificationDict"]):
@@ -53,9 +51,7 @@ class NotificationsPart(DeletableEntries["Notification", "NotificationDict"]):
     _deleting = DELETE_NOTIFICATION
 
     def _model(self) -> type[Notification]:
-        from norce_order_api.models import Notification
-
-        return Notification
+        return models.Notification
 
 
 class ValidationsPart(DeletableEntries["Callback", "CallbackDict"]):
@@ -71,9 +67,7 @@ class ValidationsPart(DeletableEntries["Callback", "CallbackDict"]):
     _deleting = REMOVE_VALIDATION
 
     def _model(self) -> type[Callback]:
-        from norce_order_api.models import Callback
-
-        return Callback
+        return models.Callback
 
     async def put(self, entry_id: str, entry: Callback | CallbackDict, *, options: CallOptions | None = None) -> None:
         """Replace a validation; last write wins.

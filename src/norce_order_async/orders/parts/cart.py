@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from norce_order_async import models
 from norce_order_async._json import Unshown, is_list, is_mapping
 from norce_order_async.orders.amounts import check_amounts
 from norce_order_async.orders.checking import Edit, edited, model_of, showing, written
@@ -15,8 +16,7 @@ from norce_order_async.pipeline.operations import SET_CART
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import CartDict
-    from norce_order_api.models import Cart, Discount, Item, Price
+    from norce_order_async.models import Cart, CartDict, Discount, Item, Price
 
 
 class CartPart(Part):
@@ -81,9 +81,7 @@ class CartPart(Part):
             PendingError: taken in, but not shown before the deadline.
             CallError: it did not succeed.
         """
-        from norce_order_api.models import Cart
-
-        sent = written(model_of(Cart, cart, "cart"), "cart")
+        sent = written(model_of(models.Cart, cart, "cart"), "cart")
         if check_total:
             sent = with_total(sent, "cart")
         came = partial(self._record.received, "cart")
@@ -119,16 +117,14 @@ class CartPart(Part):
                 put.
             CallError: a step did not succeed.
         """
-        from norce_order_api.models import Cart
-
         data = await self._record.read(options)
-        current = data.cart or Cart()
+        current = data.cart or models.Cart()
         before = Unshown(current.to_dict())
-        sent = Unshown(written(edited(Cart, current, edit), "cart"))
+        sent = Unshown(written(edited(models.Cart, current, edit), "cart"))
         if check_total:
             sent = Unshown(after_edit(before.to_dict(), sent.to_dict()))
         check_amounts("Cart", sent.to_dict(), "cart", came=before.to_dict, allow_fractions=allow_fractions)
-        with showing(Cart.from_dict(sent.to_dict())):
+        with showing(models.Cart.from_dict(sent.to_dict())):
             await self._put(sent, options)
 
     async def _put(self, cart: Unshown, options: CallOptions | None) -> None:

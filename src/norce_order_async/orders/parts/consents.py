@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from norce_order_async import models
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.checking import models_of
 from norce_order_async.orders.parts.entries import DeletableEntries
@@ -13,8 +14,7 @@ from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import ConsentDict
-    from norce_order_api.models import Consent
+    from norce_order_async.models import Consent, ConsentDict
 
 
 class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
@@ -27,9 +27,7 @@ class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
     _deleting = REMOVE_CONSENT
 
     def _model(self) -> type[Consent]:
-        from norce_order_api.models import Consent
-
-        return Consent
+        return models.Consent
 
     async def check(self, *consent_ids: str, options: CallOptions | None = None) -> None:
         """Tick consents, several in one call.
@@ -50,25 +48,19 @@ class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
         await self._mark(consent_ids, checked=False, options=options)
 
     async def _mark(self, consent_ids: Sequence[str], *, checked: bool, options: CallOptions | None) -> None:
-        from norce_order_api.models import Consent
-
         if not consent_ids:
             raise InvalidRequestError("name at least one consent")
         if len(consent_ids) == 1:
             await self.patch_one(consent_ids[0], checked=checked, options=options)
         else:
             ids = [check_id("consent_id", consent_id) for consent_id in consent_ids]
-            await self.patch([Consent(id=one, checked=checked) for one in ids], options=options)
+            await self.patch([models.Consent(id=one, checked=checked) for one in ids], options=options)
 
     async def patch_one(self, consent_id: str, *, checked: bool, options: CallOptions | None = None) -> None:
         """Tick or untick a consent; the service takes over nothing else of it."""
-        from norce_order_api.models import Consent
-
-        body = Consent(id=consent_id, checked=checked)
+        body = models.Consent(id=consent_id, checked=checked)
         await self._record.write(PATCH_CONSENT, body, path={"consent_id": consent_id}, options=options)
 
     async def patch(self, consents: Iterable[Consent | ConsentDict], *, options: CallOptions | None = None) -> None:
         """Tick or untick several in one call; each needs its id and ``checked``."""
-        from norce_order_api.models import Consent
-
-        await self._record.write(PATCH_CONSENTS, models_of(Consent, consents, "consents"), options=options)
+        await self._record.write(PATCH_CONSENTS, models_of(models.Consent, consents, "consents"), options=options)

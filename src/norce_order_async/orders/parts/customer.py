@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from norce_order_async import models
 from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.checking import Edit, check_address, edited, model_of, showing
@@ -12,8 +13,7 @@ from norce_order_async.pipeline.operations import SET_BILLING, SET_SHIPPING_ADDR
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import AddressDict
-    from norce_order_api.models import Address, Customer, CustomerType
+    from norce_order_async.models import Address, AddressDict, Customer, CustomerType
 
 
 class CustomerPart(Part):
@@ -48,9 +48,7 @@ class CustomerPart(Part):
             InvalidRequestError: the address can't be sent; nothing was.
             CallError: it did not succeed.
         """
-        from norce_order_api.models import Address
-
-        model = model_of(Address, address, "address")
+        model = model_of(models.Address, address, "address")
         check_address(model, "address")
         await self._record.write(SET_BILLING, model, options=options)
 
@@ -73,8 +71,6 @@ class CustomerPart(Part):
                 was written.
             CallError: it did not succeed.
         """
-        from norce_order_api.models import Address
-
         if (address is None) != same_as_billing:
             raise InvalidRequestError("give either an address or same_as_billing=True")
         if address is None:
@@ -82,7 +78,7 @@ class CustomerPart(Part):
             address = customer.billing if customer else None
             if address is None:
                 raise InvalidRequestError(f"order {shown(self._record.id)} has no billing address to take over")
-        model = model_of(Address, address, "address")
+        model = model_of(models.Address, address, "address")
         check_address(model, "address")
         await self._record.write(SET_SHIPPING_ADDRESS, model, options=options)
 
@@ -93,10 +89,8 @@ class CustomerPart(Part):
             ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
             CallError: a step did not succeed.
         """
-        from norce_order_api.models import Address
-
         customer = (await self._record.read(options)).customer
-        proposed = edited(Address, (customer and customer.billing) or Address(), edit)
+        proposed = edited(models.Address, (customer and customer.billing) or models.Address(), edit)
         with showing(proposed):
             await self.set_billing(proposed, options=options)
 
@@ -107,9 +101,7 @@ class CustomerPart(Part):
             ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
             CallError: a step did not succeed.
         """
-        from norce_order_api.models import Address
-
         customer = (await self._record.read(options)).customer
-        proposed = edited(Address, (customer and customer.shipping) or Address(), edit)
+        proposed = edited(models.Address, (customer and customer.shipping) or models.Address(), edit)
         with showing(proposed):
             await self.set_shipping(proposed, options=options)

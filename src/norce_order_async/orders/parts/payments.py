@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from norce_order_async import models
 from norce_order_async._json import Unshown
 from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
@@ -33,8 +34,15 @@ from norce_order_async.pipeline.operations import (
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import PaymentActionDict, PaymentDict, PaymentTransactionDict
-    from norce_order_api.models import Payment, PaymentAction, PaymentEvent, PaymentTransaction
+    from norce_order_async.models import (
+        Payment,
+        PaymentAction,
+        PaymentActionDict,
+        PaymentDict,
+        PaymentEvent,
+        PaymentTransaction,
+        PaymentTransactionDict,
+    )
 
 
 class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
@@ -49,9 +57,7 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
     _getting = GET_PAYMENT
 
     def _model(self) -> type[Payment]:
-        from norce_order_api.models import Payment
-
-        return Payment
+        return models.Payment
 
     def _checked(self, entry: Payment | PaymentDict) -> Payment:
         model = super()._checked(entry)
@@ -74,8 +80,6 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
             InvalidRequestError: payments cover more than the total, or the service told none.
             CallError: a step did not succeed.
         """
-        from norce_order_api.models import Payment
-
         data = await self._record.read(options)
         if data.total is None or data.total.including_vat is None:
             raise InvalidRequestError(f"order {shown(self._record.id)} has no total yet, so nothing says what to pay")
@@ -86,7 +90,7 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
             )
         if not outstanding:
             return None
-        model = Payment.from_dict(written(self._checked(payment or {}), "payment"))
+        model = models.Payment.from_dict(written(self._checked(payment or {}), "payment"))
         model.amount = float(outstanding)
         # The sum has to be exact, however many decimals the service's total has.
         return await self.create(model, allow_fractions=True, options=options)
@@ -99,10 +103,8 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
         options: CallOptions | None = None,
     ) -> None:
         """Add what can be done with the payment afterwards: capture, refund, cancel."""
-        from norce_order_api.models import PaymentAction
-
-        models = models_of(PaymentAction, actions, "actions")
-        added = [Unshown(written(model, f"actions[{index}]", is_new=True)) for index, model in enumerate(models)]
+        given = models_of(models.PaymentAction, actions, "actions")
+        added = [Unshown(written(model, f"actions[{index}]", is_new=True)) for index, model in enumerate(given)]
         await self._record.write(ADD_PAYMENT_ACTIONS, added, path={"payment_id": payment_id}, options=options)
 
     async def execute_action(self, payment_id: str, action_id: str, *, options: CallOptions | None = None) -> None:
@@ -153,9 +155,7 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
             OutcomeUnknownError: the answer was lost; a log has nothing to tell one entry from another, so look.
             CallError: it did not succeed.
         """
-        from norce_order_api.models import PaymentTransaction
-
-        entry = PaymentTransaction(
+        entry = models.PaymentTransaction(
             event=event,
             psp_event=psp_event,
             amount=None if amount is None else number(exact(amount), "amount"),
@@ -197,9 +197,7 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
         Returns:
             The entry as the service answers it; None when it answered without one.
         """
-        from norce_order_api.models import PaymentTransaction
-
-        model = model_of(PaymentTransaction, transaction, "transaction")
+        model = model_of(models.PaymentTransaction, transaction, "transaction")
         check_json_text(model.request_json, "transaction.requestJson")
         check_json_text(model.response_json, "transaction.responseJson")
         added = written(model, "transaction", is_new=True)

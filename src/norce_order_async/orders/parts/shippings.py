@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from norce_order_async import models
 from norce_order_async.orders.parts.entries import RemovableEntries
 from norce_order_async.pipeline.operations import CREATE_SHIPPING, GET_SHIPPING, LIST_SHIPPINGS, UPDATE_SHIPPING
 
 if TYPE_CHECKING:
-    from norce_order_api.dicts import ShippingDict
-    from norce_order_api.models import Shipping
+    from norce_order_async.models import Shipping, ShippingDict
 
 
 class ShippingsPart(RemovableEntries["Shipping", "ShippingDict"]):
@@ -24,6 +24,4 @@ class ShippingsPart(RemovableEntries["Shipping", "ShippingDict"]):
     _getting = GET_SHIPPING
 
     def _model(self) -> type[Shipping]:
-        from norce_order_api.models import Shipping
-
-        return Shipping
+        return models.Shipping

@@ -1,0 +1,21 @@
+"""The generated package by name: all that the package runs on of it, except the models, which are in ``models.py``.
+
+No other module names it. So a version of the API that has a generated package of its own changes this file and
+``models.py``, and no imports elsewhere; what calls it is the ``Api`` in ``pipeline/operations.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from norce_order_api.types import DRIFT as DRIFT
+from norce_order_api.types import Model as Model
+from norce_order_api.types import path_segment as path_segment
+from norce_order_api.types import read_model as read_model
+from norce_order_api.types import without_nulls as without_nulls
+
+if TYPE_CHECKING:
+    from norce_order_api import Client as Client
+
+PACKAGE: Final = "norce_order_api"
+"""Its endpoints and its client are imported by this name when they are first used."""
