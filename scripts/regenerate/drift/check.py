@@ -3,6 +3,7 @@
 It asks how things are, not what has changed, so it says the same however often it is run, until the place is mended.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ def _operations(described: Described, house: House, rows: dict[str, Row]) -> Ite
             text = f"{said(operation.id)} has the tag {said(operation.tag)} now; its row says {row.tag}"
             yield Place("module-moved", f"{TABLE}:{row.line}", text)
         if operation.id not in house.handlers:
-            where = f"{HANDLERS}:{line_of(house.root, HANDLERS, 'HANDLERS:')}"
+            file = _handlers_beside(operation, described, house)
+            where = f"{file}:{line_of(house.root, file, 'HANDLERS:')}"
             yield Place("operation-without-handler", where, f"the sandbox does not carry out {said(operation.id)}")
     for row in house.rows:
         if row.operation not in described.operations:
@@ -77,8 +79,18 @@ def _operations(described: Described, house: House, rows: dict[str, Row]) -> Ite
             yield Place("method-without-operation", f"{TABLE}:{row.line}", text)
     for operation_id, handler in house.handlers.items():
         if operation_id not in described.operations:
-            where = f"{HANDLERS}:{line_of(house.root, HANDLERS, operation_id)}"
+            file = Path(handler.partition(" ")[0])
+            where = f"{file}:{line_of(house.root, file, operation_id)}"
             yield Place("handler-without-operation", where, f"{said(operation_id)} is no longer described ({handler})")
+
+
+def _handlers_beside(operation: Operation, described: Described, house: House) -> Path:
+    """The module that carries out what has the most of an operation's path."""
+    there = [one for one in described.operations.values() if one.id in house.handlers]
+    if not there:
+        return HANDLERS / "__init__.py"
+    nearest = max(there, key=lambda one: len(os.path.commonpath([one.path, operation.path])))
+    return Path(house.handlers[nearest.id].partition(" ")[0])
 
 
 def _parameters(described: Described, house: House, rows: dict[str, Row]) -> Iterator[Place]:

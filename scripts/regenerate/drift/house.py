@@ -19,7 +19,7 @@ REQUEST = SOURCE / "pipeline" / "request.py"
 LIFECYCLE = SOURCE / "orders" / "lifecycle.py"
 FILTER = SOURCE / "orders" / "filter.py"
 INPUTS = SOURCE / "orders" / "checking.py"
-HANDLERS = SOURCE / "sandbox" / "service" / "handlers" / "__init__.py"
+HANDLERS = SOURCE / "sandbox" / "service" / "handlers"
 _FACADE = ("orders", "bulk", "client.py", "scope.py")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -76,7 +76,7 @@ class House:
 
 def read_house(root: Path) -> House:
     """Everything there is to know of the code below `root`."""
-    trees = {file: _parse(root / file) for file in (TABLE, CONTEXT, REQUEST, LIFECYCLE, FILTER, INPUTS, HANDLERS)}
+    trees = {file: _parse(root / file) for file in (TABLE, CONTEXT, REQUEST, LIFECYCLE, FILTER, INPUTS)}
     rows = tuple(_rows(trees[TABLE]))
     methods: dict[str, list[Method]] = {row.constant: [] for row in rows}
     words: dict[str, frozenset[str]] = {row.constant: frozenset() for row in rows}
@@ -95,7 +95,7 @@ def read_house(root: Path) -> House:
         root=root,
         rows=rows,
         methods={constant: tuple(dict.fromkeys(found)) for constant, found in methods.items()},
-        handlers=dict(_handlers(trees[HANDLERS])),
+        handlers=dict(_handlers(root)),
         headers=frozenset(_headers(trees[REQUEST])),
         words=words,
         statuses=frozenset(_statuses(trees[LIFECYCLE])),
@@ -261,15 +261,18 @@ def _words(tree: ast.Module) -> frozenset[str]:
     return frozenset(text for node in ast.walk(tree) if isinstance(node, ast.expr) and (text := _text(node)))
 
 
-def _handlers(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for name, value, _ in _assigned(tree):
-        if name == "HANDLERS" and isinstance(value, ast.Dict):
-            for key, handler in zip(value.keys, value.values, strict=True):
-                for part in ast.walk(handler):
-                    if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.attr.islower():
-                        file = HANDLERS.with_name(f"{part.value.id}.py").as_posix()
-                        yield _text(key) or "", f"{file} {part.attr}"
-                        break
+def _handlers(root: Path) -> Iterator[tuple[str, str]]:
+    """Each module of the handlers has a table of its own, from operation ids to its functions."""
+    for path in sorted((root / HANDLERS).glob("*.py")):
+        file = path.relative_to(root).as_posix()
+        tables = [value for name, value, _ in _assigned(_parse(path)) if name == "HANDLERS"]
+        for table in tables:
+            if isinstance(table, ast.Dict):
+                for key, handler in zip(table.keys, table.values, strict=True):
+                    operation = _text(key)
+                    names = [part.id for part in ast.walk(handler) if isinstance(part, ast.Name) and part.id.islower()]
+                    if operation and names:
+                        yield operation, f"{file} {names[0]}"
 
 
 def _headers(tree: ast.Module) -> Iterator[str]:

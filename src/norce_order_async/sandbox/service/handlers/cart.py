@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import anyio
 
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.policy import COMMIT_DELAY
+from norce_order_async.sandbox.policy import COMMIT_DELAY, Area
 from norce_order_async.sandbox.readings import ReadingsInUse
-from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World
+from norce_order_async.sandbox.service.calls import DONE, Call, Changes, Handler, OrderCall, ServiceAnswer, World
 from norce_order_async.sandbox.service.normalise import all_items, give_item_ids
 from norce_order_async.sandbox.service.refusals import conflict
 from norce_order_async.sandbox.storage.store import Scope
@@ -57,3 +59,9 @@ async def await_commit(world: World, call: Call) -> None:
 def _refuse_taken(world: World, scope: Scope, reference: str, order_id: str) -> None:
     if world.store.cart_holder(scope, reference) not in (None, order_id):
         raise conflict("There is another order with this cart reference.")
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "UpdateCheckoutOrderCart": Changes(Area.CHECKOUT, put),
+}
+"""By operationId."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.service.calls import DONE, OrderCall, ServiceAnswer
+from norce_order_async.sandbox.policy import Area
+from norce_order_async.sandbox.service.calls import DONE, Changes, Handler, OrderCall, ServiceAnswer
 from norce_order_async.sandbox.service.handlers.parts import find
 from norce_order_async.sandbox.service.normalise import add_consent
 from norce_order_async.sandbox.service.refusals import bad_request
@@ -40,3 +43,12 @@ def _tick(on: OrderCall, consent_id: str, change: Json) -> None:
     if "checked" in change:
         consent["checked"] = change["checked"]
     on.took_effect(consent_id)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "CreateCheckoutOrderConsent": Changes(Area.CHECKOUT, create),
+    "PatchCheckoutOrderConsents": Changes(Area.CHECKOUT, patch_many),
+    "PatchCheckoutOrderConsent": Changes(Area.CHECKOUT, patch_one),
+    "RemoveCheckoutOrderConsent": Changes(Area.CHECKOUT, remove),
+}
+"""By operationId."""

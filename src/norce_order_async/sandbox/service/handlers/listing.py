@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from norce_order_async.sandbox.policy import (
@@ -15,7 +15,7 @@ from norce_order_async.sandbox.policy import (
     offset_of,
     page_sizes,
 )
-from norce_order_async.sandbox.service.calls import Call, ServiceAnswer, World
+from norce_order_async.sandbox.service.calls import Call, Handler, OnWorld, ServiceAnswer, World
 from norce_order_async.sandbox.service.refusals import bad_request
 from norce_order_async.sandbox.storage.columns import Value, microseconds
 from norce_order_async.sandbox.storage.store import Selection
@@ -85,3 +85,9 @@ def _add(chosen: Selection, column: str, match: Match, given: Sequence[str]) -> 
         condition = f"{column} IN ({', '.join('?' * len(compared))})"
     chosen.conditions.append(f"({condition})")
     chosen.values.extend(compared)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "GetCheckoutOrders": OnWorld(page),
+}
+"""By operationId."""

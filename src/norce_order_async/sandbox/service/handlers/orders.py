@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks.schemas import refuse_no_schema
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.policy import callbacks_in_body
+from norce_order_async.sandbox.policy import Area, callbacks_in_body
 from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.service.answers import created
-from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, load_text
+from norce_order_async.sandbox.service.calls import (
+    DONE,
+    Call,
+    Changes,
+    Handler,
+    OnWorld,
+    OrderCall,
+    ServiceAnswer,
+    World,
+    load_text,
+)
 from norce_order_async.sandbox.service.clock import written
 from norce_order_async.sandbox.service.handlers.cart import refuse_taken_cart
 from norce_order_async.sandbox.service.handlers.registrations import LISTS as CALLBACK_LISTS
@@ -128,3 +139,15 @@ def _put(on: OrderCall, side: str) -> ServiceAnswer:
     on.order.setdefault("customer", {})[side] = on.body
     on.took_effect(side)
     return DONE
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "CreateCheckoutOrder": OnWorld(create),
+    "GetCheckoutOrder": OnWorld(fetch),
+    "DeleteCheckoutOrder": OnWorld(delete),
+    "UpdateCheckoutOrderCustomerBilling": Changes(Area.CHECKOUT, put_billing),
+    "UpdateCheckoutOrderCustomerShipping": Changes(Area.CHECKOUT, put_shipping),
+    "PatchCheckoutOrderAttributes": Changes(Area.AFTERMATH, patch_attributes),
+    "UpdateCheckoutOrderReference": Changes(Area.AFTERMATH, put_reference),
+}
+"""By operationId."""

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from norce_order_async.sandbox.callbacks.outgoing import CallFailedError
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.policy import EXECUTION_TIMEOUT, Area, defaults_of_payment, refuse_edit
-from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, answer, load
+from norce_order_async.sandbox.service.calls import (
+    DONE,
+    Call,
+    CallsOut,
+    Changes,
+    Handler,
+    OrderCall,
+    Reads,
+    ServiceAnswer,
+    World,
+    answer,
+    load,
+)
 from norce_order_async.sandbox.service.clock import written
 from norce_order_async.sandbox.service.handlers.parts import find, owned, payment, replace
 from norce_order_async.sandbox.service.normalise import with_ids
@@ -83,3 +97,16 @@ def create_transaction(on: OrderCall) -> ServiceAnswer:
 
 def list_transactions(on: OrderCall) -> ServiceAnswer:
     return answer(on.world.store.transactions(payment(on)["id"]))
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "CreateOrderPayment": Changes(Area.AFTERMATH, create),
+    "GetOrderPayments": Reads(list_all),
+    "GetOrderPayment": Reads(fetch),
+    "UpdateOrderPayment": Changes(Area.AFTERMATH, put, shows=fetch),
+    "AddPaymentAction": Changes(Area.AFTERMATH, create_action),
+    "ExecutePaymentAction": CallsOut(execute_action),
+    "GetTransactionsForOrderPayment": Reads(list_transactions),
+    "AddTransactionForOrderPayment": Changes(Area.AFTERMATH, create_transaction),
+}
+"""By operationId."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from norce_order_async.sandbox.callbacks.schemas import refuse_no_schema
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.service.calls import DONE, OrderCall, ServiceAnswer
+from norce_order_async.sandbox.policy import Area
+from norce_order_async.sandbox.service.calls import DONE, Changes, Handler, OrderCall, ServiceAnswer
 from norce_order_async.sandbox.service.handlers.parts import find, replace
 
 CallbackList: TypeAlias = Literal["hooks", "notifications", "validations"]
@@ -64,3 +66,15 @@ def _named(on: OrderCall, kind: CallbackList) -> Json:
     """The entry that the path names: `hook_id` for hooks, and so on."""
     thing = kind.removesuffix("s")
     return find(on.order[kind], thing, on.call.ids[f"{thing}_id"])
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "CreateCheckoutOrderValidation": Changes(Area.DELIVERY, create_validation),
+    "UpdateCheckoutOrderValidation": Changes(Area.DELIVERY, put_validation),
+    "RemoveCheckoutOrderValidation": Changes(Area.DELIVERY, remove_validation),
+    "CreateCheckoutOrderHook": Changes(Area.DELIVERY, create_hook),
+    "DeleteCheckoutOrderHook": Changes(Area.DELIVERY, remove_hook),
+    "CreateCheckoutOrderNotification": Changes(Area.DELIVERY, create_notification),
+    "DeleteCheckoutOrderNotification": Changes(Area.DELIVERY, remove_notification),
+}
+"""By operationId."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.policy import defaults_of_shipping
-from norce_order_async.sandbox.service.calls import DONE, OrderCall, ServiceAnswer, answer
+from norce_order_async.sandbox.policy import Area, defaults_of_shipping
+from norce_order_async.sandbox.service.calls import DONE, Changes, Handler, OrderCall, Reads, ServiceAnswer, answer
 from norce_order_async.sandbox.service.handlers.parts import owned, replace, shipping
 
 
@@ -34,3 +36,12 @@ def _made(on: OrderCall, identifier: str) -> Json:
     made: Json = {**on.body, **owned(on, identifier)}
     defaults_of_shipping(made)
     return made
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "CreateOrderShipping": Changes(Area.DELIVERY, create),
+    "GetOrderShippings": Reads(list_all),
+    "GetOrderShipping": Reads(fetch),
+    "UpdateOrderShipping": Changes(Area.DELIVERY, put, shows=fetch),
+}
+"""By operationId."""

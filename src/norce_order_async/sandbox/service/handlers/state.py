@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from norce_order_async.sandbox.callbacks import validations
 from norce_order_async.sandbox.policy import basic_findings, refuse_transition
 from norce_order_async.sandbox.service.answers import validated
-from norce_order_async.sandbox.service.calls import DONE, Call, OrderCall, ServiceAnswer, World, load
+from norce_order_async.sandbox.service.calls import (
+    DONE,
+    Call,
+    CallsOut,
+    Changes,
+    Handler,
+    OrderCall,
+    ServiceAnswer,
+    World,
+    load,
+)
 from norce_order_async.sandbox.service.refusals import bad_request
 
 
@@ -35,3 +47,10 @@ async def validate(world: World, call: Call) -> ServiceAnswer:
     entries = [{"adapterId": "order", "code": found.code, "message": found.message} for found in basic_findings(order)]
     entries.extend(await validations.found(world.callbacks, order))
     return validated(world.readings, entries)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "UpdateCheckoutOrderState": Changes(None, put),
+    "Validate": CallsOut(validate),
+}
+"""By operationId."""
