@@ -2,7 +2,7 @@
 
 ====  ============  =====================================================================
 POST  `reset`       forget everything, begin again
-POST  `seed`        `{"orders": 1000}`, and `merchant` and `seed` if one likes
+POST  `seed`        `{"orders": 1000}`; `merchant` and `seed` may be given
 GET   `snapshot`    the whole state, as bytes
 POST  `restore`     these bytes: the state is again what it was then
 GET   `clock`       `{"now": ...}`
@@ -15,8 +15,8 @@ GET   `faults`      the faults played
 POST  `faults`      `{"plan": "chaos"}`, a plan as data, or `{"plan": null}` for none
 ====  ============  =====================================================================
 
-They demand the token, as everything does: the log of requests holds what its senders sent. They are no part of the
-story, so they appear in no log and meet no faults.
+They demand the token, because the log of requests holds bodies that clients sent. They are not part of the service, so
+they appear in no log and meet no faults.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from norce_order_async.sandbox.storage.sqlite import DatabaseFileError
 
 PREFIX = "/__sandbox/"
 MERCHANT = "demo"
-"""Whose orders are seeded unless told."""
+"""The merchant whose orders are seeded unless one is given."""
 
 _SNAPSHOT_BOUND = 1024 * 1024 * 1024
 _FARTHEST = 100 * 366 * 86400.0
@@ -73,7 +73,7 @@ class Admin:
         }
 
     async def answer(self, request: ReceivedRequest, authorization: str | None) -> ServiceAnswer:
-        """The answer; raises `Refusal` when it is no."""
+        """Answer a request; raises `Refusal` if it is rejected."""
         authorize(authorization, self._tokens)
         methods = self._endpoints.get(request.path.removeprefix(PREFIX))
         if methods is None:
@@ -166,7 +166,7 @@ class Admin:
 
 
 def _shown(request: ReceivedRequest) -> Json:
-    """A request as JSON; a body that is no text is told by its length."""
+    """A request as JSON; of a body that is not text, the length."""
     try:
         body = request.body.decode("utf-8")
     except UnicodeDecodeError:

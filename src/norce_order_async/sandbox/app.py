@@ -129,7 +129,7 @@ class App:
                 self._on_request(request)
 
     async def _administer(self, admin: Admin, scope: Scope, receive: Receive, send: Send) -> None:
-        """Requests about the sandbox itself: no part of the story, so neither logged nor met by faults."""
+        """Answer a request about the sandbox itself, which is not logged and meets no fault."""
         exchange = await _received(scope, receive, admin.max_body, self._readings)
         if exchange is not None:
             try:

@@ -1,4 +1,4 @@
-"""The sandbox's state as a whole, to hold in one's hand: begin again, fill, copy, put back, move the time."""
+"""The sandbox's state as a whole: reset, seed, snapshot, restore, and the time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Control:
         self._seed = seed
 
     def reset(self) -> None:
-        """No orders, empty logs, identifiers and fault plan from their beginning. The clock stays where it is."""
+        """Remove all orders, empty the logs, start identifiers and the fault plan anew. The clock stays where it is."""
         self._deferred.clear()
         self.world.store.clear()
         self.world.lag.clear()

@@ -1,4 +1,4 @@
-"""Whom a request that came over a socket is for, and which page sent it.
+"""Which host a request over a socket names, and from which page it comes.
 
 A page in a browser can send requests to this machine, and one whose name has been pointed here (DNS rebinding) may read
 the answers too. It can't lie about the name that the browser was given, nor about where it comes from: so the server
@@ -19,7 +19,7 @@ _MISDIRECTED, _FORBIDDEN = 421, 403
 
 
 class OwnHosts:
-    """Lets requests through that are for this server and come from no page from elsewhere.
+    """Lets a request through if it names this server and no page of another host sends it.
 
     Args:
         names: Names besides localhost under which the server is reached.

@@ -234,8 +234,13 @@ class ReadingsInUse:
         return frozenset(self._touched)
 
 
+def noted() -> set[str] | None:
+    """The set in which what is looked up here is noted; None outside of requests."""
+    return _LOOKED_UP.get()
+
+
 @contextmanager
-def noted_in(rules: set[str]) -> Generator[None]:
+def noted_in(rules: set[str] | None) -> Generator[None]:
     """What is looked up inside, and in tasks started inside, is noted in this set too."""
     token = _LOOKED_UP.set(rules)
     try:

@@ -389,7 +389,7 @@ RULES: tuple[Rule, ...] = (
     _assumed("callback-version", "A v0 body is the order as it is read; a v1 body leaves out what v1 does not have."),
     _assumed(
         "callback-registration",
-        "A notification's schema that is none is 400; an entry without an address, or whose "
+        "A notification's schema that is not valid JSON Schema is 400; an entry without an address, or whose "
         "subscribeTo or scope leads nowhere, is kept and never called.",
     ),
     _certain(

@@ -1,4 +1,4 @@
-"""Orders out of nothing: carts, customers, payments and histories as a shop in five countries would have them.
+"""Invented orders: carts, customers, payments and histories as a shop in five countries would have them.
 
 Everybody in them is invented and says so: names that nobody has, streets called after examples, addresses under
 example.com, numbers that can't be rung. The same seed makes the same orders, but for their dates: those lie in the
@@ -43,7 +43,7 @@ class _Market:
     country: str
     vat: Decimal
     price_level: Decimal
-    """What a Swedish krona is in prices there."""
+    """The price there of what costs one krona in Sweden."""
     call_code: str
     street: str
     cities: tuple[tuple[str, str], ...]
@@ -171,7 +171,7 @@ def _order(
     if status in ("accepted", "completed"):
         order["reference"] = f"ERP-{reference}"
     order["shippings"].append(_shipping(source, ids, market, order))
-    # As today's first readings have it, whichever are in force: what is seeded is where the story begins.
+    # With the first readings, whichever are in force: seeded orders are the same under all of them.
     settle(order, ReadingsInUse(Readings()))
     if status != "checkout" or source.random() < 0.5:
         order["payments"].append(_payment(source, ids, order, status))

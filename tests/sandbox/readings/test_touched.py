@@ -165,6 +165,22 @@ async def test_what_was_not_touched_makes_no_difference(walk: Walk, receiver: Re
         assert (await outcome(walk, readings, receiver))[0] == plain, readings
 
 
+async def test_a_change_that_comes_later_counts_for_the_request_that_asked_for_it(receiver: Receiver) -> None:
+    clock = ManualClock()
+    sandbox = Sandbox(clock=clock)
+    send = Walker(sandbox, clock, receiver)
+    path = await send.order()
+    sandbox.faults.play({"rules": [{"operations": "UpdateCheckoutOrderState", "fault": "take-in"}]})
+    await send("PUT", f"{path}/state", {"currentStatus": "removed"})
+    asked = sandbox.requests[-1]
+    assert "transitions" not in asked.rules
+    clock.advance(1)
+    await send("GET", path)
+    assert "transitions" in asked.rules
+    assert "transitions" not in sandbox.requests[-1].rules
+    await send.aclose()
+
+
 async def test_the_walks_touch_nearly_every_rule(receiver: Receiver) -> None:
     """And each walk is told apart by a reading that it touched."""
     seen: set[str] = set()

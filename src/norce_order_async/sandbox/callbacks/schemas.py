@@ -139,7 +139,7 @@ def _weight(value: Any) -> int:
 
 
 def refuse_no_schema(notification: Json, path: str) -> None:
-    """Refuse a schema that is none."""
+    """Reject a schema that is not valid JSON Schema."""
     if "schema" not in notification:
         return
     try:

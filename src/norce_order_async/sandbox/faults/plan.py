@@ -2,7 +2,7 @@
 
 What is decided from the seed and the count of requests alone, and so the same in every run: `share`, `every`, `first`
 and `after`, and the lengths of delays. Each operation is counted apart, so requests for one operation do not move the
-story of another. Windows, rates, expired tokens and limits that move go by the sandbox's clock; how many are being
+faults of another. Windows, rates, expired tokens and limits that move go by the sandbox's clock; how many are being
 answered at once goes by what really happens.
 """
 
