@@ -10,12 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
-from norce_order_async import Answer, CallInfo, CallNext, Fixed, ItemOutcome, Job, Order, OrderFilter
+from norce_order_async import (
+    Answer,
+    CallInfo,
+    CallNext,
+    CallOptions,
+    Fixed,
+    ItemOutcome,
+    Job,
+    NorceOrderClient,
+    Order,
+    OrderFilter,
+)
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.signals import stopped_by_signals
+from norce_order_async.engines.select import EngineName
 from norce_order_async.sandbox import Sandbox
+from tests.engines.faultserver import FaultServer
 from tests.support.waiting import Ticks, until
 
 from .support import client_of, effects, names_in, new_orders
@@ -151,3 +165,41 @@ async def test_twice_stops_now(sandbox: Sandbox) -> None:
     ):
         outcomes = await all_of(job.run(["o1", "o2"], endless))
     assert [outcome.verdict for outcome in outcomes.values()] == ["unknown"]
+
+
+@pytest.mark.parametrize("engine", ["auto", "httpx"])
+async def test_a_program_that_was_stopped_twice_need_not_wait_for_a_silent_write(engine: EngineName) -> None:
+    """No time-out ends it, nor the service: closing without grace does, and leaves no connection."""
+    told: list[bool] = []
+    outcomes: dict[str, ItemOutcome[Any]] = {}
+
+    async def pays(order: Order) -> None:
+        await order.payments.create({"reference": "p1"})
+
+    with FaultServer() as server:
+        server.free.clear()
+        norce = NorceOrderClient(
+            base_url=f"{server.url}/created",
+            merchant="acme",
+            channel="se",
+            token="t",
+            engine=engine,
+            options=CallOptions(deadline=None, read_timeout=3_600.0),
+        )
+        async with (
+            norce.bulk(load=Fixed(in_flight=1), grace=3_600.0) as job,
+            stopped_by_signals(job, lambda _, again: told.append(again)),
+            anyio.create_task_group() as group,
+        ):
+
+            async def stops() -> None:
+                await until(lambda: server.counts["created"])
+                os.kill(os.getpid(), signal.SIGINT)
+                await until(lambda: told)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            group.start_soon(stops)
+            outcomes = await all_of(job.run(["o1", "o2"], actions.plain("pays", pays)))
+        assert [outcome.verdict for outcome in outcomes.values()] == ["unknown"]
+        await norce.aclose(grace=0)
+        assert await anyio.to_thread.run_sync(server.settle) == 0

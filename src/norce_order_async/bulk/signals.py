@@ -22,6 +22,8 @@ async def stopped_by_signals(
 ) -> AsyncGenerator[None]:
     """While inside, signals stop the job instead of the program. For the main thread, as signals are.
 
+    Leaving the client still waits for a write in flight, 25 s at most. ``await norce.aclose(grace=0)`` does not.
+
     Args:
         job: the one to stop.
         tell: called with each signal, and with True if it is the second one or a later one.
