@@ -30,10 +30,10 @@ from norce_order_async import (
 )
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.journal.sqlite import Database, file_errors
+from norce_order_async.engines.select import ENGINES
 from norce_order_async.errors import CallError
 from norce_order_async.models import Address, CartDict, Payment, PaymentDict
 from norce_order_async.sandbox import Sandbox
-from tests.engines.conftest import ENGINES
 from tests.engines.faultserver import FaultServer, closed_port
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
@@ -148,7 +148,7 @@ async def test_after_a_lost_answer(
     call: str, play: str, engine: str, anyio_backend_name: str, server: FaultServer
 ) -> None:
     """On both engines and loops, and whatever lies behind the error."""
-    if anyio_backend_name not in ENGINES[engine][1]:
+    if anyio_backend_name not in ENGINES[engine].loops:
         pytest.skip(f"{engine} does not run on {anyio_backend_name}")
     called, ask = CALLS[call]
     with closed_port() as closed:
@@ -158,7 +158,7 @@ async def test_after_a_lost_answer(
         merchant="m",
         channel="c",
         token=TOKEN,
-        engine=ENGINES[engine][0](),
+        engine=ENGINES[engine].make(),
         options=CallOptions(max_attempts=1, settling_pause=0, repeat_order_creation=False),
     ) as norce:
         with pytest.raises(NorceError) as caught:
