@@ -26,6 +26,9 @@ case ${1-} in
   ;;
 esac
 
+# Thousands of tests and hundreds of programs would compile the same modules again and again.
+unset PYTHONDONTWRITEBYTECODE
+
 ensure_venv "sandbox,cli,otel,fast" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"

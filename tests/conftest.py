@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.security import attacks
+from tests.support.turns import mark_for_soak
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background like this, and programs that tests interrupt would inherit it.
@@ -29,8 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-security-docs", action="store_true", help="put the attacks tried into docs/security.md")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Nothing but attacks runs when they are counted."""
+    """Marks what only a soak has, before that is left out; nothing but attacks runs when they are counted."""
+    mark_for_soak(items)
     if config.getoption("--write-security-docs"):
         items[:] = [item for item in items if attacks.attack_of(item.nodeid)]
 

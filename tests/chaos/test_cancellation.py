@@ -88,6 +88,8 @@ class Callers:
 
 @pytest.mark.parametrize("cancels", [1_000, pytest.param(10_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("lossy", [False, True], ids=["all answered", "answers lost"])
+# A cancelled caller leaves in the same way whatever becomes of the answer.
+@pytest.mark.in_turn("lossy")
 async def test_the_client_serves_after_any_number_of_cancelled_callers(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], cancels: int, lossy: bool
 ) -> None:

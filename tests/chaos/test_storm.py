@@ -54,6 +54,8 @@ async def load(norce: NorceOrderClient, calls: int, *, creating: bool = False) -
     ],
     ids=["502", "reset", "a mixture", "429"],
 )
+# The budget knows nothing of loops and engines.
+@pytest.mark.in_turn("anyio_backend")
 async def test_repeats_stay_within_the_bound_of_the_budget(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], faults: list[Fault], cost: int, calls: int
 ) -> None:

@@ -10,6 +10,7 @@ from norce_order_async.cli import app
 from norce_order_async.cli.failures import cause, one_line
 from norce_order_async.display import printable
 
+from .inside import inside
 from .terminal import piped
 
 
@@ -21,7 +22,7 @@ def test_version() -> None:
 @pytest.mark.parametrize("arguments", [("nonsense",), ("demo", "--orders", "0"), ("demo", "--loop", "curio"), ()])
 def test_wrong_command_line(arguments: tuple[str, ...]) -> None:
     """Says how it is used, with exit code 2."""
-    ran = piped(*arguments)
+    ran = inside(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert "Usage: norce-order" in ran.err
 

@@ -9,6 +9,7 @@ import pytest
 
 from norce_order_async.sandbox import Sandbox
 
+from .inside import inside
 from .terminal import ESCAPE, command, environment, on_terminal, piped
 
 STEPS = [
@@ -164,7 +165,7 @@ def test_no_terminal_to_ask_at() -> None:
 def test_refused_before_anything_is_sent(environment: str, settings: dict[str, str], complaint: str) -> None:
     """Production, and settings that are missing or wrong, end it with one line that says what."""
     known = {"NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "se", "NORCE_TOKEN": "t"}
-    ran = piped("demo", "--environment", environment, "--yes", env=known | settings)
+    ran = inside("demo", "--environment", environment, "--yes", env=known | settings)
     assert (ran.code, ran.out) == (1, "")
     assert complaint in ran.err
     assert ran.err.count("\n") == 1
@@ -174,7 +175,7 @@ def test_service_says_no() -> None:
     """A failing step is shown with its answer, then reported in one line; the token is in neither."""
     with Sandbox() as sandbox:
         settings = settings_for(sandbox) | {"NORCE_TOKEN": "wrong-token"}
-        ran = piped("demo", "--environment", "playground", "--yes", env=settings)
+        ran = inside("demo", "--environment", "playground", "--yes", env=settings)
     assert ran.code == 1
     assert "← 401" in ran.out
     assert ran.err.startswith("Error: CreateCheckoutOrder: ")

@@ -17,8 +17,9 @@ from norce_order_async.cli.doctor.service import clocks, meaning
 from norce_order_async.cli.doctor.settings import Configured, token
 from norce_order_async.errors import Attempt, NorceError, TokenError
 
+from .inside import inside
 from .shop import TOKEN, Shop, shop
-from .terminal import Ran, piped
+from .terminal import Ran
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def _verdicts(ran: Ran) -> dict[str, tuple[str, str]]:
 
 
 def test_all_is_well(here: Shop) -> None:
-    ran = piped("doctor", env=here.env)
+    ran = inside("doctor", env=here.env)
     assert (ran.code, ran.err) == (0, "")
     assert "\x1b" not in ran.out
     assert TOKEN not in ran.out
@@ -46,7 +47,7 @@ def test_all_is_well(here: Shop) -> None:
 
 
 def test_a_token_that_the_service_refuses(here: Shop) -> None:
-    ran = piped("doctor", "--json", env=here.env | {"NORCE_TOKEN": "w" * 44})
+    ran = inside("doctor", "--json", env=here.env | {"NORCE_TOKEN": "w" * 44})
     found = _verdicts(ran)
     assert ran.code == 1
     assert found["token"][0] == "ok"
@@ -57,7 +58,7 @@ def test_a_token_that_the_service_refuses(here: Shop) -> None:
 
 
 def test_everything_that_is_not_set_is_told_at_once() -> None:
-    found = _verdicts(piped("doctor", "--json"))
+    found = _verdicts(inside("doctor", "--json"))
     wrong = {check for check, (verdict, _) in found.items() if verdict == "wrong"}
     assert wrong == {"environment", "merchant", "channel", "token"}
     assert found["answer"][0] == "skipped"
@@ -67,7 +68,7 @@ def test_everything_that_is_not_set_is_told_at_once() -> None:
 def test_nothing_listens_there(here: Shop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
-    found = _verdicts(piped("doctor", "--json", "--base-url", f"http://127.0.0.1:{free}/x", env=here.env))
+    found = _verdicts(inside("doctor", "--json", "--base-url", f"http://127.0.0.1:{free}/x", env=here.env))
     assert found["name"][0] == "ok"
     assert found["connection"] == (
         "wrong",
@@ -76,20 +77,20 @@ def test_nothing_listens_there(here: Shop) -> None:
 
 
 def test_a_name_that_is_none(here: Shop) -> None:
-    found = _verdicts(piped("doctor", "--json", "--base-url", "https://norce.invalid/checkout/order", env=here.env))
+    found = _verdicts(inside("doctor", "--json", "--base-url", "https://norce.invalid/checkout/order", env=here.env))
     assert found["name"][0] == "wrong"
     assert {found[check][0] for check in ("connection", "TLS", "answer")} == {"skipped"}
 
 
 def test_https_where_there_is_none(here: Shop) -> None:
     address = here.sandbox.base_url.replace("http:", "https:")
-    found = _verdicts(piped("doctor", "--json", "--base-url", address, env=here.env))
+    found = _verdicts(inside("doctor", "--json", "--base-url", address, env=here.env))
     assert found["TLS"][0] == "wrong"
     assert "does not speak TLS" in found["TLS"][1]
 
 
 def test_a_token_that_can_not_travel(here: Shop) -> None:
-    found = _verdicts(piped("doctor", "--json", env=here.env | {"NORCE_TOKEN": "two words"}))
+    found = _verdicts(inside("doctor", "--json", env=here.env | {"NORCE_TOKEN": "two words"}))
     assert found["token"][0] == "wrong"
     assert "one word" in found["token"][1]
 

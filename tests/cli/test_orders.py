@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from .inside import inside
 from .shop import TOKEN, Shop, shop
-from .terminal import on_terminal, piped
+from .terminal import on_terminal
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def here() -> Iterator[Shop]:
 
 def test_get_shows_an_order_without_its_customer(here: Shop) -> None:
     order_id = here.ids(1, "accepted")[0]
-    ran = piped("get", order_id, env=here.env)
+    ran = inside("get", order_id, env=here.env)
     assert (ran.code, ran.err) == (0, "")
     whole = here.whole(order_id)
     assert ran.out.startswith(f"order         {order_id}\nstatus        accepted\n")
@@ -31,21 +32,21 @@ def test_get_shows_an_order_without_its_customer(here: Shop) -> None:
 
 def test_get_json_is_the_whole_order(here: Shop) -> None:
     order_id = here.ids(1)[0]
-    told = json.loads(piped("get", order_id, "--json", env=here.env).out)
+    told = json.loads(inside("get", order_id, "--json", env=here.env).out)
     whole = here.whole(order_id)
     assert told["customer"]["billing"]["email"] == whole["customer"]["billing"]["email"]
     assert told["total"] == whole["total"]
 
 
 def test_get_of_an_order_that_is_not_there(here: Shop) -> None:
-    ran = piped("get", "oNowhere", env=here.env)
+    ran = inside("get", "oNowhere", env=here.env)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("Error: GetCheckoutOrder of order oNowhere: ")
     assert ran.err.count("\n") == 1
 
 
 def test_list_is_a_table_of_the_newest(here: Shop) -> None:
-    ran = piped("list", "--status", "PROCESSING", "--limit", "3", env=here.env)
+    ran = inside("list", "--status", "PROCESSING", "--limit", "3", env=here.env)
     head, *rows = ran.out.splitlines()
     assert head.split() == ["ID", "STATUS", "CREATED", "TOTAL", "REFERENCE"]
     assert [row.split()[0] for row in rows] == here.ids(3)
@@ -55,14 +56,14 @@ def test_list_is_a_table_of_the_newest(here: Shop) -> None:
 
 def test_list_goes_over_pages(here: Shop) -> None:
     """More than one page, each order once; as JSON Lines."""
-    ran = piped("list", "--limit", "150", "--json", env=here.env | {"NORCE_CHANNEL": "se"})
+    ran = inside("list", "--limit", "150", "--json", env=here.env | {"NORCE_CHANNEL": "se"})
     ids = [json.loads(line)["id"] for line in ran.out.splitlines()]
     assert len(ids) == len(set(ids))
-    assert len(ids) == min(150, len(piped("list", "--limit", "10000", env=here.env).out.splitlines()) - 1)
+    assert len(ids) == min(150, len(inside("list", "--limit", "10000", env=here.env).out.splitlines()) - 1)
 
 
 def test_list_that_finds_nothing(here: Shop) -> None:
-    ran = piped("list", "--reference", "nobody-has-this", env=here.env)
+    ran = inside("list", "--reference", "nobody-has-this", env=here.env)
     assert (ran.code, ran.out, ran.err) == (0, "", "no orders match\n")
 
 
@@ -76,23 +77,23 @@ def test_list_that_finds_nothing(here: Shop) -> None:
     ],
 )
 def test_filters_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], told: str) -> None:
-    ran = piped("list", *arguments, env=here.env)
+    ran = inside("list", *arguments, env=here.env)
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err
 
 
 def test_transition_moves_and_tells_what_is_there_already(here: Shop) -> None:
     order_id = here.ids(1)[0]
-    moved = piped("transition", order_id, "--to", "accepted", env=here.env)
+    moved = inside("transition", order_id, "--to", "accepted", env=here.env)
     assert (moved.code, moved.out) == (0, f"{order_id}: processing -> accepted\n")
-    again = piped("transition", order_id, "--to", "accepted", "--json", env=here.env)
+    again = inside("transition", order_id, "--to", "accepted", "--json", env=here.env)
     assert json.loads(again.out) == {
         "order_id": order_id,
         "status": "accepted",
         "before": "accepted",
         "called": False,
     }
-    refused = piped("transition", order_id, "--to", "checkout", env=here.env)
+    refused = inside("transition", order_id, "--to", "checkout", env=here.env)
     assert (refused.code, refused.out) == (1, "")
     assert "from accepted to checkout" in refused.err
     assert here.status(order_id) == "accepted"
@@ -101,29 +102,29 @@ def test_transition_moves_and_tells_what_is_there_already(here: Shop) -> None:
 def test_the_token_comes_from_a_file_too(here: Shop, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"Bearer {TOKEN}\n")
-    assert piped("list", "--token-file", str(file), env=here.env | {"NORCE_TOKEN": ""}).code == 0
+    assert inside("list", "--token-file", str(file), env=here.env | {"NORCE_TOKEN": ""}).code == 0
     for wrong in ("", None):
         if wrong is None:
             file.unlink()
         else:
             file.write_text(wrong)
-        ran = piped("list", "--token-file", str(file), env=here.env)
+        ran = inside("list", "--token-file", str(file), env=here.env)
         assert ran.code == 2
         assert "--token-file" in ran.err
 
 
 def test_what_is_missing_is_named(here: Shop) -> None:
-    ran = piped("list", env=here.env | {"NORCE_TOKEN": ""})
+    ran = inside("list", env=here.env | {"NORCE_TOKEN": ""})
     assert ran.code == 2
     assert "NORCE_TOKEN is not set" in ran.err
-    assert "no such option" in piped("list", "--token", TOKEN, env=here.env).err.lower()
+    assert "no such option" in inside("list", "--token", TOKEN, env=here.env).err.lower()
 
 
 def test_production_asks_first() -> None:
     """Nobody to ask: refused before anything is sent. Somebody who says no: likewise."""
     env = {"NORCE_TOKEN": TOKEN, "NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "no"}
     arguments = ("transition", "o1", "--to", "removed", "--environment", "production", "--slug", "acme")
-    ran = piped(*arguments, env=env)
+    ran = inside(*arguments, env=env)
     assert ran.code == 2
     assert "--yes-production" in ran.err
     for shown in ("https://acme.api-se.norce.tech/checkout/order", "merchant   acme", "channel    no", "1: o1"):

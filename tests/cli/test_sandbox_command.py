@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .terminal import Ran, command, environment, interrupt, piped
+from .inside import inside
+from .terminal import Ran, command, environment, interrupt
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_port_in_use() -> None:
     """One line that names the port, and no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = piped("sandbox", "--port", str(port))
+        ran = inside("sandbox", "--port", str(port))
     assert (ran.code, ran.out) == (1, "")
     assert re.fullmatch(rf"Error: can't listen on 127\.0\.0\.1 port {port}: .+\n", ran.err)
 
@@ -97,11 +98,11 @@ def test_port_in_use() -> None:
 @pytest.mark.parametrize("token", ["", "two words", "ä", "line\nbreak"])
 def test_token_that_could_not_travel(token: str, tmp_path: Path) -> None:
     """A token that no header can carry is a usage error, from the environment or from a file; it is not shown."""
-    ran = piped("sandbox", "--port", "0", env={"NORCE_SANDBOX_TOKEN": token})
+    ran = inside("sandbox", "--port", "0", env={"NORCE_SANDBOX_TOKEN": token})
     assert ran.code == 2
     assert "NORCE_SANDBOX_TOKEN" in ran.err
     (tmp_path / "token").write_text(token, encoding="utf-8")
-    ran = piped("sandbox", "--port", "0", "--token-file", str(tmp_path / "token"))
+    ran = inside("sandbox", "--port", "0", "--token-file", str(tmp_path / "token"))
     assert ran.code == 2
     assert "--token-file" in ran.err
     assert not token or token not in ran.err
@@ -134,8 +135,8 @@ def token_of(ran: Ran) -> str:
 
 def test_a_token_is_never_an_argument_and_is_a_new_one_unless_given(tmp_path: Path) -> None:
     """Arguments show in the list of processes, and a token that all know guards nothing."""
-    assert "no such option" in piped("sandbox", "--token", "T").err.lower()
-    assert "no such option" in piped("sandbox", "--callback-token", "T").err.lower()
+    assert "no such option" in inside("sandbox", "--token", "T").err.lower()
+    assert "no such option" in inside("sandbox", "--callback-token", "T").err.lower()
     first, second = token_of(started()), token_of(started())
     assert first != second
     assert len(first) == len(second) == 32
@@ -150,7 +151,7 @@ def test_a_token_is_never_an_argument_and_is_a_new_one_unless_given(tmp_path: Pa
 
 def test_a_token_file_that_can_not_be_made_is_a_usage_error(tmp_path: Path) -> None:
     """No folder, or a link to one: said in one line."""
-    ran = piped("sandbox", "--token-file", str(tmp_path / "no" / "token"))
+    ran = inside("sandbox", "--token-file", str(tmp_path / "no" / "token"))
     assert ran.code == 2
     assert "--token-file" in ran.err
     assert "Traceback" not in ran.err

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from .terminal import command, environment, interrupt, piped
+from .inside import inside
+from .terminal import command, environment, interrupt
 
 HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
 
@@ -120,7 +121,7 @@ def test_readings_are_chosen_by_file_and_one_by_one(tmp_path: Path) -> None:
 
 def test_all_readings_are_listed() -> None:
     """With a star at those in force, and without a server; a file makes its rules observed."""
-    listed = piped("sandbox", "--list-readings", "--readings", "harsh")
+    listed = inside("sandbox", "--list-readings", "--readings", "harsh")
     assert (listed.code, listed.err) == (0, "")
     rows = [re.split(r"  +", line) for line in listed.out.splitlines() if line]
     assert rows[0] == ["rule", "certainty", "reading", "what a caller notices"]
@@ -142,7 +143,7 @@ def test_all_readings_are_listed() -> None:
     ],
 )
 def test_a_reading_that_does_not_exist(options: tuple[str, ...], text: str) -> None:
-    ended = piped("sandbox", *options)
+    ended = inside("sandbox", *options)
     assert ended.code == 2
     assert text in " ".join(ended.err.split())
 
@@ -169,7 +170,7 @@ def test_a_bad_plan_is_a_usage_error(content: str | None, complaint: str, tmp_pa
     plan = tmp_path / "plan.yaml"
     if content is not None:
         plan.write_text(content, "utf-8")
-    ran = piped("sandbox", "--faults", str(plan))
+    ran = inside("sandbox", "--faults", str(plan))
     assert (ran.code, ran.out) == (2, "")
     assert "Invalid value for --faults" in ran.err
     assert re.search(complaint, ran.err)
@@ -179,7 +180,7 @@ def test_a_bad_plan_is_a_usage_error(content: str | None, complaint: str, tmp_pa
 def test_a_file_of_something_else_is_a_usage_error(tmp_path: Path) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("Dear Ada", "utf-8")
-    ran = piped("sandbox", "--db", str(file))
+    ran = inside("sandbox", "--db", str(file))
     assert (ran.code, ran.out) == (2, "")
     assert "Invalid value for --db" in ran.err
     assert "is no database" in ran.err
@@ -190,7 +191,7 @@ def test_seeding_the_same_orders_again_is_told(tmp_path: Path) -> None:
     file = str(tmp_path / "orders.db")
     with running("--db", file, "--seed-orders", "10", "--seed", "3"):
         pass
-    ran = piped("sandbox", "--db", file, "--seed-orders", "10", "--seed", "3")
+    ran = inside("sandbox", "--db", file, "--seed-orders", "10", "--seed", "3")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "Error: merchant demo has orders of seed 3 already; take another seed\n"
 
@@ -287,12 +288,12 @@ def test_a_host_that_may_not_be_called_is_told_with_its_cure() -> None:
     ],
 )
 def test_a_setting_that_is_none_is_a_usage_error(given: str, complaint: str) -> None:
-    ran = piped("sandbox", "--config", given)
+    ran = inside("sandbox", "--config", given)
     assert (ran.code, ran.out) == (2, "")
     assert complaint in " ".join(ran.err.split())
 
 
 def test_a_setting_below_a_value_is_a_usage_error() -> None:
-    ran = piped("sandbox", "--config", "a=x", "--config", "a.b=y")
+    ran = inside("sandbox", "--config", "a=x", "--config", "a.b=y")
     assert (ran.code, ran.out) == (2, "")
     assert "a.b lies below a value" in ran.err

@@ -184,6 +184,8 @@ def test_a_fork_inside_a_coroutine(service: Service, wire: tuple[str, str]) -> N
     assert answers == ["child-1", "child-2"]
 
 
+# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+@pytest.mark.in_turn("wire", over="module")
 def test_a_client_made_before_the_fork(service: Service, wire: tuple[str, str]) -> None:
     """It works in each child, and no two of them draw the same waits."""
     found = run("unused", service, wire)
@@ -192,12 +194,16 @@ def test_a_client_made_before_the_fork(service: Service, wire: tuple[str, str]) 
     assert len({tuple(draws) for _, draws in found["children"]}) == 4
 
 
+# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+@pytest.mark.in_turn("wire", over="module")
 def test_a_pool_of_processes(service: Service, wire: tuple[str, str]) -> None:
     """A module's client in multiprocessing with fork."""
     found = run("pool", service, wire)
     assert found == {"parent": ["parent", "parent"], "pool": [f"child-{number}" for number in range(12)]}
 
 
+# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+@pytest.mark.in_turn("wire", over="module")
 def test_workers_of_a_preloaded_master(service: Service, wire: tuple[str, str]) -> None:
     """The master's loop is over when they fork."""
     assert run("preloaded", service, wire) == [
@@ -205,6 +211,8 @@ def test_workers_of_a_preloaded_master(service: Service, wire: tuple[str, str]) 
     ]
 
 
+# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+@pytest.mark.in_turn("wire", over="module")
 def test_the_token_is_the_childs_too(service: Service, wire: tuple[str, str]) -> None:
     """Fetched once for both."""
     assert run("token", service, wire) == {"child": "child", "tokens": 1}
@@ -221,6 +229,8 @@ def test_what_was_handed_in_is_not_used_in_the_child(service: Service) -> None:
     assert found["makes http_client"] == found["makes engine"] == ["child", "parent"]
 
 
+# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+@pytest.mark.in_turn("wire", over="module")
 def test_closing_in_either(service: Service, wire: tuple[str, str]) -> None:
     """A closed client is closed in the child; closing in the child closes nothing of the parent's."""
     closed = ["NotSentError", "closed", False]

@@ -114,6 +114,8 @@ async def fails_by(
 
 @pytest.mark.parametrize(("method", "body"), METHODS)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.play}-{fault.ends_by}")
+# The request was received whole: what it was makes no difference to how its answer ends.
+@pytest.mark.in_turn("method", "body")
 async def test_a_fault_after_the_request_may_have_been_acted_on(
     make_engine: EngineFactory, server: FaultServer, fault: Fault, method: str, body: bytes | None
 ) -> None:

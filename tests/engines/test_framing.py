@@ -106,6 +106,8 @@ def says(monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> Any:
 
 @pytest.mark.parametrize("one_by_one", [False, True])
 @pytest.mark.parametrize("name", REFUSED)
+# Every place for a cut is tried below, on what finds the faults.
+@pytest.mark.in_turn("one_by_one")
 async def test_what_can_be_read_in_two_ways_is_refused(
     make_engine: EngineFactory, says: Any, server: FaultServer, name: str, *, one_by_one: bool
 ) -> None:
@@ -126,6 +128,8 @@ async def test_what_can_be_read_in_two_ways_is_refused(
 
 @pytest.mark.parametrize("one_by_one", [False, True])
 @pytest.mark.parametrize("name", TAKEN)
+# Every place for a cut is tried below, on what finds the faults.
+@pytest.mark.in_turn("one_by_one")
 async def test_what_is_as_it_should_be_is_taken(
     make_engine: EngineFactory, says: Any, server: FaultServer, name: str, *, one_by_one: bool
 ) -> None:

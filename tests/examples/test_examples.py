@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -143,3 +144,21 @@ async def test_after_the_purchase(service: Service, provider_url: str) -> None:
     assert (entry.event, entry.amount, entry.is_success) == ("capture", 125.0, True)
     assert entry.payment_action is not None
     assert _Provider.calls == 1
+
+
+@pytest.mark.slow(group="frameworks")
+@pytest.mark.parametrize(("project", "tests"), [("service", 11), ("shop", 5)])
+def test_the_tests_of_a_project_pass(project: str, tests: int, tmp_path: Path) -> None:
+    """With its own settings, in this environment; in a fresh one, by its README, in ``tests/packaging``."""
+    copy = tmp_path / project
+    shutil.copytree(EXAMPLES / project, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=copy,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTEST_"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"{tests} passed" in done.stdout

@@ -28,7 +28,23 @@ CLASSES = [
     *(("vendor", name) for name, schema in VENDOR.items() if "properties" in schema),
     *(("kinds", name) for name, schema in kinds.SCHEMAS.items() if "properties" in schema),
 ]
-every_class = pytest.mark.parametrize(("which", "name"), CLASSES)
+PROPERTIES = 4
+"""Tests below that each class is put to."""
+
+
+def classes(turn: int) -> pytest.MarkDecorator:
+    """Those that have a member of every kind, and of the vendor's every fourth one, so that each is put to one of the
+    tests in an ordinary run; under a soak all are put to all."""
+    vendors = [which == "vendor" for which, _ in CLASSES]
+    return pytest.mark.parametrize(
+        ("which", "name"),
+        [
+            pytest.param(*each, marks=[pytest.mark.soak] if vendor and number % PROPERTIES != turn else [])
+            for number, (each, vendor) in enumerate(zip(CLASSES, vendors, strict=True))
+        ],
+    )
+
+
 several_times = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -114,7 +130,7 @@ def in_one_notation(value: Any) -> Any:
         return value
 
 
-@every_class
+@classes(turn=0)
 @several_times
 @given(data=st.data())
 def test_a_valid_body_is_read_and_written_alike(
@@ -133,7 +149,7 @@ def test_a_valid_body_is_read_and_written_alike(
     assert {what for _, what in told} <= {"extra"}
 
 
-@every_class
+@classes(turn=1)
 @several_times
 @given(data=st.data())
 def test_one_odd_member_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
@@ -156,7 +172,7 @@ def test_one_odd_member_costs_no_other(which: str, name: str, data: st.DataObjec
         assert read.to_dict()[odd] == value
 
 
-@every_class
+@classes(turn=2)
 @several_times
 @given(data=st.data())
 def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
@@ -180,7 +196,7 @@ def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObje
     assert_models_alike(read, class_of(theirs, name).from_dict(valid), but=attribute)
 
 
-@every_class
+@classes(turn=3)
 @several_times
 @given(data=st.data())
 def test_whatever_comes_goes_back(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:

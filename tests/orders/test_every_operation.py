@@ -320,6 +320,8 @@ async def stage(norce: NorceOrderClient, provider_url: str) -> Stage:
 
 
 @pytest.mark.parametrize("operation", sorted(CALLS))
+# How bytes travel is the engines' contract; what is sent is the same on each wire.
+@pytest.mark.in_turn("anyio_backend")
 async def test_it_arrives_as_described(operation: str, stage: Stage, sandbox: Sandbox) -> None:
     """One request, exactly as the description has it, answered with success, and taking effect once."""
     call = CALLS[operation]

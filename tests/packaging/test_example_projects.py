@@ -1,6 +1,7 @@
 """The example projects, each by the commands of its README in a fresh environment; then they are put to use.
 
-The shop is installed from the checkout, as its README has it; the others from the wheel, which is quicker.
+The shop is installed from the checkout, as its README has it; the others from the wheel, which is quicker. An ordinary
+run does this with one of them; the tests of the others run in ``tests/examples``, in the environment that there is.
 """
 
 from __future__ import annotations
@@ -75,10 +76,12 @@ def access(sandbox: Sandbox, merchant: str = "acme") -> dict[str, str]:
     }
 
 
+@pytest.mark.soak
 def test_the_shop(tmp_path: Path) -> None:
     assert passed(follow(copied("shop", tmp_path))) == 5
 
 
+@pytest.mark.soak
 def test_the_service(wheel: Path, tmp_path: Path) -> None:
     """Its tests pass. Then two hundred customers buy at once while it runs, and answers are lost at times."""
     example = copied("service", tmp_path)

@@ -1,4 +1,7 @@
-"""The pages in the shells of newer Pythons, where there are any on this machine: those parse and await differently."""
+"""The pages in the shells of newer Pythons, where there are any on this machine: those parse and await differently.
+
+For a soak; ``tests/docs`` pastes the same pages into the shell of this Python.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import pytest
 from tests.docs.shell import pages, paste_in_a_terminal, pasted
 from tests.packaging.support import demanded
 
-pytestmark = [pytest.mark.slow(group="packaging"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.soak, pytest.mark.slow(group="packaging"), pytest.mark.timeout(900)]
 
 EXTRAS = "sandbox,cli,fast,otel,parquet"
 

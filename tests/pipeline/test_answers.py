@@ -41,6 +41,8 @@ def success_of(operation: Operation) -> int:
 
 @EVERY
 @pytest.mark.parametrize("body", [HTML, CUT, b"", b" ", b"\xff\xfe\x00", b"null", b"[" * 100_000])
+# What an answer comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_a_success_with_an_unreadable_body(operation: Operation, body: bytes) -> None:
     """A success where no body is needed; nothing usable where one is. Never a bare exception of some parser."""
     stand_ = stand(lambda _: answer(success_of(operation), body=body))

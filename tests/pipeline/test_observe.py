@@ -95,6 +95,8 @@ def clean(log: str, *secrets: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 @pytest.mark.parametrize("personal", PERSONAL)
+# The model says which members are shown, and one pattern which texts.
+@pytest.mark.in_turn("personal")
 def test_no_member_of_any_model_shows_a_person(name: str, personal: str) -> None:
     """Also where texts are shown, such as ids: they must be plain words."""
     body = full(SCHEMAS[name], itertools.repeat(personal))
@@ -190,6 +192,8 @@ def leaking(people: Iterator[str]) -> list[Step]:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 @pytest.mark.parametrize("bodies", [False, True])
+# Lines are written without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_no_person_in_any_line_at_any_level(
     operation: Operation, bodies: bool, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,8 @@ Every expectation is written out by hand from the specification. All cases fail 
 three attempts allowed, so the number of sends shows what may be repeated. Read-backs have tests of their own; here the
 order read back shows nothing, so that only the rule about repeating is seen.
 
-Every status on both loops, for one of the operations that the pipeline can't tell apart; for all of them under a soak.
+Every status for one of the operations that the pipeline can't tell apart, on the loops in turn; all operations on both
+loops under a soak.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def sends(stand_: Stand, operation: Operation) -> int:
 
 @EVERY
 @pytest.mark.parametrize("phase", UNSENT_PHASES)
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_not_sent_is_repeated_for_every_operation(operation: Operation, phase: Any) -> None:
     """Three attempts, then the caller is told that nothing was sent."""
     stand_ = always(operation, lost(phase))
@@ -95,6 +98,8 @@ async def test_not_sent_is_repeated_for_every_operation(operation: Operation, ph
 
 @EVERY
 @pytest.mark.parametrize("status", [429, 425])
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_turned_away_is_repeated_for_every_operation(operation: Operation, status: int) -> None:
     """Nothing was done: money too is asked for again."""
     stand_ = always(operation, answer(status, retry_after="0"))
@@ -107,6 +112,8 @@ REPEATABLE = (Kind.SAFE, Kind.IDEMPOTENT)
 
 
 @by_kind(row for row in OPERATIONS if row.kind in REPEATABLE)
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_a_503_that_says_when_turns_away_what_may_be_done_twice(operation: Operation) -> None:
     """Whether it had been done does not matter: it is repeated either way."""
     stand_ = always(operation, answer(503, retry_after="0"))
@@ -115,6 +122,8 @@ async def test_a_503_that_says_when_turns_away_what_may_be_done_twice(operation:
 
 
 @by_kind(row for row in OPERATIONS if row.kind not in REPEATABLE)
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_a_503_that_says_when_leaves_it_unknown_whether_it_was_done(operation: Operation) -> None:
     """It comes from in front of the service as often as from it, also after the effect: like any lost answer, and the
     caller learns when to come back."""
@@ -157,6 +166,8 @@ SENDS_ON_UNKNOWN = {
 
 @EVERY
 @pytest.mark.parametrize("step", UNKNOWN, ids=step_id)
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_unknown_is_repeated_only_where_twice_is_like_once(operation: Operation, step: Step) -> None:
     """The heart of it: a write that may have landed and could land twice is sent once."""
     stand_ = always(operation, step)
@@ -172,6 +183,8 @@ async def test_unknown_is_repeated_only_where_twice_is_like_once(operation: Oper
 
 @by_kind(row for row in OPERATIONS if row.kind in REPEATABLE)
 @pytest.mark.parametrize("status", [501, 505])
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_501_and_505_are_not_repeated(operation: Operation, status: int) -> None:
     """The service says that it can't do this at all. Other kinds settle it like any unknown outcome."""
     stand_ = always(operation, answer(status))
@@ -201,6 +214,8 @@ REFUSALS: dict[int, type[RefusedError]] = {
 
 @EVERY
 @pytest.mark.parametrize("status", REFUSALS)
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
     """One send, no read-back, a typed error; redirects are not followed."""
     data = {"code": "said.no", "message": "no"}
@@ -214,6 +229,8 @@ async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
 
 
 @EVERY
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_a_success_is_sent_once(operation: Operation) -> None:
     """And the note of its one attempt says so."""
     stand_ = always(operation, answer(description()[operation.id]["statuses"][0], {"id": answered_id(operation)}))
@@ -225,6 +242,8 @@ async def test_a_success_is_sent_once(operation: Operation) -> None:
 
 @EVERY
 @pytest.mark.parametrize("first", [lost("connect"), answer(429), answer(425)], ids=step_id)
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_a_repeat_after_not_sent_or_turned_away_can_succeed(operation: Operation, first: Step) -> None:
     """For every kind, money too: nothing had happened."""
     steps = iter([first, answer(201, {"id": answered_id(operation)})])
@@ -235,6 +254,8 @@ async def test_a_repeat_after_not_sent_or_turned_away_can_succeed(operation: Ope
 
 
 @EVERY
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> None:
     """After a 401, for every kind, without using up a repeat or a token of the budget."""
     steps = iter(
@@ -254,6 +275,8 @@ async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> N
 
 
 @EVERY
+# What an outcome comes to is decided without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_two_refused_tokens_are_two_sends(operation: Operation) -> None:
     """Then the caller is told to check the token."""
     stand_ = always(operation, answer(401))

@@ -137,6 +137,8 @@ def test_the_walk_finds_them() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+# All ways are one to an error: what its class gives to be made again from.
+@pytest.mark.in_turn("way")
 def test_it_comes_back_as_it_was(kind: type[BaseException], way: str) -> None:
     error = sample(kind)
     error.add_note("order 7 of the night's run")

@@ -57,9 +57,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def types_seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """mypy's memory, so that the libraries are read once."""
-    return tmp_path_factory.mktemp("mypy")
+def types_seen() -> Path:
+    """mypy's memory, so that the libraries are read once, and not in every run."""
+    return ROOT / ".mypy_cache" / "of-generated-code"
 
 
 @pytest.mark.parametrize("change", EVERY_CHANGE)

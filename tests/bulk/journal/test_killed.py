@@ -107,7 +107,13 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, fault
 
 @pytest.mark.parametrize(
     ("faults", "orders"),
-    [(READY["lost-answers"], 150), (READY["rate-limited"], 90), (READY["chaos"], 90), (BOTH, 150)],
+    [
+        # Both of these are in the last one.
+        pytest.param(READY["lost-answers"], 150, marks=pytest.mark.soak),
+        pytest.param(READY["rate-limited"], 90, marks=pytest.mark.soak),
+        (READY["chaos"], 90),
+        (BOTH, 150),
+    ],
     ids=["lost-answers", "rate-limited", "chaos", "both"],
 )
 def test_every_order_is_changed_exactly_once(sandbox: Sandbox, tmp_path: Path, faults: FaultPlan, orders: int) -> None:

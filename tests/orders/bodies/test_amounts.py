@@ -90,6 +90,8 @@ def numbers(data: Any) -> list[float]:
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("amount", [Decimal("125.10"), 125, 125.1, Decimal("1E+2"), Decimal("0.07")])
+# Amounts are checked without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_decimals_go_in_exactly(write: Write, amount: Any) -> None:
     """As dicts and as models, and no rounding on the way."""
     at = service()
@@ -106,6 +108,8 @@ async def test_decimals_go_in_exactly(write: Write, amount: Any) -> None:
         (Decimal("1.001"), "is 1.001, and an amount has two decimals at most: give 1.00"),
     ],
 )
+# Amounts are checked without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_more_than_two_decimals_are_refused(write: Write, amount: Any, complaint: str) -> None:
     """With the rounded amount; ``allow_fractions=True`` sends it."""
     at = service()
@@ -119,6 +123,8 @@ async def test_more_than_two_decimals_are_refused(write: Write, amount: Any, com
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("amount", [Decimal("NaN"), Decimal("Infinity"), Decimal("12345678901234567.89"), float("nan")])
+# Amounts are checked without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_what_no_json_number_means_is_refused(write: Write, amount: Any) -> None:
     """Digits beyond a double's, and numbers that are none."""
     at = service()

@@ -199,6 +199,8 @@ ENDLESS = [
 
 @rule("notification-schema")
 @pytest.mark.parametrize(("schema", "value"), ENDLESS)
+# A schema is tried outside the loop.
+@pytest.mark.in_turn("anyio_backend")
 async def test_a_schema_without_end_is_ended_and_holds_up_nobody_else(
     api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, value: str
 ) -> None:

@@ -30,6 +30,8 @@ ALLOWED = {
 @rule("transitions", "same-status", "state-answer")
 @pytest.mark.parametrize("current", STATUSES)
 @pytest.mark.parametrize("target", STATUSES)
+# The service decides without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_every_pair_of_statuses(api: Api, sandbox: Sandbox, current: str, target: str) -> None:
     path = await api.order_in(current)
     before = await api.ok("GET", path)
@@ -133,6 +135,8 @@ UNTIL_REMOVED = {"checkout", "processing", "accepted", "completed", "declined"}
         ("PATCH", "/attributes", {}, UNTIL_REMOVED),
     ],
 )
+# The service decides without awaiting anything.
+@pytest.mark.in_turn("anyio_backend")
 async def test_what_may_be_changed_when(
     api: Api, status: str, method: str, path: str, body: Any, open_in: set[str]
 ) -> None:

@@ -1,0 +1,67 @@
+"""Which combinations an ordinary run has: each value of each parameter, by a rule."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.support.turns import chosen
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.mark.parametrize("others", [1, 2, 3, 7, 18])
+@pytest.mark.parametrize("values", [1, 2, 3, 4, 5])
+def test_each_of_both_is_there_and_hardly_more(others: int, values: int) -> None:
+    every = list(itertools.product(range(others), range(values)))
+    found = chosen(every)
+    assert found <= set(every)
+    assert {key for key, _ in found} == set(range(others))
+    assert {value for _, value in found} == set(range(values))
+    assert len(found) == max(others, values)
+
+
+def test_a_combination_that_is_not_there_is_made_up_for() -> None:
+    every = [pair for pair in itertools.product(range(4), range(2)) if pair != (2, 0)]
+    found = chosen(every)
+    assert found <= set(every)
+    assert {key for key, _ in found} == set(range(4))
+    assert {value for _, value in found} == {0, 1}
+
+
+PROJECT = """
+import pytest
+
+@pytest.fixture(params=["asyncio", "trio"])
+def loop(request):
+    return request.param
+
+@pytest.mark.in_turn("loop")
+@pytest.mark.parametrize("status", [400, 500, pytest.param(599, marks=pytest.mark.soak)])
+def test_product(loop, status):
+    pass
+
+@pytest.mark.in_turn("loop", over="module")
+def test_one(loop):
+    pass
+
+@pytest.mark.in_turn("loop", over="module")
+def test_other(loop):
+    pass
+"""
+
+
+def test_an_ordinary_run_and_a_soak(pytester: pytest.Pytester) -> None:
+    """One of each of the others with the values in turn; every combination under a soak."""
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nmarkers =\n    in_turn\n    soak\n")
+    pytester.makeconftest(
+        "import pytest\nfrom tests.support.turns import mark_for_soak\n"
+        "@pytest.hookimpl(tryfirst=True)\ndef pytest_collection_modifyitems(items):\n    mark_for_soak(items)\n"
+    )
+    pytester.makepyfile(PROJECT)
+    few = pytester.inline_run("-m", "not soak", "-p", "no:norce_order")
+    few.assertoutcome(passed=4)
+    ran = {call.item.name for call in few.getcalls("pytest_runtest_call")}
+    assert ran == {"test_product[asyncio-400]", "test_product[trio-500]", "test_one[asyncio]", "test_other[trio]"}
+    pytester.inline_run("-p", "no:norce_order").assertoutcome(passed=10)

@@ -1,0 +1,60 @@
+"""Which combinations of a test's parameters an ordinary run has; a soak has every one.
+
+``@pytest.mark.in_turn("anyio_backend")`` says that what is tested does not depend on how this parameter meets the
+others. Every combination of the others then runs with one of its values, and the values take turns, so that each of
+them runs too. Which ones is counted out in the order of collection: nothing is picked by hand.
+
+With ``over="module"`` the tests of a module that are marked so take turns among themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import pytest
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Hashable)
+
+
+def chosen(pairs: Iterable[tuple[K, V]]) -> set[tuple[K, V]]:
+    """Of every combination of others and value those of an ordinary run: each of both at least once."""
+    given = list(pairs)
+    others, values = list(dict.fromkeys(key for key, _ in given)), list(dict.fromkeys(value for _, value in given))
+    wanted = {(key, values[number % len(values)]) for number, key in enumerate(others)}
+    wanted |= {(others[number % len(others)], value) for number, value in enumerate(values)}
+    there = set(given)
+    # One that is not there, such as a value with a mark of its own, is made up for by the next value.
+    missing = {key for key, _ in wanted - there}
+    return (wanted & there) | {next(pair for pair in given if pair[0] == key) for key in missing}
+
+
+def mark_for_soak(items: Sequence[pytest.Item]) -> None:
+    """Mark those combinations that only a soak has."""
+    groups: dict[Hashable, list[tuple[tuple[tuple[Hashable, ...], Hashable], pytest.Item]]] = {}
+    for item in items:
+        mark, spec = item.get_closest_marker("in_turn"), getattr(item, "callspec", None)
+        if mark is None or spec is None or item.get_closest_marker("soak") or never_runs(spec.params):
+            continue
+        function: Any = item
+        name = function.originalname
+        unknown = set(mark.args) - spec.params.keys()
+        assert not unknown, f"{item.nodeid} has no parameter {', '.join(unknown)}"
+        # By identity: values need not be hashable, and every combination has the same objects.
+        others = tuple(id(given) for parameter, given in spec.params.items() if parameter not in mark.args)
+        value = tuple(id(spec.params[parameter]) for parameter in mark.args)
+        by_module = mark.kwargs.get("over") == "module"
+        scope = (item.path, "") if by_module else (item.path, name)
+        groups.setdefault(scope, []).append((((name, *others), value), item))
+    for group in groups.values():
+        wanted = chosen(pair for pair, _ in group)
+        for pair, item in group:
+            if pair not in wanted:
+                item.add_marker(pytest.mark.soak)
+
+
+def never_runs(parameters: dict[str, Any]) -> bool:
+    """A loop with an engine that does not run on it, which the test skips."""
+    engine = parameters.get("engine_name", parameters.get("engine"))
+    return engine == "aiohttp" and parameters.get("anyio_backend") == "trio"
