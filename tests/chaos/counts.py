@@ -45,12 +45,12 @@ COLUMNS = (
     "asked",
     "effects",
     "doubled",
-    "told done",
-    "told refused",
-    "told unknown",
-    "told not sent",
-    "told as doubled",
-    "falsely told",
+    "reported done",
+    "reported refused",
+    "reported unknown",
+    "reported not sent",
+    "reported as doubled",
+    "falsely reported",
 )
 
 

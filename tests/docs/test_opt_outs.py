@@ -81,9 +81,9 @@ def test_the_switches_without_protection_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", OPT_OUTS)
-def test_the_defaults_are_as_told(name: str) -> None:
+def test_the_defaults_are_as_documented(name: str) -> None:
     """Wherever the argument is; settings count for all the calls that take them."""
-    told = OPT_OUTS[name]
+    documented = OPT_OUTS[name]
     defaults = {repr(setting.default) for setting in fields(Settings) if setting.name == name}
     defaults |= {
         repr(parameter.default)
@@ -93,11 +93,11 @@ def test_the_defaults_are_as_told(name: str) -> None:
         if parameter.name == name and parameter.default is not inspect.Parameter.empty and "Scope.scoped" not in where
     }
     if name not in {"retry_budget", "deadline"}:
-        assert defaults == {told}
-    assert told in defaults
+        assert defaults == {documented}
+    assert documented in defaults
 
 
-def test_the_places_are_as_told() -> None:
+def test_the_places_are_as_documented() -> None:
     creating = {"OrderCollection.create", "OrderCollection.get_or_create"}
     places = {name: {where for where, _ in found} for name, found in switches().items()}
     assert places["check_total"] == creating | {"CartPart.put", "CartPart.update"}

@@ -110,12 +110,12 @@ def test_the_formula_of_the_delay(retry: int) -> None:
     assert delays == [0.0, bound]
 
 
-def test_a_retry_after_is_stretched_as_told() -> None:
+def test_a_retry_after_is_stretched_as_documented() -> None:
     assert number(r"stretched by 0 to (\d+) %") == backoff.RETRY_AFTER_STRETCH * 100
     assert [backoff.stretched(10.0, uniform) for uniform in (lowest, highest)] == pytest.approx([10.0, 11.0])
 
 
-def test_retry_after_is_read_in_the_forms_that_are_told() -> None:
+def test_retry_after_is_read_in_the_documented_forms() -> None:
     assert "in seconds, in milliseconds (`retry-after-ms`) or as a date" in FLOWING
     forms = [{"retry-after": "2"}, {"retry-after-ms": "2000"}, {"retry-after": "Thu, 01 Jan 1970 00:00:05 GMT"}]
     assert [backoff.retry_after(form, lambda: 3.0) for form in forms] == [2.0, 2.0, 2.0]
@@ -134,7 +134,7 @@ def test_the_retry_budget() -> None:
     assert [int(each) for each in found.groups()] == [CAPACITY, RETRY_COST, repeats, repeats]
 
 
-def test_closing_waits_as_long_as_told() -> None:
+def test_closing_waits_as_long_as_documented() -> None:
     assert (
         number(r"`aclose\(\)`, and leaving `async with`, wait for sends in flight, (\d+) seconds at most")
         == CLOSE_GRACE
@@ -174,13 +174,13 @@ def test_a_status_is_what_its_row_says(retry_after: bool, kind: Kind) -> None:
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
 def test_every_kind_has_its_row_and_does_what_it_says(kind: Kind) -> None:
     assert list(KINDS) == [kind.value for kind in Kind]
-    told = KINDS[kind.value]
+    documented = KINDS[kind.value]
     words = {
         Step.REPEAT: r"repeated\b",
         Step.SETTLE: r"(the order is read|looked for)",
         Step.STOP: r".*never repeated$",
     }
-    assert re.match(words[step_after(kind, Outcome.UNKNOWN, None)], told)
+    assert re.match(words[step_after(kind, Outcome.UNKNOWN, None)], documented)
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
@@ -223,7 +223,7 @@ LOOKS = [0, 1, 3, 7]
 EVERY_LATER = 4.0
 
 
-def test_a_lost_order_is_looked_for_as_told() -> None:
+def test_a_lost_order_is_looked_for_as_documented() -> None:
     """Moments, pages, and the time that must be left; what they lead to is in tests/pipeline/test_settle.py."""
     assert "at 0, 1, 3 and 7 s** after the loss" in FLOWING
     assert "at 0, 1, 3 and 7 s and then every 4 s, within the deadline" in FLOWING
@@ -238,7 +238,7 @@ def test_a_lost_order_is_looked_for_as_told() -> None:
 
 
 def test_every_error_of_a_call_has_its_row() -> None:
-    table = {name for row in rows(section("What you are told")) for name in re.findall(r"`(\w+Error)`", row[0])}
+    table = {name for row in rows(section("What the errors mean")) for name in re.findall(r"`(\w+Error)`", row[0])}
     assert table == {error.__name__ for error in errors.CallError.__subclasses__()}
 
 
@@ -257,5 +257,5 @@ def test_no_number_stands_there_unchecked() -> None:
     compared |= {*LOOKS, EVERY_LATER, settle.TIME_TO_REPEAT, settle.SHOWN_WITHIN}
     # 7,500 creations, 0.3 s each: the soak test in tests/chaos/test_creating_orders.py, and what it found before.
     measured = {0.3, 45.0, 155.0, 389.0}
-    told = {float(each) for each in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", PAGE)}
-    assert told - statuses - settings - formula - compared - measured == set()
+    documented = {float(each) for each in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", PAGE)}
+    assert documented - statuses - settings - formula - compared - measured == set()
