@@ -6,6 +6,7 @@ One sandbox for each reading that a probe claims to tell; then all the harsh one
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -54,6 +55,26 @@ def test_all_first_readings_at_once(tmp_path: Path) -> None:
 def test_all_harsh_readings_at_once(backend: str, tmp_path: Path) -> None:
     readings = Readings.harsh()
     assert named(_recovered(tmp_path, readings, backend=backend)) == {rule: readings[rule] for rule in PROBES}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_wrong_is_named_of_any_mixture(seed: int, tmp_path: Path) -> None:
+    """One reading can hide another: then nothing is said."""
+    drawn = Random(seed)
+    readings = Readings({rule: drawn.choice(list(probe.answers)) for rule, probe in PROBES.items()})
+    with Sandbox(readings=readings) as sandbox:
+        result = calibrated(sandbox, tmp_path, allow_completing=True)
+        assert made_in(sandbox) <= MOST_ORDERS
+    told = named(result)
+    assert told == {rule: readings[rule] for rule in told}
+    assert len(told) >= 20
+    assert (result.left, result.stopped) == ([], None)
+
+
+def test_an_edge_that_is_missing_is_no_demand(tmp_path: Path) -> None:
+    """Accepted is refused then whatever the payments add up to."""
+    with Sandbox(readings={"transitions": "published", DEMANDS: "processing-only"}) as sandbox:
+        assert named(calibrated(sandbox, tmp_path, (DEMANDS,), allow_completing=True)) == {}
 
 
 def test_every_rule_with_readings_has_a_probe_or_a_reason() -> None:

@@ -157,26 +157,31 @@ class Wire:
             NoEvidenceError: none came in :data:`MOST_TRIES` tries.
             StopError: the service failed too often.
         """
-        return await self._repeated(lambda: self._once("GET", path, order_id, NOTHING, query, channel))
+        return await self._repeated(lambda: self._once("GET", path, {"order_id": order_id}, NOTHING, query, channel))
 
     async def validate(self, order_id: str) -> Exchange:
         """Have an order validated, which changes nothing; raises as :meth:`read`."""
-        return await self._repeated(lambda: self._once("POST", ORDER + "/validate", order_id, NOTHING, {}, None))
+        return await self._repeated(
+            lambda: self._once("POST", ORDER + "/validate", {"order_id": order_id}, NOTHING, {}, None)
+        )
 
-    async def write(self, method: str, path: str, order_id: str = "", body: Any = NOTHING) -> Exchange:
+    async def write(
+        self, method: str, path: str, order_id: str = "", body: Any = NOTHING, *, payment_id: str = ""
+    ) -> Exchange:
         """Ask for a change, once.
 
         Raises:
             NoEvidenceError: no answer came that says anything; the change may have been made.
             StopError: the service failed too often.
         """
+        ids = {"order_id": order_id, "payment_id": payment_id}
         for _ in range(MOST_TRIES - 1):
             try:
-                return await self._once(method, path, order_id, body, {}, None)
+                return await self._once(method, path, ids, body, {}, None)
             except _NothingSentError:
                 # The one case in which sending again is no repetition.
                 await self.clock.sleep(_PAUSE)
-        return await self._once(method, path, order_id, body, {}, None)
+        return await self._once(method, path, ids, body, {}, None)
 
     async def fetch(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
         """Status and body at an address of any kind; None where nothing answered. Carries only these headers."""
@@ -203,12 +208,20 @@ class Wire:
         raise last
 
     async def _once(
-        self, method: str, path: str, order_id: str, body: Any, query: Mapping[str, str], channel: str | None
+        self,
+        method: str,
+        path: str,
+        ids: Mapping[str, str],
+        body: Any,
+        query: Mapping[str, str],
+        channel: str | None,
     ) -> Exchange:
         await self.clock.sleep(max(0.0, self._not_before - self.clock.monotonic()))
         await self.rate.take()
         self.requests += 1
-        address = f"{self.base_url}{path.replace('{order_id}', quote(order_id, safe=''))}"
+        address = self.base_url + path
+        for name, value in ids.items():
+            address = address.replace(f"{{{name}}}", quote(value, safe=""))
         headers = dict(self._headers)
         if channel is not None:
             headers["x-channel"] = channel

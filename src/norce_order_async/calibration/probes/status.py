@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from norce_order_async._json import list_or_empty, mapping_or_empty
-from norce_order_async.calibration.bench import Bench, TestOrder, status_of
+from norce_order_async.calibration.bench import Bench, TestOrder, id_in, status_of
 from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
 from norce_order_async.calibration.probes.bodies import scratch, unready
 from norce_order_async.calibration.wire import ORDER, Exchange, NoEvidenceError, StopError
@@ -46,6 +46,8 @@ async def state_answer(bench: Bench) -> Verdict:
     await bench.wire.rate.room(3)
     first, second = await bench.put_status(order, "checkout"), await bench.put_status(order, "removed")
     shown_by += [first, second]
+    if second.refused:
+        return CouldNotTell(f"of two changes of status at once, the second is refused with {second.status}")
     if first.status != 202 or second.status != 202 or second.began - first.began > 1.0:
         return CouldNotTell("two changes of status could not be asked for at once", may_ask_again=True)
     await bench.wire.clock.sleep(2 * _TAKEN_IN)
@@ -157,9 +159,14 @@ async def entry_demands(bench: Bench) -> Verdict:
     if status_of(read) == "accepted":
         return Told("processing-only", shown_by)
     again, _ = await bench.moved(ready, "accepted")
-    if answer.refused and again.refused:
-        return Told("each-step", [*shown_by, again])
-    return CouldNotTell(f"a test order does not become accepted: {answer.status}")
+    # Without the payment it must be let in, or else it is refused for another reason.
+    removed = await bench.wire.write(
+        "PUT", ORDER + "/payments/{payment_id}", ready.id, {**payment, "state": "removed"}, payment_id=id_in(paid) or ""
+    )
+    control, read = await bench.moved(ready, "accepted")
+    if answer.refused and again.refused and removed.succeeded and status_of(read) == "accepted":
+        return Told("each-step", [*shown_by, again, control])
+    return CouldNotTell(f"a test order that is ready does not become accepted: {control.status}")
 
 
 # -------------------------------------------------------------------------------------------------- delete-order
@@ -274,7 +281,7 @@ PROBES = (
         "Moves an order with an empty cart to processing, and one that is ready; with --allow-completing, one whose "
         "payments do not add up on to accepted.",
         {
-            "each-step": "processing and accepted are refused, twice each",
+            "each-step": "processing and accepted are refused, twice each; accepted no more once the payments add up",
             "processing-only": "processing is refused, accepted is not",
             "not-demanded": "processing is not refused",
         },
