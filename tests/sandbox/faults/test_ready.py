@@ -5,7 +5,8 @@ is read from the sandbox's own books, not from what the callers believe.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -25,9 +26,27 @@ WALKS = {"slow": 1, "deploy": 3, "chaos": 3}
 """How many orders; eight in the other plans."""
 
 
+class StillAtFirst:
+    """A clock that stands still until a fault was played: a slow machine is too fast for the plan all the same."""
+
+    def __init__(self) -> None:
+        self.faults: Sequence[object] = ()
+        self._machine = SystemClock()
+        self._start = self._machine.now()
+        self._stood = timedelta()
+
+    def now(self) -> datetime:
+        if not self.faults:
+            self._stood = self._machine.now() - self._start
+        return self._machine.now() - self._stood
+
+
 @pytest.fixture(params=READY)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    with Sandbox(faults=request.param, seed=1) as running:
+    clock = StillAtFirst() if request.param == "rate-limited" else SystemClock()
+    with Sandbox(faults=request.param, seed=1, clock=clock) as running:
+        if isinstance(clock, StillAtFirst):
+            clock.faults = running.faults
         yield running
 
 
