@@ -13,19 +13,26 @@ import time
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpx
 import pytest
+import trustme
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
+from norce_order_async.engines.base import Caller, Engine, SendError, WireRequest
 from norce_order_async.engines.select import ENGINES, EngineName
 from norce_order_async.models import Payment
 from tests.support.waiting import until, wait_until
 
+from .conftest import EngineFactory
 from .faultserver import FaultServer
+from .tls import trusting
+from .wire import wire
 
 pytestmark = pytest.mark.anyio
 
@@ -137,6 +144,42 @@ async def test_a_read_that_was_left_takes_its_connection_with_it(server: FaultSe
         server.free.set()
         await norce.orders("o1").refresh()
     assert server.settle() == 0
+
+
+MOMENTS = 30
+"""More rounds of the loop than a send over loopback has steps before it waits for its answer."""
+
+
+@pytest.mark.parametrize("how", ["left", "cancelled"])
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_a_read_that_ends_at_any_moment_leaves_no_socket(make_engine: EngineFactory, tls: bool, how: str) -> None:
+    """Not even to the garbage collector, whose warning about one would fail this test. Over TLS the server is deaf, so
+    that what ends is a handshake."""
+    verify = trusting(trustme.CA()) if tls else True
+    with FaultServer(deaf=tls) as server:
+        url = f"{server.url.replace('http:', 'https:') if tls else server.url}/hang"
+        for moment in range(MOMENTS):
+            engine = make_engine(verify=verify)
+            caller = Caller()
+            request = replace(wire(url), caller=caller)
+            scope = anyio.CancelScope()
+
+            async def send(engine: Engine, request: WireRequest, scope: anyio.CancelScope) -> None:
+                with scope, contextlib.suppress(SendError):
+                    await engine.send(request)
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(send, engine, request, scope)
+                for _ in range(moment):
+                    await anyio.lowlevel.checkpoint()
+                if how == "left":
+                    caller.leave()
+                else:
+                    scope.cancel()
+            await engine.aclose()
+        gc.collect()
+        if not tls:
+            assert await anyio.to_thread.run_sync(server.settle) == 0
 
 
 # --- leaving a client

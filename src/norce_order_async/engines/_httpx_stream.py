@@ -23,6 +23,8 @@ from contextvars import Context, ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
 
+import anyio
+
 from norce_order_async.engines._head import Heads
 from norce_order_async.runtime.clock import Clock
 from norce_order_async.runtime.timers import GRACE, LATE, ROUNDS, Alarms, Bound, Grace
@@ -304,7 +306,13 @@ class Stream:
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> Stream:
         """The same connection with TLS on it."""
-        inner = await _connecting(lambda: self._inner.start_tls(ssl_context, server_hostname, None), timeout)
+        try:
+            inner = await _connecting(lambda: self._inner.start_tls(ssl_context, server_hostname, None), timeout)
+        except BaseException:
+            # httpcore closes it after an error, and not when it is cancelled in the middle of a handshake.
+            with anyio.CancelScope(shield=True):
+                await self._inner.aclose()
+            raise
         if inner is None:
             import httpcore
 
