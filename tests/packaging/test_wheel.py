@@ -75,7 +75,11 @@ def test_what_is_in_it(wheel: Path) -> None:
         for path in base.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in names if ".dist-info/" not in name} == sources
+    # Data that belongs to the description, and that a command reads.
+    copied = {"norce_order_async/calibration/candidates.yaml": "openapi/candidates.yaml"}
+    assert {name for name in names if ".dist-info/" not in name} == sources | copied.keys()
+    for name, original in copied.items():
+        assert zipfile.ZipFile(wheel).read(name) == (ROOT / original).read_bytes()
 
 
 def test_what_it_says_of_itself(wheel: Path) -> None:
