@@ -12,8 +12,9 @@ import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, is_typeddict
 
+from norce_order_api import dicts
 from norce_order_async.pipeline.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -45,8 +46,14 @@ def shapes() -> dict[str, Any]:
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "norce_order_api":
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if (node.module or "").split(".")[0] == "norce_order_api":
             yield from ((node.module or "", alias.name) for alias in node.names)
+        elif node.module == "norce_order_async.models":
+            # The package takes its models from this module, which only hands on the generated ones.
+            for alias in node.names:
+                yield f"norce_order_api.{'dicts' if alias.name in dicts.__all__ else 'models'}", alias.name
 
 
 def shape_of(name: str) -> Any:
@@ -62,6 +69,8 @@ def shape_of(name: str) -> Any:
         return sorted(cast("frozenset[int]", value))
     if inspect.isfunction(value):
         return str(inspect.signature(value))
+    if is_typeddict(value):
+        return {name: getattr(member, "__forward_arg__", str(member)) for name, member in sorted(value.__annotations__.items())}
     if inspect.isclass(value):
         methods = {"from_dict", "to_dict"} & set(dir(value))
         told = {method: str(inspect.signature(getattr(value, method))) for method in sorted(methods)}
