@@ -14,7 +14,8 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -58,6 +59,36 @@ def piped(*arguments: str, env: Mapping[str, str] | None = None, without: tuple[
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def local_service(*options: str, env: Mapping[str, str] | None = None) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """``norce-order sandbox`` on a free port, and what it said while it started; it is stopped if it still runs."""
+    with subprocess.Popen(
+        command("sandbox", "--port", "0", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(env),
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("Requests, as they come:\n\n"):
+            line = process.stdout.readline()
+            assert line, "it ended while it was starting"
+            said += line
+        try:
+            yield process, said
+        finally:
+            if process.poll() is None:
+                interrupt(process)
+
+
+def address_in(said: str) -> str:
+    """Where it can be reached, by what it said."""
+    found = re.search(r"address\s+(\S+)", said)
+    assert found
+    return found[1]
 
 
 def on_terminal(

@@ -14,41 +14,21 @@ import httpx
 import pytest
 
 from .inside import inside
-from .terminal import Ran, command, environment, interrupt
+from .terminal import Ran, address_in, interrupt, local_service
 
 
 @pytest.fixture
 def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A sandbox in a process of its own, and what it said while it started."""
-    with subprocess.Popen(
-        command("sandbox", "--port", "0", "--seed", "7"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment({"NORCE_SANDBOX_TOKEN": "T"}),
-    ) as process:
-        assert process.stdout is not None
-        said = ""
-        while not said.endswith("Requests, as they come:\n\n"):
-            line = process.stdout.readline()
-            assert line, "it ended while it was starting"
-            said += line
-        yield process, said
-        if process.poll() is None:
-            interrupt(process)
-
-
-def _base_url(said: str) -> str:
-    found = re.search(r"address\s+(\S+)", said)
-    assert found
-    return found[1]
+    with local_service("--seed", "7", env={"NORCE_SANDBOX_TOKEN": "T"}) as started:
+        yield started
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serves_and_stops(running: tuple[subprocess.Popen[str], str], number: signal.Signals) -> None:
     """A line for each request, without its query, and a clean end on either signal."""
     process, said = running
-    url = f"{_base_url(said)}/api/v0/checkout/orders"
+    url = f"{address_in(said)}/api/v0/checkout/orders"
     headers = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
     assert httpx.get(url, params={"search": "ada@example.com"}, headers=headers).status_code == 200
     assert httpx.get(url + "/o%1B%5B31m", headers=headers).status_code == 404
@@ -66,7 +46,7 @@ def test_serves_on_when_nobody_reads_its_lines(running: tuple[subprocess.Popen[s
     assert process.stdout
     process.stdout.close()
     for _ in range(3):
-        assert httpx.get(_base_url(said)).status_code == 404
+        assert httpx.get(address_in(said)).status_code == 404
     process.terminate()
     assert process.stderr
     assert process.stderr.read() == ""
@@ -110,19 +90,7 @@ def test_token_that_could_not_travel(token: str, tmp_path: Path) -> None:
 
 def started(*options: str, env: dict[str, str] | None = None) -> Ran:
     """What a sandbox said until it was stopped."""
-    with subprocess.Popen(
-        command("sandbox", "--port", "0", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment(env),
-    ) as process:
-        assert process.stdout is not None
-        said = ""
-        while not said.endswith("Requests, as they come:\n\n"):
-            line = process.stdout.readline()
-            assert line, "it ended while it was starting"
-            said += line
+    with local_service(*options, env=env) as (process, said):
         ended = interrupt(process)
     return Ran(ended.code, said + ended.out, ended.err)
 

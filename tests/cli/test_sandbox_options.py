@@ -7,16 +7,17 @@ import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 
 import httpx
 import pytest
 
+from tests.support.servers import serving
+
 from .inside import inside
-from .terminal import command, environment, interrupt
+from .terminal import address_in, interrupt, local_service
 
 HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
 
@@ -24,26 +25,8 @@ HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
 @contextmanager
 def running(*options: str) -> Generator[tuple[subprocess.Popen[str], str, str]]:
     """A sandbox with these options: its process, what it said, and its base URL."""
-    with subprocess.Popen(
-        command("sandbox", "--port", "0", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment({"NORCE_SANDBOX_TOKEN": "T"}),
-    ) as process:
-        assert process.stdout is not None
-        said = ""
-        while not said.endswith("Requests, as they come:\n\n"):
-            line = process.stdout.readline()
-            assert line, "it ended while it was starting"
-            said += line
-        found = re.search(r"address\s+(\S+)", said)
-        assert found
-        try:
-            yield process, said, found[1]
-        finally:
-            if process.poll() is None:
-                interrupt(process)
+    with local_service(*options, env={"NORCE_SANDBOX_TOKEN": "T"}) as (process, said):
+        yield process, said, address_in(said)
 
 
 def listing(url: str, **query: str) -> Any:
@@ -216,12 +199,8 @@ class _Receiver(BaseHTTPRequestHandler):
 def receiver() -> Generator[str]:
     """Where hooks and notifications go."""
     _Receiver.calls.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(_Receiver) as address:
+        yield address
 
 
 def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import anyio
 import httpx
@@ -13,6 +13,7 @@ import trustme
 
 from norce_order_async.engines.base import Engine, MaybeSentError, UnsentError
 from norce_order_async.engines.httpx import HttpxEngine
+from tests.engines.wire import handed_in, trusting_the_environment
 from tests.support.waiting import until
 
 from .conftest import EngineFactory
@@ -71,20 +72,7 @@ async def test_nor_are_they_under_tls(make_engine: EngineFactory, play: str) -> 
         assert server.settle() == 0
 
 
-@asynccontextmanager
-async def foreign() -> AsyncGenerator[Engine]:
-    async with httpx.AsyncClient() as client:
-        yield HttpxEngine(client=client)
-
-
-@asynccontextmanager
-async def trusting_the_environment() -> AsyncGenerator[Engine]:
-    engine = HttpxEngine(trust_env=True)
-    yield engine
-    await engine.aclose()
-
-
-@pytest.mark.parametrize("made", [foreign, trusting_the_environment])
+@pytest.mark.parametrize("made", [handed_in, trusting_the_environment])
 @pytest.mark.parametrize("play", TOGETHER + LATER)
 async def test_nor_are_they_over_a_client_of_httpxs_own(
     made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, play: str

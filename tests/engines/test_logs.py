@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from norce_order_async import NorceOrderClient
 from norce_order_async.engines._httpx_stream import CURRENT
 from norce_order_async.engines._logs import OURS, keep_quiet
 from norce_order_async.engines.base import Engine
-from norce_order_async.engines.httpx import HttpxEngine
+from tests.engines.wire import handed_in, trusting_the_environment
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer
@@ -28,19 +28,6 @@ PRIVATE = ("attrappe", "191212121212", "s3cret", "session=abc")
 def nothing_private(caplog: pytest.LogCaptureFixture) -> None:
     for record in caplog.records:
         assert not [word for word in PRIVATE if word in record.getMessage()], record.name
-
-
-@asynccontextmanager
-async def handed_in() -> AsyncGenerator[Engine]:
-    async with httpx.AsyncClient() as client:
-        yield HttpxEngine(client=client)
-
-
-@asynccontextmanager
-async def trusting_the_environment() -> AsyncGenerator[Engine]:
-    engine = HttpxEngine(trust_env=True)
-    yield engine
-    await engine.aclose()
 
 
 @pytest.mark.parametrize("made", [handed_in, trusting_the_environment])

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from norce_order_async.engines.base import Timeouts, WireRequest
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from norce_order_async.engines.base import Engine, Timeouts, WireRequest
+from norce_order_async.engines.httpx import HttpxEngine
 
 PATIENT = Timeouts(connect=5.0, write=5.0, read=5.0, pool=5.0)
 """Longer than any test may take: what ends under these did not end by a timeout."""
@@ -21,3 +27,18 @@ def wire(
     total: float | None = None,
 ) -> WireRequest:
     return WireRequest(method, url, headers or {}, body, timeouts, total)
+
+
+@asynccontextmanager
+async def handed_in() -> AsyncGenerator[Engine]:
+    """An engine over a client of httpx's own, whose connections are not ours."""
+    async with httpx.AsyncClient() as client:
+        yield HttpxEngine(client=client)
+
+
+@asynccontextmanager
+async def trusting_the_environment() -> AsyncGenerator[Engine]:
+    """The engine that reads the environment's proxies, and so lets httpx make its connections."""
+    engine = HttpxEngine(trust_env=True)
+    yield engine
+    await engine.aclose()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from norce_order_async import NorceOrderClient
 from norce_order_async.sandbox import Sandbox
 from tests.support.orders import client_of
+from tests.support.servers import serving
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,5 @@ class _Provider(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def provider_url() -> Iterator[str]:
     """Where a payment provider takes actions."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Provider) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/capture"
-        server.shutdown()
-        thread.join()
+    with serving(_Provider) as address:
+        yield f"{address}/capture"

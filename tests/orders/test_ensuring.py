@@ -16,10 +16,10 @@ from norce_order_async import (
     PendingError,
     UnavailableError,
 )
-from norce_order_async.models import CallbackDict, HookDict, NotificationDict, Payment
+from norce_order_async.models import HookDict, NotificationDict, Payment
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer, lost
-from tests.support.orders import AT_ONCE, an_order, asked, client_of
+from tests.support.orders import AT_ONCE, CHECK, HOOK, NOTE, an_order, asked, client_of
 from tests.support.pipeline import stand
 
 from .losing import LosingEngine
@@ -27,15 +27,6 @@ from .losing import LosingEngine
 pytestmark = pytest.mark.anyio
 
 Ensure = Callable[[Order], Awaitable[Ensured[Any]]]
-
-HOOK: HookDict = {
-    "adapterId": "a1",
-    "subscribeTo": "/state",
-    "target": "/payments",
-    "invoke": "http://127.0.0.1:9/hook",
-}
-NOTE: NotificationDict = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
-CHECK: CallbackDict = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
 
 ENSURED: dict[str, Ensure] = {
     "payments": lambda order: order.payments.ensure({"amount": 125.0}, reference="psp-1"),

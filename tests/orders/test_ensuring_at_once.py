@@ -24,7 +24,7 @@ from norce_order_async import (
 )
 from norce_order_async.engines.base import MaybeSentError, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
-from norce_order_async.models import CallbackDict, HookDict, NotificationDict
+from norce_order_async.models import HookDict
 from norce_order_async.pipeline.creations import Creation, Creations, Flight
 from norce_order_async.pipeline.operations import CREATE_PAYMENT
 from norce_order_async.pipeline.readback import Baseline
@@ -32,19 +32,10 @@ from norce_order_async.runtime.deadline import Deadline
 from norce_order_async.sandbox import Sandbox
 from tests.support.clock import FakeClock
 from tests.support.engine import Step, answer, lost
-from tests.support.orders import AT_ONCE, CONTEXT, client_of
+from tests.support.orders import AT_ONCE, CHECK, CONTEXT, HOOK, NOTE, client_of
 from tests.support.pipeline import Stand, short, stand
 
 pytestmark = pytest.mark.anyio
-
-HOOK: HookDict = {
-    "adapterId": "a1",
-    "subscribeTo": "/state",
-    "target": "/payments",
-    "invoke": "http://127.0.0.1:9/hook",
-}
-NOTE: NotificationDict = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
-CHECK: CallbackDict = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
 
 Got = tuple[str | None, bool]
 Ensure = Callable[..., Awaitable[Got]]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from norce_order_async import CallOptions, InvalidRequestError, NorceOrderClient, OutcomeUnknownError, UnavailableError
 from tests.support.engine import answer
 from tests.support.pipeline import stand
+from tests.support.servers import serving
 from tests.support.wires import WIRES, engine_of, loop_of
 
 pytestmark = pytest.mark.anyio
@@ -49,12 +49,8 @@ class _Service(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address() -> Generator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Service) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(_Service) as address:
+        yield address
 
 
 @pytest.fixture(params=WIRES)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.support.scripts import loaded
 
 ROOT = Path(__file__).parents[2]
 
 
-def loaded() -> Any:
-    spec = importlib.util.spec_from_file_location("licences", ROOT / "scripts" / "licences.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-licences: Any = loaded()
+licences = loaded("scripts/licences.py")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import shutil
 from functools import cache
@@ -12,23 +11,16 @@ from typing import Any
 
 import pytest
 
+from tests.support.scripts import loaded
+
 ROOT = Path(__file__).parents[2]
 SOURCE = Path("src", "norce_order_async")
-
-
-@cache
-def guard() -> Any:
-    spec = importlib.util.spec_from_file_location("guard", ROOT / "api" / "guard.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+guard = loaded("api/guard.py")
 
 
 @cache
 def guarded() -> frozenset[str]:
-    return frozenset(line.split(": ", 1)[0] for line in guard().api(ROOT))
+    return frozenset(line.split(": ", 1)[0] for line in guard.api(ROOT))
 
 
 RENAMED = [
@@ -56,7 +48,7 @@ def test_a_parameter_that_is_renamed_is_seen(file: str, where: str, parameter: s
     assert found
     changed = re.sub(rf"\b{parameter}\b(?=:?)", "renamed", found[0])
     (tmp_path / SOURCE / file).write_text(text.replace(found[0], changed, 1), encoding="utf-8")
-    differ = set(guard().api(ROOT)) ^ set(guard().api(tmp_path))
+    differ = set(guard.api(ROOT)) ^ set(guard.api(tmp_path))
     assert any(line.startswith(f"{name}: ") for line in differ) if name else not differ
 
 
@@ -89,8 +81,8 @@ def test_what_pages_and_examples_import_is_guarded(code: str) -> None:
             home = (node.module or "").removeprefix("norce_order_async").lstrip(".")
             for one in node.names:
                 name = f"{home}.{one.name}" if home else one.name
-                assert name in guarded() or name in guard().MODULES, f"{name} is shown to readers and not guarded"
+                assert name in guarded() or name in guard.MODULES, f"{name} is shown to readers and not guarded"
         elif isinstance(node, ast.Import):
             for one in node.names:
                 home = one.name.removeprefix("norce_order_async").lstrip(".")
-                assert not one.name.startswith("norce_order_async.") or home in guard().MODULES, one.name
+                assert not one.name.startswith("norce_order_async.") or home in guard.MODULES, one.name

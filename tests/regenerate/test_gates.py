@@ -12,19 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.scripts import loaded
+
 ROOT = Path(__file__).parents[2]
 
 
-def load_guard() -> Any:
-    spec = importlib.util.spec_from_file_location("guard", ROOT / "api" / "guard.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-guard: Any = load_guard()
+guard = loaded("api/guard.py")
 
 CHANGELOG = """# Changelog
 

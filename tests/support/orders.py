@@ -6,12 +6,20 @@ import uuid
 from typing import Any
 
 from norce_order_async import CallOptions, NorceOrderClient, Order
-from norce_order_async.models import PriceDict
+from norce_order_async.models import CallbackDict, HookDict, NotificationDict, PriceDict
 from norce_order_async.sandbox import Sandbox
 
 CONTEXT: Any = {"culture": "sv-SE", "currency": "SEK", "country": "SE"}
 PRICE: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
 CART: Any = {"items": [{"sku": "T001", "name": "Thing", "quantity": 2, "total": PRICE}], "total": PRICE}
+HOOK: HookDict = {
+    "adapterId": "a1",
+    "subscribeTo": "/state",
+    "target": "/payments",
+    "invoke": "http://127.0.0.1:9/hook",
+}
+NOTE: NotificationDict = {"adapterId": "a1", "scope": "/state/currentStatus", "invoke": "http://127.0.0.1:9/note"}
+CHECK: CallbackDict = {"adapterId": "a1", "url": "http://127.0.0.1:9/check"}
 AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, settling_pause=0.0)
 
 
