@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 import weakref
@@ -21,6 +22,14 @@ import uvicorn
 
 from norce_order_async.sandbox.admin import MERCHANT, Admin
 from norce_order_async.sandbox.app import PREFIX, App
+from norce_order_async.sandbox.arguments import (
+    check_has,
+    check_mapping,
+    check_seconds,
+    check_text,
+    check_texts,
+    check_whole,
+)
 from norce_order_async.sandbox.callbacks.courier import Courier
 from norce_order_async.sandbox.callbacks.deliveries import Deliveries
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, Caller, Configuration
@@ -48,6 +57,8 @@ _START_WITHIN = 10.0
 _STOP_WITHIN = 5.0
 _LAST_ANSWERS_WITHIN = 1
 _TICK = 0.005
+
+_SEEDS = (-sys.maxsize, sys.maxsize)
 
 
 class SandboxStartError(RuntimeError):
@@ -95,6 +106,7 @@ class Sandbox:
         ReadingsError: There is no such rule, or no such reading of it.
         FaultPlanError: There is no such plan, or it can't be played.
         DatabaseFileError: The state can't be kept in this file.
+        TypeError, ValueError: An argument is of another type or beyond its bounds; the text names it.
 
     Example::
 
@@ -130,6 +142,27 @@ class Sandbox:
     ) -> None:
         # First, because a repr asks for it: tools show that of a sandbox that could not be made, too.
         self._running: _Running | None = None
+        for name, text in (("token", token), ("secondary_token", secondary_token), ("callback_token", callback_token)):
+            if text is not None:
+                check_text(name, text)
+        check_text("host", host)
+        check_text("database", database)
+        check_texts("served_as", served_as)
+        check_texts("allowed_hosts", allowed_hosts)
+        if seed is not None:
+            check_whole("seed", seed, *_SEEDS)
+        check_whole("port", port, 0, 65_535)
+        check_whole("max_body", max_body, 0, sys.maxsize)
+        check_whole("keep_requests", keep_requests, 0, sys.maxsize)
+        for name, seconds in (("hook_timeout", hook_timeout), ("validation_timeout", validation_timeout)):
+            if seconds is not None:
+                check_seconds(name, seconds)
+        if clock is not None:
+            check_has("clock", clock, "now")
+        if configuration is not None:
+            check_mapping("configuration", configuration)
+        if on_request is not None:
+            check_has("on_request", on_request, "")
         self._readings = ReadingsInUse(readings_of(readings))
         self.token = token = secrets.token_urlsafe(24) if token is None else token
         self.requests = RequestLog(keep_requests)
@@ -219,7 +252,9 @@ class Sandbox:
 
         Raises:
             LookupError: There is no such delivery.
+            TypeError, ValueError: It is no string, or one that can't be an id.
         """
+        check_text("delivery_id", delivery_id)
         self._control.send_again(delivery_id)
 
     def reset(self) -> None:
@@ -232,7 +267,15 @@ class Sandbox:
         The same seed, the sandbox's own unless given, adds the same orders but for their dates, which lie in the
         ninety days before now. They have no effects. Their cart references repeat with the seed, so seeding a
         merchant twice needs two seeds.
+
+        Raises:
+            SeedingError: There are too many, or there are orders of this merchant and seed already.
+            TypeError, ValueError: An argument is of another type or beyond its bounds; the text names it.
         """
+        check_whole("count", count, -sys.maxsize, sys.maxsize)
+        check_text("merchant", merchant)
+        if seed is not None:
+            check_whole("seed", seed, *_SEEDS)
         self._control.seed_orders(count, merchant=merchant, seed=seed)
 
     def snapshot(self) -> bytes:
@@ -244,15 +287,20 @@ class Sandbox:
 
         Raises:
             DatabaseFileError: these bytes are no snapshot; nothing has changed.
+            TypeError: these are no bytes.
         """
+        if not isinstance(taken, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"taken must be bytes, as snapshot gives them, not {type(taken).__name__}")
         self._control.restore(taken)
 
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock ahead.
 
         Raises:
-            TypeError: the sandbox was given a clock that has no `advance`.
+            TypeError: the sandbox was given a clock that has no `advance`, or this is no number.
+            ValueError: these seconds are negative or not finite.
         """
+        check_seconds("seconds", seconds)
         self._control.advance(seconds)
 
     def close(self) -> None:

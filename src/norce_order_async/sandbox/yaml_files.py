@@ -60,7 +60,7 @@ def _refuse_what_grows(events: Iterable[object], path: Path) -> None:
 
 
 def _text(path: Path) -> str:
-    if "\0" in str(path):
+    if "\0" in str(path) or any("\ud800" <= character <= "\udfff" for character in str(path)):
         raise UnreadableError(f"{str(path)!r} is not a path")
     try:
         # Not waiting for a writer: a pipe is found to be one instead of being read.

@@ -102,8 +102,17 @@ class CallbackReceiver:
             The address to register.
 
         Raises:
+            TypeError: the path is no string, or an answer is neither a reply nor a function.
+            ValueError: the path does not begin with a slash, or there is no answer.
+
+        Raises:
             ValueError: The path does not begin with a slash, or there is no reply.
         """
+        if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"path must be a string, not {type(path).__name__}")
+        for one in answers:
+            if not isinstance(one, Reply) and not callable(one):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"an answer must be a Reply or a function, not {type(one).__name__}")
         if not path.startswith("/") or not answers:
             raise ValueError("give a path that begins with a slash, and at least one answer")
         with self._lock:

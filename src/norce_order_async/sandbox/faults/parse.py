@@ -48,6 +48,8 @@ def plan_of(given: PlanLike, *, files: bool = True) -> FaultPlan:
         return READY[given]
     if not files:
         raise FaultPlanError(f"there is no plan called {given}; ready-made: {', '.join(READY)}")
+    if not isinstance(given, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise FaultPlanError(f"a plan is a name, a path, data or a FaultPlan, not {type(given).__name__}")
     return _from_file(Path(given))
 
 

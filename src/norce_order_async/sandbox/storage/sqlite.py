@@ -84,7 +84,11 @@ def restore(database: sqlite3.Connection, taken: bytes) -> None:
 
 
 def _connected(path: str) -> sqlite3.Connection:
-    if path != IN_MEMORY and Path(path).is_dir():
+    try:
+        is_folder = path != IN_MEMORY and Path(path).is_dir()
+    except OSError as error:
+        raise DatabaseFileError(f"can't keep the state there: {error.strerror}") from None
+    if is_folder:
         raise DatabaseFileError(f"can't keep the state in {path}: it is a folder")
     try:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
