@@ -99,7 +99,10 @@ if [ -n "$quick" ]; then
   [ $# -gt 0 ] || mapfile -t tests < <(changed | tests_of)
   step "lint" ruff check --quiet .
   step "format" ruff format --quiet --check .
-  [ ${#typed[@]} -eq 0 ] || step "types (mypy)" mypy "${typed[@]}"
+  if [ ${#typed[@]} -gt 0 ]; then
+    step "types (mypy)" mypy "${typed[@]}"
+    step "types (pyright)" pyright "${typed[@]}"
+  fi
   if [ $# -eq 0 ]; then
     if [ ${#tests[@]} -eq 0 ]; then
       echo "== tests: none belong to what has changed; name folders to run"

@@ -38,7 +38,7 @@ async def handed_in() -> AsyncGenerator[Engine]:
 
 @asynccontextmanager
 async def trusting_the_environment() -> AsyncGenerator[Engine]:
-    """The engine that reads the environment's proxies, and so lets httpx make its connections."""
+    """The engine that reads the environment's proxies."""
     engine = HttpxEngine(trust_env=True)
     yield engine
     await engine.aclose()
