@@ -90,6 +90,24 @@ def test_killed_in_the_middle(orders: int, tmp_path: Path) -> None:
     assert not (tmp_path / "calibration.state").exists()
 
 
+def test_ctrl_c_says_what_may_be_left(tmp_path: Path) -> None:
+    """And the file still names it."""
+    with Sandbox(faults={"rules": [{"fault": {"delay": 0.05}}]}) as sandbox:
+        env = environment(_environment(sandbox))
+        line = command("calibrate", "--yes", "--into", str(tmp_path))
+        process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
+        while made_in(sandbox) < 2 and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+        assert process.returncode == 130
+        assert "calibration.state names them" in said
+        assert "Traceback" not in said
+        sandbox.faults.stop()
+        assert inside("calibrate", "--clean-up", "--into", str(tmp_path), env=_environment(sandbox)).code == 0
+        assert left_in(sandbox) == 0
+
+
 def test_killed_between_a_creation_and_its_answer(sandbox: Sandbox, tmp_path: Path) -> None:
     """Only the marker is known; the order is found by it, among others."""
     ours = _order(sandbox, reference=RUN, cart={"reference": f"{RUN}-3"})

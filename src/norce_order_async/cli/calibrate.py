@@ -91,6 +91,9 @@ def calibrate(
         result = anyio.run(_calibrated, plan, public_url, receiver_port, clean_only)
     except (CalibrationError, StateFileError) as error:
         raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(f"Test orders may still be there; {STATE} names them. Run it again, or with --clean-up.", err=True)
+        raise
     if clean_only:
         click.echo("Nothing is left of earlier runs.")
         return 0
