@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from norce_order_async.orders.capture import capture_answers
     from norce_order_async.orders.collection import OrderCollection
+    from norce_order_async.orders.creation import NewOrder
     from norce_order_async.orders.ensuring import Ensured
     from norce_order_async.orders.filter import OrderFilter
     from norce_order_async.orders.history import StatusPeriod
@@ -120,6 +121,7 @@ _HOMES = {
     "auth.oauth": ("ClientCredentials",),
     "orders.capture": ("capture_answers",),
     "orders.collection": ("OrderCollection",),
+    "orders.creation": ("NewOrder",),
     "orders.ensuring": ("Ensured",),
     "orders.filter": ("OrderFilter",),
     "orders.history": ("StatusPeriod",),
@@ -183,6 +185,7 @@ __all__ = [
     "JournalFinishedError",
     "JournalLockedError",
     "JournalMismatchError",
+    "NewOrder",
     "NorceError",
     "NorceOrderClient",
     "NotFoundError",

@@ -302,6 +302,16 @@ async def test_an_order_that_may_not_be_the_only_one_says_so(
     assert (order.id, order.uniqueness_checked) == ("oSecond", False)
 
 
+@pytest.mark.parametrize("create", ["create", "get_or_create"])
+async def test_a_keyword_that_no_order_has_is_an_error_as_in_any_call(create: str) -> None:
+    """Nothing is sent; the text says which keywords there are."""
+    service = stand([])
+    given = {"cart_reference": "c"} if create == "get_or_create" else {}
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'curency'; .* culture, currency, country, cart"):
+        await getattr(service.client.orders, create)(**given, curency="SEK")
+    assert service.sent == []
+
+
 async def test_an_order_that_was_created_once_needs_no_check() -> None:
     order = await made(stand([answer(201, {"id": "oNew"})]).client)
     assert order.uniqueness_checked

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -178,8 +179,20 @@ def _names_of(module: ModuleType) -> list[str]:
 
 
 def _add(found: dict[str, Call], label: str, owner: Callable[[Given], Any], attribute: str, member: Any) -> None:
-    parameters = tuple(inspect.signature(member).parameters.values())
+    parameters = tuple(_spelled_out(member))
     found[label] = Call(label, owner, attribute, parameters)
+
+
+def _spelled_out(member: Any) -> Iterator[inspect.Parameter]:
+    """The parameters of a call, with each key of a typed dict of keywords as one of them."""
+    for parameter in inspect.signature(member).parameters.values():
+        unpacked = re.fullmatch(r"Unpack\[(\w+)\]", str(parameter.annotation))
+        if unpacked is None:
+            yield parameter
+            continue
+        keywords = getattr(importlib.import_module(inspect.unwrap(member).__module__), unpacked[1])
+        for name in keywords.__annotations__:
+            yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
 
 
 def _is_ours(value: object) -> bool:

@@ -31,6 +31,7 @@ RENAMED = [
         "PaymentsPart.create",
         id="a part",
     ),
+    pytest.param("orders/creation.py", r"    cart: Cart \| CartDict", "cart", "NewOrder.cart", id="a keyword of many"),
     pytest.param("bulk/actions/builtin.py", r"def transition\(to:", "to", "bulk.actions.transition", id="an action"),
     pytest.param("bulk/journal/inspect.py", r"def read_journal\(path:", "path", "bulk.read_journal", id="a journal"),
     pytest.param("bulk/job.py", r"def run\(\s*self,\s*source:", "source", "Job.run", id="a job"),

@@ -53,6 +53,7 @@ PUBLIC = [
     "JournalFinishedError",
     "JournalLockedError",
     "JournalMismatchError",
+    "NewOrder",
     "NorceError",
     "NorceOrderClient",
     "NotFoundError",

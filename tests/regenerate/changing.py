@@ -52,8 +52,9 @@ def _reports(root: Path, base: Document, changed: dict[str, Document]) -> dict[s
         stale: list[str] = []
         after = described.Described(overlay.apply(description, corrections, stale=stale))
         changes = operations.compare_descriptions(before, after)
-        # Nothing was generated: a model is there when its schema is.
-        models = generated - (before.schemas.keys() - after.schemas.keys()) | after.schemas.keys()
+        # Nothing was generated: a model and its dict are there when their schema is.
+        gone = before.schemas.keys() - after.schemas.keys()
+        models = generated - gone - {f"{schema}Dict" for schema in gone} | after.schemas.keys()
         places = ["correction-without-target"] * len(stale) + [one.name for one in check.check(after, code, models)]
         found[name] = {
             "advice": report.Report("", "", "", changes, [], [], [], code).advice,

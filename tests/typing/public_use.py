@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, assert_type, cast
+from typing import Any, Unpack, assert_type, cast
 
 from norce_order_async import (
     OMIT,
@@ -17,6 +17,7 @@ from norce_order_async import (
     CallOptions,
     Ensured,
     Environment,
+    NewOrder,
     NorceError,
     NorceOrderClient,
     Order,
@@ -90,6 +91,12 @@ async def reading(norce: NorceOrderClient) -> float:
     if order.status == "completed" or order.status == "a status of tomorrow":
         return order.cart.total.including_vat
     return sum(payment.amount or 0.0 for payment in order.payments.active)
+
+
+async def ordering(norce: NorceOrderClient, **members: Unpack[NewOrder]) -> Order:
+    """A function of a user's own that passes the keywords on."""
+    order, _ = await norce.orders.get_or_create(cart_reference="c-1", **members)
+    return order if order.loaded else await norce.orders.create(**members, check_total=False)
 
 
 async def writing(norce: NorceOrderClient) -> None:

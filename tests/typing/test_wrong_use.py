@@ -55,6 +55,9 @@ async def wrong(norce: NorceOrderClient, order: Order, untyped: dict[str, object
     await norce.orders.create(cart={"items": [{"skuu": "T1"}]})  # wrong
     await norce.orders.create(cart={"total": {"includingVat": "1.00"}})  # wrong
     await norce.orders.create(cart=untyped)  # wrong
+    await norce.orders.create(curency="SEK")  # wrong
+    await norce.orders.create(currency=5)  # wrong
+    await norce.orders.get_or_create(cart_reference="c", cuture="sv-SE")  # wrong
     await norce.orders.create(customer={"biling": {}})  # wrong
     await norce.orders.create(consents=[{"required": "yes"}])  # wrong
     await norce.orders.get_or_create(cart={"itmes": []}, cart_reference="c")  # wrong

@@ -166,9 +166,8 @@ def _patterns(described: Described, house: House) -> Iterator[Place]:
 
 def _models(house: House, generated: frozenset[str]) -> Iterator[Place]:
     for name, where in sorted(house.models.items()):
-        # A module of the models can be imported too: norce_order_api.models.order_status.
         if name not in generated:
-            yield Place("model-vanished", where, f"imports {said(name)}, which is no longer generated")
+            yield Place("model-vanished", where, f"uses {said(name)}, which is no longer generated")
 
 
 def _natural_keys(described: Described, house: House) -> Iterator[Place]:

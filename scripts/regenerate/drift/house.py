@@ -69,7 +69,7 @@ class House:
     patterns: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By schema and member."""
     models: Mapping[str, str] = field(default_factory=dict)
-    """Generated models that hand-written code imports, each with one place where it does."""
+    """Generated models that hand-written code uses, each with one place where it does."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Tests and pages: content by path."""
 
@@ -309,18 +309,28 @@ def _patterns(tree: ast.Module) -> Iterator[tuple[tuple[str, str], str]]:
             yield (schema, member), _text(values.get(value.elts[0].id)) or ""
 
 
-_GENERATED = ("norce_order_api.models", "norce_order_api.dicts")
+_PACKAGE = "norce_order_async"
+_MODELS = "models"
 
 
 def _models(root: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((root / SOURCE).rglob("*.py")):
-        # Most files import none, and reading text is quicker than parsing it.
-        if not any(module.encode() in path.read_bytes() for module in _GENERATED):
+        # Most files use none, and reading text is quicker than parsing it.
+        text = path.read_bytes()
+        whole = f"from {_PACKAGE} import {_MODELS}".encode() in text
+        if not whole and f"{_PACKAGE}.{_MODELS} import".encode() not in text:
             continue
         for node in ast.walk(_parse(path)):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_GENERATED):
-                place = f"{path.relative_to(root).as_posix()}:{node.lineno}"
-                yield from ((name.name, place) for name in node.names if name.name != "*")
+            place = f"{path.relative_to(root).as_posix()}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.ImportFrom) and node.module == f"{_PACKAGE}.{_MODELS}":
+                yield from ((name.name, place) for name in node.names)
+            elif (
+                whole
+                and isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == _MODELS
+            ):
+                yield node.attr, place
 
 
 def _texts(root: Path) -> Iterator[tuple[str, str]]:

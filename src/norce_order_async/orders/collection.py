@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from norce_order_async import models
 from norce_order_async._json import Unshown
 from norce_order_async.checking import check_whole
 from norce_order_async.errors import ConflictError, DuplicateOrderError, InvalidRequestError, UnavailableError
 from norce_order_async.orders.checking import model_of, with_reference
-from norce_order_async.orders.creation import new_body
+from norce_order_async.orders.creation import NewOrder, new_body
 from norce_order_async.orders.ensuring import shared
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Walk
@@ -28,12 +28,6 @@ from norce_order_async.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from norce_order_async.models import (
-        Cart,
-        CartDict,
-        Consent,
-        ConsentDict,
-        Customer,
-        CustomerDict,
         OrderData,
         OrderDataDict,
     )
@@ -68,18 +62,11 @@ class OrderCollection:
         self,
         order: OrderData | OrderDataDict | None = None,
         *,
-        culture: str | None = None,
-        currency: str | None = None,
-        country: str | None = None,
-        cart: Cart | CartDict | None = None,
-        customer: Customer | CustomerDict | None = None,
-        consents: Iterable[Consent | ConsentDict] | None = None,
-        reference: str | None = None,
-        attributes: Mapping[str, Any] | None = None,
         check_total: bool = True,
         allow_fractions: bool = False,
         callbacks_in_body: bool = False,
         options: CallOptions | None = None,
+        **members: Unpack[NewOrder],
     ) -> Order:
         """Create an order, which starts in the status ``checkout``.
 
@@ -91,22 +78,16 @@ class OrderCollection:
         total that is not their sum is refused.
 
         Args:
-            order: the whole body, as a model or a dict in the API's spelling; the arguments below win over it. Members
+            order: the whole body, as a model or a dict in the API's spelling; ``members`` win over it. Members
                 that the service ignores are refused when their loss would change the order (payments, shippings, a
                 status), and left out otherwise.
-            culture: language and region, such as ``sv-SE``; can't be changed later.
-            currency: ISO 4217; can't be changed later.
-            country: ISO 3166; can't be changed later.
-            cart: what is bought.
-            customer: who buys.
-            consents: shown in the checkout.
-            reference: identifier in another system.
-            attributes: free-form data.
             check_total: False sends the cart as it is.
             allow_fractions: True sends amounts with more than two decimals.
             callbacks_in_body: True sends hooks, validations and notifications of ``order`` with it. That the service
                 keeps them is not certain.
             options: what this call does differently.
+            **members: ``culture``, ``currency``, ``country``, ``cart``, ``customer``, ``consents``, ``reference`` and
+                ``attributes``; ``NewOrder`` describes them.
 
         Returns:
             A handle without a snapshot, because the service answers only an id.
@@ -121,16 +102,7 @@ class OrderCollection:
         sent = new_body(
             self._session.context,
             order,
-            {
-                "culture": culture,
-                "currency": currency,
-                "country": country,
-                "cart": cart,
-                "customer": customer,
-                "consents": consents,
-                "reference": reference,
-                "attributes": attributes,
-            },
+            members,
             check_total=check_total,
             allow_fractions=allow_fractions,
             callbacks_in_body=callbacks_in_body,
@@ -317,26 +289,19 @@ class OrderCollection:
         order: OrderData | OrderDataDict | None = None,
         *,
         cart_reference: str,
-        culture: str | None = None,
-        currency: str | None = None,
-        country: str | None = None,
-        cart: Cart | CartDict | None = None,
-        customer: Customer | CustomerDict | None = None,
-        consents: Iterable[Consent | ConsentDict] | None = None,
-        reference: str | None = None,
-        attributes: Mapping[str, Any] | None = None,
         check_total: bool = True,
         allow_fractions: bool = False,
         callbacks_in_body: bool = False,
         options: CallOptions | None = None,
+        **members: Unpack[NewOrder],
     ) -> tuple[Order, bool]:
         """The order with this cart reference, created when there is none; what is there stays as it is.
 
         Args:
             cart_reference: put into the cart.
-            order, culture, currency, country, cart, customer, consents, reference, attributes: as for :meth:`create`.
-            check_total, allow_fractions, callbacks_in_body: likewise.
+            order, check_total, allow_fractions, callbacks_in_body: as for :meth:`create`.
             options: what the calls do differently.
+            **members: as for :meth:`create`.
 
         Returns:
             The order, and whether this call created it. A created one has no snapshot yet.
@@ -347,21 +312,13 @@ class OrderCollection:
             CallError: a step did not succeed.
         """
         body = models.OrderData() if order is None else model_of(models.OrderData, order, "order")
+        cart = members.get("cart")
         given_cart = (body.cart or models.Cart()) if cart is None else model_of(models.Cart, cart, "cart")
         new_cart = with_reference(models.Cart, given_cart, cart_reference, "cart")
         sent = new_body(
             self._session.context,
             order,
-            {
-                "culture": culture,
-                "currency": currency,
-                "country": country,
-                "cart": new_cart,
-                "customer": customer,
-                "consents": consents,
-                "reference": reference,
-                "attributes": attributes,
-            },
+            {**members, "cart": new_cart},
             check_total=check_total,
             allow_fractions=allow_fractions,
             callbacks_in_body=callbacks_in_body,

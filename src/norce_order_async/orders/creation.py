@@ -7,8 +7,8 @@ it; members that say nothing about what is to be created (``id``, times, the gra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypedDict
 
 from norce_order_async import models
 from norce_order_async._json import Unshown, mapping_or_empty
@@ -21,27 +21,68 @@ from norce_order_async.orders.lifecycle import FIRST_STATUS
 from norce_order_async.orders.totals import with_total
 
 if TYPE_CHECKING:
-    from norce_order_async.models import OrderData, OrderDataDict
+    from norce_order_async.models import (
+        Cart,
+        CartDict,
+        Consent,
+        ConsentDict,
+        Customer,
+        CustomerDict,
+        OrderData,
+        OrderDataDict,
+    )
+
+
+class NewOrder(TypedDict, total=False):
+    """What a new order holds: keywords of ``orders.create`` and ``orders.get_or_create``. None is "not given"."""
+
+    culture: str | None
+    """Language and region, such as ``sv-SE``; can't be changed later."""
+
+    currency: str | None
+    """ISO 4217; can't be changed later."""
+
+    country: str | None
+    """ISO 3166; can't be changed later."""
+
+    cart: Cart | CartDict | None
+    """What is bought."""
+
+    customer: Customer | CustomerDict | None
+    """Who buys."""
+
+    consents: Iterable[Consent | ConsentDict] | None
+    """Shown in the checkout."""
+
+    reference: str | None
+    """Identifier in another system."""
+
+    attributes: Mapping[str, Any] | None
+    """Free-form data."""
+
 
 _MADE_BY_A_CALL: Final = ("payments", "shippings")
 _CALLBACKS: Final = ("hooks", "validations", "notifications")
 _LEFT_OUT: Final = ("id", "created", "lastModified", "total", "state")
 
 
-def new_body(
-    context: Context, order: OrderData | OrderDataDict | None, given: Mapping[str, Any], **checks: bool
-) -> Unshown:
+def new_body(context: Context, order: OrderData | OrderDataDict | None, given: NewOrder, **checks: bool) -> Unshown:
     """The body of a new order as it goes out.
 
     Args:
         context: for whom it is created.
         order: the whole of it; a model handed in stays as it is.
-        given: members that win over it; None is "not given".
+        given: members that win over it.
         checks: see :func:`check_new`.
 
     Raises:
         InvalidRequestError: it can't be sent.
+        TypeError: a keyword that is not one of :class:`NewOrder`.
     """
+    for name in given:
+        if name not in NewOrder.__optional_keys__:
+            known = ", ".join(NewOrder.__annotations__)
+            raise TypeError(f"got an unexpected keyword argument {name!r}; members of a new order are {known}")
     readers: dict[str, Callable[[Any], Any]] = {
         "cart": lambda cart: model_of(models.Cart, cart, "cart"),
         "customer": lambda customer: model_of(models.Customer, customer, "customer"),
