@@ -69,7 +69,7 @@ def frozen(freezer: Path, name: str, program: str, *options: str) -> Path:
 
 
 def test_a_client(freezer: Path) -> None:
-    """With either engine; what the program does not use is not taken along."""
+    """With either engine; the package's data goes along, and libraries that the program does not use do not."""
     folder = frozen(freezer, "client", CLIENT)
 
     async def run() -> list[str]:
@@ -83,6 +83,7 @@ def test_a_client(freezer: Path) -> None:
 
     assert anyio.run(run) == ["httpx checkout httpx False\n", "aiohttp checkout aiohttp False\n"]
     assert not [path for path in folder.rglob("*") if path.name in {"starlette", "click", "_pytest"}]
+    assert list(folder.rglob("norce_order_async/calibration/candidates.yaml"))
 
 
 def test_a_program_with_the_local_service_in_it(freezer: Path) -> None:

@@ -1,5 +1,15 @@
-"""The generated client goes along whatever is used: the local order service imports none of it, but reads its data."""
+"""The generated client goes along whatever is used: the local order service imports none of it, but reads its data.
+
+So does the list of addresses at which `norce-order calibrate` looks for the description.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import norce_order_async
+
 hiddenimports = ["norce_order_api"]
+# A checkout that is installed in place keeps the list in `openapi/`, where the package finds it by itself.
+_ADDRESSES = Path(norce_order_async.__path__[0], "calibration", "candidates.yaml")
+datas = [(str(_ADDRESSES), "norce_order_async/calibration")] if _ADDRESSES.exists() else []
