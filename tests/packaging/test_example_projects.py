@@ -78,7 +78,7 @@ def access(sandbox: Sandbox, merchant: str = "acme") -> dict[str, str]:
 
 @pytest.mark.soak
 def test_the_shop(tmp_path: Path) -> None:
-    assert passed(follow(copied("shop", tmp_path))) == 5
+    assert passed(follow(copied("shop", tmp_path))) == 6
 
 
 @pytest.mark.soak

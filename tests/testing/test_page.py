@@ -1,8 +1,16 @@
-"""The page about testing: its code passes as it stands there, with the settings it names."""
+"""The page about testing: its code passes as it stands there, with the settings it names, and its table is printed.
+
+Run as a program, this writes the table of readings that the shop's tests print.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,12 +20,13 @@ from tests.testing.support import run
 pytest_plugins = ["pytester"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
+SHOP = PAGE.parents[1] / "examples" / "shop"
 
 
 def test_its_code_passes(pytester: pytest.Pytester) -> None:
     """Every block is a file of tests, or the project's settings; each test on it runs."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert {language for language, _ in blocks} == {"python", "toml"}
+    assert {language for language, _ in blocks} == {"python", "text", "toml"}
     (settings,) = (code for language, code in blocks if language == "toml")
     for number, (language, code) in enumerate(blocks):
         if language == "python":
@@ -25,3 +34,37 @@ def test_its_code_passes(pytester: pytest.Pytester) -> None:
     tests = sum(len(re.findall(r"^(?:async )?def test_", code, re.MULTILINE)) for _, code in blocks)
     assert tests > 8
     run(pytester, "-W", "error", plugins=("asyncio",), pyproject=settings).assert_outcomes(passed=tests)
+
+
+def printed() -> str:
+    """The table that the shop's tests close with under each reading."""
+    with tempfile.TemporaryDirectory() as folder:
+        shop = shutil.copytree(SHOP, Path(folder, "shop"), ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        loaded = [word for name in ("norce_order", "asyncio") for word in ("-p", name)]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *loaded, "--norce-readings=each"],
+            cwd=shop,
+            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "80"},
+            capture_output=True,
+            text=True,
+            timeout=170,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"^(=+ readings of the rules =+\n.*?)\n+=+ \d+ passed", done.stdout, re.MULTILINE | re.DOTALL)
+    assert found, done.stdout
+    return found[1]
+
+
+def test_its_table_is_what_is_printed() -> None:
+    """Word for word."""
+    (shown,) = re.findall(r"^```text\n(.*?)\n```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert shown == printed(), "run: python -m tests.testing.test_page"
+
+
+if __name__ == "__main__":
+    table = printed()
+    text = re.sub(
+        r"(?<=^```text\n).*?(?=\n```$)", lambda _: table, PAGE.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    PAGE.write_text(text, "utf-8")

@@ -60,7 +60,9 @@ def test_it_tells_of_itself(pytester: pytest.Pytester) -> None:
     fixtures = run(pytester, "--fixtures").stdout
     names = ("sandbox", "client", "order", "faults", "callbacks", "real_hosts", "sandbox_options", "client_options")
     fixtures.fnmatch_lines_random([f"norce_{name} -- *" for name in names])
-    run(pytester, "--help").stdout.fnmatch_lines_random(["*--norce-socket*", "*norce_socket (bool):*"])
+    run(pytester, "--help").stdout.fnmatch_lines_random(
+        ["*--norce-socket*", "*norce_socket (bool):*", "*--norce-readings=*", "*norce_readings_accepted (linelist):*"]
+    )
 
 
 SERVED = """\

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
     from norce_order_async.sandbox import Faults, Sandbox
     from norce_order_async.testing.fixtures import SandboxClient
+    from norce_order_async.testing.readings import ReadingRuns
     from norce_order_async.testing.receiver import CallbackReceiver
 
 _FAULTS, _SOCKET, _REAL_HOSTS, _ON = "norce_faults", "norce_socket", "norce_real_hosts", "norce_guard"
@@ -36,6 +37,7 @@ _FIXTURES = frozenset(
 )
 
 _GUARD = pytest.StashKey[Guard]()
+_READINGS: pytest.StashKey[ReadingRuns] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +47,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(_SOCKET, f"{what} (true or false)", type="bool", default=False)
     what = "calls to real Norce hosts fail the test that makes them"
     parser.addini(_ON, f"{what} (true or false; unset: where a test uses this plugin)", type="bool", default=None)
+    group.addoption(
+        "--norce-readings",
+        action="append",
+        metavar="each|harsh|FILE|RULE=READING",
+        help="each: tests that use norce_sandbox run again under every other reading of the rules they meet, and a "
+        "table says what they rely on; harsh: again under all harsh readings at once; FILE, as a calibration wrote it, "
+        "or RULE=READING: the readings of norce_sandbox in every run",
+    )
+    what = "write what --norce-readings found to this file, as JSON"
+    group.addoption("--norce-readings-report", metavar="FILE", help=what)
+    what = "a test that fails under a reading fails the run, unless norce_readings_accepted has that reading"
+    group.addoption("--norce-readings-strict", action="store_true", help=what)
+    parser.addini("norce_readings", "a file with the readings of norce_sandbox, as a calibration wrote it")
+    what = "readings under which tests may fail, as RULE=READING, one a line"
+    parser.addini("norce_readings_accepted", what, type="linelist", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +73,13 @@ def pytest_configure(config: pytest.Config) -> None:
     }
     for marker, what in markers.items():
         config.addinivalue_line("markers", f"{marker}: {what}")
+    if any(map(config.getoption, ("--norce-readings", "--norce-readings-report", "--norce-readings-strict"))) or (
+        config.getini("norce_readings")
+    ):
+        from norce_order_async.testing.readings import ReadingRuns, wanted
+
+        runs = config.stash[_READINGS] = ReadingRuns(config, wanted(config))
+        config.pluginmanager.register(runs, "norce_order_readings")
 
 
 # The guard
@@ -134,7 +158,9 @@ def norce_sandbox(request: pytest.FixtureRequest, norce_sandbox_options: dict[st
     """A local order service for this test alone; over a socket if the test or the project asks for it."""
     from norce_order_async.testing.fixtures import planned, sandbox_of
 
-    with closing(sandbox_of(norce_sandbox_options)) as sandbox:
+    readings = request.config.stash.get(_READINGS, None)
+    options = norce_sandbox_options if readings is None else readings.options(norce_sandbox_options)
+    with closing(sandbox_of(options)) as sandbox:
         marker = request.node.get_closest_marker(_FAULTS)
         if marker is not None:
             if len(marker.args) != 1 or marker.kwargs.keys() - {"seed"}:
@@ -142,6 +168,8 @@ def norce_sandbox(request: pytest.FixtureRequest, norce_sandbox_options: dict[st
             sandbox.faults.play(planned(marker.args[0], marker.kwargs.get("seed")))
         with sandbox if _over_socket(request) else nullcontext():
             yield sandbox
+        if readings is not None:
+            readings.saw(request.node, sandbox, norce_sandbox_options)
 
 
 @pytest.fixture

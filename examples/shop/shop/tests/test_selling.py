@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from norce_order_async import NorceOrderClient, Order
+from norce_order_async import NorceOrderClient, Order, TransitionRefusedError
 from norce_order_async.sandbox import Faults, Sandbox
 from norce_order_async.testing import CallbackCall, CallbackReceiver, Reply
 
@@ -75,3 +75,12 @@ async def test_as_it_is_deployed(norce_sandbox: Sandbox, monkeypatch: pytest.Mon
         shop = Shop(norce)
         await shop.sell(await shop.begin("basket-10", {"TEA-02": 4}), "receipt-10")
         assert await norce.orders.count() == 1
+
+
+async def test_an_unpaid_order_is_not_completed(norce_order: Order) -> None:
+    """The shop leaves it to the service to check that an order is paid.
+
+    This relies on a rule that nobody has published, on purpose: ``pytest --norce-readings=each`` says so.
+    """
+    with pytest.raises(TransitionRefusedError):
+        await norce_order.transition_to("completed")
