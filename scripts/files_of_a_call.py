@@ -3,8 +3,8 @@
     .venv/bin/python scripts/files_of_a_call.py [aiohttp|httpx]
 
 The call is `await order.cart.put(...)` of a client that has made calls before, against the local order service in
-another thread. A profiler notes each Python function that runs in the client's thread. Fewer files mean less to read
-for whoever follows a call.
+another thread. A profiler records each Python function that runs in the client's thread. Fewer files mean less to read
+for a person who follows a call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Crossed:
 
 
 async def one_put(engine: str) -> Crossed:
-    """What the second PUT of a client runs through: the first also loads, connects and prepares."""
+    """The functions of a client's second PUT: the first one also loads modules, connects and prepares."""
     crossed = Crossed()
     with Sandbox() as sandbox:
         service: dict[str, Any] = {"base_url": sandbox.base_url, "token": sandbox.token, "engine": engine}

@@ -1,6 +1,6 @@
-"""The licences of everything installed in an environment, as a list; and a failure for one that was not agreed to.
+"""Lists the licences of all packages in an environment, and fails if one is not allowed.
 
-`nox -s licences` runs it in an environment that holds this package with all extras, and for that of the generator.
+`nox -s licences` runs it in an environment with this package and all extras, and in that of the generator.
 """
 
 import re
@@ -16,10 +16,10 @@ AGREED = frozenset(
         *("PSF-2.0", "Python-2.0", "Unlicense", "Zlib"),
     ]
 )
-"""SPDX names of licences that ask for no more than to be named; MPL-2.0 asks for changes of its own files."""
+"""SPDX names of licences that only demand to be named; MPL-2.0 also demands changes of its own files."""
 
 _OWN = {"norce-order-async", "pip", "setuptools", "wheel"}
-# How packages without an SPDX expression say it, in classifiers or in free text.
+# The words of packages without an SPDX expression, in classifiers or free text.
 _SPELLINGS = {
     "apache 2.0": "Apache-2.0",
     "apache license 2.0": "Apache-2.0",
@@ -40,7 +40,7 @@ _SPELLINGS = {
 
 
 def licence(package: Distribution) -> str:
-    """As an SPDX expression where the package says enough for one, else in its own words."""
+    """The licence as an SPDX expression if the package allows to find it, otherwise in the package's words."""
     told = package.metadata
     expression = told.get("License-Expression")
     if expression:
@@ -53,7 +53,7 @@ def licence(package: Distribution) -> str:
 
 
 def is_agreed(expression: str) -> bool:
-    """Whether every licence that binds was agreed to: both sides of an AND, one side of an OR."""
+    """Whether the licence is allowed: both sides of an AND, or one side of an OR."""
     words = re.findall(r"[()]|[^\s()]+", expression)
     try:
         agreed = _either(words)
@@ -95,7 +95,7 @@ def listed(packages: Iterable[Distribution]) -> Iterator[tuple[str, str, str]]:
 
 
 def main(folders: list[str]) -> int:
-    """The list, of these folders or of the environment that this runs in; 1 with a licence that was not agreed to."""
+    """Prints the list for these folders, or for this environment. Returns 1 if a licence is not allowed."""
     places = [str(place) for folder in folders for place in Path(folder).glob("lib/python*/site-packages")]
     packages = chain.from_iterable(distributions(path=[place]) for place in places) if folders else distributions()
     refused: list[str] = []

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def disagreements(tag: str, repository: str, root: Path = ROOT) -> list[str]:
-    """What has to be put right first; nothing if the release may be built."""
+    """The problems to fix first; empty if the release may be built."""
     told: list[str] = []
     source = root.joinpath("src", "norce_order_async", "_version.py").read_text(encoding="utf-8")
     version = re.findall(r'^__version__ = "(.*)"$', source, re.MULTILINE)[0]

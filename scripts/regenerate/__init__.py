@@ -1,8 +1,8 @@
-"""Makes generated/norce_order_api from what lies in openapi/.
+"""Generates generated/norce_order_api from the files in openapi/.
 
-The steps, each a module: `obtain` the description (`fetch` it with care), read and validate it (`document`), correct it
-(`overlay`), generate and format into a fresh folder (`generate`), `stamp` it, look at what it means for the code that
-is written by hand (`drift/`, by way of `review`), and let it take its place (`swap`) or compare (`compare`).
-`provenance` notes where a description came from; `layout` says where things lie; `environment` runs before all of it,
-on the standard library alone, and makes the pinned environment the rest runs in. `__main__` puts the steps in a row.
+Each step is a module: `obtain` the description (with `fetch`), read and validate it (`document`), correct it
+(`overlay`), generate and format the code into a new folder (`generate`), `stamp` it, check the hand-written code
+against it (`review`, with `drift/`), and put it in place (`swap`) or compare it (`compare`). `provenance` records where
+a description came from. `layout` has the paths. `environment` runs first, uses only the standard library, and makes the
+pinned environment for the rest. `__main__` runs the steps in order.
 """

@@ -1,4 +1,4 @@
-"""The command: the steps in a row."""
+"""The command: runs the steps in order."""
 
 import argparse
 import fcntl
@@ -24,7 +24,7 @@ from regenerate.stamp import stamp
 
 DEFAULT_ADDRESS = "NORCE_OPENAPI_URL"
 PLACES_LEFT = 2
-"""The exit status when all is done that a program can do, and named places are left to people."""
+"""The exit status if the package was generated, and places are left to change by hand."""
 
 
 def main(arguments: list[str], layout: Layout = HERE) -> int:
@@ -107,7 +107,7 @@ def _reviewed(
     package: Path,
     folder: Path,
 ) -> review.Report:
-    """What is to be done by hand, with the report of what has changed written."""
+    """Writes the report of the changes. Returns the places to change by hand."""
     corrected, stale = made
     reviewed = review.review(layout, corrected, stale, package, obtained.address if obtained else "the repository")
     if obtained and obtained.content != present:
@@ -120,7 +120,7 @@ def _reviewed(
 def _build(
     layout: Layout, description: bytes, scratch: Path, package: Path, *, new: bool
 ) -> tuple[document.Document, list[str]]:
-    """Writes the package. Gives the corrected description, and the corrections that a new one no longer needs."""
+    """Writes the package. Returns the corrected description, and the corrections that match nothing any more."""
     described = document.read(description, "the description")
     document.validate(described, "the description")
     stale: list[str] = []
@@ -144,7 +144,7 @@ def _tell(places: list[review.Place]) -> int:
 
 
 def _description_moves(layout: Layout, obtained: Obtained, scratch: Path) -> list[swap.Move]:
-    """Of the files that would be other than they are."""
+    """The names of the files that would change."""
     noted = provenance.updated(_read(layout.provenance).decode(), obtained).encode()
     moves: list[swap.Move] = []
     for content, place in ((obtained.content, layout.description), (noted, layout.provenance)):
@@ -171,7 +171,7 @@ def _read(path: Path) -> bytes:
 
 @contextmanager
 def _alone(work: Path) -> Generator[None, None, None]:
-    """One run at a time; what a killed one has left is finished or cleared first, what this one leaves is cleared."""
+    """Allows one run at a time. Finishes or clears the remains of a killed run first, and clears its own at the end."""
     work.parent.mkdir(parents=True, exist_ok=True)
     with work.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

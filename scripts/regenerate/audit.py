@@ -1,10 +1,10 @@
-"""Reads a generated package before it takes its place: it holds what the templates write, and nothing else.
+"""Checks a generated package before it is put in place: it may hold only code that the templates write.
 
-That text of a description can't leave its docstring or literal is the promise of `text`. This does not rely on it: it
-reads the finished code as a tree and knows every form that may be there. Imports come from a list, a module and a class
-hold definitions and literals, calls that run on import are those of the templates, functions call what `types` and
-their own module have. What a description can't influence has to be what its template says. Anything else is refused,
-whatever it is and however it came there; a template with a new form needs a new line here.
+`text` makes sure that the texts of a description stay inside docstrings and literals. This module does not rely on
+that. It parses the finished code and allows only known forms: imports from a list, definitions and literals in modules
+and classes, the templates' own calls on import, and in functions calls of `types` and of the same module. Files that do
+not depend on the description must equal their template. Everything else is refused. A template with a new form needs a
+new line here.
 """
 
 import ast
@@ -27,7 +27,7 @@ _FIXED = {
     "api/__init__.py": "api_init",
     "models/__init__.py": "models_init",
 }
-"""Files that are the same for every description, but for a docstring and the names of the models."""
+"""Files that are the same for every description, except for a docstring and the names of the models."""
 _DATA = {"STAMP", "py.typed", "openapi.json"}
 
 _IMPORTS = {
@@ -63,7 +63,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def audit(package: Path, templates: Path) -> None:
-    """Refuses a package in which anything stands that no template writes."""
+    """Refuses a package that holds anything that no template writes."""
     for path in sorted(package.rglob("*")):
         name = path.relative_to(package).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
@@ -97,7 +97,7 @@ def _parsed(path: Path, name: str) -> ast.Module:
 
 
 def _rendered(templates: Path, template: str) -> ast.Module:
-    """What a template makes of a description that says nothing."""
+    """The code that a template makes of an empty description."""
     classes = [{"name": "Model", "module_name": "model"}]
     written: str = environment(templates).get_template(f"{template}.py.jinja").render(about="", classes=classes)
     return ast.parse(written)
@@ -113,7 +113,8 @@ class _Module:
         self._bound: set[str] = set()
 
     def check_fixed(self, expected: ast.Module) -> None:
-        """The code is the template's; imports are a part of its, or import models where only type checkers look."""
+        """The code equals the template's. Its imports are some of the template's, or import models for type
+        checkers."""
         known = {binding for node in ast.walk(expected) for binding in _bindings(node)}
         for node in ast.walk(self._tree):
             for module, name, here in _bindings(node) - known:
@@ -227,7 +228,7 @@ class _Module:
         return module.isidentifier() and (self._package / "models" / f"{module}.py").is_file()
 
     def _check_constant(self, value: ast.expr) -> None:
-        """Words, statuses and names of types: literals, and nothing that is worked out."""
+        """Words, statuses and names of types: literals without expressions."""
         match value:
             case ast.Call(func=ast.Name(id="frozenset"), args=[ast.Set(elts=elements)], keywords=[]):
                 if not all(_is_literal(one) or _is_range(one) for one in elements):
@@ -282,7 +283,7 @@ class _Module:
                     self._refuse(node)
 
     def _check_type(self, node: ast.expr) -> None:
-        """Names, unions and parameters of types: nothing that does something when it is looked at."""
+        """Names, unions and parameters of types: forms that run no code when they are evaluated."""
         for part in ast.walk(node):
             match part:
                 case (
@@ -293,7 +294,7 @@ class _Module:
                 case _ if not isinstance(part, _TYPES):
                     self._refuse(node)
 
-    # --- what stands in a function: it does not run on import, and calls nothing but what is known ---
+    # --- the body of a function: it does not run on import, and calls only known functions ---
 
     def _check_functions(self) -> None:
         """Last, because they use what is bound below them."""
@@ -341,7 +342,7 @@ class _Module:
         if not good:
             self._refuse(part)
 
-    # --- saying no ---
+    # --- refusing ---
 
     def _bind(self, name: str, node: ast.AST) -> None:
         if name in self._bound or hasattr(builtins, name):
@@ -354,7 +355,7 @@ class _Module:
 
 
 def _parts(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Every node of a function's body, but for annotations of local names, which nothing looks at."""
+    """Every node of a function's body, except annotations of local names, which are never evaluated."""
     for node in body:
         yield node
         annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
@@ -370,7 +371,7 @@ def _is_text(node: ast.AST | None) -> bool:
 
 
 def _type_in(node: ast.AST | None) -> ast.expr:
-    """The type that a text is; what is none stays the text, which is a type of its own and does nothing."""
+    """The type that a text names. Other texts stay texts, which are harmless as types."""
     try:
         return ast.parse(node.value, mode="eval").body  # type: ignore[union-attr]
     except (SyntaxError, ValueError):
@@ -393,7 +394,7 @@ def _is_range(node: ast.expr) -> bool:
 
 
 def _is_listing(node: ast.stmt) -> bool:
-    """The names of all models, and where each is; there is no other assignment in a file that is always the same."""
+    """The names of all models and their modules. Other assignments do not occur in these files."""
     match node:
         case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.Tuple()):
             return True
@@ -414,7 +415,7 @@ def _bindings(node: ast.AST) -> set[tuple[str, str, str]]:
 
 
 def _skeleton(tree: ast.Module) -> Iterator[str]:
-    """The code without what differs and does nothing: docstrings, imports, and the names of models."""
+    """The code without the harmless parts that differ: docstrings, imports, and the names of models."""
     for node in tree.body:
         match node:
             case ast.Import() | ast.ImportFrom():

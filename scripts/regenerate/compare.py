@@ -15,7 +15,7 @@ def differences(kept: Path, fresh: Path) -> list[str]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """All files but what Python leaves behind when it imports."""
+    """All files, except those that Python writes on import."""
     return {
         path.relative_to(folder).as_posix(): path
         for path in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""Holds a generated package against its description: every operation, parameter and member is in the code, once."""
+"""Checks that a generated package has every operation, parameter and member of its description exactly once."""
 
 import ast
 from collections import Counter
@@ -16,7 +16,7 @@ Operation = tuple[str, str, tuple[str, ...], tuple[str, ...]]
 
 
 def check_complete(corrected: Document, package: Path) -> None:
-    """Refuses a package in which something of the description is missing, or that has more."""
+    """Refuses a package that lacks a part of the description, or has more."""
     _same(Counter(_described(corrected)), Counter(_written(package)))
     members, written = Counter(_members(corrected)), Counter(_written_members(package))
     for names in members - written:
@@ -96,7 +96,7 @@ def _text(node: ast.expr) -> str:
 
 
 def _members(corrected: Document) -> Iterator[frozenset[str]]:
-    """Of every schema with members of its own; one that only points to another has no class."""
+    """The members of every schema that has some. A schema that only points to another one has no class."""
     schemas = corrected.get("components", {}).get("schemas", {})
     for schema in schemas.values():
         combined = [one for word in ("allOf", "anyOf", "oneOf") for one in schema.get(word, ())]

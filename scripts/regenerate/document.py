@@ -1,4 +1,4 @@
-"""Reads a description, YAML or JSON, and makes sure that it is valid OpenAPI."""
+"""Reads a description in YAML or JSON, and checks that it is valid OpenAPI."""
 
 import codecs
 import json
@@ -38,9 +38,9 @@ class _Loader(yaml.SafeLoader):
 Document = dict[str, Any]
 
 MAX_NODES = 500_000
-"""What a document may hold once every alias is written out; the description of this API holds some 7 000."""
+"""Largest number of values in a document, with every alias written out; the description of this API has about 7 000."""
 MAX_DEPTH = 100
-"""How deep it may be nested; the description of this API goes down to 14."""
+"""Largest depth of nesting; the description of this API has 14."""
 
 
 def read(content: bytes, what: str, *, limit: float = STEP) -> Document:
@@ -68,7 +68,7 @@ def _read(content: bytes, what: str) -> Document:
 
 
 def _parsed(content: bytes, what: str) -> Any:
-    """JSON first, because not all of it is YAML: tabs are not."""
+    """Tries JSON first, because YAML does not allow all of it: it allows no tabs."""
     if content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{":
         try:
             return json.loads(content)
@@ -86,7 +86,7 @@ def _parsed(content: bytes, what: str) -> Any:
 
 
 def _check_size(top: yaml.Node, what: str) -> None:
-    """Refuses aliases that point to what holds them, and those that a few lines blow up to gigabytes with.
+    """Refuses aliases that contain themselves, and aliases that turn a few lines into gigabytes.
 
     The parser gives one node for an anchor and all its aliases, so counting each node once and adding what it holds is
     cheap whatever the written-out size.
@@ -117,7 +117,7 @@ def _held(node: yaml.Node) -> list[yaml.Node]:
 
 
 def _check_texts(document: Document, what: str) -> None:
-    """Refuses what is nested deep, and halves of surrogate pairs: escapes can write them, but no text has them."""
+    """Refuses deep nesting, and halves of surrogate pairs: escapes can write them, but they are no valid text."""
     waiting: list[tuple[Any, tuple[str, ...]]] = [(document, ())]
     while waiting:
         value, where = waiting.pop()
@@ -135,7 +135,7 @@ def _check_texts(document: Document, what: str) -> None:
 
 
 def validate(document: Document, what: str, *, limit: float = STEP) -> None:
-    """Refuses what is no OpenAPI 3 description."""
+    """Refuses a document that is not an OpenAPI 3 description."""
     with within(limit, f"{what} can't be validated, perhaps over a pattern or its size,"):
         _validate(document, what)
 
@@ -146,7 +146,7 @@ def _validate(document: Document, what: str) -> None:
         raise RegenerationError(f"{what} is no OpenAPI 3 description")
     if not re.match(r"3\.[01]\.", version):
         raise RegenerationError(f"{what} is OpenAPI {shown(version, 40)}; the generator knows 3.0 and 3.1")
-    # Before the validator sees it, which would go and fetch what they point to.
+    # Before validation, because the validator would fetch the targets.
     for reference in _references(document):
         if not reference.startswith("#/"):
             raise RegenerationError(f"{what} points outside itself: {shown(reference)}; give it in one piece")

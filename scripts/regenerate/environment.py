@@ -1,8 +1,8 @@
-"""The environment that the regeneration runs in: pinned by hashes, its own, made when first needed.
+"""The environment for the regeneration: its own, with pinned hashes, made when it is first needed.
 
-It lies in `.venv-regenerate/` under a hash of its requirements and of the Python it is for, so new pins make a new one.
-It is built under another name and renamed when it is complete: what an interrupted build leaves is never used. Only
-the standard library here. Prints the environment's Python.
+It is in `.venv-regenerate/`, under a hash of its requirements and its Python, so new pins make a new one. It is built
+under another name and renamed when it is complete, so the remains of an interrupted build are never used. This module
+uses only the standard library. It prints the path of the environment's Python.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def _build(complete: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix="building-", dir=complete.parent))
     try:
         subprocess.run([sys.executable, "-m", "venv", str(building)], check=True, stdout=sys.stderr, timeout=_STALE)
-        # Wheels alone, and by their hashes: nothing that is installed runs while it is installed.
+        # Only wheels, with hashes: no package runs code of its own during the installation.
         install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         install += ["--require-hashes", "--only-binary", ":all:", "-r"]
         subprocess.run(

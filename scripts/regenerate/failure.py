@@ -1,5 +1,5 @@
-"""The one way in which a step says no."""
+"""The exception that a step raises when it refuses to go on."""
 
 
 class RegenerationError(Exception):
-    """What is wrong, in one line for people. Nothing has been changed when it is raised."""
+    """A step failed. The text says why, in one line for people. No file has been changed."""

@@ -1,9 +1,8 @@
-"""Fetches a description from an address, which is not to be trusted further than that.
+"""Fetches a description from an address that is not trusted.
 
-What the maintainer typed is where he wants to go, so any host will do, over https, or over http on this machine. What
-an answer asks for is another matter: a redirect is followed only over https, to the same host, and not when that host's
-name suddenly means an address inside a network. Size and time are limited for the whole of it, not for each read: a
-server that sends a byte a second would never run into the latter.
+The maintainer may give any host, over https, or over http on this machine. A redirect is followed only over https, to
+the same host, and not if the host's name now resolves to an address in a private network. Size and time are limited for
+the whole download, not for each read: a server that sends one byte a second would pass a limit for each read.
 """
 
 import http.client
@@ -24,7 +23,7 @@ _LATE = "the address did not answer in full"
 
 
 def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
-    """The body behind an address, as it came."""
+    """The body of the answer, as it came."""
     parts = urllib.parse.urlsplit(address)
     host = parts.hostname or ""
     if parts.scheme == "http" and not _is_here(host):
@@ -47,7 +46,7 @@ def fetch(address: str, *, limit: float = TIMEOUT) -> bytes:
 
 
 class SameSite(urllib.request.HTTPRedirectHandler):
-    """Redirects stay where they are, and become no less safe."""
+    """Follows redirects only to the same host, and only over https."""
 
     max_redirections = 5
 
@@ -87,7 +86,7 @@ def _body(answer: http.client.HTTPResponse) -> bytes:
         if len(content) > MAX_BYTES:
             raise RegenerationError(too_long)
     if answer.length:
-        # `read` with an amount says nothing when the connection ends early.
+        # `read` with an amount does not report that the connection ended early.
         raise http.client.IncompleteRead(bytes(content), answer.length)
     return bytes(content)
 

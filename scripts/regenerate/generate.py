@@ -1,4 +1,4 @@
-"""Generates the package from a corrected description and formats it, into a folder that is not there yet."""
+"""Generates the package from a corrected description into a new folder, and formats it."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from regenerate.failure import RegenerationError
 from regenerate.layout import Layout
 from regenerate.limits import STEP
 
-# Of its own, so that no pyproject.toml above the folder has a say in the bytes.
+# Settings of its own, so that no pyproject.toml above the folder changes the result.
 _FORMAT = ("--isolated", "--no-cache", "--quiet", "--target-version", "py311", "--line-length", "120")
 # F401: templates import whatever one of their models may need.
 _CHECK = (*_FORMAT, "--fix", "--select", "I,F401", "--config", "lint.isort.combine-as-imports=true")
@@ -19,7 +19,7 @@ LIMIT = 2 * STEP
 
 
 def generate(corrected: Document, layout: Layout, scratch: Path, package: Path) -> None:
-    """Writes the package, with the corrected description in it as data and the marker that it is typed."""
+    """Writes the package, with the corrected description as data and the marker for typed packages."""
     source = scratch / "corrected.json"
     source.write_bytes(document.write(corrected))
     _run("the generator", "regenerate.render", str(source), str(layout.generator), str(layout.templates), str(package))

@@ -1,4 +1,4 @@
-"""Where things lie."""
+"""The paths of the files and folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +38,12 @@ class Layout:
 
     @property
     def work(self) -> Path:
-        """Ignored by git, and on the file system of what is to be replaced, so that renaming is all it takes."""
+        """Ignored by git, and on the same file system as the files to replace, so that renaming is enough."""
         return self.root / ".cache" / "regenerate"
 
     @property
     def report(self) -> Path:
-        """Ignored by git too: a report is for reading, or for the text of a pull request."""
+        """Ignored by git too: people read a report, or copy it into a pull request."""
         return self.root / ".cache" / "regeneration-report"
 
 

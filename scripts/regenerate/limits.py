@@ -1,4 +1,4 @@
-"""How long a step may take: a description comes from outside, and a few bytes can keep a program busy for ever."""
+"""Time limits of the steps: a description is not trusted, and a few bytes can keep a program busy for ever."""
 
 import signal
 import time
@@ -9,20 +9,20 @@ from types import FrameType
 from regenerate.failure import RegenerationError
 
 STEP = 60.0
-"""Seconds of the processor for each step; with the description of this API none takes more than five."""
+"""Seconds of processor time for each step; with the description of this API no step takes more than five."""
 _AGAIN = 1.0  # should something on the way have taken the first one for its own
 
 
 class _Late(BaseException):
-    """No Exception, so that no library takes it for one of its own."""
+    """Not an Exception, so that no library catches it."""
 
 
 @contextmanager
 def within(seconds: float, what: str, *, waits: bool = False) -> Generator[None, None, None]:
-    """Ends what is done in it when the time is up; `what` says what was not done.
+    """Ends its block when the time is up. The text of the failure begins with `what`.
 
-    The time is the processor's, so that a busy machine refuses nothing. With `waits` it is the clock's: for what can
-    wait for others without doing anything.
+    It counts processor time, so that a busy machine causes no failure. With `waits` it counts real time, for steps that
+    can wait without using the processor.
     """
     timer, sent = (signal.ITIMER_REAL, signal.SIGALRM) if waits else (signal.ITIMER_PROF, signal.SIGPROF)
 

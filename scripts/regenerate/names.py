@@ -1,7 +1,8 @@
-"""Names that things get in the generated code: each its own, and none that the code around it uses.
+"""Names in the generated code: unique, and different from the names that the code around them uses.
 
-The generator makes Python names of those in a description and resolves what it sees colliding. What it does not see is
-resolved here, by an underscore after the name, or refused: a module written twice would lose what was written first.
+The generator turns the names of a description into Python names, and resolves the collisions that it notices. This
+module resolves the others by an underscore after the name, or refuses them: a module that is written twice would lose
+its first content.
 """
 
 import unicodedata
@@ -35,30 +36,30 @@ CLASSES = frozenset(
         *("Response", "STATUSES", "Self", "Sequence", "TypeAlias", "TypedDict", "UNSET", "UnexpectedStatus", "Unset"),
     ]
 )
-"""What the modules of models and endpoints import or call their own."""
+"""Names that the modules of models and endpoints import or define."""
 BUILTINS = frozenset(["bool", "datetime", "float", "int", "list", "str", "tuple"])
-"""What types are made of besides."""
+"""Further names in types."""
 MEMBERS = frozenset(
     ["MEMBERS", "additional_properties", "datetime", "define", "field", "from_dict", "to_dict", *CLASSES]
 )
-"""What a model has or its class body uses."""
+"""Attributes of every model, and names that its class body uses."""
 ARGUMENTS = frozenset(
     [
         *("answer", "asyncio_detailed", "body", "client", "header_value", "headers", "kwargs", "params"),
         *("path_segment", "plain", "sync_detailed", *CLASSES),
     ]
 )
-"""What functions that take parameters of an operation have or use."""
+"""Names in the functions that take an operation's parameters."""
 
 
 def overrides(config: Config) -> None:
-    """Classes that would be called like something the code imports are data, as the order is OrderData."""
+    """Schemas whose name the code imports already get the suffix Data, such as OrderData."""
     for name in CLASSES - config.class_overrides.keys():
         config.class_overrides[name] = ClassOverride.model_validate({"class_name": f"{name}Data"})
 
 
 def settle(data: GeneratorData) -> None:
-    """Gives every member and argument a name of its own; refuses modules and classes that would have none."""
+    """Gives every member and argument a unique name; refuses modules and classes whose names collide."""
     kinds = [one.class_info for one in (*data.models, *data.enums)]
     modules: dict[str, str] = {}
     for kind in kinds:
@@ -100,12 +101,12 @@ _ADVICE = "openapi/overlay.yaml, or class_overrides in openapi/generator.yaml, c
 
 
 def _alike(module: str) -> str:
-    """Some file systems know no case."""
+    """Some file systems ignore case."""
     return _normal(module).casefold()
 
 
 def _normal(name: str) -> str:
-    """Letters can be written in several forms; Python reads names in this one."""
+    """Unicode has several forms of some letters; Python compares names in this one."""
     return unicodedata.normalize("NFKC", name)
 
 

@@ -13,7 +13,7 @@ from regenerate.text import shown
 
 @dataclass(frozen=True)
 class Obtained:
-    """A description as it came, and the address to note: without credentials, and of a file only its name."""
+    """A description as it came, and the address to record: without credentials; for a file only its name."""
 
     content: bytes
     address: str
@@ -39,7 +39,7 @@ def obtain(source: str) -> Obtained:
 
 
 def _content(source: str) -> bytes:
-    """Of a file, as far as it may be long. A pipe or a device would be waited for, perhaps for ever."""
+    """The bytes of a file, up to the limit. A pipe or a device is refused, because reading it could wait for ever."""
     with os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise RegenerationError(f"{shown(source)} is no file; what comes through a pipe goes into one first")

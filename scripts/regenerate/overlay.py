@@ -1,8 +1,8 @@
 """Applies an OpenAPI Overlay 1.0.0.
 
-JSONPath is a kept library's; applying the actions is not. The kept library that does it, oas-patch 0.6.0, was tried:
-it fails to update an element of a list, removes on `remove: false`, lets all matches of one action share one object, so
-that a later change to one changes all, and is silent when a target matches nothing.
+A library finds the targets by JSONPath; this module applies the actions itself. The library oas-patch 0.6.0 was tried
+for that: it fails to update an element of a list, removes on `remove: false`, shares one object between all matches of
+an action, so that a later change to one changes all, and does not report a target that matches nothing.
 """
 
 from copy import deepcopy
@@ -17,10 +17,10 @@ Part = str | int
 
 
 def apply(document: Document, overlay: Document, *, stale: list[str] | None = None) -> Document:
-    """The corrected document. Actions run in order, each on what the one before has left.
+    """The corrected document. Actions run in order, each on the result of the one before.
 
-    An action whose target matches nothing is an error, and all such actions are named, unless there is a list to tell
-    them to: with a new description it is news, a correction that the vendor has made himself.
+    An action whose target matches nothing is an error, which names all such actions. If a list is given, they are added
+    to it instead: with a new description, the vendor may have made the correction himself.
     """
     if overlay.get("overlay") != "1.0.0" or not isinstance(overlay.get("actions"), list):
         raise RegenerationError("the overlay is no OpenAPI Overlay 1.0.0 with actions")
@@ -47,7 +47,7 @@ def _apply_action(document: Document, action: Any, which: str, unmatched: list[s
         unmatched.append(f"{which} matches nothing: {target}")
         return
     if action.get("remove") is True:
-        # From the back, so that removing from a list does not move what is still to go.
+        # From the back, so that a removal does not move the elements that are removed next.
         for place in sorted(places, key=_from_the_back, reverse=True):
             _remove(document, place, which)
     elif "update" in action:

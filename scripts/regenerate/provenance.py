@@ -1,4 +1,4 @@
-"""Keeps the block in PROVENANCE.md that machines read: address, date, hashes of the description."""
+"""Updates the block for machines in PROVENANCE.md: address, date, hashes of the description."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ _BLOCK = re.compile(r"(?<=```json\n).*?(?=\n```)", re.DOTALL)
 
 
 def updated(text: str, obtained: Obtained) -> str:
-    """The text with the block for this description; as it was when the same bytes came from the same address."""
+    """The text with the block for this description; unchanged if the same bytes came from the same address."""
     found = _BLOCK.search(text)
     if found is None:
         raise RegenerationError("PROVENANCE.md has lost its block for machines (a json code block)")

@@ -1,9 +1,9 @@
-"""Writes the package: the generator reads the description, and the templates of openapi/templates make code of that.
+"""Writes the package: the generator parses the description, and the templates in openapi/templates write the code.
 
-A program of its own, so that it can be stopped: `python -m regenerate.render DESCRIPTION SETTINGS TEMPLATES PACKAGE`.
-No template of the generator is used, and none of its ways to escape text: what a description says gets into code by
-the filters `prose` and `quoted` (see `text`), and anything else that comes of it is a name made by the generator. What
-can't be written is refused, by name.
+It is a program of its own, so that it can be stopped: `python -m regenerate.render DESCRIPTION SETTINGS TEMPLATES
+PACKAGE`. The generator's own templates and its escaping are not used. Texts of a description get into the code only
+through the filters `prose` and `quoted` (see `text`); all else is names that the generator makes. A part that can't be
+written is refused, by name.
 """
 
 import json
@@ -26,7 +26,7 @@ from regenerate.templates import environment, is_bare, own, raw, refuse
 
 
 def main(description: Path, settings: Path, templates: Path, package: Path) -> None:
-    """Writes the package into a folder that is not there yet."""
+    """Writes the package into a new folder."""
     config = Config.from_sources(
         ConfigFile.load_from_path(settings),
         meta_type=MetaType.NONE,
@@ -53,7 +53,7 @@ def _no_conflict(*_given: object) -> None:
 
 
 def _told(errors: list[Any]) -> str:
-    """What the generator could not read; by itself it would leave that out and go on."""
+    """The parts that the generator could not read. By default it would leave them out and go on."""
     lines = [line for one in errors for line in f"{one.header}\n{one.detail or ''}".splitlines() if line.strip()]
     return "\n".join(_NAMELESS.sub("(a name)", text.shown(line, 400)) for line in lines)
 
@@ -98,9 +98,9 @@ class _Package:
 
 
 def _dicts(data: GeneratorData) -> list[dict[str, Any]]:
-    """The models that are sent and those that lie in them, by name, each with the members that a caller can give.
+    """The models that are sent and the models inside them, by name, each with the members that a caller can give.
 
-    Those with one whose name would mean something else in a class are not plain.
+    A model is not plain if the name of a member has another meaning in a class.
     """
     models = {one.class_info.name: one for one in data.models if one.data.properties or one.data.allOf}
     taken = CLASSES | BUILTINS | models.keys() | {f"{name}Dict" for name in models}
@@ -125,7 +125,7 @@ def _dicts(data: GeneratorData) -> list[dict[str, Any]]:
 
 
 def _url(endpoint: Endpoint) -> str:
-    """The path as a literal into which the quoted ids go."""
+    """The path as a literal with places for the quoted ids."""
     places = {f"{{{one.python_name}}}": f"{{{one.python_name}_segment}}" for one in endpoint.path_parameters}
     parts = [raw(endpoint.path)]
     for place in places:

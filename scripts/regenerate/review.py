@@ -1,4 +1,4 @@
-"""Looks at a generated package before it takes its place: does the hand-written code fit, and what is new."""
+"""Checks the hand-written code against a generated package before that is put in place, and lists the changes."""
 
 import ast
 from pathlib import Path
@@ -7,9 +7,9 @@ from regenerate import document, overlay
 from regenerate.document import Document
 from regenerate.drift.check import Place, check
 from regenerate.drift.described import Described
-from regenerate.drift.house import read_house
 from regenerate.drift.operations import compare_descriptions
 from regenerate.drift.report import Report, as_json, as_markdown
+from regenerate.drift.sdk import read_sdk
 from regenerate.drift.texts import compare_texts
 from regenerate.failure import RegenerationError
 from regenerate.layout import Layout
@@ -22,8 +22,8 @@ DATA = "report.json"
 
 
 def review(layout: Layout, corrected: Document, stale: list[str], package: Path, address: str) -> Report:
-    """What is to be done by hand; a report without changes as yet."""
-    house = read_house(layout.root)
+    """A report with the places to change by hand, and no changes yet."""
+    sdk = read_sdk(layout.root)
     described = Described(corrected)
     return Report(
         address=address,
@@ -31,14 +31,14 @@ def review(layout: Layout, corrected: Document, stale: list[str], package: Path,
         version_after=_version(corrected),
         changes=[],
         texts=[],
-        places=[*_stale(layout, stale), *check(described, house, models_of(package))],
-        not_in_sandbox=[name for name in described.operations if name not in house.handlers],
-        house=house,
+        places=[*_stale(layout, stale), *check(described, sdk, models_of(package))],
+        not_in_sandbox=[name for name in described.operations if name not in sdk.handlers],
+        sdk=sdk,
     )
 
 
 def compare(layout: Layout, report: Report, present: bytes, corrected: Document) -> None:
-    """Fills in what the new description changes against the present one, both corrected."""
+    """Adds the changes between the present description and the new one, both corrected."""
     described = document.read(present, "the present description")
     corrections = document.read(layout.overlay.read_bytes(), "the overlay")
     before = overlay.apply(described, corrections, stale=[])
@@ -48,7 +48,7 @@ def compare(layout: Layout, report: Report, present: bytes, corrected: Document)
 
 
 def write(report: Report, folder: Path) -> None:
-    """The page and the data."""
+    """Writes the report as a page and as data."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PAGE).write_text(as_markdown(report), encoding="utf-8")
     (folder / DATA).write_text(as_json(report), encoding="utf-8")
@@ -59,7 +59,7 @@ def _version(described: Document) -> str:
 
 
 def _stale(layout: Layout, stale: list[str]) -> list[Place]:
-    """A correction that matches nothing any more: the vendor made it himself, or moved what it was about."""
+    """Corrections that match nothing any more: the vendor made them himself, or moved their targets."""
     file = layout.overlay.relative_to(layout.root)
     lines = layout.overlay.read_text(encoding="utf-8").splitlines()
     places: list[Place] = []
@@ -75,7 +75,7 @@ def _stale(layout: Layout, stale: list[str]) -> list[Place]:
 
 
 def models_of(package: Path) -> frozenset[str]:
-    """The names that the generated models and their dicts have, and those of the modules that hold them."""
+    """The names of the generated models, of their dicts, and of their modules."""
     tree = ast.parse((package / "models" / "__init__.py").read_text(encoding="utf-8"))
     names = {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
     for node in ast.parse((package / "dicts.py").read_text(encoding="utf-8")).body:

@@ -1,9 +1,9 @@
-"""Lets new files and folders take the place of old ones, all of them or none.
+"""Replaces old files and folders by new ones, all of them or none.
 
-A plan is written first: what lies ready, where it goes, and the inode by which it is known again. Then each is moved,
-a folder by exchanging it with the old one in a single step where the system can. Whoever is killed before the plan is
-whole has changed nothing; whoever is killed after it is finished by the next run, which calls `finish` before anything
-else. Signals that ask to stop wait until the few renames are done.
+It writes a plan first: each new file, its destination, and its inode. Then it moves each file; a folder is exchanged
+with the old one in a single step where the system can do so. A run that is killed before the plan is complete has
+changed nothing. A run that is killed later is completed by the next run, which calls `finish` first. Signals that ask
+to stop wait until the few renames are done.
 """
 
 import ctypes
@@ -23,14 +23,14 @@ _RENAME_EXCHANGE = 2
 
 @dataclass(frozen=True)
 class Move:
-    """Something that lies ready, and the place it is to take."""
+    """A new file or folder, and its destination."""
 
     ready: Path
     place: Path
 
 
 def commit(work: Path, moves: Sequence[Move]) -> None:
-    """Makes every move. `work` is on the same file system and lives until `finish` has run."""
+    """Makes every move. `work` is a folder on the same file system; it must exist until `finish` has run."""
     plan = [[str(move.ready), str(move.place), move.ready.stat().st_ino] for move in moves]
     draft = work / "plan.draft"
     draft.write_text(json.dumps(plan), encoding="utf-8")
@@ -40,7 +40,7 @@ def commit(work: Path, moves: Sequence[Move]) -> None:
 
 
 def finish(work: Path) -> None:
-    """Carries out what a plan still asks for, then clears the working folder."""
+    """Makes the moves of a plan that are left, then clears the working folder."""
     plan = work / _PLAN
     if plan.exists():
         for ready, place, inode in json.loads(plan.read_text(encoding="utf-8")):
@@ -61,7 +61,7 @@ def _move(ready: Path, place: Path, inode: int) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Linux can exchange two names in one step; elsewhere two renames have to do."""
+    """Exchanges two names: in one step on Linux, elsewhere by two renames."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError, TypeError):

@@ -1,4 +1,4 @@
-"""The templates, with the only ways by which words of a description get into code."""
+"""Loads the templates, with the only filters by which texts of a description get into code."""
 
 import keyword
 import re
@@ -12,7 +12,7 @@ from regenerate.failure import RegenerationError
 
 
 def environment(folder: Path) -> Environment:
-    """What renders the templates of a folder; those of the generator are not in it."""
+    """The renderer for the templates of a folder, without those of the generator."""
     made = Environment(  # noqa: S701 - it is Python that is written
         loader=FileSystemLoader(folder),
         trim_blocks=True,
@@ -27,7 +27,7 @@ def environment(folder: Path) -> Environment:
 
 
 def raw(words: Any) -> str:
-    """The words themselves, out of the wrapper that the generator keeps them in."""
+    """The text itself, without the generator's wrapper."""
     told: str = words if isinstance(words, str) else words.get_untrusted_value()
     return told
 
@@ -46,18 +46,18 @@ def _quoted(words: Any, before: str = "") -> str:
 
 
 def own(model: Any, member: Any) -> Any:
-    """A member's schema, where the model's own has one and not a reference."""
+    """A member's schema, if the model's own schema has one and not a reference."""
     found = (model.data.properties or {}).get(member.name)
     return found if hasattr(found, "description") else None
 
 
 def is_bare(name: str) -> bool:
-    """Whether a name can stand in code as it is, and means there what it says."""
+    """Whether a text is a valid Python name and not a keyword."""
     return re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) is not None and not keyword.iskeyword(name)
 
 
 def _about(model: Any, member: Any) -> Any:
-    """What a member is. A reference stands for its schema, whose description says less than the member's own."""
+    """The description of a member. For a reference it is the member's own, which says more than its schema's."""
     schema = own(model, member)
     return (schema and schema.description) or member.description
 
@@ -75,7 +75,7 @@ def _word(value: str | int) -> str:
 
 
 def _finalize(value: object) -> object:
-    """What a template is about to write by itself."""
+    """Checks a value that a template writes without a filter."""
     if hasattr(value, "get_untrusted_value"):
         msg = "a template writes words of the description by another way than prose and quoted"
         raise TypeError(msg)

@@ -1,7 +1,7 @@
-"""Text of a description on its way into something else: docstrings, literals, a terminal, a report.
+"""Makes texts of a description safe for docstrings, literals, a terminal and a report.
 
-A description comes from outside, so its text gets into generated code through `prose` and `quoted` alone, which give
-code that it can't leave, whatever it holds. The same text gives the same bytes on every Python.
+A description is not trusted. Its texts get into generated code only through `prose` and `quoted`, which return code
+that no text can break out of. The same text gives the same bytes on every Python.
 """
 
 import re
@@ -20,13 +20,13 @@ _MARKED = re.compile(f"({_BEGIN}[^{_END}]*{_END})")
 
 
 def prose(text: str, width: int, indent: int = 0, end: str = "") -> str:
-    """What stands between the quotes of a docstring: wrapped first, then escaped, so that no wrap cuts an escape.
+    """The text between the quotes of a docstring. It is wrapped first and escaped then, so that no wrap cuts an escape.
 
     Args:
-        text: Whatever the description says; every kind of space becomes a plain one, what can't be seen goes.
-        width: Of a line, before escapes and indent.
-        indent: Of all lines but the first.
-        end: A full stop, or what else the text has to end with.
+        text: The description's text. Every kind of space becomes a plain one; invisible characters are removed.
+        width: The length of a line, before escapes and indent.
+        indent: The indent of all lines except the first.
+        end: The end of the text, such as a full stop.
     """
     seen = "\n".join(map(_seen, _NEW_LINES.split(text))).strip()
     if end:
@@ -41,12 +41,12 @@ def quoted(text: str) -> str:
 
 
 def in_quotes(text: str) -> str:
-    """What stands between the double quotes of a literal."""
+    """The text between the double quotes of a literal."""
     return "".join(_CHARACTERS.get(c) or (c if _is_plain(c) else _escape(c)) for c in text)
 
 
 def shown(text: str, length: int = 200) -> str:
-    """For people: on one line, nothing unseen, nothing that steers a terminal, of a length to be read."""
+    """The text for people: one line of limited length, without invisible or control characters."""
     line = "".join(" " if c.isspace() else c if _is_seen(c) and c not in _MARKS else _escape(c) for c in text[:length])
     return f"{line}..." if len(text) > length else line
 
@@ -61,7 +61,7 @@ def _is_seen(c: str) -> bool:
 
 
 def _inert(line: str) -> str:
-    """No quote is left that another one follows, and none at the end, so that three never close a docstring."""
+    """Breaks up repeated quotes, and quotes at the end, so that three of them never close a docstring."""
     return re.sub(r'"(?="|\Z)', r'\\"', line.replace("\\", r"\\"))
 
 
@@ -69,7 +69,7 @@ _CHARACTERS = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def _is_plain(c: str) -> bool:
-    """ASCII that can be seen, and Latin letters; what else can be seen depends on how new a Python is."""
+    """Visible ASCII, and Latin letters. For other characters, the answer would depend on the version of Python."""
     return " " <= c <= "~" or "\u00c0" <= c <= "\u024f"
 
 
@@ -81,15 +81,15 @@ def _escape(c: str) -> str:
 
 
 def said(words: object, length: int = 200) -> str:
-    """Words of a description within a sentence of ours, so that a page can set them apart: see `parts`."""
+    """Marks a description's words in a sentence of ours, so that a page can show them as code: see `parts`."""
     return f"{_BEGIN}{shown(str(words), length)}{_END}"
 
 
 def parts(sentence: str) -> list[tuple[bool, str]]:
-    """A sentence in its parts, each with whether a description said it."""
+    """The parts of a sentence, each with whether it comes from a description."""
     return [(piece[:1] == _BEGIN, piece.strip(_BEGIN + _END)) for piece in _MARKED.split(sentence) if piece]
 
 
 def unmarked(sentence: str) -> str:
-    """The sentence as it reads without marks."""
+    """The sentence without the marks."""
     return sentence.replace(_BEGIN, "").replace(_END, "")

@@ -17,7 +17,7 @@ document: Any = importlib.import_module("regenerate.document")
 overlay: Any = importlib.import_module("regenerate.overlay")
 check: Any = importlib.import_module("regenerate.drift.check")
 described: Any = importlib.import_module("regenerate.drift.described")
-house: Any = importlib.import_module("regenerate.drift.house")
+sdk: Any = importlib.import_module("regenerate.drift.sdk")
 operations: Any = importlib.import_module("regenerate.drift.operations")
 report: Any = importlib.import_module("regenerate.drift.report")
 review: Any = importlib.import_module("regenerate.review")
@@ -44,7 +44,7 @@ def _changed(base: Document, actions: list[dict[str, Any]]) -> Document:
 
 def _reports(root: Path, base: Document, changed: dict[str, Document]) -> dict[str, Any]:
     corrections = document.read((root / "openapi" / "overlay.yaml").read_bytes(), "the overlay")
-    code = house.read_house(root)
+    code = sdk.read_sdk(root)
     generated = review.models_of(root / "generated" / "norce_order_api")
     before = described.Described(overlay.apply(base, corrections))
     found: dict[str, Any] = {}

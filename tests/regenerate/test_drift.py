@@ -182,8 +182,8 @@ def test_version_1_is_told_on_one_page(types_seen: Path, tmp_path: Path) -> None
 
 def test_methods_that_a_class_inherits_are_found_by_the_operations_it_names() -> None:
     """A list of an order sets the operations; its base has the methods that perform them."""
-    house: Any = importlib.import_module("regenerate.drift.house")
-    methods = house.read_house(ROOT).methods
+    sdk: Any = importlib.import_module("regenerate.drift.sdk")
+    methods = sdk.read_sdk(ROOT).methods
     told = {name: {method.name for method in methods[name]} for name in ("CREATE_SHIPPING", "UPDATE_VALIDATION")}
     assert told == {
         "CREATE_SHIPPING": {"ShippingsPart.create", "ShippingsPart.ensure"},
@@ -194,7 +194,7 @@ def test_methods_that_a_class_inherits_are_found_by_the_operations_it_names() ->
 def test_what_a_description_says_is_no_markup_in_the_report() -> None:
     """The page becomes the text of a pull request: a name can't mention anybody, link or start a heading."""
     change: Any = importlib.import_module("regenerate.drift.change")
-    house: Any = importlib.import_module("regenerate.drift.house")
+    sdk: Any = importlib.import_module("regenerate.drift.sdk")
     report: Any = importlib.import_module("regenerate.drift.report")
     texts: Any = importlib.import_module("regenerate.drift.texts")
     words: Any = importlib.import_module("regenerate.text")
@@ -207,7 +207,7 @@ def test_what_a_description_says_is_no_markup_in_the_report() -> None:
         [texts.TextChange(odd, odd, odd, None)],
         [],
         [],
-        house.House(ROOT),
+        sdk.Sdk(ROOT),
     )
     page = report.as_markdown(told)
     inert = "`x # @everybody [y](http://z) <b> 'code' &#64;all\\u202e`"
@@ -228,7 +228,7 @@ def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str
     """Names, texts and places: code where a description speaks, and nothing that links, mentions, pictures or heads."""
     change: Any = importlib.import_module("regenerate.drift.change")
     check: Any = importlib.import_module("regenerate.drift.check")
-    house: Any = importlib.import_module("regenerate.drift.house")
+    sdk: Any = importlib.import_module("regenerate.drift.sdk")
     report: Any = importlib.import_module("regenerate.drift.report")
     text: Any = importlib.import_module("regenerate.text")
     texts: Any = importlib.import_module("regenerate.drift.texts")
@@ -242,7 +242,7 @@ def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str
         [texts.TextChange(f"schema {one}", one, one, None) for one in words],
         [check.Place("name", "file:1", f"is {text.said(one)}") for one in words],
         list(words),
-        house.House(ROOT),
+        sdk.Sdk(ROOT),
     )
     page = report.as_markdown(told)
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page)

@@ -10,16 +10,16 @@ ADVICE: dict[Level, str] = {"breaking": "major", "addition": "minor", "note": "p
 
 @dataclass(frozen=True)
 class Change:
-    """What changed, and what that means to a program that calls the facade."""
+    """A change, and its consequence for a program that calls the facade."""
 
     kind: str
     subject: str
     """`operation X` or `schema X`."""
     text: str
-    """What changed, and where a reason is needed why it is of this level."""
+    """The change, and the reason for its level where that is not obvious."""
     level: Level
     operations: tuple[str, ...] = ()
-    """The operations it reaches, by id."""
+    """The ids of the operations that it affects."""
 
 
 def worst(changes: list[Change]) -> Level | None:

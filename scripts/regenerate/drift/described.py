@@ -1,4 +1,4 @@
-"""A corrected description, ready to be asked: its operations with every reference but those to schemas followed."""
+"""A corrected description for comparing: its operations, with every reference resolved except those to schemas."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Described:
-    """The parts of a description that can be compared."""
+    """The parts of a description that are compared."""
 
     document: Document = field(repr=False)
 
@@ -49,11 +49,11 @@ class Described:
         return {one.id: one for one in self._operations()}
 
     def sent(self, operation: Operation) -> set[str]:
-        """The schemas that its request can hold."""
+        """The schemas that its request may contain."""
         return self._reached([operation.body, *operation.parameters.values()])
 
     def read(self, operation: Operation) -> set[str]:
-        """The schemas that its success can hold."""
+        """The schemas that a successful answer may contain."""
         return self._reached([schema for status, schema in operation.answers.items() if status.startswith("2")])
 
     def _operations(self) -> Iterator[Operation]:

@@ -53,7 +53,7 @@ def _compare_operation(old: Operation, new: Operation, names: dict[str, str]) ->
 
 
 def _path_difference(old: str, new: str) -> str:
-    """The segments that differ, so that a change common to many operations reads the same for each."""
+    """The segments that differ. A change that many operations share gets the same text for each."""
     was, now = old.split("/"), new.split("/")
     if len(was) != len(now):
         return f"was {said(old)}, is {said(new)}"
@@ -85,7 +85,7 @@ def _compare_parameters(old: Operation, new: Operation, names: dict[str, str]) -
 
 
 def _hidden(place: str, level: Level) -> Level:
-    """Path and header parameters are the facade's to fill in; the facade check asks for it."""
+    """The facade fills in path and header parameters; the check of the facade reports them."""
     return level if place == "query" else "note"
 
 

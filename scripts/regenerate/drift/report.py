@@ -1,4 +1,4 @@
-"""The page that a maintainer reads, and the same for machines."""
+"""The report for maintainers, as a page and as data."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from regenerate.drift.change import ADVICE, Change, Level, worst
 from regenerate.drift.check import Place
-from regenerate.drift.house import House, Touched, touched
+from regenerate.drift.sdk import Sdk, Touched, touched
 from regenerate.drift.texts import TextChange
 from regenerate.text import parts, shown, unmarked
 
@@ -30,18 +30,18 @@ _TEXTS = 50
 
 @dataclass
 class Report:
-    """What changed, and what is to be done."""
+    """The changes, and the places to change by hand."""
 
     address: str
     version_before: str
     version_after: str
     changes: list[Change]
     texts: list[TextChange]
-    """Words for people; of no effect on programs, but they become docstrings."""
+    """Changed texts for people. They have no effect on programs, but become docstrings."""
     places: list[Place]
     not_in_sandbox: list[str]
-    """Operations that the local order service does not carry out."""
-    house: House
+    """Operations that the local order service does not have."""
+    sdk: Sdk
 
     @property
     def advice(self) -> str:
@@ -62,14 +62,14 @@ class Report:
 
 
 def as_json(report: Report) -> str:
-    """Everything, nothing shortened."""
+    """The whole report, uncut."""
     data = {
         "address": report.address,
         "version": {"before": report.version_before, "after": report.version_after},
         "advice": report.advice,
         "reason": report.headline(),
         "changes": [
-            {**asdict(change), "text": unmarked(change.text), "touches": asdict(_touched(report.house, change))}
+            {**asdict(change), "text": unmarked(change.text), "touches": asdict(_touched(report.sdk, change))}
             for change in report.changes
         ],
         "texts": [asdict(text) for text in report.texts],
@@ -80,7 +80,10 @@ def as_json(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """One page, for a pull request too: what to do, then what changed, the worst first; what is cut says so."""
+    """One page, also for a pull request: first the places to change, then the changes, the worst first.
+
+    A list that is cut says so.
+    """
     lines: list[str] = []
     length = 0
     for line in _lines(report):
@@ -103,7 +106,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"**Advice for the next version: {report.headline()}.**"
     yield from _places(report.places)
     for level, heading in _HEADINGS.items():
-        yield from _section(heading, [change for change in report.changes if change.level == level], report.house)
+        yield from _section(heading, [change for change in report.changes if change.level == level], report.sdk)
     yield from _texts(report.texts)
     if report.not_in_sandbox:
         yield from ("", "## Not in the local order service yet", "")
@@ -120,8 +123,8 @@ def _places(places: list[Place]) -> Iterator[str]:
     yield from (f"- [ ] **{place.name}** {_code(place.where)}: {_plain(place.text)}" for place in places)
 
 
-def _section(heading: str, changes: list[Change], house: House) -> Iterator[str]:
-    """By what changed where it matters whom it touches; by kind of change where it does not."""
+def _section(heading: str, changes: list[Change], sdk: Sdk) -> Iterator[str]:
+    """The changes of one level. Breaking ones are listed with the code they affect, others by kind of change."""
     if not changes:
         return
     yield from ("", f"## {heading} ({len(changes)})", "")
@@ -131,11 +134,11 @@ def _section(heading: str, changes: list[Change], house: House) -> Iterator[str]
         return
     for subject, group in _grouped(changes, lambda change: _code(change.subject)):
         yield f"- {subject}: " + "; ".join(f"**{change.kind}**: {_plain(change.text)}" for change in group)
-        yield from _touches(_touched(house, group[0]))
+        yield from _touches(_touched(sdk, group[0]))
 
 
 def _texts(texts: list[TextChange]) -> Iterator[str]:
-    """Each with what it was and what it is; both become docstrings, so someone should have read them."""
+    """Each changed text, before and after. The texts become docstrings, so a maintainer should read them."""
     if not texts:
         return
     yield from ("", f"## Changed texts ({len(texts)})", "")
@@ -165,9 +168,9 @@ def _touches(found: Touched) -> Iterator[str]:
         yield f"  - touches {'; '.join(named)}"
 
 
-def _touched(house: House, change: Change) -> Touched:
+def _touched(sdk: Sdk, change: Change) -> Touched:
     kind, _, name = change.subject.partition(" ")
-    return touched(house, change.operations, name if kind == "schema" else None)
+    return touched(sdk, change.operations, name if kind == "schema" else None)
 
 
 def _few(entries: Sequence[str], number: int) -> str:
@@ -176,17 +179,17 @@ def _few(entries: Sequence[str], number: int) -> str:
 
 
 def _code(text: str, length: int = 200) -> str:
-    """Whatever a description says, it stays on its line and between its backticks, where nothing means anything."""
+    """A description's text as code: on one line, between backticks, where Markdown has no effect."""
     held = " ".join(shown(text, length).replace("`", "'").split())
     return f"`{held or ' '}`"
 
 
 def _plain(sentence: str) -> str:
-    """A sentence of ours, in which what a description said stands as code."""
+    """A sentence of ours, with the description's words as code."""
     return "".join(_code(piece) if is_said else _escaped(piece) for is_said, piece in parts(sentence))
 
 
 def _escaped(text: str) -> str:
-    """Should a word of a description be in it unmarked, it becomes no link, picture, markup or mention either."""
+    """Escapes the text, so that unmarked words of a description become no link, picture, markup or mention."""
     escaped = re.sub(r"([\\`*_~\[\]<>|#!&$])", r"\\\1", " ".join(re.split(r"\s", shown(text, 600))))
     return re.sub(r"(@|#|://|www\.|GH-)", "\\1\u200b", escaped)

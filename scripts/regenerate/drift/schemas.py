@@ -11,14 +11,14 @@ from regenerate.text import said, unmarked
 
 @dataclass(frozen=True)
 class Use:
-    """Which way values of a schema go; an unused one counts as read."""
+    """Whether values of a schema are sent or read; an unused schema counts as read."""
 
     sent: bool
     read: bool
 
 
 def renamed(old: Described, new: Described) -> dict[str, str]:
-    """Schemas that are there under another name, with all they hold: old name to new."""
+    """Schemas with a new name and the same content: old name to new."""
     gone = [name for name in old.schemas if name not in new.schemas]
     come = [name for name in new.schemas if name not in old.schemas]
     found: dict[str, str] = {}
@@ -30,7 +30,7 @@ def renamed(old: Described, new: Described) -> dict[str, str]:
 
 
 def _alike(old: Described, new: Described, name: str, other: str) -> bool:
-    """The same but for its own name, which it may hold."""
+    """Whether two schemas differ only in their own name, which they may contain."""
     one = shape(old.schemas[name], lambda held: other if held == name else held)
     return bool(one.members or one.enum) and one == shape(new.schemas[other])
 
@@ -59,7 +59,7 @@ def compare_schemas(old: Described, new: Described, names: dict[str, str]) -> It
 
 
 def compare(old: Shape, new: Shape, where: str, use: Use) -> Iterator[Change]:
-    """Every change between two shapes; the subject is the caller's to fill in."""
+    """Every change between two shapes; the caller fills in the subject."""
 
     def change(kind: str, text: str, level: Level) -> Change:
         return Change(kind, "", f"{where}: {text}" if where else text, level)
@@ -130,7 +130,7 @@ def _compare_members(old: Shape, new: Shape, where: str, use: Use) -> Iterator[C
 
 
 def _member(where: str, name: str) -> str:
-    """What is said of where, with a member's name after it."""
+    """The place of a member: the place around it, and the member's name."""
     return said(f"{unmarked(where)}.{name}") if where else said(name)
 
 
@@ -139,7 +139,7 @@ def _limits(one: Shape) -> str:
 
 
 class _Uses:
-    """Which operations reach a schema, in either description."""
+    """The operations that use a schema, in either description."""
 
     def __init__(self, old: Described, new: Described) -> None:
         both = [(one, operation) for one in (old, new) for operation in one.operations.values()]

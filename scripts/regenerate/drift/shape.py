@@ -1,4 +1,4 @@
-"""A schema in one form, whichever OpenAPI version it was written in, without what only people read."""
+"""A schema in one form for all OpenAPI versions, without the texts for people."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ _LIMITS = frozenset(
         *("minItems", "maxItems", "uniqueItems", "multipleOf", "default", "const"),
     ]
 )
-# Formats that the generator makes another Python type of; others are remarks.
+# Formats that change the Python type; the generator ignores others.
 _TYPED_FORMATS = {"date", "date-time", "uuid", "binary"}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a value is."""
+    """The type and limits of a value."""
 
     kind: str
     """`string`, `number`, `array`, `object`, `date-time`..., or the name of a schema."""
@@ -32,7 +32,7 @@ class Shape:
 
 
 def shape(schema: Any, rename: Callable[[str], str] = str) -> Shape:
-    """The form of a schema; `rename` gives the new name of a schema that has one."""
+    """The form of a schema; `rename` maps a schema's old name to its new one."""
     if not isinstance(schema, dict):
         return Shape("anything")
     read_only = schema.get("readOnly") is True
@@ -69,7 +69,7 @@ def shape(schema: Any, rename: Callable[[str], str] = str) -> Shape:
 
 
 def references(value: Any) -> set[str]:
-    """The names of all schemas that something points to."""
+    """The names of all schemas that the value refers to."""
     found: set[str] = set()
     waiting = [value]
     while waiting:

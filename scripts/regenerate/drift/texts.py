@@ -1,4 +1,4 @@
-"""The words for people in two descriptions: they become docstrings, so a changed one is told like any other change."""
+"""Compares the texts for people in two descriptions. They become docstrings, so a changed text is reported too."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _WORDS = {
     "contact",
     "license",
 }
-# Below these, keys are names and no words of OpenAPI.
+# Below these, keys are names, not keywords of OpenAPI.
 _NAMES = {
     *("properties", "patternProperties", "schemas", "parameters", "responses", "requestBodies", "headers", "content"),
     *("securitySchemes", "links", "callbacks", "pathItems", "webhooks", "paths", "variables", "scopes", "$defs"),
@@ -27,7 +27,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class TextChange:
-    """Words that are new, gone, or others than they were."""
+    """A text that is new, gone or changed."""
 
     subject: str
     """`operation X`, `schema X` or `description`."""
@@ -37,7 +37,7 @@ class TextChange:
 
 
 def compare_texts(old: Described, new: Described) -> list[TextChange]:
-    """Every text that differs, in the order of the new description; texts that went with their schema are not told."""
+    """Every text that differs, in the order of the new description; without the texts of a schema that is gone."""
     before, after = dict(_texts(old)), dict(_texts(new))
     subjects = {subject for subject, _ in after}
     gone = [place for place in before if place not in after and place[0] in subjects]
@@ -46,7 +46,7 @@ def compare_texts(old: Described, new: Described) -> list[TextChange]:
 
 
 def _texts(described: Described) -> Iterator[tuple[tuple[str, str], str]]:
-    """Subject and place of every text, with the text."""
+    """Every text, by subject and place."""
     document = described.document
     for path, item in document["paths"].items():
         if not isinstance(item, dict):
@@ -67,7 +67,7 @@ def _of(subject: str, value: Any, where: str = "") -> Iterator[tuple[tuple[str, 
 
 
 def _held(value: Any, where: str, *, are_names: bool) -> Iterator[tuple[str, str]]:
-    """Place and words of every text below a value."""
+    """Place and text of every text below a value."""
     entries = value.items() if isinstance(value, dict) else _listed(value) if isinstance(value, list) else ()
     for key, held in entries:
         place = f"{where}.{key}".lstrip(".")
@@ -79,7 +79,8 @@ def _held(value: Any, where: str, *, are_names: bool) -> Iterator[tuple[str, str
 
 
 def _listed(values: list[Any]) -> list[tuple[str, Any]]:
-    """By their names, as parameters have them, so that a new one does not move all others; or by place."""
+    """Keys for the elements of a list: names, as parameters have them, so that a new one does not shift the others; or
+    positions."""
     named = [
         f"{one.get('in', '')} {one['name']}".strip() if isinstance(one, dict) and "name" in one else ""
         for one in values

@@ -1,7 +1,7 @@
-"""The hand-written code as far as a description concerns it, read as text: nothing of it is imported or run.
+"""Reads the hand-written code that depends on the description. It parses the files and imports none of them.
 
-The table of operations ties everything together: a row's constant is what a facade method names, its operation id is
-what a sandbox handler is filed under, its tests and pages are found by these and by the method's own name.
+The table of operations connects everything: a facade method uses the constant of its row, a sandbox handler is
+registered under the operation id, and tests and pages are found by these two and by the name of the method.
 """
 
 import ast
@@ -51,8 +51,8 @@ class Method:
 
 
 @dataclass(frozen=True)
-class House:
-    """What the checks and the report ask of the code."""
+class Sdk:
+    """The facts about the code that the checks and the report need."""
 
     root: Path
     rows: tuple[Row, ...] = ()
@@ -61,7 +61,7 @@ class House:
     handlers: Mapping[str, str] = field(default_factory=dict)
     """The function that answers, as `file function`, by operation id."""
     headers: frozenset[str] = frozenset()
-    """Headers that the pipeline hands to every builder, as the builder calls them."""
+    """Headers that the pipeline gives to every builder, by the builder's names."""
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Every name and text in the facade files that name an operation, by its constant."""
     statuses: frozenset[str] = frozenset()
@@ -74,8 +74,8 @@ class House:
     """Tests and pages: content by path."""
 
 
-def read_house(root: Path) -> House:
-    """Everything there is to know of the code below `root`."""
+def read_sdk(root: Path) -> Sdk:
+    """The facts about the code below `root`."""
     trees = {file: _parse(root / file) for file in (TABLE, CONTEXT, REQUEST, LIFECYCLE, FILTER, INPUTS)}
     rows = tuple(_rows(trees[TABLE]))
     methods: dict[str, list[Method]] = {row.constant: [] for row in rows}
@@ -91,7 +91,7 @@ def read_house(root: Path) -> House:
     for constant, method in _callers_by_inheritance(facade, frozenset(methods)):
         methods[constant].append(method)
         words[constant] |= _words(facade[Path(method.file)])
-    return House(
+    return Sdk(
         root=root,
         rows=rows,
         methods={constant: tuple(dict.fromkeys(found)) for constant, found in methods.items()},
@@ -107,7 +107,7 @@ def read_house(root: Path) -> House:
 
 
 def line_of(root: Path, file: Path, text: str) -> int:
-    """Where a text stands in a file; 1 when it doesn't."""
+    """The line of a text in a file; 1 if the file does not have it."""
     for number, line in enumerate((root / file).read_text(encoding="utf-8").splitlines(), start=1):
         if text in line:
             return number
@@ -156,7 +156,7 @@ def _facade_files(root: Path) -> Iterator[Path]:
 
 
 def _callers(tree: ast.Module, file: str, constants: frozenset[str]) -> Iterator[tuple[str, Method]]:
-    """The functions that use a constant; for a private one also those of the file that use it."""
+    """The functions that use a constant. If one is private, also the functions of the file that use it."""
     functions = list(_functions(tree))
     used = {name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} for name, node in functions}
     for name, node in functions:
@@ -226,7 +226,7 @@ def _callers_by_inheritance(
 
 
 def _methods_of(node: ast.ClassDef, classes: Mapping[str, tuple[str, ast.ClassDef]]) -> Iterator[Function]:
-    """The methods of a class and of those it is made from."""
+    """The methods of a class and of its bases."""
     yield from (one for one in node.body if isinstance(one, Function))
     for base in node.bases:
         name = base.value if isinstance(base, ast.Subscript) else base
@@ -235,7 +235,7 @@ def _methods_of(node: ast.ClassDef, classes: Mapping[str, tuple[str, ast.ClassDe
 
 
 def _performed(function: Function) -> frozenset[str]:
-    """The names that it hands to the session: session.call(LIST_ORDERS, ...)."""
+    """The names that a function passes to the session: session.call(LIST_ORDERS, ...)."""
     calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
     performing = (node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr == "call")
     return frozenset(given.id for node in performing for given in node.args if isinstance(given, ast.Name))
@@ -315,7 +315,7 @@ _MODELS = "models"
 
 def _models(root: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((root / SOURCE).rglob("*.py")):
-        # Most files use none, and reading text is quicker than parsing it.
+        # Most files use no model, and a search in the text is quicker than parsing.
         text = path.read_bytes()
         whole = f"from {_PACKAGE} import {_MODELS}".encode() in text
         if not whole and f"{_PACKAGE}.{_MODELS} import".encode() not in text:
@@ -342,7 +342,7 @@ def _texts(root: Path) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Touched:
-    """What someone who looks after a change should look at."""
+    """The places to look at after a change."""
 
     methods: tuple[str, ...]
     handlers: tuple[str, ...]
@@ -350,21 +350,21 @@ class Touched:
     pages: tuple[str, ...]
 
 
-def touched(house: House, operations: tuple[str, ...], schema: str | None) -> Touched:
-    """The code, tests and pages that a change of these operations, or of this schema, touches.
+def touched(sdk: Sdk, operations: tuple[str, ...], schema: str | None) -> Touched:
+    """The code, tests and pages that a change of these operations, or of this schema, affects.
 
-    A schema that nearly every operation holds would point at everything, so tests and pages are those that name it.
+    Nearly every operation contains some schemas. So for a schema, only the tests and pages that name it are listed.
     """
-    rows = [row for row in house.rows if row.operation in operations]
-    methods = [method for row in rows for method in house.methods[row.constant]]
-    handlers = [house.handlers[row.operation] for row in rows if row.operation in house.handlers]
+    rows = [row for row in sdk.rows if row.operation in operations]
+    methods = [method for row in rows for method in sdk.methods[row.constant]]
+    handlers = [sdk.handlers[row.operation] for row in rows if row.operation in sdk.handlers]
     if schema:
         patterns = [re.compile(rf"\b{re.escape(schema)}\b")]
     else:
         patterns = [re.compile(rf"\b{re.escape(operation)}\b") for operation in operations]
         patterns += [re.compile(rf"\b{row.constant}\b") for row in rows]
         patterns += [re.compile(_called(method)) for method in methods]
-    found = [path for path, text in house.texts.items() if any(pattern.search(text) for pattern in patterns)]
+    found = [path for path, text in sdk.texts.items() if any(pattern.search(text) for pattern in patterns)]
     return Touched(
         methods=tuple(dict.fromkeys(map(str, methods))),
         handlers=tuple(dict.fromkeys(handlers)),
@@ -374,7 +374,7 @@ def touched(house: House, operations: tuple[str, ...], schema: str | None) -> To
 
 
 def _called(method: Method) -> str:
-    """How a call of it reads: `payments.create(`, `order.delete(`, `orders.list(`."""
+    """A call of the method as code: `payments.create(`, `order.delete(`, `orders.list(`."""
     room = Path(method.file).stem
     room = {"collection": "orders", "record": "order"}.get(room, room)
     return rf"\b{room}\.{method.name.rpartition('.')[2]}\("
