@@ -397,7 +397,7 @@ async def test_a_service_that_takes_no_token_does_not_use_up_the_limit() -> None
     assert stand.times == [0.0, 0.0, 20.0, 40.0]
 
 
-async def test_a_refresh_after_401_that_fails_is_told() -> None:
+async def test_a_refresh_after_401_that_fails_is_reported() -> None:
     stand = bank([granted(), answer(400, {"error": "invalid_scope"})])
     token = await stand.provider.token()
     with pytest.raises(TokenError, match="invalid_scope"):

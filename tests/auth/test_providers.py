@@ -235,7 +235,7 @@ class Vault:
         return bool(self._worth)
 
 
-async def test_a_provider_is_told_the_refused_token_as_it_handed_it_out() -> None:
+async def test_a_provider_gets_the_refused_token_as_it_handed_it_out() -> None:
     vault = Vault("one", "two", worth=True)
     own = stand(taking("two"), token=vault)
     await own.call(GET_ORDER)
@@ -350,7 +350,7 @@ async def test_a_token_at_hand_is_not_waited_for() -> None:
     assert Tokens(provider_of(Vault("four"))).at_hand() is None
 
 
-async def test_a_token_is_told_apart_from_its_header() -> None:
+async def test_a_token_is_kept_apart_from_its_header() -> None:
     """The provider is asked about what it handed out; the header is made once for the same token."""
     tokens = Tokens(provider_of(Vault("four", "four")))
     first, again = await tokens.signed(), await tokens.signed()

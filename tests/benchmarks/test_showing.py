@@ -64,7 +64,7 @@ def test_who_starves_counts() -> None:
     assert percentiles([], [2.0, 3.0]) == (3.0, 3.0)
 
 
-def test_goals_are_told_as_they_are() -> None:
+def test_goals_are_reported_as_they_are() -> None:
     """Reached or not, by the median; those of parts that were not measured are not mentioned."""
     rows = goals.table({"throughput": rated([600.0, 600.0], [1000.0, 1000.0])}).rows
     assert [(row[1], row[2], row[3]) for row in rows] == [

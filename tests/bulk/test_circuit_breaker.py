@@ -359,7 +359,7 @@ async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
     assert [when for _, when in order] == pytest.approx([2.3, 6.8])
 
 
-async def test_an_answer_ends_the_wait_of_whoever_was_to_probe() -> None:
+async def test_an_answer_ends_the_wait_of_the_task_that_was_to_probe() -> None:
     """Somebody else's call was answered meanwhile: nothing is left to find out."""
     clock = FakeClock(uniform=highest)
     breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 20.0)

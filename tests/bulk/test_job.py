@@ -110,7 +110,7 @@ async def test_one_id_is_no_source(sandbox: Sandbox, source: Any) -> None:
             await all_of(job.run(source, actions.validate()))
 
 
-async def test_a_bad_entry_is_told_by_its_place(sandbox: Sandbox) -> None:
+async def test_a_bad_entry_is_reported_by_its_place(sandbox: Sandbox) -> None:
     """And nothing is sent for it."""
     async with client_of(sandbox) as norce, norce.bulk() as job:
         with pytest.raises(InvalidRequestError, match="entry 1 of the source"):

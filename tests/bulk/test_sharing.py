@@ -107,7 +107,7 @@ async def test_what_ends_the_run_is_raised_to_each_of_them() -> None:
     assert len(raised) == 3
 
 
-async def test_a_run_that_can_not_begin_is_told_to_each_of_them() -> None:
+async def test_a_run_that_can_not_begin_is_reported_to_each_of_them() -> None:
     stand = service()
     told: list[BaseException] = []
 

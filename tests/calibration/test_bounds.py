@@ -132,7 +132,7 @@ def test_the_third_5xx_stops_it(tmp_path: Path) -> None:
     assert result.left == []
 
 
-def test_what_a_stopped_run_did_not_ask_is_told(tmp_path: Path) -> None:
+def test_what_a_stopped_run_did_not_ask_is_reported(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         result = calibrated(sandbox, tmp_path, instead=_answering(500, lambda request: request.url.endswith("/cart")))
     assert "stopped before" in str(result.verdicts["delete-order"])

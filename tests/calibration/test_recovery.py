@@ -87,7 +87,7 @@ def test_probes_answer_for_the_readings_that_there_are() -> None:
         assert list(probe.answers) == READINGS[rule], rule
 
 
-def test_how_many_rules_are_told_without_more_than_credentials() -> None:
+def test_how_many_rules_are_reported_without_more_than_credentials() -> None:
     """Twenty are promised; the demands of accepted alone are told with --allow-completing."""
     alone = [probe.rule for probe in PROBES.values() if probe.needs == "nothing"]
     assert (len(alone), len(PROBES), len(READINGS)) == (22, 29, 31)

@@ -87,7 +87,7 @@ async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, tru
 
 
 @pytest.mark.anyio
-async def test_calls_that_wait_for_a_permit_are_told_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
+async def test_calls_that_wait_for_a_permit_say_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
     """Behind two sends that are never answered a queue stands; closing sends it home."""
     proxy.plan = silent
     norce = truth.client(proxy, max_in_flight=2, options=NEVER)
@@ -128,7 +128,7 @@ async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Tru
 
 
 @pytest.mark.anyio
-async def test_whoever_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> None:
+async def test_a_task_that_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> None:
     """Cancelled while it waits out the grace, closing lets go at once and leaves nothing in flight."""
     proxy.plan = silent
     tasks_before, descriptors_before = tasks(), descriptors()

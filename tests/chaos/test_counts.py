@@ -45,7 +45,7 @@ def check(row: Row, count: Count) -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row not in FORKED], ids=name_of)
-def test_nothing_is_told_that_is_not_so(row: Row) -> None:
+def test_nothing_is_reported_that_is_not_so(row: Row) -> None:
     """Every kind of call on every wire, with half of the writes hit."""
     check(row, counted(row, 12, share=0.5))
 
@@ -60,7 +60,7 @@ def test_a_child_takes_nothing_of_its_parents(row: Row) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.ARRIVAL_CHECK, Mode.NOT_UNIQUE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("calls", ORDERS)
-def test_a_double_that_the_list_shows_is_told(calls: str, mode: Mode) -> None:
+def test_a_double_that_the_list_shows_is_reported(calls: str, mode: Mode) -> None:
     """The lost creation lands between the repeat and the look after it: told by every caller of every pair."""
     row = Row(mode, calls)
     count = counted(row, 12, share=0.5, late=(7.11, 7.2))

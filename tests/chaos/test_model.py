@@ -250,7 +250,7 @@ def portal(anyio_backend: str) -> Iterator[BlockingPortal]:
 
 
 @pytest.mark.parametrize("extent", EXTENTS)
-def test_what_callers_are_told_is_so(
+def test_reports_to_callers_are_true(
     sandbox: Sandbox, proxy: Proxy, portal: BlockingPortal, engine: EngineName, extent: settings
 ) -> None:
     """For any sequence."""

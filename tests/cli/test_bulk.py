@@ -102,7 +102,7 @@ def test_json_is_all_there_is_for_machines(here: Shop, tmp_path: Path) -> None:
     assert summary["left"] in (0, None)
 
 
-def test_refusals_are_told_and_have_a_code(here: Shop, tmp_path: Path) -> None:
+def test_refusals_are_reported_and_have_a_code(here: Shop, tmp_path: Path) -> None:
     ids = [*here.ids(2), *here.ids(1, "declined"), "oNowhere", *here.ids(1, "completed")]
     file = _ids_file(tmp_path, ids)
     ran = inside("bulk", "transition", "--to", "accepted", "--from-file", file, env=here.env)
@@ -267,7 +267,7 @@ def test_a_bar_on_a_terminal(here: Shop, tmp_path: Path) -> None:
     assert "at once" in ran.out
 
 
-def test_a_journal_is_told_of_and_its_refusals_tried_again(here: Shop, tmp_path: Path) -> None:
+def test_a_journal_is_shown_and_its_refusals_tried_again(here: Shop, tmp_path: Path) -> None:
     """What was refused goes through once its reason is gone; nothing else is touched."""
     *ids, gone = here.ids(4)
     taken = here.sandbox.snapshot()

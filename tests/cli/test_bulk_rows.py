@@ -58,7 +58,7 @@ def test_other_columns_come_along(tmp_path: Path) -> None:
         (b"order_id\n\xff\xfe\n", "is not UTF-8 text"),
     ],
 )
-def test_what_makes_no_sense_is_told_with_its_line(tmp_path: Path, content: str | bytes, told: str) -> None:
+def test_what_makes_no_sense_is_reported_with_its_line(tmp_path: Path, content: str | bytes, told: str) -> None:
     with pytest.raises(BadInput) as refused:
         _file(tmp_path, content).check()
     assert told in refused.value.message

@@ -57,7 +57,7 @@ def test_a_token_that_the_service_refuses(here: Shop) -> None:
     assert "HTTP 401" in said
 
 
-def test_everything_that_is_not_set_is_told_at_once() -> None:
+def test_everything_that_is_not_set_is_reported_at_once() -> None:
     found = _verdicts(inside("doctor", "--json"))
     wrong = {check for check, (verdict, _) in found.items() if verdict == "wrong"}
     assert wrong == {"environment", "merchant", "channel", "token"}

@@ -106,7 +106,7 @@ def test_a_wrong_command_line_is_json(words: tuple[str, ...]) -> None:
     ],
     ids=["service", "merchant", "token", "address"],
 )
-def test_a_setting_that_is_missing_is_told_as_an_option(
+def test_a_setting_that_is_missing_is_reported_as_an_option(
     arguments: tuple[str, ...], env: dict[str, str], said: str
 ) -> None:
     told = failure(*arguments, "--json", env=env)

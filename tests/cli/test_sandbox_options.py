@@ -170,7 +170,7 @@ def test_a_file_of_something_else_is_a_usage_error(tmp_path: Path) -> None:
     assert file.read_text("utf-8") == "Dear Ada"
 
 
-def test_seeding_the_same_orders_again_is_told(tmp_path: Path) -> None:
+def test_seeding_the_same_orders_again_is_reported(tmp_path: Path) -> None:
     file = str(tmp_path / "orders.db")
     with running("--db", file, "--seed-orders", "10", "--seed", "3"):
         pass
@@ -241,7 +241,7 @@ def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:
     assert _Receiver.calls == [("/hook", "Bearer C"), ("/export", "Bearer C"), ("/export", "Bearer C")]
 
 
-def test_a_host_that_may_not_be_called_is_told_with_its_cure() -> None:
+def test_a_host_that_may_not_be_called_is_reported_with_its_cure() -> None:
     """By the refusal of the change that a hook guards; allowing it is trying it."""
     hook = {"subscribeTo": "/reference", "invoke": "http://shop.invalid/hook"}
     said: list[str] = []

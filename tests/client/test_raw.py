@@ -80,7 +80,7 @@ async def test_it_does_not_retry(sandbox: Sandbox) -> None:
     assert len(sandbox.requests) == 1
 
 
-async def test_a_token_function_that_fails_is_told(sandbox: Sandbox) -> None:
+async def test_a_token_function_that_fails_is_reported(sandbox: Sandbox) -> None:
     """As the package's own error, and nothing is sent."""
 
     async def broken() -> str:

@@ -217,7 +217,7 @@ async def test_an_answer_that_keeps_coming_is_not_silent(engine: AiohttpEngine, 
     assert loop.time() - began > 0.9 * total
 
 
-async def test_a_clock_of_somebodys_own_is_asked_for_the_whole(server: FaultServer) -> None:
+async def test_a_clock_that_is_given_is_asked_for_the_whole(server: FaultServer) -> None:
     """As every engine does."""
 
     class Hurried(SystemClock):

@@ -216,7 +216,7 @@ CLASSES: list[tuple[Exception, type[SendError], Phase]] = [
 
 
 @pytest.mark.parametrize(("error", "kind", "phase"), CLASSES, ids=lambda value: getattr(value, "__name__", str(value)))
-async def test_the_class_decides_where_no_step_is_told(error: Exception, kind: type[SendError], phase: Phase) -> None:
+async def test_the_class_decides_without_a_step(error: Exception, kind: type[SendError], phase: Phase) -> None:
     """In doubt it may have been sent; the text names the class and nothing the exception says."""
 
     def play(request: httpx.Request) -> httpx.Response:

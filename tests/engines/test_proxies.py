@@ -137,7 +137,7 @@ def test_a_proxy_of_the_environment_that_can_not_be_used(
 
 
 @pytest.mark.parametrize("engine", ["auto", *ENGINES])
-def test_a_proxy_that_is_given_is_told_likewise(environment: pytest.MonkeyPatch, engine: EngineName) -> None:
+def test_a_proxy_that_is_given_is_reported_likewise(environment: pytest.MonkeyPatch, engine: EngineName) -> None:
     """By the argument's name."""
     with pytest.raises(ConfigurationError, match="proxy must have a scheme"):
         client_of(engine, proxy="user:secret@127.0.0.1:3128")

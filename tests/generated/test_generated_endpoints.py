@@ -179,13 +179,13 @@ def test_the_three_shapes_of_a_failed_validation() -> None:
     assert validate.parse(200, []) == []
 
 
-def test_an_undocumented_status_is_told(told: list[tuple[str, str]]) -> None:
+def test_an_undocumented_status_is_reported(told: list[tuple[str, str]]) -> None:
     """And read as nothing."""
     assert get_checkout_order.parse(520, {"id": "o1"}) is None
     assert told == [("GetCheckoutOrder.520", "unknown-status")]
 
 
-def test_a_body_too_deep_to_read_is_told(told: list[tuple[str, str]]) -> None:
+def test_a_body_too_deep_to_read_is_reported(told: list[tuple[str, str]]) -> None:
     """Nesting that exhausts the stack is no reason to raise."""
     item: dict[str, Any] = {}
     for _ in range(5000):

@@ -151,7 +151,7 @@ def test_a_list_where_none_belongs_gives_way_to_what_is_set() -> None:
     assert order.to_dict() == {"cart": {"reference": "c1"}, "hooks": [7]}
 
 
-def test_unknown_members_go_back_and_are_told(told: Told) -> None:
+def test_unknown_members_go_back_and_are_reported(told: Told) -> None:
     """Told by name where the name is a word, and without it where it could be somebody's address."""
     body = {"reference": "r", "loyalty": {"points": 1}, "anna@example.com": None}
     cart = Cart.from_dict(body)

@@ -72,7 +72,7 @@ async def test_a_lost_answer_is_settled(sandbox: Sandbox, kind: str) -> None:
 
 
 @every_kind
-async def test_what_never_shows_is_told_and_not_created_again(kind: str) -> None:
+async def test_what_never_shows_is_reported_and_not_created_again(kind: str) -> None:
     """The answer is lost and the entry does not come: unknown, after one POST."""
     order_body = answer(200, {"id": "o1", "state": {"currentStatus": "checkout"}})
     service = stand(lambda request: lost("read") if request.method == "POST" else order_body)
@@ -102,7 +102,7 @@ async def test_a_service_that_says_created_and_does_not_show_it() -> None:
 
 @every_kind
 @pytest.mark.parametrize("created", [False, True])
-async def test_a_creation_is_told_although_the_order_cannot_be_read_back(kind: str, created: bool) -> None:
+async def test_a_creation_is_reported_although_the_order_cannot_be_read_back(kind: str, created: bool) -> None:
     """It was sent: never "nothing was changed; it may be called again". The next one looks, and creates nothing."""
     reads = 0
 

@@ -464,7 +464,7 @@ async def test_what_was_created_and_does_not_show_is_not_created_again(ensure: E
 
 
 @every_kind
-async def test_each_is_told_in_an_error_of_its_own(ensure: Ensure) -> None:
+async def test_each_is_reported_in_an_error_of_its_own(ensure: Ensure) -> None:
     """What ended the shared one; a traceback that grows with every caller helps nobody."""
     service = Service(lands=None, losing=1)
     came = await at_once(*[lambda: ensure(service.stand.client)] * 4)
@@ -474,7 +474,7 @@ async def test_each_is_told_in_an_error_of_its_own(ensure: Ensure) -> None:
     assert service.posts == 1
 
 
-async def test_what_only_one_of_them_gave_wrong_is_told_to_that_one() -> None:
+async def test_what_only_one_of_them_gave_wrong_is_reported_to_that_one() -> None:
     """It is looked at before anything is shared."""
     service = Service()
     order = service.stand.client.orders("o1")

@@ -54,7 +54,7 @@ async def test_the_older_reading_of_size_counts_right_too() -> None:
     assert await service.client.orders.count() == 7
 
 
-async def test_an_answer_without_figures_is_told() -> None:
+async def test_an_answer_without_figures_is_reported() -> None:
     """No number is made up."""
     service = stand([answer(200, {"data": [{"id": "o1"}]})])
     with pytest.raises(UnavailableError, match="does not say how many"):
@@ -136,7 +136,7 @@ async def test_ten_at_once_create_one(norce: NorceOrderClient, sandbox: Sandbox)
     assert await norce.orders.count(OrderFilter(cart_reference=reference)) == 1
 
 
-async def test_a_conflict_with_an_order_that_is_not_found_is_told() -> None:
+async def test_a_conflict_with_an_order_that_is_not_found_is_reported() -> None:
     """For instance one that is hidden from this channel."""
     empty = answer(200, {"data": []})
     service = stand([empty, answer(409, {"code": "order-conflict"}), empty])

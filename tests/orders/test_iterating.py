@@ -330,7 +330,7 @@ async def test_looking_up_where_the_offset_is_ignored_is_no_proof_of_absence() -
     assert {request.method for request in service.engine.requests} == {"GET"}
 
 
-async def test_what_is_told_of_an_offset_that_is_not_honoured() -> None:
+async def test_what_is_reported_of_an_offset_that_is_not_honoured() -> None:
     """Operation, correlation id, how many were given, and what helps."""
     orders = [{"id": f"o{number}"} for number in range(120)]
     service = stand(lambda _request: answer(200, {"data": orders[:100]}))

@@ -121,7 +121,7 @@ async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
         (None, "processing", "to processing"),
     ],
 )
-async def test_what_is_known_of_the_edge_is_told(current: str | None, target: Any, words: str) -> None:
+async def test_what_is_known_of_the_edge_is_reported(current: str | None, target: Any, words: str) -> None:
     """As far as a fresh snapshot tells where the order was."""
     refusal = answer(400, {"code": "order-bad-request", "message": "no"})
     service = stand([answer(200, order_body(current or "checkout")), refusal])
@@ -233,7 +233,7 @@ HOOKED = {"hooks": [{"id": "h1", "adapterId": "erp", "subscribeTo": "/state", "i
 DENIED = {"code": "order-validation", "message": "Denied by erp."}
 
 
-async def test_a_veto_is_told_as_the_service_said_it() -> None:
+async def test_a_veto_is_reported_as_the_service_said_it() -> None:
     """No validation is called: it would call third parties, and tell of something else than the veto."""
     service = stand([answer(400, DENIED), answer(200, {**order_body("checkout"), **HOOKED})])
     with pytest.raises(TransitionRefusedError, match=r"the service said: Denied by erp.; with explain") as caught:

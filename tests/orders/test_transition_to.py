@@ -115,7 +115,7 @@ async def test_202_is_read_until_it_shows() -> None:
     assert (done.called, done.origin, done.at) == (True, "checkout", datetime.fromisoformat("2026-01-01T10:00:00Z"))
 
 
-async def test_what_is_missing_is_told(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+async def test_what_is_missing_is_reported(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """When the service's own validation refuses an order without hooks, it is asked what does not hold."""
     order = await an_order(norce)
     sandbox.requests.clear()
@@ -168,7 +168,7 @@ async def test_after_a_lost_answer_it_is_asked_again_only_from_where_it_may() ->
     assert service.sent == [PUT, GET]
 
 
-async def test_a_lost_answer_that_can_not_be_looked_up_is_told() -> None:
+async def test_a_lost_answer_that_can_not_be_looked_up_is_reported() -> None:
     """Nothing is asked for again."""
     service = stand([lost("read"), answer(404)])
     with pytest.raises(OutcomeUnknownError):
@@ -177,7 +177,7 @@ async def test_a_lost_answer_that_can_not_be_looked_up_is_told() -> None:
 
 
 @pytest.mark.parametrize("word", ["complete", "", None, 3])
-async def test_a_wrong_word_is_told_before_anything_is_sent(word: Any) -> None:
+async def test_a_wrong_word_is_reported_before_anything_is_sent(word: Any) -> None:
     """With the right ones."""
     service = stand([])
     with pytest.raises(InvalidRequestError, match="known are checkout, processing"):

@@ -172,7 +172,7 @@ def test_changed_orders_that_come_again_are_skipped_once() -> None:
     assert listing.pages < 50
 
 
-def test_it_begins_where_it_is_told() -> None:
+def test_it_begins_at_the_given_place() -> None:
     """``date_from`` of the filter is not widened."""
     listing = Listing(page=3)
     for _ in range(5):
@@ -287,7 +287,7 @@ def until_it_fails(walk: Walk[Listed]) -> tuple[list[str], str]:
         (by_whole_pages, 100, "0 and 99 give the same page of 100 orders; 100 orders were given"),
     ],
 )
-def test_an_offset_that_is_not_honoured_is_told(
+def test_an_offset_that_is_not_honoured_is_reported(
     taken: Callable[[int], int], given: int, said: str, created: datetime | None
 ) -> None:
     """And soon, also when it is asked again: never does it end as if these were all."""

@@ -167,7 +167,7 @@ async def test_an_error_without_a_usable_body_is_still_that_error(body: bytes) -
     assert (caught.value.code, caught.value.message, caught.value.problem) == (None, None, None)
 
 
-async def test_field_errors_are_told_by_member() -> None:
+async def test_field_errors_are_reported_by_member() -> None:
     """ASP.NET's map of members to what is wrong with each; what does not look like one is left out."""
     errors = {"$.cart.items[0].sku": ["is required", "is odd"], "Culture": "no such", "x": [5], "y": None}
     with pytest.raises(BadRequestError) as caught:

@@ -156,7 +156,7 @@ async def test_a_retry_after_of_a_failing_service_is_kept_too() -> None:
 
 
 @pytest.mark.parametrize("seconds", ["60.001", "61", "3600"])
-async def test_more_than_a_minute_is_told_and_not_waited(seconds: str) -> None:
+async def test_more_than_a_minute_is_reported_and_not_waited(seconds: str) -> None:
     """At once, with the value in the text and as an attribute."""
     stand_ = stand([answer(429, retry_after=seconds)])
     with pytest.raises(RejectedError, match=f"asked to wait {float(seconds):g} s") as caught:
@@ -173,7 +173,7 @@ async def test_a_minute_is_waited() -> None:
     assert stand_.clock.passed == 60.0
 
 
-async def test_a_wait_past_the_deadline_is_told_and_not_begun() -> None:
+async def test_a_wait_past_the_deadline_is_reported_and_not_begun() -> None:
     """At once, as "retry-after"; an unknown outcome tells the value too."""
     stand_ = stand([answer(429, retry_after="30")])
     with pytest.raises(RejectedError, match="asked to wait 30 s") as caught:

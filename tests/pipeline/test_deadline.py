@@ -150,7 +150,7 @@ async def test_a_token_provider_that_hangs_over_a_401_ends_with_the_deadline() -
     assert stand_.clock.passed == 30.0
 
 
-async def test_a_token_that_can_not_be_had_later_is_told_as_what_it_means() -> None:
+async def test_a_token_that_can_not_be_had_later_is_reported_as_what_it_means() -> None:
     """At first nothing was sent; after a lost write it is that write that matters."""
     fails = iter([False, True])
 

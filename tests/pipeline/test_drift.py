@@ -49,7 +49,7 @@ def test_a_name_that_may_be_a_persons_is_masked(name: str, caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_name_of_an_api_is_told(name: str) -> None:
+def test_a_name_of_an_api_is_reported(name: str) -> None:
     drift, _ = record()
     drift.reading("GetCheckoutOrder", OrderData.from_dict, {"id": "o1", name: 1})
     assert [each.where for each, _ in drift] == [f"OrderData.{name}"]

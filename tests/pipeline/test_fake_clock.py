@@ -41,7 +41,7 @@ async def test_a_scope_left_in_time_changes_nothing() -> None:
     assert (clock.passed, scope.cancelled_caught) == (2.0, False)
 
 
-async def test_time_stands_still_while_somebody_works() -> None:
+async def test_time_stands_still_while_a_task_works() -> None:
     """A task that only yields is not blocked."""
     clock = FakeClock()
     moments: list[float] = []

@@ -42,7 +42,7 @@ async def test_bearer_is_there_once(token: str) -> None:
         assert last(stand_, "authorization") == "Bearer abc"
 
 
-async def test_a_provider_is_told_the_token_it_gave() -> None:
+async def test_a_provider_gets_the_token_it_gave() -> None:
     """Not the spelling that went out."""
     told: list[str] = []
 

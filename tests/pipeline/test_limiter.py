@@ -44,7 +44,7 @@ class Ticking(FakeClock):
 
 @pytest.mark.parametrize("milliseconds", range(1, 12))
 @pytest.mark.parametrize("waits", [1, 2])
-async def test_a_pause_that_ends_while_somebody_looks(milliseconds: int, waits: int) -> None:
+async def test_a_pause_that_ends_during_a_look(milliseconds: int, waits: int) -> None:
     """Whoever looked first when it was on, and then when it was over, gets the permit all the same."""
     clock = Ticking()
     permits, pause = limiter(1, clock)
@@ -165,7 +165,7 @@ async def test_a_pause_that_outlasts_the_patience() -> None:
 
 
 @pytest.mark.parametrize("seed", [*range(20), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(20, 400))])
-async def test_nothing_is_lost_whoever_is_cancelled_when(seed: int) -> None:
+async def test_nothing_is_lost_no_matter_which_is_cancelled(seed: int) -> None:
     """Cancels, time-outs, pauses and releases at random: permits back at their start, the limit never passed."""
     clock, random = FakeClock(), Random(seed)
     permits, pause = limiter(3, clock)
@@ -416,7 +416,7 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
     assert stand_.engine.peak <= 2 * 5
 
 
-async def test_a_cancelled_caller_leaves_at_once_and_is_told_nothing_else() -> None:
+async def test_a_cancelled_caller_leaves_at_once_and_gets_nothing_else() -> None:
     """In flight: the caller is gone in the same moment, the send goes on, its answer is dropped. A read's permit is
     back at once, a write's when its send has ended."""
     stand_ = stand(lambda _: answer(200, {}, takes=3.0))

@@ -138,7 +138,7 @@ async def test_read_backs_are_attempts_but_no_calls() -> None:
     ]
 
 
-async def test_what_it_is_told_of_the_call() -> None:
+async def test_what_it_knows_of_the_call() -> None:
     """Ids and scope; the request as it goes out, with the token and one correlation id for all attempts."""
     seen: list[tuple[AttemptInfo, WireRequest]] = []
 

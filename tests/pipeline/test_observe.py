@@ -304,7 +304,7 @@ class Watcher:
             raise self.raises
 
 
-async def test_observers_are_told_of_attempts_and_calls() -> None:
+async def test_observers_see_attempts_and_calls() -> None:
     """With outcome, timing, what followed and why."""
     watcher = Watcher()
     on = stand(
@@ -345,7 +345,7 @@ async def test_observers_are_told_of_attempts_and_calls() -> None:
     ]
 
 
-async def test_a_read_back_is_told_as_attempts_of_the_call_it_serves() -> None:
+async def test_a_read_back_is_reported_as_attempts_of_the_call_it_serves() -> None:
     watcher = Watcher()
     on = stand([lost("read"), answer(200, {"payments": []})], observers=[watcher])
     with pytest.raises(OutcomeUnknownError):
@@ -354,7 +354,7 @@ async def test_a_read_back_is_told_as_attempts_of_the_call_it_serves() -> None:
     assert {call.operation: call.error for call in watcher.calls} == {"CreateOrderPayment": "OutcomeUnknownError"}
 
 
-async def test_a_cancelled_call_is_told_too() -> None:
+async def test_a_cancelled_call_is_reported_too() -> None:
     watcher = Watcher()
     on = stand([answer(200, {"id": "o1"}, takes=5.0)], observers=[watcher])
     with on.clock.move_on_after(1.0):

@@ -197,7 +197,7 @@ async def test_a_drain_waits_for_what_is_in_flight() -> None:
     assert send.ended == 1
 
 
-async def test_a_drain_cancels_what_is_left_and_its_caller_is_told() -> None:
+async def test_a_drain_cancels_what_is_left_and_its_caller_gets_an_error() -> None:
     """Who still waits gets "may have been sent", not a cancellation that is not theirs."""
     owned, send = SendTasks(), Send()
     errors: list[BaseException] = []

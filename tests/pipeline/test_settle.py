@@ -87,7 +87,7 @@ async def test_a_status_that_is_still_the_old_one_is_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("second", [None, answer(400, {"code": "not.allowed"}), answer(409)])
-async def test_a_status_that_is_elsewhere_is_told_and_left(second: Step | None) -> None:
+async def test_a_status_that_is_elsewhere_is_reported_and_left(second: Step | None) -> None:
     """Somebody moved the order on: it is never rolled back, also when the repeat was refused for that."""
     steps = [lost("read"), order_in("completed")]
     if second:
@@ -279,7 +279,7 @@ async def test_the_repeat_can_be_turned_off() -> None:
     assert [one.split()[0] for one in stand_.sent] == ["POST", "GET", "GET", "GET", "GET"]
 
 
-async def test_two_orders_with_the_cart_reference_are_told() -> None:
+async def test_two_orders_with_the_cart_reference_are_reported() -> None:
     """No guess which is ours."""
     stand_ = stand([lost("read"), orders(("o8", "c1"), ("o9", "c1"))])
     with pytest.raises(OutcomeUnknownError, match="2 orders have the cart reference"):
@@ -368,7 +368,7 @@ def late(service: Late, **settings: Any) -> Stand:
 
 
 @pytest.mark.parametrize("second", [8.0, 9.0, None])
-async def test_a_second_order_is_told_with_both_oldest_first(second: float | None) -> None:
+async def test_a_second_order_is_reported_with_both_oldest_first(second: float | None) -> None:
     """The first landed behind the repeat, and the service did not refuse it. The repeat's own need not be shown."""
     stand_ = late(Late(7.5, second))
     with pytest.raises(DuplicateOrderError, match="2 orders") as caught:
@@ -495,7 +495,7 @@ async def test_after_a_503_the_effect_is_looked_for_once_the_wait_is_over(
 @pytest.mark.parametrize(
     ("asked", "deadline"), [("61", None), ("20", 20.0), ("99999999999", None)], ids=["limit", "deadline", "far"]
 )
-async def test_a_503_with_too_long_a_wait_is_told_as_unknown(
+async def test_a_503_with_too_long_a_wait_is_reported_as_unknown(
     operation: Operation, before: Baseline | None, shown: Step, found: str | None, asked: str, deadline: float | None
 ) -> None:
     """At once, unread, with the seconds after which reading makes sense."""
@@ -546,7 +546,7 @@ async def test_a_503_holds_back_everybody_though_its_outcome_is_unknown() -> Non
     assert [moment - START for moment in stand_.engine.times] == [0.0, 5.0, 5.0]
 
 
-async def test_a_look_that_is_told_to_wait_tells_for_how_long() -> None:
+async def test_a_look_that_has_to_wait_tells_for_how_long() -> None:
     """The write was lost, and the service wants no reads for more than a minute: that is when to look."""
     stand_ = stand([lost("read"), answer(429, retry_after="100")])
     with pytest.raises(OutcomeUnknownError, match="reading back failed: RejectedError") as caught:

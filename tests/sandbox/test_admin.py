@@ -168,7 +168,7 @@ BAD: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("endpoint", "body", "text"), BAD)
-async def test_what_can_not_be_done_is_told(admin: httpx.AsyncClient, endpoint: str, body: Any, text: str) -> None:
+async def test_what_can_not_be_done_is_reported(admin: httpx.AsyncClient, endpoint: str, body: Any, text: str) -> None:
     response = await admin.post(f"/{endpoint}", json=body)
     assert response.status_code == 400
     assert text in response.json()["message"]

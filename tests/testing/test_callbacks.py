@@ -43,7 +43,7 @@ def test_it_answers_by_a_function(receiver: CallbackReceiver) -> None:
     assert statuses == [200, 403]
 
 
-def test_a_function_that_fails_is_told_at_the_end() -> None:
+def test_a_function_that_fails_is_reported_at_the_end() -> None:
     """The caller gets a 500; closing raises what it raised."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", lambda call: Reply(call.json["status"]))

@@ -204,7 +204,7 @@ def test_a_function_is_not_taken_for_a_ready_action(name: str) -> None:
         actions.plain(name, ignore)
 
 
-def test_an_action_of_ones_own_with_a_ready_name_is_told_apart() -> None:
+def test_an_action_of_ones_own_with_a_ready_name_is_kept_apart() -> None:
     """As far as its parameters tell."""
     with pytest.raises(ConfigurationError, match="none of the ready"):
         actions.from_journal("transition", {"status": "removed"})
@@ -239,7 +239,7 @@ async def test_a_filter_is_listed_before_anything_is_done(sandbox: Sandbox, jour
     assert effects(sandbox) == dict.fromkeys(ids, 1)
 
 
-async def test_another_job_or_other_items_are_told(sandbox: Sandbox, journal: Path) -> None:
+async def test_another_job_or_other_items_are_reported(sandbox: Sandbox, journal: Path) -> None:
     """The text names what differs; nothing is sent."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)

@@ -104,7 +104,7 @@ async def test_an_order_read_by_its_id_has_its_plain_data_too() -> None:
         ({"data": [{"id": "o1"}], "more": True}, ["o1"], {("OrderPaginationSet.more", "extra"): 1}),
     ],
 )
-async def test_an_odd_page_is_told_and_gives_what_it_has(page: Any, ids: list[str], told: Any) -> None:
+async def test_an_odd_page_is_reported_and_gives_what_it_has(page: Any, ids: list[str], told: Any) -> None:
     """Around the orders all is read as ever, the pagination included."""
     page["pagination"] = {"offset": 7}
     service = stand([answer(200, page)])
@@ -122,7 +122,7 @@ async def test_an_odd_page_is_told_and_gives_what_it_has(page: Any, ids: list[st
         ([{"id": "o1"}], {("GetCheckoutOrders.200", "wrong-type"): 1}),
     ],
 )
-async def test_what_is_no_page_is_told_and_raised(page: Any, told: Any) -> None:
+async def test_what_is_no_page_is_reported_and_raised(page: Any, told: Any) -> None:
     """It does not say that there are no orders."""
     service = stand([answer(200, page)])
     with pytest.raises(UnavailableError, match="the answer holds no list of orders"):

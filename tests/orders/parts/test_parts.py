@@ -161,7 +161,7 @@ async def test_removing_is_marking_and_looking(norce: NorceOrderClient, sandbox:
     assert str(order.outstanding) == "125.00"
 
 
-async def test_a_removal_that_does_not_show_is_told() -> None:
+async def test_a_removal_that_does_not_show_is_reported() -> None:
     """Somebody else may have written it meanwhile."""
     there = answer(200, {"state": "intent"})
     service = stand([there, answer(200), there])
@@ -232,7 +232,7 @@ async def test_an_upsell_is_read() -> None:
     assert payment.upsell.to_dict().items() >= {"state": "open"}.items()
 
 
-async def test_names_of_v1_are_told_with_those_of_v0(norce: NorceOrderClient) -> None:
+async def test_names_of_v1_are_reported_with_those_of_v0(norce: NorceOrderClient) -> None:
     """Norce's newer pages spell callbacks as v1 does."""
     order = norce.orders("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=r"Hook\.scope is v1's name, .* write subscribeTo"):
