@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from norce_order_async.engines.aiohttp import AiohttpEngine
-from norce_order_async.engines.base import Engine, MaybeSentError, Timeouts, UnsentError
+from norce_order_async.engines.base import Engine, MaybeSentError, SendError, Timeouts, UnsentError
 from norce_order_async.runtime.clock import SystemClock
 
 from .faultserver import FaultServer
@@ -218,16 +218,23 @@ async def test_an_answer_that_keeps_coming_is_not_silent(engine: AiohttpEngine, 
 
 
 async def test_a_clock_that_is_given_is_asked_for_the_whole(server: FaultServer) -> None:
-    """As every engine does."""
+    """As every engine does. Where the machine was too slow to send in that time, it gets more."""
 
     class Hurried(SystemClock):
+        given = 0.05
+
         def move_on_after(self, seconds: float | None) -> AbstractContextManager[Any]:
             assert seconds == 60.0
-            return anyio.move_on_after(0.05)
+            return anyio.move_on_after(self.given)
 
-    engine = AiohttpEngine(clock=Hurried())
-    with pytest.raises(MaybeSentError, match="the time for the whole send is over"):
-        await engine.send(wire(f"{server.url}/hang", total=60.0))
+    clock = Hurried()
+    engine = AiohttpEngine(clock=clock)
+    while True:
+        with pytest.raises(SendError, match="the time for the whole send is over") as ended:
+            await engine.send(wire(f"{server.url}/hang", total=60.0))
+        if isinstance(ended.value, MaybeSentError):
+            break
+        clock.given *= 4
     await engine.aclose()
 
 

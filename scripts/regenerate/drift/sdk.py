@@ -72,6 +72,15 @@ class Sdk:
     """Generated models that hand-written code uses, each with one place where it does."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Tests and pages: content by path."""
+    _found: dict[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
+
+    def pages_with(self, pattern: str) -> frozenset[str]:
+        """The tests and pages in which a pattern is found. The same few are asked for with every change, so each is
+        looked for once."""
+        if pattern not in self._found:
+            found = re.compile(pattern)
+            self._found[pattern] = frozenset(path for path, text in self.texts.items() if found.search(text))
+        return self._found[pattern]
 
 
 def read_sdk(root: Path) -> Sdk:
@@ -359,12 +368,13 @@ def touched(sdk: Sdk, operations: tuple[str, ...], schema: str | None) -> Touche
     methods = [method for row in rows for method in sdk.methods[row.constant]]
     handlers = [sdk.handlers[row.operation] for row in rows if row.operation in sdk.handlers]
     if schema:
-        patterns = [re.compile(rf"\b{re.escape(schema)}\b")]
+        patterns = [rf"\b{re.escape(schema)}\b"]
     else:
-        patterns = [re.compile(rf"\b{re.escape(operation)}\b") for operation in operations]
-        patterns += [re.compile(rf"\b{row.constant}\b") for row in rows]
-        patterns += [re.compile(_called(method)) for method in methods]
-    found = [path for path, text in sdk.texts.items() if any(pattern.search(text) for pattern in patterns)]
+        patterns = [rf"\b{re.escape(operation)}\b" for operation in operations]
+        patterns += [rf"\b{row.constant}\b" for row in rows]
+        patterns += [_called(method) for method in methods]
+    named = frozenset[str]().union(*map(sdk.pages_with, patterns))
+    found = [path for path in sdk.texts if path in named]
     return Touched(
         methods=tuple(dict.fromkeys(map(str, methods))),
         handlers=tuple(dict.fromkeys(handlers)),
