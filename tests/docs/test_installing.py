@@ -19,6 +19,8 @@ FROM_AN_INDEX = re.compile(
     r"\b(?:pip|pipx|uv|uvx|poetry|pdm)\b[^\n]*\b(?:install|add|run|tool)\b[^\n`]*?[\s'\"]norce-order-async\b"
 )
 WITH_AN_EXTRA = re.compile(r"norce-order-async with \[([\w,-]+)\]")
+OF_AN_ENGINE = re.compile(r'\bNamedEngine\([^\n]*\bextra="(\w+)"')
+"""In the table of the engines, from which the error takes it."""
 EXTRAS = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 
 
@@ -49,7 +51,8 @@ def test_every_extra_that_is_named_is_there() -> None:
     named = [
         extra
         for path in TOLD
-        for match in WITH_AN_EXTRA.finditer(path.read_text("utf-8"))
+        for form in (WITH_AN_EXTRA, OF_AN_ENGINE)
+        for match in form.finditer(path.read_text("utf-8"))
         for extra in match[1].split(",")
     ]
     assert len(named) >= 6
