@@ -34,7 +34,13 @@ if TYPE_CHECKING:
 
 
 class NewOrder(TypedDict, total=False):
-    """What a new order holds: keywords of ``orders.create`` and ``orders.get_or_create``. None is "not given"."""
+    """What a new order holds: keywords of ``orders.create`` and ``orders.get_or_create``. None is "not given".
+
+    Example::
+
+        new: NewOrder = {"culture": "sv-SE", "currency": "SEK", "country": "SE"}
+        order = await norce.orders.create(**new)
+    """
 
     culture: str | None
     """Language and region, such as ``sv-SE``; can't be changed later."""
