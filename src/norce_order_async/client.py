@@ -33,7 +33,7 @@ from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddlew
 from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.retry import CAPACITY, RetryBudget
 from norce_order_async.pipeline.session import Session
-from norce_order_async.pipeline.settings import CallOptions, Settings
+from norce_order_async.pipeline.settings import CallOptions, Settings, context_with
 from norce_order_async.runtime.clock import Clock, SystemClock
 from norce_order_async.scope import Scope, check_limits
 
@@ -184,7 +184,7 @@ class NorceOrderClient(Scope):
             product=f"norce-order-async/{__version__} python/{platform.python_version()}",
         )
         if options is not None:
-            context = context.changed(adapter_id=options.adapter_id, headers=options.header_changes())
+            context = context_with(options, context)
         door.on_move(core.auth.moved)
         door.on_move(core.creations.start_anew)
         super().__init__(Session(core, context, settings, permits_for(max_in_flight, clock), RetryBudget(retry_budget)))

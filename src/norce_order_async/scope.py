@@ -15,7 +15,7 @@ from norce_order_async.errors import ConfigurationError
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.session import Session
-from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.pipeline.settings import INHERIT, CallOptions
 
 if TYPE_CHECKING:
     from norce_order_async._api import Client
@@ -110,7 +110,10 @@ class Scope:
         session = self._session if options is None else self._session.scoped(options)
         return Scope(
             session.scoped(
-                CallOptions(adapter_id=adapter_id, headers=headers),
+                CallOptions(
+                    adapter_id=INHERIT if adapter_id is None else adapter_id,
+                    headers=INHERIT if headers is None else headers,
+                ),
                 merchant=merchant,
                 channel=channel,
                 max_in_flight=max_in_flight,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -119,6 +120,17 @@ def test_a_scope_checks_like_the_client(changes: Any) -> None:
     """And so do the options of a call."""
     with pytest.raises(ConfigurationError):
         service().client.scoped(**changes)
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(CallOptions)])
+def test_none_means_no_limit_and_nothing_else(name: str) -> None:
+    """A member that has no limit to lift refuses it, whatever it is about."""
+    given: Any = {name: None}
+    if name in ("deadline", "queue_timeout"):
+        assert getattr(CallOptions(**given), name) is None
+        return
+    with pytest.raises(ConfigurationError, match=name):
+        CallOptions(**given)
 
 
 async def test_options_of_a_call_are_checked_before_sending() -> None:

@@ -16,7 +16,7 @@ from norce_order_async.pipeline.middleware import through_call
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.retry import RetryBudget
-from norce_order_async.pipeline.settings import CallOptions
+from norce_order_async.pipeline.settings import CallOptions, context_with
 from norce_order_async.runtime.deadline import Deadline
 
 T = TypeVar("T")
@@ -45,10 +45,7 @@ class Session(CallScope):
         """A view with some of it changed; everything else is shared. With a limit or a budget given it has its own."""
         if not isinstance(options, CallOptions):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError(f"options must be CallOptions, not {type(options).__name__}")
-        headers = options.header_changes()
-        context = self.context.changed(
-            merchant=merchant, channel=channel, adapter_id=options.adapter_id, headers=headers
-        )
+        context = context_with(options, self.context.changed(merchant=merchant, channel=channel))
         scoped = Session(
             self.core,
             context,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Final, Literal
 
 from norce_order_async.checking import as_given, check_kind, check_number
-from norce_order_async.context import OMIT, HeaderValue, Omit
+from norce_order_async.context import OMIT, Context, HeaderValue, Omit
 from norce_order_async.engines.base import MAX_ANSWER_SIZE, Timeouts
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
 
@@ -26,7 +26,7 @@ class Inherit(enum.Enum):
 
 
 INHERIT: Final = Inherit.INHERIT
-"""Says "as set further out", where None says "no limit"."""
+"""The default of each member of :class:`CallOptions`: as set further out. None says "no limit", and nothing else."""
 
 _Inherit = Literal[Inherit.INHERIT]
 
@@ -103,6 +103,8 @@ class Settings:
 class CallOptions:
     """Settings of one call (``options=``) or one scope. A setting that is left out keeps its value of further out.
 
+    None means "no limit", and only ``deadline`` and ``queue_timeout`` take it.
+
     Example::
 
         patient = CallOptions(deadline=120.0, max_attempts=5)
@@ -123,12 +125,12 @@ class CallOptions:
     max_answer_size: int | _Inherit = INHERIT
     settling_pause: float | _Inherit = INHERIT
     repeat_order_creation: bool | _Inherit = INHERIT
-    adapter_id: str | Literal[Omit.OMIT] | None = None
-    """``x-adapterid``: a value, ``OMIT`` to leave it out, None as set further out."""
-    headers: Mapping[str, HeaderValue] | None = field(default=None, repr=False)
+    adapter_id: str | Literal[Omit.OMIT] | _Inherit = INHERIT
+    """``x-adapterid``: a value, or ``OMIT`` to leave it out."""
+    headers: Mapping[str, HeaderValue] | _Inherit = field(default=INHERIT, repr=False)
     """Headers to add, or to leave out with ``OMIT``."""
-    correlation_id: str | None = None
-    """Sent as ``x-correlation-id``; a fresh one is made when None."""
+    correlation_id: str | _Inherit = INHERIT
+    """Sent as ``x-correlation-id``. A fresh one is made for each call that is given none."""
 
     def __post_init__(self) -> None:
         for name in _SETTING_NAMES:
@@ -143,19 +145,24 @@ class CallOptions:
                 _check_answer_size(value)
             else:
                 check_number(name, value, _SECONDS_IN_WORDS, ConfigurationError)
-        if self.adapter_id is not None and self.adapter_id is not OMIT:
-            check_kind("adapter_id", self.adapter_id, str, "a string", ConfigurationError)
-        if self.headers is not None:
+        if self.adapter_id is not INHERIT and self.adapter_id is not OMIT:
+            check_kind("adapter_id", self.adapter_id, str, "a string or OMIT", ConfigurationError)
+        if self.headers is not INHERIT:
             check_kind("headers", self.headers, Mapping, "a dict", ConfigurationError)
-        if self.correlation_id is not None:
+        if self.correlation_id is not INHERIT:
             check_kind("correlation_id", self.correlation_id, str, "a string", ConfigurationError)
 
-    def header_changes(self) -> dict[str, HeaderValue]:
-        """The headers to add or leave out, the correlation id among them."""
-        changes = dict(self.headers or {})
-        if self.correlation_id is not None:
-            changes[CORRELATION_HEADER] = self.correlation_id
-        return changes
+
+def context_with(options: CallOptions, outer: Context) -> Context:
+    """The context further out with the adapter id, the headers and the correlation id that the options set.
+
+    Raises:
+        ConfigurationError: a value can't be a header.
+    """
+    changes = {} if options.headers is INHERIT else dict(options.headers)
+    if options.correlation_id is not INHERIT:
+        changes[CORRELATION_HEADER] = options.correlation_id
+    return outer.changed(adapter_id=None if options.adapter_id is INHERIT else options.adapter_id, headers=changes)
 
 
 _SETTING_NAMES = tuple(setting.name for setting in fields(Settings))
