@@ -167,7 +167,7 @@ RULES: tuple[Rule, ...] = (
         _reading("left-out", "Members without a value are left out.", "A member that is there has a value."),
         _reading(
             "written",
-            "Members without a value are written as null.",
+            "Members without a value are written as null, and may be sent so.",
             "A member that is there may be null, down to the items of a cart.",
             harsh=True,
         ),
@@ -177,7 +177,11 @@ RULES: tuple[Rule, ...] = (
         "Times are written with six decimals of the second and `Z`.",
         _reading("microseconds", "Times have six decimals and `Z`.", "Times sort as texts and are easily read."),
         _reading("seven-digits", "Times have seven decimals and `Z`.", "Some parsers refuse the seventh digit."),
-        _reading("no-offset", "Times have six decimals and no offset.", "A time says nothing of its zone; it is UTC."),
+        _reading(
+            "no-offset",
+            "Times have six decimals and no offset; they may be sent so.",
+            "A time says nothing of its zone; it is UTC.",
+        ),
     ),
     _certain("read-only-members", "Read-only members of a body are ignored, merchant and channel among them."),
     # Orders

@@ -187,7 +187,7 @@ class Description:
         required = [name for name in schema.get("required", []) if name in members]
 
         def check(value: Any, path: str) -> Json:
-            given = _mapping(value, path)
+            given = _with_values(_mapping(value, path), members)
             for name in required:
                 if name not in given:
                     raise Invalid(f"{path}.{name}", "is required")
@@ -196,6 +196,36 @@ class Description:
             return {name: members[name](given[name], f"{path}.{name}") for name in given if name in members}
 
         return check
+
+
+def _with_values(given: Json, members: Mapping[str, Check]) -> Json:
+    """The members that have a value. Where answers write null for none, a body may do so as well."""
+    if all(value is not None for value in given.values()):
+        return given
+    return {name: value for name, value in given.items() if value is not None or not _is_absent(members.get(name))}
+
+
+def _is_absent(member: Check | None) -> bool:
+    if member is None:
+        return False
+    try:
+        member(None, "")
+    except Invalid:
+        return _READING.get()("nulls") == "written"
+    return False
+
+
+_READING: ContextVar[Callable[[str], str]] = ContextVar("the reading of a rule", default=lambda _: "")
+
+
+@contextmanager
+def written_as_read(reading: Callable[[str], str]) -> Generator[None]:
+    """Inside, a body may be written as answers are by the readings in force: nulls, and times without an offset."""
+    token = _READING.set(reading)
+    try:
+        yield
+    finally:
+        _READING.reset(token)
 
 
 _UNKNOWN: ContextVar[list[str] | None] = ContextVar("paths of members that are not described", default=None)
@@ -312,7 +342,13 @@ def _enum(spellings: list[str]) -> Check:
 
 
 def _date_time(value: Any, path: str) -> str:
-    moment(value, path)
+    try:
+        moment(value, path)
+    except Invalid:
+        moment(f"{value}Z", path)
+        if _READING.get()("times") != "no-offset":
+            raise
+        return f"{value}Z"
     return cast("str", value)
 
 

@@ -43,6 +43,42 @@ async def test_members_that_are_not_described(wire: Wire, expected: int) -> None
     await wire.order(merchant="mine", id="read-only", attributes={"anything": {"goes": 1}}, cart={"items": []})
 
 
+@under("nulls", {"left-out": 400, "written": 200})
+async def test_what_was_read_may_be_sent_back(wire: Wire, expected: int) -> None:
+    """With the nulls that it came with, at any depth. They are no values: nothing of them is kept."""
+    item = {"sku": "T1", "name": None, "price": None, "quantity": 1}
+    path = await wire.order(cart={"items": [{"sku": "T1", "quantity": 1}]})
+    sent = await wire.status("PUT", f"{path}/cart", {"reference": None, "discounts": None, "items": [item]})
+    assert (sent, "nulls" in wire.last()) == (expected, True)
+    cart = (await wire.read(path))["cart"]
+    assert cart.get("reference") is cart["items"][0].get("name") is None
+    assert await wire.status("POST", f"{path}/shippings", {"total": None, "vatRate": 0.25}) == 400, "it is required"
+    assert await wire.status("PUT", f"{path}/cart", {"items": [{"sku": "T1"}]}) == 200
+
+
+@under("nulls", {"left-out": 400, "written": 200})
+async def test_a_hook_may_patch_with_the_nulls_it_was_sent(wire: Wire, receiver: Receiver, expected: int) -> None:
+    value = {"items": [{"sku": "T2", "quantity": 1, "name": None}], "reference": None}
+    for patch in (
+        [{"op": "add", "path": "/cart", "value": value}],
+        [{"op": "add", "path": "/cart", "value": None}, {"op": "add", "path": "/consents", "value": None}],
+    ):
+        receiver.answer = lambda _, patch=patch: (200, patch)  # type: ignore[misc]
+        path = await wire.order(cart={"items": [{"sku": "T1", "quantity": 1}]})
+        await wire.ok("POST", f"{path}/hooks", {"subscribeTo": "/reference", "invoke": receiver.url})
+        assert await wire.status("PUT", f"{path}/reference", "r") == expected
+
+
+@under("times", {"microseconds": 400, "seven-digits": 400, "no-offset": 200})
+async def test_times_may_be_sent_as_they_are_read(wire: Wire, expected: int) -> None:
+    path = await wire.order()
+    for day, status in (("2026-01-02T03:04:05", expected), ("2026-01-02T03:04:05Z", 200), ("2026-01-02", 400)):
+        item = {"sku": "T1", "quantity": 1, "logistics": {"shippingDate": day}}
+        assert await wire.status("PUT", f"{path}/cart", {"items": [item]}) == status
+    kept = (await wire.read(path))["cart"]["items"][0]["logistics"]["shippingDate"]
+    assert kept.startswith("2026-01-02T03:04:05")
+
+
 @under("nulls", {"left-out": False, "written": True})
 async def test_members_without_a_value(wire: Wire, receiver: Receiver, expected: bool) -> None:
     """In an order, down to its items, in a list of orders, in payments; and in what callbacks get."""

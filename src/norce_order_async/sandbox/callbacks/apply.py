@@ -18,7 +18,7 @@ from norce_order_async.sandbox.policy import (
     refuse_unready,
 )
 from norce_order_async.sandbox.readings import ReadingsInUse
-from norce_order_async.sandbox.schema import Check, Invalid, published
+from norce_order_async.sandbox.schema import Check, Invalid, published, written_as_read
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.normalise import add_consent, all_items, give_item_ids, with_ids
 from norce_order_async.sandbox.service.totals import settle
@@ -69,7 +69,8 @@ def _body_checks() -> Mapping[str, Check]:
 
 
 def _checked(change: Change, operation: str, value: Any, path: str) -> Any:
-    checked = _body_checks()[operation](value, path)
+    with written_as_read(change.readings.of):
+        checked = _body_checks()[operation](value, path)
     refuse_fractions(change.readings, checked, path)
     return checked
 
@@ -79,8 +80,8 @@ def _member(part: str) -> _Apply:
 
     def apply(change: Change) -> None:
         if part in change.patched:
-            body = _checked(change, "CreateCheckoutOrder", {part: change.patched[part]}, "$")
-            change.patched[part] = body[part]
+            body = _checked(change, "CreateCheckoutOrder", {part: change.patched.pop(part)}, "$")
+            change.patched.update(body)
 
     return apply
 
@@ -92,9 +93,8 @@ def _cart(change: Change) -> None:
 
 
 def _consents(change: Change) -> None:
-    change.patched.setdefault("consents", [])
     _member("consents")(change)
-    given, change.patched["consents"] = change.patched["consents"], []
+    given, change.patched["consents"] = change.patched.get("consents", []), []
     for index, consent in enumerate(given):
         add_consent(change.patched, consent, change.ids, f"$.consents[{index}]")
 

@@ -11,7 +11,15 @@ from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.policy import refuse_fractions, refuse_unknown_members
 from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.records import ReceivedRequest
-from norce_order_async.sandbox.schema import Body, Invalid, Operation, Parameter, moment, unknown_members
+from norce_order_async.sandbox.schema import (
+    Body,
+    Invalid,
+    Operation,
+    Parameter,
+    moment,
+    unknown_members,
+    written_as_read,
+)
 from norce_order_async.sandbox.service.calls import Call
 from norce_order_async.sandbox.service.presentation import spellings
 from norce_order_async.sandbox.service.refusals import Refusal, bad_request
@@ -35,7 +43,7 @@ def admit(
     scope = Scope(_named(headers, "x-merchant"), _named(headers, "x-channel"))
     try:
         query = _query(operation.query, request.query) if operation.query else {}
-        with unknown_members() as unknown:
+        with unknown_members() as unknown, written_as_read(readings.of):
             sent, body = _body(operation.body, request) if operation.body else (None, None)
     except Invalid as invalid:
         raise bad_request(str(invalid)) from None
