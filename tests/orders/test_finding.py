@@ -137,11 +137,20 @@ async def test_ten_at_once_create_one(norce: NorceOrderClient, sandbox: Sandbox)
 
 
 async def test_a_conflict_with_an_order_that_is_not_found_is_reported() -> None:
-    """For instance one that is hidden from this channel."""
+    """For instance one that is hidden from this channel. It is looked for as often as a lost order."""
     empty = answer(200, {"data": []})
-    service = stand([empty, answer(409, {"code": "order-conflict"}), empty])
+    service = stand([empty, answer(409, {"code": "order-conflict"}), *[empty] * 4])
     with pytest.raises(ConflictError):
         await service.client.orders.get_or_create(CONTEXT, cart_reference="c1")
+
+
+async def test_a_conflict_with_an_order_that_the_list_shows_later() -> None:
+    """Found at the third look, and nothing is raised."""
+    empty = answer(200, {"data": []})
+    shown = answer(200, {"data": [{"id": "o1", "cart": {"reference": "c1"}, "state": {"currentStatus": "checkout"}}]})
+    service = stand([empty, answer(409, {"code": "order-conflict"}), empty, empty, shown])
+    order, created = await service.client.orders.get_or_create(CONTEXT, cart_reference="c1")
+    assert (order.id, created) == ("o1", False)
 
 
 async def test_a_removed_order_frees_its_cart_reference(norce: NorceOrderClient) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Unpack
 
 from norce_order_async import models
 from norce_order_async._json import Unshown
 from norce_order_async.checking import check_whole
-from norce_order_async.errors import ConflictError, DuplicateOrderError, InvalidRequestError, UnavailableError
+from norce_order_async.errors import (
+    ConflictError,
+    DuplicateOrderError,
+    InvalidRequestError,
+    NotFoundError,
+    UnavailableError,
+)
 from norce_order_async.orders.checking import model_of, with_reference
 from norce_order_async.orders.creation import NewOrder, new_body
 from norce_order_async.orders.ensuring import shared
@@ -18,9 +25,10 @@ from norce_order_async.orders.iteration import SMALLEST_PAGE, OrderIteration, Wa
 from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.order import Order
 from norce_order_async.orders.pages import OrderPage, Pages, read_orders
+from norce_order_async.orders.record import OrderRecord
 from norce_order_async.pipeline.creations import Creation, Flight
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
-from norce_order_async.pipeline.readback import Baseline
+from norce_order_async.pipeline.readback import READS, Baseline, moments
 from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
@@ -122,6 +130,8 @@ class OrderCollection:
             error.orders = tuple(Order(self._session, order_id) for order_id in error.order_ids)
             raise
         created = Order(self._session, answer.id or "")
+        if creation is not None and answer.id:
+            self._session.core.creations.created(creation, answer.id)
         created.uniqueness_checked = answer.uniqueness_checked
         return created
 
@@ -253,12 +263,30 @@ class OrderCollection:
     async def _by_cart_reference(
         self, cart_reference: str, options: CallOptions | None, deadline: Deadline | None = None
     ) -> Order | None:
-        return await self._first(
-            OrderFilter(cart_reference=cart_reference),
-            lambda order: order.cart.reference == cart_reference and order.status != "removed",
-            options,
-            deadline,
-        )
+        def matches(order: Order) -> bool:
+            return order.cart.reference == cart_reference and order.status != "removed"
+
+        found = await self._first(OrderFilter(cart_reference=cart_reference), matches, options, deadline)
+        if found is not None:
+            return found
+        # Lists may be some seconds behind; an order that this client created can be read by its id at once.
+        creation = self._session.creation(CREATE_ORDER, None, {"cart": {"reference": cart_reference}}, options)
+        order_id = creation and self._session.core.creations.order_created_lately(creation.key)
+        if not order_id:
+            return None
+        created = await self._read_if_there(order_id, options, deadline)
+        return created if created is not None and matches(created) else None
+
+    async def _read_if_there(
+        self, order_id: str, options: CallOptions | None, deadline: Deadline | None
+    ) -> Order | None:
+        """The order with this id; None if it was deleted."""
+        record = OrderRecord(self._session, order_id)
+        try:
+            await record.read(options, deadline)
+        except NotFoundError:
+            return None
+        return Order(self._session, order_id, record.known())
 
     async def find_by_reference(self, reference: str, *, options: CallOptions | None = None) -> Sequence[Order]:
         """The orders with this external reference, compared exactly. Nothing makes it unique.
@@ -308,6 +336,8 @@ class OrderCollection:
 
         Raises:
             InvalidRequestError: it can't be sent, or the cart has another reference; nothing was sent.
+            ConflictError: the service refused a second order with this cart reference, and lists did not show the
+                first one even after several looks.
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: a step did not succeed.
         """
@@ -364,11 +394,14 @@ class OrderCollection:
         try:
             return await self._create(sent, options, flight.begun), True
         except ConflictError:
-            # Somebody else was quicker.
-            found = await look()
-            if found is None:
-                raise
-            return found, False
+            # Another program was quicker. Lists may not show its order at once.
+            clock, began = self._session.core.clock, self._session.core.clock.monotonic()
+            for moment in islice(moments(self._session.settings.changed(shared(options)).settling_pause), READS):
+                await clock.sleep(max(0.0, began + moment - clock.monotonic()))
+                found = await look()
+                if found is not None:
+                    return found, False
+            raise
 
     async def _first(
         self,

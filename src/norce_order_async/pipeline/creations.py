@@ -212,7 +212,7 @@ class Flight(Generic[T]):
 class Creations:
     """What one client creates."""
 
-    __slots__ = ("_all_until", "_clock", "_doubts", "_flights", "_underway")
+    __slots__ = ("_all_until", "_clock", "_doubts", "_flights", "_orders", "_underway")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -221,6 +221,8 @@ class Creations:
         self._doubts: OrderedDict[Key, _Doubt] = OrderedDict()
         self._all_until = 0.0
         """Until when every key is in doubt."""
+        self._orders: OrderedDict[Key, tuple[str, float]] = OrderedDict()
+        """The ids of the orders created lately, each with the time until which it is remembered."""
 
     def start_anew(self) -> None:
         """Leave the flights to an event loop that is over, or to the process that this one was forked from. What they
@@ -312,6 +314,21 @@ class Creations:
             return
         self._doubts[key] = doubt
         self._doubts.move_to_end(key)
+
+    # Orders created lately, which lists may not show yet
+
+    def created(self, creation: Creation, order_id: str) -> None:
+        """Remember the id of an order, so that it is found while lists do not show it."""
+        now = self._clock.monotonic()
+        while self._orders and (len(self._orders) >= MOST_DOUBTS or next(iter(self._orders.values()))[1] <= now):
+            self._orders.popitem(last=False)
+        self._orders[creation.key] = (order_id, now + IN_DOUBT_FOR)
+        self._orders.move_to_end(creation.key)
+
+    def order_created_lately(self, key: Key) -> str | None:
+        """The id of the order that was created for a key within the last ``IN_DOUBT_FOR`` seconds."""
+        order_id, until = self._orders.get(key, ("", 0.0))
+        return order_id if order_id and until > self._clock.monotonic() else None
 
     # Flights
 
