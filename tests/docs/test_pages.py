@@ -23,6 +23,7 @@ NOT_PASTED = {
     "reliability": "no code; its numbers are held by test_reliability_numbers.py",
     "security": "no code; it counts the attacks of tests/security",
     "testing": "files of tests, run by tests/testing/test_page.py",
+    "uncertain": "no code; its rules, readings and names are held by test_uncertain.py",
     "upgrading": "no code; its cures are held by test_opt_outs.py",
     "versions": "no code; what a release is made of is held by tests/packaging/test_release.py",
 }
