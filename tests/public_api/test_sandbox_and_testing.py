@@ -1,34 +1,122 @@
-"""No foreign exception leaves the local order service and the receiver for tests, whatever they are given.
+"""No foreign exception leaves the local order service and what tests use of it, whatever they are given.
 
 The sandbox stands apart from the client, so its errors are its own classes. An argument of another type or beyond its
-bounds is a TypeError or a ValueError raised by it, a key that is not there a LookupError, each of which names what is
-wrong. An exception of a library's, or one that Python raises somewhere below, is foreign.
+bounds is one of them, or a TypeError or a ValueError raised by it that names the argument; a key that is not there is a
+LookupError. An exception of a library's, or one that Python raises somewhere below, is foreign.
+
+Logs are sequences and readings are a mapping: a subscript of theirs fails as that of a list or a dict does.
 """
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import inspect
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 import norce_order_async.sandbox
-from norce_order_async.sandbox import Sandbox
-from norce_order_async.testing import CallbackReceiver, Reply
+import norce_order_async.testing
+from norce_order_async.sandbox import (
+    Delivery,
+    FaultPlan,
+    FaultRule,
+    ManualClock,
+    Readings,
+    ReceivedRequest,
+    Sandbox,
+    SystemClock,
+    serve,
+)
+from norce_order_async.sandbox.faults import Delay, Window
+from norce_order_async.sandbox.faults.kinds import KINDS
+from norce_order_async.testing import CallbackCall, CallbackReceiver, Reply
 
 from .test_every_call import HOSTILE, OwnError
 
-OWN: tuple[type[Exception], ...] = tuple(
-    kind
-    for kind in vars(norce_order_async.sandbox).values()
-    if isinstance(kind, type) and issubclass(kind, Exception) and kind.__module__.startswith("norce_order_async")
-)
+CLASSES: dict[str, type] = {
+    name: kind
+    for module in (norce_order_async.sandbox, norce_order_async.testing)
+    for name in module.__all__
+    if isinstance(kind := getattr(module, name), type)
+}
+OWN = tuple(kind for kind in CLASSES.values() if issubclass(kind, Exception))
+MADE = {what: make() for what, make in HOSTILE.items() if what != "generator"}
+"""Once for all tests, as some are large; a generator is used up."""
 EXPECTED: tuple[type[Exception], ...] = (*OWN, OwnError)
-PLAIN = (TypeError, ValueError, LookupError)
+
+
+class Standing(NamedTuple):
+    sandbox: Sandbox
+    receiver: CallbackReceiver
+
+
+WALKED: dict[str, Callable[[Standing], object]] = {
+    "CallbackReceiver": lambda standing: standing.receiver,
+    "Deliveries": lambda standing: standing.sandbox.deliveries,
+    "Effects": lambda standing: standing.sandbox.effects,
+    "FaultPlan": lambda _: FaultPlan(),
+    "FaultRule": lambda _: FaultRule(Delay(0)),
+    "Faults": lambda standing: standing.sandbox.faults,
+    "ManualClock": lambda _: ManualClock(),
+    "Readings": lambda _: Readings(),
+    "Reply": lambda _: Reply(),
+    "RequestLog": lambda standing: standing.sandbox.requests,
+    "Sandbox": lambda standing: standing.sandbox,
+    "SystemClock": lambda _: SystemClock(),
+}
+"""Classes whose constructor and methods are given wrong values here, and where one is got from."""
+
+_WRITTEN_BY_CALLERS = "a protocol: callers write such clocks, and nothing is made of it"
+_RECORD = "a record: made by the package, read by callers, and checked nowhere"
+NOT_WALKED: dict[str, str] = {
+    **{kind.__name__: "an exception: made by the package, caught by callers" for kind in OWN},
+    "CallbackCall": _RECORD,
+    "Delivery": _RECORD,
+    "DeliveryAttempt": _RECORD,
+    "Effect": _RECORD,
+    "MovableClock": _WRITTEN_BY_CALLERS,
+    "PlayedFault": _RECORD,
+    "Reading": _RECORD,
+    "ReceivedRequest": _RECORD,
+    "Rule": _RECORD,
+    "ServiceClock": _WRITTEN_BY_CALLERS,
+}
+
+FITTING: dict[str, Any] = {
+    "answers": Reply(),
+    "clock": ManualClock(),
+    "count": 1,
+    "delivery": Delivery("d1", "", "o1", {}, {}),
+    "delivery_id": "d1",
+    "fault": Delay(0),
+    "keep": 1,
+    "now": datetime(2026, 1, 1, tzinfo=UTC),
+    "number": 1,
+    "operation": "GetCheckoutOrder",
+    "order_id": "o1",
+    "others": {},
+    "path": "/x",
+    "reads": True,
+    "request": ReceivedRequest("GET", "/", "", {}, b""),
+    "rule": "cart-total",
+    "seconds": 1.0,
+    "taken": b"",
+    "token": "t",
+}
+"""What must be given besides the one wrong value, by the name of the parameter."""
+
+
+def hostile() -> Iterator[tuple[str, Any]]:
+    yield from MADE.items()
+    yield "generator", HOSTILE["generator"]()
 
 
 @pytest.fixture(autouse=True)
@@ -37,10 +125,37 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def foreign(call: Callable[[], object]) -> str:
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Standing]:
+    """For all tests: what is refused changes nothing. The sandbox is not started, as its state is the same."""
+    with ExitStack() as stack:
+        sandbox, receiver = Sandbox(), CallbackReceiver()
+        stack.callback(sandbox.close)
+        stack.callback(receiver.close)
+        # So that waiting ends at once.
+        sandbox.faults.hurry = True
+        yield Standing(sandbox, receiver)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+def foreign(call: Callable[[], object], name: str = "", runner: asyncio.Runner | None = None) -> str:
     """What came out of a call that should not have; empty if all is well."""
     try:
-        repr(call())
+        given = call()
+        if inspect.iscoroutine(given):
+            assert runner is not None
+            runner.run(given)
+        repr(given)
+        if isinstance(given, Sandbox):
+            given.close()
+        elif isinstance(given, AbstractContextManager):
+            with given:
+                pass
     except EXPECTED as error:
         str(error)
     except Exception as error:
@@ -48,72 +163,191 @@ def foreign(call: Callable[[], object]) -> str:
         assert way is not None
         while way.tb_next is not None:
             way = way.tb_next
-        file = way.tb_frame.f_code.co_filename
+        file, kind = way.tb_frame.f_code.co_filename, type(error).__name__
+        place = f"{kind} at {file.rpartition('/')[2]}:{way.tb_lineno}"
         line = linecache.getline(file, way.tb_lineno).strip()
-        raised_here = line.startswith("raise ") and "/norce_order_async/" in file
-        if not (type(error) in PLAIN and raised_here):
-            return f"{type(error).__name__} at {file.rpartition('/')[2]}:{way.tb_lineno}"
+        if "/norce_order_async/" not in file or not line.startswith(f"raise {kind}("):
+            return place
+        if not isinstance(error, LookupError) and name not in str(error):
+            return f"{place} does not name {name}"
     return ""
 
 
-def made(**given: Any) -> None:
-    sandbox = Sandbox(**given)
-    repr(sandbox)
-    sandbox.close()
+def public_methods(kind: type) -> Iterator[str]:
+    """The names of what the package itself wrote for it, operators among them."""
+    for name in dir(kind):
+        method = inspect.unwrap(getattr(kind, name))
+        ours = inspect.isroutine(method) and (getattr(method, "__module__", None) or "").startswith("norce_order_async")
+        if ours and (not name.startswith("_") or name == "__or__"):
+            yield name
 
 
-CONSTRUCTOR = [name for name in inspect.signature(Sandbox).parameters if name != "admin"]
-FITTING: dict[str, Any] = {"delivery_id": "d1", "count": 1, "seconds": 1.0, "taken": b"", "merchant": "m", "seed": 1}
-"""What the methods of a sandbox take, by the name of the parameter."""
+def with_one(function: Callable[..., Any], name: str, value: object) -> Callable[[], object]:
+    """The call with this one argument, and what else it needs."""
+    arguments: list[Any] = []
+    named: dict[str, Any] = {}
+    for each, about in inspect.signature(function).parameters.items():
+        if each == name:
+            one = value
+        elif about.default is about.empty:
+            one = FITTING[each]
+        else:
+            continue
+        if about.kind is about.KEYWORD_ONLY or about.default is not about.empty:
+            named[each] = one
+        else:
+            arguments.append(one)
+    return partial(function, *arguments, **named)
 
 
-@pytest.mark.parametrize("name", CONSTRUCTOR)
-def test_a_sandbox_of_wrong_arguments(name: str) -> None:
-    found = {what: problem for what, make in HOSTILE.items() if (problem := foreign(partial(made, **{name: make()})))}
-    assert not found
+def walked(function: Callable[..., Any], runner: asyncio.Runner | None = None) -> list[str]:
+    return [
+        f"{name} of {what}: {problem}"
+        for name in inspect.signature(function).parameters
+        for what, value in hostile()
+        if (problem := foreign(with_one(function, name, value), name, runner))
+    ]
 
 
-def methods() -> Iterator[tuple[str, list[str]]]:
-    """Every public method that takes something, and what."""
-    for name, method in inspect.getmembers(Sandbox, inspect.isfunction):
-        parameters = [each for each in inspect.signature(method).parameters if each != "self"]
-        if parameters and not name.startswith("_"):
-            yield name, parameters
+def test_each_public_class_is_walked_or_says_why_not() -> None:
+    assert {*WALKED, *NOT_WALKED} == {*CLASSES}
+    assert not {*WALKED} & {*NOT_WALKED}
 
 
-METHODS = [(name, parameter) for name, parameters in methods() for parameter in parameters]
+@pytest.mark.parametrize("name", WALKED)
+def test_a_class_that_is_made_of_wrong_arguments(name: str) -> None:
+    assert not walked(CLASSES[name])
 
 
-@pytest.mark.parametrize(("name", "parameter"), METHODS)
-def test_a_sandbox_that_is_asked_for_what_cannot_be(name: str, parameter: str) -> None:
-    """Not started: its state is the same."""
-    needed = {
-        each: FITTING[each]
-        for each, about in inspect.signature(getattr(Sandbox, name)).parameters.items()
-        if each != "self" and about.default is about.empty
-    }
-    found: dict[str, str] = {}
-    sandbox = Sandbox()
-    for what, make in HOSTILE.items():
-        given = {**needed, parameter: make()}
-        if problem := foreign(lambda given=given: getattr(sandbox, name)(**given)):  # type: ignore[misc]
-            found[what] = problem
-    sandbox.close()
-    assert not found
+@pytest.mark.parametrize("name", WALKED)
+def test_an_object_that_is_asked_for_what_cannot_be(name: str, standing: Standing, runner: asyncio.Runner) -> None:
+    one = WALKED[name](standing)
+    assert type(one) is CLASSES[name]
+    found = {method: walked(getattr(one, method), runner) for method in public_methods(CLASSES[name])}
+    assert not {method: problems for method, problems in found.items() if problems}
 
 
-def test_a_receiver_that_is_given_wrong_answers() -> None:
-    receiver = CallbackReceiver()
-    calls: dict[str, Callable[[Any], object]] = {
-        "path": lambda value: receiver.answer(value, Reply()),
-        "answers": lambda value: receiver.answer("/x", value),
-        "at": receiver.at,
-    }
+def test_serving_what_cannot_be_served(standing: Standing) -> None:
+    """`on_start` ends it where nothing is refused, so that no test waits for a signal."""
+
+    def ends(_sandbox: Sandbox) -> None:
+        raise OwnError
+
+    given = {"sandbox": standing.sandbox, "on_start": ends, "signals": ()}
     found = {
         (name, what): problem
-        for name, call in calls.items()
-        for what, make in HOSTILE.items()
-        if (problem := foreign(partial(call, make())))
+        for name in given
+        for what, value in hostile()
+        if (name, what) != ("on_start", "None") and (problem := foreign(partial(serve, **{**given, name: value}), name))
     }
-    receiver.close()
     assert not found
+
+
+def outcome(subscript: Callable[[], object]) -> object:
+    try:
+        return subscript()
+    except Exception as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("name", ["requests", "effects", "deliveries", "faults"])
+def test_a_log_is_subscripted_as_a_list_is(name: str, standing: Standing) -> None:
+    log = getattr(standing.sandbox, name)
+    for _, given in hostile():
+        assert outcome(partial(log.__getitem__, given)) == outcome(partial([*log].__getitem__, given))
+
+
+def test_readings_are_subscripted_as_a_dict_is() -> None:
+    readings = Readings()
+    for _, given in hostile():
+        assert outcome(partial(readings.__getitem__, given)) == outcome(partial(dict(readings).__getitem__, given))
+
+
+RECORDS = [Window, *(form for kind in KINDS.values() for form in kind.forms)]
+"""What rules are made of."""
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+def test_a_part_of_a_rule_that_is_made_of_wrong_arguments(kind: type) -> None:
+    needed = {"length": 1, "seconds": 1, "low": 1, "high": 1, "median": 1, "status": 503, "per_second": 1, "limit": 1}
+    found = {
+        (name, what): problem
+        for name in inspect.signature(kind).parameters
+        for what, value in hostile()
+        if (problem := foreign(partial(kind, **{**of_kind(kind, needed), name: value}), name))
+    }
+    assert not found
+
+
+def of_kind(kind: type, needed: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: needed[name] for name in inspect.signature(kind).parameters if name in needed}
+
+
+def plans_with(value: object) -> Iterator[object]:
+    """A plan as data, with this value in each place."""
+    yield {"rules": value}
+    yield {"rules": [value]}
+    yield {"rules": [], "seed": value}
+    for kind in KINDS:
+        yield {"rules": [{"fault": {kind: value}}]}
+    for field in dataclasses.fields(FaultRule):
+        yield {"rules": [{"fault": "reset", field.name: value}]}
+    yield {"rules": [{"fault": {"limit-concurrency": {"limit": 1, "schedule": value}}}]}
+
+
+def test_plans_of_wrong_data(standing: Standing) -> None:
+    """In each place of a plan."""
+    faults = standing.sandbox.faults
+    found = {
+        (what, number): problem
+        for what, value in hostile()
+        for number, plan in enumerate(plans_with(value))
+        if (problem := foreign(partial(faults.play, plan), "plan"))  # type: ignore[arg-type]
+    }
+    assert not found
+
+
+NONSENSE: dict[str, object] = {
+    "nothing": None,
+    "a number": 5,
+    "no offset": datetime(2026, 1, 1),
+    "the first year": datetime.min.replace(tzinfo=UTC),
+    "the last year": datetime.max.replace(tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("told", NONSENSE.values(), ids=NONSENSE)
+def test_a_clock_of_the_callers_that_tells_no_time(told: Any) -> None:
+    """Refused when the sandbox is made, and not by whatever reads it first."""
+
+    class Clock:
+        def now(self) -> Any:
+            return told
+
+    with pytest.raises((TypeError, ValueError), match=r"clock\.now\(\)"):
+        Sandbox(clock=Clock())
+
+
+@pytest.mark.parametrize("clock", [ManualClock, SystemClock])
+def test_a_clock_does_not_go_beyond_what_can_be_written(clock: Callable[[], ManualClock | SystemClock]) -> None:
+    """However often it is moved; where it was refused it stays."""
+    moved = clock()
+    moved.advance(80_000_000_000.0)
+    before = moved.now().year
+    for _ in range(3):
+        while moved.now().year < 8000:
+            moved.advance(30_000_000_000.0)
+        with pytest.raises(ValueError, match="seconds"):
+            moved.advance(80_000_000_000.0)
+    assert before < moved.now().year < 9000
+    sandbox = Sandbox(clock=moved)
+    sandbox.seed_orders(1)
+    sandbox.close()
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"\xff", b"[" * 100_000, b"9" * 10_000], ids=len)
+def test_a_call_whose_body_is_not_json(body: bytes) -> None:
+    call = CallbackCall("/hook", "", {}, body)
+    with pytest.raises(ValueError, match="body of the call to /hook is not JSON") as caught:
+        _ = call.json
+    assert type(caught.value) is ValueError

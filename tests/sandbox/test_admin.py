@@ -88,6 +88,15 @@ async def test_the_clock_is_moved(admin: httpx.AsyncClient, api: Api, clock: Man
     assert (await api.ok("GET", path))["created"] == "2026-01-01T01:00:00.500000Z"
 
 
+async def test_the_clock_is_not_moved_beyond_what_can_be_written(admin: httpx.AsyncClient, clock: ManualClock) -> None:
+    """However often it is moved; an answer says so."""
+    for year in (4000, 6500, 8990):
+        clock.advance((datetime(year, 1, 1, tzinfo=UTC) - clock.now()).total_seconds())
+    refused = await admin.post("/clock", json={"seconds": 20 * 366 * 86_400})
+    assert (refused.status_code, clock.now().year) == (400, 8990)
+    assert "beyond the year 8999" in refused.text
+
+
 async def test_the_machines_clock_is_moved_too() -> None:
     sandbox = Sandbox()
     before = sandbox.clock.now()
@@ -164,6 +173,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("seed", {"orders": -3}, "orders must be between 0 and"),
     ("clock", {}, "seconds: must be a number."),
     ("clock", {"seconds": -1}, "time goes ahead only"),
+    ("deliveries", {"id": "a\nb"}, "delivery_id must hold no control characters"),
+    ("faults", {"rules": [], "seed": 2**70}, "seed: must be between"),
 ]
 
 

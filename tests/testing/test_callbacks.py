@@ -81,3 +81,12 @@ def test_what_can_t_be_told(receiver: CallbackReceiver) -> None:
         receiver.answer("hook", Reply())
     with pytest.raises(ValueError, match="at least one answer"):
         receiver.answer("/hook")
+
+
+def test_a_function_that_makes_no_reply() -> None:
+    """The caller gets a 500, and the test is told at the end what was returned."""
+    receiver = CallbackReceiver()
+    address = receiver.answer("/hook", lambda call: 409)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
+    assert httpx.post(address, trust_env=False).status_code == 500
+    with pytest.raises(TypeError, match="answers /hook must return a Reply, not int"):
+        receiver.close()

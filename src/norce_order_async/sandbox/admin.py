@@ -120,6 +120,8 @@ class Admin:
             self._control.advance(seconds)
         except TypeError as error:
             raise Refusal(409, "conflict", str(error)) from None
+        except ValueError as error:
+            raise bad_request(str(error)) from None
         return await self._clock(request)
 
     async def _requests(self, request: ReceivedRequest) -> ServiceAnswer:
@@ -143,6 +145,8 @@ class Admin:
             self._control.send_again(_member(_body(request), "id", str))
         except LookupError as error:
             raise Refusal(404, "delivery-not-found", str(error)) from None
+        except ValueError as error:
+            raise bad_request(str(error)) from None
         return DONE
 
     async def _played(self, _request: ReceivedRequest) -> ServiceAnswer:

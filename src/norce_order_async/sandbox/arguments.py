@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import UnionType
 from typing import Any, cast
 
+_UNWRITABLE = re.compile(r"[\x00-\x1f\ud800-\udfff]")
+
 _LONGEST = timedelta.max.total_seconds() / 1000
-"""Seconds; a thousand thousand years."""
+"""Seconds; some 2700 years."""
+
+_EARLIEST, _LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Of moments, so that texts sort as they do, and what is reckoned from one is a moment too."""
+
+
+def shown(value: object) -> str:
+    """A value as it may stand in an error's text: of bounded length, and whatever it is."""
+    try:
+        text = "nothing" if value is None else repr(value)
+    except (ValueError, RecursionError):
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def check_is(name: str, value: object, kind: type | UnionType, words: str) -> None:
+    """An instance of a class.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {words}, not {type(value).__name__}")
 
 
 def check_text(name: str, value: object) -> None:
@@ -20,7 +46,7 @@ def check_text(name: str, value: object) -> None:
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
-    if any(character < " " or "\ud800" <= character <= "\udfff" for character in value):
+    if _UNWRITABLE.search(value):
         raise ValueError(f"{name} must hold no control characters and no half surrogate pairs")
 
 
@@ -61,6 +87,21 @@ def check_seconds(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not 0 <= value <= _LONGEST or math.isnan(value):
         raise ValueError(f"{name} must be a finite number of seconds, 0 or more")
+
+
+def check_moment(name: str, value: object) -> None:
+    """A moment that a clock can show.
+
+    Raises:
+        TypeError: it is no datetime.
+        ValueError: it has no UTC offset, or is not of the years 1000 to 8999.
+    """
+    check_is(name, value, datetime, "a datetime")
+    moment = cast("datetime", value)
+    if moment.utcoffset() is None:
+        raise ValueError(f"{name} must have a UTC offset")
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError(f"{name} must be of the years {_EARLIEST.year} to {_LATEST.year - 1}")
 
 
 def check_has(name: str, value: Any, method: str) -> None:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeAlias, cast
 
 from norce_order_async.sandbox import yaml_files
+from norce_order_async.sandbox.arguments import shown
 from norce_order_async.sandbox.rules import READINGS, RULES, Certainty, Reading
 
 NEITHER = "neither"
@@ -56,6 +57,9 @@ class Readings(Mapping[str, str]):
     __slots__ = ("_chosen", "_observed")
 
     def __init__(self, chosen: Mapping[str, str] = MappingProxyType({}), *, observed: Iterable[str] = ()) -> None:
+        _check_mapping(chosen)
+        if isinstance(observed, str | bytes) or not isinstance(cast("Any", observed), Iterable):
+            raise ReadingsError(f"observed must be a collection of rules, not {type(observed).__name__}")
         self._chosen = {rule: next(iter(readings)) for rule, readings in READINGS.items()}
         for name, reading in chosen.items():
             rule = _known_rule(name)
@@ -73,6 +77,8 @@ class Readings(Mapping[str, str]):
         Raises:
             ReadingsError: The file can't be read, or names a rule or reading that does not exist.
         """
+        if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ReadingsError(f"path must be a string or a Path, not {type(path).__name__}")
         try:
             data = yaml_files.read(Path(path))
         except yaml_files.UnreadableError as error:
@@ -126,12 +132,17 @@ class Readings(Mapping[str, str]):
         Raises:
             ReadingsError: There is no such rule.
         """
-        if rule not in _CERTAINTY:
+        if not isinstance(rule, str) or rule not in _CERTAINTY:  # pyright: ignore[reportUnnecessaryIsInstance]
             _known_rule(rule)
         return "observed" if rule in self._observed else _CERTAINTY[rule]
 
     def __or__(self, others: Mapping[str, str]) -> Self:
-        """These readings, with others in place of those of the same rules."""
+        """These readings, with others in place of those of the same rules.
+
+        Raises:
+            ReadingsError: These are no mapping, or there is no such rule, or no such reading of it.
+        """
+        _check_mapping(others)
         if isinstance(others, Readings):
             # Only what was chosen there counts: the first readings of the rest are not anyone's choice.
             chosen = {one.rule: one.id for one in others.changed}
@@ -171,9 +182,12 @@ def readings_of(given: ReadingsLike | None) -> Readings:
         return Readings()
     if isinstance(given, Readings):
         return given
-    if not isinstance(cast("Any", given), Mapping):
-        raise ReadingsError("readings must be a mapping from rules to readings, or Readings.load(...) or .harsh()")
     return Readings(given)
+
+
+def _check_mapping(given: object) -> None:
+    if not isinstance(given, Mapping):
+        raise ReadingsError("readings must be a mapping from rules to readings, or Readings.load(...) or .harsh()")
 
 
 def _known_rule(name: object) -> str:
@@ -181,7 +195,7 @@ def _known_rule(name: object) -> str:
         return name
     if isinstance(name, str) and name in _CERTAINTY:
         raise ReadingsError(f"the rule {name} has no readings to choose from")
-    raise ReadingsError(f"there is no rule {_shown(name)}{_near(name, READINGS)}")
+    raise ReadingsError(f"there is no rule {shown(name)}{_near(name, READINGS)}")
 
 
 def _known_reading(rule: str, name: object) -> str:
@@ -189,18 +203,13 @@ def _known_reading(rule: str, name: object) -> str:
     if isinstance(name, str) and name in readings:
         return name
     raise ReadingsError(
-        f"{rule} has no reading {_shown(name)}{_near(name, readings)}; its readings are {', '.join(readings)}"
+        f"{rule} has no reading {shown(name)}{_near(name, readings)}; its readings are {', '.join(readings)}"
     )
 
 
 def _near(name: object, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(names), n=2, cutoff=0.5) if isinstance(name, str) else []
     return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
-def _shown(name: object) -> str:
-    text = "nothing" if name is None else repr(name)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 # ------------------------------------------------------------------------------------------------------------ in use

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
+from norce_order_async.sandbox.arguments import check_is, check_text, check_whole
 from norce_order_async.sandbox.storage.store import Effect, Store
 
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -48,11 +50,17 @@ class RequestLog(Sequence[ReceivedRequest]):
     """
 
     def __init__(self, keep: int) -> None:
+        check_whole("keep", keep, 0, sys.maxsize)
         self._lock = threading.Lock()
         self._requests: deque[ReceivedRequest] = deque(maxlen=keep)
 
     def add(self, request: ReceivedRequest) -> None:
-        """Add a request; the oldest is dropped when the log is full."""
+        """Add a request; the oldest is dropped when the log is full.
+
+        Raises:
+            TypeError: it is no request.
+        """
+        check_is("request", request, ReceivedRequest, "a ReceivedRequest")
         with self._lock:
             self._requests.append(request)
 
@@ -62,7 +70,12 @@ class RequestLog(Sequence[ReceivedRequest]):
             self._requests.clear()
 
     def of(self, operation: str) -> Sequence[ReceivedRequest]:
-        """The requests for one operation, by its operationId."""
+        """The requests for one operation, by its operationId.
+
+        Raises:
+            TypeError, ValueError: this can't be an operationId.
+        """
+        check_text("operation", operation)
         return [request for request in self if request.operation == operation]
 
     @overload
@@ -103,10 +116,18 @@ class Effects(Sequence[Effect]):
     """
 
     def __init__(self, store: Store) -> None:
+        check_is("store", store, Store, "a sandbox's store")
         self._store = store
 
     def of(self, order_id: str | None = None, operation: str | None = None) -> Sequence[Effect]:
-        """The effects on one order, of one operation (by its operationId), or both."""
+        """The effects on one order, of one operation (by its operationId), or both.
+
+        Raises:
+            TypeError, ValueError: this can't be an order's id or an operationId.
+        """
+        for name, text in (("order_id", order_id), ("operation", operation)):
+            if text is not None:
+                check_text(name, text)
         return self._store.effects(order_id, operation)
 
     @overload

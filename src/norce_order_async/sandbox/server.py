@@ -24,6 +24,7 @@ from norce_order_async.sandbox.admin import MERCHANT, Admin
 from norce_order_async.sandbox.app import PREFIX, App
 from norce_order_async.sandbox.arguments import (
     check_has,
+    check_is,
     check_mapping,
     check_seconds,
     check_text,
@@ -289,8 +290,7 @@ class Sandbox:
             DatabaseFileError: these bytes are no snapshot; nothing has changed.
             TypeError: these are no bytes.
         """
-        if not isinstance(taken, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"taken must be bytes, as snapshot gives them, not {type(taken).__name__}")
+        check_is("taken", taken, bytes, "bytes, as snapshot gives them")
         self._control.restore(taken)
 
     def advance(self, seconds: float) -> None:
@@ -440,7 +440,17 @@ def serve(
     """Run a sandbox until a signal asks it to stop; call it from the main thread.
 
     `on_start` is called once the server answers, to say where it is.
+
+    Raises:
+        SandboxStartError: The server could not be started.
+        TypeError: An argument is of another type; the text names it.
     """
+    check_is("sandbox", sandbox, Sandbox, "a Sandbox")
+    if on_start is not None:
+        check_has("on_start", on_start, "")
+    check_is("signals", signals, Sequence, "a sequence of signals")
+    for number in signals:
+        check_is("each of signals", number, signal.Signals, "a signal, such as signal.SIGINT")
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:

@@ -36,13 +36,24 @@ class CallbackCall:
 
     @property
     def json(self) -> Any:
-        """The body, decoded. For hooks, notifications and payment actions it is the order."""
-        return json.loads(self.body)
+        """The body, decoded. For hooks, notifications and payment actions it is the order.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise ValueError(f"the body of the call to {self.path} is not JSON") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A reply: a status, a JSON body unless it is None, and a delay in seconds.
+
+    Raises:
+        TypeError, ValueError: The status is none of 200 to 599, the body is nothing that JSON can hold, or the delay is
+            negative or not finite.
 
     Example::
 
@@ -52,6 +63,20 @@ class Reply:
     status: int = 200
     json: Any = field(default=None, repr=False)
     delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.status, int) or isinstance(self.status, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"status must be a whole number, not {type(self.status).__name__}")
+        if not 200 <= self.status <= 599:
+            raise ValueError("status must be from 200 to 599")
+        if not isinstance(self.delay, int | float) or isinstance(self.delay, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"delay must be a number of seconds, not {type(self.delay).__name__}")
+        if not 0 <= self.delay <= threading.TIMEOUT_MAX:
+            raise ValueError("delay must be a finite number of seconds, 0 or more")
+        try:
+            json.dumps(self.json)
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError(f"json must be what JSON can hold; this {type(self.json).__name__} is not") from None
 
 
 Answer: TypeAlias = Reply | Callable[[CallbackCall], Reply]
@@ -92,7 +117,12 @@ class CallbackReceiver:
             return tuple(self._calls)
 
     def at(self, path: str) -> Sequence[CallbackCall]:
-        """The calls to one path."""
+        """The calls to one path.
+
+        Raises:
+            TypeError: It is no string.
+        """
+        _check_path(path)
         return [call for call in self.calls if call.path == path]
 
     def answer(self, path: str, *answers: Answer) -> str:
@@ -102,17 +132,13 @@ class CallbackReceiver:
             The address to register.
 
         Raises:
-            TypeError: the path is no string, or an answer is neither a reply nor a function.
-            ValueError: the path does not begin with a slash, or there is no answer.
-
-        Raises:
-            ValueError: The path does not begin with a slash, or there is no reply.
+            TypeError: The path is no string, or one of the answers is neither a reply nor a function.
+            ValueError: The path does not begin with a slash, or there is no answer.
         """
-        if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"path must be a string, not {type(path).__name__}")
+        _check_path(path)
         for one in answers:
             if not isinstance(one, Reply) and not callable(one):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"an answer must be a Reply or a function, not {type(one).__name__}")
+                raise TypeError(f"each of answers must be a Reply or a function, not {type(one).__name__}")
         if not path.startswith("/") or not answers:
             raise ValueError("give a path that begins with a slash, and at least one answer")
         with self._lock:
@@ -135,7 +161,13 @@ class CallbackReceiver:
     # For the server
 
     def take(self, call: CallbackCall) -> Reply:
-        """Record a call. Returns the reply after its delay."""
+        """Record a call. Returns the reply after its delay.
+
+        Raises:
+            TypeError: This is no call.
+        """
+        if not isinstance(call, CallbackCall):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"call must be a CallbackCall, not {type(call).__name__}")
         with self._lock:
             self._calls.append(call)
             answers = self._answers.get(call.path)
@@ -144,13 +176,24 @@ class CallbackReceiver:
             answer = answers[0] if len(answers) == 1 else answers.popleft()
         if not isinstance(answer, Reply):
             try:
-                answer = answer(call)
+                answer = _replied(answer(call), call.path)
             except Exception as error:  # noqa: BLE001 - raised again when the test ends; the caller gets a reply
                 self._wrong.append(error)
                 return Reply(500)
         if answer.delay:
             self._stopping.wait(answer.delay)
         return answer
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, str):
+        raise TypeError(f"path must be a string, not {type(path).__name__}")
+
+
+def _replied(reply: object, path: str) -> Reply:
+    if not isinstance(reply, Reply):
+        raise TypeError(f"the function that answers {path} must return a Reply, not {type(reply).__name__}")
+    return reply
 
 
 class _Server(ThreadingHTTPServer):

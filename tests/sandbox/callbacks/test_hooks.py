@@ -420,7 +420,7 @@ async def test_a_callback_token_goes_along_as_a_bearer(receiver: Receiver) -> No
 @rule("callback-bearer")
 @pytest.mark.parametrize("token", ["", " ", "a\nb", "é"])
 def test_a_callback_token_that_makes_no_header_is_refused(token: str) -> None:
-    with pytest.raises(ValueError, match=r"callback.token"):
+    with pytest.raises(ValueError, match="callback_token"):
         Sandbox(callback_token=token)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias, overload
 
+from norce_order_async.sandbox.arguments import check_is, check_moment, check_text, check_whole
 from norce_order_async.sandbox.json_text import Json
 
 DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
@@ -69,6 +71,7 @@ class Deliveries(Sequence[Delivery]):
     """
 
     def __init__(self, keep: int) -> None:
+        check_whole("keep", keep, 0, sys.maxsize)
         self._lock = threading.Lock()
         self._keep = keep
         self._all: dict[str, Delivery] = {}
@@ -76,7 +79,12 @@ class Deliveries(Sequence[Delivery]):
         self._in_flight: dict[str, Delivery] = {}
 
     def add(self, delivery: Delivery) -> None:
-        """Add a delivery; it is due at once."""
+        """Add a delivery; it is due at once.
+
+        Raises:
+            TypeError: it is none.
+        """
+        check_is("delivery", delivery, Delivery, "a Delivery")
         with self._lock:
             self._all[delivery.id] = delivery
             if delivery.next_at is not None:
@@ -84,7 +92,12 @@ class Deliveries(Sequence[Delivery]):
             self._make_room()
 
     def of(self, order_id: str) -> Sequence[Delivery]:
-        """The deliveries about one order."""
+        """The deliveries about one order.
+
+        Raises:
+            TypeError: its id is no string.
+        """
+        check_is("order_id", order_id, str, "a string")
         return [delivery for delivery in self if delivery.order_id == order_id]
 
     def clear(self) -> None:
@@ -94,7 +107,14 @@ class Deliveries(Sequence[Delivery]):
             self._waiting.clear()
 
     def send_again(self, delivery_id: str, now: datetime) -> None:
-        """Make a delivery due once more, with as many retries as a new one."""
+        """Make a delivery due once more, with as many retries as a new one.
+
+        Raises:
+            LookupError: there is no such delivery.
+            TypeError, ValueError: this can't be the id of one, or the moment can't be one.
+        """
+        check_text("delivery_id", delivery_id)
+        check_moment("now", now)
         with self._lock:
             delivery = self._all.get(delivery_id)
             if delivery is None:
@@ -107,7 +127,12 @@ class Deliveries(Sequence[Delivery]):
     # For the courier
 
     def take_due(self, now: datetime) -> list[Delivery]:
-        """The deliveries whose time has come; they are in flight until given back."""
+        """The deliveries whose time has come; they are in flight until given back.
+
+        Raises:
+            TypeError, ValueError: the moment can't be one.
+        """
+        check_moment("now", now)
         with self._lock:
             due = [each for each in self._waiting.values() if each.next_at is not None and each.next_at <= now]
             due.sort(key=lambda delivery: (delivery.next_at, delivery.id))
@@ -116,7 +141,12 @@ class Deliveries(Sequence[Delivery]):
         return due
 
     def give_back(self, delivery: Delivery) -> None:
-        """Return a delivery that was taken and not sent."""
+        """Return a delivery that was taken and not sent.
+
+        Raises:
+            TypeError: it is none.
+        """
+        check_is("delivery", delivery, Delivery, "a Delivery")
         with self._lock:
             self._in_flight.pop(delivery.id, None)
             if delivery.next_at is not None and delivery.id in self._all:

@@ -58,7 +58,7 @@ class Caller:
         self, allowed_hosts: Collection[str], token: str | None, merchant_token: str, readings: ReadingsInUse
     ) -> None:
         if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
-            raise ValueError("the callback token must be printable ASCII and not empty")
+            raise ValueError("callback_token must be printable ASCII and not empty")
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._token = token
         self._merchant_token = merchant_token

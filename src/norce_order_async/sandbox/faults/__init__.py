@@ -1,6 +1,6 @@
 """Faults on demand: a plan says which requests meet what, and the sandbox plays it.
 
-* `kinds`: what can go wrong, and what each kind does to an answer.
+* `kinds`: what can go wrong, and what each kind does to an answer; `fields`: what its numbers and words may be.
 * `plan`: which requests meet it; `parse`: the same from YAML or plain data; `presets`: plans to take by name.
 * `player`: the decisions, from the seed and the count of requests.
 * `respond`, `wire` and `deferred`: answers in the service's place; resets, lost answers and drips below HTTP; changes

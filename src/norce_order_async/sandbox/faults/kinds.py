@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from norce_order_async.sandbox.faults.fields import FaultPlanError, check_fields, within
 from norce_order_async.sandbox.faults.respond import RetryAfterForm, response
 from norce_order_async.sandbox.faults.wire import OutgoingAnswer, close, reset
 from norce_order_async.sandbox.service.calls import ServiceAnswer
@@ -42,18 +43,6 @@ _PAGES = frozenset({502, 504, 520, 521, 522, 523, 524})
 _LONGEST = 3600.0
 
 
-class FaultPlanError(ValueError):
-    """A plan that can't be played; the text names the place in it and what is right.
-
-    Example::
-
-        try:
-            sandbox.faults.play("no-such-plan")
-        except FaultPlanError as error:
-            print(error)
-    """
-
-
 @dataclass(frozen=True, slots=True)
 class Delay:
     """The answer takes longer."""
@@ -61,6 +50,7 @@ class Delay:
     seconds: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("seconds", self.seconds, 0, _LONGEST)
 
     def drawn(self, _source: random.Random) -> float:
@@ -76,6 +66,7 @@ class UniformDelay:
     high: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("low", self.low, 0, _LONGEST)
         within("high", self.high, self.low, _LONGEST)
 
@@ -93,6 +84,7 @@ class LognormalDelay:
     at_most: float = 10.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("median", self.median, 0.000001, _LONGEST)
         within("sigma", self.sigma, 0, 10)
         within("at_most", self.at_most, self.median, _LONGEST)
@@ -113,6 +105,9 @@ class Reset:
 
     when: Literal["before", "after"] = "before"
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class LoseAnswer:
@@ -129,6 +124,7 @@ class LoseThenLate:
     apply_after: float = 3.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("apply_after", self.apply_after, 0, _LONGEST)
 
 
@@ -139,6 +135,7 @@ class CutBody:
     keep: float = 0.5
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("keep", self.keep, 0, 0.99)
 
 
@@ -157,6 +154,7 @@ class Respond:
     html: bool | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("status", self.status, 400, 599)
         if isinstance(self.retry_after, int | float):
             within("retry_after", self.retry_after, 0, _LONGEST)
@@ -178,6 +176,7 @@ class TakeIn:
     dropped: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("apply_after", self.apply_after, 0, _LONGEST)
 
 
@@ -189,6 +188,7 @@ class Drip:
     chunk: int = 16
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("every", self.every, 0, _LONGEST)
         within("chunk", self.chunk, 1, 1_000_000)
 
@@ -200,6 +200,7 @@ class ExpireToken:
     seconds: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("seconds", self.seconds, 0, _LONGEST)
 
 
@@ -212,6 +213,7 @@ class LimitRate:
     form: RetryAfterForm = "seconds"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("per_second", self.per_second, 0.001, 1_000_000)
         within("burst", self.burst, 1, 1_000_000)
 
@@ -229,6 +231,7 @@ class LimitConcurrency:
     form: RetryAfterForm = "seconds"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("limit", self.limit, 0, 1_000_000)
         within("retry_after", self.retry_after, 0, _LONGEST)
         earlier = 0.0
@@ -357,9 +360,3 @@ _ENDING = {form: kind for kind in KINDS.values() if isinstance(kind, EndingKind)
 def ending(fault: Breaking) -> EndingKind[Any]:
     """The kind of a fault that decides how a request ends."""
     return _ENDING[type(fault)]
-
-
-def within(name: str, value: float, low: float, high: float) -> None:
-    """Demand a number between two bounds; NaN is between none."""
-    if not low <= value <= high:
-        raise FaultPlanError(f"{name}: must be between {low:g} and {high:g}, not {value}")

@@ -19,11 +19,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, cast
 
 from norce_order_async.sandbox import yaml_files
-from norce_order_async.sandbox.faults.kinds import KINDS, Fault, FaultPlanError
+from norce_order_async.sandbox.arguments import shown
+from norce_order_async.sandbox.faults.fields import FaultPlanError
+from norce_order_async.sandbox.faults.kinds import KINDS, Fault
 from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule, Window
 from norce_order_async.sandbox.faults.presets import READY
 
@@ -46,10 +47,10 @@ def plan_of(given: PlanLike, *, files: bool = True) -> FaultPlan:
         return plan_from_data(given)
     if isinstance(given, str) and given in READY:
         return READY[given]
-    if not files:
-        raise FaultPlanError(f"there is no plan called {given}; ready-made: {', '.join(READY)}")
     if not isinstance(given, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise FaultPlanError(f"a plan is a name, a path, data or a FaultPlan, not {type(given).__name__}")
+    if not files:
+        raise FaultPlanError(f"there is no plan called {given}; ready-made: {', '.join(READY)}")
     return _from_file(Path(given))
 
 
@@ -59,12 +60,9 @@ def plan_from_data(data: object) -> FaultPlan:
     _known(top, ("seed", "rules"), "")
     rules = top.get("rules")
     if not isinstance(rules, list):
-        raise FaultPlanError(f"rules: must be a list, not {_shown(rules)}")
-    seed = top.get("seed")
-    if not _fits(seed, int | None):
-        raise FaultPlanError(f"seed: must be a whole number, not {_shown(seed)}")
+        raise FaultPlanError(f"rules: must be a list, not {shown(rules)}")
     entries = cast("list[object]", rules)
-    return FaultPlan([_rule(entry, f"rules[{index}]") for index, entry in enumerate(entries)], seed)
+    return FaultPlan([_rule(entry, f"rules[{index}]") for index, entry in enumerate(entries)], top.get("seed"))
 
 
 def _from_file(path: Path) -> FaultPlan:
@@ -98,7 +96,7 @@ def _fault(data: object, path: str) -> Fault:
         raise FaultPlanError(f"{path}: must be one of {', '.join(KINDS)}; this has {len(given)} of them")
     (name, settings), *_ = given.items()
     if name not in KINDS:
-        raise FaultPlanError(f"{path}: must be one of {', '.join(KINDS)}, not {_shown(name)}")
+        raise FaultPlanError(f"{path}: must be one of {', '.join(KINDS)}, not {shown(name)}")
     path = f"{path}.{name}"
     forms: tuple[type[Fault], ...] = KINDS[name].forms
     if isinstance(settings, Mapping):
@@ -118,82 +116,35 @@ def _first(kind: type[Fault]) -> str:
 def _record(kind: type[_Record], data: object, path: str) -> _Record:
     """A record whose fields are the keys of a mapping."""
     given = dict(_mapping(data, path))
-    types = get_type_hints(kind)
-    _known(given, tuple(types), path)
+    _known(given, tuple(field.name for field in dataclasses.fields(kind)), path)
     if "schedule" in given:
         given["schedule"] = _tuples(given["schedule"])
     for field in dataclasses.fields(kind):
-        if field.name not in given:
-            if field.default is dataclasses.MISSING:
-                raise FaultPlanError(f"{path}.{field.name}: is required")
-        elif not _fits(given[field.name], types[field.name]):
-            wanted = _named(types[field.name])
-            raise FaultPlanError(f"{path}.{field.name}: must be {wanted}, not {_shown(given[field.name])}")
+        if field.name not in given and field.default is dataclasses.MISSING:
+            raise FaultPlanError(f"{path}.{field.name}: is required")
     try:
         return kind(**given)
     except FaultPlanError as error:
         raise FaultPlanError(f"{path}.{error}") from None
 
 
-def _tuples(value: object) -> object:
-    """Lists made tuples, all the way down."""
-    return tuple(map(_tuples, cast("list[object]", value))) if isinstance(value, list) else value
+def _tuples(value: object, deep: int = 2) -> object:
+    """Lists made tuples, as deep as a plan has them."""
+    if not deep or not isinstance(value, list):
+        return value
+    return tuple(_tuples(one, deep - 1) for one in cast("list[object]", value))
 
 
 def _mapping(data: object, path: str) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
-        raise FaultPlanError(f"{path}: must be a mapping, not {_shown(data)}")
+        raise FaultPlanError(f"{path}: must be a mapping, not {shown(data)}")
     return cast("Mapping[str, Any]", data)
 
 
 def _known(given: Mapping[str, object], known: tuple[str, ...], path: str) -> None:
     for key in given:
         if key not in known:
-            place = f"{path}.{key}" if path else str(key)
+            word = key if isinstance(key, str) and len(key) <= 60 else shown(key)  # pyright: ignore[reportUnnecessaryIsInstance]
+            place = f"{path}.{word}" if path else word
             what = f"one of {', '.join(known)}" if known else "nothing here"
             raise FaultPlanError(f"{place}: must be {what}")
-
-
-def _fits(value: object, wanted: Any) -> bool:
-    """Whether a value is of an annotated type, as far as fields of plans have them."""
-    if get_origin(wanted) is Literal:
-        return value in get_args(wanted)
-    if isinstance(wanted, UnionType) or (get_args(wanted) and NoneType in get_args(wanted)):
-        return any(_fits(value, one) for one in get_args(wanted))
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    origin = get_origin(wanted)
-    if origin is None:
-        return isinstance(value, wanted)
-    if origin is tuple and get_args(wanted)[-1] is not Ellipsis:
-        parts = get_args(wanted)
-        return (
-            isinstance(value, tuple)
-            and len(cast("tuple[object, ...]", value)) == len(parts)
-            and all(_fits(one, part) for one, part in zip(cast("tuple[object, ...]", value), parts, strict=True))
-        )
-    return isinstance(value, tuple) and all(
-        _fits(one, get_args(wanted)[0]) for one in cast("tuple[object, ...]", value)
-    )
-
-
-def _named(wanted: Any) -> str:
-    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a word", Window: "a mapping"}
-    if wanted in names:
-        return names[wanted]
-    if get_origin(wanted) is Literal:
-        return " or ".join(str(word) for word in get_args(wanted))
-    if get_origin(wanted) is tuple:
-        return "a list of pairs [seconds, limit]"
-    parts = [part for part in get_args(wanted) if part is not NoneType]
-    return " or ".join(
-        "a list of words" if get_origin(part) is not None and get_origin(part) is not Literal else _named(part)
-        for part in parts
-    )
-
-
-def _shown(value: object) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -9,10 +9,13 @@ answered at once goes by what really happens.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from norce_order_async.sandbox.faults.kinds import Fault, FaultPlanError, RefuseConnection, Respond, TakeIn, within
+from norce_order_async.sandbox.arguments import check_is, shown
+from norce_order_async.sandbox.faults.fields import FaultPlanError, check_fields, within
+from norce_order_async.sandbox.faults.kinds import Fault, RefuseConnection, Respond, TakeIn
 from norce_order_async.sandbox.service.handlers import HANDLERS
 
 ALL, READS, WRITES = "*", "reads", "writes"
@@ -29,6 +32,7 @@ class Window:
     every: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         within("length", self.length, 0, 1_000_000)
         within("start", self.start, 0, 1_000_000)
         if self.every is not None:
@@ -55,6 +59,9 @@ class FaultRule:
         after: Not before so many requests have passed.
         window: Only in this time.
 
+    Raises:
+        FaultPlanError: One of them is of another type or beyond its bounds, or there is no such operation.
+
     Example::
 
         sandbox.faults.play({"rules": [{"fault": {"delay": 0.01}, "operations": "reads", "share": 0.1}]})
@@ -73,6 +80,9 @@ class FaultRule:
     def __post_init__(self) -> None:
         if isinstance(self.operations, str):
             object.__setattr__(self, "operations", (self.operations,))
+        elif isinstance(self.operations, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            object.__setattr__(self, "operations", tuple(self.operations))
+        check_fields(self)
         if not self.operations:
             raise FaultPlanError("operations: must name at least one, or be left out for all")
         for name in self.operations:
@@ -90,11 +100,21 @@ class FaultRule:
             raise FaultPlanError("fault.answer.retry_after: there is no window in this rule")
 
     def covers(self, operation: str, reads: bool) -> bool:
-        """Whether the rule is about this operation."""
+        """Whether the rule is about this operation.
+
+        Raises:
+            TypeError: its operationId is no string.
+        """
+        check_is("operation", operation, str, "a string")
         return any(name in (ALL, operation) or name == (READS if reads else WRITES) for name in self.operations)
 
     def counts(self, number: int) -> bool:
-        """Whether the n-th request, the first being 1, is one of those meant, before shares and windows."""
+        """Whether the n-th request, the first being 1, is one of those meant, before shares and windows.
+
+        Raises:
+            TypeError: this is no whole number.
+        """
+        check_is("number", number, int, "a whole number")
         beyond = number - self.after
         return beyond >= 1 and beyond % self.every == 0 and (self.first is None or beyond <= self.first)
 
@@ -104,6 +124,9 @@ class FaultPlan:
     """Rules, tried from the top: delays add up, and the first other fault that is due is the one that is played.
 
     Without a seed of its own it takes the sandbox's.
+
+    Raises:
+        FaultPlanError: One of the rules is none, or the seed is no whole number of 64 bits.
 
     Example::
 
@@ -117,7 +140,12 @@ class FaultPlan:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rules", tuple(self.rules))
+        # A list, which may change later, is copied. What is no sequence of rules is refused below.
+        if isinstance(self.rules, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            object.__setattr__(self, "rules", tuple(self.rules))
+        check_fields(self)
+        if self.seed is not None:
+            within("seed", self.seed, -sys.maxsize, sys.maxsize)
 
 
 def _check_operation(name: str) -> None:
@@ -125,4 +153,4 @@ def _check_operation(name: str) -> None:
         return
     near = difflib.get_close_matches(name, HANDLERS, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise FaultPlanError(f"operations: must be operationIds, *, reads or writes, not {name!r}{hint}")
+    raise FaultPlanError(f"operations: must be operationIds, *, reads or writes, not {shown(name)}{hint}")

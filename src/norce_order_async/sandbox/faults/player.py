@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -19,6 +20,14 @@ from typing import overload
 
 import anyio
 
+from norce_order_async.sandbox.arguments import (
+    check_has,
+    check_is,
+    check_moment,
+    check_seconds,
+    check_text,
+    check_whole,
+)
 from norce_order_async.sandbox.faults.kinds import (
     Breaking,
     Delay,
@@ -86,6 +95,10 @@ class Faults(Sequence[PlayedFault]):
     def __init__(
         self, clock: ServiceClock, seed: int | None = None, plan: PlanLike = NO_PLAN, keep: int = 10_000
     ) -> None:
+        check_has("clock", clock, "now")
+        if seed is not None:
+            check_whole("seed", seed, -sys.maxsize, sys.maxsize)
+        check_whole("keep", keep, 0, sys.maxsize)
         self._clock = clock
         self._default_seed = seed or 0
         self._lock = threading.Lock()
@@ -93,6 +106,8 @@ class Faults(Sequence[PlayedFault]):
         self.hurry = False
         """Set while the server stops: nobody waits any longer."""
         self._begin(plan_of(plan))
+        # What a caller's clock tells is looked at once, before anything is reckoned from it.
+        check_moment("clock.now()", self._began)
 
     @property
     def plan(self) -> FaultPlan:
@@ -134,7 +149,13 @@ class Faults(Sequence[PlayedFault]):
 
     @contextmanager
     def meets(self, operation: str, reads: bool, token: str | None) -> Generator[Met]:
-        """What a request meets, for as long as it is being answered."""
+        """What a request meets, for as long as it is being answered.
+
+        Raises:
+            TypeError: the operationId or the token is no string.
+        """
+        check_is("operation", operation, str, "a string")
+        check_is("token", token, str | None, "a string or None")
         with self._lock:
             plan, answering = self._plan, self._answering
             met = self._decide(operation, reads, token) if plan.rules else Met()
@@ -146,7 +167,12 @@ class Faults(Sequence[PlayedFault]):
                     answering.subtract(met.held)
 
     async def wait(self, seconds: float) -> None:
-        """Sleep, but not into the end of the server: a task that has to be cancelled then is an error in its log."""
+        """Sleep, but not into the end of the server: a task that has to be cancelled then is an error in its log.
+
+        Raises:
+            TypeError, ValueError: this is no finite number of seconds, 0 or more.
+        """
+        check_seconds("seconds", seconds)
         until = time.monotonic() + seconds
         # Looked at and not waited for: the event of one loop can't be set from another thread.
         while (left := until - time.monotonic()) > 0 and not self.hurry:  # noqa: ASYNC110
@@ -240,7 +266,13 @@ class Faults(Sequence[PlayedFault]):
         return until is not None and self._clock.now() < until
 
     def of(self, operation: str | None) -> Sequence[PlayedFault]:
-        """The faults played to one operation, by its operationId; None for those of connections."""
+        """The faults played to one operation, by its operationId; None for those of connections.
+
+        Raises:
+            TypeError, ValueError: this can't be an operationId.
+        """
+        if operation is not None:
+            check_text("operation", operation)
         return [played for played in self if played.operation == operation]
 
     @overload

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
+from norce_order_async.sandbox.arguments import check_is, check_moment, check_seconds
+
 
 class ServiceClock(Protocol):
     """Tells the time, in UTC.
@@ -55,12 +57,25 @@ class SystemClock:
         return datetime.now(UTC) + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward."""
+        """Move the clock forward.
+
+        Raises:
+            TypeError: this is no number.
+            ValueError: it is negative or not finite, or the clock would go beyond the year 8999.
+        """
+        _moved(self.now(), seconds)
         self._ahead += timedelta(seconds=seconds)
 
 
 class ManualClock:
     """A clock that stands still until it is moved.
+
+    Args:
+        start: The moment that it shows first, of the years 1000 to 8999; one without a UTC offset is local time.
+
+    Raises:
+        TypeError: It is no datetime.
+        ValueError: It is beyond these years.
 
     Example::
 
@@ -70,6 +85,12 @@ class ManualClock:
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        check_is("start", start, datetime, "a datetime")
+        if start.tzinfo is None:
+            # Compared first: what is local time can't be reckoned at the ends of the calendar.
+            check_moment("start", start.replace(tzinfo=UTC))
+        else:
+            check_moment("start", start)
         self._now = start.astimezone(UTC)
 
     def now(self) -> datetime:
@@ -77,8 +98,23 @@ class ManualClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward."""
-        self._now += timedelta(seconds=seconds)
+        """Move the clock forward.
+
+        Raises:
+            TypeError: this is no number.
+            ValueError: it is negative or not finite, or the clock would go beyond the year 8999.
+        """
+        self._now = _moved(self._now, seconds)
+
+
+def _moved(now: datetime, seconds: float) -> datetime:
+    check_seconds("seconds", seconds)
+    try:
+        moved = now + timedelta(seconds=seconds)
+        check_moment("the moment", moved)
+    except (OverflowError, ValueError):
+        raise ValueError("seconds would move the clock beyond the year 8999") from None
+    return moved
 
 
 def written(moment: datetime) -> str:
