@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 MOST_BYTES = 256 * 1024
 _DEEPEST = 20
+_MOST_DIGITS = 400
+_LONG_NUMBER = re.compile(rf"[-+.0-9][-+.:_0-9a-fxA-FX]{{{_MOST_DIGITS}}}", re.ASCII)
 
 
 class UnreadableError(ValueError):
@@ -43,11 +46,14 @@ def read(path: Path) -> object:
         raise
     except ValueError as error:
         raise UnreadableError(f"{path} has a value that can't be read: {error}") from None
+    except (ArithmeticError, LookupError, AttributeError):
+        # What the constructors of YAML raise for a value that its tag does not allow: `!!bool maybe`.
+        raise UnreadableError(f"{path} has a value that its type does not allow") from None
     return data
 
 
 def _refuse_what_grows(events: Iterable[object], path: Path) -> None:
-    """Refuse what takes more time or memory than the file's size tells: depth, and aliases that multiply."""
+    """Refuse what takes more time or memory than the file's size tells: depth, aliases that multiply, long numbers."""
     import yaml
 
     depth = 0
@@ -57,6 +63,8 @@ def _refuse_what_grows(events: Iterable[object], path: Path) -> None:
             raise UnreadableError(f"{path} is nested more than {_DEEPEST} deep")
         if isinstance(event, yaml.AliasEvent):
             raise UnreadableError(f"{path} has the alias *{event.anchor}: write out what it stands for")
+        if isinstance(event, yaml.ScalarEvent) and _LONG_NUMBER.match(event.value):
+            raise UnreadableError(f"{path} has a number of more than {_MOST_DIGITS} characters")
 
 
 def _text(path: Path) -> str:

@@ -133,6 +133,12 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         (b"x: " + b"[" * 100_000, "is nested more than 20 deep"),
         (b"#" * 300_000, "is larger than"),
         (b"cart-total: {reading: zero-when-missing, when: 2026-99-99}\n", "has a value that can't be read"),
+        (b"cart-total: !!bool maybe\n", "has a value that its type does not allow"),
+        (b'cart-total: !!int ""\n', "has a value that its type does not allow"),
+        (b"cart-total: !!timestamp x\n", "has a value that its type does not allow"),
+        (b"cart-total: 1" + b":1" * 190 + b".5\n", "has a value that its type does not allow"),
+        (b"cart-total: 1" + b":1" * 100_000 + b"\n", "has a number of more than 400 characters"),
+        (b"cart-total: 0x" + b"f" * 200_000 + b"\n", "has a number of more than 400 characters"),
         (None, "there is no file called"),
     ],
 )
