@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from norce_order_async._json import UNREADABLE, mapping_or_empty, text_or_none
 from norce_order_async.calibration.receiver import Receiver
-from norce_order_async.calibration.state import Made, StateFile
+from norce_order_async.calibration.state import Made, StateFile, is_order_id
 from norce_order_async.calibration.wire import NOTHING, ORDER, ORDERS, Exchange, NoEvidenceError, Wire
 
 MOST_ORDERS: Final = 20
@@ -20,6 +20,8 @@ PATIENCE: Final = 12.0
 """Seconds that a change which was only taken in may take, and a list until it shows an order."""
 _LOOK_AGAIN: Final = 1.0
 _CLEANING_TRIES: Final = 6
+_MISSED: Final = 3
+"""Answers of 404, one after the other, after which an order that was not deleted just now counts as gone."""
 
 
 def price(amount: float) -> dict[str, float]:
@@ -74,6 +76,8 @@ class Bench:
     created: int = 0
     """Orders that were created, or may have been."""
     _number: int = 0
+    _deleted: set[str] = field(default_factory=set[str])
+    """Ids of orders that this run has removed."""
     _shared: dict[str, TestOrder] = field(default_factory=dict[str, TestOrder])
 
     # -------------------------------------------------------------------------------------------------- creating
@@ -121,9 +125,12 @@ class Bench:
         made = self.state.about_to_create(marker)
         answer = await self.wire.write("POST", ORDERS, body=body)
         if not answer.succeeded:
-            if answer.status in (400, 401, 403, 404, 405, 409, 415, 422):
+            if answer.status in (400, 401, 403, 404, 405, 415, 422):
                 self.state.gone(made)
                 self.created -= 1
+            # A 409 may be the answer to a second sending by a gateway, of which the first has made the order. So it is
+            # looked for before it counts as not made.
+            made.refused = answer.status == 409
             return answer, None
         order_id = id_in(answer)
         if order_id is None:
@@ -172,6 +179,8 @@ class Bench:
         answer = await self.wire.read(ORDER, order.id)
         if answer.status != 200 or not answer.mapping:
             raise NoEvidenceError(f"reading an order was answered {answer.status}")
+        if answer.mapping.get("id") != order.id:
+            raise NoEvidenceError("reading an order was answered with something else")
         return answer
 
     async def listed(self, **query: str) -> Exchange:
@@ -265,18 +274,27 @@ class Bench:
         return stuck
 
     async def _removed(self, made: Made) -> bool:
-        ids = [made.order_id] if made.order_id is not None else await self._found(made)
+        if made.order_id is not None and not await self._is_removed(made.order_id, made):
+            return False
+        if made.order_id in self._deleted:
+            return True
+        # Its id is unknown, or leads to nothing and was perhaps never its own: the marker says whether it is there.
+        ids = await self._found(made)
+        if made.refused and not ids:
+            self.created -= 1
         return all([await self._is_removed(order_id, made) for order_id in ids])
 
     async def _found(self, made: Made) -> list[str]:
         """The orders with a marker whose creation had no answer. A list may show them late, so it is asked twice."""
-        known = {one.order_id for one in self.state.made}
+        known = {one.order_id for one in self.state.made if one is not made}
         for patience in (PATIENCE, 0.0):
             found: list[str] = []
             for query in ({"cart_reference": made.marker}, {"reference": made.run, "limit": "50"}):
                 page = await self.wire.read(ORDERS, **query)
-                if page.status != 200:
+                if page.status != 200 or "data" not in page.mapping:
                     raise NoEvidenceError("orders can't be listed")
+                if not all(is_of(order, made.run) for order in page.orders):
+                    raise NoEvidenceError("a list does not follow its filter")
                 found += [order_id for order in page.orders if (order_id := _marked(order, made.marker)) is not None]
             if found or not patience:
                 return [order_id for order_id in dict.fromkeys(found) if order_id not in known]
@@ -285,15 +303,23 @@ class Bench:
 
     async def _is_removed(self, order_id: str, made: Made) -> bool:
         unanswered: NoEvidenceError | None = None
+        missed = 0
         for tried in range(_CLEANING_TRIES):
             read = await self.wire.read(ORDER, order_id)
             if read.status == 404:
-                return True
-            if read.status != 200 or not is_of(read.mapping, made.run):
+                # A copy of the data that is behind may not have a new order yet.
+                missed += 1
+                if missed == _MISSED:
+                    return True
+                await self.wire.clock.sleep(PATIENCE / _MISSED)
+                continue
+            missed = 0
+            if read.status == 200 and read.mapping and not is_of(read.mapping, made.run):
                 # Not an order that a calibration made: whatever the file says, it is left alone.
                 return False
             try:
-                if await self._remove(order_id, status_of(read)):
+                if is_of(read.mapping, made.run) and await self._remove(order_id, status_of(read)):
+                    self._deleted.add(order_id)
                     return True
                 unanswered = None
             except NoEvidenceError as error:
@@ -314,7 +340,9 @@ class Bench:
             else:
                 await self.wire.write("PUT", ORDER + "/state", order_id, {"currentStatus": "removed"})
         after = await self.wire.read(ORDER, order_id)
-        return after.status == 404 or status_of(after) == "removed"
+        if after.status == 404:
+            return answer.status == 404 or answer.succeeded
+        return status_of(after) == "removed"
 
 
 def _marked(order: Mapping[str, Any], marker: str) -> str | None:
@@ -338,7 +366,10 @@ def status_of(read: Exchange) -> str:
 
 
 def id_in(answer: Exchange) -> str | None:
-    """The id of what was created: in an object, as a bare text, or at the end of the Location header."""
+    """The id of what was created: in an object, as a bare text, or at the end of the Location header.
+
+    None where it is nothing that the path of a request may hold.
+    """
     found = answer.mapping.get("id")
     if found is None and isinstance(answer.data, str):
         found = answer.data
@@ -346,4 +377,4 @@ def id_in(answer: Exchange) -> str | None:
         found = answer.body.decode("ascii", "replace").strip() or None
     if found is None:
         found = answer.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and is_order_id(found) else None

@@ -25,6 +25,11 @@ _ID = re.compile(r"(?!\.{1,2}\Z)[!-~]{1,200}\Z")
 _MOST_BYTES = 1024 * 1024
 
 
+def is_order_id(text: str) -> bool:
+    """Whether a text may be the id of an order in the path of a request."""
+    return _ID.fullmatch(text) is not None
+
+
 class StateFileError(Exception):
     """The file can't be used; the text says why, and what to do."""
 
@@ -36,6 +41,8 @@ class Made:
     marker: str
     order_id: str | None = None
     gone: bool = False
+    refused: bool = False
+    """Whether its creation was refused in this run, so that there should be none."""
 
     @property
     def run(self) -> str:
@@ -75,6 +82,8 @@ class StateFile:
                 body = file.read(_MOST_BYTES + 1)
         except OSError as error:
             raise StateFileError(f"{path.name} can't be read: {error.strerror}") from None
+        if len(body) > _MOST_BYTES:
+            raise StateFileError(f"{path.name} is larger than any that a calibration writes: use another --into")
         whole, _, _torn = body.rpartition(b"\n")
         for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
             found._take(read_json(line), number)
@@ -153,7 +162,7 @@ class StateFile:
             self.made.append(made := Made(marker))
         if "order" in line:
             order_id = text_or_none(line["order"])
-            if order_id is None or not _ID.fullmatch(order_id):
+            if order_id is None or not is_order_id(order_id):
                 raise bad("has no id of an order")
             made.order_id = order_id
         made.gone = line.get("gone") is True

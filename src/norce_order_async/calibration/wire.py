@@ -141,6 +141,8 @@ class Wire:
         """Requests sent."""
         self.lenient = False
         """While cleaning up: a 5xx does not stop the run any more."""
+        self.accepted = False
+        """Whether an answer showed that the token is known."""
         self._headers = {
             "user-agent": f"norce-order-async/{__version__} calibrate",
             "accept": "application/json",
@@ -244,6 +246,9 @@ class Wire:
         if answer.status == 429 or answer.status == 425 or answer.status >= 500:
             self._note_trouble(answer.status, answer.headers)
             raise NoEvidenceError(f"{method} was answered {answer.status}")
+        if answer.status == 401 and channel is None and self.accepted and not self.lenient:
+            raise StopError("the token is not accepted any more (HTTP 401)")
+        self.accepted = self.accepted or answer.status != 401
         if answer.unreadable is not None:
             raise NoEvidenceError(f"the answer to {method} could not be read")
         data = read_json(answer.body) if answer.body else UNREADABLE
