@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -56,7 +56,7 @@ class FastClock:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=passed + self._ahead)
 
     @contextmanager
-    def standing_still(self) -> Iterator[None]:
+    def standing_still(self) -> Generator[None]:
         """What lists do not show yet, they do not show inside, however slow the machine is."""
         self._ahead, self._began = (self.now() - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds(), None
         yield
@@ -71,7 +71,6 @@ class Truth:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self._claims: list[Callable[[], None]] = []
 
     def order(self, order_id: str) -> dict[str, Any] | None:
         """The order as stored; None when it is not there."""
@@ -88,7 +87,7 @@ class Truth:
         return self.status(order_id) == status
 
     def active(self, order_id: str, member: str) -> list[dict[str, Any]]:
-        entries = (self.order(order_id) or {}).get(member) or []
+        entries: list[dict[str, Any]] = (self.order(order_id) or {}).get(member) or []
         return [entry for entry in entries if str(entry.get("state")).lower() != "removed"]
 
     def times(self, operation: str, order_id: str | None = None) -> int:
@@ -125,7 +124,6 @@ class Truth:
     def _later(self, holds: Callable[[], object], told: str) -> None:
         # What is not done may come late: looked at before the next change, and counted then.
         self.sandbox.advance(10.0)
-        self.sandbox.requests.clear()
         self.order("o-nobody-has")
         assert holds(), told
 
@@ -334,18 +332,22 @@ LOST = FaultPlan((FaultRule(LoseAnswer(), WRITES, first=1),))
 TURNED_AWAY = FaultPlan((FaultRule(Respond(503, retry_after=0.05, form="milliseconds"), WRITES, first=1),))
 
 
+async def created_or_told_twice(norce: NorceOrderClient, reference: str) -> tuple[Order, bool]:
+    try:
+        order = await norce.orders.create(**CONTEXT, cart=cart(reference))
+    except DuplicateOrderError as error:
+        first: Order = error.orders[0]
+        return first, True
+    return order, not order.uniqueness_checked
+
+
 @pytest.mark.parametrize("plan", [LOST, TURNED_AWAY], ids=["lost", "turned-away"])
 async def test_answers_that_are_lost_and_turned_away(
     told: Truth, sandbox: Sandbox, norce: NorceOrderClient, plan: FaultPlan
 ) -> None:
     """The first answer to each change is lost, or is a 503 that says when to come back."""
     sandbox.faults.play(plan)
-    order: Order | None = None
-    try:
-        order = await norce.orders.create(**CONTEXT, cart=cart("c-1"))
-        told_twice = not order.uniqueness_checked
-    except DuplicateOrderError as error:
-        order, told_twice = error.orders[0], True
+    order, told_twice = await created_or_told_twice(norce, "c-1")
     assert told.order(order.id)
     assert told.times(CREATE_ORDER) == 1 or told_twice, "created twice, and told that it is alone"
     sandbox.advance(10.0)
