@@ -28,6 +28,9 @@ LOWEST_TESTS = [
     "tests/sandbox/callbacks/test_notifications.py",
     "tests/telemetry",
 ]
+# Those of the SDK. The sandbox's own tests say what it does under each reading.
+HARSH_TESTS = ["bulk", "chaos", "client", "examples", "orders", "pipeline", "security", "telemetry"]
+HARSH_TESTS = [f"tests/{folder}" for folder in HARSH_TESTS]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
 
@@ -122,6 +125,14 @@ def lowest(session: nox.Session) -> None:
     session.install("--requirement", versions, "--constraint", versions, "--group", "tests")
     session.install("--no-deps", "--editable", ".")
     session.run("pytest", "-m", "not soak", *(session.posargs or LOWEST_TESTS))
+
+
+@nox.session(default=False)
+def readings(session: nox.Session) -> None:
+    """The tests against local services that follow every harsh reading; tests/data/harsh.yaml has the exceptions."""
+    install(session)
+    given = session.posargs or ["-n", "2"]
+    session.run("pytest", "--harsh-readings", "-m", "not soak and not slow", *HARSH_TESTS, *given)
 
 
 @nox.session(default=False)

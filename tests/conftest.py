@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.security import attacks
+from tests.support.harsh import follow_harsh_readings, leave_out_exceptions
 from tests.support.turns import mark_for_soak
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,12 +29,21 @@ _TRIED: Counter[str] = Counter()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``pytest --write-security-docs`` with the files of :data:`tests.security.attacks.ATTACKS` writes their counts."""
     parser.addoption("--write-security-docs", action="store_true", help="put the attacks tried into docs/security.md")
+    parser.addoption("--harsh-readings", action="store_true", help="local services follow every harsh reading")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything makes a sandbox."""
+    if config.getoption("--harsh-readings"):
+        follow_harsh_readings()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what only a soak has, before that is left out; nothing but attacks runs when they are counted."""
     mark_for_soak(items)
+    if config.getoption("--harsh-readings"):
+        leave_out_exceptions(items, config.rootpath)
     if config.getoption("--write-security-docs"):
         items[:] = [item for item in items if attacks.attack_of(item.nodeid)]
 

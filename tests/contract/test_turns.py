@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -60,8 +61,9 @@ def test_an_ordinary_run_and_a_soak(pytester: pytest.Pytester) -> None:
         "@pytest.hookimpl(tryfirst=True)\ndef pytest_collection_modifyitems(items):\n    mark_for_soak(items)\n"
     )
     pytester.makepyfile(PROJECT)
-    few = pytester.inline_run("-m", "not soak", "-p", "no:norce_order")
+    run: Any = pytester.inline_run  # not typed
+    few = run("-m", "not soak", "-p", "no:norce_order")
     few.assertoutcome(passed=4)
     ran = {call.item.name for call in few.getcalls("pytest_runtest_call")}
     assert ran == {"test_product[asyncio-400]", "test_product[trio-500]", "test_one[asyncio]", "test_other[trio]"}
-    pytester.inline_run("-p", "no:norce_order").assertoutcome(passed=10)
+    run("-p", "no:norce_order").assertoutcome(passed=10)

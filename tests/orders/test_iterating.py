@@ -60,7 +60,7 @@ async def emptied(count: int, readings: tuple[Any, Any], *, prefetch: bool, clum
         How many pages were read, and how many orders were met.
     """
     clock = ManualClock()
-    chosen = dict(zip(("pagination-size", "dates"), readings, strict=True))
+    chosen: dict[str, str] = dict(zip(("pagination-size", "dates"), readings, strict=True))
     with Sandbox(clock=clock, readings=chosen, keep_requests=20 * count) as sandbox:
         async with client_of(sandbox) as norce:
             wanted = await make(norce, clump)

@@ -1,6 +1,6 @@
 """The gates around a change: the public API against the changelog, and the workflow that brings a new description."""
 
-import importlib.util
+import importlib
 import os
 import re
 import subprocess

@@ -49,8 +49,8 @@ def readings() -> str:
         for reading in rule.readings:
             first = reading is rule.readings[0]
             name = f"**`{reading.id}`**" if reading.harsh else f"`{reading.id}`"
-            head = f"`{rule.id}` | {rule.certainty}" if first else " | "
-            lines.append(f"| {head} | {name} | {reading.text} | {reading.notice} |".replace("|   |", "| |"))
+            of = f"`{rule.id}` | {rule.certainty}" if first else " | "
+            lines.append(f"| {of} | {name} | {reading.text} | {reading.notice} |".replace("|   |", "| |"))
     head = ["| rule | | reading | what the service does | what a caller notices |", "|---|---|---|---|---|"]
     return "\n".join(head + lines)
 
@@ -58,9 +58,8 @@ def readings() -> str:
 def with_tables(text: str, *names: str) -> str:
     tables = {"faults": faults, "rules": rules, "readings": readings}
     for name in names:
-        table = tables[name]()
         begin, end = re.findall(rf"^<!-- {name}: .*-->$", text, re.MULTILINE)
-        text = f"{text.partition(begin)[0]}{begin}\n{table}\n{end}{text.partition(end)[2]}"
+        text = f"{text.partition(begin)[0]}{begin}\n{tables[name]()}\n{end}{text.partition(end)[2]}"
     return text
 
 
