@@ -61,7 +61,7 @@ def test_an_ordinary_run_and_a_soak(pytester: pytest.Pytester) -> None:
         "@pytest.hookimpl(tryfirst=True)\ndef pytest_collection_modifyitems(items):\n    mark_for_soak(items)\n"
     )
     pytester.makepyfile(PROJECT)
-    run: Any = pytester.inline_run  # not typed
+    run: Any = getattr(pytester, "inline_run")  # noqa: B009 - its plugins have no type
     few = run("-m", "not soak", "-p", "no:norce_order")
     few.assertoutcome(passed=4)
     ran = {call.item.name for call in few.getcalls("pytest_runtest_call")}
