@@ -54,7 +54,6 @@ if TYPE_CHECKING:
         ValidationFailedError,
         WaitTimeoutError,
     )
-    from norce_order_async.orders.capture import capture_answers
     from norce_order_async.orders.collection import OrderCollection
     from norce_order_async.orders.creation import NewOrder
     from norce_order_async.orders.ensuring import Ensured
@@ -76,6 +75,7 @@ if TYPE_CHECKING:
         CallNext,
     )
     from norce_order_async.pipeline.response import Drift, DriftRecord
+    from norce_order_async.pipeline.session import capture_answers
     from norce_order_async.pipeline.settings import CallOptions, Settings
     from norce_order_async.scope import Scope
 
@@ -119,7 +119,7 @@ _HOMES = {
         "WaitTimeoutError",
     ),
     "auth.oauth": ("ClientCredentials",),
-    "orders.capture": ("capture_answers",),
+    "pipeline.session": ("capture_answers",),
     "orders.collection": ("OrderCollection",),
     "orders.creation": ("NewOrder",),
     "orders.ensuring": ("Ensured",),

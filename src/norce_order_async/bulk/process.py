@@ -29,8 +29,8 @@ from norce_order_async.errors import (
     UnavailableError,
     ValidationFailedError,
 )
-from norce_order_async.orders.capture import capture_answers
 from norce_order_async.orders.order import Order
+from norce_order_async.pipeline.session import capture_answers
 from norce_order_async.runtime.stop import ItemCalls, made_for
 
 T = TypeVar("T")

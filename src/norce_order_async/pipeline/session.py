@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -24,7 +25,27 @@ T = TypeVar("T")
 
 Answers = list[Answer]
 
-CAPTURED: ContextVar[Answers | None] = ContextVar("norce_order_async.captured", default=None)
+_CAPTURED: ContextVar[Answers | None] = ContextVar("norce_order_async.captured", default=None)
+
+
+@contextmanager
+def capture_answers() -> Generator[Answers]:
+    """Collect the raw answers behind every call made inside, in this task and in those that it starts there.
+
+    ::
+
+        with capture_answers() as answers:
+            report = await order.validate()
+        answers[-1].status, answers[-1].headers, answers[-1].body, answers[-1].attempts
+    """
+    answers: Answers = []
+    token = _CAPTURED.set(answers)
+    try:
+        yield answers
+    finally:
+        _CAPTURED.reset(token)
+
+
 """Where the answers of calls are collected, if they were asked for."""
 
 
@@ -123,7 +144,7 @@ class Session(CallScope):
             answer = await call.run()
         else:
             answer = await self._watched(call)
-        captured = CAPTURED.get()
+        captured = _CAPTURED.get()
         if captured is not None:
             captured.append(answer)
         return answer

@@ -4,3 +4,20 @@
 connection to the host. :mod:`~norce_order_async.cli.doctor.service` sends the service one request through the client,
 and compares the clocks. Each returns findings; :mod:`~norce_order_async.cli.doctor.command` shows them.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["ok", "doubt", "wrong", "skipped"]
+"""``doubt``: it may work, but have a look; ``skipped``: an earlier check failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of a check, in words without the token and without personal data."""
+
+    check: str
+    verdict: Verdict
+    said: str

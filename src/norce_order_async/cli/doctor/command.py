@@ -11,7 +11,7 @@ from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.display import printable
 
 if TYPE_CHECKING:
-    from norce_order_async.cli.doctor.finding import Finding
+    from norce_order_async.cli.doctor import Finding
 
 _COLOURS = {"ok": "green", "doubt": "yellow", "wrong": "red", "skipped": "bright_black"}
 
@@ -44,7 +44,7 @@ def doctor(connection: Connection, as_json: bool) -> int:
 
 
 async def _examine(connection: Connection) -> list[Finding]:
-    from norce_order_async.cli.doctor.finding import Finding
+    from norce_order_async.cli.doctor import Finding
     from norce_order_async.cli.doctor.network import way_to
     from norce_order_async.cli.doctor.service import asked
     from norce_order_async.cli.doctor.settings import Configured, address, headers, token, versions

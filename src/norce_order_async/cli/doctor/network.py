@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.streams.tls import TLSAttribute
 
-from norce_order_async.cli.doctor.finding import Finding
+from norce_order_async.cli.doctor import Finding
 from norce_order_async.runtime.clock import Clock
 
 PATIENCE = 5.0

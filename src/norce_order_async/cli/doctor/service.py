@@ -8,7 +8,7 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 
 from norce_order_async.cli.connection import Connection
-from norce_order_async.cli.doctor.finding import Finding
+from norce_order_async.cli.doctor import Finding
 from norce_order_async.cli.failures import one_line
 from norce_order_async.display import shown_code
 from norce_order_async.engines.base import WireRequest, WireResponse

@@ -16,7 +16,7 @@ from norce_order_async._json import UNREADABLE, is_mapping, read_json
 from norce_order_async._version import __version__
 from norce_order_async.auth.providers import bearer
 from norce_order_async.cli.connection import Connection
-from norce_order_async.cli.doctor.finding import Finding
+from norce_order_async.cli.doctor import Finding
 from norce_order_async.client import ENVIRONMENT_VARIABLES
 from norce_order_async.context import Context
 from norce_order_async.environments import is_loopback, is_production, resolve_base_url
