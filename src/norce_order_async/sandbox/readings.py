@@ -54,7 +54,7 @@ class Readings(Mapping[str, str]):
         ReadingsError: There is no such rule, or no such reading of it.
     """
 
-    __slots__ = ("_chosen", "_observed")
+    __slots__ = ("_chosen", "_named", "_observed")
 
     def __init__(self, chosen: Mapping[str, str] = MappingProxyType({}), *, observed: Iterable[str] = ()) -> None:
         _check_mapping(chosen)
@@ -64,6 +64,9 @@ class Readings(Mapping[str, str]):
         for name, reading in chosen.items():
             rule = _known_rule(name)
             self._chosen[rule] = _known_reading(rule, reading)
+        # Of other readings, those that differ: the first readings of the rest are not anyone's choice.
+        named = [one.rule for one in chosen.changed] if isinstance(chosen, Readings) else chosen
+        self._named = frozenset(named)
         self._observed = frozenset(map(_known_rule, observed))
 
     @classmethod
@@ -72,10 +75,11 @@ class Readings(Mapping[str, str]):
 
         As a calibration writes it, a rule may also have a mapping with its reading and what was seen:
         ``cart-total: {reading: zero-when-missing, observed: ..., when: ...}``. Such a rule counts as observed. With
-        the reading ``neither`` it keeps its first reading and stays assumed.
+        the reading ``neither``, in a mapping or alone, it has its first reading and is assumed, also where readings
+        that this is put together with (``|``) said more.
 
         Raises:
-            ReadingsError: The file can't be read, or names a rule or reading that does not exist.
+            ReadingsError: The file can't be read, names a rule twice, or names a rule or reading that does not exist.
         """
         if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ReadingsError(f"path must be a string or a Path, not {type(path).__name__}")
@@ -98,15 +102,15 @@ class Readings(Mapping[str, str]):
         observed: list[str] = []
         for name, value in cast("Mapping[object, object]", data).items():
             rule = _known_rule(name)
-            if not isinstance(value, Mapping):
-                chosen[rule] = _known_reading(rule, value)
-                continue
-            entry = cast("Mapping[object, object]", value)
-            if "reading" not in entry:
-                raise ReadingsError(f"{rule}: has no reading")
-            if entry["reading"] != NEITHER:
-                chosen[rule] = _known_reading(rule, entry["reading"])
-                observed.append(rule)
+            reading: object = value
+            if isinstance(value, Mapping):
+                entry = cast("Mapping[object, object]", value)
+                if "reading" not in entry:
+                    raise ReadingsError(f"{rule}: has no reading")
+                reading = entry["reading"]
+                if reading != NEITHER:
+                    observed.append(rule)
+            chosen[rule] = next(iter(READINGS[rule])) if reading == NEITHER else _known_reading(rule, reading)
         return cls(chosen, observed=observed)
 
     @classmethod
@@ -139,19 +143,18 @@ class Readings(Mapping[str, str]):
     def __or__(self, others: Mapping[str, str]) -> Self:
         """These readings, with others in place of those of the same rules.
 
+        Of other `Readings` those count that were chosen there or stand in its file, the first of a rule and
+        ``neither`` too: such a rule is as certain as they say.
+
         Raises:
             ReadingsError: These are no mapping, or there is no such rule, or no such reading of it.
         """
         _check_mapping(others)
-        if isinstance(others, Readings):
-            # Only what was chosen there counts: the first readings of the rest are not anyone's choice.
-            chosen = {one.rule: one.id for one in others.changed}
-            chosen.update((rule, others[rule]) for rule in others._observed)
-            observed = others._observed
-        else:
-            chosen, observed = dict(others), frozenset[str]()
-        kept = self._observed - chosen.keys()
-        return type(self)({**self._chosen, **chosen}, observed=kept | observed)
+        named = others._named if isinstance(others, Readings) else frozenset(others)
+        observed = others._observed if isinstance(others, Readings) else frozenset[str]()
+        kept = {rule: self._chosen[rule] for rule in self._named}
+        chosen = kept | {rule: others[rule] for rule in named}
+        return type(self)(chosen, observed=(self._observed - named) | observed)
 
     def __getitem__(self, rule: str) -> str:
         return self._chosen[rule]

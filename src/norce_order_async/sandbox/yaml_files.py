@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from norce_order_async.sandbox.arguments import shown
+
+if TYPE_CHECKING:
+    import yaml
 
 MOST_BYTES = 256 * 1024
 _DEEPEST = 20
@@ -37,6 +43,7 @@ def read(path: Path) -> object:
     text = _text(path)
     try:
         _refuse_what_grows(yaml.parse(text, Loader=yaml.SafeLoader), path)
+        _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader), path)
         data: object = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -65,6 +72,38 @@ def _refuse_what_grows(events: Iterable[object], path: Path) -> None:
             raise UnreadableError(f"{path} has the alias *{event.anchor}: write out what it stands for")
         if isinstance(event, yaml.ScalarEvent) and _LONG_NUMBER.match(event.value):
             raise UnreadableError(f"{path} has a number of more than {_MOST_DIGITS} characters")
+
+
+def _refuse_twice(node: object, path: Path) -> None:
+    """Refuse a mapping that has a key twice: YAML would take the later value and say nothing."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        seen: set[tuple[str, str]] = set()
+        for key in _keys(node):
+            if (key.tag, key.value) in seen:
+                line = key.start_mark.line + 1
+                raise UnreadableError(f"{path} names {shown(key.value)} twice, the second time in line {line}")
+            seen.add((key.tag, key.value))
+        for _, value in node.value:
+            _refuse_twice(value, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_twice(value, path)
+
+
+def _keys(node: yaml.MappingNode) -> Iterator[yaml.ScalarNode]:
+    """The keys of a mapping, with those that ``<<`` adds to it. A key that is no scalar is refused later."""
+    import yaml
+
+    for key, value in node.value:
+        if key.tag == "tag:yaml.org,2002:merge":
+            merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for each in merged:
+                if isinstance(each, yaml.MappingNode):
+                    yield from _keys(each)
+        elif isinstance(key, yaml.ScalarNode):
+            yield key
 
 
 def _text(path: Path) -> str:

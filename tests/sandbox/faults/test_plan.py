@@ -128,6 +128,8 @@ def test_a_plan_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
+        (b"rules: []\nseed: 1\nrules: []\n", r"plan\.yaml names 'rules' twice, the second time in line 3"),
+        (b"rules:\n- fault: {delay: 1, delay: 2}\n", r"plan\.yaml names 'delay' twice, the second time in line 2"),
         (b"rules: [", r"plan\.yaml is not YAML in line 1: "),
         (b"rules:\n- fault: nope\n", r"plan\.yaml: rules\[0\]\.fault: must be one of"),
         (b"\xff\xfe\xff", "it is not UTF-8 text"),

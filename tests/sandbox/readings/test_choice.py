@@ -116,6 +116,31 @@ def test_a_file_as_a_calibration_writes_it(tmp_path: Path) -> None:
         readings.certainty("nope")
 
 
+def test_what_the_newer_file_says_counts(tmp_path: Path) -> None:
+    """Also where it saw the service follow no reading any more: the rule is assumed again, in its first reading."""
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text("list-lag: {reading: 3-s}\ntimes: {reading: no-offset}\n", "utf-8")
+    new.write_text("list-lag: {reading: neither}\n", "utf-8")
+    both = Readings.load(old) | Readings.load(new)
+    assert (both["list-lag"], both.certainty("list-lag")) == ("none", "assumed")
+    assert (both["times"], both.certainty("times")) == ("no-offset", "observed")
+    in_three = Readings.load(old) | (Readings() | Readings.load(new))
+    assert (in_three["list-lag"], in_three.certainty("list-lag")) == ("none", "assumed")
+    assert (Readings.load(new) | Readings.load(old)).certainty("list-lag") == "observed"
+    new.write_text("list-lag: none\n", "utf-8")
+    both = Readings.load(old) | Readings.load(new)
+    assert (both["list-lag"], both.certainty("list-lag")) == ("none", "assumed")
+
+
+def test_neither_needs_no_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.yaml"
+    file.write_text("times: neither\n", "utf-8")
+    readings = Readings.load(file)
+    assert (readings, readings.certainty("times")) == (Readings(), "assumed")
+    with pytest.raises(ReadingsError, match="has no reading 'neither'"):
+        Readings({"times": "neither"})
+
+
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
 
@@ -139,6 +164,13 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         (b"cart-total: 1" + b":1" * 190 + b".5\n", "has a value that its type does not allow"),
         (b"cart-total: 1" + b":1" * 100_000 + b"\n", "has a number of more than 400 characters"),
         (b"cart-total: 0x" + b"f" * 200_000 + b"\n", "has a number of more than 400 characters"),
+        (
+            b"nulls: written\ntimes: no-offset\nnulls: left-out\n",
+            "file.yaml names 'nulls' twice, the second time in line 3",
+        ),
+        (b'nulls: written\n"nulls": written\n', "names 'nulls' twice, the second time in line 2"),
+        (b"<<: {nulls: written}\nnulls: left-out\n", "names 'nulls' twice"),
+        (b"nulls:\n  reading: written\n  reading: left-out\n", "names 'reading' twice, the second time in line 3"),
         (None, "there is no file called"),
     ],
 )
