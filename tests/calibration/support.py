@@ -97,6 +97,7 @@ def calibrated(
     instead: Instead | None = None,
     backend: str = "asyncio",
     clean_only: bool = False,
+    say: Callable[[str], None] = lambda _: None,
     **how: Any,
 ) -> Result:
     """What a calibration comes to; ``reachable`` gives the service an address to call."""
@@ -109,7 +110,7 @@ def calibrated(
             receiver.public_url = f"http://127.0.0.1:{receiver.port}"
         try:
             plan = plan_for(sandbox, folder, only=only, other_channel=OTHER, **how)
-            return await calibrate(plan, engine, clock, receiver=receiver, clean_only=clean_only)
+            return await calibrate(plan, engine, clock, receiver=receiver, say=say, clean_only=clean_only)
         finally:
             if receiver is not None:
                 receiver.close()

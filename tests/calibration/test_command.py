@@ -167,6 +167,16 @@ def test_options_that_can_not_be(flags: list[str], why: str, env: dict[str, str]
     assert why in ran.err
 
 
+def test_nothing_to_clean_up_after_here(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
+    """Which is no news about orders: the file may be in another folder. No lock is left in this one."""
+    ran = inside("calibrate", "--clean-up", "--into", str(tmp_path), env=env)
+    assert (ran.code, ran.err) == (0, "")
+    assert f"There is no calibration.state in {tmp_path}" in ran.out
+    assert "Nothing is left" not in ran.out
+    assert len(sandbox.requests) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("missing", ["NORCE_TOKEN", "NORCE_MERCHANT", "NORCE_CHANNEL", "NORCE_BASE_URL"])
 def test_a_setting_that_is_missing(missing: str, env: dict[str, str], tmp_path: Path) -> None:
     given = {name: value for name, value in env.items() if name != missing}

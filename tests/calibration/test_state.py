@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import time
@@ -21,7 +23,7 @@ from norce_order_async.sandbox import Sandbox
 from tests.cli.inside import inside
 from tests.cli.terminal import command, environment
 
-from .support import CHANNEL, MERCHANT, calibrated, left_in, made_in, plan_for
+from .support import CHANNEL, MERCHANT, SandboxTime, calibrated, left_in, made_in, plan_for
 
 RUN = "norce-calibrate-0123456789ab"
 
@@ -231,3 +233,129 @@ def test_the_file_is_its_owner_s_alone(sandbox: Sandbox, tmp_path: Path) -> None
 
     calibrated(sandbox, tmp_path, ("nulls",), instead=look)
     assert modes == {0o600}
+
+
+# -------------------------------------------------------------------------------------------------- a disk that is full
+
+_WRITE = os.write
+
+
+class _FullDisk:
+    """Takes so many lines of state files, then half of one, and no more until it is emptied."""
+
+    def __init__(self, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = lines
+        self._rest = b""
+        monkeypatch.setattr("norce_order_async.calibration.state.os.write", self.write)
+
+    def write(self, file: int, data: bytes) -> int:
+        if data != self._rest and not data.startswith((b'{"format"', b'{"marker"')):
+            return _WRITE(file, data)
+        self.room -= 1
+        if self.room >= 0:
+            return _WRITE(file, data)
+        if self.room == -1:
+            half = len(data) // 2
+            self._rest = data[half:]
+            return _WRITE(file, data[:half])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("only", [(), ("cart-reference-unique",)], ids=["all", "two at once"])
+@pytest.mark.parametrize("lines", range(8))
+def test_the_disk_fills(
+    lines: int, only: tuple[str, ...], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever line is the first without room: it stops, no order is made without its marker, and none is left."""
+    _FullDisk(lines, monkeypatch)
+    unmarked: list[str] = []
+
+    def look(request: Any) -> None:
+        if request.method == "POST" and request.url.endswith("/orders"):
+            marker = json.loads(request.body)["attributes"]["calibration"]
+            if f'"{marker}"'.encode() not in (tmp_path / "calibration.state").read_bytes():
+                unmarked.append(marker)
+
+    result = calibrated(sandbox, tmp_path, only, instead=look)
+    assert result.stopped == "calibration.state can't be written: No space left on device"
+    assert unmarked == []
+    assert (left_in(sandbox), result.left) == (0, [])
+    assert result.orders == made_in(sandbox)
+    assert not (tmp_path / "calibration.state").exists()
+
+
+def test_the_disk_is_full_and_an_order_can_t_be_removed(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is named by its id before the reports, which can't be written; the file leads to it later."""
+    _FullDisk(2, monkeypatch)
+    written = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.suffix in (".yaml", ".md"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return written(path, data)
+
+    with monkeypatch.context() as changes:
+        changes.setattr(Path, "write_bytes", full)
+        changes.setattr("norce_order_async.runtime.clock.SystemClock", partial(SandboxTime, sandbox))
+        sandbox.faults.play(
+            {"rules": [{"operations": ["DeleteCheckoutOrder", "UpdateCheckoutOrderState"], "fault": {"answer": 503}}]}
+        )
+        ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
+    sandbox.faults.stop()
+    (effect,) = sandbox.effects.of(operation="CreateCheckoutOrder")
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    said = ran.err.splitlines()
+    at = next(number for number, line in enumerate(said) if str(effect.order_id) in line)
+    assert "1 test orders may still be there" in ran.err
+    assert any("calibration.yaml can't be written: No space left" in line for line in said[at:])
+    assert any("calibration.md can't be written: No space left" in line for line in said[at:])
+    assert "stopped early: calibration.state can't be written" in ran.err
+    monkeypatch.undo()
+    assert inside("calibrate", "--clean-up", "--into", str(tmp_path), env=_environment(sandbox)).code == 0
+    assert left_in(sandbox) == 0
+
+
+def test_room_is_made_while_it_runs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a line of before does not become a part of what is written then."""
+    disk = _FullDisk(2, monkeypatch)
+    service = plan_for(sandbox, tmp_path).service
+    state = StateFile.open(tmp_path / "calibration.state", service)
+    made = state.about_to_create(f"{RUN}-1")
+    with pytest.raises(StateFileError, match="can't be written: No space left"):
+        state.created(made, "a")
+    with pytest.raises(StateFileError, match="can't be written: No space left"):
+        state.about_to_create(f"{RUN}-2")
+    assert [one.marker for one in state.left] == [f"{RUN}-1"], "what could not be announced is not created"
+    disk.room = 100
+    state.about_to_create(f"{RUN}-3")
+    state.close()
+    again = StateFile.open(tmp_path / "calibration.state", service)
+    assert [one.marker for one in again.left] == [f"{RUN}-1", f"{RUN}-3"]
+
+
+def test_a_disk_that_takes_a_line_in_parts(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(file: int, data: bytes) -> int:
+        return _WRITE(file, data[:5])
+
+    monkeypatch.setattr("norce_order_async.calibration.state.os.write", write)
+    service = plan_for(sandbox, tmp_path).service
+    state = StateFile.open(tmp_path / "calibration.state", service)
+    state.about_to_create(f"{RUN}-1")
+    state.close()
+    assert [one.marker for one in StateFile.open(tmp_path / "calibration.state", service).left] == [f"{RUN}-1"]
+
+
+def test_what_it_says_can_t_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its output is a file on the same disk, or its reader has gone: it stops and cleans up all the same."""
+
+    def say(line: str) -> None:
+        if line.startswith("cart-"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    result = calibrated(sandbox, tmp_path, say=say)
+    assert result.stopped == "its output can't be written any more"
+    assert made_in(sandbox) > 0
+    assert (left_in(sandbox), result.left) == (0, [])

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from norce_order_async._json import UNREADABLE, mapping_or_empty, text_or_none
 from norce_order_async.calibration.receiver import Receiver
-from norce_order_async.calibration.state import Made, StateFile, is_order_id
-from norce_order_async.calibration.wire import NOTHING, ORDER, ORDERS, Exchange, NoEvidenceError, Wire
+from norce_order_async.calibration.state import Made, StateFile, StateFileError, is_order_id
+from norce_order_async.calibration.wire import NOTHING, ORDER, ORDERS, Exchange, NoEvidenceError, StopError, Wire
 
 MOST_ORDERS: Final = 20
 """Orders that one run may create."""
@@ -104,6 +104,7 @@ class Bench:
 
         Raises:
             NoEvidenceError: no answer came, or none that leads to the order.
+            StopError: the state file can't be written; where it could not take the marker, nothing was sent.
         """
         marker = self.next_marker()
         cart: dict[str, Any] = {
@@ -122,7 +123,11 @@ class Bench:
             **members,
             "cart": {name: value for name, value in cart.items() if value is not NOTHING},
         }
-        made = self.state.about_to_create(marker)
+        try:
+            made = self.state.about_to_create(marker)
+        except StateFileError as error:
+            self.created -= 1
+            raise StopError(str(error)) from None
         answer = await self.wire.write("POST", ORDERS, body=body)
         if not answer.succeeded:
             if answer.status in (400, 401, 403, 404, 405, 415, 422):
@@ -135,7 +140,10 @@ class Bench:
         order_id = id_in(answer)
         if order_id is None:
             raise NoEvidenceError("the answer to creating an order holds no id")
-        self.state.created(made, order_id)
+        try:
+            self.state.created(made, order_id)
+        except StateFileError as error:
+            raise StopError(str(error)) from None
         return answer, TestOrder(order_id, made, answer)
 
     async def create(self, **members: Any) -> TestOrder:

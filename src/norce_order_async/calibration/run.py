@@ -133,7 +133,8 @@ async def calibrate(
 
     Raises:
         CalibrationError: it could not begin.
-        StateFileError: the state file can't be used.
+        StateFileError: the state file can't be used; nothing was sent. One that can't be written later stops the run,
+            which cleans up.
     """
     lock = RunLock(plan.state)
     state: StateFile | None = None
@@ -174,13 +175,23 @@ class _Run:
     bench: Bench
     result: Result
     say: Callable[[str], None]
+    mute: bool = False
+    """Whether what is said can't be written any more."""
+
+    def _tell(self, line: str) -> None:
+        # Orders are not left behind because a disk is full or a reader has gone.
+        if not self.mute:
+            try:
+                self.say(line)
+            except OSError:
+                self.mute = True
 
     async def from_before(self) -> None:
         """Remove what an earlier run has left."""
         before = len(self.bench.state.left)
         if not before:
             return
-        self.say(
+        self._tell(
             f"An earlier run was ended before it had cleaned up: looking for the {before} orders it may have left."
         )
         try:
@@ -192,7 +203,7 @@ class _Run:
                 f"{len(self.bench.state.left)} orders of an earlier run could not be removed; they are in "
                 f"{self.plan.state.name}, and nothing more is created before they are gone"
             )
-        self.say("They are gone.")
+        self._tell("They are gone.")
 
     async def everything(self) -> None:
         """The probes, and what follows them."""
@@ -202,14 +213,14 @@ class _Run:
             await self._ask(probes)
             again = [probe for probe in probes if _may_ask_again(self.result.verdicts[probe.rule])]
             if again:
-                self.say(f"Asking again where no answer came: {len(again)} rules.")
+                self._tell(f"Asking again where no answer came: {len(again)} rules.")
                 await self._ask(again)
         except StopError as error:
             self.result.stopped = str(error)
-            self.say(f"Stopped: {error}.")
+            self._tell(f"Stopped: {error}.")
         for probe in probes:
             self.result.verdicts.setdefault(probe.rule, CouldNotTell("the run was stopped before"))
-        self.say("Removing the orders.")
+        self._tell("Removing the orders.")
         self.bench.wire.lenient = True
         await self.bench.clean()
         if self.result.stopped is None:
@@ -243,7 +254,9 @@ class _Run:
             except NoEvidenceError as error:
                 verdict = CouldNotTell(str(error), may_ask_again=True)
             self.result.verdicts[probe.rule] = verdict
-            self.say(f"{probe.rule}: {in_words(verdict)}")
+            self._tell(f"{probe.rule}: {in_words(verdict)}")
+            if self.mute:
+                raise StopError("its output can't be written any more")
             if stuck := await self.bench.clean(keep_shared=True):
                 raise StopError(f"{len(stuck)} test orders can't be removed from the status they are in")
 

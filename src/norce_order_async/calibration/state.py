@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -95,48 +96,71 @@ class StateFile:
         return [one for one in self.made if not one.gone]
 
     def about_to_create(self, marker: str) -> Made:
-        """Write down that an order with this marker may exist from now on."""
+        """Write down that an order with this marker may exist from now on.
+
+        Raises:
+            StateFileError: it can't be written, so that no such order may be created.
+        """
+        self._write({"marker": marker})
         made = Made(marker)
         self.made.append(made)
-        self._write({"marker": marker})
         return made
 
     def created(self, made: Made, order_id: str) -> None:
-        """Write down which order it became."""
+        """Write down which order it became.
+
+        Raises:
+            StateFileError: it can't be written; `made` knows it all the same.
+        """
         made.order_id = order_id
         self._write({"marker": made.marker, "order": order_id})
 
     def gone(self, made: Made) -> None:
-        """Write down that there is no such order, or none any more."""
+        """Write down that there is no such order, or none any more.
+
+        Where it can't be written, the next run looks for the order and finds none: no reason not to remove the others.
+        """
         made.gone = True
-        self._write({"marker": made.marker, "gone": True})
+        with suppress(StateFileError):
+            self._write({"marker": made.marker, "gone": True})
 
     def close(self) -> None:
         """Close the file, and remove it if no order is left."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._let_go()
         if not self.left:
-            self.path.unlink(missing_ok=True)
+            # One that stays names orders that are gone.
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):
+                os.close(file)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         try:
             if self._file is None:
                 self._file = self._opened()
-            os.write(self._file, write_json(line) + b"\n")
-            os.fsync(self._file)
+            _append(self._file, line)
         except OSError as error:
+            # Opened again for the next line, which cuts off what there is of this one.
+            self._let_go()
             raise StateFileError(f"{self.path.name} can't be written: {error.strerror}") from None
 
     def _opened(self) -> int:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        body = os.read(file, _MOST_BYTES)
-        # A torn line is cut off: what comes next must not become a part of it.
-        end = body.rfind(b"\n") + 1
-        os.ftruncate(file, end)
-        os.lseek(file, end, os.SEEK_SET)
-        if end == 0:
-            os.write(file, write_json({"format": FORMAT, **self.service}) + b"\n")
+        try:
+            body = os.read(file, _MOST_BYTES)
+            # A torn line is cut off: what comes next must not become a part of it.
+            end = body.rfind(b"\n") + 1
+            os.ftruncate(file, end)
+            os.lseek(file, end, os.SEEK_SET)
+            if end == 0:
+                _append(file, {"format": FORMAT, **self.service})
+        except OSError:
+            os.close(file)
+            raise
         return file
 
     def _take(self, line: object, number: int) -> None:
@@ -166,3 +190,10 @@ class StateFile:
                 raise bad("has no id of an order")
             made.order_id = order_id
         made.gone = line.get("gone") is True
+
+
+def _append(file: int, line: Mapping[str, Any]) -> None:
+    rest = write_json(line) + b"\n"
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    os.fsync(file)

@@ -85,6 +85,12 @@ def calibrate(
     if dry_run:
         click.echo("\nNothing was sent.")
         return 0
+    if clean_only and _is_missing(plan.state):
+        click.echo(
+            f"There is no {STATE} in {printable(str(into.absolute()))}: nothing was looked for, and nothing was sent. "
+            "A run that has removed all its orders leaves none. If yours had another --into, name that."
+        )
+        return 0
     if not (yes or clean_only):
         _ask()
     try:
@@ -98,6 +104,15 @@ def calibrate(
         click.echo("Nothing is left of earlier runs.")
         return 0
     return _written(plan, result, into)
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether there is no such file; where that can't be seen, opening it says why."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
 
 
 def _plan(
@@ -235,22 +250,29 @@ def _written(plan: Plan, result: Result, into: Path) -> int:
     from norce_order_async.calibration.masking import Masking
     from norce_order_async.calibration.report import as_markdown, as_yaml
 
-    masking = Masking([plan.token.split()[-1]])
-    files = {READINGS: as_yaml(result, masking).encode(), REPORT: as_markdown(plan, result, masking).encode()}
-    if result.described.body is not None:
-        files[f"{DESCRIPTION}.{'json' if result.described.is_json else 'yaml'}"] = result.described.body
-    for name, content in files.items():
-        try:
-            (into / name).write_bytes(content)
-        except OSError as error:
-            raise click.ClickException(f"{name} can't be written: {error.strerror}") from error
-    click.echo(f"\nWritten: {', '.join(files)}. Nothing was sent to anybody but the service.")
+    # Before the files: where they can't be written, this is all that names the orders.
+    if result.stopped is not None:
+        click.echo(f"It was stopped early: {printable(result.stopped)}.", err=True)
     if result.left:
         click.echo(
             f"{len(result.left)} test orders may still be there: run norce-order calibrate --clean-up, which removes "
             f"what {STATE} names.",
             err=True,
         )
-    if result.stopped is not None:
-        click.echo(f"It was stopped early: {result.stopped}.", err=True)
-    return 1 if result.left or result.stopped is not None else 0
+        for made in result.left:
+            order = "its id is not known" if made.order_id is None else f"order {printable(made.order_id)}"
+            click.echo(f"  {made.marker}: {order}", err=True)
+    masking = Masking([plan.token.split()[-1]])
+    files = {READINGS: as_yaml(result, masking).encode(), REPORT: as_markdown(plan, result, masking).encode()}
+    if result.described.body is not None:
+        files[f"{DESCRIPTION}.{'json' if result.described.is_json else 'yaml'}"] = result.described.body
+    written: list[str] = []
+    for name, content in files.items():
+        try:
+            (into / name).write_bytes(content)
+            written.append(name)
+        except OSError as error:
+            click.echo(f"{name} can't be written: {error.strerror}.", err=True)
+    if written:
+        click.echo(f"\nWritten: {', '.join(written)}. Nothing was sent to anybody but the service.")
+    return 1 if result.left or result.stopped is not None or len(written) < len(files) else 0
