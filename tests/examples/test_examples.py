@@ -147,7 +147,7 @@ async def test_after_the_purchase(service: Service, provider_url: str) -> None:
 
 
 @pytest.mark.slow(group="frameworks")
-@pytest.mark.parametrize(("project", "tests"), [("service", 11), ("shop", 5)])
+@pytest.mark.parametrize(("project", "tests"), [("service", 11), ("shop", 6)])
 def test_the_tests_of_a_project_pass(project: str, tests: int, tmp_path: Path) -> None:
     """With its own settings, in this environment; in a fresh one, by its README, in ``tests/packaging``."""
     copy = tmp_path / project

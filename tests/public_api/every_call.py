@@ -18,7 +18,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, cast, is_typeddict
 
 from norce_order_async import NorceOrderClient, Order, OrderFilter
 from norce_order_async.bulk import actions
@@ -122,7 +122,7 @@ def public_calls(example: Given) -> list[Call]:
                 continue
             if inspect.isclass(member) and (inspect.isabstract(member) or getattr(member, "_is_protocol", False)):
                 continue
-            if name in GIVEN_AND_NOT_MADE:
+            if name in GIVEN_AND_NOT_MADE or is_typeddict(member):
                 continue
             _add(found, f"{module_name}.{name}", partial(_always, module), name, member)
     owners: list[tuple[str, Callable[[Given], Any]]] = [("client", lambda given: given.client)]

@@ -57,10 +57,11 @@ class Readings(Mapping[str, str]):
     __slots__ = ("_chosen", "_named", "_observed")
 
     def __init__(self, chosen: Mapping[str, str] = MappingProxyType({}), *, observed: Iterable[str] = ()) -> None:
+        # First of all, so that a traceback can show what could not be made.
+        self._chosen = {rule: next(iter(readings)) for rule, readings in READINGS.items()}
         _check_mapping(chosen)
         if isinstance(observed, str | bytes) or not isinstance(cast("Any", observed), Iterable):
             raise ReadingsError(f"observed must be a collection of rules, not {type(observed).__name__}")
-        self._chosen = {rule: next(iter(readings)) for rule, readings in READINGS.items()}
         for name, reading in chosen.items():
             rule = _known_rule(name)
             self._chosen[rule] = _known_reading(rule, reading)
