@@ -220,25 +220,32 @@ class ReadingRuns:
         return done
 
     def _run_all(self, item: pytest.Item, runs: Sequence[tuple[Change, ...]], following: pytest.Item | None) -> None:
+        """All runs of one test. What it shares with others is kept between them, whatever comes next."""
         aside: pytest.Item = cast("Any", _Aside).from_parent(item.parent, name="another run")
+        self._run_each(item, runs, aside)
+        try:
+            # What the next test does not share is left now. pytest does so only as a part of a run.
+            cast("Any", item.session)._setupstate.teardown_exact(following)  # noqa: SLF001
+        except Exception:  # noqa: BLE001 - a fixture's own, and no part of what any reading did
+            self._found.unrepeatable.append(item.nodeid)
+
+    def _run_each(self, item: pytest.Item, runs: Sequence[tuple[Change, ...]], aside: pytest.Item) -> None:
         repeatable = False
-        for number, changes in enumerate(runs, start=1):
+        for changes in runs:
             overlay = {change.rule: change.under for change in changes}
-            error = self._run(item, aside if number < len(runs) else following, overlay)
+            error = self._run(item, aside, overlay)
             self._found.runs += 1
             self._found.tried.update((change.rule, change.under) for change in changes)
             if error is None:
                 continue
             # It may fail by chance, or because it can't be run twice: neither is the reading's doing.
-            if self._run(item, following, overlay) is None or (
-                not repeatable and self._run(item, following, {}) is not None
-            ):
+            if self._run(item, aside, overlay) is None or (not repeatable and self._run(item, aside, {}) is not None):
                 self._found.unrepeatable.append(item.nodeid)
                 return
             repeatable = True
             self._found.failures.append(Failure(item.nodeid, changes, error))
 
-    def _run(self, item: pytest.Item, following: pytest.Item | None, overlay: Overlay) -> str | None:
+    def _run(self, item: pytest.Item, following: pytest.Item, overlay: Overlay) -> str | None:
         """One more run; why it failed, or None. All that a test needs is made anew, up to what its class shares."""
         if isinstance(item.parent, pytest.Class) and "_instance" in vars(item):
             # What a test in a class left in its self is no part of another run. pytest makes both anew on demand.
