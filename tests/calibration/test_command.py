@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,10 @@ def env(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def test_it_writes_what_it_saw(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
+def test_it_writes_what_it_saw(
+    sandbox: Sandbox, env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("norce_order_async.runtime.clock.SystemClock", partial(SandboxTime, sandbox))
     ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=env)
     assert (ran.code, ran.err) == (0, "")
     assert left_in(sandbox) == 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import click
+import pytest
 
 from norce_order_async.calibration.bench import MOST_ORDERS
 from norce_order_async.calibration.probes import CANT_BE_TOLD, PROBES
@@ -15,12 +17,12 @@ from norce_order_async.cli.calibrate import READINGS, REPORT, STATE, calibrate
 from norce_order_async.sandbox import Sandbox
 from tests.cli.inside import inside
 
-from .support import CHANNEL, MERCHANT, left_in
+from .support import CHANNEL, MERCHANT, SandboxTime, left_in
 
 PAGE = (Path(__file__).parents[2] / "docs" / "calibrate.md").read_text("utf-8")
 
 
-def test_its_commands_run(tmp_path: Path) -> None:
+def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)).splitlines()
     commands = [shlex.split(line) for line in lines if line]
     assert len(commands) == 2
@@ -31,6 +33,7 @@ def test_its_commands_run(tmp_path: Path) -> None:
             "NORCE_CHANNEL": CHANNEL,
             "NORCE_TOKEN": sandbox.token,
         }
+        monkeypatch.setattr("norce_order_async.runtime.clock.SystemClock", partial(SandboxTime, sandbox))
         for name, *arguments in commands:
             assert name == "norce-order"
             ran = inside(*arguments, "--into", str(tmp_path), env=env)

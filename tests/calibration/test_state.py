@@ -67,7 +67,7 @@ def _environment(sandbox: Sandbox) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("orders", [1, 6, 12])
-def test_killed_in_the_middle(orders: int, tmp_path: Path) -> None:
+def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9 while orders are there; the second run removes them first, and then does all of its own."""
     with Sandbox(faults={"rules": [{"fault": {"delay": 0.02}}]}) as sandbox:
         env = environment(_environment(sandbox))
@@ -84,6 +84,7 @@ def test_killed_in_the_middle(orders: int, tmp_path: Path) -> None:
         before = made_in(sandbox)
         assert left_in(sandbox) > 0
         sandbox.faults.stop()
+        monkeypatch.setattr("norce_order_async.runtime.clock.SystemClock", partial(SandboxTime, sandbox))
         ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
         assert ran.code == 0, ran.err
         assert "An earlier run was ended before it had cleaned up" in ran.out
