@@ -28,8 +28,8 @@ LOWEST_TESTS = [
     "tests/sandbox/callbacks/test_notifications.py",
     "tests/telemetry",
 ]
-# Those of the SDK. The sandbox's own tests say what it does under each reading.
-HARSH_TESTS = ["bulk", "chaos", "client", "examples", "orders", "pipeline", "security", "telemetry"]
+# Calls, jobs and the domain. tests/client is not fit for it yet: it lists a hundred orders wherever it looks.
+HARSH_TESTS = ["bulk", "examples", "orders", "pipeline", "telemetry"]
 HARSH_TESTS = [f"tests/{folder}" for folder in HARSH_TESTS]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
