@@ -368,7 +368,7 @@ def is_of(order: Mapping[str, Any], run: str) -> bool:
 
 
 def status_of(read: Exchange) -> str:
-    """The status of an order that was read; empty where there is none."""
+    """The status of an order that was read; empty if the answer has no status."""
     status = mapping_or_empty(read.mapping.get("state")).get("currentStatus")
     return status.lower() if isinstance(status, str) else ""
 

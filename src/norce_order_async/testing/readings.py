@@ -1,46 +1,43 @@
-"""Tests under the other readings of the rules: which of them, how they run once more, and what the run says at its end.
+"""Tests under the other readings of the rules: which of them, and how they run once more.
 
 pytest loads this only when an option or a setting asks for readings. All tests run plainly first, untouched by what
 comes after. Then each test that used ``norce_sandbox`` and passed runs once more under every other reading that its
-requests could have met. Those runs report to nobody but this module: no other plugin counts, logs or stores them.
+requests could have met. Only this module sees the reports of those runs: no other plugin counts, logs or stores them.
+``reliances.py`` says what was found.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import pytest
 
-from norce_order_async.sandbox import RULES, Readings, ReadingsError, Rule, Sandbox
+from norce_order_async.sandbox import Readings, ReadingsError, Sandbox
 from norce_order_async.sandbox.readings import readings_of
+from norce_order_async.testing.reliances import (
+    EACH,
+    HARSH,
+    OPTION,
+    WITH_READINGS,
+    Change,
+    Failure,
+    Found,
+    Reliances,
+    cut,
+)
 
-OPTION, REPORT, STRICT = "--norce-readings", "--norce-readings-report", "--norce-readings-strict"
+REPORT, STRICT = f"{OPTION}-report", f"{OPTION}-strict"
 FILE_SETTING, ACCEPTED_SETTING = "norce_readings", "norce_readings_accepted"
-EACH, HARSH = "each", "harsh"
-
-VERSION = 1
-"""Of the report's form. It grows when a member changes or goes; members may be added without."""
-
-_WITH_READINGS: Mapping[str, Rule] = {rule.id: rule for rule in RULES if rule.readings}
 _LONGEST_ERROR = 500
-_SHOWN_ERROR = 100
 _PER_WORKER = "norce_readings"
 _LOG = "pytest_runtest_logreport"
 
 Overlay: TypeAlias = Mapping[str, str]
 """Reading by rule: what a run changes."""
-
-
-class Change(NamedTuple):
-    """A reading in place of the one that the test met in its plain run."""
-
-    rule: str
-    relied_on: str
-    under: str
 
 
 class Seen(NamedTuple):
@@ -50,44 +47,6 @@ class Seen(NamedTuple):
     touched: frozenset[str]
     chosen: frozenset[str]
     """The rules whose reading the test has chosen by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A test that passes plainly and fails under other readings."""
-
-    test: str
-    changes: tuple[Change, ...]
-    error: str
-
-
-@dataclass
-class Found:
-    """What one process found; the controller of several adds them up."""
-
-    tests: int = 0
-    runs: int = 0
-    tried: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    failures: list[Failure] = field(default_factory=list[Failure])
-    unrepeatable: list[str] = field(default_factory=list[str])
-    complete: bool = True
-
-    def dumped(self) -> str:
-        """As text, for another process."""
-        return json.dumps(asdict(self) | {"tried": sorted(self.tried)})
-
-    def add(self, dumped: str) -> None:
-        """Take in what another process found."""
-        other = json.loads(dumped)
-        self.tests += other["tests"]
-        self.runs += other["runs"]
-        self.tried.update((rule, reading) for rule, reading in other["tried"])
-        self.failures += (
-            Failure(one["test"], tuple(Change(*change) for change in one["changes"]), one["error"])
-            for one in other["failures"]
-        )
-        self.unrepeatable += other["unrepeatable"]
-        self.complete &= other["complete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +132,7 @@ class ReadingRuns:
         # What was observed is no question any more, and what a test has chosen is what it wants to see.
         open_rules = [
             rule
-            for rule in _WITH_READINGS.values()
+            for rule in WITH_READINGS.values()
             if rule.id in seen.touched - seen.chosen and seen.readings.certainty(rule.id) == "assumed"
         ]
         if self._asked.mode == EACH:
@@ -295,7 +254,7 @@ class ReadingRuns:
         if terminal is not None and self._config.get_verbosity() >= 0:
             terminal.write(text, flush=True)
 
-    # What is said at the end
+    # What the run says at its end
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -314,9 +273,9 @@ class ReadingRuns:
             self._config.workeroutput[_PER_WORKER] = self._found.dumped()  # type: ignore[attr-defined]
             return
         if self._asked.report is not None:
-            report = json.dumps(self._report(), indent=2, ensure_ascii=False)
+            report = json.dumps(self._reliances().report(), indent=2, ensure_ascii=False)
             self._asked.report.write_text(f"{report}\n", "utf-8")
-        if self._asked.strict and exitstatus == pytest.ExitCode.OK and self._new():
+        if self._asked.strict and exitstatus == pytest.ExitCode.OK and self._reliances().is_any_new():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -324,89 +283,13 @@ class ReadingRuns:
         if self._asked.mode is None:
             return
         terminalreporter.section("readings of the rules")
-        for line in self._table():
+        for line in self._reliances().table():
             terminalreporter.line(line)
-        if self._asked.strict and self._new():
+        if self._asked.strict and self._reliances().is_any_new():
             terminalreporter.line(f"FAILED by {STRICT}: tests rely on what is not in {ACCEPTED_SETTING}", red=True)
 
-    def _reliances(self) -> list[tuple[tuple[Change, ...], list[Failure]]]:
-        """The failures by what was changed, in the order of the rules."""
-        places = {(rule.id, one.id): place for place, (rule, one) in enumerate(_every_reading())}
-        by_changes: dict[tuple[Change, ...], list[Failure]] = {}
-        for failure in sorted(self._found.failures, key=lambda one: one.test):
-            by_changes.setdefault(failure.changes, []).append(failure)
-        return sorted(by_changes.items(), key=lambda one: [places[change.rule, change.under] for change in one[0]])
-
-    def _accepted(self, changes: tuple[Change, ...]) -> bool:
-        return all((change.rule, change.under) in self._asked.accepted for change in changes)
-
-    def _new(self) -> bool:
-        return any(not self._accepted(changes) for changes, _ in self._reliances())
-
-    def _table(self) -> Iterator[str]:
-        reliances = self._reliances()
-        for changes, failures in reliances:
-            yield from self._row(changes, failures)
-            yield from (f"    {failure.test} - {_cut(failure.error, _SHOWN_ERROR)}" for failure in failures)
-        if self._found.unrepeatable:
-            yield "Nothing can be said of these: the same run of them passes at one time and fails at another."
-            yield from (f"    {test}" for test in sorted(self._found.unrepeatable))
-        if not self._found.complete:
-            yield "The run was stopped: not every reading was tried."
-        tests = _counted(self._found.tests, "test with norce_sandbox passes", "tests with norce_sandbox pass")
-        runs = _counted(self._found.runs, "run")
-        if self._asked.mode == HARSH:
-            yield f"{tests}. There were {runs} under harsh readings."
-            return
-        yield f"{tests}. There were {runs} under {_counted(len(self._found.tried), 'other reading')}."
-        if reliances:
-            one = reliances[0][0][0]
-            yield f"To see one fail: pytest {OPTION}={one.rule}={one.under} TEST"
-
-    def _row(self, changes: tuple[Change, ...], failures: Sequence[Failure]) -> Iterator[str]:
-        tests = _counted(len(failures), "test relies on", "tests rely on")
-        they = "It fails" if len(failures) == 1 else "They fail"
-        if len(changes) == 1:
-            ((rule, relied_on, under),) = changes
-            accepted = ", accepted" if self._accepted(changes) else ""
-            yield f"{tests} {rule}: {_words(relied_on)} ({_WITH_READINGS[rule].certainty}{accepted})."
-            yield f"  {they} under {_words(under)}: {_meaning(rule, under)}"
-            return
-        yield f"{tests} one or more of these. {they} under their harsh readings; {OPTION}={EACH} says under which."
-        for rule, relied_on, under in changes:
-            yield f"  {rule}: {_words(relied_on)}; harsh: {_words(under)}"
-
-    def _report(self) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "mode": self._asked.mode,
-            "complete": self._found.complete,
-            "tests": self._found.tests,
-            "runs": self._found.runs,
-            "tried": [
-                {"rule": rule.id, "reading": one.id}
-                for rule, one in _every_reading()
-                if (rule.id, one.id) in self._found.tried
-            ],
-            "reliances": [
-                {
-                    "accepted": self._accepted(changes),
-                    "changes": [
-                        {
-                            "rule": rule,
-                            "certainty": _WITH_READINGS[rule].certainty,
-                            "relied_on": relied_on,
-                            "under": under,
-                            "text": _meaning(rule, under),
-                        }
-                        for rule, relied_on, under in changes
-                    ],
-                    "tests": [{"id": failure.test, "error": failure.error} for failure in failures],
-                }
-                for changes, failures in self._reliances()
-            ],
-            "unrepeatable": sorted(self._found.unrepeatable),
-        }
+    def _reliances(self) -> Reliances:
+        return Reliances(self._found, self._asked.mode, self._asked.accepted)
 
 
 class _Aside(pytest.Item):
@@ -426,30 +309,10 @@ def _chosen(given: Mapping[str, Any]) -> Overlay:
     return dict(own or {})
 
 
-def _every_reading() -> Iterable[tuple[Rule, Any]]:
-    return ((rule, one) for rule in _WITH_READINGS.values() for one in rule.readings)
-
-
-def _meaning(rule: str, reading: str) -> str:
-    return next(one.text for one in _WITH_READINGS[rule].readings if one.id == reading)
-
-
-def _words(reading: str) -> str:
-    return reading.replace("-", " ")
-
-
-def _counted(number: int, one: str, more: str | None = None) -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"
-
-
 def _first_line(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(crash.message) if crash is not None else report.longreprtext.strip()
-    return _cut(next(iter(text.splitlines()), "failed"), _LONGEST_ERROR)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 3]}..."
+    return cut(next(iter(text.splitlines()), "failed"), _LONGEST_ERROR)
 
 
 def _shows_only(config: pytest.Config) -> bool:

@@ -1,0 +1,177 @@
+"""What tests were found to rely on: added up over processes, as a table in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from norce_order_async.sandbox import RULES, Rule
+
+OPTION = "--norce-readings"
+EACH, HARSH = "each", "harsh"
+
+VERSION = 1
+"""Of the report's form. It grows when a member changes or goes; members may be added without."""
+
+WITH_READINGS: Mapping[str, Rule] = {rule.id: rule for rule in RULES if rule.readings}
+_SHOWN_ERROR = 100
+
+
+class Change(NamedTuple):
+    """A reading in place of the one that the test met in its plain run."""
+
+    rule: str
+    relied_on: str
+    under: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test that passes plainly and fails under other readings."""
+
+    test: str
+    changes: tuple[Change, ...]
+    error: str
+
+
+@dataclass
+class Found:
+    """What one process found; the controller of several adds them up."""
+
+    tests: int = 0
+    runs: int = 0
+    tried: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    failures: list[Failure] = field(default_factory=list[Failure])
+    unrepeatable: list[str] = field(default_factory=list[str])
+    complete: bool = True
+
+    def dumped(self) -> str:
+        """As text, for another process."""
+        return json.dumps(asdict(self) | {"tried": sorted(self.tried)})
+
+    def add(self, dumped: str) -> None:
+        """Take in what another process found."""
+        other = json.loads(dumped)
+        self.tests += other["tests"]
+        self.runs += other["runs"]
+        self.tried.update((rule, reading) for rule, reading in other["tried"])
+        self.failures += (
+            Failure(one["test"], tuple(Change(*change) for change in one["changes"]), one["error"])
+            for one in other["failures"]
+        )
+        self.unrepeatable += other["unrepeatable"]
+        self.complete &= other["complete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reliances:
+    """What was found, in view of what is accepted: pairs of a rule and a reading."""
+
+    found: Found
+    mode: str | None
+    accepted: frozenset[tuple[str, str]]
+
+    def _by_changes(self) -> list[tuple[tuple[Change, ...], list[Failure]]]:
+        """The failures by what was changed, in the order of the rules."""
+        places = {(rule.id, one.id): place for place, (rule, one) in enumerate(_every_reading())}
+        by_changes: dict[tuple[Change, ...], list[Failure]] = {}
+        for failure in sorted(self.found.failures, key=lambda one: one.test):
+            by_changes.setdefault(failure.changes, []).append(failure)
+        return sorted(by_changes.items(), key=lambda one: [places[change.rule, change.under] for change in one[0]])
+
+    def _accepted(self, changes: tuple[Change, ...]) -> bool:
+        return all((change.rule, change.under) in self.accepted for change in changes)
+
+    def is_any_new(self) -> bool:
+        """Whether a test relies on what is not accepted."""
+        return any(not self._accepted(changes) for changes, _ in self._by_changes())
+
+    def table(self) -> Iterator[str]:
+        """The lines that close the run."""
+        reliances = self._by_changes()
+        for changes, failures in reliances:
+            yield from self._row(changes, failures)
+            yield from (f"    {failure.test} - {cut(failure.error, _SHOWN_ERROR)}" for failure in failures)
+        if self.found.unrepeatable:
+            yield "Nothing can be said of these: the same run of them passes at one time and fails at another."
+            yield from (f"    {test}" for test in sorted(self.found.unrepeatable))
+        if not self.found.complete:
+            yield "The run was stopped: not every reading was tried."
+        tests = _counted(self.found.tests, "test with norce_sandbox passes", "tests with norce_sandbox pass")
+        runs = _counted(self.found.runs, "run")
+        if self.mode == HARSH:
+            yield f"{tests}. There were {runs} under harsh readings."
+            return
+        yield f"{tests}. There were {runs} under {_counted(len(self.found.tried), 'other reading')}."
+        if reliances:
+            one = reliances[0][0][0]
+            yield f"To see one fail: pytest {OPTION}={one.rule}={one.under} TEST"
+
+    def _row(self, changes: tuple[Change, ...], failures: Sequence[Failure]) -> Iterator[str]:
+        tests = _counted(len(failures), "test relies on", "tests rely on")
+        they = "It fails" if len(failures) == 1 else "They fail"
+        if len(changes) == 1:
+            ((rule, relied_on, under),) = changes
+            accepted = ", accepted" if self._accepted(changes) else ""
+            yield f"{tests} {rule}: {_words(relied_on)} ({WITH_READINGS[rule].certainty}{accepted})."
+            yield f"  {they} under {_words(under)}: {_meaning(rule, under)}"
+            return
+        yield f"{tests} one or more of these. {they} under their harsh readings; {OPTION}={EACH} says under which."
+        for rule, relied_on, under in changes:
+            yield f"  {rule}: {_words(relied_on)}; harsh: {_words(under)}"
+
+    def report(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "version": VERSION,
+            "mode": self.mode,
+            "complete": self.found.complete,
+            "tests": self.found.tests,
+            "runs": self.found.runs,
+            "tried": [
+                {"rule": rule.id, "reading": one.id}
+                for rule, one in _every_reading()
+                if (rule.id, one.id) in self.found.tried
+            ],
+            "reliances": [
+                {
+                    "accepted": self._accepted(changes),
+                    "changes": [
+                        {
+                            "rule": rule,
+                            "certainty": WITH_READINGS[rule].certainty,
+                            "relied_on": relied_on,
+                            "under": under,
+                            "text": _meaning(rule, under),
+                        }
+                        for rule, relied_on, under in changes
+                    ],
+                    "tests": [{"id": failure.test, "error": failure.error} for failure in failures],
+                }
+                for changes, failures in self._by_changes()
+            ],
+            "unrepeatable": sorted(self.found.unrepeatable),
+        }
+
+
+def _every_reading() -> Iterable[tuple[Rule, Any]]:
+    return ((rule, one) for rule in WITH_READINGS.values() for one in rule.readings)
+
+
+def _meaning(rule: str, reading: str) -> str:
+    return next(one.text for one in WITH_READINGS[rule].readings if one.id == reading)
+
+
+def _words(reading: str) -> str:
+    return reading.replace("-", " ")
+
+
+def _counted(number: int, one: str, more: str | None = None) -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
+def cut(text: str, length: int) -> str:
+    """The text, with dots at its end if it is longer."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
