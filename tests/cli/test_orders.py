@@ -62,6 +62,24 @@ def test_list_goes_over_pages(here: Shop) -> None:
     assert len(ids) == min(150, len(inside("list", "--limit", "10000", env=here.env).out.splitlines()) - 1)
 
 
+@pytest.mark.parametrize("page_limit", ["over-50-refused", "50-at-most"])
+def test_list_goes_over_pages_of_any_limit(page_limit: str) -> None:
+    """What one page holds at most is the service's affair."""
+    with shop(400, readings={"page-limit": page_limit}) as there:
+        ran = inside("list", "--limit", "60", env=there.env)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 61)
+
+
+def test_list_of_a_service_that_ignores_the_offset_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says that there may be more."""
+    monkeypatch.setattr("norce_order_async.sandbox.policy.FARTHEST_OFFSET", 0)
+    with shop(400, readings={"offset": "ignored-beyond-10000"}) as there:
+        ran = inside("list", "--limit", "100", "--json", env=there.env)
+    assert ran.code == 1
+    assert len({json.loads(line)["id"] for line in ran.out.splitlines()}) == 50
+    assert "does not honour the offset" in ran.err
+
+
 def test_list_that_finds_nothing(here: Shop) -> None:
     ran = inside("list", "--reference", "nobody-has-this", env=here.env)
     assert (ran.code, ran.out, ran.err) == (0, "", "no orders match\n")

@@ -91,6 +91,18 @@ async def test_a_page_that_cannot_be(offset: int, limit: int) -> None:
         await service.client.orders.list(offset=offset, limit=limit)
 
 
+@pytest.mark.parametrize("page_limit", ["100-at-most", "over-50-refused", "50-at-most"])
+async def test_a_page_of_the_default_size_is_taken_whatever_the_limit_is(page_limit: str) -> None:
+    """`list` asks for no more than every reading gives; `iterate` takes what it gets, and gives all."""
+    with Sandbox(readings={"page-limit": page_limit}) as sandbox:
+        sandbox.seed_orders(400)
+        async with client_of(sandbox, merchant="demo") as norce:
+            there = await norce.orders.count()
+            assert there > 50
+            assert len((await norce.orders.list()).orders) == 50
+            assert len({order.id async for order in norce.orders.iterate()}) == there
+
+
 @pytest.mark.parametrize("pagination", ["returned", "matches", "requested"])
 async def test_iterating_does_not_depend_on_what_sizes_mean(pagination: str) -> None:
     """Both published readings of the pagination give every order once, and so does an odd page size."""

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from norce_order_async.orders.filter import OrderFilter
     from norce_order_async.orders.order import Order
 
-PAGE = 100
+PAGE = 50
+"""The service may refuse to give more at a time."""
+
+MOST_REPEATS = 3
+"""How often in a row the same page comes before the offset counts as not honoured."""
 
 
 @click.command("list", short_help="List the newest orders.")
@@ -54,16 +58,31 @@ async def _list(connection: Connection, where: OrderFilter | None, limit: int, a
 
 
 async def _newest(norce: NorceOrderClient, where: OrderFilter | None, limit: int) -> AsyncIterator[Order]:
-    """The newest orders, page by page. An order that new ones shift to the next page comes once."""
+    """The newest orders, page by page. An order that new ones shift to the next page comes once.
+
+    Raises:
+        UnavailableError: the same page comes at every offset, so that there may be more orders.
+    """
+    from norce_order_async.errors import UnavailableError
     from norce_order_async.orders.filter import OrderFilter
 
     newest_first = replace(where or OrderFilter(), order_by="created", order_by_direction="desc")
     seen: set[str] = set()
     offset = 0
+    before: list[str] = []
+    repeats = 0
     while len(seen) < limit:
         page = await norce.orders.list(newest_first, offset=offset, limit=min(PAGE, limit))
         if not page.orders:
             return
+        ids = [order.id for order in page.orders]
+        # Once it may be chance: as many new orders as the page has.
+        repeats = repeats + 1 if ids == before else 0
+        if repeats == MOST_REPEATS:
+            what = f"the service does not honour the offset; {len(seen)} orders were found, and there may be more"
+            advice = "narrow it by --date-from and --date-to"
+            raise UnavailableError(what, operation="GetCheckoutOrders", advice=advice)
+        before = ids
         offset += len(page.orders)
         for order in page.orders:
             if order.id not in seen and len(seen) < limit:

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     )
 
 PAGE_SIZE = 100
+"""Of a walk, which asks for less when the service refuses that many."""
+
+LIST_LIMIT = 50
+"""Of one page. How many the service gives at most is not published; a limit of 50 is taken under every reading."""
 
 
 class OrderCollection:
@@ -150,7 +154,7 @@ class OrderCollection:
         where: OrderFilter | None = None,
         *,
         offset: int = 0,
-        limit: int = PAGE_SIZE,
+        limit: int = LIST_LIMIT,
         options: CallOptions | None = None,
     ) -> OrderPage:
         """Read one page of orders.
@@ -158,7 +162,7 @@ class OrderCollection:
         Args:
             where: which ones; all when left out.
             offset: how many to skip.
-            limit: how many to read at most; the service may give fewer.
+            limit: how many to read at most. The service may give fewer, and may refuse more than it gives at a time.
             options: what this call does differently.
 
         Raises:
