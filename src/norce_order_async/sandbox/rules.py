@@ -361,7 +361,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _assumed(
         "callers-only-loopback",
-        "Only loopback addresses and hosts allowed by name are called; redirects are not followed.",
+        "Only loopback addresses, hosts allowed by name and applications of this process are called; redirects are not "
+        "followed.",
     ),
     _assumed("callback-ids", "Ids of hooks, notifications and validations are always the service's."),
     # Validate

@@ -6,6 +6,7 @@ the logs readable. The thread has its own event loop, so the caller may be on as
 
 from __future__ import annotations
 
+import re
 import secrets
 import signal
 import socket
@@ -13,12 +14,13 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
 import anyio
 import uvicorn
+from starlette.types import ASGIApp
 
 from norce_order_async.sandbox.admin import MERCHANT, Admin
 from norce_order_async.sandbox.app import PREFIX, App
@@ -30,6 +32,7 @@ from norce_order_async.sandbox.arguments import (
     check_text,
     check_texts,
     check_whole,
+    shown,
 )
 from norce_order_async.sandbox.callbacks.courier import Courier
 from norce_order_async.sandbox.callbacks.deliveries import Deliveries
@@ -58,6 +61,8 @@ _START_WITHIN = 10.0
 _STOP_WITHIN = 5.0
 _LAST_ANSWERS_WITHIN = 1
 _TICK = 0.005
+
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?")
 
 _SEEDS = (-sys.maxsize, sys.maxsize)
 
@@ -95,6 +100,8 @@ class Sandbox:
         served_as: Names besides localhost under which the server is reached, as in a network of containers. A Host
             header with any other name is refused, as it can come from a page in a browser that means another server.
         allowed_hosts: Hosts besides loopback that the sandbox may call.
+        apps: ASGI applications that the sandbox calls in this process, without a socket, by the host that stands in
+            their addresses; `register_app` adds one.
         configuration: What placeholders in addresses are filled from, by adapter id; "*" stands for every adapter that
             has no entry of its own.
         callback_token: Sent as a bearer with every call that the sandbox makes; without it none is sent.
@@ -133,6 +140,7 @@ class Sandbox:
         admin: bool = True,
         served_as: Collection[str] = (),
         allowed_hosts: Collection[str] = (),
+        apps: Mapping[str, ASGIApp] | None = None,
         configuration: Configuration | None = None,
         callback_token: str | None = None,
         hook_timeout: float | None = None,
@@ -160,6 +168,8 @@ class Sandbox:
                 check_seconds(name, seconds)
         if clock is not None:
             check_has("clock", clock, "now")
+        if apps is not None:
+            check_mapping("apps", apps)
         if configuration is not None:
             check_mapping("configuration", configuration)
         if on_request is not None:
@@ -176,8 +186,11 @@ class Sandbox:
         self.deliveries = Deliveries(keep_requests)
         description = published()
         presentation = Presentation(description, self._readings)
+        self._caller = Caller(allowed_hosts, callback_token, token, self._readings)
+        for host_of_app, app in (apps or {}).items():
+            self.register_app(host_of_app, app)
         callbacks = CallbackClient(
-            Caller(allowed_hosts, callback_token, token, self._readings),
+            self._caller,
             configuration or {},
             hook_timeout,
             validation_timeout,
@@ -239,6 +252,26 @@ class Sandbox:
         empty it.
         """
         return self._readings.touched
+
+    def register_app(self, host: str, app: ASGIApp) -> None:
+        """Call an ASGI application in this process, without a socket, for addresses with this host, http or https.
+
+        It is called on the event loop of the request that leads to the call, so on yours with `sandbox.app`; a served
+        sandbox has a loop of its own. Its lifespan is not run. A host that has one already gets this one.
+
+        Raises:
+            TypeError, ValueError: This is no host name, or no application.
+
+        Example::
+
+            sandbox.register_app("erp.example", app)
+            await order.hooks.create({"subscribeTo": "/state", "invoke": "https://erp.example/state"})
+        """
+        check_text("host", host)
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"host must be the name of a host, such as erp.example, not {shown(host)}")
+        check_has("app", app, "")
+        self._caller.apps[host.lower()] = app
 
     async def deliver_due(self) -> None:
         """Carry out the changes and send the notifications that are due by now; returns when none is in flight.
