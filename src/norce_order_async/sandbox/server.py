@@ -254,7 +254,8 @@ class Sandbox:
         return self._readings.touched
 
     def register_app(self, host: str, app: ASGIApp) -> None:
-        """Call an ASGI application in this process, without a socket, for addresses with this host, http or https.
+        """Call an ASGI application in this process, without a socket, for addresses with this host: ``http``,
+        ``https``, or ``asgi`` to say that no socket is meant.
 
         It is called on the event loop of the request that leads to the call, so on yours with `sandbox.app`; a served
         sandbox has a loop of its own. Its lifespan is not run. A host that has one already gets this one.

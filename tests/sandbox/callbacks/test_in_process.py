@@ -259,8 +259,22 @@ async def test_why_it_failed_is_logged(api: Api, caplog: pytest.LogCaptureFixtur
     assert "the handler's own words" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("scheme", "told", "port"), [("asgi", "http", 80), ("http", "http", 80), ("https", "https", 443)]
+)
+async def test_its_addresses_may_say_that_no_socket_is_meant(api: Api, scheme: str, told: str, port: int) -> None:
+    app = Seen()
+    api.sandbox.register_app("erp", app)
+    assert (await hooked(api, f"{scheme}://erp/hook"))[0] == 200
+    assert [(scope["scheme"], scope["server"], scope["path"]) for scope in app.scopes] == [
+        (told, ("erp", port), "/hook")
+    ]
+
+
 @rule("callers-only-loopback")
-@pytest.mark.parametrize("address", [f"ftp://{HOST}/", f"http://other.{HOST}/", f"http://{HOST}@elsewhere.example/"])
+@pytest.mark.parametrize(
+    "address", [f"ftp://{HOST}/", f"http://other.{HOST}/", f"http://{HOST}@elsewhere.example/", "asgi://127.0.0.1/"]
+)
 async def test_other_addresses_do_not_lead_to_it(api: Api, address: str) -> None:
     app = Seen()
     api.sandbox.register_app(HOST, app)

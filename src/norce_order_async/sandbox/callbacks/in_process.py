@@ -95,7 +95,7 @@ class _Exchange:
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": self._request.method,
-            "scheme": url.scheme,
+            "scheme": "http" if url.scheme == "asgi" else url.scheme,
             "path": unquote(path.decode("ascii")),
             "raw_path": path,
             "query_string": query,

@@ -30,6 +30,7 @@ _MOST_READ = 1024 * 1024
 """Bytes of an answer."""
 
 _SCHEMES = ("http", "https")
+_APP_SCHEMES = (*_SCHEMES, "asgi")
 
 
 class CallFailedError(Exception):
@@ -85,7 +86,7 @@ class Caller:
             target = httpx.URL(url)
         except (httpx.InvalidURL, ValueError):
             raise CallFailedError("has an address that can't be read") from None
-        app = self.apps.get(target.host.lower()) if target.scheme in _SCHEMES else None
+        app = self.apps.get(target.host.lower()) if target.scheme in _APP_SCHEMES else None
         if app is None and not self._may_call(target):
             raise CallFailedError(
                 "has a host that may not be called from here; Sandbox(allowed_hosts=[...]) or --allow-host allows it"
