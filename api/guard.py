@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RELEASED = Path("api", "released.txt")
 CHANGELOG = Path("CHANGELOG.md")
 PACKAGE = "norce_order_async"
-MODULES = ("bulk", "bulk.actions", "engines", "models", "money", "sandbox", "telemetry", "testing")
+MODULES = ("adapter", "bulk", "bulk.actions", "engines", "models", "money", "sandbox", "telemetry", "testing")
 """The modules that users import from, beside the package itself."""
 
 

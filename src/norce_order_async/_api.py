@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from norce_order_api.types import DRIFT as DRIFT
+from norce_order_api.types import NULL as NULL
 from norce_order_api.types import Model as Model
 from norce_order_api.types import path_segment as path_segment
+from norce_order_api.types import plain as plain
 from norce_order_api.types import read_model as read_model
 from norce_order_api.types import without_nulls as without_nulls
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import platform
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard, cast
 
 from norce_order_async._version import __version__
 from norce_order_async.auth.oauth import ClientCredentials, ClientCredentialsProvider, process_rate
@@ -39,6 +39,8 @@ from norce_order_async.scope import Scope, check_limits
 
 if TYPE_CHECKING:
     import httpx
+
+    from norce_order_async.adapter.app import Adapter
 
 
 ENVIRONMENT_VARIABLES = {
@@ -216,6 +218,53 @@ class NorceOrderClient(Scope):
         except ConfigurationError as error:
             used = ", ".join(ENVIRONMENT_VARIABLES[name] for name in found if name not in overrides)
             raise ConfigurationError(f"{error} (read from the environment: {used or 'nothing'})") from error
+
+    def adapter(
+        self,
+        adapter_id: str,
+        *,
+        public_url: str | None = None,
+        secret: str | Sequence[str],
+        bearer: str | Sequence[str] | None = None,
+        merchants: Collection[str] | None = None,
+        channels: Collection[str] | None = None,
+        version: Literal["v0", "v1"] = "v0",
+        budget: float = 3.0,
+        max_concurrent: int = 100,
+    ) -> Adapter:
+        """An adapter: an ASGI app that the service calls before and after changes.
+
+        Args:
+            adapter_id: the adapter's id. Its own calls carry it, so that they do not call its own hooks.
+            public_url: the address under which the service reaches the app, such as ``https://erp.example.com/norce``;
+                needed to register.
+            secret: the part of the addresses that nobody can guess, as of ``secrets.token_urlsafe(32)``. A list holds
+                the newest first, while one is exchanged for another: all are accepted, the first is registered.
+            bearer: a token that callers must send, or several; left out, none is asked for.
+            merchants: the merchants that it is called for; the client's alone when left out.
+            channels: the channels that it is called for; the client's alone when left out.
+            version: the form in which the service sends orders; both are read alike.
+            budget: seconds that a hook or a validation has, from the arrival of the call. A hook that passes it is
+                cancelled and denies.
+            max_concurrent: handlers of one kind that run at the same time; calls beyond that are denied at once.
+
+        Raises:
+            ConfigurationError: an argument is missing or wrong.
+        """
+        from norce_order_async.adapter.app import Adapter
+
+        return Adapter(
+            self,
+            adapter_id,
+            public_url=public_url,
+            secret=secret,
+            bearer=bearer,
+            merchants=merchants,
+            channels=channels,
+            version=version,
+            budget=budget,
+            max_concurrent=max_concurrent,
+        )
 
     async def aclose(self, grace: float = CLOSE_GRACE) -> None:
         """Wait for sends in flight, at most ``grace`` seconds, then close every connection.

@@ -23,18 +23,28 @@ if TYPE_CHECKING:
 
 
 class OrderBody:
-    """One order's JSON data and, once a caller has asked for them, its models."""
+    """One order's JSON data and, once a caller has asked for them, its models.
 
-    __slots__ = ("_drift", "_model", "_received")
+    ``source`` is what surprises in the data are counted under: the operation that brought them.
+    """
 
-    def __init__(self, received: Mapping[str, Any] | bytes, drift: DriftRecord, model: OrderData | None = None) -> None:
+    __slots__ = ("_drift", "_model", "_received", "_source")
+
+    def __init__(
+        self,
+        received: Mapping[str, Any] | bytes,
+        drift: DriftRecord,
+        model: OrderData | None = None,
+        source: str = LIST_ORDERS.id,
+    ) -> None:
         self._received = received
         self._drift = drift
         self._model = model
+        self._source = source
 
     def again(self) -> OrderBody:
         """The same for another handle, which gets models of its own."""
-        return OrderBody(self._received, self._drift)
+        return OrderBody(self._received, self._drift, source=self._source)
 
     @property
     def plain(self) -> Mapping[str, Any]:
@@ -48,7 +58,7 @@ class OrderBody:
     def model(self) -> OrderData:
         """The whole order, decoded at the first use."""
         if self._model is None:
-            self._model = self._drift.reading(LIST_ORDERS.id, models.OrderData.from_dict, self.plain)
+            self._model = self._drift.reading(self._source, models.OrderData.from_dict, self.plain)
         return self._model
 
     # The head. Once there are models they are asked, because they can be changed.

@@ -1,0 +1,181 @@
+"""What a handler answers: approve or deny a change, and what is wrong with an order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from norce_order_async._json import write_json
+from norce_order_async.errors import ConfigurationError, InvalidRequestError
+
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_LONGEST: Final = 1000
+"""Characters of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """The change may be made, with the edits of the draft; :func:`approve` makes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The change may not be made; :func:`deny` makes one."""
+
+    code: str
+    message: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an order: a word for machines, and words for people."""
+
+    code: str
+    message: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """What is wrong with an order; :func:`problems` makes one. Without any it validates."""
+
+    found: tuple[Problem, ...]
+
+
+HookAnswer: TypeAlias = Approve | Deny | None
+ValidationAnswer: TypeAlias = Problems | None
+
+APPROVED: Final = Approve()
+
+
+def approve() -> Approve:
+    """The answer of a hook that lets the change pass, with the edits made to ``call.draft``. Returning nothing means
+    the same."""
+    return APPROVED
+
+
+def deny(code: str, message: str = "") -> Deny:
+    """The answer of a hook that does not let the change pass. Edits made to ``call.draft`` are dropped.
+
+    Args:
+        code: a word for machines, such as ``"out-of-stock"``: letters, digits, ``-``, ``_`` and ``.``.
+        message: the reason in words, at most 1,000 characters. It reaches the answer, the log and
+            ``adapter.denials``, so it must not hold personal data.
+
+    Raises:
+        InvalidRequestError: a code or message that can't be sent.
+    """
+    return Deny(_code(code), _message(message))
+
+
+def problems(*found: tuple[str, str] | str) -> Problems:
+    """The answer of a validation that found something wrong; with no arguments the order validates.
+
+    Args:
+        *found: codes, or pairs of a code and a message, as in :func:`deny`.
+
+    Raises:
+        InvalidRequestError: a code or message that can't be sent.
+    """
+    return Problems(tuple(_problem(one) for one in found))
+
+
+def _problem(given: tuple[str, str] | str) -> Problem:
+    if isinstance(given, str):
+        return Problem(_code(given), "")
+    if not isinstance(given, tuple) or len(given) != 2:  # pyright: ignore[reportUnnecessaryIsInstance,reportUnnecessaryComparison]
+        raise InvalidRequestError('a problem must be a code, or a code and a message, as in ("stock", "none left")')
+    return Problem(_code(given[0]), _message(given[1]))
+
+
+def _code(code: str) -> str:
+    if not isinstance(code, str) or not _CODE.fullmatch(code):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError(
+            "a code must be letters, digits, '-', '_' and '.', at most 80 of them, such as 'out-of-stock'"
+        )
+    return code
+
+
+def _message(message: str) -> str:
+    if not isinstance(message, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError(f"a message must be a string, not {type(message).__name__}")
+    if len(message) > _LONGEST:
+        raise InvalidRequestError(f"a message must have at most {_LONGEST} characters, not {len(message)}")
+    try:
+        message.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError("a message holds half a surrogate pair, which can't be sent") from None
+    return message
+
+
+# --- as answers over HTTP ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """Status and body of what the service gets."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+
+DONE: Final = HttpAnswer(200)
+NO_CHANGE: Final = HttpAnswer(200, b"[]")
+"""A hook's approval without edits: an empty list of operations."""
+
+
+def patch_answer(operations: list[dict[str, Any]]) -> HttpAnswer:
+    """Approve with edits."""
+    return HttpAnswer(200, write_json(operations)) if operations else NO_CHANGE
+
+
+def denial_answer(adapter_id: str, denied: Deny) -> HttpAnswer:
+    """Deny: 400, with the reason in the form of the service's own errors."""
+    return HttpAnswer(400, write_json({"adapterId": adapter_id, "code": denied.code, "message": denied.message}))
+
+
+def problems_answer(adapter_id: str, found: Problems) -> HttpAnswer:
+    """Valid without problems; otherwise 400 with their list."""
+    if not found.found:
+        return DONE
+    return HttpAnswer(
+        400,
+        write_json([{"adapterId": adapter_id, "code": one.code, "message": one.message} for one in found.found]),
+    )
+
+
+def error_answer(status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> HttpAnswer:
+    """An answer to a call that does not reach a handler."""
+    return HttpAnswer(status, write_json({"code": code, "message": message}), headers)
+
+
+def hook_answer(given: object) -> Approve | Deny:
+    """What a hook's handler returned.
+
+    Raises:
+        ConfigurationError: it is no answer of a hook.
+    """
+    if given is None:
+        return APPROVED
+    if isinstance(given, Approve | Deny):
+        return given
+    raise ConfigurationError(f"a hook must return approve(), deny(...) or None, not {type(given).__name__}")
+
+
+def validation_answer(given: object) -> Problems:
+    """What a validation's handler returned.
+
+    Raises:
+        ConfigurationError: it is no answer of a validation.
+    """
+    if given is None:
+        return Problems(())
+    if isinstance(given, Problems):
+        return given
+    raise ConfigurationError(f"a validation must return problems(...) or None, not {type(given).__name__}")

@@ -1,0 +1,184 @@
+"""The draft of a hook: the proposed order as models that can be edited, and the edits as a patch.
+
+Where the order has no list, no attributes or no nested object, the draft has an empty one, so that
+``draft.attributes["a"] = 1`` and ``draft.payments.append(...)`` work. Those that stay empty are no edit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+
+from norce_order_async import models
+from norce_order_async._api import NULL as _NULL
+from norce_order_async._api import Model, plain
+from norce_order_async._json import is_list, is_mapping, read_json, write_json
+from norce_order_async.adapter.patches import DraftError, Operation, operations
+
+if TYPE_CHECKING:
+    from norce_order_async.models import OrderData
+
+NULL: Final[Any] = _NULL
+"""In a draft: null, where None means that the member is not there. ``call.draft.reference = NULL``"""
+
+
+class Draft:
+    """One order, read into models and compared with what became of them.
+
+    Args:
+        order: the order as proposed, which must not be shared: the models use its parts.
+    """
+
+    __slots__ = ("_before", "_fills", "order")
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        # A copy of its own before the models are made: they take free-form data over as they are.
+        self._before = cast("dict[str, Any]", read_json(write_json(order)))
+        self.order: OrderData = models.OrderData.from_dict(order)
+        self._fills: list[_Fill] = []
+        _fill(self.order, self._fills)
+
+    def operations(self, target: str | None) -> list[Operation]:
+        """The edits as JSON Patch of the documented form, verified by applying it; empty when there are none.
+
+        Raises:
+            DraftError: an edit that can't be sent, or one outside of ``target``.
+        """
+        return operations(self._before, self._written(), target)
+
+    def _written(self) -> dict[str, Any]:
+        """The order with its edits as JSON data."""
+        with ExitStack() as undo:
+            for fill in reversed(self._fills):
+                undo.enter_context(fill.left_out())
+            for model in _models_in(self.order):
+                for member in _members(model):
+                    if getattr(model, member.attribute, None) is _NULL:
+                        undo.enter_context(_as_null(model, member))
+            try:
+                data = read_json(write_json(plain(self.order.to_dict())))
+            except (TypeError, ValueError, AttributeError) as wrong:
+                raise DraftError(f"the edited draft is no order that can be sent: {_reason(wrong)}") from wrong
+        if not is_mapping(data):
+            raise DraftError("the edited draft is no order that can be sent: it is nested too deeply")
+        return dict(data)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"a member is of a wrong type ({type(error).__name__})"
+
+
+class _Member:
+    """One member of a model: its attribute, its name in JSON, and what an empty one is, if it can hold others."""
+
+    __slots__ = ("attribute", "empty", "name")
+
+    def __init__(self, attribute: str, name: str, empty: Callable[[], Any] | None) -> None:
+        self.attribute = attribute
+        self.name = name
+        self.empty = empty
+
+
+def _members(model: Model) -> tuple[_Member, ...]:
+    return _members_of(cast("Any", type(model)))
+
+
+@cache
+def _members_of(kind: type[Any]) -> tuple[_Member, ...]:
+    return tuple(
+        _Member(one.name, _json_name(one.name), _empty_of(str(one.type)))
+        for one in attrs.fields(kind)
+        if not one.name.startswith("_")
+    )
+
+
+def _json_name(attribute: str) -> str:
+    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), attribute.rstrip("_"))
+
+
+def _empty_of(annotation: str) -> Callable[[], Any] | None:
+    """What makes an empty value of a member that is a list, free-form data, or a model."""
+    kind = annotation.removesuffix(" | None")
+    if kind.startswith("list["):
+        return list
+    if kind in models.__all__:
+        named = getattr(models, kind)
+        if isinstance(named, type) and issubclass(named, Model):
+            return lambda: named.from_dict({})
+        if kind == "Attributes":
+            return dict
+    return None
+
+
+class _Fill:
+    """A container that the order did not have."""
+
+    __slots__ = ("attribute", "model", "value")
+
+    def __init__(self, model: Model, attribute: str, value: Any) -> None:
+        self.model = model
+        self.attribute = attribute
+        self.value = value
+
+    @contextmanager
+    def left_out(self) -> Generator[None]:
+        """Away, if nothing was put into it, until the end of the scope."""
+        if getattr(self.model, self.attribute) is not self.value or not self._is_empty():
+            yield
+            return
+        setattr(self.model, self.attribute, None)
+        try:
+            yield
+        finally:
+            setattr(self.model, self.attribute, self.value)
+
+    def _is_empty(self) -> bool:
+        if not isinstance(self.value, Model):
+            return not self.value
+        # What it was filled with itself was left out before.
+        return not self.value.additional_properties and all(
+            getattr(self.value, member.attribute) is None for member in _members(self.value)
+        )
+
+
+def _fill(model: Model, fills: list[_Fill]) -> None:
+    """Give a model and those in it empty containers; the outer ones come first in the list."""
+    for member in _members(model):
+        value = getattr(model, member.attribute)
+        if value is None and member.empty is not None and member.name not in model.additional_properties:
+            value = member.empty()
+            setattr(model, member.attribute, value)
+            fills.append(_Fill(model, member.attribute, value))
+        if isinstance(value, Model):
+            _fill(value, fills)
+        elif is_list(value):
+            for one in value:
+                if isinstance(one, Model):
+                    _fill(one, fills)
+
+
+def _models_in(model: Model) -> Iterator[Model]:
+    yield model
+    for member in _members(model):
+        value = getattr(model, member.attribute)
+        for one in value if is_list(value) else [value]:
+            if isinstance(one, Model):
+                yield from _models_in(one)
+
+
+@contextmanager
+def _as_null(model: Model, member: _Member) -> Generator[None]:
+    """Writes null for a member, until the end of the scope: as one of those that came beside the description."""
+    rest: Mapping[str, Any] = dict(model.additional_properties)
+    setattr(model, member.attribute, None)
+    model.additional_properties = {**rest, member.name: None}
+    try:
+        yield
+    finally:
+        setattr(model, member.attribute, _NULL)
+        model.additional_properties = dict(rest)

@@ -1,0 +1,115 @@
+"""What an adapter remembers of its calls: how many there were of each kind, and the latest denials."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal, overload
+
+from norce_order_async.display import shown
+
+KEPT: Final = 1000
+"""Denials that are remembered."""
+
+Cause = Literal["handler", "error", "late", "busy", "edit"]
+"""``handler``: it denied; ``error``: it raised; ``late``: it passed its budget; ``busy``: too many calls at once;
+``edit``: what it changed in the draft can't be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A change that an adapter denied.
+
+    Example::
+
+        for denial in adapter.denials:
+            print(denial.at, denial.route, denial.order_id, denial.cause, denial.code)
+    """
+
+    at: datetime
+    """In UTC."""
+    route: str
+    order_id: str
+    cause: Cause
+    code: str
+    message: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.route} of order {shown(self.order_id)}: {self.code} ({self.cause})"
+
+
+class Denials(Sequence[Denial]):
+    """The latest 1,000 denials, oldest first.
+
+    Example::
+
+        adapter.denials[-1].code
+    """
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: deque[Denial] = deque(maxlen=KEPT)
+
+    def add(self, denial: Denial) -> None:
+        """Remember one; the oldest is forgotten where there are too many."""
+        self._kept.append(denial)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Denial]:
+        return iter(tuple(self._kept))
+
+    @overload
+    def __getitem__(self, index: int) -> Denial: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Denial]: ...
+    def __getitem__(self, index: int | slice) -> Denial | Sequence[Denial]:
+        return tuple(self._kept)[index]
+
+    def __repr__(self) -> str:
+        return f"<Denials: {len(self)}>"
+
+
+class Counts(Mapping[str, int]):
+    """How many calls there were, by kind and by what came of them. What never happened is 0.
+
+    ``hook``, ``validation`` and ``notification`` count calls that were let in. ``hook.approved``, ``hook.patched``,
+    ``hook.denied``, ``hook.error``, ``hook.late`` and ``hook.busy`` say what came of them, and so on for the others;
+    ``refused.secret``, ``refused.bearer``, ``refused.merchant``, ``refused.id``, ``refused.size``, ``refused.json`` and
+    so on count calls that reached no handler.
+
+    Example::
+
+        adapter.counts["hook.denied"], adapter.counts["refused.secret"]
+    """
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, word: str) -> int:
+        """Count one.
+
+        Returns:
+            How many there are now.
+        """
+        count = self._counts[word] + 1
+        self._counts[word] = count
+        return count
+
+    def __getitem__(self, word: str) -> int:
+        return self._counts[word]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._counts))
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __repr__(self) -> str:
+        return f"<Counts {dict(sorted(self._counts.items()))}>"
