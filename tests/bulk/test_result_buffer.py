@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from norce_order_async.bulk.outcome import ItemOutcome
-from norce_order_async.bulk.results import ResultBuffer
+from norce_order_async.bulk.queue import ResultBuffer
 from norce_order_async.bulk.source import Item
 
 ITEMS = [Item(number, f"o{number}") for number in range(5)]

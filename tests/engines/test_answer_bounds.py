@@ -18,8 +18,8 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from norce_order_async.engines import _body
-from norce_order_async.engines._body import MEMBERS, STEP, Inflater
+from norce_order_async.engines import _answer
+from norce_order_async.engines._answer import MEMBERS, STEP, Inflater
 from norce_order_async.engines.base import MAX_ANSWER_SIZE, MaybeSentError, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
 
@@ -262,7 +262,7 @@ async def test_engines_ask_for_what_they_undo(make_engine: EngineFactory, server
     """And for nothing else, whatever is installed."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
-    assert server.received[0].headers["accept-encoding"] == _body.CODINGS
+    assert server.received[0].headers["accept-encoding"] == _answer.CODINGS
     await engine.aclose()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from norce_order_async import CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
-from norce_order_async.engines._head import LONGEST, Heads
+from norce_order_async.engines._answer import LONGEST, Heads
 from norce_order_async.engines.base import MaybeSentError
 from norce_order_async.engines.select import EngineName
 

@@ -28,7 +28,7 @@ from norce_order_async.models import HookDict
 from norce_order_async.pipeline.creations import Creation, Creations, Flight
 from norce_order_async.pipeline.operations import CREATE_PAYMENT
 from norce_order_async.pipeline.readback import Baseline
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 from norce_order_async.sandbox import Sandbox
 from tests.support.clock import FakeClock
 from tests.support.engine import Step, answer, lost

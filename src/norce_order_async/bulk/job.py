@@ -19,9 +19,9 @@ from norce_order_async.bulk.duplicates import MAX_REMEMBERED
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
 from norce_order_async.bulk.outcome import Summary
+from norce_order_async.bulk.prepare import Plan
 from norce_order_async.bulk.run import Run
 from norce_order_async.bulk.source import Key, Partition, Source
-from norce_order_async.bulk.spec import Plan
 from norce_order_async.checking import as_given, check_number, path_of
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError

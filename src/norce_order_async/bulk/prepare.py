@@ -1,4 +1,4 @@
-"""Preparing a run: list its items, or continue with those that an earlier run of the journal left.
+"""The plan of a run, and preparing it: list its items, or continue with those that an earlier run of the journal left.
 
 With a journal the whole source is listed into it before the first item is sent; when the journal is continued, the list
 is compared with the source. Without a journal only a filter is listed, in memory.
@@ -15,24 +15,45 @@ from typing import Any, Generic, TypeVar, cast
 
 from anyio import to_thread
 
-from norce_order_async.bulk.actions.base import can_settle
+from norce_order_async.bulk.actions.base import Action, can_settle
 from norce_order_async.bulk.actions.output import OutputFile
 from norce_order_async.bulk.duplicates import Once, too_many
 from norce_order_async.bulk.journal.errors import JournalFinishedError
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.journal.reading import SOURCE
 from norce_order_async.bulk.outcome import Summary
-from norce_order_async.bulk.source import Entry, Item, Items, as_json, check_source
-from norce_order_async.bulk.spec import Plan
+from norce_order_async.bulk.source import Entry, Item, Items, Key, Partition, Source, as_json, check_source
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import OrderIteration
 from norce_order_async.orders.order import Order
+from norce_order_async.pipeline.session import Session
 
 T = TypeVar("T")
 
 _DATES = ("date_from", "date_to")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Generic[T]):
+    """A run as its caller asked for it."""
+
+    session: Session
+    action: Action[T]
+    source: Source | None
+    """None: what is in the journal."""
+    key: Key
+    partition: Partition
+    workers: int
+    ordered: bool
+    failure_limit: float | None
+    dry_run: bool
+    allow_duplicates: bool = False
+    max_remembered: int | None = None
+    """How many orders are remembered without a journal, so that each is done once; None for no bound."""
+    resume: bool = False
+    """Whether a journal with nothing left to do is fine although its source can't be compared."""
 
 
 @dataclass(frozen=True, slots=True)

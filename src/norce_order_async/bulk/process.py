@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 from norce_order_async.bulk.actions.base import Settlement, can_settle
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.outcome import ItemOutcome, Verdict
+from norce_order_async.bulk.prepare import Plan
 from norce_order_async.bulk.source import Item
-from norce_order_async.bulk.spec import Plan
 from norce_order_async.errors import (
     CallError,
     DuplicateOrderError,

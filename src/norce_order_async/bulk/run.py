@@ -12,10 +12,8 @@ from norce_order_async.auth.providers import StaysInProcess
 from norce_order_async.bulk.actions.output import OutputFile
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
-from norce_order_async.bulk.prepare import begin
-from norce_order_async.bulk.queue import Notifier
-from norce_order_async.bulk.results import ResultBuffer
-from norce_order_async.bulk.spec import Plan
+from norce_order_async.bulk.prepare import Plan, begin
+from norce_order_async.bulk.queue import Notifier, ResultBuffer
 from norce_order_async.bulk.workers import Workers
 from norce_order_async.engines.base import UnsentError
 from norce_order_async.pipeline.home import Home

@@ -18,12 +18,10 @@ from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.journal.reading import State
 from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
-from norce_order_async.bulk.prepare import Prepared
+from norce_order_async.bulk.prepare import Plan, Prepared
 from norce_order_async.bulk.process import HeldBack, ItemProcessor, Requeue, StillToDo, asked_to_wait, must_wait
-from norce_order_async.bulk.queue import Notifier, WorkQueue
-from norce_order_async.bulk.results import ResultBuffer
+from norce_order_async.bulk.queue import Notifier, ResultBuffer, WorkQueue
 from norce_order_async.bulk.source import Item
-from norce_order_async.bulk.spec import Plan
 from norce_order_async.engines.base import UnsentError
 from norce_order_async.errors import CallError, NorceError, RefusedError
 from norce_order_async.pipeline.tasks import SendTasks

@@ -19,7 +19,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
 
-from norce_order_async.engines._head import Heads
+from norce_order_async.engines._answer import Heads
 from norce_order_async.engines.base import SendError
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import anyio
 
-from norce_order_async.engines._head import Heads
+from norce_order_async.engines._answer import Heads
 from norce_order_async.runtime.clock import Clock
 from norce_order_async.runtime.timers import GRACE, LATE, ROUNDS, Alarms, Bound, Grace
 

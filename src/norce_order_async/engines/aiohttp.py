@@ -5,7 +5,7 @@ Its parts, in the order in which a request passes them:
 * ``send`` checks what aiohttp would change or refuse late. One alarm (:class:`~norce_order_async.runtime.timers.Watch`)
   limits both the total time and the time without bytes; aiohttp's own timeouts would set a timer for each piece.
 * ``_exchange`` has aiohttp send one request and reads the whole answer, within the limits of
-  :class:`~norce_order_async.engines._body.Body`.
+  :class:`~norce_order_async.engines._answer.Body`.
 * :class:`_Request` stands between aiohttp's connector and the socket. It is called right before the first byte of a
   request. If a send fails before that, nothing was sent; if it fails later, the service may have acted. The class of
   the exception does not matter. It also sends each request only once, because aiohttp would repeat some, and refuses a
@@ -36,9 +36,8 @@ import certifi
 import yarl
 
 from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
-from norce_order_async.engines._body import CODINGS, Body
+from norce_order_async.engines._answer import CODINGS, LONGEST, Body
 from norce_order_async.engines._errors import CALLER_LEFT, OUT_OF_TIME, failure, refined, system_error
-from norce_order_async.engines._head import LONGEST
 from norce_order_async.engines.base import (
     KEEP_IDLE,
     MaybeSentError,

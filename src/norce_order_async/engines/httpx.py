@@ -8,7 +8,7 @@ Its parts, in the order in which a request passes them:
   sends than it has connections: no send waits inside httpx, where a cancelled waiter would leave the pool dead. The
   number of sends in flight is limited above the engine; the list of pools grows up to that and stays.
 * ``_exchange`` sends the request and reads the answer in chunks, within the limits of
-  :class:`~norce_order_async.engines._body.Body`.
+  :class:`~norce_order_async.engines._answer.Body`.
 * :class:`~norce_order_async.engines._httpx_progress.Progress` records how far the send got.
 * Below httpx, :mod:`~norce_order_async.engines._httpx_stream` cuts the timeout of each step to the time left.
 
@@ -34,7 +34,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import httpx
 
-from norce_order_async.engines._body import CODINGS, Body
+from norce_order_async.engines._answer import CODINGS, Body
 from norce_order_async.engines._errors import CALLER_LEFT, system_error
 from norce_order_async.engines._httpx_progress import Progress
 from norce_order_async.engines._httpx_stream import CURRENT, Stream, left_over, shut_down, watch

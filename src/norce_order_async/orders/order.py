@@ -29,7 +29,7 @@ from norce_order_async.orders.validation import ValidationReport, read_report
 from norce_order_async.pipeline.operations import DELETE_ORDER, SET_REFERENCE, VALIDATE
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

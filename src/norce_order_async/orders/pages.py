@@ -22,7 +22,7 @@ from norce_order_async.pipeline.operations import LIST_ORDERS
 from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

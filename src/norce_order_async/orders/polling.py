@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from norce_order_async import display
 from norce_order_async.errors import CallError, PendingError
-from norce_order_async.runtime.clock import Clock
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Clock, Deadline
 
 if TYPE_CHECKING:
     from norce_order_async.models import OrderData
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from norce_order_async.pipeline.answer import Answer
     from norce_order_async.pipeline.operations import Operation
     from norce_order_async.pipeline.settings import CallOptions
-    from norce_order_async.runtime.deadline import Deadline
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0

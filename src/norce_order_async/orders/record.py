@@ -17,7 +17,7 @@ from norce_order_async.pipeline.operations import GET_ORDER, Operation
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 
 if TYPE_CHECKING:
     from norce_order_async.models import OrderData

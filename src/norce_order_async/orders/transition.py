@@ -25,7 +25,7 @@ from norce_order_async.orders.validation import read_report
 from norce_order_async.pipeline.operations import SET_STATE, VALIDATE
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.settings import CallOptions
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 
 VALIDATION_CODE: Final = "order-validation"
 """The code of a refusal by the service's own validation, or by a hook; assumed, as no codes are published for it."""

@@ -23,7 +23,7 @@ from norce_order_async.pipeline.response import aside, brings_enough
 from norce_order_async.pipeline.retry import Outcome, classify, throttles
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
 from norce_order_async.pipeline.tasks import SendTimedOutError
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 from norce_order_async.runtime.stop import ITEM_CALLS, ItemCalls, until_stopped
 
 if TYPE_CHECKING:

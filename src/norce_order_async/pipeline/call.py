@@ -35,7 +35,7 @@ from norce_order_async.pipeline.readback import (
 from norce_order_async.pipeline.request import Prepared
 from norce_order_async.pipeline.response import aside, created_id, is_report, models_of, nothing
 from norce_order_async.pipeline.retry import Decision, Outcome, Step, decide
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 from norce_order_async.runtime.stop import ITEM_CALLS, until_stopped
 
 

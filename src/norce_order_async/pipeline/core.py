@@ -21,8 +21,7 @@ from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.retry import RetryBudget
 from norce_order_async.pipeline.settings import CallOptions, Settings
 from norce_order_async.pipeline.tasks import SendTasks
-from norce_order_async.runtime.clock import Clock
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Clock, Deadline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,8 +38,7 @@ from norce_order_async.errors import (
 from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.settings import Settings
-from norce_order_async.runtime.clock import Clock
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Clock, Deadline
 
 T = TypeVar("T")
 

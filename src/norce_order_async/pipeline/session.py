@@ -18,7 +18,7 @@ from norce_order_async.pipeline.operations import Operation
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.retry import RetryBudget
 from norce_order_async.pipeline.settings import CallOptions, context_with
-from norce_order_async.runtime.deadline import Deadline
+from norce_order_async.runtime.clock import Deadline
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Time, sleep and randomness. Every part is given a clock, so that each rule about time can be tested exactly."""
+"""Time, sleep, randomness and deadlines. Every part is given a clock, so that rules about time can be tested."""
 
 from __future__ import annotations
 
@@ -62,3 +62,38 @@ class SystemClock:
     def move_on_after(self, seconds: float | None) -> AbstractContextManager[Any]:
         """A scope that ends after ``seconds`` without an exception; with None it never ends early."""
         return anyio.move_on_after(seconds)
+
+
+class Deadline:
+    """The deadline of one call, over every attempt, read-back and sleep. Starts with the first permit.
+
+    Without seconds it never ends.
+    """
+
+    __slots__ = ("_clock", "_end", "seconds", "started")
+
+    def __init__(self, clock: Clock, seconds: float | None) -> None:
+        self._clock = clock
+        self._end: float | None = None
+        self.seconds = seconds
+        self.started = False
+        """Whether the countdown has begun."""
+
+    def start(self) -> None:
+        """Begin to count; a second call does nothing."""
+        if self.started:
+            return
+        self.started = True
+        if self.seconds is not None:
+            self._end = self._clock.monotonic() + self.seconds
+
+    def remaining(self) -> float | None:
+        """Seconds left, at least 0; all of them before the start; None if there is no end."""
+        if self._end is None:
+            return self.seconds
+        return max(0.0, self._end - self._clock.monotonic())
+
+    def leaves(self, seconds: float) -> bool:
+        """Whether a wait of ``seconds`` would end before the deadline."""
+        remaining = self.remaining()
+        return remaining is None or seconds < remaining

@@ -26,7 +26,7 @@ if _missing := [name for name in ("jsonpatch", "jsonschema", "starlette", "uvico
         "install norce-order-async with [sandbox]"
     )
 
-from norce_order_async.sandbox.callbacks.deliveries import Deliveries, Delivery, DeliveryAttempt
+from norce_order_async.sandbox.callbacks.notifications import Deliveries, Delivery, DeliveryAttempt
 from norce_order_async.sandbox.faults import READY, FaultPlan, FaultPlanError, FaultRule, Faults, PlayedFault
 from norce_order_async.sandbox.readings import Readings, ReadingsError
 from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog

@@ -30,7 +30,7 @@ from urllib.parse import parse_qsl
 import anyio.to_thread
 
 from norce_order_async.sandbox import json_text
-from norce_order_async.sandbox.callbacks.deliveries import Delivery
+from norce_order_async.sandbox.callbacks.notifications import Delivery
 from norce_order_async.sandbox.control import Control
 from norce_order_async.sandbox.faults import NO_PLAN, FaultPlanError, plan_from_data, plan_of
 from norce_order_async.sandbox.json_text import Json

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from norce_order_async.sandbox.admin import PREFIX as ADMIN_PREFIX
 from norce_order_async.sandbox.admin import Admin
-from norce_order_async.sandbox.callbacks.courier import Courier
+from norce_order_async.sandbox.callbacks.notifications import Courier
 from norce_order_async.sandbox.faults import Faults, LoseThenLate, Respond, TakeIn
 from norce_order_async.sandbox.faults.kinds import Breaking, ending
 from norce_order_async.sandbox.faults.wire import OutgoingAnswer, refused_in_process, transport_of
@@ -26,8 +26,7 @@ from norce_order_async.sandbox.schema import Description, Operation
 from norce_order_async.sandbox.service.admission import admit
 from norce_order_async.sandbox.service.answers import refused
 from norce_order_async.sandbox.service.calls import Call, Handler, Reads, ServiceAnswer, World, answer, load
-from norce_order_async.sandbox.service.commit import commit, rehearse
-from norce_order_async.sandbox.service.deferred import Deferred
+from norce_order_async.sandbox.service.commit import Deferred, commit, rehearse
 from norce_order_async.sandbox.service.handlers import HANDLERS
 from norce_order_async.sandbox.service.refusals import Refusal
 

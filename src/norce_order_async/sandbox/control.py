@@ -9,7 +9,7 @@ from norce_order_async.sandbox.records import RequestLog
 from norce_order_async.sandbox.seeding import seed_orders
 from norce_order_async.sandbox.service.calls import World
 from norce_order_async.sandbox.service.clock import MovableClock
-from norce_order_async.sandbox.service.deferred import Deferred
+from norce_order_async.sandbox.service.commit import Deferred
 
 
 class Control:

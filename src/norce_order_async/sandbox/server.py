@@ -34,8 +34,7 @@ from norce_order_async.sandbox.arguments import (
     check_whole,
     shown,
 )
-from norce_order_async.sandbox.callbacks.courier import Courier
-from norce_order_async.sandbox.callbacks.deliveries import Deliveries
+from norce_order_async.sandbox.callbacks.notifications import Courier, Deliveries
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, Caller, Configuration
 from norce_order_async.sandbox.control import Control
 from norce_order_async.sandbox.faults import NO_PLAN, Faults, PlanLike
@@ -47,7 +46,7 @@ from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestL
 from norce_order_async.sandbox.schema import published
 from norce_order_async.sandbox.service.calls import World
 from norce_order_async.sandbox.service.clock import ServiceClock, SystemClock
-from norce_order_async.sandbox.service.deferred import Deferred
+from norce_order_async.sandbox.service.commit import Deferred
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.lag import ListLag
 from norce_order_async.sandbox.service.presentation import Presentation

@@ -13,8 +13,7 @@ import pytest
 from norce_order_async import ConfigurationError, Fixed, OrderFilter
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.actions.cells import as_it_was, harmless
-from norce_order_async.bulk.actions.export import ExportFile
-from norce_order_async.bulk.actions.fields import found, parts_of
+from norce_order_async.bulk.actions.export import ExportFile, found, parts_of
 from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import PRICE, client_of, names_in, new_orders

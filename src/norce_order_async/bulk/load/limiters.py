@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from norce_order_async.bulk.load.cubic import Cubic
-from norce_order_async.bulk.load.ramp import Ramp
 from norce_order_async.bulk.load.rates import Meter, TokenBucket
-from norce_order_async.bulk.load.vegas import Vegas
+from norce_order_async.bulk.load.vegas import Ramp, Vegas
 from norce_order_async.checking import as_given, check_number
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.limiter import Limiter, Pause

@@ -1,12 +1,15 @@
 """Calls that the sandbox makes to registered addresses: applications in this process, loopback and hosts allowed by
-name, never along a redirect."""
+name, never along a redirect.
+
+A call has the order in the version that its receiver asked for: v0 is the order as kept, v1 what v1's schema has of it.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import quote
@@ -16,7 +19,6 @@ from starlette.types import ASGIApp
 
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.callbacks import in_process
-from norce_order_async.sandbox.callbacks.versions import in_version
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.policy import HOOK_TIMEOUT, VALIDATION_TIMEOUT
 from norce_order_async.sandbox.readings import ReadingsInUse
@@ -245,3 +247,50 @@ class CallbackClient:
         configuration = self.configuration.get(adapter_id or "", self.configuration.get(EVERY_ADAPTER, {}))
         url = filled(address, order, configuration)
         return await self.caller.post(url, body, Scope(order["merchant"], order["channel"]), within=within)
+
+
+_RENAMED = {"validations": ("url", "invoke"), "hooks": ("subscribeTo", "scope")}
+
+
+def in_version(order: Json, version: str | None) -> Json:
+    """The body for a receiver; v0 unless v1 was asked for."""
+    return _v1(order) if version == "v1" else order
+
+
+def _v1(order: Json) -> Json:
+    body = dict(order)
+    for name, (old, new) in _RENAMED.items():
+        body[name] = [{new if key == old else key: value for key, value in entry.items()} for entry in order[name]]
+    body["notifications"] = [_without(entry, "delay") for entry in order["notifications"]]
+    body["payments"] = [_without(payment, "merchant", "channel", "upsell") for payment in order["payments"]]
+    body["shippings"] = [_shipping(shipping) for shipping in order["shippings"]]
+    if "cart" in order:
+        body["cart"] = _with_plain_discounts(_with_plain_items(order["cart"]))
+    return body
+
+
+def _shipping(shipping: Json) -> Json:
+    plain = _without(shipping, "merchant", "channel")
+    if "deliveryDetails" in plain:
+        plain["deliveryDetails"] = _without(plain["deliveryDetails"], "carrierProductId")
+    return plain
+
+
+def _with_plain_items(holder: Json) -> Json:
+    """A cart, or a bundle in it, with its items as v1 has them."""
+    if "items" not in holder:
+        return holder
+    items: Iterable[Json] = holder["items"]
+    plain = [_with_plain_discounts(_with_plain_items(_without(item, "logistics", "upsell"))) for item in items]
+    return {**holder, "items": plain}
+
+
+def _with_plain_discounts(holder: Json) -> Json:
+    if "discounts" not in holder:
+        return holder
+    discounts: Iterable[Json] = holder["discounts"]
+    return {**holder, "discounts": [_without(discount, "reference", "description") for discount in discounts]}
+
+
+def _without(entry: Json, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in names}

@@ -1,10 +1,9 @@
 """Faults on demand: a plan says which requests meet what, and the sandbox plays it.
 
 * `kinds`: what can go wrong, and what each kind does to an answer; `fields`: what its numbers and words may be.
-* `plan`: which requests meet it; `parse`: the same from YAML or plain data; `presets`: plans to take by name.
+* `plan`: which requests meet it, and plans to take by name; `parse`: a plan from YAML or plain data.
 * `player`: the decisions, from the seed and the count of requests.
-* `respond`, `wire` and `deferred`: answers in the service's place; resets, lost answers and drips below HTTP; changes
-  carried out after their answer.
+* `wire`: resets, lost answers and drips below HTTP.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ from __future__ import annotations
 from norce_order_async.sandbox.faults import kinds
 from norce_order_async.sandbox.faults.kinds import *  # noqa: F403 - so that a new kind is written in one file
 from norce_order_async.sandbox.faults.parse import PlanLike, plan_from_data, plan_of
-from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule, Window
+from norce_order_async.sandbox.faults.plan import READY, FaultPlan, FaultRule, Window
 from norce_order_async.sandbox.faults.player import NO_PLAN, Faults, PlayedFault
-from norce_order_async.sandbox.faults.presets import READY
 
 __all__ = [
     "NO_PLAN",

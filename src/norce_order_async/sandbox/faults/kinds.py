@@ -11,12 +11,13 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from norce_order_async.sandbox.faults.fields import FaultPlanError, check_fields, within
-from norce_order_async.sandbox.faults.respond import RetryAfterForm, response
 from norce_order_async.sandbox.faults.wire import OutgoingAnswer, close, reset
-from norce_order_async.sandbox.service.calls import ServiceAnswer
+from norce_order_async.sandbox.service.calls import ServiceAnswer, answer
 
 __all__ = [
     "CutBody",
@@ -41,6 +42,8 @@ _PAGES = frozenset({502, 504, 520, 521, 522, 523, 524})
 """Statuses that come from whatever stands in front of a service, which answers with a page."""
 
 _LONGEST = 3600.0
+
+RetryAfterForm: TypeAlias = Literal["seconds", "milliseconds", "date"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +322,38 @@ async def _respond(fault: Respond, service: Service) -> ServiceAnswer:
     if fault.after_effect:
         await service()
     wait = fault.retry_after if isinstance(fault.retry_after, int | float) else None
-    return response(fault.status, wait, fault.form, page=fault.is_page)
+    return _response(fault.status, wait, fault.form, page=fault.is_page)
+
+
+_MEANINGS = {
+    401: ("unauthorized", "The token has expired."),
+    429: ("too-many-requests", "Too many requests."),
+    500: ("internal-server-error", "Something went wrong."),
+    503: ("service-unavailable", "The service is not available at the moment."),
+}
+
+
+def _response(status: int, retry_after: float | None, form: RetryAfterForm, *, page: bool) -> ServiceAnswer:
+    """The answer as it is sent; `retry_after` is in seconds."""
+    headers = {} if retry_after is None else _retry_after(retry_after, form)
+    if page:
+        text = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
+        return ServiceAnswer(status, text.encode(), {**headers, "content-type": "text/html"})
+    code, message = _MEANINGS.get(status, ("fault", f"A fault of the plan, with status {status}."))
+    return answer({"code": code, "message": message}, status, headers)
+
+
+def _retry_after(seconds: float, form: RetryAfterForm) -> dict[str, str]:
+    """Never earlier than meant: whole seconds and dates are rounded up."""
+    match form:
+        case "milliseconds":
+            return {"retry-after-ms": str(math.ceil(seconds * 1000))}
+        case "seconds":
+            return {"retry-after": str(math.ceil(seconds))}
+        case "date":
+            # The machine's own time, as it is the caller's clock that the date is compared with.
+            moment = datetime.now(UTC) + timedelta(seconds=math.ceil(seconds) + 1)
+            return {"retry-after": format_datetime(moment, usegmt=True)}
 
 
 async def _drip(fault: Drip, outgoing: OutgoingAnswer) -> None:

@@ -25,8 +25,7 @@ from norce_order_async.sandbox import yaml_files
 from norce_order_async.sandbox.arguments import shown
 from norce_order_async.sandbox.faults.fields import FaultPlanError
 from norce_order_async.sandbox.faults.kinds import KINDS, Fault
-from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule, Window
-from norce_order_async.sandbox.faults.presets import READY
+from norce_order_async.sandbox.faults.plan import READY, FaultPlan, FaultRule, Window
 
 PlanLike: TypeAlias = FaultPlan | str | Path | Mapping[str, Any]
 

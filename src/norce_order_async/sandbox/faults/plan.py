@@ -4,18 +4,32 @@ What is decided from the seed and the count of requests alone, and so the same i
 and `after`, and the lengths of delays. Each operation is counted apart, so requests for one operation do not move the
 faults of another. Windows, rates, expired tokens and limits that move go by the sandbox's clock; how many are being
 answered at once goes by what really happens.
+
+`READY` has plans to take by name.
 """
 
 from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from norce_order_async.sandbox.arguments import check_is, shown
 from norce_order_async.sandbox.faults.fields import FaultPlanError, check_fields, within
-from norce_order_async.sandbox.faults.kinds import Fault, RefuseConnection, Respond, TakeIn
+from norce_order_async.sandbox.faults.kinds import (
+    CutBody,
+    Drip,
+    Fault,
+    LimitRate,
+    LognormalDelay,
+    LoseAnswer,
+    RefuseConnection,
+    Reset,
+    Respond,
+    TakeIn,
+    UniformDelay,
+)
 from norce_order_async.sandbox.service.handlers import HANDLERS
 
 ALL, READS, WRITES = "*", "reads", "writes"
@@ -154,3 +168,49 @@ def _check_operation(name: str) -> None:
     near = difflib.get_close_matches(name, HANDLERS, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise FaultPlanError(f"operations: must be operationIds, *, reads or writes, not {shown(name)}{hint}")
+
+
+# A careful client comes through these plans and a careless one does not: no request of one operation fails twice in a
+# row where sending again is all that helps, and a request that is turned away learns when to come back.
+READY: Mapping[str, FaultPlan] = {
+    # Every fifth request to an operation is cut off somewhere, every tenth connection is not taken.
+    "flaky-network": FaultPlan(
+        (
+            FaultRule(LognormalDelay(0.005, sigma=0.8, at_most=0.2)),
+            FaultRule(RefuseConnection(), every=10),
+            FaultRule(CutBody(), every=10),
+            FaultRule(Reset("before"), READS, every=5),
+            FaultRule(Reset("after"), WRITES, every=5),
+        )
+    ),
+    # Forty requests a second, twenty at once; Retry-After is in milliseconds.
+    "rate-limited": FaultPlan((FaultRule(LimitRate(40, burst=20, form="milliseconds")),)),
+    # Every third change takes effect, and its answer is lost.
+    "lost-answers": FaultPlan((FaultRule(LoseAnswer(), WRITES, every=3),)),
+    # Mostly a tenth of a second, now and then two; every eighth body comes in drips.
+    "slow": FaultPlan(
+        (
+            FaultRule(LognormalDelay(0.1, sigma=1.0, at_most=2.0)),
+            FaultRule(Drip(every=0.01, chunk=64), READS, every=8),
+        )
+    ),
+    # A second in which nothing is served, at once and then every ten seconds.
+    "deploy": FaultPlan(
+        (FaultRule(Respond(503, retry_after="window", form="milliseconds"), window=Window(length=1.0, every=10.0)),)
+    ),
+    # All of it: every third request to an operation meets something, and status and cart are often only taken in.
+    "chaos": FaultPlan(
+        (
+            FaultRule(UniformDelay(0.0, 0.02)),
+            FaultRule(RefuseConnection(), every=15),
+            FaultRule(Respond(502), READS, every=12),
+            FaultRule(Respond(502, after_effect=True), WRITES, every=12),
+            FaultRule(CutBody(), READS, every=9),
+            FaultRule(Respond(503, retry_after=0.05, form="milliseconds"), WRITES, every=9),
+            FaultRule(Respond(520), READS, every=6),
+            FaultRule(LoseAnswer(), WRITES, every=6),
+            FaultRule(Respond(429, retry_after=0.05, form="milliseconds"), every=3),
+            FaultRule(TakeIn(apply_after=0.1), ("UpdateCheckoutOrderState", "UpdateCheckoutOrderCart"), every=4),
+        )
+    ),
+}

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from norce_order_async.sandbox import json_text
-from norce_order_async.sandbox.callbacks.courier import Courier
-from norce_order_async.sandbox.callbacks.deliveries import Deliveries
+from norce_order_async.sandbox.callbacks.notifications import Courier, Deliveries
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient
 from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.policy import Area
