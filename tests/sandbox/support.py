@@ -89,13 +89,13 @@ class Api:
 
 def conforms(method: str, path: str, response: httpx.Response) -> None:
     """Demand an answer that the description has for this operation, down to each member."""
-    operation = _operation(method, path)
+    operation = operation_of(method, path)
     if operation is None or response.status_code in (405, 413):
         assert response.json().keys() == {"code", "message"}
         return
     declared = operation["responses"].get(str(response.status_code))
     assert declared is not None, f"{response.status_code} is not described for {method} {path}: {response.text}"
-    content = _followed(declared).get("content")
+    content = followed(declared).get("content")
     if content is None:
         assert response.content == b""
         return
@@ -108,7 +108,8 @@ def conforms(method: str, path: str, response: httpx.Response) -> None:
     _check(body, content["application/json"]["schema"], "$")
 
 
-def _operation(method: str, path: str) -> Json | None:
+def operation_of(method: str, path: str) -> Json | None:
+    """The operation of the description; None where it has none."""
     for template, item in DOCUMENT["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), API + path):
             found: Json | None = item.get(method.lower())
@@ -116,17 +117,18 @@ def _operation(method: str, path: str) -> Json | None:
     return None
 
 
-def _followed(schema: Json) -> Json:
+def followed(schema: Json) -> Json:
+    """A schema, or what it refers to."""
     if "$ref" in schema:
         target: Any = DOCUMENT
         for step in schema["$ref"].split("/")[1:]:
             target = target[step]
-        return _followed(target)
+        return followed(target)
     return schema
 
 
 def _check(value: Any, schema: Json, path: str) -> None:
-    schema = _followed(schema)
+    schema = followed(schema)
     if value is None:
         assert schema.get("nullable") or not schema.keys() & {"type", "allOf"}, path
         return

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias, TypeGuard, cast
 
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.service.clock import written
 
 Check: TypeAlias = Callable[[Any, str], Any]
 
@@ -220,7 +221,7 @@ _READING: ContextVar[Callable[[str], str]] = ContextVar("the reading of a rule",
 
 @contextmanager
 def written_as_read(reading: Callable[[str], str]) -> Generator[None]:
-    """Inside, a body may be written as answers are by the readings in force: nulls, and times without an offset."""
+    """Inside, what is sent may be written as answers are by the readings in force: nulls, times without an offset."""
     token = _READING.set(reading)
     try:
         yield
@@ -255,7 +256,17 @@ def published() -> Description:
 
 
 def moment(value: Any, path: str) -> datetime:
-    """Read a date-time; it must say its offset."""
+    """Read a date-time; it must say its offset, unless answers have none."""
+    try:
+        return _moment(value, path)
+    except Invalid:
+        given = _moment(f"{value}Z", path)
+        if _READING.get()("times") != "no-offset":
+            raise
+    return given
+
+
+def _moment(value: Any, path: str) -> datetime:
     if isinstance(value, str) and _DATE_TIME.match(value):
         try:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
@@ -342,14 +353,8 @@ def _enum(spellings: list[str]) -> Check:
 
 
 def _date_time(value: Any, path: str) -> str:
-    try:
-        moment(value, path)
-    except Invalid:
-        moment(f"{value}Z", path)
-        if _READING.get()("times") != "no-offset":
-            raise
-        return f"{value}Z"
-    return cast("str", value)
+    # As all times are kept, so that it can be written as the readings have it.
+    return written(moment(value, path))
 
 
 def _whole_number(bounds: range | None) -> Check:

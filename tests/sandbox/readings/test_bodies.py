@@ -77,6 +77,8 @@ async def test_times_may_be_sent_as_they_are_read(wire: Wire, expected: int) -> 
         assert await wire.status("PUT", f"{path}/cart", {"items": [item]}) == status
     kept = (await wire.read(path))["cart"]["items"][0]["logistics"]["shippingDate"]
     assert kept.startswith("2026-01-02T03:04:05")
+    for name in ("date_from", "date_to"):
+        assert await wire.status("GET", f"/orders?{name}=2026-01-02T03:04:05") == expected
 
 
 @under("nulls", {"left-out": False, "written": True})
@@ -116,6 +118,11 @@ async def test_members_without_a_value(wire: Wire, receiver: Receiver, expected:
 )
 async def test_how_times_are_written(wire: Wire, expected: str) -> None:
     path = await wire.order(attributes={"when": "2026-01-01T00:00:00.000000Z"})
+    for sent in ("2026-01-01T00:00:00Z", "2026-01-01t01:00:00+01:00", "2026-01-01T00:00:00.00000000z"):
+        line = {"sku": "T1", "quantity": 1, "logistics": {"shippingDate": sent}}
+        await wire.ok("PUT", f"{path}/cart", {"items": [line]})
+        order = await wire.read(path)
+        assert order["cart"]["items"][0]["logistics"]["shippingDate"] == expected, "what a caller sent, too"
     await wire.ok("PUT", f"{path}/state", {"currentStatus": "removed"})
     order = await wire.read(path)
     assert order["created"] == order["lastModified"] == order["state"]["transitions"][0]["timeStamp"] == expected

@@ -42,8 +42,8 @@ def admit(
     headers = request.headers
     scope = Scope(_named(headers, "x-merchant"), _named(headers, "x-channel"))
     try:
-        query = _query(operation.query, request.query) if operation.query else {}
         with unknown_members() as unknown, written_as_read(readings.of):
+            query = _query(operation.query, request.query) if operation.query else {}
             sent, body = _body(operation.body, request) if operation.body else (None, None)
     except Invalid as invalid:
         raise bad_request(str(invalid)) from None

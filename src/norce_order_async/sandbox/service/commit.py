@@ -33,7 +33,7 @@ from norce_order_async.sandbox.service.calls import (
     load_text,
 )
 from norce_order_async.sandbox.service.clock import written
-from norce_order_async.sandbox.service.handlers.cart import await_commit, refuse_taken_cart
+from norce_order_async.sandbox.service.handlers.cart import await_commit, refuse_to_share_cart
 from norce_order_async.sandbox.service.refusals import Refusal, not_valid
 from norce_order_async.sandbox.service.totals import settle
 
@@ -88,11 +88,8 @@ class PendingChange:
         settle(merged, world.readings)
         if merged["state"] != current["state"]:
             refuse_unready(world.readings, merged, merged["state"]["currentStatus"])
-        try:
-            refuse_taken_cart(world, merged)
-        except Refusal:
-            # Only creating an order and replacing a cart answer with a conflict; any change may be patched into one.
-            raise not_valid("By now another order has the cart reference that this one was to have.") from None
+        # Only creating an order and replacing a cart answer with a conflict; any change may be patched into one.
+        refuse_to_share_cart(world, merged)
         self.written, self.on_order.order = written, merged
         return True
 

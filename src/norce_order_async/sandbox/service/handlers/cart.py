@@ -11,7 +11,7 @@ from norce_order_async.sandbox.policy import COMMIT_DELAY, Area
 from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.service.calls import DONE, Call, Changes, Handler, OrderCall, ServiceAnswer, World
 from norce_order_async.sandbox.service.normalise import all_items, give_item_ids
-from norce_order_async.sandbox.service.refusals import conflict
+from norce_order_async.sandbox.service.refusals import Refusal, conflict, not_valid
 from norce_order_async.sandbox.storage.store import Scope
 
 
@@ -37,6 +37,14 @@ def refuse_taken_cart(world: World, order: Json) -> None:
     reference: str | None = order.get("cart", {}).get("reference")
     if reference and world.readings.of("cart-reference-unique") == "at-commit":
         _refuse_taken(world, Scope(order["merchant"], order["channel"]), reference, order["id"])
+
+
+def refuse_to_share_cart(world: World, order: Json) -> None:
+    """The same for changes whose description has no conflict."""
+    try:
+        refuse_taken_cart(world, order)
+    except Refusal:
+        raise not_valid("By now another order has the cart reference that this one was to have.") from None
 
 
 async def await_commit(world: World, call: Call) -> None:

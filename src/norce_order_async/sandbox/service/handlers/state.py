@@ -18,6 +18,7 @@ from norce_order_async.sandbox.service.calls import (
     World,
     load,
 )
+from norce_order_async.sandbox.service.handlers.cart import refuse_to_share_cart
 from norce_order_async.sandbox.service.refusals import bad_request
 
 
@@ -36,6 +37,9 @@ def put(on: OrderCall) -> ServiceAnswer:
                 return DONE
     else:
         refuse_transition(on.world.readings, on.order, target)
+        if current == "removed":
+            # Another order may have its cart's reference by now.
+            refuse_to_share_cart(on.world, on.order)
     state["currentStatus"] = target
     state["transitions"].append({"status": target, "timeStamp": on.now})
     on.took_effect(target, f"{current} -> {target}")
