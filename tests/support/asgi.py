@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import threading
 import time
@@ -19,48 +21,53 @@ SERVERS: tuple[Server, ...] = ("uvicorn", "hypercorn", "hypercorn on trio")
 _START_WITHIN = 30.0
 
 
-@contextmanager
-def serving_app(app: Any, server: Server = "uvicorn", *, lifespan: bool = True) -> Generator[str]:
-    """Its address. Its lifespan is run, unless the server is not to: then the app has to do without."""
-    with _uvicorn(app, lifespan) if server == "uvicorn" else _hypercorn(app, server) as address:
-        yield address
+def listening() -> tuple[socket.socket, str]:
+    """A socket on loopback and its address, for an application that must know it before it is served."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(2048)
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @contextmanager
-def _uvicorn(app: Any, lifespan: bool) -> Generator[str]:
+def serving_app(
+    app: Any, server: Server = "uvicorn", *, on: socket.socket | None = None, lifespan: bool = True
+) -> Generator[str]:
+    """Its address. Its lifespan is run, unless uvicorn is not to."""
+    listener = listening()[0] if on is None else on
+    running = _uvicorn(app, listener, lifespan) if server == "uvicorn" else _hypercorn(app, listener, server)
+    with listener, running:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def _uvicorn(app: Any, listener: socket.socket, lifespan: bool) -> Generator[None]:
     config = uvicorn.Config(
         app, loop="asyncio", lifespan="on" if lifespan else "off", log_config=None, timeout_graceful_shutdown=5
     )
     running = uvicorn.Server(config)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(2048)
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            give_up = time.monotonic() + _START_WITHIN
-            while not running.started:
-                assert thread.is_alive(), "uvicorn ended while it was starting"
-                assert time.monotonic() < give_up, "uvicorn did not start"
-                time.sleep(0.005)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join()
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        give_up = time.monotonic() + _START_WITHIN
+        while not running.started:
+            assert thread.is_alive(), "uvicorn ended while it was starting"
+            assert time.monotonic() < give_up, "uvicorn did not start"
+            time.sleep(0.005)
+        yield
+    finally:
+        running.should_exit = True
+        thread.join()
 
 
 @contextmanager
-def _hypercorn(app: Any, server: Server) -> Generator[str]:
+def _hypercorn(app: Any, listener: socket.socket, server: Server) -> Generator[None]:
     from hypercorn.config import Config
 
-    on_trio = server == "hypercorn on trio"
+    backend = "trio" if server == "hypercorn on trio" else "asyncio"
     stop = threading.Event()
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(2048)
-    port = listener.getsockname()[1]
     config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
+    config.bind = [f"fd://{os.dup(listener.fileno())}"]  # the server closes its own
     config.accesslog = config.errorlog = None
     config.graceful_timeout = 5.0
 
@@ -69,14 +76,17 @@ def _hypercorn(app: Any, server: Server) -> Generator[str]:
             await anyio.sleep(0.01)
 
     async def serve() -> None:
-        module: Any = import_module(f"hypercorn.{'trio' if on_trio else 'asyncio'}")
-        await module.serve(app, config, shutdown_trigger=stopped)
+        module: Any = import_module(f"hypercorn.{backend}")
+        try:
+            await module.serve(app, config, shutdown_trigger=stopped)
+        except asyncio.CancelledError:
+            if not stop.is_set():  # it ends so when a connection was still open
+                raise
 
-    thread = threading.Thread(target=anyio.run, args=(serve,), kwargs={"backend": "trio" if on_trio else "asyncio"})
+    thread = threading.Thread(target=anyio.run, args=(serve,), kwargs={"backend": backend})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         stop.set()
         thread.join()
-        listener.close()

@@ -246,7 +246,8 @@ class Gate:
 
     def admit(self, scope: Mapping[str, Any]) -> Admitted | Refused:
         """Whether a request is a call that may be made. Nothing of its body is read."""
-        segments: list[str] = scope["path"].rsplit("/", 4)
+        # Litestar hands a mounted app paths that end with a slash.
+        segments: list[str] = scope["path"].removesuffix("/").rsplit("/", 4)
         known = len(segments) == 5
         secret, kind, name, order_id = segments[1:] if known else ("", "", "", "")
         # Asked in any case, so that a short path takes as long as a wrong one.
