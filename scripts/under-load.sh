@@ -22,7 +22,7 @@ all | busy | pinned | repeated) ;;
   ;;
 esac
 
-ensure_venv "sandbox,cli,otel,fast" dev
+ensure_venv "sandbox,cli,otel,fast,postgres" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
 

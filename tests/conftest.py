@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +23,29 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Both event loops, for every test marked ``anyio``."""
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the PostgreSQL server of this run, with ``{database}`` in it."""
+    from tests.support import postgres
+
+    if not postgres.is_available():
+        pytest.fail(postgres.MISSING)
+    # Under xdist every process has a folder of its own in the one of the run.
+    run = tmp_path_factory.getbasetemp()
+    with postgres.shared_server(run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) as address:
+        yield address
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[str]:
+    """The address of an empty PostgreSQL database, with a password. Mark the test ``slow(group="postgres")``."""
+    from tests.support.postgres import drop_database, new_database
+
+    address = new_database(postgres_server)
+    yield address
+    drop_database(address)
 
 
 _TRIED: Counter[str] = Counter()
