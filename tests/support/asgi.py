@@ -43,7 +43,12 @@ def serving_app(
 @contextmanager
 def _uvicorn(app: Any, listener: socket.socket, lifespan: bool) -> Generator[None]:
     config = uvicorn.Config(
-        app, loop="asyncio", lifespan="on" if lifespan else "off", log_config=None, timeout_graceful_shutdown=5
+        app,
+        loop="asyncio",
+        lifespan="on" if lifespan else "off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})

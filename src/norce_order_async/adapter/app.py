@@ -434,6 +434,10 @@ class Adapter:
 
     async def _validation(self, admitted: Admitted, started: float) -> HttpAnswer:
         route = admitted.route
+        if admitted.order_id.startswith("{"):
+            # The service did not fill in the placeholder of the address, and there is no body to say the id.
+            self._drift.add(route.source, "address", "placeholder")
+            return self._refused(Refused("id", error_answer(400, "wrong-order", "The address names no order.")))
         deadline = started + (route.budget or 0)
         try:
             with self._clock.move_on_after(max(0.0, deadline - self._clock.monotonic())):
