@@ -58,11 +58,10 @@ if TYPE_CHECKING:
     from norce_order_async.orders.creation import NewOrder
     from norce_order_async.orders.ensuring import Ensured
     from norce_order_async.orders.filter import OrderFilter
-    from norce_order_async.orders.history import StatusPeriod
     from norce_order_async.orders.lifecycle import EDGES, STATUSES
     from norce_order_async.orders.order import Order
     from norce_order_async.orders.pages import OrderPage
-    from norce_order_async.orders.transition import Transitioned
+    from norce_order_async.orders.transition import StatusPeriod, Transitioned
     from norce_order_async.orders.validation import ValidationProblem, ValidationReport
     from norce_order_async.pipeline.answer import Answer
     from norce_order_async.pipeline.events import CallEvent, Observer
@@ -124,11 +123,10 @@ _HOMES = {
     "orders.creation": ("NewOrder",),
     "orders.ensuring": ("Ensured",),
     "orders.filter": ("OrderFilter",),
-    "orders.history": ("StatusPeriod",),
     "orders.lifecycle": ("EDGES", "STATUSES"),
     "orders.order": ("Order",),
     "orders.pages": ("OrderPage",),
-    "orders.transition": ("Transitioned",),
+    "orders.transition": ("StatusPeriod", "Transitioned"),
     "orders.validation": ("ValidationProblem", "ValidationReport"),
     "pipeline.answer": ("Answer",),
     "pipeline.response": ("Drift", "DriftRecord"),

@@ -1,20 +1,31 @@
-"""Amounts as callers give them: decimals taken exactly, with two decimals at most.
+"""Amounts as callers give them: with two decimals at most, and a cart's total that is the sum of its lines.
 
 Norce states of its prices "two decimal points or multiples of 0.01"; whether the service insists is not known, so this
 is checked before anything is sent. Checked are the totals of lines, carts and shippings, payments, transactions and
 add-ons. Unit prices, rates, weights and attributes may have any number of decimals.
+
+The service does not add up ``cart.total``: the caller does. A payment of a stale total completes an order for less than
+its lines cost. The sum is over ``total`` of the lines at the top. A line's total is after discounts and includes the
+parts of a bundle, so neither ``items[].items`` nor the cart's ``discounts`` are added. Including VAT it must match to
+the cent. Excluding VAT each line may have been rounded by itself, so the two may differ by a cent a line.
+
+All functions work on the body as it goes out: plain JSON data in the API's spelling.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeGuard
 
 from norce_order_async._json import list_or_empty, mapping_or_empty
 from norce_order_async.errors import InvalidRequestError
-from norce_order_async.money import exact, rounded
+from norce_order_async.money import CENT, ZERO, exact, rounded
+
+_CURE: Final = "mend it, or pass check_total=False to send it as it is"
+_DECIDES_A_TOTAL: Final = ("quantity", "price", "discounts")
 
 Received = Callable[[], Mapping[str, Any]]
 
@@ -124,3 +135,173 @@ _AMOUNTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Found]]] = {
     "Payment": _payment,
     "PaymentTransaction": _transaction,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What the lines of a cart add up to."""
+
+    lines: int
+    including: Decimal
+    """Each line rounded to the cent."""
+    unrounded: Decimal
+    """Rounded once, at the end: a service may do that."""
+    excluding: Decimal | None
+    """None when a line does not say."""
+
+    def is_total(self, total: Mapping[str, Any]) -> bool:
+        """Whether a cart's ``total`` says this."""
+        including, excluding = total.get("includingVat"), total.get("excludingVat")
+        if not is_amount(including) or rounded(including) not in (self.including, self.unrounded):
+            return False
+        if self.excluding is None or not is_amount(excluding):
+            return True
+        return abs(exact(excluding) - self.excluding) <= CENT * max(self.lines, 1)
+
+    def price(self) -> dict[str, float]:
+        """As the API's ``total``."""
+        price = {"includingVat": float(self.including)}
+        if self.excluding is not None:
+            price["excludingVat"] = float(self.excluding)
+        return price
+
+
+def with_total(cart: dict[str, Any], argument: str) -> dict[str, Any]:
+    """The cart with a total: its own, when that is the sum of its lines, or the sum where it has none.
+
+    Raises:
+        InvalidRequestError: the total is not the sum, or a line does not say what it adds. The text names both figures
+            or the line.
+    """
+    total = cart.get("total")
+    if total is None:
+        return cart if cart.get("items") is None else {**cart, "total": _sum(cart, argument).price()}
+    added = _sum(cart, argument)
+    if not added.is_total(mapping_or_empty(total)):
+        raise InvalidRequestError(
+            f"{argument}.total {_figure(total)} is not the sum of its lines, {_figure(added.price())}: {_CURE}"
+        )
+    return cart
+
+
+def after_edit(before: Mapping[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The cart after an edit, with the totals that follow from it.
+
+    Nothing is looked at unless the edit changed what something costs. A cart total that was the sum of the lines is
+    made so again. A line that cost quantity times price without a discount is counted anew.
+
+    Raises:
+        InvalidRequestError: what a line or the cart costs now does not follow from what was there before. The text
+            names the line, or both figures.
+    """
+    if _costs(before) == _costs(after):
+        return after
+    after = {**after, "items": _lines_after(before, after)} if after.get("items") is not None else after
+    if after.get("total") is None or before.get("total") != after.get("total"):
+        return with_total(after, "cart")
+    added = _sum(after, "cart")
+    total = mapping_or_empty(before.get("total"))
+    if not _was_sum(before, total):
+        if added.is_total(total):
+            return after
+        raise InvalidRequestError(
+            f"cart.total {_figure(total)} was not the sum of the lines before this edit and the edit did not set it; "
+            f"the lines add up to {_figure(added.price())} now: set cart.total, or pass check_total=False"
+        )
+    return {**after, "total": {**total, **added.price()}}
+
+
+def _costs(cart: Mapping[str, Any]) -> object:
+    """What decides what a cart costs."""
+    lines = map(mapping_or_empty, list_or_empty(cart.get("items")))
+    return cart.get("total"), [[line.get(name) for name in ("id", "total", *_DECIDES_A_TOTAL)] for line in lines]
+
+
+def _was_sum(cart: Mapping[str, Any], total: Mapping[str, Any]) -> bool:
+    try:
+        return _sum(cart, "cart").is_total(total)
+    except InvalidRequestError:
+        return False
+
+
+def _sum(cart: Mapping[str, Any], argument: str) -> _Sum:
+    lines = [mapping_or_empty(line) for line in list_or_empty(cart.get("items"))]
+    including, unrounded, excluding = ZERO, ZERO, ZERO
+    tells_all = True
+    for index, line in enumerate(lines):
+        total = mapping_or_empty(line.get("total"))
+        with_vat, without = total.get("includingVat"), total.get("excludingVat")
+        if is_amount(with_vat):
+            including += rounded(with_vat)
+            unrounded += exact(with_vat)
+            tells_all = tells_all and is_amount(without)
+            excluding += rounded(without) if is_amount(without) else ZERO
+        elif mapping_or_empty(line.get("price")) or total:
+            lacks = "no total.includingVat" if total else "a price but no total"
+            raise InvalidRequestError(
+                f"{_named(argument, index, line)} has {lacks}, so what it adds to the cart is not known: give "
+                "total.includingVat and total.excludingVat of the whole line"
+            )
+    return _Sum(len(lines), including, rounded(unrounded), excluding if tells_all else None)
+
+
+def _lines_after(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Any]:
+    """The lines with the totals that follow where an edit changed what they are made of."""
+    lines: Sequence[Any] = list_or_empty(after.get("items"))
+    known = _by_id(list_or_empty(before.get("items")))
+    return [_line_after(known, index, line) for index, line in enumerate(lines)]
+
+
+def _by_id(lines: Sequence[Any]) -> dict[object, Mapping[str, Any]]:
+    """Lines by their id; one without, by its place and article."""
+    return {_key(index, line): line for index, line in enumerate(map(mapping_or_empty, lines))}
+
+
+def _key(index: int, line: Mapping[str, Any]) -> object:
+    return line["id"] if isinstance(line.get("id"), str) else (index, line.get("sku"), line.get("reference"))
+
+
+def _line_after(known: Mapping[object, Mapping[str, Any]], index: int, line: Any) -> Any:
+    now = mapping_or_empty(line)
+    before = known.get(_key(index, now))
+    if before is None or before.get("total") != now.get("total") or now.get("total") is None:
+        return line
+    changed = [name for name in _DECIDES_A_TOTAL if (before.get(name) or None) != (now.get(name) or None)]
+    if not changed:
+        return line
+    if not before.get("discounts") and not now.get("discounts") and (counted := _counted_anew(before, now)):
+        return {**now, "total": {**mapping_or_empty(now["total"]), **counted}}
+    raise InvalidRequestError(
+        f"{_named('cart', index, now)}: {' and '.join(changed)} changed, and its total stayed "
+        f"{_figure(now['total'])}: set the line's total too, or pass check_total=False"
+    )
+
+
+def _counted_anew(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float] | None:
+    """Quantity times price, when that is what the line cost before; None otherwise."""
+    total = mapping_or_empty(before.get("total"))
+    counted: dict[str, float] = {}
+    for side in ("includingVat", "excludingVat"):
+        was, is_now = _times(before, side), _times(now, side)
+        if total.get(side) is None and side == "excludingVat":
+            continue
+        if was is None or is_now is None or not is_amount(total.get(side)) or rounded(total[side]) != was:
+            return None
+        counted[side] = float(is_now)
+    return counted
+
+
+def _times(line: Mapping[str, Any], side: str) -> Decimal | None:
+    quantity, price = line.get("quantity"), mapping_or_empty(line.get("price")).get(side)
+    return rounded(exact(price) * exact(quantity)) if is_amount(price) and is_amount(quantity) else None
+
+
+def _named(argument: str, index: int, line: Mapping[str, Any]) -> str:
+    sku = line.get("sku")
+    return f"{argument}.items[{index}]" + (f" (sku {sku[:40]!r})" if isinstance(sku, str) and sku else "")
+
+
+def _figure(total: object) -> str:
+    """A total in an error's text: both sides, as far as they are numbers."""
+    sides = [mapping_or_empty(total).get(side) for side in ("includingVat", "excludingVat")]
+    return " / ".join(f"{rounded(side)}" if is_amount(side) else "-" for side in sides)

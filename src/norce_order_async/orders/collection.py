@@ -29,7 +29,6 @@ from norce_order_async.orders.record import OrderRecord
 from norce_order_async.pipeline.creations import Creation, Flight
 from norce_order_async.pipeline.operations import CREATE_ORDER, LIST_ORDERS
 from norce_order_async.pipeline.readback import READS, Baseline, moments
-from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.runtime.clock import Deadline
@@ -63,12 +62,11 @@ class OrderCollection:
         self._session = session
 
     def __call__(self, order_id: str) -> Order:
-        """A handle without a snapshot.
+        """A handle to an order of which only the id is known. Makes no call.
 
-        Raises:
-            InvalidRequestError: what is given can't be an id.
+        What can't be an id is refused by the first call of the handle, before anything is sent.
         """
-        return Order(self._session, check_id("order_id", order_id))
+        return Order(self._session, order_id)
 
     async def create(
         self,

@@ -15,10 +15,9 @@ from norce_order_async._json import Unshown, mapping_or_empty
 from norce_order_async.checking import mapping_of
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
-from norce_order_async.orders.amounts import check_amounts
+from norce_order_async.orders.amounts import check_amounts, with_total
 from norce_order_async.orders.checking import check_address, check_pattern, model_of, models_of, written
 from norce_order_async.orders.lifecycle import FIRST_STATUS
-from norce_order_async.orders.totals import with_total
 
 if TYPE_CHECKING:
     from norce_order_async.models import (

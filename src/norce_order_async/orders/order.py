@@ -11,7 +11,6 @@ from norce_order_async.checking import check_number
 from norce_order_async.display import shown
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
 from norce_order_async.money import decimal, paid
-from norce_order_async.orders.history import StatusPeriod, periods
 from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.lifecycle import check_status, is_terminal
 from norce_order_async.orders.parts.attributes import AttributesPart
@@ -24,7 +23,7 @@ from norce_order_async.orders.parts.shippings import ShippingsPart
 from norce_order_async.orders.polling import Polling
 from norce_order_async.orders.record import OrderRecord
 from norce_order_async.orders.rendering import render_table, written_amount, written_time
-from norce_order_async.orders.transition import Transitioned, transition
+from norce_order_async.orders.transition import StatusPeriod, Transitioned, periods, transition
 from norce_order_async.orders.validation import ValidationReport, read_report
 from norce_order_async.pipeline.operations import DELETE_ORDER, SET_REFERENCE, VALIDATE
 from norce_order_async.pipeline.session import Session

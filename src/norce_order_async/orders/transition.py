@@ -1,10 +1,14 @@
-"""The driver of ``order.transition_to``: one PUT on the plain path, reading only where the answer leaves a doubt."""
+"""Changes of an order's status: the log of those that were, and the driver of ``order.transition_to``.
+
+A transition is one PUT on the plain path, and reads only where the answer leaves a doubt.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from norce_order_async.display import shown_code
 from norce_order_async.errors import (
@@ -16,7 +20,6 @@ from norce_order_async.errors import (
     TransitionRefusedError,
 )
 from norce_order_async.models import OrderStatus
-from norce_order_async.orders.history import periods
 from norce_order_async.orders.lifecycle import FIRST_STATUS, Stay, is_terminal, plan, predecessors
 from norce_order_async.orders.lifecycle import explain as known_of
 from norce_order_async.orders.polling import until_shown
@@ -27,8 +30,45 @@ from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.runtime.clock import Deadline
 
+if TYPE_CHECKING:
+    from norce_order_async.models import Transition
+
 VALIDATION_CODE: Final = "order-validation"
 """The code of a refusal by the service's own validation, or by a hook; assumed, as no codes are published for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPeriod:
+    """A status that the order was in, from the service's log.
+
+    Example::
+
+        for period in order.transitions:
+            print(period.status, period.entered, period.duration)
+    """
+
+    status: OrderStatus | str
+    entered: datetime
+    left: datetime | None
+    """None for the status it is still in."""
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it stayed; None while it is still there."""
+        return None if self.left is None else self.left - self.entered
+
+
+def periods(transitions: Iterable[Transition]) -> tuple[StatusPeriod, ...]:
+    """The log in the order of time. Entries without a status or a time are left out.
+
+    A new order's first status is not in the service's log, as far as known: the log begins with the first change.
+    """
+    logged = sorted(
+        ((each.time_stamp, each.status) for each in transitions if each.time_stamp is not None and each.status),
+        key=lambda entry: entry[0],
+    )
+    left: list[datetime | None] = [*(entered for entered, _ in logged[1:]), None]
+    return tuple(StatusPeriod(status, entered, until) for (entered, status), until in zip(logged, left, strict=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from norce_order_async._api import path_segment
-from norce_order_async._json import write_json
+from norce_order_async._json import list_or_empty, mapping_or_empty, write_json
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
 from norce_order_async.pipeline.middleware import CallInfo
@@ -116,7 +116,8 @@ class Requests:
         body: Any = None,
         correlation_id: str | None = None,
     ) -> Prepared:
-        """Build, check and encode one call.
+        """Build, check and encode one call. Every id is checked here: those in the address, and those that name the
+        entries of a list in the body.
 
         Args:
             operation: which one.
@@ -136,6 +137,9 @@ class Requests:
             ids = {name: check_id(name, value) for name, value in path.items()}
             built = self._built(operation, {**ids, **(query or {})}, body)
             url = built.url
+            for entry in map(mapping_or_empty, list_or_empty(built.json)):
+                if "id" in entry:
+                    check_id("id", entry["id"])
         correlation_id = correlation_id or built.headers.get(CORRELATION_HEADER) or os.urandom(16).hex()
         return Prepared(operation, path, built.method, url, built.headers, correlation_id, built.json, built.body)
 

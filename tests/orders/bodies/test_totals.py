@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from norce_order_async import InvalidRequestError, NorceOrderClient
 from norce_order_async.models import Cart, Discount, Item, OrderData, Price
-from norce_order_async.orders.totals import after_edit, with_total
+from norce_order_async.orders.amounts import after_edit, with_total
 from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer
 from tests.support.orders import CONTEXT, order_body

@@ -40,7 +40,7 @@ async def test_several_consents_in_one_call(norce: NorceOrderClient, sandbox: Sa
 async def test_consents_that_are_none(norce: NorceOrderClient) -> None:
     """No id is refused here, an unknown one by the service, and then none is changed."""
     order = await an_order(norce, consents=[{"id": "terms"}])
-    for ids in ((), ("",), ("terms", "")):
+    for ids in ((), ("",), ("terms", ""), ("terms", "a/b")):
         with pytest.raises(InvalidRequestError):
             await order.consents.check(*ids)
     with pytest.raises(NotFoundError):

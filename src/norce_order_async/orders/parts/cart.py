@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from norce_order_async import models
 from norce_order_async._json import Unshown, is_list, is_mapping
-from norce_order_async.orders.amounts import check_amounts
+from norce_order_async.orders.amounts import after_edit, check_amounts, with_total
 from norce_order_async.orders.checking import Edit, edited, model_of, showing, written
 from norce_order_async.orders.polling import until_shown
 from norce_order_async.orders.record import Part
-from norce_order_async.orders.totals import after_edit, with_total
 from norce_order_async.pipeline.operations import SET_CART
 from norce_order_async.pipeline.settings import CallOptions
 

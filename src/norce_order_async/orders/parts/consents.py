@@ -10,7 +10,6 @@ from norce_order_async.errors import InvalidRequestError
 from norce_order_async.orders.checking import models_of
 from norce_order_async.orders.parts.entries import DeletableEntries
 from norce_order_async.pipeline.operations import CREATE_CONSENT, PATCH_CONSENT, PATCH_CONSENTS, REMOVE_CONSENT
-from norce_order_async.pipeline.request import check_id
 from norce_order_async.pipeline.settings import CallOptions
 
 if TYPE_CHECKING:
@@ -53,8 +52,7 @@ class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
         if len(consent_ids) == 1:
             await self.patch_one(consent_ids[0], checked=checked, options=options)
         else:
-            ids = [check_id("consent_id", consent_id) for consent_id in consent_ids]
-            await self.patch([models.Consent(id=one, checked=checked) for one in ids], options=options)
+            await self.patch([models.Consent(id=one, checked=checked) for one in consent_ids], options=options)
 
     async def patch_one(self, consent_id: str, *, checked: bool, options: CallOptions | None = None) -> None:
         """Tick or untick a consent; the service takes over nothing else of it."""
