@@ -99,7 +99,7 @@ class Truth:
     def orders(self) -> Iterable[dict[str, Any]]:
         """Every order there is."""
         offset = 0
-        while page := self.ask("GET", f"?limit=100&offset={offset}")["data"]:
+        while page := self.ask("GET", f"?limit=50&offset={offset}")["data"]:
             yield from page
             offset += len(page)
 

@@ -135,6 +135,12 @@ async def test_requests_as_they_were_received(admin: httpx.AsyncClient, api: Api
     assert listed["query"] == "search=x"
 
 
+@pytest.mark.parametrize("log", ["requests", "effects"])
+async def test_an_operation_that_is_none_is_refused(admin: httpx.AsyncClient, log: str) -> None:
+    refused = await admin.get(f"/{log}", params={"operation": "GetCheckoutOrdrs"})
+    assert (refused.status_code, "did you mean GetCheckoutOrders" in refused.text) == (400, True)
+
+
 async def test_a_body_that_is_no_text(admin: httpx.AsyncClient, api: Api) -> None:
     await api.send("POST", "/orders", content=b"\xff\xfe", headers={"content-type": "application/json"})
     assert (await admin.get("/requests")).json()[0]["body"] == "(2 bytes)"

@@ -32,6 +32,7 @@ async def test_without_a_sandbox():
     pass
 """
 NAME = "test_readings_of.py"
+ACCEPTED = "norce_readings_accepted"
 LOOPS = "asyncio_default_fixture_loop_scope = function"
 
 
@@ -165,6 +166,8 @@ def test_strict(pytester: pytest.Pytester, accepted: str, code: int, workers: st
     assert result.ret == code
     assert ("FAILED by --norce-readings-strict" in result.stdout.str()) is (code == 1)
     assert ("(assumed, accepted)" in result.stdout.str()) is (code == 0)
+    unneeded = ["No test of this run needs these in norce_readings_accepted:", f"    {accepted}"]
+    assert (table(result)[3:5] == unneeded) is (accepted == "cart-put=merges")
 
 
 KINDS = """\
@@ -323,7 +326,9 @@ def test_only_the_plain_runs_are_remembered(pytester: pytest.Pytester) -> None:
         ((), "norce_readings = missing.yaml", "missing.yaml"),
         (("--norce-readings-strict",), "", "need --norce-readings=each or --norce-readings=harsh"),
         (("--norce-readings=each", "--norce-readings-report=no/such.json"), "", "there is no folder"),
-        (("--norce-readings=each",), "norce_readings_accepted = cart-total", "cart-total has no reading"),
+        (("--norce-readings=each",), f"{ACCEPTED} = cart-total", f"{ACCEPTED}: cart-total has no reading"),
+        (("--norce-readings=each",), f"{ACCEPTED} = cart-totl=x", f"{ACCEPTED}: there is no rule 'cart-totl'; did"),
+        (("--norce-readings=each",), f"{ACCEPTED} = cart-put=merge", "has no reading 'merge'; did you mean merges?"),
     ],
 )
 def test_mistakes(pytester: pytest.Pytester, arguments: tuple[str, ...], ini: str, why: str) -> None:

@@ -34,7 +34,7 @@ from norce_order_async.sandbox.callbacks.notifications import Delivery
 from norce_order_async.sandbox.control import Control
 from norce_order_async.sandbox.faults import NO_PLAN, FaultPlanError, plan_from_data, plan_of
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.records import ReceivedRequest
+from norce_order_async.sandbox.records import ReceivedRequest, check_operation
 from norce_order_async.sandbox.seeding import SeedingError
 from norce_order_async.sandbox.service.admission import authorize
 from norce_order_async.sandbox.service.calls import DONE, ServiceAnswer, answer
@@ -125,14 +125,14 @@ class Admin:
         return await self._clock(request)
 
     async def _requests(self, request: ReceivedRequest) -> ServiceAnswer:
-        operation = _query(request).get("operation")
+        operation = _operation(request)
         return answer(
             [_shown(one) for one in self._control.requests if operation is None or one.operation == operation]
         )
 
     async def _effects(self, request: ReceivedRequest) -> ServiceAnswer:
         query = _query(request)
-        effects = self._control.world.store.effects(query.get("order"), query.get("operation"))
+        effects = self._control.world.store.effects(query.get("order"), _operation(request))
         return answer([dataclasses.asdict(effect) for effect in effects])
 
     async def _deliveries(self, request: ReceivedRequest) -> ServiceAnswer:
@@ -193,6 +193,17 @@ def _delivery(one: Delivery) -> Json:
 
 def _query(request: ReceivedRequest) -> dict[str, str]:
     return dict(parse_qsl(request.query))
+
+
+def _operation(request: ReceivedRequest) -> str | None:
+    """The operation that is asked for, if one is."""
+    operation = _query(request).get("operation")
+    if operation is not None:
+        try:
+            check_operation(operation)
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+    return operation
 
 
 def _body(request: ReceivedRequest) -> Json:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import UnionType
 from typing import Any, cast
@@ -25,6 +26,12 @@ def shown(value: object) -> str:
     except (ValueError, RecursionError):
         return f"a value of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def near(name: object, names: Iterable[str]) -> str:
+    """The end of an error's text that says which names may have been meant; empty where none is near."""
+    found = difflib.get_close_matches(name, list(names), n=2, cutoff=0.5) if isinstance(name, str) else []
+    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def check_is(name: str, value: object, kind: type | UnionType, words: str) -> None:

@@ -6,7 +6,6 @@ and it notes each rule that was looked up, so that a test knows which readings c
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeAlias, cast
 
 from norce_order_async.sandbox import yaml_files
-from norce_order_async.sandbox.arguments import shown
+from norce_order_async.sandbox.arguments import near, shown
 from norce_order_async.sandbox.rules import READINGS, RULES, Certainty, Reading
 
 NEITHER = "neither"
@@ -199,7 +198,7 @@ def _known_rule(name: object) -> str:
         return name
     if isinstance(name, str) and name in _CERTAINTY:
         raise ReadingsError(f"the rule {name} has no readings to choose from")
-    raise ReadingsError(f"there is no rule {shown(name)}{_near(name, READINGS)}")
+    raise ReadingsError(f"there is no rule {shown(name)}{near(name, READINGS)}")
 
 
 def _known_reading(rule: str, name: object) -> str:
@@ -207,13 +206,8 @@ def _known_reading(rule: str, name: object) -> str:
     if isinstance(name, str) and name in readings:
         return name
     raise ReadingsError(
-        f"{rule} has no reading {shown(name)}{_near(name, readings)}; its readings are {', '.join(readings)}"
+        f"{rule} has no reading {shown(name)}{near(name, readings)}; its readings are {', '.join(readings)}"
     )
-
-
-def _near(name: object, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(names), n=2, cutoff=0.5) if isinstance(name, str) else []
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 # ------------------------------------------------------------------------------------------------------------ in use

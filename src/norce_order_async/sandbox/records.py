@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from norce_order_async.sandbox.arguments import check_is, check_text, check_whole
+from norce_order_async.sandbox.arguments import check_is, check_text, check_whole, near, shown
+from norce_order_async.sandbox.service.handlers import HANDLERS
 from norce_order_async.sandbox.storage.store import Effect, Store
 
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -38,6 +39,18 @@ class ReceivedRequest:
     rules: set[str] = field(default_factory=set[str], repr=False)
     """The rules, of those with readings, that were looked up for it: with another reading of one of them it might have
     been answered, or have changed an order, in another way. With another reading of any other rule it would not."""
+
+
+def check_operation(operation: object) -> None:
+    """The operationId of an operation that there is: one with a slip in it would find nothing, without a word.
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: there is no such operation.
+    """
+    check_is("operation", operation, str, "a string")
+    if operation not in HANDLERS:
+        raise ValueError(f"operation must be an operationId, not {shown(operation)}{near(operation, HANDLERS)}")
 
 
 class RequestLog(Sequence[ReceivedRequest]):
@@ -73,9 +86,9 @@ class RequestLog(Sequence[ReceivedRequest]):
         """The requests for one operation, by its operationId.
 
         Raises:
-            TypeError, ValueError: this can't be an operationId.
+            TypeError, ValueError: there is no such operation; the text names one that may have been meant.
         """
-        check_text("operation", operation)
+        check_operation(operation)
         return [request for request in self if request.operation == operation]
 
     @overload
@@ -123,11 +136,12 @@ class Effects(Sequence[Effect]):
         """The effects on one order, of one operation (by its operationId), or both.
 
         Raises:
-            TypeError, ValueError: this can't be an order's id or an operationId.
+            TypeError, ValueError: this can't be an order's id, or there is no such operation.
         """
-        for name, text in (("order_id", order_id), ("operation", operation)):
-            if text is not None:
-                check_text(name, text)
+        if order_id is not None:
+            check_text("order_id", order_id)
+        if operation is not None:
+            check_operation(operation)
         return self._store.effects(order_id, operation)
 
     @overload

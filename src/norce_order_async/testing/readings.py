@@ -19,6 +19,7 @@ import pytest
 from norce_order_async.sandbox import Readings, ReadingsError, Sandbox
 from norce_order_async.sandbox.readings import readings_of
 from norce_order_async.testing.reliances import (
+    ACCEPTED_SETTING,
     EACH,
     HARSH,
     OPTION,
@@ -31,7 +32,7 @@ from norce_order_async.testing.reliances import (
 )
 
 REPORT, STRICT = f"{OPTION}-report", f"{OPTION}-strict"
-FILE_SETTING, ACCEPTED_SETTING = "norce_readings", "norce_readings_accepted"
+FILE_SETTING = "norce_readings"
 _LONGEST_ERROR = 500
 _PER_WORKER = "norce_readings"
 _LOG = "pytest_runtest_logreport"
@@ -81,11 +82,9 @@ def wanted(config: pytest.Config) -> Wanted:
                 base |= {rule: reading}
             else:
                 base |= Readings.load(path)
-        pairs = [line.replace(" ", "").partition("=") for line in config.getini(ACCEPTED_SETTING)]
-        for rule, _, reading in pairs:
-            Readings({rule: reading})
     except ReadingsError as error:
         raise pytest.UsageError(f"{OPTION}: {error}") from None
+    accepted = _accepted(config.getini(ACCEPTED_SETTING))
     if len(set(modes)) > 1:
         raise pytest.UsageError(f"{OPTION} takes {EACH} or {HARSH}, not both")
     mode = modes[0] if modes else None
@@ -95,8 +94,22 @@ def wanted(config: pytest.Config) -> Wanted:
     place = config.invocation_params.dir / report if report else None
     if place is not None and not place.parent.is_dir():
         raise pytest.UsageError(f"{REPORT}: there is no folder {place.parent}")
-    accepted = frozenset((rule, reading) for rule, _, reading in pairs)
     return Wanted(base, mode, accepted, place, bool(config.getoption(STRICT)))
+
+
+def _accepted(lines: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """The pairs of a rule and a reading that the setting has.
+
+    Raises:
+        pytest.UsageError: there is no such rule or reading, or no longer.
+    """
+    pairs = [line.replace(" ", "").partition("=") for line in lines]
+    try:
+        for rule, _, reading in pairs:
+            Readings({rule: reading})
+    except ReadingsError as error:
+        raise pytest.UsageError(f"{ACCEPTED_SETTING}: {error}") from None
+    return frozenset((rule, reading) for rule, _, reading in pairs)
 
 
 class ReadingRuns:

@@ -11,6 +11,7 @@ from norce_order_async.sandbox import RULES, Rule
 
 OPTION = "--norce-readings"
 EACH, HARSH = "each", "harsh"
+ACCEPTED_SETTING = "norce_readings_accepted"
 
 VERSION = 1
 """Of the report's form. It grows when a member changes or goes; members may be added without."""
@@ -88,6 +89,15 @@ class Reliances:
         """Whether a test relies on what is not accepted."""
         return any(not self._accepted(changes) for changes, _ in self._by_changes())
 
+    def unneeded(self) -> list[tuple[str, str]]:
+        """What is accepted and no test has failed under. Nothing is known of it in harsh runs, which leave it out, and
+        in those that were stopped."""
+        if self.mode != EACH or not self.found.complete:
+            return []
+        needed = {(change.rule, change.under) for failure in self.found.failures for change in failure.changes}
+        every = ((rule.id, one.id) for rule, one in _every_reading())
+        return [pair for pair in every if pair in self.accepted - needed]
+
     def table(self) -> Iterator[str]:
         """The lines that close the run."""
         reliances = self._by_changes()
@@ -97,6 +107,9 @@ class Reliances:
         if self.found.unrepeatable:
             yield "Nothing can be said of these: the same run of them passes at one time and fails at another."
             yield from (f"    {test}" for test in sorted(self.found.unrepeatable))
+        if unneeded := self.unneeded():
+            yield f"No test of this run needs these in {ACCEPTED_SETTING}:"
+            yield from (f"    {rule}={reading}" for rule, reading in unneeded)
         if not self.found.complete:
             yield "The run was stopped: not every reading was tried."
         tests = _counted(self.found.tests, "test with norce_sandbox passes", "tests with norce_sandbox pass")
@@ -152,6 +165,7 @@ class Reliances:
                 }
                 for changes, failures in self._by_changes()
             ],
+            "unneeded": [{"rule": rule, "reading": reading} for rule, reading in self.unneeded()],
             "unrepeatable": sorted(self.found.unrepeatable),
         }
 

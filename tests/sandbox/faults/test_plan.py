@@ -68,7 +68,10 @@ BAD: list[tuple[Any, str]] = [
     ({"rules": [{"fault": "drip", "window": {"start": 1}}]}, "rules[0].window.length: is required"),
     ({"rules": [{"fault": "drip", "operations": []}]}, "rules[0].operations: must name at least one"),
     ({"rules": [{"fault": "drip", "operations": [1]}]}, "rules[0].operations: must be a word or a list of words"),
-    ({"rules": [{"fault": "drip", "operations": "GetCheckoutOrdr"}]}, "did you mean GetCheckoutOrder?"),
+    (
+        {"rules": [{"fault": "drip", "operations": "GetCheckoutOrdr"}]},
+        "mean GetCheckoutOrder or GetCheckoutOrders?",
+    ),
     ({"rules": [{"fault": "take-in", "operations": "writes"}]}, "rules[0].operations: take-in is for Update"),
     ({"rules": [{"fault": "refuse-connection", "operations": "reads"}]}, "comes before any request"),
     ({"rules": [{"fault": {"answer": {"status": 503, "retry_after": "window"}}}]}, "there is no window in this rule"),

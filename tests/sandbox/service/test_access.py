@@ -1,5 +1,7 @@
 """Who may call, and how everything that is no is said."""
 
+from functools import partial
+
 import httpx
 import pytest
 
@@ -131,6 +133,15 @@ async def test_the_log_has_requests_as_received_without_the_token(api: Api, sand
     assert sandbox.requests.of("CreateCheckoutOrder") == [request]
     sandbox.requests.clear()
     assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize("log", ["requests", "effects"])
+async def test_the_logs_know_which_operations_there_are(sandbox: Sandbox, log: str) -> None:
+    """A slip in a name would find nothing, and a test that asserts "none" would pass."""
+    of = sandbox.requests.of if log == "requests" else partial(sandbox.effects.of, None)
+    with pytest.raises(ValueError, match="'CreateOrderPaymnt'; did you mean CreateOrderPayment or "):
+        of("CreateOrderPaymnt")
+    assert of("CreateOrderPayment") == []
 
 
 async def test_the_log_keeps_the_latest() -> None:

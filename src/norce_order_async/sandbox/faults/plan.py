@@ -10,12 +10,11 @@ answered at once goes by what really happens.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from norce_order_async.sandbox.arguments import check_is, shown
+from norce_order_async.sandbox.arguments import check_is, near, shown
 from norce_order_async.sandbox.faults.fields import FaultPlanError, check_fields, within
 from norce_order_async.sandbox.faults.kinds import (
     CutBody,
@@ -165,8 +164,7 @@ class FaultPlan:
 def _check_operation(name: str) -> None:
     if name in HANDLERS or name in (ALL, READS, WRITES):
         return
-    near = difflib.get_close_matches(name, HANDLERS, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = near(name, HANDLERS)
     raise FaultPlanError(f"operations: must be operationIds, *, reads or writes, not {shown(name)}{hint}")
 
 
