@@ -11,7 +11,7 @@ from unittest.mock import patch
 from norce_order_async import CallOptions, NorceOrderClient
 from norce_order_async.bulk.job import Job
 from norce_order_async.bulk.journal.reading import State
-from norce_order_async.bulk.journal.sqlite import Database
+from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.workers import Workers
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.models import CartDict, PriceDict
@@ -92,8 +92,9 @@ async def list_only(job: Job, ids: list[str], action: Any) -> None:
 
 def move_all(journal: Path, state: State, to: State) -> None:
     """Put all items of a state into another."""
-    database = Database(journal)
+    store = SqliteStore(journal)
+    store.take()
     try:
-        database.move(state, to)
+        store.move(state, to)
     finally:
-        database.close()
+        store.release()

@@ -14,7 +14,7 @@ import pytest
 
 from norce_order_async.bulk.journal.inspect import ItemResult
 from norce_order_async.bulk.journal.reading import State
-from norce_order_async.bulk.journal.sqlite import Database
+from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.cli.bulk import running
 from norce_order_async.cli.bulk.rows import OrderFile
 
@@ -347,11 +347,12 @@ def test_unknown_orders_are_looked_at_before_they_are_sent(here: Shop, tmp_path:
 
 
 def _all_to(journal: Path, state: State) -> None:
-    database = Database(journal)
+    store = SqliteStore(journal)
+    store.take()
     try:
-        assert database.move("confirmed", state)
+        assert store.move("confirmed", state)
     finally:
-        database.close()
+        store.release()
 
 
 def test_what_is_no_journal(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from norce_order_async import (
     UnauthorizedError,
 )
 from norce_order_async.bulk import actions
-from norce_order_async.bulk.journal.sqlite import Database, file_errors
+from norce_order_async.bulk.journal.sqlite import SqliteStore, file_errors
 from norce_order_async.engines.select import ENGINES
 from norce_order_async.errors import CallError
 from norce_order_async.models import Address, CartDict, Payment, PaymentDict
@@ -545,7 +545,7 @@ async def test_the_error_of_a_journal_that_can_no_longer_be_written(
     async with _client(answer(201, {"id": "p1"})).bulk(tmp_path / "j", load=ONE) as job:
         run = job.run([f"o{number}" for number in range(20)], actions.plain("pays", _pays_each))
         await anext(run)
-        monkeypatch.setattr(Database, "record", full)
+        monkeypatch.setattr(SqliteStore, "record", full)
         with pytest.raises(JournalError) as caught:
             _ = [outcome async for outcome in run]
     assert list(walked(caught.value))

@@ -17,6 +17,7 @@ from norce_order_async.auth.providers import StaysInProcess
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED
 from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.prepare import Plan
@@ -202,7 +203,7 @@ class Job(StaysInProcess):
         self._home = self._session.core.door.enter(OPERATION, {})
         forks().watch(self)
         if self._path is not None and not self._dry_run:
-            self._journal = await Journal.open(self._path, self._tasks)
+            self._journal = await Journal.open(SqliteStore(self._path), self._tasks)
         self._entered = True
         return self
 

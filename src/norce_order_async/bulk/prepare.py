@@ -7,7 +7,6 @@ is compared with the source. Without a journal only a filter is listed, in memor
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator, Mapping, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -162,7 +161,7 @@ async def _finished(journal: Journal, counts: Mapping[str, int]) -> str:
     when = "" if at is None else f" on {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
     words = {"confirmed": "done", "refused": "refused", "unknown": "unknown"}
     came_to = ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts.get(state)) or "no orders"
-    return f"journal {journal.path} finished{when}, {came_to}"
+    return f"journal {journal.name} finished{when}, {came_to}"
 
 
 def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -175,9 +174,9 @@ def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 async def _wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
     """Wait for the last requests of a killed run: they may still arrive, and a read before that would be too early."""
-    sent = await journal.last_sent()
+    passed = await journal.since_sent()
     pause = plan.session.settings.settling_pause
-    if sent is not None and (wait := min(pause, sent + pause - time.time())) > 0:
+    if passed is not None and (wait := min(pause, pause - passed)) > 0:
         await plan.session.core.clock.sleep(wait)
 
 

@@ -18,7 +18,7 @@ import pytest
 from norce_order_async import Fixed, JournalError
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.journal.inspect import read_journal
-from norce_order_async.bulk.journal.sqlite import Database, file_errors
+from norce_order_async.bulk.journal.sqlite import SqliteStore, file_errors
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import client_of, content, effects, list_only, new_orders
 from tests.bulk.test_job import all_of
@@ -49,7 +49,7 @@ async def test_a_disk_that_fills_up(sandbox: Sandbox, journal: Path, monkeypatch
                 with file_errors(journal):
                     raise error
 
-            monkeypatch.setattr(Database, "record", full)
+            monkeypatch.setattr(SqliteStore, "record", full)
             with pytest.raises(JournalError, match="disk is full"):
                 await all_of(run)
         monkeypatch.undo()

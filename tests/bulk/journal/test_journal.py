@@ -23,7 +23,7 @@ from norce_order_async import (
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.actions.base import Action, Row, Settlement
 from norce_order_async.bulk.journal.inspect import plan_again, read_journal
-from norce_order_async.bulk.journal.sqlite import Database
+from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import AT_ONCE, client_of, content, effects, list_only, new_orders, write
 from tests.bulk.test_job import all_of
@@ -318,7 +318,9 @@ async def test_a_foreign_file_is_left_as_it_is(sandbox: Sandbox, journal: Path, 
     if kind == "other database":
         sqlite3.connect(journal).execute("CREATE TABLE t (x)").connection.close()
     elif kind == "newer":
-        Database(journal).close()
+        new = SqliteStore(journal)
+        new.take()
+        new.release()
         written = bytearray(content(journal))
         written[60:64] = (9).to_bytes(4, "big")
         write(journal, bytes(written))
@@ -355,7 +357,7 @@ async def test_a_write_that_is_cut_off_passes_for_none(
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         async with norce.bulk(journal, load=FEW) as job:
-            monkeypatch.setattr(Database, "record", broken)
+            monkeypatch.setattr(SqliteStore, "record", broken)
             with pytest.raises(JournalError, match="writing was cut off"):
                 await all_of(job.run(ids, actions.remove()))
     assert not effects(sandbox)

@@ -15,7 +15,7 @@ from norce_order_async.bulk.journal import reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.reading import SETTLES, State
-from norce_order_async.bulk.journal.sqlite import Database, check_header, file_errors
+from norce_order_async.bulk.journal.sqlite import SqliteStore, check_header, file_errors
 from norce_order_async.checking import as_given, check_kind, path_of
 from norce_order_async.errors import ConfigurationError
 
@@ -236,18 +236,12 @@ def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]]
             f"{report.action!r} can't look whether it took effect, so its {report.counts['unknown']} unknown items "
             "would stay unknown: look at the orders, and say send_again=True if doing them twice does no harm"
         )
-    path = path_of("path", path)
-    lock = RunLock(path)
-    with file_errors(path):
-        lock.take()
+    store = SqliteStore(path_of("path", path))
+    store.take()
     try:
-        database = Database(path)
-        try:
-            return sum(database.move(state, _next_state(state, send_again)) for state in chosen)
-        finally:
-            database.close()
+        return sum(store.move(state, _next_state(state, send_again)) for state in chosen)
     finally:
-        lock.release()
+        store.release()
 
 
 def _words(name: str, given: object) -> set[Any]:

@@ -7,12 +7,10 @@ writer gets the error: an item that could not be marked as sent is not sent.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -21,9 +19,8 @@ from anyio import to_thread
 from norce_order_async._json import is_mapping, mapping_or_empty
 from norce_order_async.bulk.actions.output import OutputFile
 from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
-from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, SETTLES, SOURCE, SPOOLED, State
-from norce_order_async.bulk.journal.sqlite import Change, Database
+from norce_order_async.bulk.journal.store import Change, Store
 from norce_order_async.bulk.source import Item, asked_for_differently, some_of
 from norce_order_async.errors import Attempt
 from norce_order_async.pipeline.tasks import SendTasks
@@ -50,11 +47,10 @@ class _Group:
 class Journal:
     """One job's journal. Made by :meth:`open`."""
 
-    path: Path
-    _lock: RunLock
-    _database: Database
+    _store: Store
     _tasks: SendTasks
-    _file: anyio.Lock = field(default_factory=anyio.Lock)
+    _one: anyio.Lock = field(default_factory=anyio.Lock)
+    """Held by the one call that the store is busy with."""
     _group: _Group = field(default_factory=_Group)
     _writing: bool = False
     _broken: JournalError | None = None
@@ -63,41 +59,33 @@ class Journal:
     """Whether this is a forked child's copy."""
 
     @classmethod
-    async def open(cls, path: Path, tasks: SendTasks) -> Journal:
-        """Open the journal in a file, or make it.
+    async def open(cls, store: Store, tasks: SendTasks) -> Journal:
+        """Take the journal in a store, made if it is not there.
 
         Raises:
             JournalLockedError: another run has it.
-            JournalError: the file can't be opened, is damaged, or is not a journal.
+            JournalError: it can't be opened, is damaged, or is not a journal.
         """
-        lock = RunLock(path)
+        await to_thread.run_sync(store.take)
+        return cls(store, tasks)
 
-        def opened() -> Database:
-            try:
-                lock.take()
-            except OSError as error:
-                raise JournalError(f"journal {path}: {error.strerror or error}") from error
-            try:
-                return Database(path)
-            except BaseException:
-                lock.release()
-                raise
-
-        return cls(path, lock, await to_thread.run_sync(opened), tasks)
+    @property
+    def name(self) -> str:
+        """The journal's name in error messages."""
+        return self._store.name
 
     def close(self) -> None:
-        """Close the file and release the lock. Blocks only while files are closed."""
+        """Close the output and release the store. Blocks only while they are closed."""
         if self._inherited:
             return
         if self._output is not None:
             self._output.close()
-        self._database.close()
-        self._lock.release()
+        self._store.release()
 
     def forked(self) -> None:
-        """Called in a forked child: the files are the parent's. Only the child's copy of the lock is released."""
+        """Called in a forked child: the journal is the parent's."""
         self._inherited = True
-        self._lock.release()
+        self._store.abandon()
 
     # What the job is about
 
@@ -127,22 +115,22 @@ class Journal:
             JournalMismatchError: the journal belongs to another job, or the items differ.
             JournalError: the journal can't be written.
         """
-        found = await self._in_thread(self._database.facts)
+        found = await self._in_thread(self._store.facts)
         listed = bool(found.get(LISTED))
         if listed:
-            _check_facts(self.path, found, facts)
+            _check_facts(self.name, found, facts)
             if compare:
                 await self._compare(items())
-            await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
+            await self._in_thread(lambda: self._store.put_facts({SETTLES: settles}))
             return mapping_or_empty(found.get(DATES))
-        await self._in_thread(lambda: self._database.begin({**facts, DATES: dict(dates), SETTLES: settles}))
+        await self._in_thread(lambda: self._store.begin({**facts, DATES: dict(dates), SETTLES: settles}))
         given, duplicates = items(), 0
         while some := await some_of(given, LISTED_AT_ONCE):
-            again, other = await self._in_thread(partial(self._database.add, some))
+            again, other = await self._in_thread(partial(self._store.add, some))
             if other is not None:
                 raise asked_for_differently(other)
             duplicates += again
-        await self._in_thread(lambda: self._database.put_facts({LISTED: True, DUPLICATES: duplicates}))
+        await self._in_thread(lambda: self._store.put_facts({LISTED: True, DUPLICATES: duplicates}))
         return None
 
     async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
@@ -151,54 +139,54 @@ class Journal:
         Raises:
             JournalMismatchError: it has no list, or belongs to another job.
         """
-        found = await self._in_thread(self._database.facts)
+        found = await self._in_thread(self._store.facts)
         if not found.get(LISTED):
-            raise JournalMismatchError(f"journal {self.path} holds no list of items yet: give a source")
-        _check_facts(self.path, found, {name: value for name, value in facts.items() if name != "source"})
-        await self._in_thread(lambda: self._database.put_facts({SETTLES: settles}))
+            raise JournalMismatchError(f"journal {self.name} holds no list of items yet: give a source")
+        _check_facts(self.name, found, {name: value for name, value in facts.items() if name != "source"})
+        await self._in_thread(lambda: self._store.put_facts({SETTLES: settles}))
 
     async def _compare(self, items: AsyncIterator[Item]) -> None:
-        await self._in_thread(self._database.begin_comparison)
+        await self._in_thread(self._store.begin_comparison)
         while some := await some_of(items, LISTED_AT_ONCE):
-            await self._in_thread(partial(self._database.compare, some))
-        difference = await self._in_thread(self._database.difference)
+            await self._in_thread(partial(self._store.compare, some))
+        difference = await self._in_thread(self._store.difference)
         if difference:
             raise JournalMismatchError(
-                f"journal {self.path} was begun with other items ({difference}): give the same items"
+                f"journal {self.name} was begun with other items ({difference}): give the same items"
                 ", or None to continue with those in the journal, or name another journal"
             )
 
     async def duplicates(self) -> int:
         """Entries of the source that asked for what was in the list already."""
-        return int((await self._in_thread(self._database.facts)).get(DUPLICATES, 0))
+        return int((await self._in_thread(self._store.facts)).get(DUPLICATES, 0))
 
     async def counts(self) -> Counter[str]:
         """Items by state."""
-        return Counter(await self._in_thread(self._database.counts))
+        return Counter(await self._in_thread(self._store.counts))
 
     async def last_change(self) -> float | None:
         """When an item changed its state last."""
-        return await self._in_thread(self._database.last_change)
+        return await self._in_thread(self._store.last_change)
 
-    async def last_sent(self) -> float | None:
-        """When the latest item in flight was sent."""
-        return await self._in_thread(self._database.last_sent)
+    async def since_sent(self) -> float | None:
+        """Seconds since the latest item in flight was sent."""
+        return await self._in_thread(self._store.since_sent)
 
     async def some(self, state: State, after: int) -> list[Item]:
         """The next items in a state."""
-        return await self._in_thread(lambda: self._database.some(state, after, READ_AT_ONCE))
+        return await self._in_thread(lambda: self._store.some(state, after, READ_AT_ONCE))
 
     # What comes of it
 
     async def left_unmade(self, output: OutputFile[Any]) -> bool:
         """Whether an earlier run wrote lines down and ended before the file was made of them."""
-        return await self._in_thread(lambda: SPOOLED in self._database.facts() and output.is_left)
+        return await self._in_thread(lambda: SPOOLED in self._store.facts() and output.is_left)
 
     async def use_output(self, output: OutputFile[Any]) -> None:
         """Write lines to a file from now on, after the length that the journal recorded."""
 
         def opened() -> None:
-            output.open(int(self._database.facts().get(SPOOLED, 0)))
+            output.open(int(self._store.facts().get(SPOOLED, 0)))
 
         await self._in_thread(opened)
         self._output = output
@@ -227,7 +215,6 @@ class Journal:
             Change(
                 item.number,
                 state,
-                time.time(),
                 len(attempts),
                 reason,
                 code,
@@ -258,7 +245,7 @@ class Journal:
 
     async def _write(self, group: _Group) -> None:
         # A write that is cut off must not pass for written.
-        group.error = self._broken or JournalError(f"journal {self.path}: writing was cut off")
+        group.error = self._broken or JournalError(f"journal {self.name}: writing was cut off")
         try:
             if self._broken is None:
                 await self._in_thread(partial(self._commit, group.changes))
@@ -275,21 +262,21 @@ class Journal:
         if lines and self._output is not None:
             self._output.append(lines, durable=True)
             facts[SPOOLED] = self._output.length
-        self._database.record(changes, facts)
+        self._store.record(changes, facts)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        async with self._file:
+        async with self._one:
             try:
                 return await to_thread.run_sync(work)
             except OSError as error:
-                raise JournalError(f"{error.filename or self.path}: {error.strerror or error}") from error
+                raise JournalError(f"{error.filename or self.name}: {error.strerror or error}") from error
 
 
-def _check_facts(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    different = [_difference(name, found.get(name), value) for name, value in facts.items() if found.get(name) != value]
+def _check_facts(name: str, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    different = [_difference(fact, found.get(fact), now) for fact, now in facts.items() if found.get(fact) != now]
     if different:
         raise JournalMismatchError(
-            f"journal {path} belongs to another job: {'; '.join(different)}. Name another journal for this "
+            f"journal {name} belongs to another job: {'; '.join(different)}. Name another journal for this "
             "one, or give what that one was begun with"
         )
 

@@ -11,20 +11,21 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from norce_order_async.bulk.journal import reading
 from norce_order_async.bulk.journal.errors import JournalError
+from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.journal.store import Change, Difference
 from norce_order_async.bulk.source import Item, as_json
 
 APPLICATION_ID = 0x4E6F4A6C
 VERSION = 2
-_EXAMPLES = 3
 _MAGIC = b"SQLite format 3\x00"
 _SCHEMA = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -45,67 +46,42 @@ CREATE TABLE item (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of one item."""
-
-    number: int
-    state: State
-    changed: float
-    attempts: int = 0
-    reason: str = ""
-    code: str | None = None
-    """The service's, when it refused."""
-    said: str | None = None
-    """The service's own words, when it refused."""
-    correlation_id: str = ""
-    was_sent: bool = False
-    """For one that is planned again: whether it may have arrived when it was sent before."""
-    line: bytes = b""
-    """What it adds to the file the job makes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How a list of items differs from the one in the journal: how many, and the first few keys."""
-
-    added: tuple[int, tuple[str, ...]]
-    gone: tuple[int, tuple[str, ...]]
-    changed: tuple[int, tuple[str, ...]]
-
-    def __bool__(self) -> bool:
-        return any(count for count, _ in (self.added, self.gone, self.changed))
-
-    def __str__(self) -> str:
-        parts = (("new", self.added), ("missing", self.gone), ("asked for differently", self.changed))
-        return ", ".join(f"{count} {what}: {_some(keys, count)}" for what, (count, keys) in parts if count)
-
-
-class Database:
-    """An open journal file."""
+class SqliteStore:
+    """A journal in a file of its own."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with file_errors(path):
-            if not path.exists():
-                _build(path)
-            check_header(path)
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        self._lock = RunLock(path)
+        self._open: sqlite3.Connection | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
+    def take(self) -> None:
+        """Open the file, made if it is not there, and hold its lock."""
+        with file_errors(self._path):
+            self._lock.take()
         try:
-            with file_errors(path):
-                self._check_pages()
-                reading.reads_as_text(self._connection)
-                reading.check_items(path, self._connection, one_by_one=True)
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=FULL")
-                self._connection.execute("PRAGMA fullfsync=ON")
+            self._open = _opened(self._path)
         except BaseException:
-            self._connection.close()
+            self._lock.release()
             raise
 
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
+    def renew(self) -> None:
+        """The operating system keeps the lock for as long as the process lives."""
+
+    def release(self) -> None:
+        """Close the file and drop the lock."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        self._lock.release()
+
+    def abandon(self) -> None:
+        """The open file is the parent's. Only the child's copy of the lock is released."""
+        self._lock.release()
 
     def facts(self) -> dict[str, Any]:
         """What is known of the job as a whole."""
@@ -178,17 +154,17 @@ class Database:
         with file_errors(self._path):
             return dict(self._connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall())
 
-    def last_sent(self) -> float | None:
-        """When the latest of the items in flight was sent, by the machine's clock."""
+    def since_sent(self) -> float | None:
+        """Seconds since the latest of the items in flight was sent, by the machine's clock."""
         with file_errors(self._path):
-            found = self._connection.execute("SELECT max(changed) FROM item WHERE state = 'sent'").fetchone()
-        return None if found is None or found[0] is None else float(found[0])
+            (found,) = self._connection.execute("SELECT max(changed) FROM item WHERE state = 'sent'").fetchone()
+        return None if found is None else time.time() - float(found)
 
     def last_change(self) -> float | None:
         """When an item changed its state last, by the machine's clock."""
         with file_errors(self._path):
-            found = self._connection.execute("SELECT max(changed) FROM item").fetchone()
-        return None if found is None or found[0] is None else float(found[0])
+            (found,) = self._connection.execute("SELECT max(changed) FROM item").fetchone()
+        return None if found is None else float(found)
 
     def some(self, state: State, after: int, count: int) -> list[Item]:
         """The next items in a state, in the order of the source."""
@@ -202,13 +178,14 @@ class Database:
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
         """Write down what became of items."""
+        now = time.time()
         with self._transaction():
             self._connection.executemany(
                 "UPDATE item SET state = ?1, changed = ?2, attempts = attempts + ?3, reason = ?4, code = ?5, "
                 "said = ?6, correlation_id = ?7, sent = CASE WHEN ?1 = 'sent' THEN ?2 WHEN ?1 = 'planned' AND NOT ?8 "
                 "THEN NULL ELSE sent END WHERE number = ?9",
                 [
-                    (c.state, c.changed, c.attempts, c.reason, c.code, c.said, c.correlation_id, c.was_sent, c.number)
+                    (c.state, now, c.attempts, c.reason, c.code, c.said, c.correlation_id, c.was_sent, c.number)
                     for c in changes
                 ],
             )
@@ -221,9 +198,11 @@ class Database:
             moved = "UPDATE item SET state = ?1, sent = CASE ?2 WHEN 'refused' THEN NULL ELSE sent END WHERE state = ?2"
             return self._connection.execute(moved, (to, state)).rowcount
 
-    def _check_pages(self) -> None:
-        if self._connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("its pages do not fit together")
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            raise JournalError(f"journal {self._path} is closed")
+        return self._open
 
     def _put_facts(self, facts: Mapping[str, Any]) -> None:
         self._connection.executemany(
@@ -232,7 +211,9 @@ class Database:
 
     def _counted(self, part: str) -> tuple[int, tuple[str, ...]]:
         count = int(self._connection.execute(f"SELECT count(*) {part}").fetchone()[0])
-        return count, tuple(str(key) for (key,) in self._connection.execute(f"SELECT key {part} LIMIT {_EXAMPLES}"))
+        return count, tuple(
+            str(key) for (key,) in self._connection.execute(f"SELECT key {part} LIMIT {Difference.EXAMPLES}")
+        )
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -246,10 +227,6 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _some(keys: Sequence[str], count: int) -> str:
-    return ", ".join(keys) + (", ..." if count > len(keys) else "")
 
 
 def check_header(path: Path) -> None:
@@ -291,6 +268,31 @@ def file_errors(path: Path) -> Generator[None]:
         raise JournalError(f"journal {path}: {why}") from error
     except OSError as error:
         raise JournalError(f"journal {path}: {error.strerror or error}") from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    with file_errors(path):
+        if not path.exists():
+            _build(path)
+        check_header(path)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        with file_errors(path):
+            _check_pages(connection)
+            reading.reads_as_text(connection)
+            reading.check_items(path, connection, one_by_one=True)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA fullfsync=ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_pages(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise sqlite3.DatabaseError("its pages do not fit together")
 
 
 def _build(path: Path) -> None:
