@@ -20,6 +20,7 @@ from norce_order_async.pipeline.settings import INHERIT, CallOptions
 if TYPE_CHECKING:
     from norce_order_async._api import Client
     from norce_order_async.bulk.job import Job
+    from norce_order_async.bulk.journal.postgres import PostgresJournal
     from norce_order_async.bulk.load.limiters import Load
 
 
@@ -123,7 +124,7 @@ class Scope:
 
     def bulk(
         self,
-        journal: str | Path | None = None,
+        journal: str | Path | PostgresJournal | None = None,
         *,
         load: Load | None = None,
         ordered: bool = False,
@@ -144,7 +145,7 @@ class Scope:
 
         Args:
             journal: a file that records the items and their outcomes, so that a job that was stopped or killed can
-                continue.
+                continue; or a ``PostgresJournal``, with which any machine can go on with it.
             load: ``Adaptive()`` by default; ``Fixed(...)`` for a known concurrency or rate.
             ordered: whether outcomes come in the order of the source.
             failure_limit: refused and unknown items, as a count (an int) or a share (a float), beyond which the job

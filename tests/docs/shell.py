@@ -45,9 +45,9 @@ def pasted(text: str) -> list[str]:
 
 
 def pages() -> dict[str, str]:
-    """The pages with code for a Python shell, by name; those on how to test have files of tests."""
+    """The pages with code for a Python shell, by name; but for files of tests, and what needs a database."""
     found = {path.stem: path.read_text("utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
-    return {name: text for name, text in found.items() if name != "testing" and pasted(text)}
+    return {name: text for name, text in found.items() if name not in ("spread", "testing") and pasted(text)}
 
 
 def files(text: str) -> dict[str, str]:

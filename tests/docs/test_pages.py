@@ -22,6 +22,7 @@ NOT_PASTED = {
     "regenerate": "commands, run by tests/regenerate; a pipeline of GitLab's, and a report",
     "reliability": "no code; its numbers are held by test_reliability_numbers.py",
     "security": "no code; it counts the attacks of tests/security",
+    "spread": "its code needs a database, and is run by tests/docs/test_spread.py",
     "testing": "files of tests, run by tests/testing/test_page.py",
     "uncertain": "no code; its rules, readings and names are held by test_uncertain.py",
     "upgrading": "no code; its cures are held by test_opt_outs.py",
@@ -36,7 +37,7 @@ def test_no_page_is_left_out() -> None:
     everything = {path.stem: path.read_text("utf-8") for path in [ROOT / "README.md", *DOCS.glob("*.md")]}
     assert everything.keys() == pages().keys() | NOT_PASTED.keys()
     assert not pages().keys() & NOT_PASTED.keys()
-    for name in NOT_PASTED.keys() - {"testing", "regenerate"}:
+    for name in NOT_PASTED.keys() - {"spread", "testing", "regenerate"}:
         assert "python" not in {language for language, _ in blocks(everything[name])}
 
 

@@ -1,10 +1,11 @@
 """Many orders in a job: bounded, resumable, one outcome for each order.
 
-The job (``job.py``) starts a run (``run.py``) from what it was given (``spec.py``). A run begins (``prepare.py``) with
-its source (``source.py``; ``duplicates.py`` without a journal) and what an earlier run left in the journal
-(``journal/``). Its workers (``workers.py``) take items from a queue (``queue.py``), run the action on each
-(``process.py``), and put the outcomes (``outcome.py``) into a buffer (``results.py``) for the caller to iterate.
-``breaker.py`` holds the workers back while the service is away, and ``signals.py`` stops a job on Ctrl-C.
+The job (``job.py``) starts a run (``run.py``) from what it was given. A run begins (``prepare.py``) with its
+source (``source.py``; ``duplicates.py`` without a journal) and what an earlier run left in the journal (``journal/``: a
+file, or a PostgreSQL database that several machines share). Its workers (``workers.py``) take items from a queue
+(``queue.py``), run the action on each (``process.py``), and put the outcomes (``outcome.py``) into a buffer
+(``results.py``) for the caller to iterate. ``breaker.py`` holds the workers back while the service is away, and
+``signals.py`` stops a job on Ctrl-C.
 
 ``actions/`` has the actions that are ready to use and the base of new ones; ``load/`` limits concurrency and rate.
 """
@@ -18,11 +19,13 @@ from norce_order_async._exports import on_first_use
 if TYPE_CHECKING:
     from norce_order_async.bulk.actions.cells import as_it_was
     from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, plan_again, read_journal, read_results
+    from norce_order_async.bulk.journal.postgres import PostgresJournal
     from norce_order_async.bulk.signals import stopped_by_signals
 
 _HOMES = {
     "ItemResult": "journal.inspect",
     "JournalReport": "journal.inspect",
+    "PostgresJournal": "journal.postgres",
     "as_it_was": "actions.cells",
     "plan_again": "journal.inspect",
     "read_journal": "journal.inspect",
@@ -33,6 +36,7 @@ _HOMES = {
 __all__ = [
     "ItemResult",
     "JournalReport",
+    "PostgresJournal",
     "as_it_was",
     "plan_again",
     "read_journal",

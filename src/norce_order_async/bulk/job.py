@@ -17,6 +17,7 @@ from norce_order_async.auth.providers import StaysInProcess
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED
 from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.postgres import PostgresJournal, PostgresStore
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
 from norce_order_async.bulk.outcome import Summary
@@ -61,7 +62,7 @@ class Job(StaysInProcess):
         self,
         session: Session,
         *,
-        journal: str | Path | None = None,
+        journal: str | Path | PostgresJournal | None = None,
         load: Load | None = None,
         ordered: bool = False,
         failure_limit: float | None = None,
@@ -87,7 +88,7 @@ class Job(StaysInProcess):
         self._home: Home | None = None
         self._tasks = SendTasks(core.clock)
         self._workers = _at_once(load)
-        self._path = None if journal is None else path_of("journal", journal)
+        self._place: Path | PostgresJournal | None = None if journal is None else place_of(journal)
         self._journal: Journal | None = None
         self._ordered = ordered
         self._failure_limit = failure_limit
@@ -115,9 +116,9 @@ class Job(StaysInProcess):
         return Summary() if self._run is None else self._run.summary
 
     @property
-    def journal(self) -> Path | None:
-        """The path of the journal; None without one."""
-        return self._path
+    def journal(self) -> Path | PostgresJournal | None:
+        """Where the journal is; None without one."""
+        return self._place
 
     def run(
         self,
@@ -202,8 +203,10 @@ class Job(StaysInProcess):
         """
         self._home = self._session.core.door.enter(OPERATION, {})
         forks().watch(self)
-        if self._path is not None and not self._dry_run:
-            self._journal = await Journal.open(SqliteStore(self._path), self._tasks)
+        if self._place is not None and not self._dry_run:
+            place = self._place
+            store = PostgresStore(place) if isinstance(place, PostgresJournal) else SqliteStore(place)
+            self._journal = await Journal.open(store, self._tasks)
         self._entered = True
         return self
 
@@ -258,6 +261,20 @@ class Job(StaysInProcess):
             f"{action.name or 'this'} would change {count} of merchant {context.merchant}, channel {context.channel} "
             "in production: give allow_production=True if that is meant"
         )
+
+
+def place_of(journal: object) -> Path | PostgresJournal:
+    """Where the journal is.
+
+    Raises:
+        ConfigurationError: it is neither a path nor a journal in a database. An address is not shown: it may hold a
+            password.
+    """
+    if isinstance(journal, PostgresJournal):
+        return journal
+    if isinstance(journal, str) and journal.startswith(("postgresql:", "postgres:")):
+        raise ConfigurationError("journal must be a path; for a database, give PostgresJournal(address, job=...)")
+    return path_of("journal", journal)
 
 
 def _at_once(load: Load) -> int:

@@ -27,6 +27,7 @@ from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import OrderIteration
 from norce_order_async.orders.order import Order
+from norce_order_async.pipeline.creations import lasts
 from norce_order_async.pipeline.session import Session
 
 T = TypeVar("T")
@@ -132,7 +133,7 @@ async def _begin_journaled(
         await to_thread.run_sync(output.check)
         await journal.use_output(output)
     if counts["sent"]:
-        await _wait_for_late_ones(plan, journal)
+        await wait_for_late_ones(plan, journal)
     return Prepared(journal, output, settling=bool(counts["sent"]))
 
 
@@ -172,11 +173,17 @@ def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
     return f"continued with the orders that the journal was begun with: {told}"
 
 
-async def _wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
-    """Wait for the last requests of a killed run: they may still arrive, and a read before that would be too early."""
-    passed = await journal.since_sent()
+async def wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
+    """Wait for the last requests of an earlier run: they may still arrive, and a read before that would be too early.
+
+    Of a run that was taken over it is not known when it ended: it may have begun an attempt just before.
+    """
+    passed, late = await journal.since_sent(), journal.since_late
     pause = plan.session.settings.settling_pause
-    if passed is not None and (wait := min(pause, pause - passed)) > 0:
+    wait = 0.0 if passed is None else min(pause, pause - passed)
+    if late is not None:
+        wait = max(wait, lasts(plan.session.settings) - late)
+    if wait > 0:
         await plan.session.core.clock.sleep(wait)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 
@@ -32,6 +32,14 @@ class Clock(Protocol):
     def move_on_after(self, seconds: float | None) -> AbstractContextManager[Any]:
         """A scope that ends after ``seconds`` without an exception; with None it never ends early."""
         ...
+
+
+def boottime() -> float:
+    """Seconds that never decrease, and that pass while the machine sleeps too, where the system counts those."""
+    return time.clock_gettime(_BOOTTIME) if _BOOTTIME is not None else time.monotonic()
+
+
+_BOOTTIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class SystemClock:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +23,7 @@ from hypothesis.stateful import (
 )
 
 from norce_order_async import JournalError, JournalLockedError
+from norce_order_async.bulk.journal.postgres import PostgresJournal, PostgresStore
 from norce_order_async.bulk.journal.reading import DUPLICATES, LISTED, SETTLES, State
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.journal.store import Change, Store
@@ -45,17 +47,26 @@ Stores = Callable[[], Store]
 
 
 @contextmanager
-def in_sqlite() -> Generator[Stores]:
+def in_sqlite(_: pytest.FixtureRequest) -> Generator[Stores]:
     with TemporaryDirectory() as folder:
         yield lambda: SqliteStore(Path(folder) / "job.journal")
 
 
-PLACES = {"sqlite": in_sqlite}
+@contextmanager
+def in_postgres(request: pytest.FixtureRequest) -> Generator[Stores]:
+    journal = PostgresJournal(request.getfixturevalue("postgres"), uuid.uuid4().hex)
+    yield lambda: PostgresStore(journal)
+
+
+PLACES = [
+    pytest.param(in_sqlite, id="sqlite"),
+    pytest.param(in_postgres, id="postgres", marks=pytest.mark.slow(group="postgres")),
+]
 
 
 @pytest.fixture(params=PLACES)
 def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
-    with PLACES[request.param]() as stores:
+    with request.param(request) as stores:
         yield stores
 
 
@@ -223,11 +234,11 @@ def test_items_of_a_state_are_moved(store: Store) -> None:
 class Machine(RuleBasedStateMachine):
     """A store against a dict, also when it is released and taken again at any moment."""
 
-    place: str
+    place: Callable[[], AbstractContextManager[Stores]]
 
     @initialize(count=st.integers(0, 8))
     def begin(self, count: int) -> None:
-        self._context = PLACES[self.place]()
+        self._context = self.place()
         self._stores = self._context.__enter__()
         self._store = self._stores()
         self._store.take()
@@ -287,10 +298,10 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_store_holds_what_it_was_told(place: str) -> None:
+def test_a_store_holds_what_it_was_told(place: Any, request: pytest.FixtureRequest) -> None:
     """Whatever it is told, in whatever order."""
     run_state_machine_as_test(
-        type("Machine", (Machine,), {"place": place}),
+        type("Machine", (Machine,), {"place": staticmethod(lambda: place(request))}),
         settings=settings(
             max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),

@@ -74,6 +74,16 @@ class Journal:
         """The journal's name in error messages."""
         return self._store.name
 
+    @property
+    def may_send(self) -> Callable[[], bool]:
+        """Whether a request of this run may leave now; never blocks."""
+        return self._store.may_send
+
+    @property
+    def since_late(self) -> float | None:
+        """Seconds since an earlier run lost the journal without a word."""
+        return self._store.since_late()
+
     def close(self) -> None:
         """Close the output and release the store. Blocks only while they are closed."""
         if self._inherited:

@@ -93,7 +93,7 @@ def check_items(path: Path, connection: sqlite3.Connection, *, one_by_one: bool)
                 row(path, values)
 
 
-def row(path: Path, values: tuple[Any, ...]) -> Row:
+def row(path: str | Path, values: tuple[Any, ...]) -> Row:
     """An item from its columns.
 
     Raises:
@@ -124,7 +124,7 @@ def row(path: Path, values: tuple[Any, ...]) -> Row:
     return Row(number, key, wanted, state, attempts, reason, code, said, correlation_id, sent, changed)
 
 
-def facts(path: Path, found: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+def facts(path: str | Path, found: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """What is known of the job as a whole; nothing before it has begun.
 
     Raises:
@@ -148,7 +148,7 @@ def _digest(key: str, asked: str) -> bytes:
     return hashlib.sha256(f"{key}\n{asked}".encode()).digest()[:16]
 
 
-def _damaged(path: Path, where: str, what: str) -> JournalError:
+def _damaged(path: str | Path, where: str, what: str) -> JournalError:
     return JournalError(f"journal {path}, {where}: {what}; it is damaged and was left as it is")
 
 

@@ -83,6 +83,14 @@ class SqliteStore:
         """The open file is the parent's. Only the child's copy of the lock is released."""
         self._lock.release()
 
+    def may_send(self) -> bool:
+        """Nobody else has the lock while this process lives."""
+        return True
+
+    def since_late(self) -> float | None:
+        """A lock ends with its process, not before."""
+        return None
+
     def facts(self) -> dict[str, Any]:
         """What is known of the job as a whole."""
         with file_errors(self._path):

@@ -86,6 +86,15 @@ class Store(Protocol):
         """In a forked child: drop the child's copy, and leave what is the parent's alone."""
         ...
 
+    def may_send(self) -> bool:
+        """Whether a request of this run may leave now, because no other run can have the journal yet. Never blocks."""
+        ...
+
+    def since_late(self) -> float | None:
+        """Seconds since an earlier run lost the journal without a word: it may have sent until then. None when the
+        earlier run released it, or has ended for certain."""
+        ...
+
     def facts(self) -> dict[str, Any]:
         """What is known of the job as a whole."""
         ...

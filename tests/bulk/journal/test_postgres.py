@@ -1,0 +1,337 @@
+"""A journal in PostgreSQL: any machine goes on with a job, and a run that lost it writes and sends nothing more."""
+
+# pyright: reportPrivateUsage=false
+from __future__ import annotations
+
+import pickle
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+from anyio import to_thread
+
+from norce_order_async import (
+    ConfigurationError,
+    Fixed,
+    JournalError,
+    JournalLockedError,
+    JournalMismatchError,
+    Settings,
+)
+from norce_order_async.bulk import PostgresJournal, actions
+from norce_order_async.bulk.journal.postgres import PostgresStore
+from norce_order_async.bulk.journal.store import Change
+from norce_order_async.bulk.prepare import wait_for_late_ones
+from norce_order_async.runtime.clock import boottime
+from norce_order_async.sandbox import Sandbox
+from tests.bulk.journal.test_stores import items, listed
+from tests.bulk.support import client_of, effects, new_orders
+from tests.bulk.test_job import all_of
+from tests.security.test_locals import chain, shown
+from tests.support.postgres import PASSWORD, PostgresServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow(group="postgres")]
+
+FEW = Fixed(in_flight=5)
+JOB = "close-2026-11"
+
+
+@pytest.fixture
+def journal(postgres: str) -> PostgresJournal:
+    return PostgresJournal(postgres, JOB)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """One that these tests may stop."""
+    with PostgresServer() as server:
+        yield server
+
+
+def frozen(store: PostgresStore) -> None:
+    """Have it renew its lease no more, as if its process had stopped."""
+    store._end.set()
+    assert store._heart is not None
+    store._heart.join()
+
+
+async def test_another_machine_goes_on(sandbox: Sandbox, journal: PostgresJournal) -> None:
+    """With the same address and name; what was done is not done again."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 30)
+        async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
+            assert job.journal == journal
+            async for _ in job.run(ids, actions.remove()):
+                job.stop()
+        assert job.summary.left
+    async with client_of(sandbox) as norce, norce.bulk(journal, load=FEW) as job:
+        await all_of(job.run(ids, actions.remove()))
+        assert job.summary.complete
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_two_jobs_in_one_database(sandbox: Sandbox, postgres: str) -> None:
+    """Know nothing of each other."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 4)
+        for name in ("one", "two"):
+            async with norce.bulk(PostgresJournal(postgres, name), load=FEW) as job:
+                assert len(await all_of(job.run(ids, actions.remove()))) == 4
+
+
+async def test_a_journal_of_another_job(sandbox: Sandbox, journal: PostgresJournal) -> None:
+    """Its error names the job and not the address."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 2)
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(ids, actions.remove()))
+        with pytest.raises(JournalMismatchError, match=r"journal 'close-2026-11' in PostgreSQL belongs to another job"):
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.validate()))
+
+
+async def test_two_runs_exclude_each_other(sandbox: Sandbox, journal: PostgresJournal) -> None:
+    async with client_of(sandbox) as norce, norce.bulk(journal) as job:
+        await all_of(job.run([], actions.remove()))
+        with pytest.raises(JournalLockedError, match=r"another run is using .*: it is process \d+ on "):
+            await norce.bulk(journal).__aenter__()
+
+
+def test_a_run_that_was_taken_over_writes_nothing(postgres: str) -> None:
+    """Its mark fails, so it sends nothing; the one that took over sees what was in flight, and when its lease ended."""
+    journal = PostgresJournal(postgres, JOB, lease=1.0)
+    first, second = PostgresStore(journal), PostgresStore(journal)
+    first.take()
+    listed(first, 3)
+    first.record([Change(1, "sent")], {})
+    assert first.may_send()
+    assert first.since_late() is None
+    frozen(first)
+    while True:
+        with suppress(JournalLockedError):
+            second.take()
+            break
+        time.sleep(0.02)
+    assert not first.may_send()
+    late = second.since_late()
+    assert late is not None
+    assert late >= 0
+    for _ in range(2):
+        with pytest.raises(JournalLockedError, match="another run has taken it over"):
+            first.record([Change(2, "sent")], {})
+    with pytest.raises(JournalLockedError):
+        first.renew()
+    first.release()
+    assert second.counts() == {"planned": 2, "sent": 1}
+    second.record([Change(2, "sent")], {})
+    second.release()
+    third = PostgresStore(journal)
+    third.take()
+    assert third.since_late() is None
+    third.release()
+
+
+def test_a_lease_is_renewed_while_the_run_lives(postgres: str) -> None:
+    journal = PostgresJournal(postgres, JOB, lease=0.6)
+    store, other = PostgresStore(journal), PostgresStore(journal)
+    store.take()
+    until = boottime() + 2.0
+    while boottime() < until:
+        with pytest.raises(JournalLockedError):
+            other.take()
+        time.sleep(0.05)
+    store.release()
+
+
+def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted from before its renewal was asked for, by a clock that goes on while the machine sleeps."""
+    store = PostgresStore(PostgresJournal(postgres, JOB, lease=100.0))
+    now = boottime()
+    monkeypatch.setattr("norce_order_async.bulk.journal.postgres.boottime", lambda: now)
+    store.take()
+    now += 79.9
+    assert store.may_send()
+    now += 0.2
+    assert not store.may_send()
+    store.renew()
+    assert store.may_send()
+    store.release()
+
+
+def test_a_write_whose_answer_was_lost_is_done_once(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts are added up, and an order that a batch has listed does not count as listed again."""
+    import psycopg
+
+    store = PostgresStore(journal)
+    store.take()
+    store.begin({**FACTS_OF_A_JOB})
+    real = PostgresStore._call
+    lost: list[str] = []
+
+    def loses_one(self: PostgresStore, work: Any, **given: Any) -> Any:
+        def and_lost(connection: Any) -> Any:
+            came = work(connection)
+            if not lost:
+                lost.append("answer")
+                connection.close()
+                raise psycopg.OperationalError("the connection is gone")
+            return came
+
+        return real(self, and_lost, **given)
+
+    monkeypatch.setattr(PostgresStore, "_call", loses_one)
+    assert store.add(items(1, 5)) == (0, None)
+    store.put_facts({"listed": True, "duplicates": 0})
+    lost.clear()
+    store.record([Change(1, "confirmed", 2)], {"spooled": 7})
+    assert lost
+    assert store.counts() == {"planned": 4, "confirmed": 1}
+    assert store.some("confirmed", 0, 9)[0].key == "o1"
+    assert store.facts()["spooled"] == 7
+    with psycopg.connect(journal.dsn) as connection:
+        assert connection.execute("SELECT attempts FROM norce_job_item WHERE number = 1").fetchone() == (2,)
+    store.release()
+
+
+FACTS_OF_A_JOB: dict[str, Any] = {
+    "action": "delete",
+    "parameters": {},
+    "columns": [],
+    "merchant": "acme",
+    "channel": "se",
+    "service": "https://orders.example",
+    "partition": [1, 1],
+    "source": "items",
+    "dates": {},
+    "settles": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("passed", "late", "waited"),
+    [
+        (None, None, None),
+        (0.25, None, 0.75),
+        (2.0, None, None),
+        (-5.0, None, 1.0),
+        (10.0, 0.5, 24.5),
+        (None, 3.0, 22.0),
+        (30.0, 30.0, None),
+    ],
+)
+async def test_how_long_late_requests_are_waited_for(
+    passed: float | None, late: float | None, waited: float | None
+) -> None:
+    """Of a run that ended, the settling pause since its last send; of one that was taken over, a whole attempt since
+    the end of its lease, because it may have begun one just before."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def since_sent() -> float | None:
+        return passed
+
+    core = SimpleNamespace(clock=SimpleNamespace(sleep=sleep))
+    plan = SimpleNamespace(session=SimpleNamespace(core=core, settings=Settings()))
+    journal = SimpleNamespace(since_sent=since_sent, since_late=late)
+    await wait_for_late_ones(cast("Any", plan), cast("Any", journal))
+    assert pauses == ([] if waited is None else [waited])
+
+
+async def test_a_database_that_restarts_in_the_middle(sandbox: Sandbox, server: PostgresServer) -> None:
+    """Within the lease: the job waits, and goes on; each order once."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 60)
+        async with norce.bulk(PostgresJournal(server.dsn(), uuid4().hex), load=Fixed(in_flight=2)) as job:
+            run = job.run(ids, actions.remove())
+            for _ in range(5):
+                await anext(run)
+            await to_thread.run_sync(server.stop)
+            assert len(effects(sandbox)) < 60
+            await to_thread.run_sync(server.start)
+            await all_of(run)
+            assert job.summary.complete
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServer) -> None:
+    """Past the lease the run ends; what could not be marked as sent was not sent, and another run goes on."""
+    journal = PostgresJournal(server.dsn(), uuid4().hex, lease=2.0)
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 60)
+        async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
+            run = job.run(ids, actions.remove())
+            for _ in range(5):
+                await anext(run)
+            await to_thread.run_sync(server.stop)
+            try:
+                sent = len(effects(sandbox))
+                with pytest.raises(JournalError, match="its database can't be reached") as raised:
+                    await all_of(run)
+                assert len(effects(sandbox)) <= sent + 2
+            finally:
+                await to_thread.run_sync(server.start)
+        assert_hides_the_password(raised.value)
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(ids, actions.remove()))
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+def test_what_shows_a_journal_shows_no_password(postgres: str) -> None:
+    """It can be pickled, to be used on another machine."""
+    journal = PostgresJournal(postgres, JOB)
+    assert PASSWORD in postgres
+    for text in (repr(journal), str(journal), f"{PostgresStore(journal).name}"):
+        assert JOB in text
+        assert "postgresql://" not in text
+        assert PASSWORD not in text
+    assert pickle.loads(pickle.dumps(journal)) == journal
+
+
+@pytest.mark.parametrize(
+    ("dsn", "why"),
+    [
+        (f"postgresql://tests:{PASSWORD}@localhost:1/jobs", "can't be reached"),
+        (f"postgresql://tests:{PASSWORD}@/jobs?{PASSWORD}=1", "address can't be read"),
+        (f"postgresql://tests:{PASSWORD}@[::1/jobs", "address can't be read"),
+    ],
+)
+def test_an_error_shows_no_password(dsn: str, why: str) -> None:
+    with pytest.raises(JournalError, match=why) as raised:
+        PostgresStore(PostgresJournal(dsn, JOB)).take()
+    assert_hides_the_password(raised.value)
+
+
+async def test_arguments_that_can_not_be(sandbox: Sandbox) -> None:
+    """Without saying the address again."""
+    for dsn, job in (("mysql://x:secret@y/z", JOB), (f"postgresql://x:{PASSWORD}@y/z", ""), (b"postgresql://", JOB)):
+        with pytest.raises(ConfigurationError) as raised:
+            PostgresJournal(dsn, job)  # type: ignore[arg-type]
+        assert "secret" not in str(raised.value)
+        assert PASSWORD not in str(raised.value)
+    async with client_of(sandbox) as norce:
+        with pytest.raises(ConfigurationError, match="PostgresJournal") as raised:
+            norce.bulk(f"postgresql://x:{PASSWORD}@y/z")
+        assert PASSWORD not in str(raised.value)
+
+
+def test_no_thread_is_left(journal: PostgresJournal) -> None:
+    store = PostgresStore(journal)
+    store.take()
+    assert any("lease" in thread.name for thread in threading.enumerate())
+    store.release()
+    assert not any("lease" in thread.name for thread in threading.enumerate())
+
+
+def assert_hides_the_password(error: BaseException) -> None:
+    """Neither in its text nor in the locals behind it, but for the frames of the journal that holds the address."""
+    for one in chain(error):
+        assert PASSWORD not in str(one)
+        for function, name, text in shown(one.__traceback__):
+            assert PASSWORD not in text or function.startswith("test_"), (function, name)
