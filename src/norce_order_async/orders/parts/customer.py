@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from norce_order_async import models
@@ -89,10 +90,7 @@ class CustomerPart(Part):
             ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
             CallError: a step did not succeed.
         """
-        customer = (await self._record.read(options)).customer
-        proposed = edited(models.Address, (customer and customer.billing) or models.Address(), edit)
-        with showing(proposed):
-            await self.set_billing(proposed, options=options)
+        await self._update("billing", self.set_billing, edit, options)
 
     async def update_shipping(self, edit: Edit[Address], *, options: CallOptions | None = None) -> None:
         """Read the order, apply a function to its shipping address, and put the result; last write wins.
@@ -101,7 +99,12 @@ class CustomerPart(Part):
             ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
             CallError: a step did not succeed.
         """
-        customer = (await self._record.read(options)).customer
-        proposed = edited(models.Address, (customer and customer.shipping) or models.Address(), edit)
+        await self._update("shipping", self.set_shipping, edit, options)
+
+    async def _update(
+        self, side: str, put: Callable[..., Awaitable[None]], edit: Edit[Address], options: CallOptions | None
+    ) -> None:
+        address = getattr((await self._record.read(options)).customer, side, None)
+        proposed = edited(models.Address, address or models.Address(), edit)
         with showing(proposed):
-            await self.set_shipping(proposed, options=options)
+            await put(proposed, options=options)
