@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from norce_order_async.adapter.answers import Approve, Deny, Problem, Problems, approve, deny, problems
     from norce_order_async.adapter.app import Adapter
     from norce_order_async.adapter.calls import HookCall, NotificationCall, ValidationCall
+    from norce_order_async.adapter.deliveries import Delivery
     from norce_order_async.adapter.drafts import NULL
+    from norce_order_async.adapter.inbox.errors import InboxError, InboxLockedError
+    from norce_order_async.adapter.inbox.postgres import PostgresInbox
+    from norce_order_async.adapter.inbox.protocol import Inbox, InboxCounts, InboxEntry, Taken
+    from norce_order_async.adapter.inbox.sqlite import SqliteInbox
     from norce_order_async.adapter.patches import DraftError
     from norce_order_async.adapter.records import Counts, Denial, Denials
     from norce_order_async.adapter.registration import Plan, Registered, Registration
@@ -24,7 +29,12 @@ _HOMES = {
     "answers": ("Approve", "Deny", "Problem", "Problems", "approve", "deny", "problems"),
     "app": ("Adapter",),
     "calls": ("HookCall", "NotificationCall", "ValidationCall"),
+    "deliveries": ("Delivery",),
     "drafts": ("NULL",),
+    "inbox.errors": ("InboxError", "InboxLockedError"),
+    "inbox.postgres": ("PostgresInbox",),
+    "inbox.protocol": ("Inbox", "InboxCounts", "InboxEntry", "Taken"),
+    "inbox.sqlite": ("SqliteInbox",),
     "patches": ("DraftError",),
     "records": ("Counts", "Denial", "Denials"),
     "registration": ("Plan", "Registered", "Registration"),
@@ -38,19 +48,28 @@ __all__ = [
     "Adapter",
     "Approve",
     "Counts",
+    "Delivery",
     "Denial",
     "Denials",
     "Deny",
     "DraftError",
     "HookCall",
+    "Inbox",
+    "InboxCounts",
+    "InboxEntry",
+    "InboxError",
+    "InboxLockedError",
     "NotificationCall",
     "Plan",
+    "PostgresInbox",
     "Problem",
     "Problems",
     "Registered",
     "Registration",
     "Simulate",
     "Simulated",
+    "SqliteInbox",
+    "Taken",
     "ValidationCall",
     "approve",
     "deny",

@@ -41,7 +41,7 @@ Handle = Callable[[Taken], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class InboxEntry:
     """A notification in an inbox, without its body."""
 
     id: int
@@ -63,7 +63,7 @@ class Entry:
     """The class of what the handler raised last; empty if it did not raise."""
 
     def __repr__(self) -> str:
-        return f"<Entry {self.id} {self.state}: {shown(self.route)} of order {shown(self.order_id)}>"
+        return f"<InboxEntry {self.id} {self.state}: {shown(self.route)} of order {shown(self.order_id)}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class Inbox(Protocol):
         """
         ...
 
-    def entries(self, state: State | None = None) -> AsyncIterator[Entry]:
+    def entries(self, state: State | None = None) -> AsyncIterator[InboxEntry]:
         """The entries, oldest first. They are read as they are iterated, so a million of them take no memory."""
         ...
 

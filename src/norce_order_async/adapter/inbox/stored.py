@@ -1,0 +1,395 @@
+"""The inbox as an adapter uses it: without blocking the loop, with writes in groups and handlers at work.
+
+Deliveries and the ends of handlers are written in the same groups, so they share disk writes. While the store can't be
+written, nothing is taken, and a handler that has ended keeps its entry until that is written down.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from norce_order_async.adapter.deliveries import Delivery
+from norce_order_async.adapter.inbox.errors import InboxError
+from norce_order_async.adapter.inbox.protocol import STATES, Handle, InboxCounts, InboxEntry, State
+from norce_order_async.adapter.inbox.sql import PAGE, Change, End, Entries, Held, Store
+from norce_order_async.checking import as_given, check_number, check_whole
+from norce_order_async.engines.base import UnsentError
+from norce_order_async.errors import ConfigurationError, InvalidRequestError
+from norce_order_async.pipeline.retry import jittered
+from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.runtime.clock import Clock, SystemClock, boottime
+from norce_order_async.storage.groups import Groups
+
+T = TypeVar("T")
+
+_LOOK_EVERY: Final = 1.0
+"""Seconds between looks for entries that others have stored or put back."""
+
+_LOCKED: Final = 0.05
+"""Seconds before the next look for an entry that is locked."""
+
+_STORE_AWAY: Final = 1.0
+"""Seconds between tries while the store can't be written."""
+
+_AT_THE_END: Final = 5.0
+"""Seconds that a closing inbox has for its last writes."""
+
+_OF_THE_LEASE: Final = 0.8
+"""The part of a lease after which a handler whose entry could not be renewed is cancelled."""
+
+
+class StoredInbox:
+    """What the inboxes have in common; see :class:`~norce_order_async.adapter.Inbox` for their methods."""
+
+    def __init__(
+        self, store: Store, *, max_attempts: int, backoff_base: float, backoff_cap: float, clock: Clock | None
+    ) -> None:
+        check_whole("max_attempts", max_attempts, 1, ConfigurationError)
+        check_number("backoff_base", backoff_base, "seconds, 0 or more", ConfigurationError)
+        check_number("backoff_cap", backoff_cap, "seconds, 0 or more", ConfigurationError)
+        self._store = store
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._retries = _Retries(max_attempts, backoff_base, backoff_cap, self._clock)
+        self._open: _Open | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._store.name}>"
+
+    async def __aenter__(self) -> Self:
+        """Open it, made if it is not there.
+
+        Raises:
+            InboxError: it can't be opened, is damaged, or is not an inbox.
+        """
+        if self._open is not None:
+            raise InboxError(f"inbox {self._store.name} is open already")
+        await to_thread.run_sync(self._store.open)
+        self._open = _Open(self._store, self._clock)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write what is being stored, and close it."""
+        opened, self._open = self._opened(), None
+        with anyio.CancelScope(shield=True):
+            await opened.tasks.drain(_AT_THE_END)
+            await opened.in_thread(self._store.close)
+
+    async def store(self, delivery: Delivery) -> bool:
+        """Store a notification. When this returns, it is on disk and will be handled.
+
+        Returns:
+            Whether there is something to do: False if a twin is stored, or was handled within the last 24 hours. A twin
+            of a dead entry puts that back to work, which is True.
+
+        Raises:
+            InvalidRequestError: an id holds characters that no database takes.
+            InboxError: it is not stored, because the disk is full or the database away.
+        """
+        opened = self._opened()
+        texts = (delivery.adapter_id, delivery.route, delivery.merchant, delivery.channel, delivery.order_id)
+        for text in texts:
+            if "\0" in text or (not text.isascii() and not _is_utf8(text)):
+                raise InvalidRequestError(f"a delivery can't hold {as_given(ascii(text))}")
+        changed = await opened.groups.add(delivery)
+        if changed:
+            opened.ring()
+        return changed
+
+    async def work(self, handle: Handle, *, workers: int = 8, adapter_id: str | None = None) -> None:
+        """Handle what is stored, until this is cancelled.
+
+        A handler that raises is tried again after a pause, and its entry is dead after ``max_attempts`` tries. An entry
+        whose handler is cancelled together with this is put back.
+
+        Args:
+            handle: called for each notification.
+            workers: handlers that run at the same time.
+            adapter_id: only entries of this adapter; all when left out.
+
+        Raises:
+            InboxLockedError: another process works on this inbox, and its store is for one.
+        """
+        check_whole("workers", workers, 1, ConfigurationError)
+        opened = self._opened()
+        if not opened.working:
+            await opened.in_thread(self._store.begin_work)
+        opened.working += 1
+        try:
+            await _Work(opened, self._retries, handle, workers, adapter_id).run()
+        finally:
+            opened.working -= 1
+            if not opened.working:
+                self._store.end_work()
+
+    async def entries(self, state: State | None = None) -> AsyncIterator[InboxEntry]:
+        """The entries, oldest first. They are read as they are iterated, so a million of them take no memory.
+
+        Args:
+            state: only those in this state: ``"waiting"``, ``"working"``, ``"handled"``, ``"dead"``.
+
+        Raises:
+            ConfigurationError: there is no such state.
+            InboxError: it can't be read.
+        """
+        if state is not None and state not in STATES:
+            raise ConfigurationError(f"there is no state {as_given(state)}; there are {', '.join(STATES)}")
+        after = 0
+        while True:
+            page = await self._in_thread(partial(Entries.page, state=state, after=after))
+            for entry in page:
+                after = entry.id
+                yield entry
+            if len(page) < PAGE:
+                return
+
+    async def retry(self, id: int) -> State | None:
+        """Have an entry handled again.
+
+        A dead one, or one that waits for its next try, is due at once. A handled one has no body any more: it is
+        forgotten, so that it is handled when the service sends it again.
+
+        Returns:
+            The state in which the entry was; None if there is no such entry. One that is being handled is left alone.
+        """
+        check_whole("id", id, 1, InvalidRequestError)
+        found = await self._in_thread(partial(Entries.retry, id=id))
+        self._opened().ring()
+        return found
+
+    async def drop(self, id: int) -> State | None:
+        """Remove an entry for good. It is handled if the service sends it again.
+
+        Returns:
+            The state in which the entry was; None if there is no such entry. One that is being handled is left alone.
+        """
+        check_whole("id", id, 1, InvalidRequestError)
+        return await self._in_thread(partial(Entries.drop, id=id))
+
+    async def counts(self) -> InboxCounts:
+        """How many entries there are, and how long the oldest has waited."""
+        return await self._in_thread(Entries.counts)
+
+    async def _in_thread(self, work: Callable[[Entries], T]) -> T:
+        return await self._opened().run(work)
+
+    def _opened(self) -> _Open:
+        if self._open is None:
+            raise InboxError(f"inbox {self._store.name} is not open: use it inside `async with inbox:`")
+        return self._open
+
+
+class _Open:
+    """An inbox between its opening and its closing, on one event loop."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.working = 0
+        """Calls of ``work``."""
+        self.bell = anyio.Event()
+        """Set when there may be an entry that is due; there is another one afterwards."""
+        self.tasks = SendTasks()
+        self.groups: Groups[Change, bool] = Groups(
+            self._start,
+            lambda changes: self.run(lambda entries: entries.write(changes)),
+            lambda: InboxError(f"inbox {store.name}: writing was cut off"),
+        )
+        self._entries = Entries(store)
+        self._one = anyio.CapacityLimiter(1)
+        """One call of the store at a time. Its thread is not one of those that handlers may have used up."""
+
+    async def run(self, work: Callable[[Entries], T]) -> T:
+        """What ``work`` returns, in a thread."""
+        return await self.in_thread(lambda: work(self._entries))
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """The same, for what needs no entries."""
+        return await to_thread.run_sync(work, limiter=self._one)
+
+    def ring(self) -> None:
+        """There may be an entry that is due."""
+        self.bell.set()
+        self.bell = anyio.Event()
+
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self.tasks.start(work)
+        except UnsentError:
+            raise InboxError(f"inbox {self.store.name} is closed") from None
+
+
+class _Retries:
+    """How often an entry is tried, and the pauses between."""
+
+    def __init__(self, attempts: int, base: float, cap: float, clock: Clock) -> None:
+        self.attempts = attempts
+        self._base = base
+        self._cap = cap
+        self._clock = clock
+
+    def after(self, held: Held, error: str) -> End:
+        """What becomes of an entry whose handler failed."""
+        attempt = held.taken.attempt
+        if attempt >= self.attempts:
+            return End(held, "dead", error=error)
+        pause = jittered(attempt, base=self._base, cap=self._cap, uniform=self._clock.uniform)
+        return End(held, "waiting", pause, error)
+
+
+class _Handling:
+    """A handler at work on an entry."""
+
+    __slots__ = ("held", "scope", "until")
+
+    def __init__(self, held: Held, until: float) -> None:
+        self.held = held
+        self.scope = anyio.CancelScope()
+        self.until = until
+        """When the handler is cancelled, by :func:`boottime`, because the entry may soon be another's."""
+
+
+class _Work:
+    """One call of ``work``."""
+
+    def __init__(self, opened: _Open, retries: _Retries, handle: Handle, workers: int, adapter_id: str | None) -> None:
+        self._opened = opened
+        self._retries = retries
+        self._handle = handle
+        self._workers = workers
+        self._adapter_id = adapter_id
+        self._clock = opened.clock
+        self._lease = opened.store.lease
+        self._handling: dict[int, _Handling] = {}
+        self._room = anyio.Event()
+
+    async def run(self) -> None:
+        async with anyio.create_task_group() as group:
+            if math.isfinite(self._lease):
+                group.start_soon(self._renew)
+                group.start_soon(self._watch)
+            while True:
+                while len(self._handling) >= self._workers:
+                    await self._room.wait()
+                bell = self._opened.bell
+                for handling in await self._take():
+                    group.start_soon(self._run, handling)
+                if len(self._handling) < self._workers:
+                    await self._wait(bell)
+
+    async def _take(self) -> list[_Handling]:
+        """Take what is due. Nothing is taken and lost, however this ends."""
+        taken: list[Held] = []
+        until = boottime() + _OF_THE_LEASE * self._lease
+        free = self._workers - len(self._handling)
+        try:
+            await self._opened.run(lambda entries: taken.extend(entries.take(free, self._adapter_id)))
+            handlings = [_Handling(held, until) for held in taken]
+        except InboxError:
+            await self._clock.sleep(_STORE_AWAY)
+            return []
+        except BaseException:
+            await self._put_back(taken)
+            raise
+        self._handling.update((handling.held.id, handling) for handling in handlings)
+        return handlings
+
+    async def _wait(self, bell: anyio.Event) -> None:
+        """Until something may be due."""
+        try:
+            due = await self._opened.run(lambda entries: entries.next_due(self._adapter_id))
+        except InboxError:
+            due = None
+        # What is due already, and was not taken, is locked by another process for a moment.
+        with self._clock.move_on_after(_LOOK_EVERY if due is None else min(max(due, _LOCKED), _LOOK_EVERY)):
+            await bell.wait()
+
+    async def _run(self, handling: _Handling) -> None:
+        held, end = handling.held, None
+        try:
+            if held.taken.attempt > self._retries.attempts:
+                # The process ended in the last of its attempts.
+                end = End(held, "dead", error="the process ended", unused=1)
+            else:
+                with handling.scope:
+                    try:
+                        await self._handle(held.taken)
+                    except Exception as error:  # noqa: BLE001 - handlers raise what they like
+                        end = self._retries.after(held, type(error).__name__)
+                    else:
+                        end = End(held, "handled")
+            if end is not None:
+                await self._write(end)
+        except BaseException:
+            # The adapter is closing. What was handled is written down, what was not is put back.
+            await self._last_write([end or End(held, "waiting", unused=1)])
+            raise
+        finally:
+            del self._handling[held.id]
+            self._room.set()
+            self._room = anyio.Event()
+
+    async def _write(self, end: End) -> None:
+        """Write down what became of an entry, when the store can be written."""
+        while True:
+            try:
+                await self._opened.groups.add(end)
+            except InboxError:
+                await self._clock.sleep(_STORE_AWAY)
+            else:
+                return
+
+    async def _put_back(self, taken: Sequence[Held]) -> None:
+        await self._last_write([End(held, "waiting", unused=1) for held in taken])
+
+    async def _last_write(self, ends: Sequence[End]) -> None:
+        with anyio.CancelScope(shield=True), self._clock.move_on_after(_AT_THE_END):
+            for end in ends:
+                try:
+                    await self._opened.groups.add(end)
+                except InboxError:
+                    # It is taken again when its time is over.
+                    return
+
+    async def _renew(self) -> None:
+        """Keep what is being handled."""
+        while True:
+            await self._clock.sleep(self._lease / 3)
+            handlings = list(self._handling.values())
+            if not handlings:
+                continue
+            until = boottime() + _OF_THE_LEASE * self._lease
+            try:
+                kept = await self._opened.run(partial(Entries.renew, held=[each.held for each in handlings]))
+            except InboxError:
+                continue
+            for handling, still_ours in zip(handlings, kept, strict=True):
+                if still_ours:
+                    handling.until = until
+                elif self._handling.get(handling.held.id) is handling:
+                    handling.scope.cancel()
+
+    async def _watch(self) -> None:
+        """End handlers whose entry could not be kept, before another process may take it."""
+        while True:
+            await self._clock.sleep(self._lease / 30)
+            now = boottime()
+            for handling in list(self._handling.values()):
+                if now >= handling.until:
+                    handling.scope.cancel()
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

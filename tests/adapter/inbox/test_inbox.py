@@ -1,0 +1,360 @@
+"""What an inbox does, in a file and in a database."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from norce_order_async.adapter.inbox.errors import InboxError
+from norce_order_async.adapter.inbox.protocol import Taken
+from norce_order_async.errors import ConfigurationError, InvalidRequestError
+from tests.adapter.deliveries import ARRIVED, delivery
+from tests.adapter.inbox.places import Inbox, Place, Worker, column, let_pass, work_until
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+DAY = 24 * 3600.0
+
+
+async def states(inbox: Inbox) -> dict[str, int]:
+    counts = (await inbox.counts()).counts
+    return {state: count for state, count in counts.items() if count}
+
+
+async def test_what_is_stored_is_handled_as_it_came(place: Place) -> None:
+    """Body, headers and times are those of the delivery, and the body is not kept longer."""
+    given = delivery({"customer": {"email": "eva@example.com"}}, modified="2026-03-01T11:59:59.5Z")
+    worker = Worker()
+    async with place.inbox() as inbox:
+        assert await inbox.store(given)
+        assert await states(inbox) == {"waiting": 1}
+        await work_until(inbox, worker, lambda: column(place, "state") == ["handled"])
+    assert worker.handled == [Taken(given, attempt=1, is_stale=False)]
+    assert [bytes(body) for body in column(place, "body")] == [b""]
+
+
+async def test_it_is_on_disk_when_it_is_stored(place: Place) -> None:
+    """Another inbox at the same place has it."""
+    async with place.inbox() as inbox, place.inbox() as other:
+        await inbox.store(delivery())
+        assert [entry.order_id async for entry in other.entries()] == ["o_1"]
+
+
+async def test_a_twin_of_what_waits_is_stored_once(place: Place) -> None:
+    """Also if both arrive at the same moment."""
+    ends: list[bool] = []
+    async with place.inbox() as inbox:
+
+        async def arrives() -> None:
+            ends.append(await inbox.store(delivery()))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(arrives)
+        assert not await inbox.store(delivery())
+        assert sorted(ends) == [False] * 9 + [True]
+        assert await states(inbox) == {"waiting": 1}
+
+
+async def test_a_twin_of_what_was_handled_is_known_for_a_day(place: Place) -> None:
+    """And handled again afterwards."""
+    worker = Worker()
+    async with place.inbox() as inbox:
+        await inbox.store(delivery())
+        await work_until(inbox, worker, lambda: column(place, "state") == ["handled"])
+        let_pass(place, DAY - 60)
+        assert not await inbox.store(delivery())
+        let_pass(place, 60)
+        assert await inbox.store(delivery())
+        await work_until(inbox, worker, lambda: len(worker.handled) == 2)
+
+
+async def test_what_was_handled_a_day_ago_is_forgotten(place: Place) -> None:
+    """As new ones are stored, so that a million of them need no more place than those of a day."""
+    async with place.inbox() as inbox:
+        for number in range(50):
+            await inbox.store(delivery(order_id=f"o_{number}"))
+        worker = Worker()
+        await work_until(inbox, worker, lambda: column(place, "state") == ["handled"] * 50)
+        let_pass(place, DAY)
+        for number in range(50, 60):
+            await inbox.store(delivery(order_id=f"o_{number}"))
+        assert await states(inbox) == {"waiting": 10}
+
+
+async def test_a_handler_that_fails_is_tried_again(place: Place) -> None:
+    """The attempts are counted, and the entry says what was raised, without its text."""
+    worker = Worker(fails=2)
+    async with place.inbox() as inbox:
+        await inbox.store(delivery())
+        await work_until(inbox, worker, lambda: worker.handled)
+        assert [taken.attempt for taken in worker.taken] == [1, 2, 3]
+
+
+async def test_a_handler_that_always_fails_ends_dead(place: Place) -> None:
+    """After as many tries as are set, and with its body."""
+    worker = Worker(fails=99)
+    async with place.inbox(max_attempts=3) as inbox:
+        await inbox.store(delivery())
+        await work_until(inbox, worker, lambda: column(place, "state") == ["dead"])
+        (entry,) = [entry async for entry in inbox.entries("dead")]
+        assert (entry.attempts, entry.error, entry.due) == (3, "ValueError", None)
+        assert "eva" not in repr(entry) + str(place.query("SELECT error FROM norce_inbox"))
+        assert (await inbox.counts()).depth == 0
+    assert [taken.attempt for taken in worker.taken] == [1, 2, 3]
+
+
+async def test_a_twin_of_a_dead_one_puts_it_back_to_work(place: Place) -> None:
+    """With all of its tries."""
+    async with place.inbox(max_attempts=1) as inbox:
+        await inbox.store(delivery())
+        await work_until(inbox, Worker(fails=9), lambda: column(place, "state") == ["dead"])
+        assert await inbox.store(delivery())
+        worker = Worker()
+        await work_until(inbox, worker, lambda: column(place, "state") == ["handled"])
+        assert [taken.attempt for taken in worker.handled] == [1]
+
+
+async def test_the_pause_grows_and_has_a_bound(place: Place) -> None:
+    """Twice as long after each try, at most."""
+    async with place.inbox(backoff_base=1000.0, backoff_cap=3000.0) as inbox:
+        await inbox.store(delivery())
+        pauses: list[float] = []
+        for attempt in range(1, 6):
+            ended = f"SELECT 1 FROM norce_inbox WHERE state = 'waiting' AND attempts = {attempt}"
+            await work_until(inbox, Worker(fails=99), lambda: place.query(ended))  # noqa: B023
+            ((due, changed),) = place.query("SELECT due, changed FROM norce_inbox")
+            pauses.append(due - changed)
+            let_pass(place, 4000.0)
+    assert all(
+        0 <= pause <= longest + 0.001 for pause, longest in zip(pauses, [1000, 2000, 3000, 3000, 3000], strict=True)
+    )
+    assert max(pauses) > 0
+
+
+async def test_handlers_run_side_by_side_up_to_the_number_of_workers(place: Place) -> None:
+    """And a place that becomes free is taken at once."""
+    worker, go = Worker(), anyio.Event()
+    worker.gate = lambda taken: go
+    async with place.inbox() as inbox:
+        for number in range(10):
+            await inbox.store(delivery(order_id=f"o_{number}"))
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: inbox.work(worker, workers=3))
+            await until(lambda: worker.running == 3)
+            assert await states(inbox) == {"waiting": 7, "working": 3}
+            go.set()
+            await until(lambda: len(worker.handled) == 10)
+            group.cancel_scope.cancel()
+    assert worker.most == 3
+    assert {taken.delivery.order_id for taken in worker.taken[:3]} == {"o_0", "o_1", "o_2"}
+    assert sorted(worker.orders) == [f"o_{number}" for number in range(10)]
+
+
+async def test_what_is_stored_meanwhile_is_handled_at_once(place: Place) -> None:
+    """Without waiting for the next look."""
+    worker = Worker()
+    async with place.inbox() as inbox, anyio.create_task_group() as group:
+        group.start_soon(lambda: inbox.work(worker))
+        for number in range(20):
+            await inbox.store(delivery(order_id=f"o_{number}"))
+            await until(lambda: len(worker.handled) == number + 1)  # noqa: B023
+        group.cancel_scope.cancel()
+
+
+async def test_what_is_cut_off_is_put_back(place: Place) -> None:
+    """An attempt that was not made does not count; what was handled stays handled."""
+    worker, never = Worker(), anyio.Event()
+    worker.gate = lambda taken: never if taken.delivery.order_id == "o_1" else None
+    async with place.inbox() as inbox:
+        await inbox.store(delivery())
+        await inbox.store(delivery(order_id="o_2"))
+        await work_until(inbox, worker, lambda: column(place, "state") == ["working", "handled"])
+        assert column(place, "state") == ["waiting", "handled"]
+        assert column(place, "attempts") == [0, 1]
+        worker.gate = lambda taken: None
+        await work_until(inbox, worker, lambda: len(worker.handled) == 2)
+    assert worker.orders == ["o_2", "o_1"]
+
+
+async def test_what_came_before_something_handled_is_stale(place: Place) -> None:
+    """By the order's own time of change, for this adapter and order alone."""
+    late, early = "2026-03-01T12:00:01Z", "2026-03-01T12:00:00Z"
+    worker = Worker()
+    async with place.inbox() as inbox:
+        await inbox.store(delivery(modified=late))
+        await work_until(inbox, worker, lambda: column(place, "state") == ["handled"])
+        await inbox.store(delivery(modified=early))
+        await inbox.store(delivery(modified=early, order_id="o_2"))
+        await inbox.store(delivery(modified=early, adapter_id="pim"))
+        await inbox.store(delivery(modified=late, route="/payments"))
+        await inbox.store(delivery())
+        await work_until(inbox, worker, lambda: len(worker.handled) == 6, workers=1)
+    assert [taken.is_stale for taken in worker.handled] == [False, True, False, False, False, False]
+
+
+async def test_adapters_may_share_an_inbox(place: Place) -> None:
+    """Each works on what is its own, and neither is kept busy by the other's."""
+    erp, pim = Worker(), Worker()
+    async with place.inbox() as inbox:
+        await inbox.store(delivery(adapter_id="erp"))
+        await inbox.store(delivery(adapter_id="pim"))
+        await work_until(inbox, erp, lambda: erp.handled, adapter_id="erp")
+        await work_until(inbox, pim, lambda: pim.handled, adapter_id="pim")
+    assert [taken.delivery.adapter_id for taken in erp.taken] == ["erp"]
+    assert [taken.delivery.adapter_id for taken in pim.taken] == ["pim"]
+
+
+async def test_retry_has_a_dead_or_waiting_entry_handled_at_once(place: Place) -> None:
+    """Also while the inbox is at work."""
+    async with place.inbox(max_attempts=1, backoff_base=9999.0, backoff_cap=9999.0) as inbox:
+        await inbox.store(delivery())
+        await work_until(inbox, Worker(fails=9), lambda: column(place, "state") == ["dead"])
+        worker = Worker()
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: inbox.work(worker))
+            async with place.inbox() as other:
+                assert await other.retry(1) == "dead"
+                assert await other.retry(99) is None
+            await until(lambda: column(place, "state") == ["handled"])
+            group.cancel_scope.cancel()
+
+
+async def test_retry_forgets_what_was_handled(place: Place) -> None:
+    """So that it is handled when it is sent again."""
+    worker = Worker()
+    async with place.inbox() as inbox:
+        await inbox.store(delivery())
+        await work_until(inbox, worker, lambda: column(place, "state") == ["handled"])
+        assert await inbox.retry(1) == "handled"
+        assert await inbox.store(delivery())
+        assert [entry.id async for entry in inbox.entries()] == [2]
+
+
+async def test_what_is_being_handled_is_neither_retried_nor_dropped(place: Place) -> None:
+    """It would run twice at once, or come to nothing."""
+    worker, go = Worker(), anyio.Event()
+    worker.gate = lambda taken: go
+    async with place.inbox() as inbox, anyio.create_task_group() as group:
+        await inbox.store(delivery())
+        group.start_soon(lambda: inbox.work(worker))
+        await until(lambda: worker.running)
+        assert await inbox.retry(1) == "working"
+        assert await inbox.drop(1) == "working"
+        go.set()
+        await until(lambda: column(place, "state") == ["handled"])
+        group.cancel_scope.cancel()
+    assert len(worker.taken) == 1
+
+
+async def test_a_dropped_entry_is_gone(place: Place) -> None:
+    """And handled if it is sent again."""
+    async with place.inbox() as inbox:
+        await inbox.store(delivery())
+        assert await inbox.drop(1) == "waiting"
+        assert await inbox.drop(1) is None
+        assert await states(inbox) == {}
+        assert await inbox.store(delivery())
+
+
+async def test_entries_are_read_page_by_page(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, oldest first, or those of one state."""
+    monkeypatch.setattr("norce_order_async.adapter.inbox.sql.PAGE", 4)
+    monkeypatch.setattr("norce_order_async.adapter.inbox.stored.PAGE", 4)
+    async with place.inbox(max_attempts=1) as inbox:
+        for number in range(12):
+            await inbox.store(delivery(order_id=f"o_{number}"))
+        found = [entry async for entry in inbox.entries()]
+        assert [entry.order_id for entry in found] == [f"o_{number}" for number in range(12)]
+        assert {entry.received_at for entry in found} == {ARRIVED}
+        assert [entry async for entry in inbox.entries("dead")] == []
+        assert len([entry async for entry in inbox.entries("waiting")]) == 12
+        with pytest.raises(ConfigurationError, match="there is no state 'lost'"):
+            await anext(inbox.entries("lost"))  # type: ignore[arg-type]
+
+
+async def test_counts_say_how_full_it_is_and_since_when(place: Place) -> None:
+    """An inbox with nothing to do is not late."""
+    async with place.inbox() as inbox:
+        assert ((await inbox.counts()).depth, (await inbox.counts()).oldest) == (0, 0.0)
+        await inbox.store(delivery())
+        counts = await inbox.counts()
+        assert counts.depth == 1
+        assert counts.oldest > 0
+        await work_until(inbox, Worker(), lambda: column(place, "state") == ["handled"])
+        assert ((await inbox.counts()).depth, (await inbox.counts()).oldest) == (0, 0.0)
+
+
+async def test_a_process_that_ends_again_and_again_is_no_reason_to_try_for_ever(place: Place) -> None:
+    """A notification that brings its process down is dead after as many attempts as one that fails."""
+    worker = Worker()
+    async with place.inbox(max_attempts=3) as inbox:
+        await inbox.store(delivery())
+        place.query("UPDATE norce_inbox SET state = 'working', attempts = 3, due = 0")
+        await work_until(inbox, worker, lambda: column(place, "state") == ["dead"])
+        (entry,) = [entry async for entry in inbox.entries()]
+        assert (entry.attempts, entry.error) == (3, "the process ended")
+    assert not worker.taken
+
+
+async def test_a_late_end_changes_nothing(place: Place) -> None:
+    """Once another process has taken the entry, only that one's end counts."""
+    worker, go = Worker(), anyio.Event()
+    worker.gate = lambda taken: go
+    async with place.inbox() as inbox, anyio.create_task_group() as group:
+        await inbox.store(delivery())
+        group.start_soon(lambda: inbox.work(worker))
+        await until(lambda: worker.running)
+        place.query("UPDATE norce_inbox SET epoch = epoch + 1")
+        go.set()
+        await until(lambda: worker.handled)
+        await inbox.store(delivery(order_id="o_2"))
+        await until(lambda: len(worker.handled) == 2)
+        assert column(place, "state")[0] == "working"
+        group.cancel_scope.cancel()
+
+
+async def test_outside_of_its_block_an_inbox_refuses_in_its_own_words(place: Place) -> None:
+    """Before, after, and inside twice."""
+    inbox = place.inbox()
+    with pytest.raises(InboxError, match="is not open"):
+        await inbox.store(delivery())
+    async with inbox:
+        with pytest.raises(InboxError, match="is open already"):
+            await inbox.__aenter__()
+    with pytest.raises(InboxError, match="is not open"):
+        await inbox.counts()
+
+
+@pytest.mark.parametrize("id", [0, -1, "1", True, 2**63])
+async def test_an_id_that_can_not_be(place: Place, id: object) -> None:
+    """Is refused before the store sees it."""
+    async with place.inbox() as inbox:
+        with pytest.raises(InvalidRequestError, match="id must be a whole number"):
+            await inbox.retry(id)  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequestError, match="id must be a whole number"):
+            await inbox.drop(id)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+async def test_what_no_database_takes_is_refused_alone(place: Place, text: str) -> None:
+    """It does not take others of its group with it."""
+    async with place.inbox() as inbox:
+        with pytest.raises(InvalidRequestError, match="a delivery can't hold"):
+            await inbox.store(delivery(b"{}", order_id=text))
+        assert await inbox.store(delivery(b"\0\xff"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"max_attempts": 0}, "max_attempts must be a whole number"),
+        ({"backoff_base": -1.0}, "backoff_base must be seconds"),
+        ({"backoff_cap": float("nan")}, "backoff_cap must be seconds"),
+    ],
+)
+async def test_settings_that_can_not_be(place: Place, settings: dict[str, float], match: str) -> None:
+    """Are refused by name."""
+    with pytest.raises(ConfigurationError, match=match):
+        place.inbox(**settings)
