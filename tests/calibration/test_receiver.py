@@ -11,6 +11,7 @@ import pytest
 
 from norce_order_async.calibration.receiver import Receiver
 from norce_order_async.runtime.clock import SystemClock
+from tests.support.plain import NO_TLS
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def receiver() -> Iterator[Receiver]:
 
 def test_a_call_of_the_service(receiver: Receiver) -> None:
     receiver.answer("hook", 400, {"a": 1})
-    answer = httpx.post(receiver.url("hook"), json={"id": "o1"}, headers={"authorization": "Bearer x"})
+    answer = httpx.post(receiver.url("hook"), json={"id": "o1"}, headers={"authorization": "Bearer x"}, verify=NO_TLS)
     assert (answer.status_code, answer.json()) == (400, {"a": 1})
     [call] = receiver.calls("hook")
     assert (call.authorization, call.data) == ("Bearer x", {"id": "o1"})
@@ -32,7 +33,7 @@ def test_a_call_of_the_service(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/hook", "/guess/hook", "/guess", "//hook", "/?a/hook"])
 def test_strangers_get_nothing(path: str, receiver: Receiver) -> None:
-    assert httpx.post(f"{receiver.public_url}{path}").status_code == 404
+    assert httpx.post(f"{receiver.public_url}{path}", verify=NO_TLS).status_code == 404
     assert receiver.calls("hook") == []
 
 
@@ -45,7 +46,7 @@ def test_a_length_that_is_none(length: str, receiver: Receiver) -> None:
         connection.sendall(head.encode())
         assert b" 413 " in connection.recv(1000)
     assert receiver.calls("hook") == []
-    assert httpx.post(receiver.url("hook")).status_code == 200
+    assert httpx.post(receiver.url("hook"), verify=NO_TLS).status_code == 200
 
 
 def test_what_is_held_ends_with_the_receiver() -> None:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.support.faults import ALL_THAT_END, Fault, Passing, Scripted, Seeded
+from tests.support.plain import NO_TLS
 from tests.support.proxy import Proxy, read_message
 
 from .service import CREATE_ORDER, Truth, cart
@@ -56,7 +57,7 @@ async def test_bodies_of_every_size_pass_unchanged_in_both_directions(chunked: b
 
     chance = random.Random(7)
     bodies = [chance.randbytes(size) for size in (0, 1, 999, 1000, 1001, 70_000, 300_000)] * 3
-    async with raw_service(answer) as url, httpx.AsyncClient(timeout=None) as client:
+    async with raw_service(answer) as url, httpx.AsyncClient(timeout=None, verify=NO_TLS) as client:
         with Proxy(url) as proxy:
             for body in bodies:
                 response = await client.post(proxy.base_url, content=body)
@@ -76,7 +77,7 @@ async def test_answers_without_a_length_of_their_own_pass_too() -> None:
             return b"HTTP/1.1 204 No Content\r\n\r\n"
         return b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
 
-    async with raw_service(answer) as url, httpx.AsyncClient(timeout=None) as client:
+    async with raw_service(answer) as url, httpx.AsyncClient(timeout=None, verify=NO_TLS) as client:
         with Proxy(url) as proxy:
             for _ in range(2):
                 assert (await client.head(proxy.base_url)).status_code == 200

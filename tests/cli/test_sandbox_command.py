@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.plain import NO_TLS
+
 from .inside import inside
 from .terminal import Ran, address_in, interrupt, local_service
 
@@ -30,8 +32,8 @@ def test_serves_and_stops(running: tuple[subprocess.Popen[str], str], number: si
     process, said = running
     url = f"{address_in(said)}/api/v0/checkout/orders"
     headers = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
-    assert httpx.get(url, params={"search": "ada@example.com"}, headers=headers).status_code == 200
-    assert httpx.get(url + "/o%1B%5B31m", headers=headers).status_code == 404
+    assert httpx.get(url, params={"search": "ada@example.com"}, headers=headers, verify=NO_TLS).status_code == 200
+    assert httpx.get(url + "/o%1B%5B31m", headers=headers, verify=NO_TLS).status_code == 404
     ended = interrupt(process, number)
     assert (ended.code, ended.err) == (0, "")
     first, second, last = ended.out.splitlines()
@@ -46,7 +48,7 @@ def test_serves_on_when_nobody_reads_its_lines(running: tuple[subprocess.Popen[s
     assert process.stdout
     process.stdout.close()
     for _ in range(3):
-        assert httpx.get(address_in(said)).status_code == 404
+        assert httpx.get(address_in(said), verify=NO_TLS).status_code == 404
     process.terminate()
     assert process.stderr
     assert process.stderr.read() == ""

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
+from tests.support.plain import NO_TLS
 from tests.support.servers import serving
 
 from .inside import inside
@@ -30,7 +31,7 @@ def running(*options: str) -> Generator[tuple[subprocess.Popen[str], str, str]]:
 
 
 def listing(url: str, **query: str) -> Any:
-    return httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS, params=query).json()
+    return httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS, params=query, verify=NO_TLS).json()
 
 
 def total(url: str) -> int:
@@ -43,9 +44,11 @@ def test_faults_are_named_at_the_start_and_in_each_line() -> None:
     with running("--faults", "lost-answers") as (process, said, url):
         assert re.search(r"faults\s+lost-answers\n", said)
         for _ in range(2):
-            assert httpx.post(f"{url}/api/v0/checkout/orders", headers=HEADERS, json={}).status_code == 201
+            assert (
+                httpx.post(f"{url}/api/v0/checkout/orders", headers=HEADERS, json={}, verify=NO_TLS).status_code == 201
+            )
         with pytest.raises(httpx.RemoteProtocolError):
-            httpx.post(f"{url}/api/v0/checkout/orders", headers=HEADERS, json={})
+            httpx.post(f"{url}/api/v0/checkout/orders", headers=HEADERS, json={}, verify=NO_TLS)
         ended = interrupt(process)
     assert (ended.code, ended.err) == (0, "")
     first, _, third, _ = ended.out.splitlines()
@@ -67,10 +70,10 @@ def test_its_own_endpoints_can_be_left_out() -> None:
     with running() as (_, said, url):
         found = re.search(r"admin\s+(\S+)", said)
         assert found
-        assert httpx.get(found[1] + "clock", headers=HEADERS).status_code == 200
+        assert httpx.get(found[1] + "clock", headers=HEADERS, verify=NO_TLS).status_code == 200
     with running("--no-admin") as (_, said, url):
         assert "admin" not in said
-        assert httpx.get(httpx.URL(url).join("/__sandbox/clock"), headers=HEADERS).status_code == 404
+        assert httpx.get(httpx.URL(url).join("/__sandbox/clock"), headers=HEADERS, verify=NO_TLS).status_code == 404
 
 
 def test_either_reading_of_a_listing_can_be_played() -> None:
@@ -81,11 +84,11 @@ def test_either_reading_of_a_listing_can_be_played() -> None:
     ):
         with running(*switches) as (_, _, url):
             orders = f"{url}/api/v0/checkout/orders"
-            first = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
+            first = httpx.post(orders, headers=HEADERS, json={}, verify=NO_TLS).json()["id"]
             time.sleep(0.01)
-            second = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
-            later = httpx.get(f"{orders}/{second}", headers=HEADERS).json()["created"]
-            assert httpx.put(f"{orders}/{first}/reference", headers=HEADERS, json="r").status_code == 200
+            second = httpx.post(orders, headers=HEADERS, json={}, verify=NO_TLS).json()["id"]
+            later = httpx.get(f"{orders}/{second}", headers=HEADERS, verify=NO_TLS).json()["created"]
+            assert httpx.put(f"{orders}/{first}/reference", headers=HEADERS, json="r", verify=NO_TLS).status_code == 200
             page = listing(url, limit="1")["pagination"]
             assert (page["size"], page["totalSize"]) == sizes
             assert len(listing(url, date_from=later, reference="r")["data"]) == found
@@ -98,7 +101,7 @@ def test_readings_are_chosen_by_file_and_one_by_one(tmp_path: Path) -> None:
     with running("--readings", str(file), "--reading", "pagination-size=requested") as (_, said, url):
         assert re.findall(r"  reading    (\S+)\n", said) == ["page-limit=over-50-refused", "pagination-size=requested"]
         orders = f"{url}/api/v0/checkout/orders"
-        assert httpx.get(orders, headers=HEADERS, params={"limit": "51"}).status_code == 400
+        assert httpx.get(orders, headers=HEADERS, params={"limit": "51"}, verify=NO_TLS).status_code == 400
         assert listing(url, limit="7")["pagination"]["size"] == 7
 
 
@@ -136,7 +139,9 @@ def test_a_stop_does_not_wait_for_a_slow_answer(tmp_path: Path) -> None:
     plan.write_text("rules:\n  - fault: {delay: 60}\n", "utf-8")
     with running("--faults", str(plan)) as (process, _, url):
         with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{url}/api/v0/checkout/orders", headers=HEADERS, timeout=httpx.Timeout(None, read=0.3))
+            httpx.get(
+                f"{url}/api/v0/checkout/orders", headers=HEADERS, timeout=httpx.Timeout(None, read=0.3), verify=NO_TLS
+            )
         ended = interrupt(process)
     assert (ended.code, ended.err) == (0, "")
 
@@ -216,7 +221,7 @@ def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:
     )
     with running(*options) as (_, _, url):
         orders = f"{url}/api/v0/checkout/orders"
-        order = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
+        order = httpx.post(orders, headers=HEADERS, json={}, verify=NO_TLS).json()["id"]
         for part, entry in (
             ("hooks", {"subscribeTo": "/reference", "invoke": "{config.adapter.publicUrl}/hook"}),
             (
@@ -228,14 +233,14 @@ def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:
                 },
             ),
         ):
-            assert httpx.post(f"{orders}/{order}/{part}", headers=HEADERS, json=entry).is_success
-        assert httpx.put(f"{orders}/{order}/reference", headers=HEADERS, json="r1").status_code == 200
+            assert httpx.post(f"{orders}/{order}/{part}", headers=HEADERS, json=entry, verify=NO_TLS).is_success
+        assert httpx.put(f"{orders}/{order}/reference", headers=HEADERS, json="r1", verify=NO_TLS).status_code == 200
         deliveries = url.replace("/checkout/order", "/__sandbox/deliveries")
         while len(_Receiver.calls) < 2:
             time.sleep(0.01)
-        (kept,) = httpx.get(deliveries, headers=HEADERS, params={"order": order}).json()
+        (kept,) = httpx.get(deliveries, headers=HEADERS, params={"order": order}, verify=NO_TLS).json()
         assert (kept["orderId"], kept["adapterId"], kept["state"]) == (order, "erp", "waiting")
-        assert httpx.post(deliveries, headers=HEADERS, json={"id": kept["id"]}).status_code == 200
+        assert httpx.post(deliveries, headers=HEADERS, json={"id": kept["id"]}, verify=NO_TLS).status_code == 200
         while len(_Receiver.calls) < 3:
             time.sleep(0.01)
     assert _Receiver.calls == [("/hook", "Bearer C"), ("/export", "Bearer C"), ("/export", "Bearer C")]
@@ -248,9 +253,11 @@ def test_a_host_that_may_not_be_called_is_reported_with_its_cure() -> None:
     for options in ((), ("--allow-host", "shop.invalid")):
         with running(*options) as (_, _, url):
             orders = f"{url}/api/v0/checkout/orders"
-            order = httpx.post(orders, headers=HEADERS, json={}).json()["id"]
-            httpx.post(f"{orders}/{order}/hooks", headers=HEADERS, json=hook)
-            said.append(httpx.put(f"{orders}/{order}/reference", headers=HEADERS, json="r1").json()["message"])
+            order = httpx.post(orders, headers=HEADERS, json={}, verify=NO_TLS).json()["id"]
+            httpx.post(f"{orders}/{order}/hooks", headers=HEADERS, json=hook, verify=NO_TLS)
+            said.append(
+                httpx.put(f"{orders}/{order}/reference", headers=HEADERS, json="r1", verify=NO_TLS).json()["message"]
+            )
     assert (
         "has a host that may not be called from here; Sandbox(allowed_hosts=[...]) or --allow-host allows it" in said[0]
     )

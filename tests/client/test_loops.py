@@ -28,6 +28,7 @@ from tests.auth.support import token_service
 from tests.chaos.leftovers import descriptors
 from tests.support.engine import ScriptedEngine, answer
 from tests.support.pipeline import stand
+from tests.support.plain import NO_TLS
 from tests.support.waiting import until
 
 Run = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
@@ -217,8 +218,8 @@ def test_a_pause_holds_on_the_next_loop_too() -> None:
 
 def test_what_was_handed_in_can_not_be_made_anew(sandbox: Sandbox) -> None:
     """The error says what to hand in instead."""
-    http_client = httpx.AsyncClient()
-    engine = HttpxEngine(transport=httpx.AsyncHTTPTransport())
+    http_client = httpx.AsyncClient(verify=NO_TLS)
+    engine = HttpxEngine(transport=httpx.AsyncHTTPTransport(verify=NO_TLS))
     handed_in: list[tuple[str, httpx.AsyncClient | Engine]] = [("http_client", http_client), ("engine", engine)]
     for name, made in handed_in:
         norce = client_of(sandbox, **{name: made})
@@ -242,7 +243,7 @@ def test_a_function_that_makes_it_is_called_for_each_home(sandbox: Sandbox, how:
     made: list[httpx.AsyncClient] = []
 
     def make_client() -> httpx.AsyncClient:
-        made.append(httpx.AsyncClient())
+        made.append(httpx.AsyncClient(verify=NO_TLS))
         return made[-1]
 
     def make_engine() -> Engine:

@@ -25,6 +25,7 @@ import httpx
 import pytest
 
 from norce_order_async.sandbox import Sandbox
+from tests.support.plain import NO_TLS
 
 from .shell import blocks, commands, files, paste
 
@@ -66,7 +67,7 @@ def of(service: Sandbox, **more: str) -> dict[str, str]:
 def paid_orders(service: Sandbox, number: int) -> list[str]:
     """Ids of new ones that can be completed."""
     headers = {"authorization": f"Bearer {service.token}", "x-merchant": "acme", "x-channel": "se"}
-    with httpx.Client(base_url=f"{service.base_url}/api/v0/checkout", headers=headers) as plain:
+    with httpx.Client(base_url=f"{service.base_url}/api/v0/checkout", headers=headers, verify=NO_TLS) as plain:
         cart = {"items": [{"sku": "T1", "quantity": 1, "total": {"includingVat": 125, "excludingVat": 100}}]}
         orders: list[str] = [plain.post("/orders", json={"cart": cart}).json()["id"] for _ in range(number)]
         for order in orders:
@@ -132,7 +133,7 @@ def until_it_answers(url: str, process: subprocess.Popen[bytes]) -> httpx.Respon
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            return httpx.get(url, timeout=PATIENCE)
+            return httpx.get(url, timeout=PATIENCE, verify=NO_TLS)
         except httpx.TransportError:
             assert process.poll() is None, "it has ended"
             assert time.monotonic() < end, "it does not answer"
@@ -171,7 +172,7 @@ def test_fastapi(service: Sandbox, tmp_path: Path) -> None:
         url = f"{address}/orders/{order}"
         assert until_it_answers(url, process).json()["id"] == order
         assert {answer.status_code for answer in many(url)} == {200}
-        assert httpx.get(f"{address}/orders/oNotThere", timeout=PATIENCE).status_code == 404
+        assert httpx.get(f"{address}/orders/oNotThere", timeout=PATIENCE, verify=NO_TLS).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from norce_order_async.engines import _answer
 from norce_order_async.engines._answer import MEMBERS, STEP, Inflater
 from norce_order_async.engines.base import MAX_ANSWER_SIZE, MaybeSentError, WireRequest, WireResponse
 from norce_order_async.engines.httpx import HttpxEngine
+from tests.support.plain import NO_TLS
 
 from .conftest import EngineFactory
 from .faultserver import PLAYS, FaultServer, answer
@@ -271,7 +272,7 @@ async def test_engines_ask_for_what_they_undo(make_engine: EngineFactory, server
 
 @pytest.mark.parametrize("play", ["bomb/gzip", "bomb/deflate", "flood", "flood-chunks"])
 async def test_a_client_of_httpxs_own_is_bounded_too(server: FaultServer, play: str) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=NO_TLS) as client:
         engine = HttpxEngine(client=client)
         received = await engine.send(bounded(f"{server.url}/{play}"))
         assert (received.status, received.body) == (200, b"")

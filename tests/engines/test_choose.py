@@ -13,6 +13,7 @@ import pytest
 
 from norce_order_async import CallError, ConfigurationError, NorceOrderClient
 from norce_order_async.engines.select import ENGINES, EngineName
+from tests.support.plain import NO_TLS
 
 from .faultserver import FaultServer
 
@@ -88,7 +89,7 @@ async def test_an_engine_by_name(engine: str) -> None:
 @pytest.mark.anyio
 async def test_what_only_httpx_can_do_is_httpx() -> None:
     """A client handed in."""
-    async with httpx.AsyncClient() as theirs, client_of(http_client=theirs) as norce:
+    async with httpx.AsyncClient(verify=NO_TLS) as theirs, client_of(http_client=theirs) as norce:
         assert norce.engine == "httpx"
 
 

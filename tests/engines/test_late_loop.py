@@ -31,6 +31,7 @@ from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.engines.select import EngineName
 from norce_order_async.pipeline.tasks import SendTasks, SendTimedOutError
 from norce_order_async.runtime.clock import SystemClock
+from tests.support.plain import NO_TLS
 from tests.support.waiting import until
 
 from .conftest import EngineFactory
@@ -274,7 +275,7 @@ async def test_nor_does_a_send_whose_turn_comes_too_late(make_engine: EngineFact
 
 async def test_a_client_handed_in_ends_as_it_always_did(server: FaultServer) -> None:
     """Its sockets are not ours: what it found too late is told as unknown."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=NO_TLS) as client:
         ended = await blocked_sends(HttpxEngine(client=client), server, "good", "total", 3)
     assert all(isinstance(one, WireResponse | MaybeSentError | SendTimedOutError) for one in ended)
 

@@ -27,6 +27,7 @@ from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeU
 from norce_order_async.engines.base import Caller, Engine, SendError, WireRequest
 from norce_order_async.engines.select import ENGINES, EngineName
 from norce_order_async.models import Payment
+from tests.support.plain import NO_TLS
 from tests.support.waiting import until, wait_until
 
 from .conftest import EngineFactory
@@ -47,7 +48,7 @@ async def client_of(server: FaultServer, engine: str, **settings: Any) -> AsyncG
     given: dict[str, Any] = {"max_in_flight": PERMITS, **settings}
     async with contextlib.AsyncExitStack() as stack:
         if engine == "handed in":
-            given["http_client"] = await stack.enter_async_context(httpx.AsyncClient())
+            given["http_client"] = await stack.enter_async_context(httpx.AsyncClient(verify=NO_TLS))
         else:
             given["engine"] = engine
         yield await stack.enter_async_context(

@@ -14,6 +14,7 @@ from norce_order_async.engines._httpx_stream import CURRENT
 from norce_order_async.engines._logs import OURS, keep_quiet
 from norce_order_async.engines.base import Engine
 from tests.engines.wire import handed_in, trusting_the_environment
+from tests.support.plain import NO_TLS
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer
@@ -72,7 +73,7 @@ async def test_nor_by_the_generated_client(server: FaultServer, caplog: pytest.L
 async def test_what_others_send_is_logged_as_ever(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
     keep_quiet()
     with caplog.at_level(logging.DEBUG):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=NO_TLS) as client:
             await client.get(f"{server.url}/good?page=7")
     assert CURRENT.get() is None
     assert any("page=7" in record.getMessage() for record in caplog.records)

@@ -9,6 +9,7 @@ import httpx
 
 from norce_order_async.engines.base import Engine, Timeouts, WireRequest
 from norce_order_async.engines.httpx import HttpxEngine
+from tests.support.plain import NO_TLS
 
 PATIENT = Timeouts(connect=5.0, write=5.0, read=5.0, pool=5.0)
 """Longer than any test may take: what ends under these did not end by a timeout."""
@@ -32,7 +33,7 @@ def wire(
 @asynccontextmanager
 async def handed_in() -> AsyncGenerator[Engine]:
     """An engine over a client of httpx's own, whose connections are not ours."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=NO_TLS) as client:
         yield HttpxEngine(client=client)
 
 

@@ -20,6 +20,7 @@ import pytest
 
 import norce_order_async.sandbox
 from norce_order_async.sandbox import ReceivedRequest, Sandbox, SandboxStartError
+from tests.support.plain import NO_TLS
 
 from .support import API, CART, SHIPPING
 
@@ -91,7 +92,7 @@ def test_the_tutorial_over_a_socket_without_any_loop() -> None:
 @pytest.mark.anyio
 async def test_entered_from_asyncio_and_trio() -> None:
     async with Sandbox(token=TOKEN) as sandbox:
-        async with httpx.AsyncClient(base_url=sandbox.base_url + API, headers=HEADERS) as client:
+        async with httpx.AsyncClient(base_url=sandbox.base_url + API, headers=HEADERS, verify=NO_TLS) as client:
             made = (await client.post("/orders", json={"cart": CART})).json()
             assert (await client.get(f"/orders/{made['id']}")).json()["cart"]["reference"] == "our-first-cart"
         base_url = sandbox.base_url
@@ -267,7 +268,10 @@ def test_a_shell_starts_and_stops_it() -> None:
     """Without a block; what it did can still be read, and it can be started again."""
     sandbox = Sandbox(token=TOKEN).start()
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
-    assert httpx.post(f"{sandbox.base_url}/api/v0/checkout/orders", headers=headers, json={}).status_code == 201
+    assert (
+        httpx.post(f"{sandbox.base_url}/api/v0/checkout/orders", headers=headers, json={}, verify=NO_TLS).status_code
+        == 201
+    )
     with pytest.raises(RuntimeError, match="is running already"):
         sandbox.start()
     sandbox.stop()

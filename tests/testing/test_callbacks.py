@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from norce_order_async.testing import CallbackCall, CallbackReceiver, Reply
+from tests.support.plain import NO_TLS
 from tests.support.waiting import wait_until
 
 
@@ -23,10 +24,10 @@ def receiver() -> Iterator[CallbackReceiver]:
 def test_it_answers_in_turn_and_the_last_stays(receiver: CallbackReceiver) -> None:
     """And 200 with nothing at a path where nothing was told."""
     address = receiver.answer("/hook", Reply(403), Reply(200, [{"op": "remove", "path": "/reference"}]))
-    answers = [httpx.post(address, json={"id": "o1"}, trust_env=False) for _ in range(3)]
+    answers = [httpx.post(address, json={"id": "o1"}, verify=NO_TLS, trust_env=False) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [403, 200, 200]
     assert answers[2].json() == [{"op": "remove", "path": "/reference"}]
-    silent = httpx.post(f"{receiver.url}/elsewhere?a=b", trust_env=False)
+    silent = httpx.post(f"{receiver.url}/elsewhere?a=b", verify=NO_TLS, trust_env=False)
     assert (silent.status_code, silent.content) == (200, b"")
     assert [call.path for call in receiver.calls] == ["/hook", "/hook", "/hook", "/elsewhere"]
     assert (receiver.at("/hook")[0].json, receiver.at("/elsewhere")[0].query) == ({"id": "o1"}, "a=b")
@@ -39,7 +40,9 @@ def test_it_answers_by_a_function(receiver: CallbackReceiver) -> None:
         return Reply(200 if call.json["total"] < 100 else 403)
 
     address = receiver.answer("/hook", by_total)
-    statuses = [httpx.post(address, json={"total": total}, trust_env=False).status_code for total in (50, 200)]
+    statuses = [
+        httpx.post(address, json={"total": total}, verify=NO_TLS, trust_env=False).status_code for total in (50, 200)
+    ]
     assert statuses == [200, 403]
 
 
@@ -47,7 +50,7 @@ def test_a_function_that_fails_is_reported_at_the_end() -> None:
     """The caller gets a 500; closing raises what it raised."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", lambda call: Reply(call.json["status"]))
-    assert httpx.post(address, json={}, trust_env=False).status_code == 500
+    assert httpx.post(address, json={}, verify=NO_TLS, trust_env=False).status_code == 500
     with pytest.raises(KeyError, match="status"):
         receiver.close()
 
@@ -71,7 +74,9 @@ def test_a_delay_is_not_waited_out_at_the_end(leaves: bool) -> None:
 def test_nothing_personal_is_shown(receiver: CallbackReceiver) -> None:
     """Neither bodies nor headers are in a repr."""
     address = receiver.answer("/hook", Reply(200, {"name": "Testsson"}))
-    httpx.post(f"{address}?name=Testsson", json={"name": "Testsson"}, headers={"x": "Testsson"}, trust_env=False)
+    httpx.post(
+        f"{address}?name=Testsson", json={"name": "Testsson"}, headers={"x": "Testsson"}, verify=NO_TLS, trust_env=False
+    )
     assert "Testsson" not in repr(receiver.calls) + repr(Reply(200, {"name": "Testsson"}))
 
 
@@ -87,6 +92,6 @@ def test_a_function_that_makes_no_reply() -> None:
     """The caller gets a 500, and the test is told at the end what was returned."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", lambda call: 409)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
-    assert httpx.post(address, trust_env=False).status_code == 500
+    assert httpx.post(address, verify=NO_TLS, trust_env=False).status_code == 500
     with pytest.raises(TypeError, match="answers /hook must return a Reply, not int"):
         receiver.close()

@@ -14,6 +14,7 @@ from anyio.to_thread import run_sync
 
 from norce_order_async.sandbox import Sandbox
 from tests.sandbox.support import API, CART, SHIPPING, Api, rule
+from tests.support.plain import NO_TLS
 
 from .receiver import OK, Got, Receiver, Reply, receiving
 
@@ -316,7 +317,7 @@ async def test_a_hook_that_says_too_little_is_never_called(api: Api, receiver: R
 
 def over_a_socket(sandbox: Sandbox, method: str, path: str, body: Any = None) -> httpx.Response:
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
-    return httpx.request(method, sandbox.base_url + API + path, json=body, headers=headers, timeout=None)
+    return httpx.request(method, sandbox.base_url + API + path, json=body, headers=headers, timeout=None, verify=NO_TLS)
 
 
 @rule("hook-meanwhile")

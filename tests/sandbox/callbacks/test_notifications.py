@@ -10,6 +10,7 @@ import pytest
 
 from norce_order_async.sandbox import Delivery, ManualClock, Sandbox
 from tests.sandbox.support import API, CART, Api, rule
+from tests.support.plain import NO_TLS
 from tests.support.waiting import wait_until
 
 from .receiver import OK, Receiver, receiving
@@ -262,7 +263,7 @@ async def test_one_that_says_too_little_is_never_sent(api: Api, sandbox: Sandbox
 def put_reference(sandbox: Sandbox, receiver: Receiver, notifications: int = 1) -> None:
     """An order over a socket, and a change to it that its notifications are about."""
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
-    with httpx.Client(base_url=sandbox.base_url + API, headers=headers) as client:
+    with httpx.Client(base_url=sandbox.base_url + API, headers=headers, verify=NO_TLS) as client:
         entry = {"scope": "/reference", "invoke": receiver.url}
         order = client.post("/orders", json={"notifications": [entry] * notifications}).json()["id"]
         assert client.put(f"/orders/{order}/reference", json="r1").status_code == 200

@@ -16,6 +16,7 @@ from norce_order_async import CallOptions, NorceOrderClient, Order, OutcomeUnkno
 from norce_order_async.models import ItemDict
 from norce_order_async.sandbox import READY, ManualClock, Sandbox, SystemClock
 from tests.sandbox.support import API
+from tests.support.plain import NO_TLS
 from tests.support.waiting import wait_until
 
 QUICK = CallOptions(base_delay=0.005, throttled_base_delay=0.01, max_delay=0.05, settling_pause=0.01, max_attempts=5)
@@ -114,7 +115,7 @@ class Careless:
         self._tries = tries
         self.failed = 0
         headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
-        self._client = httpx.Client(base_url=sandbox.base_url + API, headers=headers, timeout=5)
+        self._client = httpx.Client(base_url=sandbox.base_url + API, headers=headers, timeout=5, verify=NO_TLS)
 
     def walk(self, number: int) -> None:
         made = self.send("POST", "/orders", {"cart": {}})
@@ -192,7 +193,7 @@ def test_in_slow_a_hurried_client_makes_doubles() -> None:
     told = 0
     with Sandbox(faults="slow", seed=1) as sandbox:
         headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
-        with httpx.Client(base_url=sandbox.base_url + API, headers=headers, timeout=0.1) as client:
+        with httpx.Client(base_url=sandbox.base_url + API, headers=headers, timeout=0.1, verify=NO_TLS) as client:
             for _ in range(8):
                 for _ in range(3):
                     try:
