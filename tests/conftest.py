@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import signal
 from collections import Counter
@@ -71,6 +73,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         leave_out_exceptions(items, config.rootpath)
     if config.getoption("--write-security-docs"):
         items[:] = [item for item in items if attacks.attack_of(item.nodeid)]
+
+
+def pytest_collection_finish() -> None:
+    """Takes the thousands of tests out of every collection of garbage to come, which would spend nearly all of its time
+    on them."""
+    # hypothesis looks for who refers to trio's random numbers when it is loaded, and would not find what is frozen.
+    importlib.import_module("hypothesis")
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -18,6 +18,9 @@ from norce_order_async._json import is_list, is_mapping
 
 pytestmark = pytest.mark.slow(group="benchmarks")
 
+PROCESS_BY_PROCESS = {"codecs", "imports"}
+"""Parts that start a process for each figure: with the smallest numbers too, they take as long as all others."""
+
 
 def numbers(figures: Any) -> Iterator[float]:
     """All numbers in there."""
@@ -30,20 +33,22 @@ def numbers(figures: Any) -> Iterator[float]:
         yield figures
 
 
-def test_every_part_measures_and_shows() -> None:
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak if name in PROCESS_BY_PROCESS else ()) for name in NAMES]
+)
+def test_every_part_measures_and_shows(name: str) -> None:
     """Figures that can be kept as JSON, without a hole, and tables with as many cells as columns."""
-    for name in NAMES:
-        figures = json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
-        assert all(math.isfinite(number) for number in numbers(figures)), name
-        tables = part(name).tables(figures)
-        assert bool(tables) == (name != "load")
-        for table in tables:
-            assert table.rows, name
-            assert {len(row) for row in table.rows} == {len(table.columns)}, name
-        if name == "throughput":
-            laps = [lap for cell in figures["laps"].values() for contestant in cell.values() for lap in contestant]
-            assert len(laps) == len(figures["cells"]) == 4
-            assert all(lap["rate"] > 0 and lap["failures"] == 0 for lap in laps)
+    figures = json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
+    assert all(math.isfinite(number) for number in numbers(figures))
+    tables = part(name).tables(figures)
+    assert bool(tables) == (name != "load")
+    for table in tables:
+        assert table.rows
+        assert {len(row) for row in table.rows} == {len(table.columns)}, name
+    if name == "throughput":
+        laps = [lap for cell in figures["laps"].values() for contestant in cell.values() for lap in contestant]
+        assert len(laps) == len(figures["cells"]) == 4
+        assert all(lap["rate"] > 0 and lap["failures"] == 0 for lap in laps)
 
 
 def test_the_job_against_the_local_service(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from .readings_walks import (
 )
 from .service import CONTEXT, cart, payment
 
-pytestmark = [pytest.mark.anyio, pytest.mark.in_turn("anyio_backend")]
+pytestmark = [pytest.mark.anyio, pytest.mark.in_turn("anyio_backend"), pytest.mark.slow(group="readings")]
 
 TUTORIAL = Path(__file__).parents[2] / "examples" / "tutorial.py"
 
@@ -198,6 +198,8 @@ async def ran(norce: NorceOrderClient, journal: Path, ids: list[str], action: Ac
         return {outcome.key: outcome.verdict async for outcome in job.run(ids, action)}
 
 
+# Under a reading an answer that is lost and one that turns away are settled by the same requests.
+@pytest.mark.in_turn("anyio_backend", "plan")
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 async def test_answers_that_are_lost_and_turned_away(told: Truth, norce: NorceOrderClient, plan: FaultPlan) -> None:
     """The first answer to each change is lost, or is a 503 that says when to come back."""

@@ -181,7 +181,11 @@ def test_fastapi(service: Sandbox, tmp_path: Path) -> None:
         (["gunicorn", "mysite.wsgi", "--threads", "4", "--bind", "127.0.0.1:8000"], "orders"),
         (["uvicorn", "mysite.asgi:application", "--lifespan", "off", "--port", "8000"], "async/orders"),
         # A view for WSGI under ASGI runs in a thread beside the loop.
-        (["uvicorn", "mysite.asgi:application", "--lifespan", "off", "--port", "8000"], "orders"),
+        pytest.param(
+            ["uvicorn", "mysite.asgi:application", "--lifespan", "off", "--port", "8000"],
+            "orders",
+            marks=pytest.mark.soak,
+        ),
     ],
     ids=["wsgi", "asgi", "sync-under-asgi"],
 )

@@ -8,23 +8,35 @@ import pytest
 
 from norce_order_async.engines.base import Engine
 from norce_order_async.engines.select import ENGINES
+from tests.support.wires import CHOSEN, EVERY_ENGINE
 
 from .faultserver import FaultServer
 
 EngineFactory = Callable[..., Engine]
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each loop with each engine that runs on it, and with what else a program can send with."""
+    for fixture, others in (("engine_name", ()), ("sends_with", ("handed in",))):
+        if fixture in metafunc.fixturenames:
+            wires = [*EVERY_ENGINE, *((loop, other) for loop in CHOSEN for other in others)]
+            # As a mark, which also says that the loops are spoken for.
+            names = ("anyio_backend", fixture)
+            metafunc.definition.add_marker(
+                pytest.mark.parametrize(names, wires, ids=["-".join(wire) for wire in wires], indirect=True)
+            )
+
+
+@pytest.fixture
+def engine_name(request: pytest.FixtureRequest, anyio_backend: str) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=list(ENGINES))
-def engine_name(request: pytest.FixtureRequest, anyio_backend: str) -> str:
-    name = str(request.param)
-    if anyio_backend not in ENGINES[name].loops:
-        pytest.skip(f"{name} does not run on {anyio_backend}")
-    return name
+@pytest.fixture
+def sends_with(request: pytest.FixtureRequest, anyio_backend: str) -> str:
+    """An engine by name, or a client of httpx's own that the program hands in."""
+    return str(request.param)
 
 
 @pytest.fixture

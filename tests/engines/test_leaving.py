@@ -25,7 +25,7 @@ import trustme
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
 from norce_order_async.engines.base import Caller, Engine, SendError, WireRequest
-from norce_order_async.engines.select import ENGINES, EngineName
+from norce_order_async.engines.select import EngineName
 from norce_order_async.models import Payment
 from tests.support.plain import NO_TLS
 from tests.support.waiting import until, wait_until
@@ -54,14 +54,6 @@ async def client_of(server: FaultServer, engine: str, **settings: Any) -> AsyncG
         yield await stack.enter_async_context(
             NorceOrderClient(base_url=f"{server.url}/created", merchant="acme", channel="se", token="t", **given)
         )
-
-
-@pytest.fixture(params=[*ENGINES, "handed in"])
-def sends_with(request: pytest.FixtureRequest, anyio_backend: str) -> str:
-    name = str(request.param)
-    if name in ENGINES and anyio_backend not in ENGINES[name].loops:
-        pytest.skip(f"{name} does not run on {anyio_backend}")
-    return name
 
 
 async def read_and_leave(norce: NorceOrderClient, seconds: float = 0.05) -> None:

@@ -123,7 +123,8 @@ def drawn(strategy: st.SearchStrategy[str], number: int) -> list[str]:
     for seed in range(10):
 
         @settings(
-            max_examples=number,
+            # What is missing after the first round is little.
+            max_examples=max(50, number - len(found)),
             database=None,
             # Where CI is set, Hypothesis would draw the same values in each round.
             derandomize=False,

@@ -143,6 +143,8 @@ def test_the_whole_command_on_a_change(change: dict[str, Any], changed: Path, ty
     assert contents(ROOT / "openapi", ROOT / "generated") == before
 
 
+# An ordinary run has the whole command on another change, above.
+@pytest.mark.soak
 def test_version_1_is_reported_on_one_page(types_seen: Path, tmp_path: Path) -> None:
     """The other version of the API: what it would break, where, and generated code that type-checks."""
     done = regenerated(tmp_path, DATA / "v1.yaml")

@@ -54,7 +54,7 @@ BEFORE = [
     ("command", "_description_moves", 1),
 ]
 MOVING = [("regenerate.swap", "_move", number) for number in (1, 2, 3)]
-QUICK = {"obtain", "apply", "compare", "_description_moves"}
+QUICK = {"obtain", "apply", "_description_moves"}
 
 
 def run(tree: Path, *arguments: str, program: str | None = None) -> int:

@@ -37,6 +37,7 @@ from norce_order_async.sandbox import Sandbox
 from tests.engines.faultserver import FaultServer, closed_port
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
+from tests.support.wires import EVERY_ENGINE
 
 pytestmark = pytest.mark.anyio
 
@@ -143,13 +144,9 @@ async def test_after_an_answer(call: str, status: int) -> None:
 
 @every_call
 @pytest.mark.parametrize("play", ["close", "reset", "garbage", "half-body", "half-body-reset", "refuse"])
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_after_a_lost_answer(
-    call: str, play: str, engine: str, anyio_backend_name: str, server: FaultServer
-) -> None:
+@pytest.mark.parametrize(("anyio_backend", "engine"), EVERY_ENGINE)
+async def test_after_a_lost_answer(call: str, play: str, engine: str, server: FaultServer) -> None:
     """On both engines and loops, and whatever lies behind the error."""
-    if anyio_backend_name not in ENGINES[engine].loops:
-        pytest.skip(f"{engine} does not run on {anyio_backend_name}")
     called, ask = CALLS[call]
     with closed_port() as closed:
         address = closed if play == "refuse" else f"{server.url}/{play}"

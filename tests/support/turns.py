@@ -35,7 +35,7 @@ def mark_for_soak(items: Sequence[pytest.Item]) -> None:
     groups: dict[Hashable, list[tuple[tuple[tuple[Hashable, ...], Hashable], pytest.Item]]] = {}
     for item in items:
         mark, spec = item.get_closest_marker("in_turn"), getattr(item, "callspec", None)
-        if mark is None or spec is None or item.get_closest_marker("soak") or never_runs(spec.params):
+        if mark is None or spec is None or item.get_closest_marker("soak"):
             continue
         function: Any = item
         name = function.originalname
@@ -52,9 +52,3 @@ def mark_for_soak(items: Sequence[pytest.Item]) -> None:
         for pair, item in group:
             if pair not in wanted:
                 item.add_marker(pytest.mark.soak)
-
-
-def never_runs(parameters: dict[str, Any]) -> bool:
-    """A loop with an engine that does not run on it, which the test skips."""
-    engine = parameters.get("engine_name", parameters.get("engine"))
-    return engine == "aiohttp" and parameters.get("anyio_backend") == "trio"

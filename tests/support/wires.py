@@ -20,6 +20,9 @@ from norce_order_async.engines.select import ENGINES, EngineName
 CHOSEN: dict[str, EngineName] = {"asyncio": "aiohttp", "trio": "httpx"}
 """What ``"auto"`` chooses on each loop."""
 
+EVERY_ENGINE = [(loop, name) for loop in CHOSEN for name in ENGINES if loop in ENGINES[name].loops]
+"""Each loop with each engine that runs on it."""
+
 WIRES = [
     loop if name == chosen else f"{loop}-{name}"
     for loop, chosen in CHOSEN.items()

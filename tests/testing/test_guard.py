@@ -269,6 +269,8 @@ def test_what_is_allowed_stays_as_it_is(pytester: pytest.Pytester) -> None:
     ids=["fixture", "marker", "through a fixture of its own"],
 )
 @pytest.mark.parametrize("arguments", [(), ("-k", "test_call")], ids=["all", "deselected"])
+# Which tests are left is decided after all modules were looked at.
+@pytest.mark.in_turn("arguments")
 def test_it_is_on_where_the_plugin_is_used(pytester: pytest.Pytester, used: str, arguments: tuple[str, ...]) -> None:
     """One test is enough, wherever it stands, and whether or not it is run this time."""
     pytester.makeconftest(NO_NETWORK)
@@ -382,6 +384,8 @@ def test_it_is_still_there(number):
 
 @pytest.mark.parametrize("scope", ["session", "module", "function"])
 @pytest.mark.parametrize("ini", ["", ON], ids=["off", "on"])
+# On or off, patches are undone in the order of their scopes.
+@pytest.mark.in_turn("ini")
 def test_patches_of_others_stay(pytester: pytest.Pytester, scope: str, ini: str) -> None:
     """Whatever a project puts in place of these functions, and for how long, is its own."""
     pytester.makeconftest(LOOKED_UP + "\ndef pytest_unconfigure():\n    print('back:', looked_up() == BEFORE)\n")

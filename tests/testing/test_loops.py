@@ -64,6 +64,8 @@ def test_under_anyio_s_plugin(pytester: pytest.Pytester, ini: str) -> None:
 
 @pytest.mark.parametrize("ini", TRANSPORTS.values(), ids=TRANSPORTS)
 @pytest.mark.parametrize("mode", ["strict", "auto"])
+# How the plugin finds its tests and how a client reaches the service have nothing in common.
+@pytest.mark.in_turn("ini")
 def test_under_pytest_asyncio(pytester: pytest.Pytester, mode: str, ini: str) -> None:
     """In both of its modes."""
     pytester.makepyfile(STORY.format(mark="pytest.mark.asyncio" if mode == "strict" else "[]"))

@@ -11,6 +11,7 @@ import pytest
 from tests.testing import support
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow(group="readings")
 
 UNPAID = """\
 import pytest
@@ -33,6 +34,8 @@ async def test_without_a_sandbox():
 """
 NAME = "test_readings_of.py"
 ACCEPTED = "norce_readings_accepted"
+WORKERS = pytest.mark.parametrize("workers", ["", "-n2"], ids=["alone", "xdist"])
+"""What comes together at the end, from wherever it ran; starting workers takes longer than all else in these tests."""
 LOOPS = "asyncio_default_fixture_loop_scope = function"
 
 
@@ -150,7 +153,8 @@ def test_harsh(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("accepted", "code"), [("", 1), ("entry-demands=not-demanded", 0), ("cart-put=merges", 1)], ids=str
 )
-@pytest.mark.parametrize("workers", ["", "-n2"], ids=["alone", "xdist"])
+@WORKERS
+@pytest.mark.in_turn("workers", over="module")
 def test_strict(pytester: pytest.Pytester, accepted: str, code: int, workers: str) -> None:
     """What is not accepted fails the run, though all tests pass."""
     written(pytester, UNPAID.format(mark="asyncio"))
@@ -257,12 +261,13 @@ def test_expected_to_fail(norce_order):
 """
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["alone", "xdist"])
-def test_kinds_of_tests(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+@WORKERS
+@pytest.mark.in_turn("workers", over="module")
+def test_kinds_of_tests(pytester: pytest.Pytester, workers: str) -> None:
     """Each run has fixtures and an instance of its own. Nothing is said of a test that can't be run twice."""
     written(pytester, KINDS)
     result = run(
-        pytester, "--norce-readings=each", "--norce-readings-report=found.json", *arguments, plugins=("xdist",)
+        pytester, "--norce-readings=each", "--norce-readings-report=found.json", *workers.split(), plugins=("xdist",)
     )
     result.assert_outcomes(passed=6, failed=1, skipped=1, xfailed=1)
     assert result.ret == 1
@@ -297,7 +302,8 @@ def test_what_was_observed_is_no_question(pytester: pytest.Pytester) -> None:
     run(pytester, ini="norce_readings = calibration.yaml").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("workers", ["", "-n2"], ids=["alone", "xdist"])
+@WORKERS
+@pytest.mark.in_turn("workers", over="module")
 def test_a_run_that_stops_early(pytester: pytest.Pytester, workers: str) -> None:
     """Tries nothing more, and says so."""
     written(pytester, KINDS)

@@ -167,10 +167,7 @@ def _facade_files(root: Path) -> Iterator[Path]:
 def _callers(tree: ast.Module, file: str, constants: frozenset[str]) -> Iterator[tuple[str, Method]]:
     """The functions that use a constant. If one is private, also the functions of the file that use it."""
     functions = list(_functions(tree))
-    used = {name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} for name, node in functions}
-    for name, node in functions:
-        attributes = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
-        used[name] |= {one for one in attributes if one.startswith("_")}
+    used = {name: set(_used(node)) for name, node in functions}
     for constant in sorted(constants):
         reached = {name for name, names in used.items() if constant in names}
         while True:
@@ -182,6 +179,15 @@ def _callers(tree: ast.Module, file: str, constants: frozenset[str]) -> Iterator
         public = [(name, node) for name, node in functions if name in reached and not _is_private(name)]
         for name, node in public or [(name, node) for name, node in functions if name in reached]:
             yield constant, Method(file, name, node.lineno)
+
+
+def _used(function: Function) -> Iterator[str]:
+    """The names that a function has, and the private ones that it has of something."""
+    for part in ast.walk(function):
+        if isinstance(part, ast.Name):
+            yield part.id
+        elif isinstance(part, ast.Attribute) and part.attr.startswith("_"):
+            yield part.attr
 
 
 def _callers_from_elsewhere(
@@ -329,8 +335,9 @@ def _models(root: Path) -> Iterator[tuple[str, str]]:
         whole = f"from {_PACKAGE} import {_MODELS}".encode() in text
         if not whole and f"{_PACKAGE}.{_MODELS} import".encode() not in text:
             continue
+        file = path.relative_to(root).as_posix()
         for node in ast.walk(_parse(path)):
-            place = f"{path.relative_to(root).as_posix()}:{getattr(node, 'lineno', 0)}"
+            place = f"{file}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.ImportFrom) and node.module == f"{_PACKAGE}.{_MODELS}":
                 yield from ((name.name, place) for name in node.names)
             elif (
