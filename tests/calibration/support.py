@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,7 @@ def calibrated(
     reachable: bool = False,
     change: Change | None = None,
     instead: Instead | None = None,
+    through: Callable[[Engine, SandboxTime], Engine] = lambda engine, _: engine,
     backend: str = "asyncio",
     clean_only: bool = False,
     say: Callable[[str], None] = lambda _: None,
@@ -104,7 +107,7 @@ def calibrated(
 
     async def run() -> Result:
         clock = SandboxTime(sandbox)
-        engine = Between(an_engine(), change, instead)
+        engine = Between(through(an_engine(), clock), change, instead)
         receiver = Receiver(0, "", clock) if reachable else None
         if receiver is not None:
             receiver.public_url = f"http://127.0.0.1:{receiver.port}"
@@ -138,6 +141,21 @@ def left_in(sandbox: Sandbox) -> int:
     deleted = {effect.order_id for effect in sandbox.effects.of(operation="DeleteCheckoutOrder")}
     made = {effect.order_id for effect in sandbox.effects.of(operation="CreateCheckoutOrder")}
     return len(made - deleted)
+
+
+def unsaid_in(sandbox: Sandbox, result: Result) -> list[str]:
+    """Orders of calibrations that are there, not removed, and not named by what a calibration came to."""
+    said = {made.order_id for made in result.left} | {made.marker for made in result.left}
+    snapshot = sqlite3.connect(":memory:")
+    snapshot.deserialize(sandbox.snapshot())
+    orders: list[dict[str, Any]] = [json.loads(row[0]) for row in snapshot.execute("SELECT document FROM documents")]
+    snapshot.close()
+    return [
+        order["id"]
+        for order in orders
+        if order["state"]["currentStatus"] != "removed"
+        and not {order["id"], order.get("attributes", {}).get("calibration")} & said
+    ]
 
 
 def made_in(sandbox: Sandbox) -> int:

@@ -1,12 +1,19 @@
-"""What probes work with: orders of this run, made within the bound, marked, and removed in the end."""
+"""What probes work with: orders of this run, made within the bound, marked, and removed in the end.
+
+A service, or what stands before it, may answer wrongly now and then. So an order is read twice and the reads must
+agree, a change that was taken must show and one that was refused must not, and the same asked again must come to the
+same. What contradicts itself is noted as a doubt about its operation, and of what rests on that nothing is told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from norce_order_async._json import UNREADABLE, mapping_or_empty, text_or_none
+from norce_order_async._json import UNREADABLE, list_or_empty, mapping_or_empty, text_or_none
 from norce_order_async.calibration.receiver import Receiver
 from norce_order_async.calibration.state import Made, StateFile, StateFileError, is_order_id
 from norce_order_async.calibration.wire import NOTHING, ORDER, ORDERS, Exchange, NoEvidenceError, StopError, Wire
@@ -20,8 +27,20 @@ PATIENCE: Final = 12.0
 """Seconds that a change which was only taken in may take, and a list until it shows an order."""
 _LOOK_AGAIN: Final = 1.0
 _CLEANING_TRIES: Final = 6
+_SWEEPS: Final = 3
+"""How often what lists show is removed, until they show nothing."""
 _MISSED: Final = 3
 """Answers of 404, one after the other, after which an order that was not deleted just now counts as gone."""
+
+STATE: Final = ORDER + "/state"
+CART: Final = ORDER + "/cart"
+ATTRIBUTES: Final = ORDER + "/attributes"
+PAYMENTS: Final = ORDER + "/payments"
+READ: Final = f"GET {ORDER}"
+LIST: Final = f"GET {ORDERS}"
+STATUS: Final = f"PUT {STATE}"
+CREATION: Final = f"POST {ORDERS}"
+DELETION: Final = f"DELETE {ORDER}"
 
 
 def price(amount: float) -> dict[str, float]:
@@ -29,10 +48,10 @@ def price(amount: float) -> dict[str, float]:
     return {"includingVat": amount, "excludingVat": amount}
 
 
-def item(amount: float = 0.0) -> dict[str, Any]:
-    """A line of a cart."""
+def item(amount: float = 0.0, number: int = 0) -> dict[str, Any]:
+    """A line of a cart; ``number`` tells it from those of other carts."""
     return {
-        "sku": "NORCE-CALIBRATE",
+        "sku": f"NORCE-CALIBRATE-{number}",
         "name": "norce-order calibrate",
         "quantity": 1,
         "price": price(amount),
@@ -48,6 +67,10 @@ class TestOrder:
     id: str
     made: Made
     creation: Exchange
+    ready: bool = True
+    """Whether nothing keeps it from any status."""
+    status: str = "checkout"
+    """The one that it was last seen in; empty after a change without an answer."""
 
     __test__ = False
 
@@ -79,6 +102,25 @@ class Bench:
     _deleted: set[str] = field(default_factory=set[str])
     """Ids of orders that this run has removed."""
     _shared: dict[str, TestOrder] = field(default_factory=dict[str, TestOrder])
+    _doubts: Counter[str] = field(default_factory=Counter[str])
+    _outcomes: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    _carts: int = 0
+
+    # -------------------------------------------------------------------------------------------------- doubting
+
+    def doubt(self, operation: str) -> None:
+        """Note that the service contradicted itself where this was asked, such as ``GET /api/v0/checkout/orders``."""
+        self._doubts[operation] += 1
+
+    def same(self, operation: str, asked: str, outcome: object) -> None:
+        """Note what the same came to as often as it is asked in a run; another outcome than before is a doubt."""
+        if self._outcomes.setdefault((operation, asked), repr(outcome)) != repr(outcome):
+            self.doubt(operation)
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """The operations that contradicted themselves; of reads once is not enough, as a copy may be behind."""
+        return frozenset(name for name, count in self._doubts.items() if count > (1 if name.startswith("GET") else 0))
 
     # -------------------------------------------------------------------------------------------------- creating
 
@@ -130,12 +172,9 @@ class Bench:
             raise StopError(str(error)) from None
         answer = await self.wire.write("POST", ORDERS, body=body)
         if not answer.succeeded:
-            if answer.status in (400, 401, 403, 404, 405, 415, 422):
-                self.state.gone(made)
-                self.created -= 1
-            # A 409 may be the answer to a second sending by a gateway, of which the first has made the order. So it is
-            # looked for before it counts as not made.
-            made.refused = answer.status == 409
+            # It may have been done all the same, as where a gateway has sent it twice. So it is looked for before it
+            # counts as not made.
+            made.refused = answer.status < 500
             return answer, None
         order_id = id_in(answer)
         if order_id is None:
@@ -153,8 +192,10 @@ class Bench:
             NoEvidenceError: it was refused, too.
         """
         answer, order = await self.attempt(**members)
+        self.same(CREATION, "a plain order", order is not None)
         if order is None:
             raise NoEvidenceError(f"creating an order was refused with {answer.status}")
+        self.same(CREATION, "how it is answered", (answer.status, bool(answer.mapping), bool(answer.body)))
         return order
 
     async def shared(self, name: str, make: Callable[[], Awaitable[TestOrder]]) -> TestOrder:
@@ -167,41 +208,87 @@ class Bench:
         """Let other probes look at an order."""
         self._shared[name] = order
 
+    async def pay(self, order: TestOrder, payment: Mapping[str, Any]) -> tuple[Exchange, str]:
+        """Add a payment: the answer, and the payment's id, empty if it was refused.
+
+        Raises:
+            NoEvidenceError: it was taken and does not show, or was refused and does.
+        """
+        before = len(list_or_empty((await self.read(order)).mapping.get("payments")))
+        order.ready = False
+        answer = await self.wire.write("POST", PAYMENTS, order.id, payment)
+        payments = list_or_empty((await self.read(order)).mapping.get("payments"))
+        found = text_or_none(mapping_or_empty(payments[-1]).get("id")) if len(payments) == before + 1 else None
+        if answer.succeeded != (found is not None):
+            self.doubt(f"POST {PAYMENTS}")
+            raise NoEvidenceError("a payment was taken and is not shown, or was refused and is")
+        return answer, found or ""
+
     async def sample(self) -> TestOrder:
         """An order in checkout that is changed by nobody: its cart has two lines and no total."""
 
-        def make() -> Awaitable[TestOrder]:
-            cart = {"items": [item(10.0), item(2.5)], "total": NOTHING}
-            return self.create(cart=cart, customer={"type": "Person"})
+        async def make() -> TestOrder:
+            order = await self.create(
+                cart={"items": [item(10.0), item(2.5)], "total": NOTHING}, customer={"type": "Person"}
+            )
+            order.ready = False
+            return order
 
         return await self.shared("sample", make)
 
     # --------------------------------------------------------------------------------------------------- looking
 
-    async def read(self, order: TestOrder) -> Exchange:
-        """The order, by its id.
+    async def read(self, order: TestOrder, times: int = 2) -> Exchange:
+        """The order, by its id, read so many times.
 
         Raises:
-            NoEvidenceError: it can't be read.
+            NoEvidenceError: it can't be read, or the reads differ.
         """
-        answer = await self.wire.read(ORDER, order.id)
-        if answer.status != 200 or not answer.mapping:
-            raise NoEvidenceError(f"reading an order was answered {answer.status}")
-        if answer.mapping.get("id") != order.id:
+        first = await self._read_once(order)
+        for _ in range(times - 1):
+            if _shown(await self._read_once(order)) != _shown(first):
+                self.doubt(READ)
+                raise NoEvidenceError("two reads of one order differ")
+        order.status = status_of(first)
+        return first
+
+    async def _read_once(self, order: TestOrder) -> Exchange:
+        tried = 0
+        while (answer := await self.wire.read(ORDER, order.id)).status == 404 and tried < _MISSED:
+            tried += 1
+            # A copy of the data that is behind may not have a new order yet.
+            if self.wire.clock.monotonic() - order.creation.began > PATIENCE:
+                self.doubt(READ)
+            await self.wire.clock.sleep(_LOOK_AGAIN * tried)
+        if answer.status != 200 or answer.mapping.get("id") != order.id:
+            self.doubt(READ)
+            if answer.status != 200 or not answer.mapping:
+                raise NoEvidenceError(f"reading an order was answered {answer.status}")
             raise NoEvidenceError("reading an order was answered with something else")
         return answer
 
     async def listed(self, **query: str) -> Exchange:
-        """A page of this run's orders; the filter is by their reference.
+        """A page of this run's orders, as two reads agree on it; the filter is by their reference.
 
         Raises:
-            NoEvidenceError: there is no page, or it holds other orders: the filter is not followed then.
+            NoEvidenceError: there is no page, or the reads differ, or it holds other orders: the filter is not followed
+                then.
         """
+        first, again = await self.listed_once(**query), await self.listed_once(**query)
+        if (again.status, again.mapping) != (first.status, first.mapping):
+            self.doubt(LIST)
+            raise NoEvidenceError("two reads of one list differ")
+        return first
+
+    async def listed_once(self, **query: str) -> Exchange:
+        """The same, read once: for a list that may change meanwhile."""
         answer = await self.wire.read(ORDERS, **{"reference": self.run, **query})
         if answer.status == 200:
             if "data" not in answer.mapping:
+                self.doubt(LIST)
                 raise NoEvidenceError("a list has no data")
             if not all(self._is_ours(order) for order in answer.orders):
+                self.doubt(LIST)
                 raise NoEvidenceError("a list by reference holds orders with another one")
         return answer
 
@@ -213,8 +300,12 @@ class Bench:
         """
         until = self.wire.clock.monotonic() + PATIENCE
         while True:
-            page = await self.listed(limit="50")
+            page = await self.listed_once(limit="50")
             if any(one.get("id") == order.id for one in page.orders):
+                # More may have come to be shown meanwhile, and what was shown must be.
+                if not _ids(page) <= _ids(await self.listed(limit="50")):
+                    self.doubt(LIST)
+                    raise NoEvidenceError("a list shows an order no more")
                 return page
             if self.wire.clock.monotonic() > until:
                 raise NoEvidenceError("a list by reference does not show an order of this run")
@@ -233,17 +324,31 @@ class Bench:
         """
         if status in RUNS_ADAPTERS and not (self.allow_completing and status == "accepted"):
             raise ValueError(f"a calibration must not move an order to {status}")
-        return await self.wire.write("PUT", ORDER + "/state", order.id, {"currentStatus": status})
+        before, order.status = order.status, ""
+        answer = await self.wire.write("PUT", STATE, order.id, {"currentStatus": status})
+        if before and order.ready:
+            self.same(STATUS, f"{before} to {status}", answer.refused)
+        return answer
 
     async def moved(self, order: TestOrder, status: str) -> tuple[Exchange, Exchange]:
-        """Ask for a status: the answer, and the order as it is when the change has had its time."""
+        """Ask for a status: the answer, and the order as it is when the change has had its time.
+
+        Raises:
+            NoEvidenceError: it was refused and done.
+        """
+        before = order.status
         answer = await self.put_status(order, status)
-        read = await self.read(order)
+        read = await self._read_once(order)
         if answer.succeeded:
             until = self.wire.clock.monotonic() + PATIENCE
             while status_of(read) != status and self.wire.clock.monotonic() < until:
                 await self.wire.clock.sleep(_LOOK_AGAIN)
-                read = await self.read(order)
+                read = await self._read_once(order)
+        read = await self.read(order)
+        done = status_of(read) == status
+        if (answer.succeeded and not done) or (answer.refused and done and before not in ("", status)):
+            self.doubt(STATUS)
+            raise NoEvidenceError("a change of status was taken and not done, or refused and done")
         return answer, read
 
     async def in_status(self, order: TestOrder, status: str) -> None:
@@ -255,6 +360,67 @@ class Bench:
         answer, read = await self.moved(order, status)
         if status_of(read) != status:
             raise NoEvidenceError(f"a test order did not become {status}: HTTP {answer.status}")
+
+    async def put_cart(
+        self, order: TestOrder, cart: Mapping[str, Any], *, amounts: Sequence[float] = (0.0,), odd: bool = False
+    ) -> tuple[Exchange, Exchange]:
+        """Replace the cart: the answer, and the order after it.
+
+        Args:
+            order: whose cart.
+            cart: what it has beside lines of these amounts.
+            amounts: of its lines.
+            odd: whether the service may refuse it.
+
+        Raises:
+            NoEvidenceError: it was taken and does not show, or was refused and does.
+        """
+        self._carts += 1
+        lines = [item(amount, self._carts) for amount in amounts]
+        answer = await self.wire.write("PUT", CART, order.id, {**cart, "items": lines})
+        until = self.wire.clock.monotonic() + PATIENCE
+        while True:
+            after = await self.read(order)
+            shown = _skus(after) == [line["sku"] for line in lines]
+            if answer.status != 202 or shown or self.wire.clock.monotonic() > until:
+                break
+            await self.wire.clock.sleep(_LOOK_AGAIN)
+        if not odd:
+            self.same(f"PUT {CART}", "a plain cart", answer.succeeded)
+        if shown != answer.succeeded:
+            self.doubt(f"PUT {CART}")
+            raise NoEvidenceError("a cart was taken and is not shown, or was refused and is")
+        return answer, after
+
+    async def patch(self, order: TestOrder, attributes: Mapping[str, Any]) -> tuple[Exchange, Exchange]:
+        """Change attributes, none of them to null: the answer, and the order after it.
+
+        Raises:
+            NoEvidenceError: they were taken and do not show, or were refused and do.
+        """
+        answer = await self.wire.write("PATCH", ATTRIBUTES, order.id, attributes)
+        after = await self.read(order)
+        now = mapping_or_empty(after.mapping.get("attributes"))
+        self.same(f"PATCH {ATTRIBUTES}", "plain attributes", answer.succeeded)
+        if answer.succeeded != all(now.get(name) == value for name, value in attributes.items()):
+            self.doubt(f"PATCH {ATTRIBUTES}")
+            raise NoEvidenceError("attributes were taken and are not shown, or were refused and are")
+        return answer, after
+
+    async def delete(self, order_id: str, status: str) -> tuple[Exchange, Exchange]:
+        """Ask for an order to be deleted, once: the answer, and what reading it is answered then.
+
+        Args:
+            order_id: which one.
+            status: that it is in; empty if that is not known.
+        """
+        answer = await self.wire.write("DELETE", ORDER, order_id)
+        after = await self.wire.read(ORDER, order_id)
+        if answer.status != 404 and status:
+            self.same(DELETION, status, answer.succeeded)
+        if answer.succeeded:
+            self.same(DELETION, "what becomes of it", (after.status, status_of(after) == "removed"))
+        return answer, after
 
     # -------------------------------------------------------------------------------------------------- removing
 
@@ -279,7 +445,56 @@ class Bench:
                     stuck.append(made)
             except NoEvidenceError:
                 continue
-        return stuck
+        return stuck if keep_shared else [*stuck, *await self._overlooked(stuck)]
+
+    async def _overlooked(self, stuck: Sequence[Made]) -> list[Made]:
+        """Remove what lists still show of these runs, whatever was answered before; what is left of that.
+
+        A creation may be refused and done, and an order that can't be read now be read later.
+        """
+        left: dict[str, Made] = {}
+        for run in sorted({made.run for made in self.state.made}):
+            for _ in range(_SWEEPS):
+                page = await self._page_of(run)
+                if page is None:
+                    # Nothing says that what was not seen to go is not there.
+                    for made in self.state.made:
+                        made.gone = made.gone and (made.run != run or made.order_id in self._deleted)
+                    break
+                shown = self._still_shown(page, run)
+                left = {order_id: made for order_id, made in left.items() if made.run != run} | shown
+                for order_id, made in shown.items():
+                    with suppress(StateFileError):
+                        self.state.created(made, order_id)
+                    made.gone = False
+                    with suppress(NoEvidenceError):
+                        if made not in stuck and await self._is_removed(order_id, made):
+                            self.state.gone(made)
+                if not shown:
+                    break
+        left = {order_id: made for order_id, made in left.items() if order_id not in self._deleted}
+        for made in left.values():
+            made.gone = False
+        return [made for made in left.values() if made not in stuck]
+
+    def _still_shown(self, page: Exchange, run: str) -> dict[str, Made]:
+        shown: dict[str, Made] = {}
+        for order in page.orders:
+            order_id, attributes = text_or_none(order.get("id")), mapping_or_empty(order.get("attributes"))
+            made = next((one for one in self.state.made if one.marker == attributes.get("calibration")), None)
+            if made is None or order_id is None or not is_order_id(order_id) or order_id in self._deleted:
+                continue
+            if is_of(order, run) and status_in(order) != "removed":
+                shown[order_id] = made
+        return shown
+
+    async def _page_of(self, run: str) -> Exchange | None:
+        for _ in range(_CLEANING_TRIES):
+            with suppress(NoEvidenceError):
+                page = await self.wire.read(ORDERS, reference=run, limit="50")
+                if page.status == 200 and "data" in page.mapping:
+                    return page
+        return None
 
     async def _removed(self, made: Made) -> bool:
         if made.order_id is not None and not await self._is_removed(made.order_id, made):
@@ -290,12 +505,17 @@ class Bench:
         ids = await self._found(made)
         if made.refused and not ids:
             self.created -= 1
+        elif made.refused:
+            self.doubt(CREATION)
         return all([await self._is_removed(order_id, made) for order_id in ids])
 
     async def _found(self, made: Made) -> list[str]:
-        """The orders with a marker whose creation had no answer. A list may show them late, so it is asked twice."""
+        """The orders with a marker whose creation had no answer, or was refused.
+
+        A list may show them late, so it is asked twice; of one that was refused the last look at lists is enough.
+        """
         known = {one.order_id for one in self.state.made if one is not made}
-        for patience in (PATIENCE, 0.0):
+        for patience in (0.0,) if made.refused else (PATIENCE, 0.0):
             found: list[str] = []
             for query in ({"cart_reference": made.marker}, {"reference": made.run, "limit": "50"}):
                 page = await self.wire.read(ORDERS, **query)
@@ -339,18 +559,40 @@ class Bench:
 
     async def _remove(self, order_id: str, status: str) -> bool:
         """Delete it, or take it back to checkout and delete it, or have it removed."""
-        answer = await self.wire.write("DELETE", ORDER, order_id)
+        answer, after = await self.delete(order_id, status)
         if answer.status != 404 and not answer.succeeded:
             if status == "removed":
                 return True
             if status == "processing":
-                await self.wire.write("PUT", ORDER + "/state", order_id, {"currentStatus": "checkout"})
+                await self.wire.write("PUT", STATE, order_id, {"currentStatus": "checkout"})
             else:
-                await self.wire.write("PUT", ORDER + "/state", order_id, {"currentStatus": "removed"})
-        after = await self.wire.read(ORDER, order_id)
+                await self.wire.write("PUT", STATE, order_id, {"currentStatus": "removed"})
+            after = await self.wire.read(ORDER, order_id)
         if after.status == 404:
             return answer.status == 404 or answer.succeeded
         return status_of(after) == "removed"
+
+
+_DESCRIBED: Final = (
+    "id", "merchant", "channel", "reference", "culture", "currency", "country", "created", "lastModified", "state",
+    "cart", "customer", "payments", "shippings", "consents", "hooks", "validations", "notifications", "attributes",
+    "total",
+)  # fmt: skip
+
+
+def _shown(read: Exchange) -> object:
+    """What must be the same in every read of an order: what it is, and which other members it has or has as null."""
+    described = {name: read.mapping.get(name) for name in _DESCRIBED}
+    return described, {name: value is None for name, value in read.mapping.items()}
+
+
+def _skus(read: Exchange) -> list[object]:
+    items = list_or_empty(mapping_or_empty(read.mapping.get("cart")).get("items"))
+    return [mapping_or_empty(line).get("sku") for line in items]
+
+
+def _ids(page: Exchange) -> set[str]:
+    return {str(order.get("id")) for order in page.orders}
 
 
 def _marked(order: Mapping[str, Any], marker: str) -> str | None:
@@ -369,7 +611,12 @@ def is_of(order: Mapping[str, Any], run: str) -> bool:
 
 def status_of(read: Exchange) -> str:
     """The status of an order that was read; empty if the answer has no status."""
-    status = mapping_or_empty(read.mapping.get("state")).get("currentStatus")
+    return status_in(read.mapping)
+
+
+def status_in(order: Mapping[str, Any]) -> str:
+    """The status of an order, empty if it has none."""
+    status = mapping_or_empty(order.get("state")).get("currentStatus")
     return status.lower() if isinstance(status, str) else ""
 
 

@@ -22,9 +22,9 @@ LONGEST: Final = 900
 _MOST_ENTRIES: Final = 2
 _LARGEST: Final = 99_999
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?\Z", re.ASCII)
-_MARKER = re.compile(rf"{MARK}[0-9a-f]{{12}}(-[a-z0-9]+)*\Z", re.ASCII)
+_MARKER = re.compile(rf"{MARK}[0-9a-f]{{12}}(-[a-z0-9]+)*\Z|NORCE-CALIBRATE-[0-9]{{1,4}}\Z", re.ASCII)
 _OURS: Final = frozenset(
-    ["NORCE-CALIBRATE", "norce-order calibrate", "norce_calibrate", "calibrate", "sv-SE", "SEK", "SE", "blue", "yes",
+    ["norce-order calibrate", "norce_calibrate", "calibrate", "sv-SE", "SEK", "SE", "blue", "yes",
      "none", "1", "2", "PUT", "denied on purpose"]
 )  # fmt: skip
 """Texts that probes send."""

@@ -13,7 +13,7 @@ from typing import Final
 from norce_order_async.auth.providers import bearer
 from norce_order_async.bulk.journal.errors import JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
-from norce_order_async.calibration.bench import MOST_ORDERS, Bench
+from norce_order_async.calibration.bench import CREATION, MOST_ORDERS, READ, Bench
 from norce_order_async.calibration.description import Described, Differences, differences, look_for
 from norce_order_async.calibration.masking import Masking
 from norce_order_async.calibration.probes import (
@@ -166,7 +166,7 @@ async def calibrate(
     finally:
         if state is not None:
             state.close()
-        lock.release()
+        lock.release(remove=True)
 
 
 @dataclass(slots=True)
@@ -175,6 +175,8 @@ class _Run:
     bench: Bench
     result: Result
     say: Callable[[str], None]
+    asked: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    """By rule, the operations that its verdict rests on."""
     mute: bool = False
     """Whether what is said can't be written any more."""
 
@@ -223,6 +225,7 @@ class _Run:
         self._tell("Removing the orders.")
         self.bench.wire.lenient = True
         await self.bench.clean()
+        self._withdraw()
         if self.result.stopped is None:
             self.result.described = await look_for(self.bench.wire)
         wire = self.bench.wire
@@ -247,13 +250,27 @@ class _Run:
                 "norce-order doctor looks at the settings"
             )
 
+    def _withdraw(self) -> None:
+        """Of what rests on an operation that contradicted itself at any time of the run, nothing is told."""
+        for rule, asked in self.asked.items():
+            doubted = sorted(asked & self.bench.doubted)
+            if doubted and not isinstance(self.result.verdicts[rule], CouldNotTell):
+                verdict = CouldNotTell(f"answers to {doubted[0]} contradicted each other")
+                self.result.verdicts[rule] = verdict
+                self._tell(f"{rule}, after all: {in_words(verdict)}")
+
     async def _ask(self, probes: list[Probe]) -> None:
         for probe in probes:
+            before = len(self.bench.wire.seen)
             try:
                 verdict: Verdict = await probe.ask(self.bench)
             except NoEvidenceError as error:
                 verdict = CouldNotTell(str(error), may_ask_again=True)
             self.result.verdicts[probe.rule] = verdict
+            # Orders that other probes have made count, too.
+            self.asked[probe.rule] = {CREATION, READ} | {
+                f"{each.method} {each.path}" for each in self.bench.wire.seen[before:]
+            }
             self._tell(f"{probe.rule}: {in_words(verdict)}")
             if self.mute:
                 raise StopError("its output can't be written any more")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from norce_order_async import (
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.actions.base import Action, Row, Settlement
 from norce_order_async.bulk.journal.inspect import plan_again, read_journal
+from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import AT_ONCE, client_of, content, effects, list_only, new_orders, write
@@ -400,3 +403,33 @@ async def test_an_action_of_ones_own(sandbox: Sandbox, journal: Path) -> None:
             outcomes = await all_of(job.run([{"order_id": key, "text": "hello"}], Note()))
         assert outcomes[key].value == "hello"
         assert (await norce.orders.get(key)).attributes["note"] == "hello"
+
+
+def test_a_lock_that_is_removed_keeps_others_out_as_well(tmp_path: Path) -> None:
+    """Whoever opened the file before it was removed does not hold a lock that nobody sees."""
+    inside, most, taken = 0, 0, 0
+    counting = threading.Lock()
+
+    def run() -> None:
+        nonlocal inside, most, taken
+        for _ in range(300):
+            lock = RunLock(tmp_path / "journal")
+            try:
+                lock.take()
+            except JournalLockedError:
+                continue
+            with counting:
+                inside, taken = inside + 1, taken + 1
+                most = max(most, inside)
+            time.sleep(0)
+            with counting:
+                inside -= 1
+            lock.release(remove=True)
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most, taken > 1) == (1, True)
+    assert list(tmp_path.iterdir()) == []

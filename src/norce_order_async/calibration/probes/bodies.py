@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, list_or_empty, mapping_or_empty
-from norce_order_async.calibration.bench import Bench, TestOrder, item, price
+from norce_order_async.calibration.bench import ATTRIBUTES, CART, Bench, TestOrder, price
 from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
-from norce_order_async.calibration.wire import ORDER, Exchange
+from norce_order_async.calibration.wire import NOTHING, ORDER, Exchange
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?\Z", re.ASCII)
 
 
 _NO_AMOUNT = 1_000_000
+MANY: Final = 8
+"""How often that is asked which rests on one kind of answer alone, and costs nothing."""
+_TURNS: Final = 4
+"""How often that is asked which alternates with a control."""
 NO_ORDER = "calibrate-no-such-order"
 """An id that no order has."""
 
@@ -68,12 +72,8 @@ def _kind_of_creation(answer: Exchange) -> str | None:
 
 async def nulls(bench: Bench) -> Verdict:
     """A read order that has no reference of a payment, no country of a shipping, and much else."""
-    read = await bench.read(await bench.sample())
-    again = await bench.read(await bench.sample())
-    found = [any(_nulls(each.mapping)) for each in (read, again)]
-    if found[0] != found[1]:
-        return CouldNotTell("two reads of one order differ")
-    if found[0]:
+    read = await bench.read(await bench.sample(), MANY)
+    if any(_nulls(read.mapping)):
         return Told("written", [read])
     # Nothing was said of these, so they have no value. A service that made one up for each says nothing about nulls.
     line = mapping_or_empty(next(iter(list_or_empty(_cart(read).get("items"))), None))
@@ -150,22 +150,23 @@ async def _lower_case(bench: Bench) -> TestOrder:
 
 
 async def cart_total(bench: Bench) -> Verdict:
-    """A cart of 10 and 2.5 without a total, then one whose total is not their sum."""
+    """A cart of 10 and 2.5 without a total, then one whose total is not their sum, twice."""
     read = await bench.read(await bench.sample())
-    if _cart(await bench.read(await bench.sample())) != _cart(read) or "items" not in _cart(read):
-        return CouldNotTell("two reads of one cart differ, or it is not shown")
+    if "items" not in _cart(read):
+        return CouldNotTell("a cart is not shown")
     total = _amount(_cart(read).get("total"))
     if total is None and mapping_or_empty(_cart(read).get("total")).get("includingVat") is not None:
         return CouldNotTell("a cart's total is no amount")
     order = await scratch(bench)
-    wrong = {"reference": order.made.marker, "items": [item(10.0), item(2.5)], "total": price(7.0)}
-    put = await bench.wire.write("PUT", ORDER + "/cart", order.id, wrong)
-    if not put.succeeded:
-        return CouldNotTell(f"a cart whose total is not the sum of its lines is refused with {put.status}")
-    then = await bench.read(order)
-    kept = _amount(_cart(then).get("total"))
-    shown_by = [read, put, then]
-    match (total or 0.0, kept):
+    wrong = {"reference": order.made.marker, "total": price(7.0)}
+    puts = [await bench.put_cart(order, wrong, amounts=(10.0, 2.5), odd=True) for _ in range(2)]
+    shown_by = [read, *puts[0]]
+    if not all(put.succeeded for put, _ in puts):
+        return CouldNotTell(f"a cart whose total is not the sum of its lines is refused with {puts[0][0].status}")
+    kept = {_amount(_cart(then).get("total")) for _, then in puts}
+    if len(kept) > 1:
+        return CouldNotTell("one cart came to two totals")
+    match (total or 0.0, kept.pop()):
         case (12.5, 7.0):
             return Told("summed-when-missing", shown_by)
         case (12.5, 12.5):
@@ -185,20 +186,27 @@ async def scratch(bench: Bench) -> TestOrder:
 
 
 async def cart_put(bench: Bench) -> Verdict:
-    """A cart with reference and attributes is replaced by one that has neither."""
-    order = await bench.create(cart={"attributes": {"colour": "blue"}})
-    before = await bench.read(order)
-    if not _cart(before).get("reference") or not _cart(before).get("attributes"):
-        return CouldNotTell("a cart does not keep its reference and attributes")
-    put = await bench.wire.write("PUT", ORDER + "/cart", order.id, {"items": [item()], "total": price(0)})
-    if not put.succeeded:
-        return CouldNotTell(f"replacing a cart by one without reference and attributes is refused with {put.status}")
-    after = await bench.read(order)
-    kept = [bool(_cart(after).get(name)) for name in ("reference", "attributes")]
-    shown_by = [before, put, after]
-    if kept == [False, False]:
+    """A cart with reference and attributes is replaced by one that has neither, twice."""
+    order = await bench.create()
+    full = {"reference": order.made.marker, "attributes": {"colour": "blue"}, "total": price(0)}
+    kept: list[list[bool]] = []
+    shown_by: list[Exchange] = []
+    for _ in range(2):
+        control, before = await bench.put_cart(order, full)
+        if not control.succeeded:
+            return CouldNotTell(f"replacing a cart is refused with {control.status}")
+        if not _cart(before).get("reference") or not _cart(before).get("attributes"):
+            return CouldNotTell("a cart does not keep its reference and attributes")
+        put, after = await bench.put_cart(order, {"total": price(0)}, odd=True)
+        if not put.succeeded:
+            return CouldNotTell(f"replacing a cart by one without reference and attributes is refused: {put.status}")
+        kept.append([bool(_cart(after).get(name)) for name in ("reference", "attributes")])
+        shown_by = [before, put, after]
+    if kept[0] != kept[1]:
+        return CouldNotTell("what is left out of a cart is kept now and then")
+    if kept[0] == [False, False]:
         return Told("replaces", shown_by)
-    if kept == [True, True]:
+    if kept[0] == [True, True]:
         return Told("merges", shown_by)
     return Neither("of reference and attributes that are left out, one is kept and the other is not", shown_by)
 
@@ -207,43 +215,48 @@ async def cart_put(bench: Bench) -> Verdict:
 
 
 async def _refuses(
-    bench: Bench, odd: Mapping[str, Any], plain: Mapping[str, Any]
+    bench: Bench, odd: Mapping[str, Any], amounts: tuple[float, float]
 ) -> tuple[bool | None, list[Exchange]]:
-    """Whether an odd cart is refused where a plain one is taken; None if that can't be told."""
+    """Whether an odd cart is refused where a plain one is taken, each asked by turns; None if that can't be told.
+
+    Args:
+        bench: what is asked with.
+        odd: members of the odd cart.
+        amounts: of the plain and of the odd cart.
+    """
     order = await scratch(bench)
-
-    async def put(cart: Mapping[str, Any]) -> Exchange:
-        return await bench.wire.write("PUT", ORDER + "/cart", order.id, {"reference": order.made.marker, **cart})
-
-    control = await put(plain)
-    if not control.succeeded:
-        return None, [control]
-    first = await put(odd)
-    second = await put(odd)
-    shown_by = [control, first, second]
-    if not alike(first, second) or not (first.succeeded or first.refused):
-        return None, shown_by
-    return first.refused, shown_by
+    refused: set[bool] = set()
+    shown_by: list[Exchange] = []
+    for _ in range(_TURNS):
+        plain = {"reference": order.made.marker, "total": price(amounts[0])}
+        control, _read = await bench.put_cart(order, plain, amounts=amounts[:1])
+        if not control.succeeded:
+            return None, [control]
+        put, read = await bench.put_cart(
+            order, {**plain, "total": price(amounts[1]), **odd}, amounts=amounts[1:], odd=True
+        )
+        if not (put.succeeded or put.refused):
+            return None, [control, put]
+        refused.add(put.refused)
+        shown_by = [control, put, read]
+    return (refused.pop() if len(refused) == 1 else None), shown_by
 
 
 async def unknown_members(bench: Bench) -> Verdict:
     """A cart with a member that the description has not."""
-    plain = {"items": [item()], "total": price(0)}
-    refused, shown_by = await _refuses(bench, {**plain, "norceCalibrate": True}, plain)
+    refused, shown_by = await _refuses(bench, {"norceCalibrate": True}, (0.0, 0.0))
     if refused is None:
         return CouldNotTell("a cart is refused with and without an unknown member, or now and then")
     if refused:
         return Told("refused", shown_by)
-    read = await bench.read(await scratch(bench))
-    if _cart(read).get("norceCalibrate") is not None:
-        return Neither("an unknown member is kept and shown", [*shown_by, read])
+    if _cart(shown_by[-1]).get("norceCalibrate") is not None:
+        return Neither("an unknown member is kept and shown", shown_by)
     return Told("ignored", shown_by)
 
 
 async def price_decimals(bench: Bench) -> Verdict:
     """A cart with an amount of three decimals."""
-    plain = {"items": [item(10.12)], "total": price(10.12)}
-    refused, shown_by = await _refuses(bench, {"items": [item(10.123)], "total": price(10.123)}, plain)
+    refused, shown_by = await _refuses(bench, {}, (10.12, 10.123))
     if refused is None:
         return CouldNotTell("a cart is refused with two decimals too, or now and then")
     return Told("two-at-most" if refused else "any", shown_by)
@@ -253,33 +266,32 @@ async def price_decimals(bench: Bench) -> Verdict:
 
 
 async def attribute_null(bench: Bench) -> Verdict:
-    """Two attributes are set, and one of them is then set to null."""
+    """Two attributes are set, and one of them is then set to null, several times."""
     order = await scratch(bench)
-
-    async def patch(attributes: Mapping[str, Any]) -> Exchange:
-        return await bench.wire.write("PATCH", ORDER + "/attributes", order.id, attributes)
-
-    control = await patch({"first": "1", "second": "2"})
-    if not control.succeeded:
-        return CouldNotTell(f"setting attributes is refused with {control.status}")
-    put = await patch({"first": None})
-    read = await bench.read(order)
-    attributes = mapping_or_empty(read.mapping.get("attributes"))
-    shown_by = [control, put, read]
-    if attributes.get("second") != "2":
-        return CouldNotTell("an attribute that was set does not show")
-    if put.refused:
-        again = await patch({"first": None})
-        if again.refused and attributes.get("first") == "1":
-            return Told("refused", [*shown_by, again])
-        return CouldNotTell("null is refused now and then")
-    if not put.succeeded:
-        return CouldNotTell(f"setting an attribute to null is answered {put.status}")
-    if "first" not in attributes:
-        return Told("deletes", shown_by)
-    if attributes["first"] is None:
-        return Told("stored", shown_by)
-    return Neither("an attribute that is set to null keeps a value", shown_by)
+    became: set[str] = set()
+    shown_by: list[Exchange] = []
+    for turn in range(_TURNS):
+        control, _before = await bench.patch(order, {"first": str(turn), "second": str(turn)})
+        if not control.succeeded:
+            return CouldNotTell(f"setting attributes is refused with {control.status}")
+        put = await bench.wire.write("PATCH", ATTRIBUTES, order.id, {"first": None})
+        read = await bench.read(order)
+        shown_by = [control, put, read]
+        attributes = mapping_or_empty(read.mapping.get("attributes"))
+        if attributes.get("second") != str(turn):
+            return CouldNotTell("an attribute that was set does not show")
+        if not (put.refused or put.succeeded):
+            return CouldNotTell(f"setting an attribute to null is answered {put.status}")
+        now = attributes.get("first", NOTHING)
+        if put.refused != (now == str(turn)):
+            bench.doubt(f"PATCH {ATTRIBUTES}")
+            return CouldNotTell("setting an attribute to null was taken and not done, or refused and done")
+        became.add("refused" if put.refused else "deletes" if now is NOTHING else "stored" if now is None else "other")
+    if len(became) > 1:
+        return CouldNotTell("null is taken in several ways")
+    if (reading := became.pop()) == "other":
+        return Neither("an attribute that is set to null gets another value", shown_by)
+    return Told(reading, shown_by)
 
 
 # ------------------------------------------------------------------------------------------------- hooks-in-body
@@ -299,7 +311,7 @@ async def hooks_in_body(bench: Bench) -> Verdict:
     )
     if order is None:
         return CouldNotTell(f"an order with callbacks in its body is refused with {answer.status}")
-    read = await bench.read(order)
+    read = await bench.read(order, MANY)
     there = [bool(read.mapping.get(name)) for name in ("hooks", "validations", "notifications")]
     if all(there):
         return Told("registered", [answer, read])
@@ -312,14 +324,17 @@ async def hooks_in_body(bench: Bench) -> Verdict:
 
 
 async def errors(bench: Bench) -> Verdict:
-    """An unknown order, and a cart whose lines are no list: each asked twice."""
+    """An unknown order, and a cart whose lines are no list: each asked several times."""
     order = await bench.sample()
-    missing = [await bench.wire.read(ORDER, NO_ORDER) for _ in range(2)]
-    wrong = [await bench.wire.write("PUT", ORDER + "/cart", order.id, {"items": "none"}) for _ in range(2)]
+    missing: list[Exchange] = []
+    wrong: list[Exchange] = []
+    for _ in range(_TURNS):
+        missing.append(await bench.wire.read(ORDER, NO_ORDER))
+        wrong.append(await bench.wire.write("PUT", CART, order.id, {"items": "none"}))
     if not all(each.status == 404 for each in missing):
-        return CouldNotTell(f"an unknown order is answered {missing[0].status}")
+        return CouldNotTell(f"an unknown order is answered {'/'.join(str(each.status) for each in missing)}")
     if not all(each.status == 400 for each in wrong):
-        return CouldNotTell(f"a cart that is none is answered {wrong[0].status}")
+        return CouldNotTell(f"a cart that is none is answered {'/'.join(str(each.status) for each in wrong)}")
     if any(len({_form_of_error(each) for each in pair}) > 1 for pair in (missing, wrong)):
         return CouldNotTell("one error was written in two ways")
     forms = {_form_of_error(each) for each in missing} | {_form_of_error(each) for each in wrong}
@@ -348,18 +363,16 @@ def _form_of_error(answer: Exchange) -> str:
 
 
 async def validate_failed(bench: Bench) -> Verdict:
-    """An order with an empty cart is validated, twice."""
+    """An order with an empty cart is validated, several times."""
     order = await unready(bench)
-    first, second = await bench.wire.validate(order.id), await bench.wire.validate(order.id)
-    if not alike(first, second):
-        return CouldNotTell("validating an order twice was answered in two ways")
+    first, *others = [await bench.wire.validate(order.id) for _ in range(MANY)]
+    if not all((each.status, each.data) == (first.status, first.data) for each in others):
+        return CouldNotTell("validating an order again was answered in another way")
     if first.status not in (200, 400, 409, 422):
         return CouldNotTell(f"validating an order is answered {first.status}")
-    if type(first.data) is not type(second.data):
-        return CouldNotTell("validating an order twice was answered in two ways")
     entries = list_or_empty(None if first.data is UNREADABLE else first.data)
     inside = list_or_empty(first.mapping.get("errors"))
-    shown_by = [first, second]
+    shown_by = [first, others[0]]
     if first.status == 400 and entries:
         return Told("list", shown_by)
     if first.status == 400 and inside:
@@ -371,20 +384,28 @@ async def validate_failed(bench: Bench) -> Verdict:
 
 async def unready(bench: Bench) -> TestOrder:
     """An order with an empty cart, in checkout: no status demands more than it has, if any demands something."""
-    return await bench.shared("unready", lambda: bench.create(cart={"items": []}))
+
+    async def make() -> TestOrder:
+        order = await bench.create(cart={"items": []})
+        order.ready = False
+        return order
+
+    return await bench.shared("unready", make)
 
 
 # --------------------------------------------------------------------------------------------------------- scope
 
 
 async def scope(bench: Bench) -> Verdict:
-    """An order is read under another channel, twice, between two reads under its own."""
+    """An order is read under another channel, several times, between reads under its own."""
     order = await bench.sample()
-    await bench.read(order)
-    other = [await bench.wire.read(ORDER, order.id, channel=bench.other_channel) for _ in range(2)]
+    other: list[Exchange] = []
     own = await bench.read(order)
+    for _ in range(_TURNS):
+        other.append(await bench.wire.read(ORDER, order.id, channel=bench.other_channel))
+        own = await bench.read(order)
     if not alike(*other):
-        return CouldNotTell("reading an order under another channel twice was answered in two ways")
+        return CouldNotTell("reading an order under another channel again was answered in another way")
     reading = {404: "not-found", 403: "forbidden", 200: "visible"}.get(other[0].status)
     if reading == "visible" and other[0].mapping.get("id") != order.id:
         reading = None
@@ -444,26 +465,26 @@ PROBES = (
     ),
     Probe(
         "cart-put",
-        "Replaces a cart that has reference and attributes by one that has neither.",
+        "Replaces a cart that has reference and attributes by one that has neither, twice.",
         {"replaces": "both are gone", "merges": "both are still there"},
         cart_put,
     ),
     Probe(
         "unknown-members",
-        "Puts a cart with a member that there is not, twice, after one without.",
-        {"ignored": "it is taken, and the member is not shown", "refused": "it is refused both times"},
+        "Puts a cart with a member that there is not by turns with one without.",
+        {"ignored": "it is taken, and the member is not shown", "refused": "it is refused each time"},
         unknown_members,
     ),
     Probe(
         "price-decimals",
-        "Puts a cart with three decimals, twice, after one with two.",
-        {"any": "it is taken both times", "two-at-most": "it is refused both times"},
+        "Puts a cart with three decimals by turns with one with two.",
+        {"any": "it is taken each time", "two-at-most": "it is refused each time"},
         price_decimals,
     ),
     Probe(
         "attribute-null",
-        "Sets an attribute to null and reads it back.",
-        {"deletes": "its key is gone", "stored": "it is null", "refused": "400, twice, and it keeps its value"},
+        "Sets an attribute to null and reads it back, several times.",
+        {"deletes": "its key is gone", "stored": "it is null", "refused": "400 each time, and it keeps its value"},
         attribute_null,
     ),
     Probe(
@@ -474,7 +495,7 @@ PROBES = (
     ),
     Probe(
         "errors",
-        "Asks for an unknown order and puts a cart that is none, each twice.",
+        "Asks for an unknown order and puts a cart that is none, each several times.",
         {
             "code-message": "`{code, message}` each time",
             "problem-details": "title and status, without `errors`",
@@ -484,7 +505,7 @@ PROBES = (
     ),
     Probe(
         "validate-failed",
-        "Validates an order with an empty cart, twice.",
+        "Validates an order with an empty cart, several times.",
         {
             "list": "400 with a list",
             "errors-object": "400 with `errors`",
@@ -494,7 +515,7 @@ PROBES = (
     ),
     Probe(
         "scope",
-        "Reads an order under the channel named with --other-channel, twice.",
+        "Reads an order under the channel named with --other-channel, several times.",
         {"not-found": "404", "forbidden": "403", "visible": "200 with the order"},
         scope,
         needs="other-channel",

@@ -1,0 +1,57 @@
+"""Every kind of lie, as often as every second answer: nothing wrong is named, and no order is left unsaid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from norce_order_async.calibration.bench import MOST_ORDERS
+from norce_order_async.sandbox import Readings, Sandbox
+
+from .liars import LIES, Liar
+from .support import calibrated, made_in, named, unsaid_in
+
+CHANCES = (0.5, 0.1, 0.25, 0.02)
+
+CASES = [
+    pytest.param(
+        lie,
+        chance,
+        seed,
+        marks=() if (seed, chance) == (0, CHANCES[index % 2]) else pytest.mark.soak,
+        id=f"{lie}-{chance}-{seed}",
+    )
+    for index, lie in enumerate(LIES)
+    for chance in CHANCES
+    for seed in range(5)
+]
+"""An ordinary run has every kind once, as often as every second or as every tenth answer."""
+
+
+@pytest.mark.parametrize(("lie", "chance", "seed"), CASES)
+def test_nothing_wrong_is_named(lie: str, chance: float, seed: int, tmp_path: Path) -> None:
+    drawn = Random(f"{lie} {seed}")
+    readings = Readings() if seed % 2 == 0 else Readings.harsh() | {"delete-order": "any-status"}
+    with Sandbox(readings=readings, seed=seed) as sandbox:
+        result = calibrated(
+            sandbox,
+            tmp_path,
+            through=lambda engine, clock: Liar(engine, LIES[lie], chance, drawn, clock.sleep),
+            allow_completing=True,
+        )
+        told = named(result)
+        assert told == {rule: readings[rule] for rule in told}
+        assert unsaid_in(sandbox, result) == []
+        if lie != "twice":
+            assert made_in(sandbox) <= MOST_ORDERS
+
+
+def test_a_service_that_does_not_lie_is_believed(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        result = calibrated(
+            sandbox, tmp_path, through=lambda engine, clock: Liar(engine, LIES["any"], 0.0, Random(0), clock.sleep)
+        )
+        assert len(named(result)) == 22
+        assert result.requests < 400, "ten minutes, at forty a minute"
