@@ -43,6 +43,10 @@ HARSH = [one for one in Readings.each() if one.changed[0].harsh]
 PAIRS = [one | other for one, other in zip(HARSH[: len(HARSH) // 2], HARSH[len(HARSH) // 2 :], strict=True)]
 """Each harsh reading once. A soak has every two readings."""
 
+MADE_TWICE = Readings({"state-answer": "202-done-later", "same-status": "again"})
+"""Where the first request for a status is still to come true when reading back looks for it, the client asks again, and
+the service counts both. docs/uncertain.md says so: nothing that can be read tells it from a request that was lost."""
+
 
 def name_of(one: Readings) -> str:
     return "+".join(f"{each.rule}={each.id}" for each in one.changed)
@@ -136,6 +140,8 @@ async def test_every_two_readings(one: Readings, engine: EngineName) -> None:
         if other.changed[0].rule == one.changed[0].rule:
             continue
         for walk in ("domain", *PLANS):
+            if walk == "lost" and (one | other).changed == MADE_TWICE.changed:
+                continue
             clock = FastClock()
             with Sandbox(readings=one | other, clock=clock) as sandbox:
                 async with client_of(sandbox, engine) as norce:
