@@ -88,6 +88,13 @@ def test_production_in_the_environment_is_refused(env: dict[str, str], tmp_path:
         "https://orders.example.com",
         "http://acme.api-se.playground.norce.tech/x",
         "https://playground.norce.tech.evil.com",
+        "https://acme.api-se.norce.tech%2f.playground.norce.tech",
+        "https://acme.api-se.norce.tech\\.playground.norce.tech",
+        "https://acme.api-se.norce.tech;.playground.norce.tech",
+        "https://acme.api-se.norce.tech&.stage.norce.tech",
+        "https://.playground.norce.tech",
+        "https://acme.api-se..playground.norce.tech",
+        "https://acme.api-se.playground\u3002norce.tech",
     ],
 )
 def test_other_hosts_are_refused(address: str, env: dict[str, str], tmp_path: Path) -> None:

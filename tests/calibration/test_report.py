@@ -40,6 +40,7 @@ def _hostile(token: str) -> Any:
             "x-served-for": "anna.andersson@example.com",
             "x-token": token,
             f"x-{token.lower()}"[:60]: "1",
+            f"x-limit-{token[2:11].lower()}": "1",
             "x-ratelimit-limit": "100",
             "x-limit-of": "19121212",
             "x-version": "Anna 1.2 19121212-1212",
@@ -73,8 +74,9 @@ def _holds_nothing(text: str, token: str) -> None:
         assert secret.lower() not in folded, secret
 
 
-def test_a_report_on_hostile_answers(tmp_path: Path) -> None:
-    with Sandbox(token="T0kenOfAcme-" + "q7" * 16) as sandbox:
+@pytest.mark.parametrize("token", ["T0kenOfAcme-" + "q7" * 16, "sEcReT0planted"])
+def test_a_report_on_hostile_answers(token: str, tmp_path: Path) -> None:
+    with Sandbox(token=token) as sandbox:
         result = calibrated(sandbox, tmp_path, change=_hostile(sandbox.token))
         assert len(named(result)) >= 15, "there is something in the report"
         text = reports(sandbox, tmp_path, result)

@@ -85,7 +85,7 @@ class _Description:
             self._compare(exchange.data, schema, _name_of(schema))
 
     def _header(self, name: str, value: str) -> str:
-        if not _HEADER.fullmatch(name):
+        if not _HEADER.fullmatch(name) or self._masking.is_secret(name):
             return "<a name that is not shown>"
         # The numbers of a rate limit are of use and nobody's; other values may be anything.
         return f"{name}: {value}" if "limit" in name and _COUNT.fullmatch(value) else name

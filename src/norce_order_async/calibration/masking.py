@@ -20,6 +20,8 @@ from norce_order_async.pipeline.redact import ENUMERATED
 LONGEST: Final = 900
 """Characters of a body that are shown."""
 _MOST_ENTRIES: Final = 2
+_PIECE: Final = 8
+_TELLING: Final = 6
 _LARGEST: Final = 99_999
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?\Z", re.ASCII)
 _MARKER = re.compile(rf"{MARK}[0-9a-f]{{12}}(-[a-z0-9]+)*\Z|NORCE-CALIBRATE-[0-9]{{1,4}}\Z", re.ASCII)
@@ -39,6 +41,11 @@ class Masking:
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = [secret.lower() for secret in secrets if secret]
+        self._pieces = {
+            secret[start : start + _PIECE]
+            for secret in self._secrets
+            for start in range(max(1, len(secret) - _PIECE + 1))
+        }
 
     def exchange(self, exchange: Exchange) -> str:
         """A request and its answer on one line."""
@@ -63,7 +70,7 @@ class Masking:
 
     def word(self, word: str) -> str:
         """A word of the service's, if it looks like one of an API's; else what it is."""
-        if is_api_name(word[:1].lower() + word[1:]) and not self._is_secret(word):
+        if is_api_name(word[:1].lower() + word[1:]) and not self.is_secret(word):
             return printable(word)
         return "<a word that is not shown>"
 
@@ -83,10 +90,10 @@ class Masking:
         return "<number>"
 
     def _key(self, name: str) -> str:
-        return name if is_api_name(name) and not self._is_secret(name) else "<name>"
+        return name if is_api_name(name) and not self.is_secret(name) else "<name>"
 
     def _text(self, text: str, name: str) -> str:
-        if self._is_secret(text):
+        if self.is_secret(text):
             return "<text>"
         if text in _OURS or text.lower() in ENUMERATED or _TIME.fullmatch(text) or _MARKER.fullmatch(text):
             return text
@@ -97,6 +104,9 @@ class Masking:
     def _query(self, value: str) -> str:
         return value if value.isascii() and (value.isdecimal() or self._text(value, "") == value) else "<text>"
 
-    def _is_secret(self, text: str) -> bool:
+    def is_secret(self, text: str) -> bool:
+        """Whether a text has a secret in it, or eight characters of one, or is six of one."""
         folded = text.lower()
-        return any(secret in folded or (len(folded) >= 6 and folded in secret) for secret in self._secrets)
+        return any(piece in folded for piece in self._pieces) or any(
+            len(folded) >= _TELLING and folded in secret for secret in self._secrets
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from norce_order_async.runtime.clock import Clock
 
 STATE, READINGS, REPORT, DESCRIPTION = "calibration.state", "calibration.yaml", "calibration.md", "calibration.openapi"
+
+_TRIAL_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+(playground|stage)\.norce\.tech", re.ASCII)
+"""Letters, digits, hyphens and dots alone: of anything else, a resolver or an engine may make another host."""
 
 
 @click.command(short_help="Find out how the real service behaves where nothing is published.")
@@ -166,7 +170,7 @@ def _check_address(base_url: str) -> None:
     host = (urlsplit(base_url).hostname or "").rstrip(".").lower()
     if is_loopback(base_url):
         return
-    if not host.endswith((".playground.norce.tech", ".stage.norce.tech")) or not base_url.startswith("https:"):
+    if not _TRIAL_HOST.fullmatch(host) or not base_url.startswith("https:"):
         raise click.UsageError(
             "a calibration goes to playground or stage of Norce over https, or to a local order service on this machine"
         )
