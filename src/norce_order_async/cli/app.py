@@ -29,6 +29,7 @@ from norce_order_async.cli.demo.command import demo
 from norce_order_async.cli.doctor.command import doctor
 from norce_order_async.cli.failures import ReaderGoneError, cause, one_line, record, silence
 from norce_order_async.cli.get import get
+from norce_order_async.cli.inbox import inbox
 from norce_order_async.cli.listing import list_orders
 from norce_order_async.cli.sandbox import sandbox
 from norce_order_async.cli.transition import transition
@@ -122,5 +123,5 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     return code
 
 
-for _command in (demo, sandbox, get, list_orders, transition, bulk, doctor, calibrate):
+for _command in (demo, sandbox, get, list_orders, transition, bulk, inbox, doctor, calibrate):
     norce_order.add_command(_command)

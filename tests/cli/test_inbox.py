@@ -1,0 +1,133 @@
+"""``norce-order inbox``: what an adapter has stored, from outside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from norce_order_async.adapter import PostgresInbox, SqliteInbox
+from tests.adapter.deliveries import delivery
+from tests.adapter.inbox.places import InFile, InPostgres, Place, Worker, column, work_until
+from tests.support.postgres import PASSWORD
+
+from .inside import inside
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow(group="postgres"))])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An inbox with a handled, a dead and a waiting notification, in this order."""
+    made: Place = (
+        InFile(tmp_path / "erp.inbox") if request.param == "sqlite" else InPostgres(request.getfixturevalue("postgres"))
+    )
+    anyio.run(_fill, made)
+    return made
+
+
+async def _fill(place: Place) -> None:
+    secret = {"customer": {"email": "eva@example.com"}}
+    async with place.inbox(max_attempts=1) as inbox:
+        await inbox.store(delivery(secret, order_id="o_handled"))
+        await work_until(inbox, Worker(), lambda: column(place, "state") == ["handled"])
+        await inbox.store(delivery(secret, order_id="o_dead"))
+        await work_until(inbox, Worker(fails=9), lambda: column(place, "state")[1:] == ["dead"])
+        await inbox.store(delivery(secret, order_id="o_waiting"))
+
+
+def test_it_lists_what_is_not_handled(place: Place) -> None:
+    """In a table, with the counts of all below, and nothing of their content."""
+    ran = inside("inbox", "list", place.address)
+    assert (ran.code, ran.err) == (0, "")
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[0] == ["id", "state", "adapter", "id", "route", "order", "id", "received", "attempts", "due", "error"]
+    assert lines[1] == ["2", "dead", "erp", "/cart", "o_dead", "2026-03-01T12:00:00.000Z", "1", "ValueError"]
+    assert lines[2][:5] == ["3", "waiting", "erp", "/cart", "o_waiting"]
+    assert ran.out.splitlines()[3] == "1 waiting, 0 working, 1 dead, 1 handled"
+    assert "eva" not in ran.out
+
+
+@pytest.mark.parametrize("form", ["--json", "--jsonl"])
+def test_for_machines_it_lists_all_members(place: Place, form: str) -> None:
+    """As one array, or a line each; those without a value are null."""
+    ran = inside("inbox", "list", place.address, form, "--state", "dead")
+    found: Any = json.loads(ran.out) if form == "--json" else [json.loads(line) for line in ran.out.splitlines()]
+    (entry,) = found
+    assert entry.pop("changed")
+    assert entry == {
+        "id": 2,
+        "state": "dead",
+        "adapter_id": "erp",
+        "route": "/cart",
+        "merchant": "acme",
+        "channel": "se",
+        "order_id": "o_dead",
+        "received": "2026-03-01T12:00:00.000Z",
+        "attempts": 1,
+        "due": None,
+        "error": "ValueError",
+    }
+
+
+def test_nothing_to_list(place: Place) -> None:
+    """Is an empty array, and for people the counts."""
+    assert inside("inbox", "list", place.address, "--state", "working", "--json").out == "[]\n"
+    ran = inside("inbox", "list", place.address, "--state", "working")
+    assert ran.out == "1 waiting, 0 working, 1 dead, 1 handled\n"
+
+
+def test_a_long_list_is_cut_for_people(tmp_path: Path) -> None:
+    """And not for machines."""
+    path = tmp_path / "long.inbox"
+
+    async def fill() -> None:
+        async with SqliteInbox(path) as inbox, anyio.create_task_group() as group:
+            for number in range(101):
+                group.start_soon(inbox.store, delivery(order_id=f"o_{number}"))
+
+    anyio.run(fill)
+    ran = inside("inbox", "list", str(path))
+    assert len(ran.out.splitlines()) == 102
+    assert ran.err == "the first 100; --json prints all\n"
+    assert len(json.loads(inside("inbox", "list", str(path), "--json").out)) == 101
+
+
+def test_retry_and_drop(place: Place) -> None:
+    """Each says what it did with each; the code is 1 when one could not be had."""
+    ran = inside("inbox", "retry", place.address, "1", "2", "9")
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        ["1  forgotten: it is handled when the service sends it again", "2  due now", "9  not there"],
+    )
+    assert column(place, "state") == ["waiting", "waiting"]
+    ran = inside("inbox", "drop", place.address, "2", "--json")
+    assert (ran.code, json.loads(ran.out)) == (0, {"id": 2, "was": "waiting", "done": True})
+    place.query("UPDATE norce_inbox SET state = 'working'")
+    ran = inside("inbox", "drop", place.address, "3")
+    assert (ran.code, ran.out) == (1, "3  being handled, so it was left alone\n")
+
+
+def test_what_is_no_inbox(tmp_path: Path) -> None:
+    """It is left as it is, and none is made."""
+    missing, other = tmp_path / "missing", tmp_path / "other"
+    other.write_text("notes")
+    assert inside("inbox", "list", str(missing)).code == 2
+    assert not missing.exists()
+    ran = inside("inbox", "list", str(other))
+    assert ran.code == 2
+    assert "is no inbox of an adapter: it was left as it is" in ran.err
+    assert other.read_text() == "notes"
+    assert inside("inbox", "retry", str(missing), "0").code == 2
+
+
+@pytest.mark.slow(group="postgres")
+def test_a_database_that_is_away(postgres: str) -> None:
+    """Is a line without the password."""
+    for address in (postgres.replace("test_", "none_"), postgres.replace(PASSWORD, f"{PASSWORD}x")):
+        ran = inside("inbox", "list", address)
+        assert ran.code == 2
+        assert "the database can't be reached" in ran.err
+        assert PASSWORD not in ran.err + ran.out
+    assert PASSWORD not in repr(PostgresInbox(postgres))
