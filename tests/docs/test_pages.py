@@ -50,6 +50,13 @@ def test_its_code_runs(page: str, tmp_path: Path) -> None:
         assert len(list(tmp_path.rglob("orders.csv"))) == 1, "the export that the page makes"
     if page == "load":
         assert sum(code.count("norce.bulk(") for code in codes) == 3
+    if page == "adapter":
+        assert "out-of-stock (handler)" in told
+        assert re.search(r"\bexported 125\.0\n(>>> )?1 1\n", told)
+    if page == "adapter-hooks":
+        assert re.search(r"\[\{'id': 'p1', 'amount': 125.0, 'reference': 'erp-p1'\}\]", told)
+        assert "{'parcels': 1, 'checked': None}" in told
+        assert "400 adapter-error" in told
     if page == "sandbox-callbacks":
         assert re.search(r"order-validation\n", told)
         assert re.search(r"\['/hook', '/hook', '/export/o\w+'\]", told)

@@ -169,6 +169,8 @@ class Sandbox:
             check_has("clock", clock, "now")
         if apps is not None:
             check_mapping("apps", apps)
+            for name, app in apps.items():
+                _check_app("each host of apps", name, "each of apps", app)
         if configuration is not None:
             check_mapping("configuration", configuration)
         if on_request is not None:
@@ -186,8 +188,8 @@ class Sandbox:
         description = published()
         presentation = Presentation(description, self._readings)
         self._caller = Caller(allowed_hosts, callback_token, token, self._readings)
-        for host_of_app, app in (apps or {}).items():
-            self.register_app(host_of_app, app)
+        for name, app in (apps or {}).items():
+            self.register_app(name, app)
         callbacks = CallbackClient(
             self._caller,
             configuration or {},
@@ -267,10 +269,7 @@ class Sandbox:
             sandbox.register_app("erp.example", app)
             await order.hooks.create({"subscribeTo": "/state", "invoke": "https://erp.example/state"})
         """
-        check_text("host", host)
-        if not _HOST.fullmatch(host):
-            raise ValueError(f"host must be the name of a host, such as erp.example, not {shown(host)}")
-        check_has("app", app, "")
+        _check_app("host", host, "app", app)
         self._caller.apps[host.lower()] = app
 
     async def deliver_due(self) -> None:
@@ -447,6 +446,14 @@ class _Running:
                 raise RuntimeError(f"the sandbox's server did not stop within {_STOP_WITHIN:g} s")
             yield
         self._thread.join()
+
+
+def _check_app(name_of_host: str, host: object, name_of_app: str, app: object) -> None:
+    """The host of an application, and the application."""
+    check_text(name_of_host, host)
+    if not _HOST.fullmatch(str(host)):
+        raise ValueError(f"{name_of_host} must be the name of a host, such as erp.example, not {shown(host)}")
+    check_has(name_of_app, app, "")
 
 
 def _listening(host: str, port: int) -> socket.socket:

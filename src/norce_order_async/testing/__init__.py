@@ -2,6 +2,7 @@
 
 * `plugin`: the hooks, the fixtures and the markers. pytest loads this module in every run, so it imports very little.
 * `fixtures`: makes the objects that the fixtures return.
+* `adapters`: puts adapters where the local order service calls them.
 * `receiver`: a server for the callbacks of the local order service.
 * `guard`: makes a test fail if it calls Norce.
 
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING
 from norce_order_async._exports import on_first_use
 
 if TYPE_CHECKING:
+    from norce_order_async.testing.adapters import ConnectAdapter
     from norce_order_async.testing.receiver import CallbackCall, CallbackReceiver, Reply
 
-__all__ = ["CallbackCall", "CallbackReceiver", "Reply"]
+__all__ = ["CallbackCall", "CallbackReceiver", "ConnectAdapter", "Reply"]
 
-__getattr__, __dir__ = on_first_use(__name__, dict.fromkeys(__all__, "receiver"))
+_HOME_OF = {**dict.fromkeys(__all__, "receiver"), "ConnectAdapter": "adapters"}
+__getattr__, __dir__ = on_first_use(__name__, _HOME_OF)

@@ -18,6 +18,7 @@ from norce_order_async.testing.guard import Guard
 if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
     from norce_order_async.sandbox import Faults, Sandbox
+    from norce_order_async.testing.adapters import ConnectAdapter
     from norce_order_async.testing.fixtures import SandboxClient
     from norce_order_async.testing.readings import ReadingRuns
     from norce_order_async.testing.receiver import CallbackReceiver
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _FAULTS, _SOCKET, _REAL_HOSTS, _ON = "norce_faults", "norce_socket", "norce_real_hosts", "norce_guard"
 _FIXTURES = frozenset(
     {
+        "norce_adapter",
         "norce_callbacks",
         "norce_client",
         "norce_client_options",
@@ -206,6 +208,21 @@ def norce_callbacks() -> Iterator[CallbackReceiver]:
     receiver = CallbackReceiver()
     yield receiver
     receiver.close()
+
+
+@pytest.fixture
+def norce_adapter(
+    request: pytest.FixtureRequest,
+    norce_sandbox: Sandbox,
+    norce_client: SandboxClient,
+    norce_client_options: dict[str, Any],
+) -> Iterator[ConnectAdapter]:
+    """Call it with a function that makes an adapter of a client: the adapter, which ``norce_sandbox`` calls."""
+    from norce_order_async.testing.adapters import ConnectAdapter
+
+    connect = ConnectAdapter(norce_sandbox, norce_client, norce_client_options, over_socket=_over_socket(request))
+    yield connect
+    connect.close()
 
 
 def _over_socket(request: pytest.FixtureRequest) -> bool:
