@@ -86,7 +86,7 @@ class PostgresConnection:
             except psycopg.Error as error:
                 connection = self._connection
                 lost = connection is None or connection.closed or connection.broken
-                why = self._in_words(error, lost=lost)
+                why = self._in_words(error, away=lost and isinstance(error, psycopg.OperationalError))
             except OSError as error:
                 lost, why = True, f"the database can't be reached ({error.strerror or type(error).__name__})"
             # Outside of the handlers: the driver's error has the password in the frames of its traceback.
@@ -115,12 +115,12 @@ class PostgresConnection:
             self._connection = connection
         return self._connection
 
-    def _in_words(self, error: psycopg.Error, *, lost: bool) -> str:
+    def _in_words(self, error: psycopg.Error, *, away: bool) -> str:
         text = " ".join(str(error).split())
         for secret in ("password", "sslpassword"):
             if value := self._settings().get(secret):
                 text = text.replace(str(value), "***")
-        what = "the database can't be reached" if lost else "the database refused it"
+        what = "the database can't be reached" if away else "the database refused it"
         return f"{what} ({printable(text[:200]) or type(error).__name__})"
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import anyio
 
 from norce_order_async.adapter.inbox.postgres import PostgresInbox
-from norce_order_async.adapter.inbox.protocol import Taken
+from norce_order_async.adapter.inbox.protocol import Handle, Taken
 from norce_order_async.adapter.inbox.sqlite import SqliteInbox
 
 Inbox = SqliteInbox | PostgresInbox
@@ -108,7 +108,7 @@ class Worker:
         return [taken.delivery.order_id for taken in self.handled]
 
 
-async def work_until(inbox: Inbox, worker: Worker, true: Callable[[], object], **settings: Any) -> None:
+async def work_until(inbox: Inbox, worker: Handle, true: Callable[[], object], **settings: Any) -> None:
     """Work until something is true, which is looked at after each handler."""
     from tests.support.waiting import until
 

@@ -145,8 +145,11 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
 
 def _comment(connection: psycopg.Connection[Any]) -> str | None:
     """What is said of the table: empty if nothing is, None if there is no table."""
-    query = "SELECT coalesce(obj_description(to_regclass('norce_inbox'), 'pg_class'), '') "
-    found = connection.execute(query.encode() + b"WHERE to_regclass('norce_inbox') IS NOT NULL").fetchone()
+    # Not with to_regclass, which does not see a table that another process has made since this session looked last.
+    found = connection.execute(
+        "SELECT coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class "
+        "WHERE relname = 'norce_inbox' AND pg_table_is_visible(oid)"
+    ).fetchone()
     return None if found is None else str(found[0])
 
 

@@ -110,7 +110,7 @@ class Inbox(Protocol):
         """
         ...
 
-    async def work(self, handle: Handle, *, workers: int = 8) -> None:
+    async def work(self, handle: Handle, *, workers: int = 8, adapter_id: str | None = None) -> None:
         """Handle what is stored, until this is cancelled.
 
         A handler that raises is tried again with the pause of the pipeline's repeats, and its entry is dead after a
@@ -119,6 +119,7 @@ class Inbox(Protocol):
         Args:
             handle: called for each notification.
             workers: handlers that run at the same time.
+            adapter_id: only entries of this adapter; all when left out.
         """
         ...
 

@@ -120,9 +120,10 @@ class StoredInbox:
         """
         check_whole("workers", workers, 1, ConfigurationError)
         opened = self._opened()
-        if not opened.working:
-            await opened.in_thread(self._store.begin_work)
-        opened.working += 1
+        async with opened.beginning:
+            if not opened.working:
+                await opened.in_thread(self._store.begin_work)
+            opened.working += 1
         try:
             await _Work(opened, self._retries, handle, workers, adapter_id).run()
         finally:
@@ -195,6 +196,7 @@ class _Open:
         self.clock = clock
         self.working = 0
         """Calls of ``work``."""
+        self.beginning = anyio.Lock()
         self.bell = anyio.Event()
         """Set when there may be an entry that is due; there is another one afterwards."""
         self.tasks = SendTasks()

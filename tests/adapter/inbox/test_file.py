@@ -1,0 +1,247 @@
+"""An inbox in a file: one process works on it, and its disk can be full."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from norce_order_async.adapter import InboxError, InboxLockedError, SqliteInbox
+from tests.adapter.deliveries import delivery
+from tests.adapter.inbox.places import InFile, Worker, column, let_pass, work_until
+from tests.support.waiting import until
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> InFile:
+    return InFile(tmp_path / "erp.inbox")
+
+
+@pytest.mark.anyio
+async def test_one_process_works_on_a_file(file: InFile) -> None:
+    """Others may store into it; when the first ends, the next takes over what it had begun."""
+    worker, never = Worker(), anyio.Event()
+    worker.gate = lambda taken: never
+    async with file.inbox() as first, file.inbox() as second:
+        async with anyio.create_task_group() as group:
+            group.start_soon(first.work, worker)
+            await second.store(delivery())
+            await until(lambda: worker.running)
+            with pytest.raises(InboxLockedError, match="another process works on inbox"):
+                await second.work(worker)
+            group.cancel_scope.cancel()
+        worker.gate = lambda taken: None
+        await work_until(second, worker, lambda: worker.handled)
+
+
+@pytest.mark.anyio
+async def test_what_a_killed_process_had_begun_is_handled_by_the_next(file: InFile) -> None:
+    """At once: there is no lease to wait for."""
+    worker = Worker()
+    async with file.inbox() as inbox:
+        await inbox.store(delivery())
+        file.query("UPDATE norce_inbox SET state = 'working', attempts = 1, epoch = 1, due = 9e99")
+        await work_until(inbox, worker, lambda: worker.handled)
+    assert [taken.attempt for taken in worker.taken] == [2]
+
+
+@pytest.mark.anyio
+async def test_two_calls_of_work_share_a_file(file: InFile) -> None:
+    """The lock is released with the second."""
+    async with file.inbox() as inbox, file.inbox() as other:
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: inbox.work(Worker(), adapter_id="erp"))
+            group.start_soon(lambda: inbox.work(Worker(), adapter_id="pim"))
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        worker = Worker()
+        await inbox.store(delivery())
+        await work_until(other, worker, lambda: worker.handled)
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(sys.platform == "win32", reason="needs rights of files")
+async def test_it_is_for_its_owner_alone(file: InFile) -> None:
+    """It holds orders. Nothing else is left beside it."""
+    async with file.inbox() as inbox:
+        await inbox.store(delivery())
+        await work_until(inbox, Worker(), lambda: column(file, "state") == ["handled"])
+        for each in file.path.parent.iterdir():
+            assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
+    assert {each.name for each in file.path.parent.iterdir()} == {"erp.inbox", "erp.inbox.lock"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"notes" * 100, "is no inbox of an adapter: it was left as it is"),
+        (b"", "is no inbox of an adapter: it was left as it is"),
+        ("database", "is a database of something else"),
+        ("newer", "has format 9 of the inbox, and this version knows 1"),
+        ("damaged", "it is damaged and was left as it is"),
+        ("folder", "Is a directory"),
+    ],
+)
+async def test_what_is_no_inbox_is_left_as_it_is(file: InFile, content: bytes | str, match: str) -> None:
+    """And named in the error."""
+    if content == "folder":
+        file.path.mkdir()
+    elif content == "database":
+        sqlite3.connect(file.path).execute("CREATE TABLE t (x)").connection.close()
+    elif isinstance(content, str):
+        async with file.inbox() as inbox:
+            for number in range(100):
+                await inbox.store(delivery(order_id=f"o_{number}"))
+        written = bytearray(file.path.read_bytes())
+        if content == "newer":
+            written[60:64] = (9).to_bytes(4, "big")
+        else:
+            written[4096 : 3 * 4096] = b"x" * 8192
+        file.path.write_bytes(written)
+    else:
+        file.path.write_bytes(content)
+    before = file.path.read_bytes() if file.path.is_file() else None
+    with pytest.raises(InboxError, match=match):
+        await file.inbox().__aenter__()
+    assert (file.path.read_bytes() if file.path.is_file() else None) == before
+
+
+@pytest.mark.anyio
+async def test_a_handler_keeps_its_entry_until_its_end_is_written(
+    file: InFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the disk is full nothing is stored and nothing runs again; with room on it all goes on by itself."""
+    monkeypatch.setattr("norce_order_async.adapter.inbox.stored._STORE_AWAY", 0.01)
+    worker, go = Worker(), anyio.Event()
+    worker.gate = lambda taken: go
+    async with file.inbox() as inbox, anyio.create_task_group() as group:
+        await inbox.store(delivery())
+        group.start_soon(inbox.work, worker)
+        await until(lambda: worker.running)
+        refused = 0
+        store: Any = inbox._store  # pyright: ignore[reportPrivateUsage]
+        connection = store._connection
+
+        class Full:
+            in_transaction = False
+
+            def execute(self, statement: str, *_: Any) -> None:
+                nonlocal refused
+                refused += 1
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorname = "SQLITE_FULL"
+                raise error
+
+        store._connection = Full()
+        go.set()
+        await until(lambda: worker.handled and refused > 3)
+        with pytest.raises(InboxError, match="the disk is full; free some space"):
+            await inbox.store(delivery(order_id="o_2"))
+        store._connection = connection
+        await until(lambda: column(file, "state") == ["handled"])
+        assert await inbox.store(delivery(order_id="o_2"))
+        await until(lambda: column(file, "state") == ["handled"] * 2)
+        group.cancel_scope.cancel()
+    assert len(worker.taken) == 2
+
+
+PROGRAM = """
+    import resource, sys
+    import anyio
+    from norce_order_async.adapter import InboxError, SqliteInbox
+    from tests.adapter.deliveries import delivery
+
+    async def main(path):
+        async with SqliteInbox(path) as inbox:
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            # From here on no file grows beyond this: a write past it fails in its middle.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+            number = failed = 0
+            while failed < 20:
+                async def store(number):
+                    nonlocal failed
+                    try:
+                        await inbox.store(delivery({"id": "o", "text": "x" * 3000}, order_id=f"o_{number}"))
+                    except InboxError as error:
+                        assert "inbox" in str(error), error
+                        failed += 1
+                    else:
+                        print(f"o_{number}")
+                async with anyio.create_task_group() as group:
+                    for _ in range(4):
+                        number += 1
+                        group.start_soon(store, number)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+            await inbox.store(delivery(order_id="room"))
+            print("room")
+
+    anyio.run(main, sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the operating system's limit on a file's length")
+def test_a_write_that_fails_in_its_middle(file: InFile) -> None:
+    """By the operating system's limit: what was stored is there whole, what failed is not, and with room it goes on."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), file.address],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    answered = done.stdout.split()
+    assert len(answered) > 20
+    assert answered[-1] == "room"
+    assert sorted(column(file, "order_id")) == sorted(answered)
+    whole = {len(delivery({"id": "o", "text": "x" * 3000}).body), len(delivery(order_id="room").body)}
+    assert set(column(file, "length(body)")) == whole
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_million_notifications_take_no_more_memory_than_a_few(file: InFile) -> None:
+    """Nor more disk than those of a day: each batch here is a day after the one before."""
+    import tracemalloc
+
+    async def batch(inbox: SqliteInbox, number: int) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: inbox.work(_nothing, workers=50))
+            for begin in range(0, 20_000, 500):
+                async with anyio.create_task_group() as stores:
+                    for each in range(begin, begin + 500):
+                        stores.start_soon(inbox.store, delivery(order_id=f"o_{number}_{each}"))
+            while (await inbox.counts()).depth:  # noqa: ASYNC110
+                await anyio.sleep(0.05)
+            group.cancel_scope.cancel()
+        let_pass(file, 24 * 3600.0)
+
+    async def main() -> None:
+        sizes: list[tuple[int, int]] = []
+        async with SqliteInbox(file.path) as inbox:
+            for number in range(50):
+                await batch(inbox, number)
+                sizes.append((tracemalloc.get_traced_memory()[0], file.path.stat().st_size))
+        (memory, disk), (memory_then, disk_then) = sizes[4], sizes[-1]
+        assert memory_then < 1.2 * memory + 200_000
+        assert disk_then < 1.2 * disk
+
+    tracemalloc.start()
+    try:
+        anyio.run(main)
+    finally:
+        tracemalloc.stop()
+
+
+async def _nothing(_: object) -> None:
+    pass
