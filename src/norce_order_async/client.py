@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     import httpx
 
     from norce_order_async.adapter.app import Adapter
+    from norce_order_async.adapter.handling import AdapterTelemetry
+    from norce_order_async.adapter.inbox.protocol import Inbox
 
 
 ENVIRONMENT_VARIABLES = {
@@ -231,6 +233,9 @@ class NorceOrderClient(Scope):
         version: Literal["v0", "v1"] = "v0",
         budget: float = 3.0,
         max_concurrent: int = 100,
+        inbox: Inbox | None = None,
+        workers: int = 8,
+        telemetry: AdapterTelemetry | None = None,
     ) -> Adapter:
         """An adapter: an ASGI app that the service calls before and after changes.
 
@@ -246,7 +251,11 @@ class NorceOrderClient(Scope):
             version: the form in which the service sends orders; both are read alike.
             budget: seconds that a hook or a validation has, from the arrival of the call. A hook that passes it is
                 cancelled and denies.
-            max_concurrent: handlers of one kind that run at the same time; calls beyond that are denied at once.
+            max_concurrent: handlers of one kind that run at the same time. Hooks beyond that are denied at once;
+                notifications wait.
+            inbox: where notifications are kept that are answered before they are handled.
+            workers: handlers of such notifications that run at the same time.
+            telemetry: ``norce_order_async.telemetry.OpenTelemetry()``, with the ``otel`` extra.
 
         Raises:
             ConfigurationError: an argument is missing or wrong.
@@ -264,6 +273,9 @@ class NorceOrderClient(Scope):
             version=version,
             budget=budget,
             max_concurrent=max_concurrent,
+            inbox=inbox,
+            workers=workers,
+            telemetry=telemetry,
         )
 
     async def aclose(self, grace: float = CLOSE_GRACE) -> None:

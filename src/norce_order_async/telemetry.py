@@ -5,11 +5,18 @@ semantic conventions for HTTP clients, and the request's headers carry the trace
 ``http.client.request.duration``, a histogram in seconds with one value per attempt. Addresses are recorded without
 their query; headers and bodies are not recorded.
 
+With ``norce.adapter(..., telemetry=OpenTelemetry())`` each call that an adapter answers is a SERVER span, such as
+``hook /state``, which continues the caller's trace if its headers name one. ``norce.adapter.duration`` is a histogram
+in seconds with one value per call, by kind, route and outcome; ``norce.adapter.inbox.depth`` and
+``norce.adapter.inbox.age`` say how many stored notifications wait, and for how many seconds the oldest has.
+
 Source: OpenTelemetry semantic conventions, "HTTP spans" and "HTTP metrics" (stable since 1.23).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -69,6 +76,18 @@ class OpenTelemetry:
             unit="s",
             description="Duration of HTTP client requests.",
             explicit_bucket_boundaries_advisory=BUCKETS,
+        )
+        self._received = meter.create_histogram(
+            "norce.adapter.duration",
+            unit="s",
+            description="Duration of calls that an adapter answered.",
+            explicit_bucket_boundaries_advisory=BUCKETS,
+        )
+        self._inbox_depth = meter.create_gauge(
+            "norce.adapter.inbox.depth", unit="{notification}", description="Stored notifications that wait."
+        )
+        self._inbox_age = meter.create_gauge(
+            "norce.adapter.inbox.age", unit="s", description="Time that the oldest stored notification has waited."
         )
 
     async def call(self, call: CallInfo, proceed: CallNext, /) -> Answer:
@@ -136,6 +155,52 @@ class OpenTelemetry:
                 return response
             finally:
                 self._duration.record(self._clock.monotonic() - started, measured)
+
+    @contextmanager
+    def received(
+        self, kind: str, route: str, attributes: Mapping[str, str], trace: Mapping[str, str], /
+    ) -> Generator[Callable[[str, int], None]]:
+        """Called around each call that an adapter answers: records its span and its duration.
+
+        Args:
+            kind: ``hook``, ``validation`` or ``notification``.
+            route: the handler, such as ``/state``.
+            attributes: of the span.
+            trace: the caller's trace headers.
+        """
+        measured: dict[str, str | int] = {"norce.callback.kind": kind, "norce.callback.route": route}
+        started = self._clock.monotonic()
+        with self._tracer.start_as_current_span(
+            f"{kind} {route}",
+            context=propagate.extract(trace),
+            kind=SpanKind.SERVER,
+            attributes={**measured, **attributes},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+
+            def note(outcome: str, status: int) -> None:
+                measured["norce.callback.outcome"] = outcome
+                span.set_attribute("norce.callback.outcome", outcome)
+                if status:
+                    span.set_attribute("http.response.status_code", status)
+                if status >= 500:
+                    span.set_status(StatusCode.ERROR)
+
+            try:
+                yield note
+            except BaseException as error:
+                measured["error.type"] = type(error).__name__
+                _failed(span, error)
+                raise
+            finally:
+                self._received.record(self._clock.monotonic() - started, measured)
+
+    def inbox(self, adapter_id: str, depth: int, oldest: float, /) -> None:
+        """Record how many stored notifications wait, and the age of the oldest in seconds."""
+        attributes = {"norce.adapter.id": adapter_id}
+        self._inbox_depth.set(depth, attributes)
+        self._inbox_age.set(oldest, attributes)
 
 
 def _failed(span: Span, error: BaseException) -> None:

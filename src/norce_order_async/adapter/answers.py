@@ -113,46 +113,43 @@ def _message(message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """Status and body of what the service gets."""
+    """What the service gets, and a word for what came of its call."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
+    outcome: str = "refused"
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    @property
-    def success(self) -> bool:
-        """Whether the status is 2xx."""
-        return 200 <= self.status < 300
 
-
-DONE: Final = HttpAnswer(200)
-NO_CHANGE: Final = HttpAnswer(200, b"[]")
+APPROVED_AS_IT_IS: Final = HttpAnswer(200, b"[]", "approved")
 """A hook's approval without edits: an empty list of operations."""
+VALID: Final = HttpAnswer(200, b"", "valid")
 
 
 def patch_answer(operations: list[dict[str, Any]]) -> HttpAnswer:
     """Approve with edits."""
-    return HttpAnswer(200, write_json(operations)) if operations else NO_CHANGE
+    return HttpAnswer(200, write_json(operations), "patched") if operations else APPROVED_AS_IT_IS
 
 
-def denial_answer(adapter_id: str, denied: Deny) -> HttpAnswer:
+def denial_answer(adapter_id: str, denied: Deny, outcome: str = "denied") -> HttpAnswer:
     """Deny: 400, with the reason in the form of the service's own errors."""
-    return HttpAnswer(400, write_json({"adapterId": adapter_id, "code": denied.code, "message": denied.message}))
+    body = {"adapterId": adapter_id, "code": denied.code, "message": denied.message}
+    return HttpAnswer(400, write_json(body), outcome)
 
 
-def problems_answer(adapter_id: str, found: Problems) -> HttpAnswer:
+def problems_answer(adapter_id: str, found: Problems, outcome: str = "invalid") -> HttpAnswer:
     """Valid without problems; otherwise 400 with their list."""
     if not found.found:
-        return DONE
-    return HttpAnswer(
-        400,
-        write_json([{"adapterId": adapter_id, "code": one.code, "message": one.message} for one in found.found]),
-    )
+        return VALID
+    body = [{"adapterId": adapter_id, "code": one.code, "message": one.message} for one in found.found]
+    return HttpAnswer(400, write_json(body), outcome)
 
 
-def error_answer(status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> HttpAnswer:
-    """An answer to a call that does not reach a handler."""
-    return HttpAnswer(status, write_json({"code": code, "message": message}), headers)
+def error_answer(
+    status: int, code: str, message: str, *headers: tuple[bytes, bytes], outcome: str = "refused"
+) -> HttpAnswer:
+    """An answer to a call that reaches no handler, or whose handler failed."""
+    return HttpAnswer(status, write_json({"code": code, "message": message}), outcome, headers)
 
 
 def hook_answer(given: object) -> Approve | Deny:

@@ -8,31 +8,20 @@ A call passes the gate (:mod:`~norce_order_async.adapter.routing`), its body is 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import logging
 from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from norce_order_async._json import write_json
 from norce_order_async.adapter import registration as registering
-from norce_order_async.adapter.answers import (
-    DONE,
-    Deny,
-    HttpAnswer,
-    denial_answer,
-    error_answer,
-    hook_answer,
-    patch_answer,
-    problems,
-    problems_answer,
-    validation_answer,
-)
-from norce_order_async.adapter.bodies import MAX_BODY, id_in, read_order_aside
-from norce_order_async.adapter.calls import HookCall, NotificationCall, ValidationCall, now_utc
-from norce_order_async.adapter.patches import DraftError, needs
-from norce_order_async.adapter.records import Cause, Counts, Denial, Denials
+from norce_order_async.adapter.answers import HttpAnswer
+from norce_order_async.adapter.handling import AdapterTelemetry, Desk, Receive, Turns
+from norce_order_async.adapter.hooks import Hooks, Validations
+from norce_order_async.adapter.inbox.protocol import Inbox
+from norce_order_async.adapter.notifications import Notifications
+from norce_order_async.adapter.patches import needs
+from norce_order_async.adapter.records import Counts, Denials
 from norce_order_async.adapter.routing import (
     Ack,
     Admitted,
@@ -51,34 +40,24 @@ from norce_order_async.adapter.routing import (
 from norce_order_async.adapter.simulate import Simulate
 from norce_order_async.checking import check_kind, check_number, check_whole
 from norce_order_async.context import check_header_value
-from norce_order_async.display import shown
-from norce_order_async.errors import ConfigurationError
-from norce_order_async.runtime.loop import runs_on_trio
-from norce_order_async.scope import Scope, session_of
+from norce_order_async.errors import ConfigurationError, NorceError
+from norce_order_async.scope import Scope
 
 if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
 
-logger = logging.getLogger("norce_order_async.adapter")
-
 BUDGET: Final = 3.0
 """Seconds that a hook or a validation has, from the arrival of the call. The service's own limit is not published."""
 NOTIFICATION_BUDGET: Final = 30.0
-"""Seconds that the handler of a notification has."""
+"""Seconds that the handler of a notification has that is answered after it has returned."""
 MAX_CONCURRENT: Final = 100
 """Handlers of one kind that run at the same time."""
-READ_WITHIN: Final = 30.0
-"""Seconds in which the body of a notification must have come."""
+WORKERS: Final = 8
+"""Handlers of stored notifications that run at the same time."""
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 H = TypeVar("H", bound=Handler)
 
-_ERROR: Final = Deny("adapter-error", "The adapter could not answer.")
-_LATE: Final = Deny("adapter-late", "The adapter did not answer in time.")
-_BUSY: Final = Deny("adapter-busy", "The adapter has too many calls at once.")
-_EDIT: Final = Deny("adapter-error", "The adapter made an edit that can't be sent.")
-_SLOW: Final = error_answer(408, "timeout", "The body did not come in time.")
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -103,8 +82,7 @@ class Adapter:
     Attributes:
         adapter_id: sent as ``x-adapterid`` with the adapter's own calls.
         public_url: where the service reaches it, without the secret.
-        counts: how many calls there were and what came of them.
-        denials: the latest changes that it denied.
+        version: the form in which the service sends orders.
         simulate: makes calls to it without a service.
     """
 
@@ -121,30 +99,44 @@ class Adapter:
         version: Literal["v0", "v1"] = "v0",
         budget: float = BUDGET,
         max_concurrent: int = MAX_CONCURRENT,
+        inbox: Inbox | None = None,
+        workers: int = WORKERS,
+        telemetry: AdapterTelemetry | None = None,
     ) -> None:
         self._scope = scope.scoped(adapter_id=adapter_id)
         self.adapter_id = adapter_id
         self.public_url = check_public_url(public_url)
         self._secret = path_secrets(secret)
-        self._bearer_words = bearer_secrets(bearer)
+        self._bearer = bearer_secrets(bearer)
         if version not in ("v0", "v1"):
             raise ConfigurationError("version must be 'v0' or 'v1': the form in which the service sends orders")
         self.version: Literal["v0", "v1"] = version
         check_number("budget", budget, "more than 0 s", ConfigurationError, above=True)
         check_whole("max_concurrent", max_concurrent, 1, ConfigurationError)
+        check_whole("workers", workers, 1, ConfigurationError)
         self._budget = budget
-        self._max_concurrent = max_concurrent
+        self._telemetry = telemetry
         self._merchants = _served("merchants", merchants, scope.merchant)
         self._channels = _served("channels", channels, scope.channel)
-        self._gate = Gate(self._secret, self._bearer_words, self._merchants, self._channels)
-        core = session_of(scope).core
-        self._clock = core.clock
-        self._drift = core.drift
-        self._scopes: dict[tuple[str, str], Scope] = {}
-        self._running: dict[Kind, int] = {"hook": 0, "validation": 0, "notification": 0}
-        self.counts = Counts()
-        self.denials = Denials()
-        self.simulate = Simulate(self, self._address, self._merchants[0], self._channels[0], self._bearer_words)
+        self._gate = Gate(self._secret, self._bearer, self._merchants, self._channels)
+        self._desk = Desk(self._scope, adapter_id)
+        self._turns: dict[Kind, Turns] = {"hook": Turns(max_concurrent), "validation": Turns(max_concurrent)}
+        self._hooks = Hooks(self._desk)
+        self._validations = Validations(self._desk)
+        self._notifications = Notifications(
+            self._desk, inbox, Turns(max_concurrent), workers, self._notification_route, telemetry
+        )
+        self.simulate = Simulate(self, self._address, self._merchants[0], self._channels[0], self._bearer)
+
+    @property
+    def counts(self) -> Counts:
+        """How many calls there were, and what came of them."""
+        return self._desk.counts
+
+    @property
+    def denials(self) -> Denials:
+        """The latest changes that were denied."""
+        return self._desk.denials
 
     # Handlers
 
@@ -243,8 +235,10 @@ class Adapter:
             scope: the part of the order whose changes it is called for, such as ``"/state/currentStatus"``.
             schema: JSON Schema that the new value must match, such as ``{"const": "completed"}``.
             name: its segment in addresses, for a second notification of the same part.
-            ack: ``"after"`` the handler has returned, or ``"first"``, which needs an inbox.
-            budget: seconds that the handler has, 30 when left out.
+            ack: ``"after"``: the service is answered when the handler has returned. ``"first"``: the notification is
+                stored in the inbox, the service is answered, and then the handler is called, again and again if it
+                raises.
+            budget: seconds that the handler has; left out, 30 with ``"after"`` and no limit with ``"first"``.
             delay: milliseconds that the service waits before it calls.
             reference: identifies the notification in the service's logs.
             description: words for people.
@@ -257,12 +251,15 @@ class Adapter:
             _check_schema(schema)
         if ack not in ("after", "first"):
             raise ConfigurationError("ack must be 'after' or 'first'")
-        if ack == "first":
-            raise ConfigurationError('ack="first" needs an inbox')
+        if ack == "first" and self._notifications.inbox is None:
+            raise ConfigurationError(
+                'ack="first" needs an inbox, which keeps notifications until they are handled: '
+                "norce.adapter(..., inbox=SqliteInbox('inbox.db'))"
+            )
         if delay is not None:
             check_whole("delay", delay, 0, ConfigurationError)
         segment, label = name_of("notification", name, pointer, None)
-        seconds = self._seconds(budget, NOTIFICATION_BUDGET)
+        seconds = self._seconds(budget, NOTIFICATION_BUDGET if ack == "after" else None)
 
         def add(handler: H) -> H:
             self._gate.add(
@@ -341,8 +338,7 @@ class Adapter:
         """Called by an ASGI server for each request, and for its lifespan."""
         match scope["type"]:
             case "http":
-                started = self._clock.monotonic()
-                answer = await self._answer(scope, receive, started)
+                answer = await self._answer(scope, receive, self._desk.clock.monotonic())
                 if answer is not None:
                     await _send(send, answer)
             case "lifespan":
@@ -352,219 +348,75 @@ class Adapter:
                 await send({"type": "websocket.close", "code": 1000})
 
     async def __aenter__(self) -> Self:
+        """Open the inbox, and begin to work on what is in it.
+
+        Raises:
+            ConfigurationError: the adapter was entered already.
+            InboxError: the inbox can't be opened.
+        """
+        await self._notifications.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        await self._notifications.close(kind, error, trace)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
             await self.__aenter__()
-        except Exception as error:
+        except NorceError as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
-            raise
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.__aexit__(None, None, None)
+            return
+        try:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        finally:
+            await self.__aexit__(None, None, None)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, started: float) -> HttpAnswer | None:
         """What a request is answered; None if its caller has left."""
         admitted = self._gate.admit(scope)
         if isinstance(admitted, Refused):
-            return self._refused(admitted)
+            return self._desk.refused(admitted)
         route = admitted.route
-        self.counts.add(route.kind)
-        if self._running[route.kind] >= self._max_concurrent:
-            return self._busy(admitted)
-        self._running[route.kind] += 1
-        try:
-            match route.kind:
-                case "hook":
-                    return await self._hook(admitted, receive, started)
-                case "validation":
-                    return await self._validation(admitted, started)
-                case "notification":
-                    return await self._notification(admitted, receive)
-        finally:
-            self._running[route.kind] -= 1
+        if self._telemetry is None:
+            return await self._counted(admitted, receive, started)
+        attributes = {
+            "norce.adapter.id": self.adapter_id,
+            "norce.order.id": admitted.order_id,
+            "norce.merchant": admitted.merchant,
+            "norce.channel": admitted.channel,
+        }
+        with self._telemetry.received(route.kind, route.label, attributes, admitted.trace) as note:
+            answer = await self._counted(admitted, receive, started)
+            note(answer.outcome if answer else "disconnected", answer.status if answer else 0)
+        return answer
 
-    async def _hook(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
-        route = admitted.route
-        deadline = started + (route.budget or 0)
-        answer: HttpAnswer | None = None
-        try:
-            with self._clock.move_on_after(max(0.0, deadline - self._clock.monotonic())):
-                read = await self._read(admitted, receive)
-                if not isinstance(read, _Read):
-                    return read
-                call = HookCall(
-                    self.adapter_id,
-                    route.label,
-                    read.order_id,
-                    self._scope_of(admitted),
-                    read.body,
-                    read.data,
-                    route.target,
-                )
-                given = hook_answer(await route.handler(call))
-                if isinstance(given, Deny):
-                    return self._denied(admitted, "handler", given)
-                operations = call.operations()
-                answer = patch_answer(operations)
-                if self._clock.monotonic() <= deadline:
-                    self.counts.add("hook.patched" if operations else "hook.approved")
-                    return answer
-        except DraftError as error:
-            self._log(admitted, error)
-            return self._unable(admitted, "edit", _EDIT)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the service gets an answer
-            self._log(admitted, error)
-            return self._unable(admitted, "error", _ERROR)
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
-                raise
-            self._log(admitted, error)
-            return self._unable(admitted, "error", _ERROR)
-        logger.warning("hook %s of order %s took more than %g s", route.label, shown(admitted.order_id), route.budget)
-        return self._unable(admitted, "late", _LATE)
+    async def _counted(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
+        kind, counts = admitted.route.kind, self._desk.counts
+        counts.add(kind)
+        answer = await self._answered(admitted, receive, started)
+        counts.add(f"{kind}.{answer.outcome if answer else 'disconnected'}")
+        return answer
 
-    async def _validation(self, admitted: Admitted, started: float) -> HttpAnswer:
-        route = admitted.route
-        if admitted.order_id.startswith("{"):
-            # The service did not fill in the placeholder of the address, and there is no body to say the id.
-            self._drift.add(route.source, "address", "placeholder")
-            return self._refused(Refused("id", error_answer(400, "wrong-order", "The address names no order.")))
-        deadline = started + (route.budget or 0)
-        try:
-            with self._clock.move_on_after(max(0.0, deadline - self._clock.monotonic())):
-                call = ValidationCall(self.adapter_id, route.label, admitted.order_id, self._scope_of(admitted))
-                given = validation_answer(await route.handler(call))
-                self.counts.add("validation.invalid" if given.found else "validation.valid")
-                return problems_answer(self.adapter_id, given)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._log(admitted, error)
-            return self._no_verdict("error", _ERROR)
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
-                raise
-            self._log(admitted, error)
-            return self._no_verdict("error", _ERROR)
-        logger.warning("validation of order %s took more than %g s", shown(admitted.order_id), route.budget)
-        return self._no_verdict("late", _LATE)
-
-    async def _notification(self, admitted: Admitted, receive: Receive) -> HttpAnswer | None:
-        route = admitted.route
-        read: _Read | HttpAnswer | None = _SLOW
-        with self._clock.move_on_after(READ_WITHIN):
-            read = await self._read(admitted, receive)
-        if not isinstance(read, _Read):
-            return self._refused(Refused("slow", _SLOW)) if read is _SLOW else read
-        call = NotificationCall(
-            self.adapter_id,
-            route.label,
-            read.order_id,
-            self._scope_of(admitted),
-            read.body,
-            read.data,
-            key="",
-            received_at=now_utc(self._clock.wall()),
-        )
-        try:
-            with self._clock.move_on_after(route.budget):
-                await route.handler(call)
-                self.counts.add("notification.handled")
-                return DONE
-        except Exception as error:  # noqa: BLE001 - as above
-            self._log(admitted, error)
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
-                raise
-            self._log(admitted, error)
-        self.counts.add("notification.error")
-        return error_answer(500, _ERROR.code, "The adapter could not handle the notification.")
-
-    async def _read(self, admitted: Admitted, receive: Receive) -> _Read | HttpAnswer | None:
-        """The body of a call; the answer if it is refused, None if its caller has left."""
-        body = await _body(receive)
-        if body is None:
-            self.counts.add("refused.disconnected")
-            return None
-        if len(body) > MAX_BODY:
-            return self._refused(Refused("size", error_answer(413, "too-large", f"A body may have {MAX_BODY} bytes.")))
-        data = await read_order_aside(body)
-        if data is None:
-            return self._refused(
-                Refused("json", error_answer(400, "not-json", "The body is no JSON object, or is nested too deeply."))
-            )
-        order_id, said = admitted.order_id, id_in(data)
-        if said is None:
-            self._drift.add(admitted.route.source, "OrderData.id", "missing")
-        elif order_id.startswith("{"):
-            # The service did not fill in the placeholder of the address.
-            self._drift.add(admitted.route.source, "address", "placeholder")
-            order_id = said
-        if (said is not None and order_id != said) or order_id.startswith("{"):
-            return self._refused(
-                Refused("id", error_answer(400, "wrong-order", "The address names another order than the body."))
-            )
-        return _Read(body, data, order_id)
-
-    # What comes of them
-
-    def _refused(self, refused: Refused) -> HttpAnswer:
-        if self.counts.add(f"refused.{refused.reason}") == 1:
-            logger.warning("the adapter %s refused a call (%s); more are counted", self.adapter_id, refused.reason)
-        return refused.answer
-
-    def _busy(self, admitted: Admitted) -> HttpAnswer:
+    async def _answered(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
         kind = admitted.route.kind
+        if kind == "notification":
+            # None is turned away: nobody has published whether the service would call again.
+            return await self._notifications.answer(admitted, receive)
+        turns = self._turns[kind]
         if kind == "hook":
-            return self._unable(admitted, "busy", _BUSY)
-        if kind == "validation":
-            return self._no_verdict("busy", _BUSY)
-        self.counts.add("notification.busy")
-        return error_answer(503, _BUSY.code, _BUSY.message, (b"retry-after", b"1"))
-
-    def _unable(self, admitted: Admitted, cause: Cause, denied: Deny) -> HttpAnswer:
-        """The answer of a hook whose handler has none."""
-        if admitted.route.on_error == "approve":
-            self.counts.add(f"hook.{cause}")
-            return patch_answer([])
-        return self._denied(admitted, cause, denied)
-
-    def _denied(self, admitted: Admitted, cause: Cause, denied: Deny) -> HttpAnswer:
-        route = admitted.route
-        self.counts.add("hook.denied" if cause == "handler" else f"hook.{cause}")
-        self.denials.add(
-            Denial(now_utc(self._clock.wall()), route.label, admitted.order_id, cause, denied.code, denied.message)
-        )
-        logger.info("hook %s denied order %s: %s", route.label, shown(admitted.order_id), denied.code)
-        return denial_answer(self.adapter_id, denied)
-
-    def _no_verdict(self, cause: Cause, problem: Deny) -> HttpAnswer:
-        """The answer of a validation whose handler has none."""
-        self.counts.add(f"validation.{cause}")
-        return problems_answer(self.adapter_id, problems((problem.code, problem.message)))
-
-    def _log(self, admitted: Admitted, error: BaseException) -> None:
-        logger.error(
-            "%s %s of order %s failed",
-            admitted.route.kind,
-            admitted.route.label,
-            shown(admitted.order_id),
-            exc_info=error,
-        )
-
-    def _scope_of(self, admitted: Admitted) -> Scope:
-        key = admitted.merchant, admitted.channel
-        scope = self._scopes.get(key)
-        if scope is None:
-            scope = self._scopes[key] = self._scope.scoped(merchant=admitted.merchant, channel=admitted.channel)
-        return scope
+            if turns.busy:
+                return self._hooks.without_answer(admitted, "busy")
+            with turns.taken():
+                return await self._hooks.answer(admitted, receive, started)
+        if turns.busy:
+            return self._validations.without_answer("busy")
+        with turns.taken():
+            return await self._validations.answer(admitted, started)
 
     def _address(self, kind: Kind, label: str, order_id: str) -> str:
         """The path of a handler, for simulated calls."""
@@ -574,7 +426,13 @@ class Adapter:
         known = ", ".join(route.label for route in self._gate.routes if route.kind == kind) or "none"
         raise ConfigurationError(f"there is no {kind} {label[:80]!r}; there is {known}")
 
-    def _seconds(self, given: float | None, otherwise: float) -> float:
+    def _notification_route(self, label: str) -> Route:
+        for route in self._gate.routes:
+            if route.kind == "notification" and route.label == label:
+                return route
+        raise LookupError(f"there is no handler for notifications of {label} any more")
+
+    def _seconds(self, given: float | None, otherwise: float | None) -> float | None:
         if given is None:
             return otherwise
         check_number("budget", given, "more than 0 s", ConfigurationError, above=True)
@@ -584,44 +442,12 @@ class Adapter:
         return f"<Adapter {self.adapter_id} with {len(self._gate.routes)} handlers>"
 
 
-class _Read:
-    """The body of a call that was let in."""
-
-    __slots__ = ("body", "data", "order_id")
-
-    def __init__(self, body: bytes, data: dict[str, Any], order_id: str) -> None:
-        self.body = body
-        self.data = data
-        self.order_id = order_id
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The body, or a little more than is allowed of it; None if the caller has left."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        chunks.append(chunk)
-        if size > MAX_BODY or not message.get("more_body", False):
-            return chunk if len(chunks) == 1 else b"".join(chunks)
-
-
 async def _send(send: Send, answer: HttpAnswer) -> None:
     headers = [(b"content-length", b"%d" % len(answer.body)), *answer.headers]
     if answer.body:
         headers.append(_JSON)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
-
-
-def _is_cancelled() -> bool:
-    """Whether it is this task that is cancelled, and not another one that the handler waited for."""
-    task = None if runs_on_trio() else asyncio.current_task()
-    return task is None or task.cancelling() > 0
 
 
 def _checked(handler: H) -> H:

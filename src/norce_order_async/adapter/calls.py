@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.adapter.bodies import read_order
@@ -204,8 +204,3 @@ class NotificationCall(_CallWithOrder):
     def committed(self) -> Order:
         """The order as it was when the change was made. Reading it calls nobody."""
         return self._as_sent()
-
-
-def now_utc(wall: float) -> datetime:
-    """A moment of a clock in UTC."""
-    return datetime.fromtimestamp(wall, UTC)

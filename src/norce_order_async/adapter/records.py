@@ -77,10 +77,19 @@ class Denials(Sequence[Denial]):
 class Counts(Mapping[str, int]):
     """How many calls there were, by kind and by what came of them. What never happened is 0.
 
-    ``hook``, ``validation`` and ``notification`` count calls that were let in. ``hook.approved``, ``hook.patched``,
-    ``hook.denied``, ``hook.error``, ``hook.late`` and ``hook.busy`` say what came of them, and so on for the others;
-    ``refused.secret``, ``refused.bearer``, ``refused.merchant``, ``refused.id``, ``refused.size``, ``refused.json`` and
-    so on count calls that reached no handler.
+    ``hook``, ``validation`` and ``notification`` count calls that were let in. What came of them is counted under their
+    names and a word:
+
+    - ``hook.approved``, ``patched``, ``denied``; ``error``, ``late``, ``busy`` and ``edit`` where its handler had no
+      answer (see :data:`Cause`).
+    - ``validation.valid``, ``invalid``; ``error``, ``late`` and ``busy``.
+    - ``notification.handled``, ``error``; ``twin`` for one that was handled or stored before; ``stored`` and
+      ``unstored`` in an inbox, which is followed by ``handled`` or ``error`` for each try.
+    - ``refused`` for a body that is not read, ``disconnected`` for a caller that has left.
+
+    ``refused.secret``, ``refused.bearer``, ``refused.route``, ``refused.method``, ``refused.merchant``, ``refused.id``,
+    ``refused.headers``, ``refused.size``, ``refused.slow``, ``refused.json`` and ``refused.order`` count calls that
+    reached no handler.
 
     Example::
 

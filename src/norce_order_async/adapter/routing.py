@@ -199,7 +199,8 @@ class Admitted:
     order_id: str
     merchant: str
     channel: str
-    traceparent: Mapping[str, str]
+    trace: Mapping[str, str]
+    """The caller's trace headers."""
 
 
 @dataclass(frozen=True, slots=True)

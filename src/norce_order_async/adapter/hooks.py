@@ -1,0 +1,126 @@
+"""Hooks and validations: questions that have to be answered in time. Where its handler has no answer, a hook denies."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from norce_order_async.adapter.answers import (
+    Deny,
+    HttpAnswer,
+    denial_answer,
+    hook_answer,
+    patch_answer,
+    problems,
+    problems_answer,
+    validation_answer,
+)
+from norce_order_async.adapter.calls import HookCall, ValidationCall
+from norce_order_async.adapter.handling import LATE, WRONG_ORDER, Desk, Read, Receive, logger
+from norce_order_async.adapter.patches import DraftError
+from norce_order_async.adapter.records import Cause, Denial
+from norce_order_async.adapter.routing import Admitted, Refused
+from norce_order_async.display import printable, shown
+
+_WORDS: Final[dict[Cause, Deny]] = {
+    "error": Deny("adapter-error", "The adapter could not answer."),
+    "edit": Deny("adapter-error", "The adapter made an edit that can't be sent."),
+    "late": Deny("adapter-late", "The adapter did not answer in time."),
+    "busy": Deny("adapter-busy", "The adapter has too many calls at once."),
+}
+"""What is answered where the handler has no answer. It says nothing of what a handler raised."""
+
+
+class Hooks:
+    """Answers hooks."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def answer(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
+        """What the service gets; None if it has left."""
+        route = admitted.route
+        deadline = None if route.budget is None else started + route.budget
+        try:
+            given = await self._desk.within(deadline, partial(self._asked, admitted, receive))
+        except DraftError as error:
+            self._desk.failed(route.source, admitted.order_id, error)
+            return self.without_answer(admitted, "edit")
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the service gets an answer
+            self._desk.failed(route.source, admitted.order_id, error)
+            return self.without_answer(admitted, "error")
+        if given is LATE:
+            logger.warning("%s of order %s took more than %g s", route.source, shown(admitted.order_id), route.budget)
+            return self.without_answer(admitted, "late")
+        if isinstance(given, Deny):
+            return self._denied(admitted, "handler", given)
+        answer: HttpAnswer | None = given
+        return answer
+
+    async def _asked(self, admitted: Admitted, receive: Receive) -> Any:
+        """A denial, or the answer; None if the service has left."""
+        read = await self._desk.read(admitted, receive)
+        if not isinstance(read, Read):
+            return read
+        route = admitted.route
+        scope = self._desk.scope_for(admitted.merchant, admitted.channel)
+        call = HookCall(self._desk.adapter_id, route.label, read.order_id, scope, read.body, read.data, route.target)
+        given = hook_answer(await route.handler(call))
+        return given if isinstance(given, Deny) else patch_answer(call.operations())
+
+    def without_answer(self, admitted: Admitted, cause: Cause) -> HttpAnswer:
+        """What the service gets where the handler has no answer: a denial, unless the hook says otherwise."""
+        if admitted.route.on_error == "approve":
+            return HttpAnswer(200, b"[]", cause)
+        return self._denied(admitted, cause, _WORDS[cause])
+
+    def _denied(self, admitted: Admitted, cause: Cause, denied: Deny) -> HttpAnswer:
+        desk, route = self._desk, admitted.route
+        desk.denials.add(Denial(desk.now(), route.label, admitted.order_id, cause, denied.code, denied.message))
+        # Thousands may be turned away at once, and one line says so.
+        if cause != "busy" or not desk.counts["hook.busy"]:
+            logger.warning(
+                "%s denied a change of order %s: %s (%s)",
+                route.source,
+                shown(admitted.order_id),
+                printable(f"{denied.code}: {denied.message}" if denied.message else denied.code),
+                cause,
+            )
+        return denial_answer(desk.adapter_id, denied, "denied" if cause == "handler" else cause)
+
+
+class Validations:
+    """Answers validations."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def answer(self, admitted: Admitted, started: float) -> HttpAnswer:
+        """What the service gets. A body is not read: none is documented."""
+        route = admitted.route
+        if admitted.order_id.startswith("{"):
+            # The service did not fill in the placeholder of the address, and there is no body to say the id.
+            self._desk.drift.add(route.source, "address", "placeholder")
+            return self._desk.refused(Refused("order", WRONG_ORDER))
+        deadline = None if route.budget is None else started + route.budget
+        scope = self._desk.scope_for(admitted.merchant, admitted.channel)
+        call = ValidationCall(self._desk.adapter_id, route.label, admitted.order_id, scope)
+        try:
+            given = await self._desk.within(deadline, partial(route.handler, call))
+            found = None if given is LATE else validation_answer(given)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the service gets an answer
+            self._desk.failed(route.source, admitted.order_id, error)
+            return self.without_answer("error")
+        if found is None:
+            logger.warning("%s of order %s took more than %g s", route.source, shown(admitted.order_id), route.budget)
+            return self.without_answer("late")
+        return problems_answer(self._desk.adapter_id, found)
+
+    def without_answer(self, cause: Cause) -> HttpAnswer:
+        """What the service gets where the handler has no answer: a problem, which says that there is none."""
+        said = _WORDS[cause]
+        return problems_answer(self._desk.adapter_id, problems((said.code, said.message)), cause)
