@@ -46,6 +46,18 @@ def adapter(norce: NorceOrderClient) -> Adapter:
 
 
 @pytest.fixture
+def in_real_time() -> Callable[..., Adapter]:
+    """For handlers that wait for one another: virtual time would pass meanwhile."""
+    norce = NorceOrderClient(base_url="http://127.0.0.1:1", token="t" * 20, merchant="acme", channel="se")
+
+    def made(**arguments: Any) -> Adapter:
+        given: dict[str, Any] = {"secret": SECRET, **arguments}
+        return norce.adapter("erp", **given)
+
+    return made
+
+
+@pytest.fixture
 def make(norce: NorceOrderClient) -> Callable[..., Adapter]:
     def made(**arguments: Any) -> Adapter:
         given: dict[str, Any] = {"secret": SECRET, **arguments}

@@ -174,8 +174,8 @@ async def test_on_error_approve_lets_the_change_pass_without_edits(
     assert not adapter.denials
 
 
-async def test_more_hooks_at_once_than_allowed_are_denied_at_once(make: Callable[..., Adapter]) -> None:
-    adapter = make(max_concurrent=3)
+async def test_more_hooks_at_once_than_allowed_are_denied_at_once(in_real_time: Callable[..., Adapter]) -> None:
+    adapter = in_real_time(max_concurrent=3)
     go = anyio.Event()
     running = 0
     most = 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from norce_order_async.adapter.calls import HookCall, NotificationCall, ValidationCall
     from norce_order_async.adapter.deliveries import Delivery
     from norce_order_async.adapter.drafts import NULL
+    from norce_order_async.adapter.handling import AdapterTelemetry
     from norce_order_async.adapter.inbox.errors import InboxError, InboxLockedError
     from norce_order_async.adapter.inbox.postgres import PostgresInbox
     from norce_order_async.adapter.inbox.protocol import Inbox, InboxCounts, InboxEntry, Taken
@@ -35,6 +36,7 @@ _HOMES = {
     "inbox.postgres": ("PostgresInbox",),
     "inbox.protocol": ("Inbox", "InboxCounts", "InboxEntry", "Taken"),
     "inbox.sqlite": ("SqliteInbox",),
+    "handling": ("AdapterTelemetry",),
     "patches": ("DraftError",),
     "records": ("Counts", "Denial", "Denials"),
     "registration": ("Plan", "Registered", "Registration"),
@@ -46,6 +48,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "NULL",
     "Adapter",
+    "AdapterTelemetry",
     "Approve",
     "Counts",
     "Delivery",

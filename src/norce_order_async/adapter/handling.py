@@ -106,6 +106,7 @@ class Desk:
         """The body of a call; the answer if it is refused, None if its caller has left."""
         body = await _body(receive)
         if body is None:
+            self.counts.add("refused.disconnected")
             return None
         if len(body) > MAX_BODY:
             return self.refused(Refused("size", TOO_LARGE))
@@ -120,7 +121,7 @@ class Desk:
             self.drift.add(admitted.route.source, "address", "placeholder")
             order_id = said
         if order_id.startswith("{") or (said is not None and said != order_id):
-            return self.refused(Refused("order", WRONG_ORDER))
+            return self.refused(Refused("id", WRONG_ORDER))
         return Read(body, data, order_id)
 
     async def within(self, deadline: float | None, work: Callable[[], Awaitable[Any]]) -> Any:

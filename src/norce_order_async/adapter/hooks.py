@@ -105,7 +105,7 @@ class Validations:
         if admitted.order_id.startswith("{"):
             # The service did not fill in the placeholder of the address, and there is no body to say the id.
             self._desk.drift.add(route.source, "address", "placeholder")
-            return self._desk.refused(Refused("order", WRONG_ORDER))
+            return self._desk.refused(Refused("id", WRONG_ORDER))
         deadline = None if route.budget is None else started + route.budget
         scope = self._desk.scope_for(admitted.merchant, admitted.channel)
         call = ValidationCall(self._desk.adapter_id, route.label, admitted.order_id, scope)

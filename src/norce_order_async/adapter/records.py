@@ -85,11 +85,11 @@ class Counts(Mapping[str, int]):
     - ``validation.valid``, ``invalid``; ``error``, ``late`` and ``busy``.
     - ``notification.handled``, ``error``; ``twin`` for one that was handled or stored before; ``stored`` and
       ``unstored`` in an inbox, which is followed by ``handled`` or ``error`` for each try.
-    - ``refused`` for a body that is not read, ``disconnected`` for a caller that has left.
+    - ``refused`` for a body that was not taken, ``disconnected`` for a caller that has left.
 
     ``refused.secret``, ``refused.bearer``, ``refused.route``, ``refused.method``, ``refused.merchant``, ``refused.id``,
-    ``refused.headers``, ``refused.size``, ``refused.slow``, ``refused.json`` and ``refused.order`` count calls that
-    reached no handler.
+    ``refused.headers``, ``refused.size``, ``refused.slow``, ``refused.json`` and ``refused.disconnected`` count calls
+    that reached no handler.
 
     Example::
 

@@ -117,7 +117,7 @@ def bearer_secrets(given: str | Sequence[str] | None) -> Secrets:
         check_header_value("bearer", word)
         if " " in word:
             raise ConfigurationError("bearer must be one word")
-    if not words:
+    if not words or not all(words):
         raise ConfigurationError("bearer must hold a token; leave it out if the service sends none")
     return Secrets(words)
 
