@@ -139,12 +139,12 @@ def readings(session: nox.Session) -> None:
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what is installed with it, and of what regenerates; PyPI is asked."""
     session.install(ALL)
-    # Told apart, so that the auditor's own packages are not looked at.
+    # Separate, so that the auditor's own packages are not looked at.
     installed = session.run("python", "-m", "pip", "freeze", "--exclude", "norce-order-async", silent=True)
     frozen = Path(session.create_tmp()) / "installed.txt"
     frozen.write_text(str(installed), encoding="utf-8")
     session.install("pip-audit==2.10.1")
-    # Strict: a package that nobody can say anything about is a failure and no silence.
+    # Strict: a package without data is a failure and is not passed over.
     session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", str(frozen))
     pinned = "scripts/regenerate/requirements.txt"
     session.run("pip-audit", "--strict", "--require-hashes", "--disable-pip", "--requirement", pinned)

@@ -50,18 +50,18 @@ def unsaid(released: list[str], present: list[str], changelog: str) -> list[str]
     """What has changed and is not named in the changelog under the heading it belongs to."""
     before, after = _by_name(released), _by_name(present)
     breaking, added = _said(changelog, "Breaking"), _said(changelog, "Added")
-    told: list[str] = []
+    complaints: list[str] = []
     for name in before:
         if name not in after and not _names(breaking, name):
-            told.append(f'{name} is gone: {CHANGELOG} must name it under "Breaking"')
+            complaints.append(f'{name} is gone: {CHANGELOG} must name it under "Breaking"')
         elif name in after and before[name] != after[name] and not _names(breaking, name):
-            told.append(f'{name} has changed: {CHANGELOG} must name it under "Breaking"')
-    told += [
+            complaints.append(f'{name} has changed: {CHANGELOG} must name it under "Breaking"')
+    complaints += [
         f'{name} is new: {CHANGELOG} must name it, or what it belongs to, under "Added"'
         for name in after
         if name not in before and not _names(added, name) and not _names(breaking, name)
     ]
-    return told
+    return complaints
 
 
 def api(root: Path) -> list[str]:
@@ -92,7 +92,7 @@ def api(root: Path) -> list[str]:
 def _led_to(public: list[griffe.Object], objects: griffe.ModulesCollection) -> dict[str, griffe.Class]:
     """Classes of the package that can't be imported from a public module, and that users meet all the same."""
     seen = {found.path for found in public}
-    told: dict[str, griffe.Class] = {}
+    classes: dict[str, griffe.Class] = {}
     waiting = list(public)
     while waiting:
         for path in _annotated(waiting.pop()):
@@ -107,10 +107,10 @@ def _led_to(public: list[griffe.Object], objects: griffe.ModulesCollection) -> d
             seen.add(found.path)
             waiting.append(found)
             if isinstance(found, griffe.Class):
-                if found.name in told:
-                    raise ValueError(f"{found.path} and {told[found.name].path} have the same name")
-                told[found.name] = found
-    return told
+                if found.name in classes:
+                    raise ValueError(f"{found.path} and {classes[found.name].path} have the same name")
+                classes[found.name] = found
+    return classes
 
 
 def _at(path: str, objects: griffe.ModulesCollection) -> griffe.Object | None:
@@ -186,17 +186,17 @@ def _lines(found: griffe.Object | None, name: str) -> Iterator[str]:
 
 def _parameters(function: griffe.Function) -> str:
     marks = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}
-    told: list[str] = []
+    parameters: list[str] = []
     keyword_only = False
     for one in function.parameters:
         if one.kind is griffe.ParameterKind.keyword_only and not keyword_only:
-            told.append("*")
+            parameters.append("*")
             keyword_only = True
         mark = marks.get(one.kind, "") if one.kind else ""
         default = "" if one.default is None or mark else " = ..."
         if one.annotation is not None or mark:
-            told.append(f"{mark}{one.name}: {one.annotation}{default}")
-    return ", ".join(told)
+            parameters.append(f"{mark}{one.name}: {one.annotation}{default}")
+    return ", ".join(parameters)
 
 
 def _by_name(lines: list[str]) -> dict[str, str]:

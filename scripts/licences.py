@@ -41,13 +41,15 @@ _SPELLINGS = {
 
 def licence(package: Distribution) -> str:
     """The licence as an SPDX expression if the package allows to find it, otherwise in the package's words."""
-    told = package.metadata
-    expression = told.get("License-Expression")
+    metadata = package.metadata
+    expression = metadata.get("License-Expression")
     if expression:
         return expression
-    classifiers = [one.rpartition(" :: ")[2] for one in told.get_all("Classifier", []) if one.startswith("License ::")]
+    classifiers = [
+        one.rpartition(" :: ")[2] for one in metadata.get_all("Classifier", []) if one.startswith("License ::")
+    ]
     said = [one for one in classifiers if one not in ("OSI Approved", "DFSG approved")] or (
-        told.get("License") or "not said"
+        metadata.get("License") or "not said"
     ).splitlines()[:1]
     return " AND ".join(sorted({_SPELLINGS.get(one.strip().lower(), one.strip()) for one in said}))
 

@@ -15,19 +15,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def disagreements(tag: str, repository: str, root: Path = ROOT) -> list[str]:
     """The problems to fix first; empty if the release may be built."""
-    told: list[str] = []
+    problems: list[str] = []
     source = root.joinpath("src", "norce_order_async", "_version.py").read_text(encoding="utf-8")
     version = re.findall(r'^__version__ = "(.*)"$', source, re.MULTILINE)[0]
     if tag != f"v{version}":
-        told.append(f"the tag is {tag}, the version {version}: one of them is wrong")
+        problems.append(f"the tag is {tag}, the version {version}: one of them is wrong")
     changelog = root.joinpath("CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## {re.escape(version)}\b", changelog, re.MULTILINE):
-        told.append(f"CHANGELOG.md has no section {version}")
+        problems.append(f"CHANGELOG.md has no section {version}")
     project = tomllib.loads(root.joinpath("pyproject.toml").read_text(encoding="utf-8"))
     known = project["tool"]["hatch"]["metadata"]["hooks"]["custom"]["repository"]
     if known != repository:
-        told.append(f"this repository is {repository}, pyproject.toml has {known or 'none'}")
-    return told
+        problems.append(f"this repository is {repository}, pyproject.toml has {known or 'none'}")
+    return problems
 
 
 if __name__ == "__main__":

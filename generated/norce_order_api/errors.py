@@ -2,7 +2,7 @@
 
 
 class UnexpectedStatus(Exception):
-    """The answer's status is not in the description, and the client was told to raise on that."""
+    """The answer's status is not in the description, and the client is set to raise on that."""
 
     def __init__(self, status_code: int, content: bytes) -> None:
         self.status_code = status_code

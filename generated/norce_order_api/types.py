@@ -208,7 +208,7 @@ def note_odd(
     silent: AbstractSet[str] = frozenset(),
     nullable: AbstractSet[str] = frozenset(),
 ) -> None:
-    """Keeps the members that the description does not know and nulls in those that it does, and tells of both.
+    """Keeps the members that the description does not know and nulls in those that it does, and reports both.
 
     Args:
         silent: The members in which a null is nothing to tell of.

@@ -86,17 +86,17 @@ def _regenerate(layout: Layout, obtained: Obtained | None, *, check: bool, folde
     corrected, stale = _build(layout, obtained.content if obtained else present, run, package, new=bool(obtained))
     with within(STEP, "the description can't be held against the code"):
         reviewed = _reviewed(layout, obtained, present, (corrected, stale), package, folder)
-    told = differences(layout.package, package)
+    different = differences(layout.package, package)
     if check:
-        return _report(told) or _tell(reviewed.places)
-    moves = [swap.Move(package, layout.package)] if told else []
+        return _report(different) or _print_places(reviewed.places)
+    moves = [swap.Move(package, layout.package)] if different else []
     if obtained:
         moves += _description_moves(layout, obtained, run)
     if moves:
         swap.commit(layout.work, moves)
     wrote = [str(move.place.relative_to(layout.root)) for move in moves]
     print(f"regenerate: wrote {', '.join(wrote)}" if wrote else "regenerate: nothing to change")
-    return _tell(reviewed.places)
+    return _print_places(reviewed.places)
 
 
 def _reviewed(
@@ -136,7 +136,7 @@ def _build(
     return corrected, stale
 
 
-def _tell(places: list[review.Place]) -> int:
+def _print_places(places: list[review.Place]) -> int:
     if places:
         print(f"regenerate: places to change by hand: {len(places)}", file=sys.stderr)
         print("\n".join(f"  {place}" for place in places), file=sys.stderr)

@@ -20,8 +20,8 @@ def check_complete(corrected: Document, package: Path) -> None:
     _same(Counter(_described(corrected)), Counter(_written(package)))
     members, written = Counter(_members(corrected)), Counter(_written_members(package))
     for names in members - written:
-        told = ", ".join(shown(name, 40) for name in sorted(names)[:10])
-        raise RegenerationError(f"no model has the members {told}: a schema is lost on the way into the code")
+        some = ", ".join(shown(name, 40) for name in sorted(names)[:10])
+        raise RegenerationError(f"no model has the members {some}: a schema is lost on the way into the code")
 
 
 def _same(described: "Counter[Operation]", written: "Counter[Operation]") -> None:
@@ -77,17 +77,17 @@ def _written(package: Path) -> Iterator[Operation]:
 
 def _operation(function: ast.FunctionDef) -> Operation:
     """As a function that builds a request has it."""
-    told: dict[str, str] = {}
+    request: dict[str, str] = {}
     names: dict[str, set[str]] = {"headers": set(), "params": set(), "kwargs": set()}
     for node in ast.walk(function):
         match node:
             case ast.Dict(keys=[ast.Constant(value="method"), ast.Constant(value="url"), *_], values=[method, url, *_]):
-                told = {"method": _text(method), "url": _text(url)}
+                request = {"method": _text(method), "url": _text(url)}
             case ast.Subscript(value=ast.Name(id=place), slice=ast.Constant(value=str() as name), ctx=ast.Store()):
                 names.setdefault(place, set()).add(name)
     # The type of a body is no parameter.
     headers = names["headers"] - {"Content-Type"}
-    return told["method"], told["url"], tuple(sorted(names["params"])), tuple(sorted(headers))
+    return request["method"], request["url"], tuple(sorted(names["params"])), tuple(sorted(headers))
 
 
 def _text(node: ast.expr) -> str:

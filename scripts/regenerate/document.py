@@ -29,7 +29,7 @@ class _Loader(yaml.SafeLoader):
     with a leading zero.
     """
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the library's own way to be told
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the library's own way to set it
         first: [(f"tag:yaml.org,2002:{tag}", re.compile(rule)) for tag, rule, firsts in _SCALARS if first in firsts]
         for first in ["", *"~nft-0123456789"]
     }

@@ -103,5 +103,5 @@ def _is_inside(host: str) -> bool:
     try:
         found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
-        return False  # the attempt to connect will say so
+        return False  # the attempt to connect reports it
     return any(not ipaddress.ip_address(address).is_global for address in found)

@@ -36,5 +36,5 @@ def _run(what: str, module: str, *arguments: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise RegenerationError(f"{what} does not finish within {LIMIT:g} seconds") from error
     if done.returncode != 0:
-        told = "\n".join(line for line in (done.stderr + done.stdout).splitlines() if line.strip())
-        raise RegenerationError(f"{what} is not content:\n{told[:4000]}")
+        output = "\n".join(line for line in (done.stderr + done.stdout).splitlines() if line.strip())
+        raise RegenerationError(f"{what} is not content:\n{output[:4000]}")

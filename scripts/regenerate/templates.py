@@ -28,13 +28,13 @@ def environment(folder: Path) -> Environment:
 
 def raw(words: Any) -> str:
     """The text itself, without the generator's wrapper."""
-    told: str = words if isinstance(words, str) else words.get_untrusted_value()
-    return told
+    text: str = words if isinstance(words, str) else words.get_untrusted_value()
+    return text
 
 
 def refuse(where: str, what: str, which: Any = "") -> NoReturn:
-    told = f" ({text.shown(raw(which))})" if which else ""
-    raise RegenerationError(f"{where}: {what}{told}: there is no template for that")
+    which_one = f" ({text.shown(raw(which))})" if which else ""
+    raise RegenerationError(f"{where}: {what}{which_one}: there is no template for that")
 
 
 def _prose(words: Any, width: int, indent: int = 0, before: str = "", end: str = "") -> str:

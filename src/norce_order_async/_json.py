@@ -51,7 +51,7 @@ _API_NAME: Final = re.compile(r"(?!.*[0-9]{4})[a-z][A-Za-z0-9_]{0,39}", re.ASCII
 
 
 def is_api_name(name: str) -> bool:
-    """Whether the name of a member that nobody has described looks like an identifier, and may be shown and logged."""
+    """Whether the name of an undescribed member looks like an identifier, and may be shown and logged."""
     return _API_NAME.fullmatch(name) is not None
 
 
@@ -149,8 +149,8 @@ def _has_long_number(body: bytes) -> bool:
 
 
 def _is_crowded(body: bytes) -> bool:
-    """Whether it holds more objects, arrays or values than allowed. Those in its texts count like any other, which is
-    told without reading it."""
+    """Whether it holds more objects, arrays or values than allowed. Those in its texts count too, so that the
+    body need not be parsed."""
     return body.count(b"[") + body.count(b"{") > MOST_CONTAINERS or body.count(b",") > MOST_VALUES
 
 

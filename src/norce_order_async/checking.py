@@ -26,7 +26,7 @@ def check_kind(name: str, value: object, kind: type | tuple[type, ...], words: s
     """Refuse what is no instance.
 
     Raises:
-        ConfigurationError: or InvalidRequestError, as told. The text names the argument and the type given.
+        ConfigurationError, InvalidRequestError: as ``refusal`` says. The text names the argument and the type given.
     """
     if not isinstance(value, kind):
         raise refusal(f"{name} must be {words}, not {type(value).__name__}")
@@ -36,7 +36,7 @@ def check_whole(name: str, value: object, least: int, refusal: Refusal) -> None:
     """Refuse what is no whole number from ``least`` on, or one beyond 64 bits.
 
     Raises:
-        ConfigurationError: or InvalidRequestError, as told.
+        ConfigurationError, InvalidRequestError: as ``refusal`` says.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
         raise refusal(f"{name} must be a whole number, {least} or more; got {as_given(value)}")
@@ -46,7 +46,7 @@ def check_number(name: str, value: object, words: str, refusal: Refusal, *, abov
     """Refuse what is no finite number, or is below 0; with ``above`` also 0.
 
     Raises:
-        ConfigurationError: or InvalidRequestError, as told.
+        ConfigurationError, InvalidRequestError: as ``refusal`` says.
     """
     try:
         right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -78,7 +78,7 @@ def mapping_of(name: str, value: object, refusal: Refusal) -> dict[Any, Any]:
     """A copy of the mapping that was given.
 
     Raises:
-        ConfigurationError: or InvalidRequestError, as told: it is none.
+        ConfigurationError, InvalidRequestError: as ``refusal`` says: it is none.
     """
     check_kind(name, value, Mapping, "a dict", refusal)
     return dict(cast("Mapping[Any, Any]", value))

@@ -66,6 +66,9 @@ CLOSE_GRACE = 25.0
 class NorceOrderClient(Scope):
     """An async client for the Order Management API of Norce Checkout, on asyncio and trio.
 
+    ``norce.orders`` finds, creates and reads orders; an :class:`~norce_order_async.Order` changes itself.
+    ``norce.bulk(...)`` runs one action on many orders. ``norce.scoped(...)`` is a view for another merchant or channel.
+
     For example::
 
         async with NorceOrderClient(

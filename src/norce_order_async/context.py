@@ -13,7 +13,7 @@ from norce_order_async.errors import ConfigurationError
 
 
 class Omit(enum.Enum):
-    """The type of :data:`OMIT`."""
+    """The type of :data:`OMIT`, which leaves out a header that the client would send."""
 
     OMIT = "OMIT"
 

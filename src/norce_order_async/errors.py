@@ -199,8 +199,8 @@ class ValidationFailedError(NorceError):
     def __init__(self, order_id: str, problems: Sequence[tuple[str | None, str | None]]) -> None:
         self.order_id = order_id
         self.problems = tuple(problems)
-        told = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in self.problems)
-        super().__init__(f"order {shown(order_id)} did not validate: {told}")
+        problems_in_words = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in self.problems)
+        super().__init__(f"order {shown(order_id)} did not validate: {problems_in_words}")
 
 
 class CallError(NorceError):

@@ -258,7 +258,7 @@ async def test_nan_as_the_life_counts_as_not_said() -> None:
     assert await stand.provider.token() == "Bearer new"
 
 
-async def test_a_failing_background_refresh_costs_nobody_a_call_and_does_not_hammer() -> None:
+async def test_a_failing_background_refresh_costs_no_call_and_does_not_hammer() -> None:
     """While the token lives, callers keep it; the identity service is asked once per twenty seconds of failing."""
     stand = bank(lambda request: granted("old", 1000) if len(stand.engine.requests) == 1 else answer(403))
     await stand.provider.token()

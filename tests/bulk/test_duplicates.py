@@ -175,7 +175,7 @@ async def test_more_than_can_be_remembered() -> None:
     assert job.summary.stopped
 
 
-async def test_duplicates_without_end_hold_nobody_up() -> None:
+async def test_duplicates_without_end_hold_nothing_up() -> None:
     """Others get their turns, and the job can be stopped."""
     async with stub_client() as norce, norce.bulk(load=FEW) as job:
 

@@ -91,7 +91,7 @@ async def test_an_item_in_doubt_that_was_not_done_is_sent_again(tmp_path: Path, 
     assert [state for _, state in states] == ["sent", "planned", "sent", "confirmed"]
 
 
-async def test_an_item_nobody_can_look_at_is_reported_at_once_and_the_job_waits_all_the_same() -> None:
+async def test_an_item_that_can_not_be_read_is_reported_at_once_and_the_job_waits_all_the_same() -> None:
     """A function can't say what came of it: its outcome is unknown, with the error. The service stays spared."""
     stand_ = stand(Service(takes_effect=True, asked="100"))
 

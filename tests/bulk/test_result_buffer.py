@@ -38,7 +38,7 @@ def test_those_ahead_wait() -> None:
     assert (taken(buffer), len(buffer)) == (["o0", "o1", "o2"], 2)
 
 
-def test_nobody_waits_for_one_that_is_forgotten() -> None:
+def test_a_forgotten_one_is_not_waited_for() -> None:
     """It comes in its new place."""
     buffer = begun()
     put(buffer, 1, 2)

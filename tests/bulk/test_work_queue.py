@@ -44,7 +44,7 @@ async def test_nothing_is_sent_while_one_is_still_to_be_settled() -> None:
     queue = WorkQueue(journal, Notifier(), settling=True)
     first = await queue.next()
     assert first is not None
-    assert first.in_air
+    assert first.in_flight
     found: list[Item | None] = []
 
     async def another() -> None:
@@ -62,7 +62,7 @@ async def test_nothing_is_sent_while_one_is_still_to_be_settled() -> None:
     queue.ended()
     planned = await queue.next()
     assert planned is not None
-    assert (planned.number, planned.in_air, queue.settling) == (2, False, False)
+    assert (planned.number, planned.in_flight, queue.settling) == (2, False, False)
     queue.ended()
     assert await queue.next() is None
     assert queue.is_over

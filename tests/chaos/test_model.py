@@ -67,7 +67,7 @@ class Told:
     error: CallError | None = None
 
 
-def told_by(error: CallError) -> Told:
+def reported_by(error: CallError) -> Told:
     """The meaning of an error."""
     if isinstance(error, RefusedError):
         return Told("unknown" if error.maybe_changed else "nothing", error=error)
@@ -183,7 +183,7 @@ class Calls(RuleBasedStateMachine):
             try:
                 return Told("done", await make())
             except CallError as error:
-                return told_by(error)
+                return reported_by(error)
 
         self.proxy.plan = Scripted(*faults)
         try:

@@ -160,7 +160,7 @@ def test_what_waits_for_the_rate_is_not_sent(here: Shop, gate: Gate, tmp_path: P
 
 
 @pytest.mark.parametrize("journaled", [True, False])
-def test_told_to_stop_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
+def test_stopped_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
     """All is done in the end, so nothing was stopped and there is nothing to go on with."""
     _, arguments = _job(here, tmp_path)
     file = Path(arguments[arguments.index("--from-file") + 1])

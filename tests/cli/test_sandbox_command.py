@@ -42,7 +42,7 @@ def test_serves_and_stops(running: tuple[subprocess.Popen[str], str], number: si
     assert last == "stopped"
 
 
-def test_serves_on_when_nobody_reads_its_lines(running: tuple[subprocess.Popen[str], str]) -> None:
+def test_serves_on_when_its_lines_are_not_read(running: tuple[subprocess.Popen[str], str]) -> None:
     """A reader that left (``| head``) does not take the service with it."""
     process, said = running
     assert process.stdout

@@ -76,7 +76,7 @@ async def test_a_proxy_that_refuses_or_is_not_there_is_not_sent(
     assert server.settle() == 0
 
 
-async def test_the_environment_is_asked_when_told_to(
+async def test_the_environment_is_asked_with_trust_env(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its proxies and its exceptions from them; still no cookies."""

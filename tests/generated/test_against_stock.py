@@ -79,7 +79,7 @@ def class_of(package: ModuleType, name: str) -> Any:
 
 
 @contextmanager
-def told_by(package: ModuleType) -> Generator[list[tuple[str, str]]]:
+def reported_by(package: ModuleType) -> Generator[list[tuple[str, str]]]:
     """Where and kind of every surprise that these models tell of."""
     drift = importlib.import_module(f"{package.__name__.rpartition('.')[0]}.types").DRIFT
     record: list[tuple[str, str]] = []
@@ -140,7 +140,7 @@ def test_a_valid_body_is_read_and_written_alike(
     described, ours, theirs = pairs[which]
     body = data.draw(described.bodies(name))
     kind = class_of(ours, name)
-    with told_by(ours) as told:
+    with reported_by(ours) as told:
         read = kind.from_dict(body)
     stock_read = class_of(theirs, name).from_dict(body)
     assert_models_alike(read, stock_read)
@@ -161,7 +161,7 @@ def test_one_odd_member_costs_no_other(which: str, name: str, data: st.DataObjec
     odd = data.draw(st.sampled_from(sorted(typed)))
     value = data.draw(misfits(typed[odd]))
     kind = class_of(ours, name)
-    with told_by(ours) as told:
+    with reported_by(ours) as told:
         read = kind.from_dict({**valid, odd: value})
     attribute = attribute_of(kind, odd)
     assert getattr(read, attribute) is None
@@ -183,7 +183,7 @@ def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObje
     odd = data.draw(st.sampled_from(sorted(schema["properties"])))
     there = data.draw(st.booleans())
     kind = class_of(ours, name)
-    with told_by(ours) as told:
+    with reported_by(ours) as told:
         read = kind.from_dict({**{k: v for k, v in valid.items() if k != odd}, **({odd: None} if there else {})})
     nullable, typed = schema["properties"][odd].get("nullable"), "type" in described.members(name)[odd]
     required = odd in schema.get("required", ())

@@ -43,7 +43,7 @@ def test_words_are_read_in_any_case_and_written_as_they_came(told: Told) -> None
     assert told == []
 
 
-def test_an_unknown_word_is_kept_and_told(told: Told) -> None:
+def test_an_unknown_word_is_kept_and_reported(told: Told) -> None:
     """A new status does not lose the order."""
     state = State.from_dict({"currentStatus": "Paused"})
     assert state.current_status == "Paused"
@@ -245,7 +245,7 @@ COPIES = [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(mode
 
 @pytest.mark.parametrize("again", [lambda model: model, *COPIES])
 @pytest.mark.parametrize("text", TIMES)
-def test_a_time_that_nobody_touched_goes_back_as_it_came(text: str, again: Any) -> None:
+def test_a_time_that_was_not_changed_goes_back_as_it_came(text: str, again: Any) -> None:
     """Whatever its notation, and although a datetime holds six digits of a second; it is no part of what is odd."""
     body = {"created": text, "state": {"transitions": [{"status": "Checkout", "timeStamp": text}]}}
     order = again(OrderData.from_dict(body))

@@ -18,6 +18,6 @@ def test_what_is_leaned_on_has_not_moved(name: str) -> None:
     assert leaning.shape_of(name) == PINNED.get(name), look_at
 
 
-def test_nothing_is_pinned_that_nobody_leans_on() -> None:
+def test_nothing_is_pinned_that_is_not_leaned_on() -> None:
     """A name that is no longer used goes."""
     assert PINNED.keys() - PLACES.keys() == set()

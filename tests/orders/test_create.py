@@ -317,7 +317,7 @@ async def test_an_order_that_was_created_once_needs_no_check() -> None:
     assert order.uniqueness_checked
 
 
-async def test_an_item_of_a_job_that_made_two_orders_is_not_told_as_done() -> None:
+async def test_an_item_of_a_job_that_made_two_orders_is_not_reported_as_done() -> None:
     """Not even by an action that finds its order when it looks."""
 
     class Reorder(Action[str]):

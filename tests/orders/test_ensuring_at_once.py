@@ -231,7 +231,7 @@ async def test_the_first_one_may_leave(ensure: Ensure) -> None:
 
 
 @every_kind
-async def test_nothing_is_created_for_nobody(ensure: Ensure) -> None:
+async def test_nothing_is_created_when_all_callers_have_left(ensure: Ensure) -> None:
     """All of them are cancelled while it looks."""
     service = Service()
 

@@ -140,7 +140,7 @@ async def test_a_refusal_for_another_reason_asks_nothing_more(norce: NorceOrderC
     assert asked(sandbox) == ["UpdateCheckoutOrderState"]
 
 
-async def test_what_is_missing_can_not_always_be_told() -> None:
+async def test_what_is_missing_is_not_always_known() -> None:
     """A validation that fails too leaves the refusal as it is; the call's options go with it."""
     service = stand([answer(400, {"code": "order-validation"}), answer(404)])
     options = CallOptions(headers={"x-shop": "1"})

@@ -55,7 +55,7 @@ def test_a_name_of_an_api_is_reported(name: str) -> None:
     assert [each.where for each, _ in drift] == [f"OrderData.{name}"]
 
 
-def test_every_member_of_the_description_can_be_told() -> None:
+def test_every_member_of_the_description_can_be_reported() -> None:
     """Nulls in them are reported by name: none of them looks odd."""
     kinds = [kind for name in models.__all__ if isinstance(kind := getattr(models, name), type)]
     members = {member for kind in kinds if issubclass(kind, Model) for member in kind.MEMBERS}

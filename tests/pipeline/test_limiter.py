@@ -411,7 +411,7 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
     await stand_.clock.wait(25.0)
     session = stand_.session
     assert (session.limiter.in_flight, session.limiter.waiting, session.core.owned.in_flight) == (0, 0, 0)
-    assert stand_.engine.in_air == 0
+    assert stand_.engine.in_flight == 0
     # A read that nobody waits for gives its permit back at once, as long as no more than five of them are open.
     assert stand_.engine.peak <= 2 * 5
 
@@ -425,9 +425,9 @@ async def test_a_cancelled_caller_leaves_at_once_and_gets_nothing_else() -> None
         with stand_.clock.move_on_after(1.0) as scope:
             await stand_.call(operation)
         assert (scope.cancelled_caught, stand_.clock.passed - begun) == (True, 1.0)
-        assert (stand_.session.limiter.in_flight, stand_.engine.in_air) == (held, 1)
+        assert (stand_.session.limiter.in_flight, stand_.engine.in_flight) == (held, 1)
         await stand_.clock.wait(2.5)
-        assert (stand_.session.limiter.in_flight, stand_.engine.in_air) == (0, 0)
+        assert (stand_.session.limiter.in_flight, stand_.engine.in_flight) == (0, 0)
 
 
 async def test_a_closed_client_sends_nothing_more() -> None:

@@ -223,7 +223,7 @@ async def test_the_token_is_needed_and_nothing_is_logged(sandbox: Sandbox) -> No
     assert len(sandbox.requests) == 0
 
 
-async def test_off_when_told_so() -> None:
+async def test_can_be_switched_off() -> None:
     sandbox = Sandbox(admin=False)
     headers = {"authorization": f"Bearer {sandbox.token}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), headers=headers) as client:

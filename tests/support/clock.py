@@ -49,7 +49,7 @@ class FakeClock:
     """A clock whose time passes only when everybody waits.
 
     Args:
-        uniform: draws the random numbers; :func:`lowest` unless told, or seeded ones with ``seed``.
+        uniform: draws the random numbers; :func:`lowest` by default, or seeded ones with ``seed``.
         seed: for random numbers that are the same in every run.
     """
 

@@ -67,7 +67,7 @@ class ScriptedEngine:
     def __init__(self, script: Script, clock: Clock) -> None:
         self.requests: list[WireRequest] = []
         self.times: list[float] = []
-        self.in_air = 0
+        self.in_flight = 0
         self.peak = 0
         self.closed = False
         self._clock = clock
@@ -78,12 +78,12 @@ class ScriptedEngine:
         self.requests.append(request)
         self.times.append(self._clock.monotonic())
         step = self._choose(request)
-        self.in_air += 1
-        self.peak = max(self.peak, self.in_air)
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
         try:
             return await self._play(request, step)
         finally:
-            self.in_air -= 1
+            self.in_flight -= 1
 
     async def aclose(self) -> None:
         self.closed = True

@@ -33,7 +33,7 @@ class Fault(enum.Enum):
     DELAY = "delay"
     """Passed on, a little later."""
     HOLD = "hold"
-    """Kept until the proxy is told to let go, and then passed on."""
+    """Kept until the test lets the proxy go on, and then passed on."""
 
     # The service acts, and its answer does not arrive.
     DROP = "drop"

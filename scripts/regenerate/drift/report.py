@@ -13,7 +13,7 @@ from regenerate.text import parts, shown, unmarked
 
 _HEADINGS: dict[Level, str] = {
     "breaking": "Breaking for callers of the facade",
-    "addition": "New, and nobody has to do anything",
+    "addition": "New; nothing has to be done",
     "note": "Of no effect on callers",
 }
 _REASONS: dict[Level, str] = {
@@ -82,7 +82,7 @@ def as_json(report: Report) -> str:
 def as_markdown(report: Report) -> str:
     """One page, also for a pull request: first the places to change, then the changes, the worst first.
 
-    A list that is cut says so.
+    A list that is cut ends with a note of that.
     """
     lines: list[str] = []
     length = 0
@@ -129,8 +129,8 @@ def _section(heading: str, changes: list[Change], sdk: Sdk) -> Iterator[str]:
         return
     yield from ("", f"## {heading} ({len(changes)})", "")
     if changes[0].level == "note":
-        for told, group in _grouped(changes, lambda change: f"**{change.kind}**: {_plain(change.text)}"):
-            yield f"- {told} ({_few([_code(change.subject) for change in group], 3)})"
+        for text, group in _grouped(changes, lambda change: f"**{change.kind}**: {_plain(change.text)}"):
+            yield f"- {text} ({_few([_code(change.subject) for change in group], 3)})"
         return
     for subject, group in _grouped(changes, lambda change: _code(change.subject)):
         yield f"- {subject}: " + "; ".join(f"**{change.kind}**: {_plain(change.text)}" for change in group)

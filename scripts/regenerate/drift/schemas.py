@@ -42,11 +42,11 @@ def compare_schemas(old: Described, new: Described, names: dict[str, str]) -> It
         other = names.get(name, name)
         operations = uses.operations(name, other)
         if other != name:
-            told = (
-                f"is now called {said(other)}: the model's name changes for whoever imports it, unless "
+            text = (
+                f"is now called {said(other)}: the name of the model, which callers import, changes, unless "
                 "class_overrides in openapi/generator.yaml keeps the old one"
             )
-            yield Change("schema-renamed", f"schema {name}", told, "breaking", operations)
+            yield Change("schema-renamed", f"schema {name}", text, "breaking", operations)
         elif name not in new.schemas:
             yield Change("schema-removed", f"schema {name}", "is gone, and its model with it", "breaking", operations)
         if other in new.schemas:
@@ -79,29 +79,29 @@ def compare(old: Shape, new: Shape, where: str, use: Use) -> Iterator[Change]:
 
 
 def _compare_marks(old: Shape, new: Shape, where: str, use: Use) -> Iterator[Change]:
-    told = f"{where}: " if where else ""
+    place = f"{where}: " if where else ""
     if new.nullable and not old.nullable:
         text = "can be null: reading gives NULL too, which `is None` does not cover"
-        yield Change("nullable", "", told + text, "breaking")
+        yield Change("nullable", "", place + text, "breaking")
     if old.nullable and not new.nullable:
         text = "can no longer be null" + (": a NULL that is sent is refused" if use.sent else "")
-        yield Change("not-nullable", "", told + text, "breaking" if use.sent else "note")
+        yield Change("not-nullable", "", place + text, "breaking" if use.sent else "note")
     if new.read_only and not old.read_only:
         text = "is now the service's to set: what is sent is ignored or refused"
-        yield Change("read-only", "", told + text, "breaking" if use.sent else "note")
+        yield Change("read-only", "", place + text, "breaking" if use.sent else "note")
     if old.read_only and not new.read_only:
-        yield Change("writable", "", told + "can now be sent", "addition" if use.sent else "note")
+        yield Change("writable", "", place + "can now be sent", "addition" if use.sent else "note")
 
 
 def _compare_enum(old: Shape, new: Shape, where: str) -> Iterator[Change]:
-    told = f"{where}: " if where else ""
+    place = f"{where}: " if where else ""
     grown = [said(word) for word in new.enum if word not in old.enum]
     gone = [said(word) for word in old.enum if word not in new.enum]
     if grown:
         text = f"new words {', '.join(grown)}: enums are open, so reading them never failed"
-        yield Change("enum-grown", "", told + text, "addition")
+        yield Change("enum-grown", "", place + text, "addition")
     if gone:
-        yield Change("enum-shrunk", "", f"{told}words gone: {', '.join(gone)}", "breaking")
+        yield Change("enum-shrunk", "", f"{place}words gone: {', '.join(gone)}", "breaking")
 
 
 def _compare_members(old: Shape, new: Shape, where: str, use: Use) -> Iterator[Change]:

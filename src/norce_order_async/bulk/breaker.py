@@ -61,7 +61,7 @@ class CircuitBreaker:
         finally:
             if self._prober is turn:
                 self._prober = None
-                self._tell()
+                self._announce()
 
     @property
     def is_probing(self) -> bool:
@@ -104,8 +104,8 @@ class CircuitBreaker:
     def _stop_waiting(self) -> None:
         if self._sleeping is not None:
             self._sleeping.cancel()
-        self._tell()
+        self._announce()
 
-    def _tell(self) -> None:
+    def _announce(self) -> None:
         changed, self._changed = self._changed, anyio.Event()
         changed.set()

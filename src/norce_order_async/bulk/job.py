@@ -134,7 +134,7 @@ class Job(StaysInProcess):
 
         A journal that is not finished is continued. Its action, merchant, channel and filter must be the same, except
         ``date_from`` and ``date_to``: "up to two days ago" is another moment each night, so the job first finishes what
-        the earlier run listed (``summary.note`` says so). A list is compared with the journal; a filter, or a walk of
+        the earlier run listed (stated in ``summary.note``). A list is compared with the journal; a filter, or a walk of
         ``norce.orders.iterate``, is not read again.
 
         Args:

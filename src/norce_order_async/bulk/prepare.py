@@ -169,8 +169,8 @@ def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
     different = [name for name in ("date_from", "date_to") if listed.get(name) != now.get(name)]
     if not different:
         return ""
-    told = ", ".join(f"{name} {listed.get(name, 'none')} instead of {now.get(name, 'none')}" for name in different)
-    return f"continued with the orders that the journal was begun with: {told}"
+    changes = ", ".join(f"{name} {listed.get(name, 'none')} instead of {now.get(name, 'none')}" for name in different)
+    return f"continued with the orders that the journal was begun with: {changes}"
 
 
 async def wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:

@@ -105,7 +105,7 @@ class ItemProcessor(Generic[T]):
         with made_for(calls), capture_answers() as answers:
             if self._dry_run:
                 return await self._previewed(item, order, calls)
-            came = await (self._settled(item, order, calls) if item.in_air else self._applied(item, order, calls))
+            came = await (self._settled(item, order, calls) if item.in_flight else self._applied(item, order, calls))
             attempts = tuple(attempt for answer in answers for attempt in answer.attempts)
         if not isinstance(came, ItemOutcome):
             return came
@@ -148,7 +148,7 @@ class ItemProcessor(Generic[T]):
             return _outcome(item, "unknown", error, "there are two orders")
         if must_wait(error) and can_settle(self._action):
             # It counts as in flight, and is read when the service may be called again.
-            item.in_air = True
+            item.in_flight = True
             return Requeue(error)
         return await self._looked_at(item, order, calls, error)
 
@@ -193,7 +193,7 @@ class ItemProcessor(Generic[T]):
         except NorceError as error:
             if not _may_go_back(item, error, reading=True):
                 return "unknown"
-            item.in_air = True
+            item.in_flight = True
             return Requeue(error)
 
     async def _was_so_before(self, item: Item, order: Order, calls: ItemCalls) -> bool:

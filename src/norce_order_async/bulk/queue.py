@@ -114,7 +114,7 @@ class WorkQueue:
 
     async def _read_on(self, journal: Journal) -> None:
         for item in await journal.some("sent" if self.settling else "planned", self._read_up_to):
-            item.in_air = self.settling
+            item.in_flight = self.settling
             self._read.append(item)
         # An item may have been put back while the journal was read.
         if not self._read and self.settling and not self.busy and not self._back:

@@ -38,7 +38,7 @@ class Item:
     """How often the service answered a read of it with a fault."""
     was_sent: bool = False
     """Whether it was sent before, in this run or an earlier one, and may have taken effect then."""
-    in_air: bool = False
+    in_flight: bool = False
     """Whether it is in flight: it was sent, with unknown result, and is read before it is sent again."""
 
     @property

@@ -84,7 +84,7 @@ class Workers(Generic[T]):
         self._cut_short = False
         """Whether items were given up that had been started."""
         self._unread = False
-        """Whether nobody takes outcomes any more."""
+        """Whether the caller takes no more outcomes."""
         self.failure: Exception | None = None
         """What ended the run."""
 
@@ -218,7 +218,7 @@ class Workers(Generic[T]):
             summary.retries += 1
             self._failed(turn, at_once=came.is_away, asked=came.asked)
         self._count_attempts(error)
-        if item.in_air:
+        if item.in_flight:
             # One that is still to be looked at stays as sent.
             self._queue.put_back(item)
         else:
@@ -246,7 +246,7 @@ class Workers(Generic[T]):
 
     async def _plan_again(self, item: Item) -> None:
         """It was in flight and is not done."""
-        item.in_air = False
+        item.in_flight = False
         item.was_sent = True
         try:
             if self._journal is not None:
@@ -293,7 +293,7 @@ class Workers(Generic[T]):
 
     def _cut_off(self, item: Item, calls: ItemCalls) -> None:
         """A worker was cancelled. What it had sent may have arrived, so a journal keeps the item as sent."""
-        if not item.in_air and (item.tries == 0 or (calls.held_back and not calls.written)):
+        if not item.in_flight and (item.tries == 0 or (calls.held_back and not calls.written)):
             try:
                 # In a task of its own: nothing can be awaited in a cancelled worker.
                 self._start(partial(self._hold_back, item))
@@ -301,10 +301,10 @@ class Workers(Generic[T]):
                 self._queue.put_back(item)
             return
         self._cut_short = True
-        self._tell_at_once(item, sent=item.tries > 0)
+        self._put_at_once(item, sent=item.tries > 0)
         self._queue.ended()
 
-    def _tell_at_once(self, item: Item, *, sent: bool) -> None:
+    def _put_at_once(self, item: Item, *, sent: bool) -> None:
         outcome: ItemOutcome[T] = ItemOutcome(key=item.key, verdict="not tried")
         if sent and self._plan.action.writes:
             outcome = ItemOutcome(key=item.key, verdict="unknown", note="stopped while it was in flight")
@@ -317,7 +317,7 @@ class Workers(Generic[T]):
         """The last worker has ended: yield an outcome for the items that were put back and not tried again too."""
         for item in self._queue.left_over():
             self._cut_short = True
-            self._tell_at_once(item, sent=item.in_air and item.tries > 0)
+            self._put_at_once(item, sent=item.in_flight and item.tries > 0)
         if not self._cut_short and self.failure is None and self._is_through():
             # The stop came so late that nothing was left to do.
             self._summary.stopped = ""
@@ -328,8 +328,8 @@ class Workers(Generic[T]):
 
     def _is_through(self) -> bool:
         summary = self._summary
-        told = sum(summary.before.values()) + sum(summary.verdicts.values())
-        return self._queue.is_exhausted or told == summary.total
+        ended = sum(summary.before.values()) + sum(summary.verdicts.values())
+        return self._queue.is_exhausted or ended == summary.total
 
     def _check_failures(self) -> None:
         limit, summary = self._plan.failure_limit, self._summary

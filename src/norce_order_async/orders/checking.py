@@ -87,13 +87,13 @@ def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
         DRIFT.reset(token)
     if complaints:
         misfits = dict(_misfits(model))
-        told = [
+        texts = [
             f"{where} is v1's name, and this is v0 of the API: write {_V1_NAMES[where]}"
             if what == "extra" and where in _V1_NAMES
             else f"{where} {_COMPLAINTS[what]}{misfits.get(where, '')}"
             for where, what in complaints
         ]
-        raise InvalidRequestError(f"{argument}: {'; '.join(dict.fromkeys(told))}")
+        raise InvalidRequestError(f"{argument}: {'; '.join(dict.fromkeys(texts))}")
     return model
 
 
@@ -231,7 +231,7 @@ def with_reference(kind: type[R], model: R, reference: str | None, argument: str
         raise InvalidRequestError(f"{argument} has another reference than the one given beside it")
     found = model.reference if reference is None else reference
     if not found:
-        raise InvalidRequestError(f"{argument} needs a reference to be told from others")
+        raise InvalidRequestError(f"{argument} needs a reference, which tells it from others")
     copy = kind.from_dict(written(model, argument))
     copy.reference = found
     return copy

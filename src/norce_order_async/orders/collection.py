@@ -358,7 +358,7 @@ class OrderCollection:
         session = self._session
         creation = session.creation(CREATE_ORDER, None, sent.to_dict(), options)
         if creation is None:
-            raise InvalidRequestError("cart needs a reference to be told from others")
+            raise InvalidRequestError("cart needs a reference, which tells it from other carts")
 
         async def once(flight: Flight[Order]) -> tuple[Order, bool]:
             return await self._once(cart_reference, sent, creation, flight, shared(options))

@@ -53,10 +53,10 @@ class OrderFilter:
     def __repr__(self) -> str:
         # What is given, in short: names, addresses and free text are a customer's.
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        told = (
+        words = (
             f"{name}={_shown(value)}" if name in _SHOWN else f"{name}=..." for name, value in given if value is not None
         )
-        return f"OrderFilter({', '.join(told)})"
+        return f"OrderFilter({', '.join(words)})"
 
     def __post_init__(self) -> None:
         # An iterator would be used up by the first page.

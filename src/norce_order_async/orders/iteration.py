@@ -18,9 +18,9 @@ the last one on is asked for (an order is never modified before it is created). 
 looked at on each page; once it does not, the walk goes by offsets alone.
 
 A listing that can't be walked is never taken for one that is complete. Two pages in a row with the same orders although
-the offset moved mean that the service does not honour it, and the walk fails and says so. Between those two pages other
-orders may also have come in before the offset, just as many as it moved by, so both are read once more before that.
-Pages of known orders alone are no fault: that is how the walk gets past what it has met.
+the offset moved mean that the service does not honour it, and the walk fails with that reason. Between those two pages
+other orders may also have come in before the offset, just as many as it moved by, so both are read once more before
+that. Pages of known orders alone are no fault: that is how the walk gets past what it has met.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Listed(Protocol):
 
     @property
     def created(self) -> datetime | None:
-        """When it was created, if the service says so."""
+        """When it was created, if the service gives it."""
         ...
 
 
@@ -307,6 +307,6 @@ class OrderIteration(StaysInProcess, AsyncIterator[ListedT]):
         try:
             home.owned.start(fetch)
         except UnsentError:
-            # The client was closed meanwhile; reading the page when it is needed says so as every call does.
+            # The client was closed meanwhile; reading the page when it is needed raises the usual error.
             return
         self._ahead = ahead

@@ -37,9 +37,11 @@ if TYPE_CHECKING:
 
 
 class Order:
-    """One order. Reading never does I/O; every method that does is awaited.
+    """One order: its id plus the last version that was read. Made by ``norce.orders``.
 
-    After a write that answers nothing the last values stay and :attr:`stale` is true; :meth:`refresh` re-reads.
+    Attributes never call the service; every method that does is awaited. After a write the last values stay and
+    :attr:`stale` is true until :meth:`refresh`. The parts of an order have methods of their own, such as
+    ``order.payments.create`` and ``order.cart.put``; :meth:`transition_to` changes the status.
 
     Example::
 
@@ -96,34 +98,34 @@ class Order:
 
     @property
     def status(self) -> OrderStatus | str | None:
-        """Where in its life the order is."""
+        """The status, such as ``"checkout"`` or ``"completed"``; ``STATUSES`` lists them. None if there is none."""
         return self._record.known().status
 
     @property
     def reference(self) -> str | None:
-        """Identifier of the order in another system."""
+        """Identifier of the order in another system; None if it has none."""
         return self._record.known().reference
 
     @property
     def total(self) -> Price | None:
-        """Grand total with shippings, computed by the service."""
+        """Grand total with shippings, computed by the service, as a model; :attr:`amount` is it as a decimal."""
         return self.data.total
 
     @property
     def amount(self) -> Decimal | None:
-        """The grand total including VAT, as a decimal; None when the service told none."""
+        """The grand total including VAT, as a decimal; None when the service sent none."""
         total = self.data.total
         return None if total is None or total.including_vat is None else decimal(total.including_vat)
 
     @property
     def outstanding(self) -> Decimal | None:
         """What payments do not cover yet: the total minus the payments that are not removed. Below zero when they
-        cover too much; None when the service told no total, since nothing says then what is due."""
+        cover too much; None when the service sent no total, because what is due is not known then."""
         return None if self.amount is None else self.amount - paid(self.payments)
 
     @property
     def transitions(self) -> tuple[StatusPeriod, ...]:
-        """What the service logged of the order's life, in the order of time."""
+        """The statuses that the order was in, oldest first, from the service's log."""
         state = self.data.state
         return periods((state.transitions or []) if state else [])
 

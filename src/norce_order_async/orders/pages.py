@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """One page of a listing. ``size`` and ``totalSize`` of the pagination are published in two ways; do not rely on
-    either to know whether there is more.
+    """One page of a listing: its orders, and the pagination as the service sent it.
+
+    ``size`` and ``totalSize`` of the pagination are published in two ways; do not rely on either to know whether there
+    is more.
 
     Example::
 
@@ -84,7 +86,7 @@ def read_page(page: Any, drift: DriftRecord) -> tuple[Sequence[Mapping[str, Any]
     entries = mapping_or_empty(page).get("data")
     orders = [entry for entry in list_or_empty(entries) if is_mapping(entry)]
     if is_list(entries):
-        # The page is read like any answer, but with those left in it that are no orders: so all that is odd is told.
+        # Read like any answer, without the entries that are orders: so everything else that is odd counts as drift.
         page = {**page, "data": [entry for entry in entries if not is_mapping(entry)]}
     around = drift.reading(LIST_ORDERS.id, read_model, models.OrderPaginationSet, page, f"{LIST_ORDERS.id}.200")
     return orders, around.pagination if around else None

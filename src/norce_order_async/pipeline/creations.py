@@ -107,7 +107,7 @@ class _Doubt:
 
     until: float
     error: NorceError | None
-    """What its caller was told."""
+    """The error that its caller got."""
 
 
 class _Begun(Deadline):
@@ -156,26 +156,26 @@ class Flight(Generic[T]):
 
     @property
     def is_left(self) -> bool:
-        """Whether nobody waits for it any more."""
+        """Whether all callers have left."""
         return self.callers == 0
 
     async def fly(self, work: Callable[[], Awaitable[tuple[T, bool]]]) -> None:
-        """Do it; what it raises is for those who wait."""
+        """Do it. What it raises goes to the callers who wait."""
         try:
             with self._scope:
                 self._results.append(await work())
-        except Exception as error:  # noqa: BLE001 - those who wait get it
+        except Exception as error:  # noqa: BLE001 - the callers who wait get it
             self._error = error
         finally:
             self.begun.event.set()
             self.ended.set()
 
     def give_up(self) -> None:
-        """Nobody waits for it, and nothing was created: end it."""
+        """End it: all callers have left, and nothing was created."""
         self._scope.cancel()
 
     def result(self, creation: Creation) -> tuple[T, bool]:
-        """What came of it, and whether it was created, which is told once.
+        """The result, and whether it was created; only one caller gets True for that.
 
         Raises:
             NorceError: whatever ended it, to each in an error of its own.
@@ -252,8 +252,8 @@ class Creations:
         except BaseException as error:
             if deadline.started and not untouched(error):
                 at = self._clock.monotonic() if before.sent_at is None else before.sent_at
-                told = copy.copy(error) if isinstance(error, OutcomeUnknownError) else None
-                self._remember(creation.key, _Doubt(at + creation.lasts, told))
+                raised = copy.copy(error) if isinstance(error, OutcomeUnknownError) else None
+                self._remember(creation.key, _Doubt(at + creation.lasts, raised))
             raise
         finally:
             underway.count -= 1
@@ -358,7 +358,7 @@ class Creations:
                 start(self._flown(creation.key, flight, work))
             except UnsentError:
                 del self._flights[creation.key]
-                # The client is closed; the first call of the work says so as every call does.
+                # The client is closed; the first call of the work raises the usual error.
                 return await work(flight)
         why: GaveUp = "queue"
         try:
@@ -371,7 +371,7 @@ class Creations:
         finally:
             flight.callers -= 1
             if flight.is_left and not flight.is_creating and self._flights.get(creation.key) is flight:
-                # Whoever asks from now on begins anew.
+                # The next caller begins anew.
                 del self._flights[creation.key]
                 flight.give_up()
         if flight.ended.is_set():

@@ -49,7 +49,7 @@ _INHERITED: Final = object()
 """In place of a loop: it is the parent process's."""
 
 _CLOSE_ENGINE: Final = 2.0
-"""Seconds that closing the connections may take, which waits for nobody but the event loop."""
+"""Seconds that closing the connections may take; only the event loop is waited for."""
 
 _CLOSE_ALOUD: Final = 5.0
 """Seconds past the grace that closing waits for a loop in another thread."""
@@ -197,7 +197,7 @@ async def _close_with_loop(at: weakref.ref[Home]) -> AsyncGenerator[None, None]:
         yield
     finally:
         home = at()
-        # None: nobody has the client any more. It was not closed, and what warns of that is left to do so.
+        # None: the client was collected without being closed. The warning about that is left to come.
         if home is not None and not home.is_inherited:
             await home.end()
 
@@ -300,7 +300,7 @@ class Door:
         return await self.home.engine.send(request)
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run something that nobody waits for, at the home of this moment."""
+        """Run something in the background, at the home of this moment."""
         self.home.owned.start(work)
 
     async def close(self, grace: float, *, writes_alone: bool = False) -> None:

@@ -1,8 +1,8 @@
 """How many attempts may be in flight at once, who is next, and one pause for all.
 
 A permit is for one attempt and is given back when its send has really ended, before any sleep: back-off clogs
-nothing, and a read-back inside a call can't deadlock. When the service says when to come back, nobody gets a permit
-until then.
+nothing, and a read-back inside a call can't deadlock. After a Retry-After, no attempt gets a permit until its
+time is over.
 
 Attempts of calls that have begun (repeats, read-backs: their deadline runs) go before calls that have not, which may
 wait as long as it takes; among themselves both are served in the order they came. While both wait, every tenth permit
@@ -54,8 +54,7 @@ _Lane = OrderedDict[_Place, None]
 
 
 class Pause:
-    """A time in which nobody gets a permit, because the service said when to come back. Shared by all limiters of a
-    client."""
+    """A time without permits, because the service sent a Retry-After. Shared by all limiters of a client."""
 
     __slots__ = ("_clock", "_until")
 
@@ -125,7 +124,7 @@ class Limiter:
         """
 
     def take(self) -> bool:
-        """Take a permit, if there is one that nobody waits for; like one acquired, it must be given back."""
+        """Take a permit if one is free and no attempt waits for one. It must be given back like any other."""
         if self.in_flight < self.limit and not self.waiting and not self._held():
             self._grant()
             return True
@@ -189,8 +188,7 @@ class Limiter:
                 await place.woken.wait()
             else:
                 await self._sleep(place)
-                # It asks again by itself: the pause may have ended since it was last looked at, and then nobody else
-                # would.
+                # Hand out again: the pause may have ended since it was last checked, and nothing else would notice.
                 self._hand_out()
 
     async def _sleep(self, place: _Place) -> None:

@@ -193,13 +193,13 @@ def _places(part: str, whole: str) -> Iterator[tuple[int, int]]:
 
 def _without(words: str, spans: Collection[tuple[int, int]]) -> str:
     """The words with a mask in place of each span; spans that touch become one."""
-    told: list[str] = []
+    shown: list[str] = []
     end = 0
     for begin, until in sorted(spans):
-        if begin > end or not told:
-            told += (words[end:begin], MASK)
+        if begin > end or not shown:
+            shown += (words[end:begin], MASK)
         end = max(end, until)
-    return "".join((*told, words[end:]))
+    return "".join((*shown, words[end:]))
 
 
 def _on_one_line(text: str) -> str:

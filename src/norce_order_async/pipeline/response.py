@@ -202,7 +202,7 @@ def models_of(
 
 
 async def aside(work: Callable[..., T], *args: Any) -> T:
-    """Do what takes long in a thread, while the event loop goes on. Whoever is cancelled leaves at once."""
+    """Do what takes long in a thread, while the event loop goes on. A cancelled caller leaves at once."""
     import anyio.to_thread
 
     return await anyio.to_thread.run_sync(functools.partial(work, *args), abandon_on_cancel=True)

@@ -95,8 +95,8 @@ class Session(CallScope):
         work: Callable[[Flight[T]], Awaitable[tuple[T, bool]]],
         options: CallOptions | None,
     ) -> tuple[T, bool]:
-        """What ``work`` comes to, done once for all of the client who ask for the same at once, and whether it was
-        created, which is told to one of them.
+        """The result of ``work``, done once for all callers who ask for the same at once, and whether it was created;
+        only one caller gets True for that.
 
         Raises:
             NotSentError: this is not the client's event loop, among others.

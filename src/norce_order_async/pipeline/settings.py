@@ -52,7 +52,7 @@ class Settings:
     max_delay: float = 8.0
     """No jittered delay is longer."""
     max_retry_after: float = 60.0
-    """A Retry-After beyond this is told to the caller at once instead of waited for."""
+    """A longer Retry-After is not waited for: the call fails at once, with the time in its error."""
     deadline: float | None = 30.0
     """All attempts, read-backs and sleeps of a call, counted from its first permit; None: no end."""
     queue_timeout: float | None = None

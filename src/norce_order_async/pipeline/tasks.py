@@ -2,8 +2,8 @@
 
 A send cancelled in the middle leaves httpx's pool dead and the service in doubt. So each runs in a task of its own,
 owned by the client: the caller who is cancelled leaves at once, a write goes on to its own end, and only then is its
-permit given back (``on_end``). A read that nobody waits for is ended by the engine, which knows how to do so without
-harm to others.
+permit given back (``on_end``). If the caller of a read leaves, the engine ends the send, which it can do without harm
+to others.
 
 The tasks are free-standing. A task group entered by the client would bind it to one task, and clients are closed from
 other tasks than those that opened them. On asyncio a task is ``create_task`` with a strong reference here; on trio it
@@ -43,16 +43,16 @@ class _Cancellable(Protocol):
 class SendTasks:
     """The sends in flight of one client, on one event loop."""
 
-    __slots__ = ("_air", "_alarms", "_clock", "_closed", "_empty", "_forsaken", "_on_trio", "_released")
+    __slots__ = ("_alarms", "_clock", "_closed", "_empty", "_forsaken", "_in_flight", "_on_trio", "_released")
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = SystemClock() if clock is None else clock
-        self._air: dict[_Cancellable, bool] = {}
+        self._in_flight: dict[_Cancellable, bool] = {}
         """Each with whether it writes."""
         self._released: set[_Cancellable] = set()
-        """Reads that nobody waits for and whose permit is back already."""
+        """Reads whose caller has left and whose permit is back already."""
         self._forsaken: dict[_Cancellable, Callable[[], None]] = {}
-        """Reads that nobody waits for and that hold their permit."""
+        """Reads whose caller has left and that hold their permit."""
         self._alarms: Alarms | None = None
         self._closed = False
         self._empty: anyio.Event | None = None
@@ -61,7 +61,7 @@ class SendTasks:
     @property
     def in_flight(self) -> int:
         """How many sends have not ended, whether or not a caller still waits for them."""
-        return len(self._air)
+        return len(self._in_flight)
 
     async def run(
         self,
@@ -82,9 +82,9 @@ class SendTasks:
             send: what is done, in a task of its own.
             on_end: called exactly once, when the send has ended and no sooner; must not raise.
             within: seconds that the caller waits.
-            caller: of a read. It is told when it is not waited for any more, and the engine ends the send. One that
-                can't goes on, and ``on_end`` is then called sooner: at once while there are less than ``ahead`` such
-                sends, otherwise when one of them ends.
+            caller: of a read. If it leaves, the engine ends the send. With an engine that can't, the send goes on, and
+                ``on_end`` is then called sooner: at once while there are less than ``ahead`` such sends, otherwise when
+                one of them ends.
             ahead: see there.
 
         Raises:
@@ -124,7 +124,7 @@ class SendTasks:
         return task.result()
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run something that nobody waits for, such as a refresh in the background; what it raises is dropped.
+        """Run something in the background, such as a refresh; what it raises is dropped.
 
         Raises:
             UnsentError: these sends are closed; ``work`` was not called.
@@ -149,24 +149,24 @@ class SendTasks:
         """
         self.close()
         if writes_alone:
-            self._cancel([send for send, writes in self._air.items() if not writes])
+            self._cancel([send for send, writes in self._in_flight.items() if not writes])
         try:
             with self._clock.move_on_after(grace):
                 await self._all_ended()
-            if not self._air:
+            if not self._in_flight:
                 return True
         except BaseException:
-            # Whoever closes is cancelled: no time for grace, but nothing may be left in flight.
-            self._cancel(self._air)
+            # The close was cancelled: there is no time for grace, but nothing may be left in flight.
+            self._cancel(self._in_flight)
             raise
-        self._cancel(self._air)
+        self._cancel(self._in_flight)
         with self._clock.move_on_after(_END_AFTER_CANCEL):
             await self._all_ended()
         return False
 
     def _leave(self, send: _Cancellable, on_end: Callable[[], None], caller: Caller | None, ahead: int) -> None:
-        """Nobody waits for this send any more."""
-        if caller is None or send not in self._air or caller.leave():
+        """The caller of this send has left."""
+        if caller is None or send not in self._in_flight or caller.leave():
             return
         if len(self._released) < ahead:
             self._released.add(send)
@@ -210,13 +210,13 @@ class SendTasks:
         loop = asyncio.get_running_loop()
         woken = OnAsyncio(loop)
         task = loop.create_task(self._call(send, until))
-        self._air[task] = writes
+        self._in_flight[task] = writes
 
         # A callback and not the end of the coroutine: a task cancelled before its first step never enters that.
         def ended(task: asyncio.Task[T]) -> None:
             self._landed(task, on_end)
             if not task.cancelled():
-                task.exception()  # Looked at, so that nobody warns of it when the caller is gone.
+                task.exception()  # Retrieved, so that asyncio does not warn when the caller is gone.
             woken.set()
 
         task.add_done_callback(ended)
@@ -234,7 +234,7 @@ class SendTasks:
 
         scope = trio.CancelScope()
         landing: _TrioLanding[T] = _TrioLanding(wake(), scope)
-        self._air[scope] = writes
+        self._in_flight[scope] = writes
 
         async def own() -> None:
             try:
@@ -259,14 +259,14 @@ class SendTasks:
         return await send()
 
     def _landed(self, send: _Cancellable, on_end: Callable[[], None]) -> None:
-        del self._air[send]
+        del self._in_flight[send]
         if send in self._released:
             self._released.discard(send)
             self._release_next()
         else:
             self._forsaken.pop(send, None)
             on_end()
-        if not self._air and self._empty is not None:
+        if not self._in_flight and self._empty is not None:
             self._empty.set()
             self._empty = None
 
@@ -283,7 +283,7 @@ class SendTasks:
             send.cancel()
 
     async def _all_ended(self) -> None:
-        while self._air:
+        while self._in_flight:
             empty = self._empty = self._empty or anyio.Event()
             await empty.wait()
 

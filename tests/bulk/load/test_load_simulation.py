@@ -346,7 +346,7 @@ async def test_a_service_under_pressure_is_left_with_what_it_bears(answer: Answe
     assert run.rate(20, 60) >= 0.7 * 40 / 1.5
 
 
-async def test_a_limit_that_nobody_uses_is_not_doubled() -> None:
+async def test_a_limit_that_is_not_used_is_not_doubled() -> None:
     """Three at once prove nothing of a hundred."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 1e6), 20, workers=3)
     assert run.limiter.limit <= 7

@@ -117,7 +117,7 @@ async def test_the_refusals(word: str, caplog: pytest.LogCaptureFixture) -> None
         harmless(record.getMessage())
 
 
-async def test_a_status_that_nobody_knows(word: str) -> None:
+async def test_an_unknown_status(word: str) -> None:
     harmless(explain(word, "completed"))
     harmless(str(StatusUnreachableError(word, word, word)))
     harmless(str(WaitTimeoutError(word, "completed", word, 1.0)))

@@ -109,7 +109,7 @@ UPDATES: dict[str, tuple[Json, Callable[[Order], Awaitable[object]]]] = {
 
 
 @pytest.mark.parametrize("way", UPDATES)
-async def test_what_nobody_touched_goes_back_as_it_came(way: str) -> None:
+async def test_what_was_not_changed_goes_back_as_it_came(way: str) -> None:
     """Times in their notation and nulls, at any depth."""
     at = service()
     came, update = UPDATES[way]

@@ -71,7 +71,7 @@ async def test_a_hook_is_asked_about_its_part_only_and_only_when_it_changes(api:
 
 
 @rule("same-status")
-async def test_the_same_status_again_calls_nobody(api: Api, receiver: Receiver) -> None:
+async def test_the_same_status_again_calls_no_hook(api: Api, receiver: Receiver) -> None:
     order = await api.payable()
     await hook(api, order, receiver.url + "/hook", "/state")
     await api.ok("POST", f"{order}/notifications", {"scope": "/state", "invoke": receiver.url + "/notification"})

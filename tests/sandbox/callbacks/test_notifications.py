@@ -101,7 +101,7 @@ async def test_the_delay_is_of_the_sandboxs_clock(
 
 
 @rule("notifications", "hook-before-commit")
-async def test_what_a_hook_denied_is_not_told(api: Api, sandbox: Sandbox, receiver: Receiver) -> None:
+async def test_what_a_hook_denied_is_not_announced(api: Api, sandbox: Sandbox, receiver: Receiver) -> None:
     order = await api.order()
     await notify(api, order, receiver.url)
     await api.ok("POST", f"{order}/hooks", {"subscribeTo": "/reference", "invoke": receiver.url + "/hook"})
@@ -202,7 +202,7 @@ ENDLESS = [
 @pytest.mark.parametrize(("schema", "value"), ENDLESS)
 # A schema is tried outside the loop.
 @pytest.mark.in_turn("anyio_backend")
-async def test_a_schema_without_end_is_ended_and_holds_up_nobody_else(
+async def test_a_schema_without_end_is_ended_and_holds_up_no_other(
     api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, value: str
 ) -> None:
     """A pattern that goes back and forth, references that double; the loop goes on meanwhile, and others are told."""

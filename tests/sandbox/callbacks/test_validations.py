@@ -53,7 +53,7 @@ async def test_a_list_adds_its_entries_to_the_services_own(api: Api, receiver: R
 
 
 @rule("validations")
-async def test_all_are_asked_at_once_and_told_in_their_order(api: Api, receiver: Receiver) -> None:
+async def test_all_are_asked_at_once_and_answered_in_their_order(api: Api, receiver: Receiver) -> None:
     order = await api.payable()
     together = threading.Barrier(3)
 

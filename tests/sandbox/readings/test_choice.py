@@ -42,7 +42,7 @@ def test_each_reading_says_what_it_is() -> None:
     assert len(READINGS) == 31
 
 
-def test_the_first_is_chosen_unless_told_otherwise() -> None:
+def test_the_first_is_chosen_by_default() -> None:
     readings = Readings({"cart-total": "zero-when-missing"})
     assert readings["cart-total"] == "zero-when-missing"
     assert readings["list-lag"] == "none"

@@ -53,7 +53,7 @@ async def test_an_order_is_seen_only_under_its_merchant_and_channel(api: Api, sa
 
 
 @rule("scope")
-async def test_a_header_sent_twice_names_nobody(api: Api, sandbox: Sandbox) -> None:
+async def test_a_header_sent_twice_names_no_merchant(api: Api, sandbox: Sandbox) -> None:
     path = await api.order()
     assert await api.refused("GET", path, headers={"x-merchant": "acme,acme"}) == (404, "order-not-found")
 

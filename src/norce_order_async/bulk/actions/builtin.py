@@ -299,13 +299,13 @@ def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
 
 
 _MADE: Mapping[str, Callable[[Mapping[str, Any]], Action[Any]]] = {
-    "transition": lambda told: Transition(
-        told["to"], validate=told.get("validate", False), explain=told.get("explain", False)
+    "transition": lambda kept: Transition(
+        kept["to"], validate=kept.get("validate", False), explain=kept.get("explain", False)
     ),
     "validate": lambda _: Validate(),
-    "export": lambda told: Export(Path(told["out"]), told["fields"], told["format"]),
-    "set reference": lambda told: SetReference(told["value"], told["column"]),
-    "patch attributes": lambda told: PatchAttributes(told["changes"], tuple(told["columns"])),
+    "export": lambda kept: Export(Path(kept["out"]), kept["fields"], kept["format"]),
+    "set reference": lambda kept: SetReference(kept["value"], kept["column"]),
+    "patch attributes": lambda kept: PatchAttributes(kept["changes"], tuple(kept["columns"])),
     "delete": lambda _: Delete(),
 }
 """Each ready action from its parameters as a journal has them."""

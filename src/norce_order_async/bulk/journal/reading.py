@@ -1,6 +1,6 @@
 """What a journal's file holds, checked as it is read: nothing damaged is taken for sound, and nothing is passed over.
 
-SQLite checks its pages, and not what stands in them. An item in a state that nobody knows would be neither done nor
+SQLite checks its pages, and not what stands in them. An item in an unknown state would be neither done nor
 left, and a job that lost its list would begin anew.
 """
 
@@ -38,7 +38,7 @@ _LATEST: Final = 253_402_300_799.0
 ROW: Final = "number, key, asked, hash, state, attempts, reason, code, said, correlation_id, sent, changed"
 """The columns of a :class:`Row`."""
 
-# What can't be told from the row by itself, such as bad UTF-8, is found when it is read.
+# Damage that SQL can't see, such as bad UTF-8, is found when the row is read.
 _UNSOUND: Final = (
     f"SELECT {ROW} FROM item WHERE typeof(state) <> 'text' OR state NOT IN ({_KNOWN}) "  # noqa: S608 - words of ours
     "OR typeof(key) <> 'text' OR key = '' OR typeof(asked) <> 'text' OR NOT json_valid(asked) "

@@ -118,10 +118,10 @@ class DeletableEntries(Entries[M, D]):
     _deleting: ClassVar[Operation]
 
     async def create(self, entry: M | D, *, options: CallOptions | None = None) -> None:
-        """Add an entry. The service answers no id; ``await order.refresh()`` shows the entry with it.
+        """Add an entry to this part of the order. The service answers no id; ``await order.refresh()`` shows it.
 
         Args:
-            entry: a model, or a dict in the API's spelling.
+            entry: a model such as ``Hook`` or ``Consent``, or a dict in the API's spelling.
             options: what this call does differently.
 
         Raises:
@@ -172,10 +172,15 @@ class RemovableEntries(Entries[R, D]):
         return [entry for entry in self if entry.state != REMOVED]
 
     async def create(self, entry: R | D, *, allow_fractions: bool = False, options: CallOptions | None = None) -> str:
-        """Add an entry.
+        """Add an entry to this part of the order: a payment with ``order.payments``, a shipping with
+        ``order.shippings``.
+
+        Example::
+
+            payment_id = await order.payments.create({"reference": "p-1", "name": "Invoice", "amount": 125})
 
         Args:
-            entry: a model, or a dict in the API's spelling.
+            entry: a model such as ``Payment`` or ``Shipping``, or a dict in the API's spelling.
             allow_fractions: True sends amounts with more than two decimals.
             options: what this call does differently.
 

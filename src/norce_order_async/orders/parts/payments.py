@@ -77,7 +77,7 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
             The new payment's id; None when nothing was outstanding, and nothing was created.
 
         Raises:
-            InvalidRequestError: payments cover more than the total, or the service told none.
+            InvalidRequestError: payments cover more than the total, or the service sent none.
             CallError: a step did not succeed.
         """
         data = await self._record.read(options)
