@@ -20,8 +20,9 @@ from norce_order_async.pipeline.settings import INHERIT, CallOptions
 if TYPE_CHECKING:
     from norce_order_async._api import Client
     from norce_order_async.bulk.job import Job
-    from norce_order_async.bulk.journal.postgres import PostgresJournal
+    from norce_order_async.bulk.journal.postgres import PostgresJob
     from norce_order_async.bulk.load.limiters import Load
+    from norce_order_async.bulk.shards.recipe import Recipe
 
 
 class Scope:
@@ -124,7 +125,7 @@ class Scope:
 
     def bulk(
         self,
-        journal: str | Path | PostgresJournal | None = None,
+        journal: str | Path | PostgresJob | None = None,
         *,
         load: Load | None = None,
         ordered: bool = False,
@@ -182,6 +183,31 @@ class Scope:
             resume=resume,
             duplicates=duplicates,
             max_remembered=max_remembered,
+        )
+
+    def recipe(self, *, token: str = "env:NORCE_TOKEN") -> Recipe:  # noqa: S107 - where a token is
+        """How another process makes this client: address, merchant, channel and adapter. It holds no token.
+
+        What else a client was given stays here: the other one has the defaults.
+
+        Args:
+            token: where the other process finds the token: ``"env:NAME"``, or ``"provider:package.module:name"``.
+
+        Raises:
+            ConfigurationError: ``token`` is not such a place, or the client has headers of its own, which may be
+                secret.
+        """
+        from norce_order_async.bulk.shards.recipe import Recipe
+
+        context = self._session.context
+        if context.headers:
+            raise ConfigurationError("a recipe holds no headers, which may be secret: make it of a client without any")
+        return Recipe(
+            base_url=self._session.core.base_url,
+            merchant=context.merchant,
+            channel=context.channel,
+            adapter_id=context.adapter_id,
+            token=token,
         )
 
     def __repr__(self) -> str:

@@ -18,18 +18,32 @@ from norce_order_async._exports import on_first_use
 
 if TYPE_CHECKING:
     from norce_order_async.bulk.actions.cells import as_it_was
-    from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, plan_again, read_journal, read_results
-    from norce_order_async.bulk.journal.postgres import PostgresJournal
+    from norce_order_async.bulk.journal.inspect import (
+        ItemResult,
+        JournalReport,
+        ShardReport,
+        plan_again,
+        read_journal,
+        read_results,
+    )
+    from norce_order_async.bulk.shards.driver import spread
+    from norce_order_async.bulk.shards.journal import PostgresJournal
+    from norce_order_async.bulk.shards.recipe import Recipe
+    from norce_order_async.bulk.shards.work import run_shard
     from norce_order_async.bulk.signals import stopped_by_signals
 
 _HOMES = {
     "ItemResult": "journal.inspect",
     "JournalReport": "journal.inspect",
-    "PostgresJournal": "journal.postgres",
+    "PostgresJournal": "shards.journal",
+    "Recipe": "shards.recipe",
+    "ShardReport": "journal.inspect",
     "as_it_was": "actions.cells",
     "plan_again": "journal.inspect",
     "read_journal": "journal.inspect",
     "read_results": "journal.inspect",
+    "run_shard": "shards.work",
+    "spread": "shards.driver",
     "stopped_by_signals": "signals",
 }
 
@@ -37,10 +51,14 @@ __all__ = [
     "ItemResult",
     "JournalReport",
     "PostgresJournal",
+    "Recipe",
+    "ShardReport",
     "as_it_was",
     "plan_again",
     "read_journal",
     "read_results",
+    "run_shard",
+    "spread",
     "stopped_by_signals",
 ]
 

@@ -17,8 +17,9 @@ from norce_order_async.auth.providers import StaysInProcess
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED
 from norce_order_async.bulk.journal.journal import Journal
-from norce_order_async.bulk.journal.postgres import PostgresJournal, PostgresStore
+from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.sqlite import SqliteStore
+from norce_order_async.bulk.journal.store import Store
 from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.prepare import Plan
@@ -62,7 +63,7 @@ class Job(StaysInProcess):
         self,
         session: Session,
         *,
-        journal: str | Path | PostgresJournal | None = None,
+        journal: str | Path | PostgresJob | None = None,
         load: Load | None = None,
         ordered: bool = False,
         failure_limit: float | None = None,
@@ -88,7 +89,7 @@ class Job(StaysInProcess):
         self._home: Home | None = None
         self._tasks = SendTasks(core.clock)
         self._workers = _at_once(load)
-        self._place: Path | PostgresJournal | None = None if journal is None else place_of(journal)
+        self._place: Path | PostgresJob | None = None if journal is None else place_of(journal)
         self._journal: Journal | None = None
         self._ordered = ordered
         self._failure_limit = failure_limit
@@ -116,7 +117,7 @@ class Job(StaysInProcess):
         return Summary() if self._run is None else self._run.summary
 
     @property
-    def journal(self) -> Path | PostgresJournal | None:
+    def journal(self) -> Path | PostgresJob | None:
         """Where the journal is; None without one."""
         return self._place
 
@@ -155,7 +156,7 @@ class Job(StaysInProcess):
         # An item that waits for the journal's disk is not in flight: half as many more workers make up for it.
         workers = self._workers if self._journal is None else self._workers * 3 // 2
         chosen: Action[T] = action_of(action, journaled=self._journal is not None)
-        self._guard_production(chosen, source)
+        guard_production(self._session, chosen, source, allowed=self._allow_production or self._dry_run)
         run = Run(
             Plan(
                 session=self._session,
@@ -203,9 +204,7 @@ class Job(StaysInProcess):
         """
         self._home = self._session.core.door.enter(OPERATION, {})
         forks().watch(self)
-        if self._place is not None and not self._dry_run:
-            place = self._place
-            store = PostgresStore(place) if isinstance(place, PostgresJournal) else SqliteStore(place)
+        if not self._dry_run and (store := self._store()) is not None:
             self._journal = await Journal.open(store, self._tasks)
         self._entered = True
         return self
@@ -235,6 +234,12 @@ class Job(StaysInProcess):
         if self._journal is not None:
             self._journal.forked()
 
+    def _store(self) -> Store | None:
+        """A store for the journal, not taken yet; None without one."""
+        if self._place is None:
+            return None
+        return PostgresStore(self._place) if isinstance(self._place, PostgresJob) else SqliteStore(self._place)
+
     def _may_go_on(self, home: Home) -> bool:
         """Whether the job may be left in the usual way.
 
@@ -252,25 +257,31 @@ class Job(StaysInProcess):
         self._session.core.door.stay(home, "this job", OPERATION)
         return True
 
-    def _guard_production(self, action: Action[Any], source: Source | None) -> None:
-        core, context = self._session.core, self._session.context
-        if not action.writes or self._dry_run or self._allow_production or not is_production(core.base_url):
-            return
-        count = f"{len(source)} orders" if isinstance(source, Sized) else "orders"
-        raise ConfigurationError(
-            f"{action.name or 'this'} would change {count} of merchant {context.merchant}, channel {context.channel} "
-            "in production: give allow_production=True if that is meant"
-        )
+
+def guard_production(session: Session, action: Action[Any], source: Source | None, *, allowed: bool) -> None:
+    """Refuse to change orders in production unless that is allowed.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    core, context = session.core, session.context
+    if not action.writes or allowed or not is_production(core.base_url):
+        return
+    count = f"{len(source)} orders" if isinstance(source, Sized) else "orders"
+    raise ConfigurationError(
+        f"{action.name or 'this'} would change {count} of merchant {context.merchant}, channel {context.channel} "
+        "in production: give allow_production=True if that is meant"
+    )
 
 
-def place_of(journal: object) -> Path | PostgresJournal:
+def place_of(journal: object) -> Path | PostgresJob:
     """Where the journal is.
 
     Raises:
         ConfigurationError: it is neither a path nor a journal in a database. An address is not shown: it may hold a
             password.
     """
-    if isinstance(journal, PostgresJournal):
+    if isinstance(journal, PostgresJob):
         return journal
     if isinstance(journal, str) and journal.startswith(("postgresql:", "postgres:")):
         raise ConfigurationError("journal must be a path; for a database, give PostgresJournal(address, job=...)")

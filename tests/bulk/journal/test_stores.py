@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from norce_order_async import JournalError, JournalLockedError
-from norce_order_async.bulk.journal.postgres import PostgresJournal, PostgresStore
+from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.reading import DUPLICATES, LISTED, SETTLES, State
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.journal.store import Change, Store
@@ -54,7 +54,7 @@ def in_sqlite(_: pytest.FixtureRequest) -> Generator[Stores]:
 
 @contextmanager
 def in_postgres(request: pytest.FixtureRequest) -> Generator[Stores]:
-    journal = PostgresJournal(request.getfixturevalue("postgres"), uuid.uuid4().hex)
+    journal = PostgresJob(request.getfixturevalue("postgres"), uuid.uuid4().hex)
     yield lambda: PostgresStore(journal)
 
 

@@ -8,19 +8,45 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from norce_order_async.bulk.journal import reading
+from norce_order_async.bulk.journal import postgres, reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
+from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.reading import SETTLES, State
 from norce_order_async.bulk.journal.sqlite import SqliteStore, check_header, file_errors
+from norce_order_async.bulk.journal.store import Store
 from norce_order_async.checking import as_given, check_kind, path_of
 from norce_order_async.errors import ConfigurationError
 
 PAGE: Final = 1000
 """Orders read from a journal at once, so that a large one does not have to fit into memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardReport:
+    """One shard of a job that several machines share.
+
+    For example::
+
+        for shard in read_journal("close.journal").shards:
+            print(shard.number, shard.owner, shard.left)
+    """
+
+    number: int
+    """From 1."""
+    owner: str
+    """The process that has it; empty when none has."""
+    counts: Counter[str]
+    """Items by state: planned, sent, confirmed, refused, unknown."""
+
+    @property
+    def left(self) -> int:
+        """Items that are still to do."""
+        return self.counts["planned"] + self.counts["sent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +76,8 @@ class JournalReport:
     """Refused and unknown items by reason."""
     settles: bool
     """Whether the action can read if it took effect."""
+    shards: tuple[ShardReport, ...] = ()
+    """The shards of a job that several machines share."""
 
     @property
     def left(self) -> int:
@@ -57,12 +85,18 @@ class JournalReport:
         return self.counts["planned"] + self.counts["sent"]
 
 
-def read_journal(path: str | Path) -> JournalReport:
+def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> JournalReport:
     """Read a journal without changing it. Blocking.
+
+    Args:
+        path: the journal.
+        reasons: whether to count why items were refused or are unknown, which reads all items of a database's journal.
 
     Raises:
         JournalError: there is no journal, it is damaged, or the file is something else.
     """
+    if isinstance(path, PostgresJob):
+        return _report_of_database(path, reasons)
     path = path_of("path", path)
     with file_errors(path):
         there = path.exists()
@@ -75,15 +109,64 @@ def read_journal(path: str | Path) -> JournalReport:
             reading.check_items(path, connection, one_by_one=False)
             facts = reading.facts(path, connection.execute("SELECT name, value FROM fact").fetchall())
             counts = Counter(dict(connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall()))
-            reasons = dict(
+            whys = dict(
                 connection.execute(
                     "SELECT reason, count(*) FROM item WHERE state IN ('refused', 'unknown') GROUP BY reason"
                 ).fetchall()
             )
         finally:
             connection.close()
+    return _report(path, facts, counts, whys if reasons else {}, running=_is_running(path))
+
+
+def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
+    def found(connection: Any) -> tuple[Any, Any, Any]:
+        if connection.execute("SELECT to_regclass('norce_job')").fetchone() == (None,):
+            return None, [], []
+        row = connection.execute("SELECT id FROM norce_job WHERE name = %s", (job.job,)).fetchone()
+        if row is None:
+            return None, [], []
+        facts = connection.execute("SELECT name, value FROM norce_job_fact WHERE job = %s", row).fetchall()
+        shards = connection.execute(
+            "SELECT shard, CASE WHEN leased_until > clock_timestamp() THEN owner ELSE '' END, "
+            "planned, sent, confirmed, refused, unknown FROM norce_job_shard WHERE job = %s ORDER BY shard",
+            row,
+        ).fetchall()
+        whys = connection.execute(
+            "SELECT reason, count(*) FROM norce_job_item WHERE job = %s AND state IN ('refused', 'unknown') "
+            "GROUP BY reason",
+            row,
+        )
+        return facts, shards, whys.fetchall() if reasons else []
+
+    facts, rows, whys = postgres.read(job, found)
+    if facts is None:
+        raise JournalError(f"there is no journal {job}")
+    shards = [
+        ShardReport(number=number, owner=owner, counts=Counter(dict(zip(reading.STATES, counts, strict=True))))
+        for number, owner, *counts in rows
+    ]
+    return _report(
+        job,
+        reading.facts(str(job), facts),
+        +sum((shard.counts for shard in shards), Counter[str]()),
+        dict(whys),
+        running=any(shard.owner for shard in shards),
+        shards=tuple(shard for shard in shards if shard.number != postgres.WHOLE),
+    )
+
+
+def _report(
+    name: object,
+    facts: Mapping[str, Any],
+    counts: Counter[str],
+    reasons: Mapping[str, int],
+    *,
+    running: bool,
+    shards: tuple[ShardReport, ...] = (),
+) -> JournalReport:
     if not facts:
-        raise JournalError(f"journal {path} is empty: its job was ended before it began")
+        raise JournalError(f"journal {name} is empty: its job was ended before it began")
     index, of = facts["partition"]
     return JournalReport(
         action=facts["action"],
@@ -93,10 +176,11 @@ def read_journal(path: str | Path) -> JournalReport:
         service=facts["service"],
         partition=(index, of),
         listed=bool(facts.get("listed")),
-        running=_is_running(path),
+        running=running,
         counts=counts,
         reasons=reasons,
         settles=bool(facts[SETTLES]),
+        shards=shards,
     )
 
 
@@ -149,8 +233,9 @@ class ItemResult:
     """The correlation id of the call that failed; empty when none did."""
 
 
-def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> Iterator[ItemResult]:
-    """The result of each order, in the order of the source; also while the job runs.
+def read_results(path: str | Path | PostgresJob, verdicts: Iterable[Result] | None = None) -> Iterator[ItemResult]:
+    """The result of each order, in the order of the source; also while the job runs. Of a job that was split, one shard
+    after the other.
 
     Blocking, and read as it is iterated, so a million orders take no memory.
 
@@ -163,23 +248,41 @@ def read_results(path: str | Path, verdicts: Iterable[Result] | None = None) -> 
         JournalError: there is no journal, it is damaged, or the file is something else; also while iterating, at a
             damaged row.
     """
-    path = path_of("path", path)
+    path = path if isinstance(path, PostgresJob) else path_of("path", path)
     wanted = set(_RESULTS.values()) if verdicts is None else _words("verdicts", verdicts)
     if unknown := wanted - set(_RESULTS.values()):
         raise ConfigurationError(
             f"there is no verdict {as_given(min(unknown))}; there are {', '.join(_RESULTS.values())}"
         )
-    with file_errors(path):
-        there = path.exists()
-    if not there:
-        raise JournalError(f"there is no journal {path}")
-    check_header(path)
+    if not isinstance(path, PostgresJob):
+        with file_errors(path):
+            there = path.exists()
+        if not there:
+            raise JournalError(f"there is no journal {path}")
+        check_header(path)
     return _results(path, [state for state, verdict in _RESULTS.items() if verdict in wanted])
 
 
-def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
+def _results(path: Path | PostgresJob, states: list[State]) -> Iterator[ItemResult]:
     # Rows with an unknown state are selected too, so that they are reported as damaged.
     others = json.dumps([state for state in _RESULTS if state not in states])
+    pages = _pages_of_database(path, others) if isinstance(path, PostgresJob) else _pages_of_file(path, others)
+    for page in pages:
+        for row in page:
+            yield ItemResult(
+                key=row.key,
+                verdict=_RESULTS[row.state],
+                reason=row.reason,
+                code=row.code,
+                message=row.said,
+                attempts=row.attempts,
+                sent=None if row.sent is None else datetime.fromtimestamp(row.sent, UTC),
+                changed=None if row.changed is None else datetime.fromtimestamp(row.changed, UTC),
+                correlation_id=row.correlation_id,
+            )
+
+
+def _pages_of_file(path: Path, others: str) -> Iterator[list[reading.Row]]:
     query = (
         f"SELECT {reading.ROW} FROM item WHERE coalesce(state, '') NOT IN (SELECT value FROM json_each(?)) "  # noqa: S608
         "AND number > ? ORDER BY number LIMIT ?"
@@ -193,25 +296,35 @@ def _results(path: Path, states: list[State]) -> Iterator[ItemResult]:
                 rows = connection.execute(query, (others, after, PAGE)).fetchall()
             finally:
                 connection.close()
-        for values in rows:
-            row = reading.row(path, values)
-            after = row.number
-            yield ItemResult(
-                key=row.key,
-                verdict=_RESULTS[row.state],
-                reason=row.reason,
-                code=row.code,
-                message=row.said,
-                attempts=row.attempts,
-                sent=None if row.sent is None else datetime.fromtimestamp(row.sent, UTC),
-                changed=None if row.changed is None else datetime.fromtimestamp(row.changed, UTC),
-                correlation_id=row.correlation_id,
-            )
+        yield [reading.row(path, values) for values in rows]
         if len(rows) < PAGE:
             return
+        after = rows[-1][0]
 
 
-def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]], *, send_again: bool = False) -> int:
+def _page(connection: Any, *, query: bytes, given: tuple[Any, ...]) -> list[Any]:
+    return list(connection.execute(query, given))
+
+
+def _pages_of_database(job: PostgresJob, others: str) -> Iterator[list[reading.Row]]:
+    query = (
+        f"SELECT shard, {postgres.ROW} FROM norce_job_item "  # noqa: S608
+        "WHERE job = (SELECT id FROM norce_job WHERE name = %s) AND (shard, number) > (%s, %s) "
+        "AND NOT %s::jsonb ? state ORDER BY shard, number LIMIT %s"
+    ).encode()
+    after = (0, 0)
+    while True:
+        given = (job.job, *after, others, PAGE)
+        rows = postgres.read(job, partial(_page, query=query, given=given))
+        yield [reading.row(str(job), values[1:]) for values in rows]
+        if len(rows) < PAGE:
+            return
+        after = (rows[-1][0], rows[-1][1])
+
+
+def plan_again(
+    path: str | Path | PostgresJob, states: Iterable[Literal["refused", "unknown"]], *, send_again: bool = False
+) -> int:
     """Have the next run try refused or unknown items again. Returns how many. Blocking.
 
     A refused item did not take effect, and is planned. An unknown one may have: it counts as in flight, so the next run
@@ -236,12 +349,19 @@ def plan_again(path: str | Path, states: Iterable[Literal["refused", "unknown"]]
             f"{report.action!r} can't look whether it took effect, so its {report.counts['unknown']} unknown items "
             "would stay unknown: look at the orders, and say send_again=True if doing them twice does no harm"
         )
-    store = SqliteStore(path_of("path", path))
-    store.take()
-    try:
-        return sum(store.move(state, _next_state(state, send_again)) for state in chosen)
-    finally:
-        store.release()
+    stores: list[Store]
+    if isinstance(path, PostgresJob):
+        stores = [PostgresStore(path, shard.number) for shard in report.shards] or [PostgresStore(path)]
+    else:
+        stores = [SqliteStore(path_of("path", path))]
+    moved = 0
+    for store in stores:
+        store.take()
+        try:
+            moved += sum(store.move(state, _next_state(state, send_again)) for state in chosen)
+        finally:
+            store.release()
+    return moved
 
 
 def _words(name: str, given: object) -> set[Any]:

@@ -176,7 +176,7 @@ FROM (
 ) found
 WHERE shard.job = %(job)s AND shard.shard = found.shard
 """
-_ROW: Final = (
+ROW: Final = (
     "number, key, asked, hash, state, attempts, reason, code, said, correlation_id, "
     "extract(epoch FROM sent)::float8, extract(epoch FROM changed)::float8"
 )
@@ -188,35 +188,22 @@ class _LandedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresJournal:
-    """A journal in a PostgreSQL database, with the ``postgres`` extra. Any machine can go on with its job.
-
-    For example::
-
-        job = norce.bulk(PostgresJournal("postgresql://app@db.example/jobs", job="close-2026-11"))
-
-    The tables are made when they are first needed. One database may hold many jobs.
-
-    Args:
-        dsn: the address of the database, ``postgresql://...``. It is never shown. Leave its password out and set
-            ``PGPASSWORD`` or a ``.pgpass`` file if other programs show it.
-        job: the name of the job in the database.
-        lease: seconds until another run may take the job of one that is not heard of.
-
-    Raises:
-        ConfigurationError: the address is no ``postgresql://`` one, or another argument can't be used.
-    """
+class PostgresJob:
+    """Names a job in a database. Users make :class:`~norce_order_async.bulk.shards.journal.PostgresJournal`."""
 
     dsn: str = field(repr=False)
+    """The address of the database, which may hold a password."""
     job: str
+    """The name of the job in the database."""
     lease: float = field(default=LEASE, kw_only=True)
+    """Seconds until another run may take a shard of one that is not heard of."""
 
     def __post_init__(self) -> None:
         check_kind("dsn", self.dsn, str, "a string", ConfigurationError)
         if not self.dsn.startswith(("postgresql://", "postgres://")) or "\0" in self.dsn or "#" in self.dsn:
             raise ConfigurationError("dsn must be an address that begins with postgresql://")
         check_kind("job", self.job, str, "a string", ConfigurationError)
-        if not self.job or "\0" in self.job or not self.job.isprintable():
+        if not self.job or not self.job.isprintable():
             raise ConfigurationError("job must be a name of letters that can be shown")
         check_number("lease", self.lease, "seconds above 0", ConfigurationError, above=True)
 
@@ -228,7 +215,7 @@ class PostgresJournal:
 class PostgresStore:
     """One shard of a job in a database."""
 
-    def __init__(self, journal: PostgresJournal, shard: int = WHOLE, *, shards: int = 0) -> None:
+    def __init__(self, journal: PostgresJob, shard: int = WHOLE, *, shards: int = 0) -> None:
         self._journal = journal
         self._shard = shard
         self._shards = shards
@@ -358,7 +345,7 @@ class PostgresStore:
         while not self._end.wait(_AGAIN_AFTER if connection is None else self._journal.lease / RENEWALS):
             try:
                 if connection is None:
-                    connection = self._connected()
+                    connection = _connect(self._journal)
                 self._renew(connection)
             except JournalError:
                 break
@@ -388,7 +375,7 @@ class PostgresStore:
                         raise JournalError(f"journal {self.name} is closed")
                     if self._is_lost:
                         raise JournalError(f"journal {self.name}: {self._is_lost}")
-                    self._connection = self._connected()
+                    self._connection = _connect(self._journal)
                 return work(self._connection)
             except _psycopg().Error as error:
                 why = _in_words(error)
@@ -401,28 +388,6 @@ class PostgresStore:
             if boottime() >= until if until is not None else self._is_over():
                 raise JournalError(f"journal {self.name}: its database can't be reached ({why})")
             time.sleep(_AGAIN_AFTER)
-
-    def _connected(self) -> Connection[Any]:
-        psycopg = _psycopg()
-        from psycopg.conninfo import conninfo_to_dict
-
-        given = conninfo_to_dict(self._journal.dsn)
-        connection: Connection[Any] = psycopg.connect(**{**_DEFAULTS, **given}, autocommit=True)
-        try:
-            # A process that freezes inside a transaction may not keep its locks beyond its lease.
-            connection.execute(
-                "SELECT set_config('idle_in_transaction_session_timeout', %s, false)",
-                (f"{int(self._journal.lease * 1000)}ms",),
-            )
-            # What counts as written is on disk, also where the server's default is that it need not be.
-            connection.execute(
-                "SELECT set_config('synchronous_commit', 'on', false) "
-                "WHERE current_setting('synchronous_commit') = 'off'"
-            )
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -625,7 +590,7 @@ class PostgresStore:
     def some(self, state: State, after: int, count: int) -> list[Item]:
         """The next items in a state, in the order of the source."""
         query = (
-            f"SELECT {_ROW} FROM norce_job_item "  # noqa: S608
+            f"SELECT {ROW} FROM norce_job_item "  # noqa: S608
             "WHERE job = %s AND shard = %s AND state = %s AND number > %s ORDER BY number LIMIT %s"
         ).encode()
         given = (self._job, self._shard, state, after, count)
@@ -686,6 +651,48 @@ class PostgresStore:
             "ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value",
             [(self._job, name, json.dumps(value)) for name, value in facts.items()],
         )
+
+
+def read(job: PostgresJob, work: Callable[[Connection[Any]], T]) -> T:
+    """What ``work`` reads from the database, on a connection of its own.
+
+    Raises:
+        JournalError: the database can't be reached, or what was asked for can't be read.
+    """
+    connection: Connection[Any] | None = None
+    try:
+        connection = _connect(job)
+        return work(connection)
+    except _psycopg().Error as error:
+        why = _in_words(error)
+        if connection is None:
+            bad = isinstance(error, _psycopg().ProgrammingError)
+            why = "its address can't be read" if bad else f"its database can't be reached ({why})"
+    finally:
+        if connection is not None:
+            connection.close()
+    raise JournalError(f"journal {job}: {why}")
+
+
+def _connect(job: PostgresJob) -> Connection[Any]:
+    psycopg = _psycopg()
+    from psycopg.conninfo import conninfo_to_dict
+
+    given = {**_DEFAULTS, **conninfo_to_dict(job.dsn)}
+    connection: Connection[Any] = psycopg.connect(**given, autocommit=True)
+    try:
+        # A process that freezes inside a transaction may not keep its locks beyond its lease.
+        connection.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (f"{int(job.lease * 1000)}ms",)
+        )
+        # What counts as written is on disk, also where the server's default is that it need not be.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _folded(changes: Sequence[Change]) -> dict[int, tuple[Change, int, str]]:

@@ -1,0 +1,179 @@
+"""Listing a job once, and handing its shards to an executor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+import anyio
+from anyio import to_thread
+
+from norce_order_async.bulk.actions.base import Action, action_of
+from norce_order_async.bulk.job import OTHER_LOAD, guard_production
+from norce_order_async.bulk.journal.errors import JournalError
+from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
+from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.postgres import PostgresStore
+from norce_order_async.bulk.load.limiters import Load
+from norce_order_async.bulk.prepare import Plan, list_source
+from norce_order_async.bulk.shards.journal import PostgresJournal
+from norce_order_async.bulk.shards.recipe import Recipe, client_of
+from norce_order_async.bulk.shards.work import AnyAction, check_engine, run
+from norce_order_async.bulk.source import Key, Partition, Source, check_source
+from norce_order_async.checking import check_kind, check_whole
+from norce_order_async.errors import ConfigurationError, NorceError
+from norce_order_async.pipeline.session import Session
+from norce_order_async.pipeline.tasks import SendTasks
+
+MOST_SHARDS = 100_000
+_LOOKED_AT_EVERY = 0.5
+_END_WITHIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """What an executor is given: it can be pickled, and shows no address when it is logged."""
+
+    recipe: Recipe
+    journal: PostgresJournal
+    shard: int
+    action: AnyAction | None = field(default=None, repr=False)
+    load: Load | None = None
+
+    def __call__(self) -> None:
+        """Run the shard, in the process of the executor."""
+        anyio.run(run, self.recipe, self.journal, self.shard, self.action, self.load)
+
+
+async def spread(
+    recipe: Recipe,
+    source: Source | None,
+    action: AnyAction,
+    *,
+    journal: PostgresJournal,
+    shards: int,
+    on: Executor | None = None,
+    load: Load | None = None,
+    key: Key = "order_id",
+    allow_production: bool = False,
+) -> JournalReport:
+    """Run an action on every order of a source, on several machines or processes.
+
+    The source is listed into the journal once, split into shards by a hash of the order's id. Each shard is a task of
+    the executor. When a worker dies, the executor runs its task again, here or elsewhere, and the journal keeps what
+    was done from being done twice. When this program dies, run it again: what is done stays done.
+
+    Args:
+        recipe: how each worker makes its client, of ``norce.recipe()``.
+        source: ids, handles, rows or an ``OrderFilter``; None continues with what is in the journal.
+        action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import.
+        journal: where the job is kept.
+        shards: into how many the job is split; some times the number of workers. It can't be changed later.
+        on: any executor: ``dask_client.get_executor(retries=10)``, a ``ProcessPoolExecutor``. When left out, processes
+            of this machine, one for each of its processors, for which a program needs ``if __name__ == "__main__":``.
+        load: the limits of each worker; ``Adaptive()`` when left out.
+        key: the column of a row that holds the order's id, or a function that returns the id of an entry.
+        allow_production: permission to change orders in production.
+
+    Returns:
+        What the journal holds in the end: ``report.left`` is 0 when everything was done.
+
+    Raises:
+        ConfigurationError: an argument can't be used, the action makes a file, or the client's engine can't be held
+            back right before it sends.
+        JournalError: the journal can't be used, or workers were lost; run the same program again.
+        NorceError: what ended a shard, such as a token that was refused.
+    """
+    check_kind("recipe", recipe, Recipe, "a recipe, of norce.recipe()", ConfigurationError)
+    check_kind("journal", journal, PostgresJournal, "a PostgresJournal", ConfigurationError)
+    check_whole("shards", shards, 1, ConfigurationError)
+    if shards > MOST_SHARDS:
+        raise ConfigurationError(f"shards must be at most {MOST_SHARDS}; got {shards}")
+    if source is not None:
+        check_source(source)
+    chosen: Action[Any] = action_of(action, journaled=True)
+    if chosen.output() is not None:
+        raise ConfigurationError(f"{chosen.name!r} makes one file, and can't be spread: run it with norce.bulk(...)")
+    async with client_of(recipe) as norce:
+        session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
+        check_engine(session)
+        guard_production(session, chosen, source, allowed=allow_production)
+        await _list(session, journal, shards, source, chosen, key)
+    report = await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
+    async with _executor(on) as executor:
+        tasks = [ShardTask(recipe, journal, shard.number, action, load) for shard in report.shards if shard.left]
+        await _through([executor.submit(task) for task in tasks])
+    return await to_thread.run_sync(read_journal, journal)
+
+
+async def _list(
+    session: Session, journal: PostgresJournal, shards: int, source: Source | None, action: Action[Any], key: Key
+) -> None:
+    tasks = SendTasks(session.core.clock)
+    listing = await Journal.open(PostgresStore(journal, shards=shards), tasks)
+    try:
+        plan: Plan[Any] = Plan(
+            session=session,
+            action=action,
+            source=source,
+            key=key,
+            partition=Partition(1, 1),
+            workers=OTHER_LOAD,
+            ordered=False,
+            failure_limit=None,
+            dry_run=False,
+        )
+        await list_source(plan, listing)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await tasks.drain(_END_WITHIN)
+        listing.close()
+
+
+@asynccontextmanager
+async def _executor(on: Executor | None) -> AsyncGenerator[Executor]:
+    if on is not None:
+        yield on
+        return
+    # Started anew: a fork would copy the locks of threads, and not the threads.
+    executor = ProcessPoolExecutor(mp_context=get_context("spawn"))
+    try:
+        yield executor
+    except BaseException:
+        # A shard can't be stopped from here, and its journal bears that its process ends at any moment.
+        for process in (executor._processes or {}).values():  # noqa: SLF001 - public from Python 3.14 on
+            process.terminate()
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(lambda: executor.shutdown(cancel_futures=True))
+
+
+async def _through(futures: list[Future[None]]) -> None:
+    """Wait until all have ended.
+
+    Raises:
+        NorceError: what ended the first that failed.
+        JournalError: a worker was lost.
+    """
+    try:
+        left: set[Future[None]] = set(futures)
+        while left:
+            # In a thread, for a moment at a time: the futures end in other threads, and this may be cancelled.
+            await to_thread.run_sync(partial(wait, left, _LOOKED_AT_EVERY))
+            left = {future for future in left if not future.done()}
+    finally:
+        for future in futures:
+            future.cancel()
+    failed = [error for future in futures if (error := future.exception()) is not None]
+    for error in failed:
+        if isinstance(error, NorceError):
+            raise error
+    if failed:
+        kinds = ", ".join(sorted({type(error).__name__ for error in failed}))
+        raise JournalError(f"{len(failed)} of {len(futures)} shards ended early ({kinds}): run the same program again")

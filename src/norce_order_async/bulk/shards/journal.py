@@ -1,0 +1,81 @@
+"""The journal of a job that several machines share, as users name it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+from norce_order_async.bulk.actions.base import Action
+from norce_order_async.bulk.journal.inspect import JournalReport
+from norce_order_async.bulk.journal.postgres import PostgresJob
+from norce_order_async.bulk.load.limiters import Load
+from norce_order_async.bulk.shards.recipe import Recipe
+from norce_order_async.bulk.shards.work import work_on
+from norce_order_async.checking import check_kind
+from norce_order_async.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresJournal(PostgresJob):
+    """A journal in a PostgreSQL database, with the ``postgres`` extra. Any machine can go on with its job.
+
+    For example::
+
+        job = norce.bulk(PostgresJournal("postgresql://app@db.example/jobs", job="close-2026-11"))
+
+    The tables are made when they are first needed. One database may hold many jobs.
+
+    Args:
+        dsn: the address of the database, ``postgresql://...``. It is never shown. Leave its password out and set
+            ``PGPASSWORD`` or a ``.pgpass`` file if other programs show it.
+        job: the name of the job in the database.
+        lease: seconds until another run may take the job, or a shard of it, of one that is not heard of.
+
+    Raises:
+        ConfigurationError: the address is no ``postgresql://`` one, or another argument can't be used.
+    """
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """The journal of a :attr:`url`: an address with the job's name behind a ``#``.
+
+        Raises:
+            ConfigurationError: it is none. It is not shown.
+        """
+        check_kind("url", url, str, "a string", ConfigurationError)
+        dsn, parted, job = url.partition("#")
+        if not parted:
+            raise ConfigurationError("the address of a journal must end with #JOB, the job's name")
+        return cls(dsn, unquote(job))
+
+    @property
+    def url(self) -> str:
+        """The address with the job's name, for :func:`run_shard` and the command line. Holds what the address holds."""
+        return f"{self.dsn}#{quote(self.job, safe='')}"
+
+    async def work(
+        self,
+        recipe: Recipe,
+        *,
+        action: Action[Any] | Callable[[Any], Awaitable[Any]] | None = None,
+        load: Load | None = None,
+    ) -> JournalReport:
+        """Take free shards of the job and run them, until none is left to do. For a worker that nobody hands shards to.
+
+        Shards that others have are waited for: if one of them is not heard of for a lease, its shard is taken.
+
+        Args:
+            recipe: how to make the client.
+            action: the action that the job was listed with, if it is not one of ``norce_order_async.bulk.actions``.
+            load: the limits of this worker; ``Adaptive()`` when left out.
+
+        Returns:
+            What the journal holds in the end.
+
+        Raises:
+            ConfigurationError: the client or the action can't be made here.
+            JournalError: there is no such job, it was not split into shards, or the database was away for too long.
+        """
+        return await work_on(self, recipe, action=action, load=load)

@@ -1,0 +1,146 @@
+"""Running shards of a job, wherever that is. A shard that another run has is left to it until its lease is over."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+from anyio import to_thread
+
+from norce_order_async.bulk.actions.base import Action, action_of
+from norce_order_async.bulk.actions.builtin import from_journal
+from norce_order_async.bulk.job import OPERATION, Job
+from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
+from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
+from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
+from norce_order_async.bulk.journal.store import Store
+from norce_order_async.bulk.load.limiters import Load
+from norce_order_async.bulk.shards.recipe import Recipe, client_of
+from norce_order_async.engines import base
+from norce_order_async.errors import ConfigurationError
+from norce_order_async.pipeline.session import Session
+
+AnyAction = Action[Any] | Callable[[Any], Awaitable[Any]]
+
+LOOKED_AT_EVERY = 1.0
+"""Seconds between two looks at shards that others have."""
+
+
+class ShardJob(Job):
+    """A job of the items of one shard, which were listed and allowed before."""
+
+    def __init__(self, session: Session, journal: PostgresJob, shard: int, load: Load | None) -> None:
+        super().__init__(session, load=load, allow_production=True)
+        self._shard = PostgresStore(journal, shard)
+
+    def _store(self) -> Store | None:
+        return self._shard
+
+
+async def run(recipe: Recipe, journal: PostgresJob, shard: int, action: AnyAction | None, load: Load | None) -> None:
+    """Run one shard until nothing of it is left to do, by this run or another.
+
+    Raises:
+        NorceError: the run was ended by an error that the next items would meet too, or it lost its database.
+    """
+    done_by, left = await _job_of(journal, action)
+    async with client_of(recipe) as norce:
+        while left.get(shard):
+            try:
+                await _run_once(norce, journal, shard, done_by, load)
+            except JournalLockedError:
+                await anyio.sleep(LOOKED_AT_EVERY)
+            _, left = await _job_of(journal, done_by)
+
+
+async def work_on(
+    journal: PostgresJob, recipe: Recipe, *, action: AnyAction | None = None, load: Load | None = None
+) -> JournalReport:
+    """Take free shards and run them, until nothing is left to do in any."""
+    done_by, left = await _job_of(journal, action)
+    async with client_of(recipe) as norce:
+        while left:
+            took = False
+            # In another order for each worker: those that begin at once would all ask for the same.
+            for shard in random.sample(sorted(left), len(left)):
+                try:
+                    await _run_once(norce, journal, shard, done_by, load)
+                except JournalLockedError:
+                    continue
+                took = True
+            if not took:
+                await anyio.sleep(LOOKED_AT_EVERY)
+            _, left = await _job_of(journal, done_by)
+    return await to_thread.run_sync(read_journal, journal)
+
+
+async def _run_once(norce: Any, journal: PostgresJob, shard: int, action: AnyAction, load: Load | None) -> None:
+    session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
+    check_engine(session)
+    async with ShardJob(session, journal, shard, load) as job:
+        async for _ in job.run(None, action):
+            pass
+
+
+def check_engine(session: Session) -> None:
+    """Refuse an engine that does not ask whether its shard is still its own right before it sends.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    asks = getattr(base, "asks_before_first_byte", None)
+    engine = session.core.door.enter(OPERATION, {}).engine
+    if asks is not None and not asks(engine):
+        raise ConfigurationError(
+            f"the engine {engine.name} can't be held back right before it sends, which a shared job needs: use httpx "
+            "or aiohttp as a client makes them"
+        )
+
+
+async def _job_of(journal: PostgresJob, action: AnyAction | None) -> tuple[AnyAction, dict[int, int]]:
+    """The job's action, and how many items each shard has left, of those that have any.
+
+    Raises:
+        JournalError: it is not listed yet, or not split into shards.
+        ConfigurationError: its action is not one of the ready ones, and was not given.
+    """
+    report = await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
+    if not report.listed:
+        raise JournalError(f"journal {journal} is not listed yet: begin it with spread(...)")
+    if not report.shards:
+        raise JournalError(f"journal {journal} is not split into shards: go on with it with norce.bulk(...)")
+    left = {shard.number: shard.left for shard in report.shards if shard.left}
+    return action_of(from_journal(report.action, report.parameters) if action is None else action, journaled=True), left
+
+
+def run_shard(
+    recipe_json: str, journal_url: str, shard: int, *, action: AnyAction | None = None, load: Load | None = None
+) -> None:
+    """Run one shard of a job that :func:`spread` or ``norce-order bulk`` has listed. Blocking, for any worker.
+
+    It may be run as often as you like, at the same time too: a shard that another run has is waited for, and one that
+    is done is left as it is. For example, as a task of Celery's::
+
+        @app.task(acks_late=True)
+        def shard_of(number: int) -> None:
+            run_shard(os.environ["RECIPE"], os.environ["JOURNAL"], number)
+
+    Args:
+        recipe_json: ``norce.recipe().to_json()``.
+        journal_url: ``PostgresJournal(...).url``.
+        shard: its number, from 1 to the number of shards.
+        action: the action that the job was listed with, if it is not one of ``norce_order_async.bulk.actions``.
+        load: the limits of this run; ``Adaptive()`` when left out.
+
+    Raises:
+        ConfigurationError: the recipe or the address can't be used, or the client can't be made here.
+        JournalError: there is no such job, it is not listed yet, or the database was away for too long.
+    """
+    dsn, parted, name = journal_url.partition("#")
+    if not parted:
+        raise ConfigurationError("the address of a journal must end with #JOB, the job's name")
+    journal = PostgresJob(dsn, unquote(name))
+    anyio.run(run, Recipe.from_json(recipe_json), journal, shard, action, load)
