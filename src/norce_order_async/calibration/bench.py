@@ -105,6 +105,10 @@ class Bench:
     _doubts: Counter[str] = field(default_factory=Counter[str])
     _outcomes: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     _carts: int = 0
+    _asked: dict[str, float] = field(default_factory=dict[str, float])
+    """When each order of this run was asked for, by its marker."""
+    _behind: bool = False
+    """Whether a list was seen to show an order late."""
 
     # -------------------------------------------------------------------------------------------------- doubting
 
@@ -170,6 +174,7 @@ class Bench:
         except StateFileError as error:
             self.created -= 1
             raise StopError(str(error)) from None
+        self._asked[marker] = self.wire.clock.monotonic()
         answer = await self.wire.write("POST", ORDERS, body=body)
         if not answer.succeeded:
             # It may have been done all the same, as where a gateway has sent it twice. So it is looked for before it
@@ -307,6 +312,7 @@ class Bench:
                     self.doubt(LIST)
                     raise NoEvidenceError("a list shows an order no more")
                 return page
+            self._behind = True
             if self.wire.clock.monotonic() > until:
                 raise NoEvidenceError("a list by reference does not show an order of this run")
             await self.wire.clock.sleep(_LOOK_AGAIN)
@@ -453,6 +459,9 @@ class Bench:
         A creation may be refused and done, and an order that can't be read now be read later.
         """
         left: dict[str, Made] = {}
+        if self._behind or self._doubts:
+            last = max(self._asked.values(), default=-PATIENCE)
+            await self.wire.clock.sleep(max(0.0, last + PATIENCE - self.wire.clock.monotonic()))
         for run in sorted({made.run for made in self.state.made}):
             for _ in range(_SWEEPS):
                 page = await self._page_of(run)
@@ -512,10 +521,11 @@ class Bench:
     async def _found(self, made: Made) -> list[str]:
         """The orders with a marker whose creation had no answer, or was refused.
 
-        A list may show them late, so it is asked twice; of one that was refused the last look at lists is enough.
+        A list may show them late, so it is asked again when it has had its time.
         """
         known = {one.order_id for one in self.state.made if one is not made}
-        for patience in (0.0,) if made.refused else (PATIENCE, 0.0):
+        asked = self._asked.get(made.marker, self.wire.clock.monotonic())
+        for patience in (max(0.0, asked + PATIENCE - self.wire.clock.monotonic()), 0.0):
             found: list[str] = []
             for query in ({"cart_reference": made.marker}, {"reference": made.run, "limit": "50"}):
                 page = await self.wire.read(ORDERS, **query)

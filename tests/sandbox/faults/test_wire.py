@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 import norce_order_async.sandbox.server
 from norce_order_async.sandbox import IN_PROCESS_URL, FaultPlan, FaultRule, Sandbox
 from norce_order_async.sandbox.faults import CutBody, Delay, Drip, Fault, LoseAnswer, RefuseConnection, Reset, Respond
-from norce_order_async.sandbox.faults.wire import protocol
+from norce_order_async.sandbox.faults.wire import protocol, reset
 from tests.sandbox.support import API
 from tests.support.waiting import wait_until
 
@@ -211,3 +211,21 @@ async def test_in_process_a_drip_is_whole() -> None:
     async with httpx.AsyncClient(transport=transport, base_url=IN_PROCESS_URL + API, headers=headers) as client:
         assert (await client.post("/orders", json={})).json()["id"]
     sandbox.close()
+
+
+def test_a_connection_that_the_caller_has_closed_is_reset_without_an_error() -> None:
+    class Gone:
+        def __init__(self) -> None:
+            self.socket = socket.socket()
+            self.socket.close()
+            self.aborted = False
+
+        def get_extra_info(self, _: str) -> socket.socket:
+            return self.socket
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    gone = Gone()
+    reset(cast("asyncio.Transport", gone))
+    assert gone.aborted

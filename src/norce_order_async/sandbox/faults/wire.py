@@ -11,6 +11,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Never, Protocol, cast
 
 from starlette.types import Message, Receive, Scope, Send
@@ -131,7 +132,9 @@ def _httpx_error(name: str, text: str) -> Exception:
 def reset(transport: asyncio.Transport) -> None:
     """Reset the connection."""
     connection: socket.socket = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    # The caller may have closed it meanwhile.
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
 
 
