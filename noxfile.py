@@ -28,8 +28,8 @@ LOWEST_TESTS = [
     "tests/sandbox/callbacks/test_notifications.py",
     "tests/telemetry",
 ]
-# Calls, jobs and the domain. tests/client is not fit for it yet: it lists a hundred orders wherever it looks.
-HARSH_TESTS = ["bulk", "examples", "orders", "pipeline", "telemetry"]
+# All that calls a service. What is left out tests the service itself and what is put together around the client.
+HARSH_TESTS = ["auth", "bulk", "chaos", "client", "engines", "examples", "orders", "pipeline", "security", "telemetry"]
 HARSH_TESTS = [f"tests/{folder}" for folder in HARSH_TESTS]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
@@ -131,8 +131,8 @@ def lowest(session: nox.Session) -> None:
 def readings(session: nox.Session) -> None:
     """The tests against local services that follow every harsh reading; tests/data/harsh.yaml has the exceptions."""
     install(session)
-    given = session.posargs or ["-n", "2"]
-    session.run("pytest", "--harsh-readings", "-m", "not soak and not slow", *HARSH_TESTS, *given)
+    given = session.posargs or [*HARSH_TESTS, "-n", "2"]
+    session.run("pytest", "--harsh-readings", "-m", "not soak and not slow", *given)
 
 
 @nox.session(default=False)

@@ -97,7 +97,8 @@ class Truth:
         return str(self.order(order_id)["state"]["currentStatus"])
 
     def orders(self) -> Iterable[dict[str, Any]]:
-        """Every order there is."""
+        """Every order there is, also where lists are some seconds behind."""
+        self.sandbox.advance(10.0)
         offset = 0
         while page := self.ask("GET", f"?limit=50&offset={offset}")["data"]:
             yield from page

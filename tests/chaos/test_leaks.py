@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -84,10 +85,17 @@ async def calls(norce: NorceOrderClient, order_id: str, count: int) -> None:
 # Two thirds of the calls in chaos are as calm as the others.
 @pytest.mark.in_turn("plan")
 async def test_nothing_grows(
-    forgetful: Sandbox, engine: EngineName, plan: Plan, tell: Callable[[str], None], count: int
+    forgetful: Sandbox,
+    engine: EngineName,
+    plan: Plan,
+    tell: Callable[[str], None],
+    count: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Round after round a client makes many calls and is closed: once the process is warm it comes back to what it
     held before, and while calls are made no more sockets than the callers need stay open."""
+    # pytest keeps what is logged until the test is over.
+    caplog.set_level(logging.CRITICAL, logger="norce_order_async")
     with Proxy(forgetful.base_url, plan) as proxy:
         before, running = descriptors(), tasks()
         order_id: str = Truth(forgetful, "acme").ask("POST", "", {**CONTEXT, "cart": cart()})["id"]
