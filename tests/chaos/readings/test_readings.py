@@ -21,8 +21,9 @@ from norce_order_async.bulk.actions.base import Action
 from norce_order_async.engines.select import EngineName
 from norce_order_async.pipeline.operations import CREATE_ORDER
 from norce_order_async.sandbox import FaultPlan, Readings, Sandbox
+from tests.chaos.service import CONTEXT, cart, payment
 
-from .readings_walks import (
+from .walks import (
     LOST,
     TURNED_AWAY,
     FastClock,
@@ -31,11 +32,10 @@ from .readings_walks import (
     through_lost_answers,
     through_the_domain,
 )
-from .service import CONTEXT, cart, payment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.in_turn("anyio_backend"), pytest.mark.slow(group="readings")]
 
-TUTORIAL = Path(__file__).parents[2] / "examples" / "tutorial.py"
+TUTORIAL = Path(__file__).parents[3] / "examples" / "tutorial.py"
 
 
 PLANS = {"lost": LOST, "turned-away": TURNED_AWAY}

@@ -34,9 +34,8 @@ from norce_order_async.pipeline.operations import (
 )
 from norce_order_async.sandbox import FaultPlan, FaultRule, LoseAnswer, Respond, Sandbox
 from norce_order_async.sandbox.faults.plan import WRITES
+from tests.chaos.service import CONTEXT, cart, payment, shipping
 from tests.support.orders import CHECK, HOOK, NOTE
-
-from .service import CONTEXT, cart, payment, shipping
 
 T = TypeVar("T")
 NO_PROXY = build_opener(ProxyHandler({}))
