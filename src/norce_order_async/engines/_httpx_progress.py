@@ -48,7 +48,7 @@ _SENT_CLASSES: Final[Mapping[str, Phase]] = {
 class Progress:
     """The progress of one send; each send has its own."""
 
-    __slots__ = ("_heads", "_phase", "answered", "bounds", "timeouts")
+    __slots__ = ("_heads", "_phase", "_request", "answered", "bounds", "timeouts")
 
     def __init__(self, request: WireRequest, clock: Clock, alarms: Alarms | None) -> None:
         self.bounds = SendBounds(clock, request.total, request.timeouts.connect, alarms)
@@ -61,6 +61,7 @@ class Progress:
             "pool": bounds.pool,
         }
         self.answered = False
+        self._request = request
         self._phase: Phase | None = None
         self._heads = 0
 
@@ -81,6 +82,10 @@ class Progress:
             if not self._heads and self.bounds.expired:
                 # The time ran out while the loop was blocked: a request must not start that late.
                 raise UnsentError("connect", OUT_OF_TIME)
+            if not self._heads and self._request.before_first_byte is not None:
+                kept_back = self._request.keep_back()
+                if kept_back is not None:
+                    raise kept_back
             self._heads += 1
             self.bounds.ask()
         self._phase = phase

@@ -121,6 +121,11 @@ class AiohttpEngine:
         """``"aiohttp"``."""
         return "aiohttp"
 
+    @property
+    def asks_before_first_byte(self) -> bool:
+        """True."""
+        return True
+
     async def send(self, request: WireRequest) -> WireResponse:
         """Send once and read the whole answer."""
         session, alarms = self._here()
@@ -131,7 +136,7 @@ class AiohttpEngine:
             if request.caller.gone:
                 raise UnsentError("pool", CALLER_LEFT)
             request.caller.on_leave(watch.leave)
-        step = _Step(watch, KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE))
+        step = _Step(request, watch)
         cause: OSError | None = None
         try:
             with nullcontext() if system else self._clock.move_on_after(request.total), watch:
@@ -280,11 +285,12 @@ class AiohttpEngine:
 class _Step:
     """How far one send got; each send has its own."""
 
-    __slots__ = ("answered", "connection", "max_idle", "sent", "watch", "writing")
+    __slots__ = ("answered", "connection", "max_idle", "request", "sent", "watch", "writing")
 
-    def __init__(self, watch: Watch, max_idle: float) -> None:
+    def __init__(self, request: WireRequest, watch: Watch) -> None:
+        self.request = request
         self.watch = watch
-        self.max_idle = max_idle
+        self.max_idle = KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE)
         self.connection: WatchedConnection | None = None
         self.sent = False
         self.writing = False
@@ -342,6 +348,8 @@ class _Request(aiohttp.ClientRequest):
         if step.watch.expired:
             # The time ran out while the loop was blocked: a request must not start that late.
             raise step.ended()
+        if step.request.before_first_byte is not None and (kept_back := step.request.keep_back()) is not None:
+            raise kept_back
         if watched is not None:
             watched.ask()
             step.connection = step.watch.connection = watched

@@ -12,6 +12,10 @@ the pipeline's only question: *may the service have acted on this request?*
 
 An engine raises :class:`UnsentError` only when it is certain. In doubt it raises :class:`MaybeSentError`.
 
+An engine asks ``WireRequest.before_first_byte`` at the last step before the first byte of a request that its library
+offers, and raises :class:`UnsentError` with the reason given. It says that it does so by an attribute
+``asks_before_first_byte`` that is True; without one it is taken not to ask.
+
 An engine never retries, never follows redirects and never keeps cookies. It reads proxies or credentials from the
 environment only if it is asked to. It raises only these two exceptions and the event loop's cancellation.
 
@@ -133,6 +137,20 @@ class WireRequest:
     """The caller of a read; None for a write."""
     max_answer_size: int = MAX_ANSWER_SIZE
     """Largest body of the answer in bytes, after decoding. The body of a larger answer is dropped."""
+    before_first_byte: Callable[[], str | None] | None = field(default=None, repr=False, compare=False)
+    """Asked when a connection is in hand, right before the first byte of the request is written to it: None lets it go
+    out, a text says why it must not. It must not block. A worker that stood still while it waited for a connection
+    learns here that its work is another's by now."""
+
+    def keep_back(self) -> UnsentError | None:
+        """The error to raise instead of writing the first byte; None if the request may go out."""
+        why = None if self.before_first_byte is None else self.before_first_byte()
+        return None if why is None else UnsentError("connect", why)
+
+
+def asks_before_first_byte(engine: object) -> bool:
+    """Whether an engine says that it asks ``WireRequest.before_first_byte``."""
+    return getattr(engine, "asks_before_first_byte", False) is True
 
 
 def _nothing() -> None:

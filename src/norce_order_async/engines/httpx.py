@@ -126,6 +126,11 @@ class HttpxEngine:
         """``"httpx"``."""
         return "httpx"
 
+    @property
+    def asks_before_first_byte(self) -> bool:
+        """True, but for a client or transport that was given: what those report of their steps is not known."""
+        return self._foreign is None
+
     async def send(self, request: WireRequest) -> WireResponse:
         """Send once and read the whole answer."""
         address = _ADDRESS.fullmatch(request.url)

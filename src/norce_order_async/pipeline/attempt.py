@@ -106,9 +106,9 @@ async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Dea
         limiter.release()
         return _not_sent("deadline", "no time was left")
     if item is None or reads:
-        return await _send(scope, request, kind, signed, remaining, number)
+        return await _send(scope, request, kind, signed, remaining, number, item)
     item.written += 1
-    tried = await _send(scope, request, kind, signed, remaining, number)
+    tried = await _send(scope, request, kind, signed, remaining, number, item)
     if tried.outcome in _WITHOUT_EFFECT:
         item.written -= 1
     return tried
@@ -133,7 +133,13 @@ async def _token(core: Core, patience: Deadline, deadline: Deadline) -> Signed |
 
 
 async def _send(
-    scope: CallScope, request: Prepared, kind: Kind, signed: Signed, remaining: float | None, number: int
+    scope: CallScope,
+    request: Prepared,
+    kind: Kind,
+    signed: Signed,
+    remaining: float | None,
+    number: int,
+    item: ItemCalls | None,
 ) -> AttemptResult:
     core = scope.core
     wire = WireRequest(
@@ -146,6 +152,7 @@ async def _send(
         kind.max_idle,
         caller := Caller() if kind is Kind.SAFE else None,
         scope.settings.max_answer_size,
+        None if item is None else item.before_first_byte,
     )
     started = core.clock.monotonic()
     limiter = scope.limiter

@@ -7,7 +7,7 @@ whether it took effect. Waits for a token, a permit or a repeat end at once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar, final
@@ -47,22 +47,41 @@ class Stop:
 
 @final
 class ItemCalls:
-    """The calls made for one item."""
+    """The calls made for one item.
 
-    __slots__ = ("_stop", "held_back", "looks", "written")
+    Args:
+        stop: Whether the job was stopped.
+        kept_back: Says why nothing may be sent for the item any more, in a job whose items change hands: that its
+            worker no longer holds it. None, or left out, while it may.
+    """
 
-    def __init__(self, stop: Stop) -> None:
+    __slots__ = ("_kept_back", "_stop", "held_back", "looks", "written")
+
+    def __init__(self, stop: Stop, kept_back: Callable[[], str | None] | None = None) -> None:
         self._stop = stop
+        self._kept_back = kept_back
         self.written = 0
         """Number of writes that are in flight, have taken effect, or may have."""
         self.looks = False
         """Whether the calls read in order to find out if an earlier write took effect."""
         self.held_back = False
-        """Whether the stop kept an attempt from being sent."""
+        """Whether the stop, or the loss of the item, kept an attempt from being sent."""
+
+    @property
+    def before_first_byte(self) -> Callable[[], str | None] | None:
+        """What an engine asks for each attempt, reads too; None where items never change hands."""
+        return None if self._kept_back is None else self._ask
 
     def may_leave(self, *, reads: bool) -> bool:
         """Whether an attempt may be sent now."""
+        if self._kept_back is not None and self._ask() is not None:
+            return False
         return not self._stop.came or self._settles(reads)
+
+    def _ask(self) -> str | None:
+        why = None if self._kept_back is None else self._kept_back()
+        self.held_back = self.held_back or why is not None
+        return why
 
     @contextmanager
     def until_stopped(self, *, reads: bool) -> Generator[None]:

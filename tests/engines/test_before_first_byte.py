@@ -1,0 +1,180 @@
+"""Right before the first byte of a request an engine asks whether it may still go out.
+
+A worker that stood still while it waited for a connection must not send for an item that another worker has by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import httpx
+import pytest
+import trustme
+
+from norce_order_async import NorceOrderClient, NotSentError
+from norce_order_async.engines.base import UnsentError, WireRequest, asks_before_first_byte
+from norce_order_async.engines.httpx import HttpxEngine
+from norce_order_async.engines.select import EngineName
+from norce_order_async.runtime.clock import SystemClock
+from norce_order_async.runtime.stop import ItemCalls, Stop, made_for
+from tests.support.waiting import wait_until
+
+from .conftest import EngineFactory
+from .faultserver import TUNNEL_TLS, FaultServer, closed_port
+from .tls import server_context, trusting
+from .wire import wire
+
+pytestmark = pytest.mark.anyio
+
+MINE = None
+TAKEN = "another worker has it"
+
+
+class Gate:
+    """Answers what it was given, and keeps what had happened at the server when it was asked."""
+
+    def __init__(self, server: FaultServer, *answers: str | None, connections: int = 1) -> None:
+        self.seen: list[tuple[int, int]] = []
+        """Connections that were accepted, and whole requests that were received."""
+        self._server = server
+        self._answers = iter(answers)
+        self._connections = connections
+        """As many as there are by then; the server may take notice of the last one a moment later."""
+
+    def __call__(self) -> str | None:
+        wait_until(lambda: self._server.accepted >= self._connections)
+        self.seen.append((self._server.accepted, sum(self._server.counts.values())))
+        return next(self._answers)
+
+
+def asking(request: WireRequest, gate: Callable[[], str | None]) -> WireRequest:
+    return replace(request, before_first_byte=gate)
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", b'{"a": 1}'), ("PUT", b"x" * 300_000)])
+@pytest.mark.parametrize("secure", [False, True])
+async def test_it_is_asked_once_for_each_send_with_the_connection_in_hand(
+    make_engine: EngineFactory, secure: bool, method: str, body: bytes | None
+) -> None:
+    """On a new connection after it was made, and on one that is used again."""
+    authority = trustme.CA()
+    with FaultServer(tls=server_context(authority, "127.0.0.1") if secure else None) as server:
+        engine = make_engine(verify=trusting(authority))
+        gate = Gate(server, MINE, MINE)
+        for _ in range(2):
+            await engine.send(asking(wire(f"{server.url}/good", method, body=body), gate))
+        assert gate.seen == [(1, 0), (1, 1)]
+        await engine.aclose()
+        assert server.settle() == 0
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", b'{"a": 1}'), ("PUT", b"x" * 300_000)])
+@pytest.mark.parametrize("used_before", [False, True])
+async def test_what_may_not_go_out_is_not_sent_and_says_why(
+    make_engine: EngineFactory, server: FaultServer, used_before: bool, method: str, body: bytes | None
+) -> None:
+    """Neither on a new connection nor on one that carried a request before; and the engine goes on."""
+    engine = make_engine()
+    if used_before:
+        await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
+    with pytest.raises(UnsentError, match=TAKEN) as caught:
+        await engine.send(asking(wire(f"{server.url}/echo", method, body=body), Gate(server, TAKEN)))
+    assert caught.value.phase == "connect"
+    for _ in range(3):
+        await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
+    assert server.counts == {"good": 3 + used_before}
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_it_is_asked_for_the_connection_that_replaces_a_stale_one(
+    make_engine: EngineFactory, server: FaultServer
+) -> None:
+    """Opening another one takes time, and that is when the work may change hands."""
+
+    class Clock(SystemClock):
+        added = 0.0
+
+        def monotonic(self) -> float:
+            return self.added
+
+    clock = Clock()
+    engine = make_engine(clock=clock)
+    await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
+    clock.added += 3600.0
+    gate = Gate(server, TAKEN, connections=2)
+    with pytest.raises(UnsentError, match=TAKEN):
+        await engine.send(asking(wire(f"{server.url}/good", "POST", body=b"{}"), gate))
+    assert gate.seen == [(2, 1)]
+    await engine.aclose()
+    assert server.settle() == 0
+
+
+async def test_it_is_not_asked_without_a_connection(make_engine: EngineFactory, server: FaultServer) -> None:
+    """A refused connection and a failed handshake end before."""
+    gate = Gate(server)
+    engine = make_engine(verify=trusting(trustme.CA()))
+    with closed_port() as url, pytest.raises(UnsentError):
+        await engine.send(asking(wire(f"{url}/good", "POST", body=b"{}"), gate))
+    with FaultServer(tls=server_context(trustme.CA(), "127.0.0.1")) as foreign:
+        with pytest.raises(UnsentError):
+            await engine.send(asking(wire(f"{foreign.url}/good", "POST", body=b"{}"), gate))
+        assert foreign.settle() == 0
+    assert gate.seen == []
+    await engine.aclose()
+
+
+async def test_a_tunnel_through_a_proxy_is_made_before_it_is_asked(
+    make_engine: EngineFactory, server: FaultServer
+) -> None:
+    """What goes to the proxy is not the request."""
+    authority = trustme.CA()
+    TUNNEL_TLS.append(server_context(authority, "service.test"))
+    try:
+        engine = make_engine(proxy=f"http://127.0.0.1:{server.port}", verify=trusting(authority))
+        gate = Gate(server, TAKEN)
+        with pytest.raises(UnsentError, match=TAKEN):
+            await engine.send(asking(wire("https://service.test/good", "POST", body=b"{}"), gate))
+        assert server.counts["good"] == 0
+        assert gate.seen == [(1, 1)]
+        await engine.aclose()
+    finally:
+        TUNNEL_TLS.clear()
+    assert server.settle() == 0
+
+
+async def test_an_engine_says_whether_it_asks(make_engine: EngineFactory) -> None:
+    """What is not known to ask counts as not asking: a client or transport of the user's, and any other engine."""
+    assert asks_before_first_byte(make_engine())
+    async with httpx.AsyncClient() as client:
+        assert not asks_before_first_byte(HttpxEngine(client=client))
+    assert not asks_before_first_byte(HttpxEngine(transport=httpx.MockTransport(lambda _: httpx.Response(200))))
+    assert not asks_before_first_byte(object())
+
+
+# --- from a job's item down to the engine
+
+
+@pytest.mark.parametrize("lost", ["before", "meanwhile"])
+async def test_calls_for_an_item_that_another_worker_has_are_not_sent(
+    engine_name: EngineName, server: FaultServer, lost: str
+) -> None:
+    """Whether it was lost before the attempt began or while it waited for its connection; and nothing is repeated."""
+    answers = iter([MINE, TAKEN] if lost == "meanwhile" else [TAKEN])
+    last: list[str | None] = []
+
+    def kept_back() -> str | None:
+        last.append(next(answers, TAKEN))
+        return last[-1]
+
+    item = ItemCalls(Stop(), kept_back)
+    async with NorceOrderClient(
+        base_url=f"{server.url}/created", merchant="acme", channel="se", token="t", engine=engine_name
+    ) as norce:
+        with made_for(item), pytest.raises(NotSentError) as caught:
+            await norce.orders("o1").payments.create({"reference": "first"})
+        assert caught.value.gave_up == "stopped"
+        assert (item.held_back, item.written, server.counts["created"]) == (True, 0, 0)
+        await norce.orders("o1").payments.create({"reference": "first"})
+    assert server.counts["created"] == 1
