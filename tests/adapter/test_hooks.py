@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from norce_order_async import ConfigurationError
 from norce_order_async.adapter import NULL, Adapter, HookCall, approve, deny
 from norce_order_async.models import Payment
-from tests.adapter.conftest import ORDER
+from tests.adapter.conftest import ORDER, SECRET
 from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -222,3 +223,56 @@ def test_what_no_hook_can_listen_to_is_refused(adapter: Adapter, pointer: Any) -
 def test_a_handler_must_be_async(adapter: Adapter) -> None:
     with pytest.raises(ConfigurationError, match="async function"):
         adapter.hook("/state")(lambda call: None)  # type: ignore[type-var]
+
+
+async def test_ten_thousand_at_once_are_all_answered(in_real_time: Callable[..., Adapter]) -> None:
+    """At most as many handlers run as allowed; the rest is denied without waiting for them."""
+    adapter = in_real_time(max_concurrent=50, budget=600)
+    go = anyio.Event()
+    running = most = 0
+    answers: list[str | None] = []
+
+    @adapter.hook("/state")
+    async def waits(call: HookCall) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await go.wait()
+        running -= 1
+
+    async def call() -> None:
+        answers.append((await adapter.simulate.hook("/state", ORDER)).code)
+        if len(answers) == 9_950:
+            go.set()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10_000):
+            tasks.start_soon(call)
+    assert (len(answers), answers.count("adapter-busy"), most) == (10_000, 9_950, 50)
+    assert len(adapter.denials) == 1_000
+    assert adapter.counts["hook.busy"] == 9_950
+
+
+async def test_the_budget_counts_from_the_arrival_of_the_call(adapter: Adapter, clock: FakeClock) -> None:
+    """Time that the body took is the handler's no more."""
+    ran: list[str] = []
+
+    @adapter.hook("/state")
+    async def quick(call: HookCall) -> None:
+        ran.append("quick")
+        await clock.sleep(1)
+
+    async def receive() -> Any:
+        await clock.sleep(2.5)
+        return {"type": "http.request", "body": json.dumps(ORDER).encode()}
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"x-merchant", b"acme"), (b"x-channel", b"se")]
+    path = f"/{SECRET}/hook/state/oAbCdEfG"
+    await adapter({"type": "http", "method": "POST", "path": path, "headers": headers}, receive, send)
+    assert (sent[0]["status"], ran, clock.passed) == (400, ["quick"], 3)
+    assert adapter.denials[-1].cause == "late"

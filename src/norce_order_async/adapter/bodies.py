@@ -34,9 +34,8 @@ def in_v0(order: dict[str, Any]) -> dict[str, Any]:
     """The order with its members named as in v0."""
     for name, (v1, v0) in _RENAMED.items():
         entries: Any = order.get(name)
-        if not is_list(entries) or not any(is_mapping(entry) and v1 in entry and v0 not in entry for entry in entries):
-            continue
-        order[name] = [_renamed(entry, v1, v0) if is_mapping(entry) else entry for entry in entries]
+        if is_list(entries) and entries:
+            order[name] = [_renamed(entry, v1, v0) if is_mapping(entry) else entry for entry in entries]
     return order
 
 

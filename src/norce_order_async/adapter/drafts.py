@@ -53,17 +53,20 @@ class Draft:
 
     def _written(self) -> dict[str, Any]:
         """The order with its edits as JSON data."""
-        with ExitStack() as undo:
-            for fill in reversed(self._fills):
-                undo.enter_context(fill.left_out())
-            for model in _models_in(self.order):
-                for member in _members(model):
-                    if getattr(model, member.attribute, None) is _NULL:
-                        undo.enter_context(_as_null(model, member))
-            try:
+        # Inner ones come first: what they leave may be empty then.
+        away = [fill for fill in reversed(self._fills) if fill.leave_out()]
+        try:
+            with ExitStack() as undo:
+                for model in _models_in(self.order):
+                    for member in _members(model):
+                        if getattr(model, member.attribute) is _NULL:
+                            undo.enter_context(_as_null(model, member))
                 data = read_json(write_json(plain(self.order.to_dict())))
-            except (TypeError, ValueError, AttributeError) as wrong:
-                raise DraftError(f"the edited draft is no order that can be sent: {_reason(wrong)}") from wrong
+        except (TypeError, ValueError, AttributeError) as wrong:
+            raise DraftError(f"the edited draft is no order that can be sent: {_reason(wrong)}") from wrong
+        finally:
+            for fill in away:
+                fill.put_back()
         if not is_mapping(data):
             raise DraftError("the edited draft is no order that can be sent: it is nested too deeply")
         return dict(data)
@@ -125,17 +128,16 @@ class _Fill:
         self.attribute = attribute
         self.value = value
 
-    @contextmanager
-    def left_out(self) -> Generator[None]:
-        """Away, if nothing was put into it, until the end of the scope."""
+    def leave_out(self) -> bool:
+        """Take it away if nothing was put into it; :meth:`put_back` undoes that. Whether it was taken away."""
         if getattr(self.model, self.attribute) is not self.value or not self._is_empty():
-            yield
-            return
+            return False
         setattr(self.model, self.attribute, None)
-        try:
-            yield
-        finally:
-            setattr(self.model, self.attribute, self.value)
+        return True
+
+    def put_back(self) -> None:
+        """Undo :meth:`leave_out`."""
+        setattr(self.model, self.attribute, self.value)
 
     def _is_empty(self) -> bool:
         if not isinstance(self.value, Model):
