@@ -13,7 +13,10 @@ from regenerate.text import shown
 
 @dataclass(frozen=True)
 class Obtained:
-    """A description as it came, and the address to record: without credentials; for a file only its name."""
+    """A description as it came, and the address to record, without credentials.
+
+    For a file that is its name, unless calibrate has noted beside it where it was found.
+    """
 
     content: bytes
     address: str
@@ -35,7 +38,19 @@ def obtain(source: str) -> Obtained:
         ) from error
     if len(content) > MAX_BYTES:
         raise RegenerationError(f"{source} is longer than {MAX_BYTES} bytes, which is no description of this service")
-    return Obtained(content, f"file {Path(source).name}")
+    return Obtained(content, _noted(source) or f"file {Path(source).name}")
+
+
+def _noted(source: str) -> str | None:
+    """The address that stands in a file beside it, where `norce-order calibrate` has found it; None if none does."""
+    try:
+        text = _content(f"{source}.address").decode("ascii").strip()
+    except (OSError, ValueError, RegenerationError):
+        return None
+    is_address = (
+        text.startswith(("http://", "https://")) and len(text) <= 500 and text.isprintable() and " " not in text
+    )
+    return text if is_address else None
 
 
 def _content(source: str) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from norce_order_async.calibration.description import addresses, candidates, look_for
+from norce_order_async.calibration.description import Described, addresses, candidates, look_for
 from norce_order_async.calibration.wire import Wire
 from norce_order_async.engines.base import WireRequest, WireResponse
 from norce_order_async.sandbox import Sandbox
@@ -231,6 +231,22 @@ def test_a_description_is_found(end: str, body: bytes) -> None:
     assert described.body == body
     assert described.is_json is (body is JSON)
     assert described.tried[-1] == (engine.asked[-1].url, "found")
+
+
+def test_a_description_is_kept_with_its_address(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the part of it that names the customer."""
+
+    async def found(_: Wire) -> Described:
+        return Described((), YAML, "https://acme.api-se.stage.norce.tech/docs/v0/openapi.yaml")
+
+    monkeypatch.setattr("norce_order_async.calibration.run.look_for", found)
+    ran = inside("calibrate", "--yes", "--only", "errors", "--into", str(tmp_path), env=env)
+    assert ran.code == 0
+    assert (tmp_path / "calibration.openapi.yaml").read_bytes() == YAML
+    noted = (tmp_path / "calibration.openapi.yaml.address").read_text()
+    assert noted == "https://{slug}.api-se.stage.norce.tech/docs/v0/openapi.yaml\n"
 
 
 def test_the_token_goes_to_the_service_s_host_alone() -> None:

@@ -303,6 +303,29 @@ def test_what_is_no_file_is_not_waited_for(kind: str, tmp_path: Path) -> None:
         obtain.obtain(str(source))
 
 
+@pytest.mark.parametrize(
+    ("noted", "address"),
+    [
+        (
+            b"https://{slug}.api-se.stage.norce.tech/docs/v0/openapi.yaml\n",
+            "https://{slug}.api-se.stage.norce.tech/docs/v0/openapi.yaml",
+        ),
+        (b"file:///etc/passwd", "file own.yaml"),
+        (b"https://a b", "file own.yaml"),
+        (b"https://a\n## heading", "file own.yaml"),
+        (b"https://" + b"a" * 600, "file own.yaml"),
+        (b"\xff", "file own.yaml"),
+        (None, "file own.yaml"),
+    ],
+)
+def test_the_address_that_a_calibration_noted_is_recorded(noted: bytes | None, address: str, tmp_path: Path) -> None:
+    source = tmp_path / "own.yaml"
+    source.write_bytes(b"openapi: 3.0.3")
+    if noted is not None:
+        (tmp_path / "own.yaml.address").write_bytes(noted)
+    assert obtain.obtain(str(source)).address == address
+
+
 def test_without_an_address_it_says_what_is_not_known() -> None:
     """`--from` by itself takes NORCE_OPENAPI_URL; the vendor's own address is nobody's guess."""
     script = [str(ROOT / "scripts" / "regenerate.sh"), "--check", "--from"]

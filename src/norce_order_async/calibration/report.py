@@ -144,10 +144,10 @@ def _described(result: Result) -> Iterator[str]:
         yield "It was found, and saved beside this report for `scripts/regenerate.sh --from`:"
     yield ""
     for address, came_to in result.described.tried:
-        yield f"- `{_without_slug(address)}`: {came_to}"
+        yield f"- `{without_slug(address)}`: {came_to}"
 
 
-def _without_slug(address: str) -> str:
+def without_slug(address: str) -> str:
     """An address without the part of the host that names the customer."""
     scheme, _, rest = address.partition("://")
     host, slash, path = rest.partition("/")

@@ -252,7 +252,7 @@ def _receiver(public_url: str, port: int, clock: Clock) -> Receiver:
 
 def _written(plan: Plan, result: Result, into: Path) -> int:
     from norce_order_async.calibration.masking import Masking
-    from norce_order_async.calibration.report import as_markdown, as_yaml
+    from norce_order_async.calibration.report import as_markdown, as_yaml, without_slug
 
     # Before the files: where they can't be written, this is all that names the orders.
     if result.stopped is not None:
@@ -269,7 +269,11 @@ def _written(plan: Plan, result: Result, into: Path) -> int:
     masking = Masking([plan.token.split()[-1]])
     files = {READINGS: as_yaml(result, masking).encode(), REPORT: as_markdown(plan, result, masking).encode()}
     if result.described.body is not None:
-        files[f"{DESCRIPTION}.{'json' if result.described.is_json else 'yaml'}"] = result.described.body
+        name = f"{DESCRIPTION}.{'json' if result.described.is_json else 'yaml'}"
+        files |= {
+            name: result.described.body,
+            f"{name}.address": f"{without_slug(result.described.address)}\n".encode(),
+        }
     written: list[str] = []
     for name, content in files.items():
         try:
