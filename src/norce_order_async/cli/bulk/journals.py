@@ -1,18 +1,23 @@
-"""``bulk status``, ``results`` and ``retry``: read a journal, and try its refused or unknown orders again."""
+"""``bulk status``, ``results``, ``retry`` and ``work``: read a journal, try its refused or unknown orders again, and
+work on a job that several machines share."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
 import click
 
 from norce_order_async.cli.bulk.options import How, retry_options
 from norce_order_async.cli.bulk.rows import BadInput
+from norce_order_async.cli.bulk.running import place_of
 from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.failures import one_line
 from norce_order_async.cli.tables import facts
@@ -29,11 +34,16 @@ Only = Literal["refused", "unknown"]
 @click.command(short_help="Show the progress of a job.")
 @click.argument("path", metavar="JOURNAL")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def status(path: str, as_json: bool) -> int:
+@click.option("--watch", "watches", is_flag=True, help="Print a line every two seconds until nothing is left.")
+def status(path: str, as_json: bool, watches: bool) -> int:
     """Show the job and the progress in a journal, also while it runs. Needs no service.
+
+    JOURNAL is a file, or postgresql://HOST/DATABASE#JOB.
 
     The exit code is that of the job: 0 all done, 3 some were refused or their outcome is unknown, 4 some are left.
     """
+    if watches:
+        _watch(path)
     report = _read(path)
     if as_json:
         _print_json(report)
@@ -41,6 +51,59 @@ def status(path: str, as_json: bool) -> int:
         _print_facts(report)
     if report.left or not report.listed:
         return 4
+    return 3 if report.counts["refused"] or report.counts["unknown"] else 0
+
+
+WATCHED_EVERY = 2.0
+"""Seconds between two lines of ``--watch``."""
+
+
+def _watch(path: str) -> None:
+    """Say on standard error how it goes, until nothing is left."""
+    began, first = time.monotonic(), None
+    while (report := _read(path, reasons=False)).left or not report.listed:
+        finished = sum(report.counts.values()) - report.left
+        first = finished if first is None else first
+        passed = time.monotonic() - began
+        rate = (finished - first) / passed if passed else 0.0
+        words = [f"{finished:,} of {sum(report.counts.values()):,}", f"{rate:,.0f}/s"]
+        if rate:
+            words.append(f"about {report.left / rate:,.0f} s left")
+        if report.shards:
+            left = [shard for shard in report.shards if shard.left]
+            owners = {shard.owner for shard in left if shard.owner}
+            words.append(f"{len(left)} of {len(report.shards)} shards left, with {len(owners)} processes")
+        click.echo(", ".join(words) if report.listed else "being listed", err=True)
+        time.sleep(WATCHED_EVERY)
+
+
+@click.command(short_help="Work on a job that several machines share.")
+@click.argument("path", metavar="JOURNAL")
+@connection_options
+def work(connection: Connection, path: str) -> int:
+    """Take free shards of a job and run them, until none is left. JOURNAL is postgresql://HOST/DATABASE#JOB.
+
+    Run it on as many machines as you like: when one dies, the others take its shards. A program has listed the job
+    before, with spread(...), and was asked there whether orders in production may be changed.
+
+    The exit code is that of the job: 0 all done, 3 some were refused or their outcome is unknown.
+    """
+    from norce_order_async.bulk import PostgresJournal
+    from norce_order_async.client import ENVIRONMENT_VARIABLES
+    from norce_order_async.errors import NorceError
+
+    place = place_of(path)
+    if not isinstance(place, PostgresJournal):
+        raise click.UsageError("JOURNAL must be postgresql://HOST/DATABASE#JOB: a file belongs to one machine")
+    _check_place(connection, _read(path, reasons=False))
+    recipe = connection.client().recipe()
+    if (token := connection.token()) is not None:
+        os.environ[ENVIRONMENT_VARIABLES["token"]] = token
+    try:
+        report = anyio.run(place.work, recipe)
+    except NorceError as error:
+        raise BadInput(one_line(error)) from error
+    _print_facts(report)
     return 3 if report.counts["refused"] or report.counts["unknown"] else 0
 
 
@@ -79,7 +142,7 @@ def results(
     from norce_order_async.bulk.journal.errors import JournalError
 
     try:
-        rows = (_row(result) for result in read_results(path, verdicts))
+        rows = (_row(result) for result in read_results(place_of(path), verdicts))
         match form:
             case "csv":
                 writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -155,14 +218,16 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
     try:
         action = actions.from_journal(report.action, report.parameters)
     except NorceError as error:
-        raise BadInput(f"journal {path}: {one_line(error)}") from error
+        raise BadInput(f"journal {place_of(path)}: {one_line(error)}") from error
+    if report.shards:
+        raise BadInput("the job is split into shards: plan them again with plan_again(...), then run bulk work")
     if report.action == "export":
         raise BadInput("an export writes its whole file at once: run it again, with a new journal")
     _check_place(connection, report)
 
     def again() -> None:
         try:
-            plan_again(path, [only], send_again=send_again)
+            plan_again(place_of(path), [only], send_again=send_again)
         except NorceError as error:
             raise BadInput(one_line(error)) from error
 
@@ -171,12 +236,12 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
     return go(request, None, lambda: f"{report.counts[only]:,} {only}, and {report.left:,} left", before=again)
 
 
-def _read(path: str) -> JournalReport:
+def _read(path: str, *, reasons: bool = True) -> JournalReport:
     from norce_order_async.bulk.journal.errors import JournalError
     from norce_order_async.bulk.journal.inspect import read_journal
 
     try:
-        return read_journal(path)
+        return read_journal(place_of(path), reasons=reasons)
     except JournalError as error:
         raise BadInput(one_line(error)) from error
 
@@ -194,7 +259,7 @@ def _check_place(connection: Connection, report: JournalReport) -> None:
 
 
 def _print_json(report: JournalReport) -> None:
-    members = {
+    members: dict[str, Any] = {
         "action": report.action,
         "parameters": report.parameters,
         "service": report.service,
@@ -206,11 +271,17 @@ def _print_json(report: JournalReport) -> None:
         "reasons": report.reasons,
         "left": report.left,
     }
+    if report.shards:
+        members["shards"] = [
+            {"shard": one.number, "owner": one.owner or None, "states": one.counts, "left": one.left}
+            for one in report.shards
+        ]
     click.echo(json.dumps(members))
 
 
 def _print_facts(report: JournalReport) -> None:
     index, of = report.partition
+    left = sum(bool(shard.left) for shard in report.shards)
     facts(
         [
             ("job", f"{report.action} {json.dumps(report.parameters)}"),
@@ -218,6 +289,8 @@ def _print_facts(report: JournalReport) -> None:
             ("for", f"merchant {report.merchant}, channel {report.channel}"),
             *([("part", f"{index} of {of}")] if of > 1 else []),
             ("running", "yes" if report.running else "no"),
+            *([("shards", f"{left} of {len(report.shards)} left")] if report.shards else []),
+            *((f"  shard {one.number}", f"{one.left:,} left, {one.owner}") for one in report.shards if one.owner),
             *((state, f"{count:,}") for state, count in report.counts.items()),
             *((f"  {reason}", f"{count:,}") for reason, count in report.reasons.items()),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import sys
@@ -29,6 +30,7 @@ from norce_order_async.errors import ConfigurationError, InvalidRequestError
 from norce_order_async.orders.filter import OrderFilter
 
 if TYPE_CHECKING:
+    from norce_order_async.bulk import PostgresJournal
     from norce_order_async.bulk.actions.base import Action
     from norce_order_async.bulk.job import Job
     from norce_order_async.cli.bulk.rows import OrderFile, Row
@@ -105,7 +107,7 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
     how = request.how
     async with request.connection.client() as norce:
         job = norce.bulk(
-            how.journal,
+            None if how.journal is None else place_of(how.journal),
             failure_limit=how.failure_limit,
             dry_run=how.dry_run,
             grace=how.grace,
@@ -148,6 +150,8 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
     return code
 
 
+_PASSWORD = re.compile(r"(?<=://)[^/?#]*(?=@)|(?<=[?&]password=)[^&#]*")
+"""Who signs in, with the password, in the address of a database."""
 _TOO_MANY = (
     f"more than {MAX_REMEMBERED:,} orders are too many to find duplicates in memory: give --journal FILE, or "
     "--duplicates allow"
@@ -196,6 +200,22 @@ def _say_how_to_continue(how: How, shown: Display) -> None:
     shown.note(f"to continue:\n  {again(sys.argv[1:])}")
 
 
+def place_of(journal: str) -> str | PostgresJournal:
+    """The journal that a command line names: a file, or ``postgresql://HOST/DATABASE#JOB``.
+
+    Raises:
+        BadInput: an address without the name of a job. It is not shown: it may hold a password.
+    """
+    from norce_order_async.bulk import PostgresJournal
+
+    if not journal.startswith(("postgresql://", "postgres://")):
+        return journal
+    try:
+        return PostgresJournal.from_url(journal)
+    except ConfigurationError as error:
+        raise BadInput(one_line(error)) from error
+
+
 def again(arguments: list[str]) -> str:
     """This command line without the personal data in it, to be used again."""
     words: list[str] = []
@@ -206,5 +226,5 @@ def again(arguments: list[str]) -> str:
         elif parted and name in PERSONAL:
             words.append(f"{name}=...")
         else:
-            words.append(word)
+            words.append(_PASSWORD.sub("...", word))
     return shlex.join(["norce-order", *words])

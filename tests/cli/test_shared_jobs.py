@@ -1,0 +1,96 @@
+"""``norce-order bulk`` with a journal in PostgreSQL, and workers on a job that several machines share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from norce_order_async.bulk import PostgresJournal, Recipe, actions, spread
+from norce_order_async.cli.bulk.running import again
+from tests.support.postgres import PASSWORD
+
+from .inside import inside
+from .shop import Shop, shop
+
+pytestmark = pytest.mark.slow(group="postgres")
+
+
+@pytest.fixture(scope="module")
+def here() -> Generator[Shop]:
+    with shop(2000) as opened:
+        yield opened
+
+
+def test_a_job_with_a_journal_in_a_database(here: Shop, postgres: str, tmp_path: Path) -> None:
+    """As with a file; its address is shown nowhere."""
+    ids = here.ids(6)
+    listed = tmp_path / "ids"
+    listed.write_text("\n".join([*ids, "o-missing"]))
+    journal = f"{postgres}#close"
+    arguments = ("bulk", "remove", "--from-file", str(listed), "--journal", journal)
+    ran = inside(*arguments, env=here.env)
+    assert ran.code == 3, ran.err
+    assert inside(*arguments, env=here.env).code == 3
+    seen = inside("bulk", "status", journal)
+    assert (seen.code, "confirmed" in seen.out) == (3, True)
+    results = inside("bulk", "results", journal, "--verdict", "refused", "--jsonl")
+    assert [json.loads(line)["order_id"] for line in results.out.splitlines()] == ["o-missing"]
+    assert PASSWORD not in ran.out + ran.err + seen.out + seen.err + results.err
+
+
+def test_a_worker(here: Shop, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes what is there; status has the shards, and the wrong shop is refused."""
+    ids = here.ids(20)
+    journal = PostgresJournal(postgres, "close #2")
+
+    class Gone(ThreadPoolExecutor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            raise KeyError("the driver is gone")
+
+    async def list_only() -> None:
+        with Gone() as gone, pytest.raises(KeyError):
+            await spread(recipe, ids, actions.remove(), journal=journal, shards=4, on=gone)
+
+    merchant, channel = here.env["NORCE_MERCHANT"], here.env["NORCE_CHANNEL"]
+    recipe = Recipe(base_url=here.sandbox.base_url, merchant=merchant, channel=channel)
+    monkeypatch.setenv("NORCE_TOKEN", here.sandbox.token)
+    anyio.run(list_only)
+    before = json.loads(inside("bulk", "status", journal.url, "--json").out)
+    assert (before["left"], len(before["shards"])) == (20, 4)
+    wrong = inside("bulk", "work", journal.url, "--channel", "elsewhere", env=here.env)
+    assert (wrong.code, "journal is of channel" in wrong.err) == (2, True)
+    ran = inside("bulk", "work", journal.url, env=here.env)
+    assert (ran.code, "0 of 4 left" in ran.out) == (0, True), ran.err
+    watched = inside("bulk", "status", journal.url, "--watch")
+    assert (watched.code, "confirmed" in watched.out) == (0, True)
+    assert {here.status(each) for each in ids} == {"removed"}
+    assert PASSWORD not in ran.out + ran.err + wrong.err + watched.out + watched.err
+
+
+def test_what_can_not_be_worked_on(here: Shop, postgres: str, tmp_path: Path) -> None:
+    file = inside("bulk", "work", str(tmp_path / "a.journal"), env=here.env)
+    assert (file.code, "belongs to one machine" in file.err) == (2, True)
+    nameless = inside("bulk", "status", postgres)
+    assert (nameless.code, "#JOB" in nameless.err) == (2, True)
+    missing = inside("bulk", "status", f"{postgres}#none")
+    assert (missing.code, "there is no journal 'none'" in missing.err) == (2, True)
+    assert PASSWORD not in nameless.err + missing.err
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("postgresql://app:secret@db/jobs#close", "'postgresql://...@db/jobs#close'"),
+        ("--journal=postgresql://app:secret@db/jobs#close", "'--journal=postgresql://...@db/jobs#close'"),
+        ("postgresql://db/jobs?user=app&password=secret#close", "'postgresql://db/jobs?user=app&password=...#close'"),
+        ("a@b", "a@b"),
+    ],
+)
+def test_the_command_to_continue_shows_no_password(word: str, shown: str) -> None:
+    assert again(["bulk", word]) == f"norce-order bulk {shown}"
