@@ -23,6 +23,7 @@ from typing import Any
 import click
 
 from norce_order_async._version import __version__
+from norce_order_async.cli.adapter.command import adapter
 from norce_order_async.cli.bulk.command import bulk
 from norce_order_async.cli.calibrate import calibrate
 from norce_order_async.cli.demo.command import demo
@@ -123,5 +124,5 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     return code
 
 
-for _command in (demo, sandbox, get, list_orders, transition, bulk, inbox, doctor, calibrate):
+for _command in (demo, sandbox, adapter, get, list_orders, transition, bulk, inbox, doctor, calibrate):
     norce_order.add_command(_command)

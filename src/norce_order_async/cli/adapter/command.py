@@ -1,0 +1,178 @@
+"""``norce-order adapter dev module:adapter``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from norce_order_async.cli.sandbox import CALLBACK_TOKEN, CHANNEL, MERCHANT
+from norce_order_async.display import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from norce_order_async.sandbox import Sandbox
+
+_TICK = 0.05
+_STOP_WITHIN = 10.0
+
+
+@click.group()
+def adapter() -> None:
+    """Work on an adapter, a program that the order service calls."""
+
+
+@adapter.command(short_help="Run an adapter against a local order service.")
+@click.argument("target", metavar="MODULE:ADAPTER")
+@click.option("--walk", is_flag=True, help="Pay, validate and complete the order once the adapter runs.")
+@click.option("--once", is_flag=True, help="End after the walk.")
+@click.option("--no-reload", is_flag=True, help="Do not start the adapter anew when its code changes.")
+def dev(target: str, walk: bool, once: bool, no_reload: bool) -> None:
+    """Run MODULE:ADAPTER under uvicorn against a local order service, until Ctrl-C.
+
+    ADAPTER is an adapter, or a function that makes one of a client. There is an order on which everything of it is
+    registered, and each call between you, the service and the adapter is shown. When the code changes, the adapter is
+    started and registered anew. The variables NORCE_BASE_URL, NORCE_TOKEN, NORCE_MERCHANT and NORCE_CHANNEL are the
+    local service's for it, so that NorceOrderClient.from_env() reaches that.
+
+    An adapter that asks for a bearer gets the one in NORCE_SANDBOX_CALLBACK_TOKEN.
+    """
+    try:
+        from rich.console import Console
+
+        from norce_order_async.cli.adapter.served import HOST, NEW_ORDER
+        from norce_order_async.cli.adapter.view import Passage, View
+        from norce_order_async.sandbox import Sandbox
+    except ImportError as missing:
+        raise click.ClickException(str(missing)) from missing
+    console = Console(highlight=False, emoji=False)
+    view = View(console, target.partition(":")[0].rpartition(".")[2])
+    port = _free_port()
+    passage = Passage(f"http://127.0.0.1:{port}", view.callback)
+    with Sandbox(
+        apps={HOST: passage},
+        callback_token=os.environ.get(CALLBACK_TOKEN) or None,
+        on_request=view.request,
+    ) as service:
+        order = str(_sent(service, "POST", "", NEW_ORDER)["id"])
+        process = _started(target, service, order, port, reload=not no_reload)
+        try:
+            _introduce(service, order, console)
+            _run(process, port)
+            if walk or once:
+                _walk(service, order, console)
+            if not once:
+                process.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            code = _stopped(process)
+    if code not in (0, -signal.SIGINT, -signal.SIGTERM, None):
+        raise click.ClickException("the adapter's server ended by itself; what it said stands above")
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _headers(service: Sandbox) -> dict[str, str]:
+    return {"authorization": f"Bearer {service.token}", "x-merchant": MERCHANT, "x-channel": CHANNEL}
+
+
+def _orders(service: Sandbox) -> str:
+    return f"{service.base_url}/api/v0/checkout/orders"
+
+
+def _sent(service: Sandbox, method: str, path: str, body: object = None) -> dict[str, Any]:
+    """The answer to a request as any client sends it; {} where there is none in the form of an object."""
+    import httpx
+
+    with httpx.Client(trust_env=False, timeout=60, headers=_headers(service)) as client:
+        answer = client.request(method, _orders(service) + path, json=body)
+    data: Any = answer.json() if answer.content else {}
+    return data if isinstance(data, dict) else {}
+
+
+def _started(target: str, service: Sandbox, order: str, port: int, *, reload: bool) -> subprocess.Popen[bytes]:
+    from norce_order_async.cli.adapter.served import ORDER, TARGET
+
+    own = {name: value for name, value in os.environ.items() if name not in ("NORCE_ENVIRONMENT", "NORCE_SLUG")}
+    environment = own | {
+        TARGET: target,
+        ORDER: order,
+        "NORCE_BASE_URL": service.base_url,
+        "NORCE_TOKEN": service.token,
+        "NORCE_MERCHANT": MERCHANT,
+        "NORCE_CHANNEL": CHANNEL,
+    }
+    # The access log would print the secret in the path of each call.
+    command = [sys.executable, "-m", "uvicorn", "--factory", "norce_order_async.cli.adapter.served:app"]
+    command += ["--port", str(port), "--lifespan", "on", "--no-access-log", "--log-level", "warning"]
+    return subprocess.Popen([*command, *(["--reload"] if reload else [])], env=environment)  # noqa: S603 - our own
+
+
+def _run(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until the adapter takes connections: then it is registered. While its code is broken, it is waited for."""
+    while process.poll() is None:
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(_TICK)
+
+
+def _walk(service: Sandbox, order: str, console: Console) -> None:
+    """What happens to an order in a checkout."""
+    import anyio
+
+    console.print("\nA payment, a validation, and the order is completed:")
+    _sent(service, "POST", f"/{order}/payments", {"amount": 125.0})
+    _sent(service, "POST", f"/{order}/validate")
+    _sent(service, "PUT", f"/{order}/state", {"currentStatus": "completed"})
+    anyio.run(service.deliver_due)
+    state = _sent(service, "GET", f"/{order}")["state"]
+    console.print(f"The order is {printable(state['currentStatus'])}.\n")
+
+
+def _stopped(process: subprocess.Popen[bytes]) -> int | None:
+    if process.poll() is not None:
+        return process.returncode
+    process.terminate()
+    try:
+        process.wait(_STOP_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return None
+
+
+def _introduce(service: Sandbox, order: str, console: Console) -> None:
+    curl = f"""curl -H 'Authorization: Bearer {service.token}' -H 'x-merchant: {MERCHANT}' -H 'x-channel: {CHANNEL}'"""
+    here = f"{_orders(service)}/{order}"
+    console.print(
+        f"""\
+A local imitation of the order service, not the real one, and your adapter. Ctrl-C stops both.
+
+  service  {service.base_url}
+  order    {order}, with a cart of 125
+
+To pay, validate and complete the order:
+
+{curl} --json '{{"amount": 125}}' {here}/payments
+{curl} -X POST {here}/validate
+{curl} -X PUT --json '{{"currentStatus": "completed"}}' {here}/state
+
+Calls, as they come:
+""",
+        markup=False,
+        soft_wrap=True,
+    )

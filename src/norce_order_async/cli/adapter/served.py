@@ -1,0 +1,74 @@
+"""The program that uvicorn runs: the adapter of the developer, registered on the order before the first call comes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
+from typing import Any, Final
+
+from norce_order_async import NorceOrderClient
+from norce_order_async.adapter import Adapter
+from norce_order_async.models import OrderDataDict, PriceDict
+
+TARGET: Final = "NORCE_ADAPTER_DEV_TARGET"
+ORDER: Final = "NORCE_ADAPTER_DEV_ORDER"
+
+HOST: Final = "adapter"
+"""The host under which the local service calls it."""
+
+_PRICE: Final[PriceDict] = {"includingVat": 125.0, "excludingVat": 100.0}
+NEW_ORDER: Final[OrderDataDict] = {
+    "culture": "sv-SE",
+    "currency": "SEK",
+    "country": "SE",
+    "cart": {"items": [{"sku": "T001", "name": "Thing", "quantity": 1, "price": _PRICE, "total": _PRICE}]},
+}
+"""An order with something in its cart."""
+
+
+class TargetError(Exception):
+    """There is no adapter where one was named; the text says why."""
+
+
+def adapter_of(target: str, norce: NorceOrderClient) -> Adapter:
+    """The adapter ``module:name``, which is one, or a function that makes one of a client.
+
+    Raises:
+        TargetError: there is none.
+    """
+    module, _, name = target.partition(":")
+    try:
+        found: Any = getattr(import_module(module), name or "adapter")
+    except (ImportError, AttributeError) as wrong:
+        raise TargetError(f"{target}: {wrong}") from wrong
+    made = found if isinstance(found, Adapter) else found(norce) if callable(found) else None
+    if not isinstance(made, Adapter):
+        raise TargetError(f"{target} is no adapter, and no function that makes one of a client")
+    return made
+
+
+def app() -> Callable[..., Awaitable[None]]:
+    """For ``uvicorn --factory``."""
+    sys.path.insert(0, os.getcwd())
+    norce = NorceOrderClient.from_env()
+    adapter = adapter_of(os.environ[TARGET], norce)
+    adapter.public_url = f"asgi://{HOST}"
+
+    async def registered_first(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            own = norce.scoped(adapter_id=adapter.adapter_id)
+            order = await own.orders.get(os.environ[ORDER])
+            if order.status != "checkout":
+                # Nothing can be registered on it any more.
+                order = await own.orders.create(NEW_ORDER)
+                print(f"  a new order {order.id}, as the other one is done", flush=True)
+            plan = await adapter.ensure(order)
+            for one in (*plan.add, *plan.keep):
+                print(f"  registered  {one}", flush=True)
+        await adapter(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await norce.aclose()
+
+    return registered_first

@@ -1,0 +1,127 @@
+"""``norce-order adapter dev`` as a process: calls are shown, code is loaded anew, and no secret is printed."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from norce_order_async.cli.adapter.served import TargetError, adapter_of
+from norce_order_async.testing.fixtures import client_of, sandbox_of
+
+from .terminal import command, environment, interrupt
+
+SECRET, BEARER = "nobody-can-guess-this", "bearer-of-the-callbacks"
+
+PROGRAM = f'''
+from norce_order_async import NorceOrderClient
+from norce_order_async.adapter import deny, problems
+
+norce = NorceOrderClient.from_env()
+adapter = norce.adapter("erp", public_url="https://erp.example.com", secret="{SECRET}", bearer="{BEARER}")
+
+
+@adapter.hook("/state", target="/payments")
+async def guard(call):
+    call.draft.payments[0].reference = "erp-1"
+
+
+@adapter.validation()
+async def check(call):
+    await call.order()
+    return problems(("sold-out", "none left"))
+
+
+@adapter.notification("/state/currentStatus")
+async def told(call):
+    await call.norce.orders(call.order_id).set_reference("exported")
+'''
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Generator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command("adapter", "dev", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        cwd=folder,
+        env=environment({"NORCE_SANDBOX_CALLBACK_TOKEN": BEARER, "COLUMNS": "200"}),
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                interrupt(process, signal.SIGINT)
+
+
+def until(process: subprocess.Popen[str], found: str) -> str:
+    """What it says up to a line with this in it."""
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if re.search(found, line):
+            return said
+    raise AssertionError(said)
+
+
+def test_the_walk_shows_who_calls_whom(tmp_path: Path) -> None:
+    tmp_path.joinpath("erp.py").write_text(PROGRAM)
+    with running(tmp_path, "erp:adapter", "--once") as process:
+        said, _ = process.communicate()
+    assert process.returncode == 0, said
+    calls = re.findall(r"^ *(\w+) -> (\w+) +(\S+ \S+) +(\d+) .*ms *(.*?) *$", said, re.MULTILINE)
+    order = re.findall(r"order +(o\w+), with", said)[0]
+    assert ("service", "erp", "validation order", "400", "sold-out") in calls
+    assert ("you", "service", f"POST /orders/{order}/validate", "400", "") in calls
+    assert ("service", "erp", "hook state-payments", "200", "add /payments/0/reference") in calls
+    assert ("erp", "service", f"PUT /orders/{order}/reference", "200", "") in calls
+    assert ("service", "erp", "notification state.currentStatus", "200", "") in calls
+    assert "The order is completed." in said
+    assert len(re.findall(r"^  registered ", said, re.MULTILINE)) == 3
+    for secret in (SECRET, BEARER):
+        assert secret not in said
+
+
+def test_changed_code_is_loaded_and_registered_anew(tmp_path: Path) -> None:
+    program = tmp_path / "erp.py"
+    program.write_text("adapter = None\n")
+    with running(tmp_path, "erp:adapter", "--walk") as process:
+        said = until(process, "no adapter, and no function")  # it goes on, until the code is mended
+        program.write_text(PROGRAM)
+        said += until(process, r"The order is completed")
+        program.write_text(PROGRAM.replace('"/state/currentStatus"', '"/attributes"'))
+        again = until(process, r"registered +notification /attributes")
+        ended = interrupt(process, signal.SIGINT)
+    assert (ended.code, "Traceback" in ended.out) == (0, False), ended.out
+    for secret in (SECRET, BEARER):
+        assert secret not in said + again + ended.out
+
+
+def test_what_is_no_adapter_is_named(tmp_path: Path) -> None:
+    tmp_path.joinpath("erp.py").write_text("adapter = 5\n")
+    with running(tmp_path, "erp:adapter", "--once", "--no-reload") as process:
+        said, _ = process.communicate()
+    assert process.returncode == 1
+    assert "erp:adapter is no adapter, and no function that makes one of a client" in said
+    assert "the adapter's server ended by itself" in said
+
+
+def test_an_adapter_is_found_or_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tmp_path.joinpath("made_here.py").write_text(
+        f"def make(norce):\n    return norce.adapter('erp', secret='{SECRET}')\n\n\ndef other(norce):\n    return 5\n"
+    )
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with sandbox_of({}) as sandbox:
+        norce = client_of(sandbox, {}, over_socket=True)
+        assert adapter_of("made_here:make", norce).adapter_id == "erp"
+        for target in ("made_here:other", "made_here:absent", "made_here", "no_such_module:x"):
+            with pytest.raises(TargetError, match=target.partition(":")[0]):
+                adapter_of(target, norce)
