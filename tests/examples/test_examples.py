@@ -146,8 +146,13 @@ async def test_after_the_purchase(service: Service, provider_url: str) -> None:
     assert _Provider.calls == 1
 
 
+def test_the_adapter_is_small() -> None:
+    """Under 120 lines."""
+    assert len(EXAMPLES.joinpath("adapter_erp/erp/adapter.py").read_text("utf-8").splitlines()) < 120
+
+
 @pytest.mark.slow(group="frameworks")
-@pytest.mark.parametrize(("project", "tests"), [("service", 11), ("shop", 6)])
+@pytest.mark.parametrize(("project", "tests"), [("adapter_erp", 4), ("service", 11), ("shop", 6)])
 def test_the_tests_of_a_project_pass(project: str, tests: int, tmp_path: Path) -> None:
     """With its own settings, in this environment; in a fresh one, by its README, in ``tests/packaging``."""
     copy = tmp_path / project

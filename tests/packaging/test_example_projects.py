@@ -82,6 +82,11 @@ def test_the_shop(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+def test_the_adapter(wheel: Path, tmp_path: Path) -> None:
+    assert passed(follow(copied("adapter_erp", tmp_path), wheel=wheel)) == 4
+
+
+@pytest.mark.soak
 def test_the_service(wheel: Path, tmp_path: Path) -> None:
     """Its tests pass. Then two hundred customers buy at once while it runs, and answers are lost at times."""
     example = copied("service", tmp_path)

@@ -100,7 +100,7 @@ def _sent(service: Sandbox, method: str, path: str, body: object = None) -> dict
     with httpx.Client(trust_env=False, timeout=60, headers=_headers(service)) as client:
         answer = client.request(method, _orders(service) + path, json=body)
     data: Any = answer.json() if answer.content else {}
-    return data if isinstance(data, dict) else {}
+    return data if isinstance(data, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def _started(target: str, service: Sandbox, order: str, port: int, *, reload: bool) -> subprocess.Popen[bytes]:
