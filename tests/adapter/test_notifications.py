@@ -305,3 +305,40 @@ async def test_over_a_file_what_was_answered_is_handled_by_the_next_process(
             again = await second.simulate.notification("/cart", changed(reference="kept"))
     assert (answer.status, again.status) == (200, 200)
     assert [reference for reference, _ in handled] == ["kept"]
+
+
+async def test_a_start_that_fails_is_told_to_the_server(make: Callable[..., Adapter]) -> None:
+    class Locked(ListInbox):
+        async def __aenter__(self) -> Self:
+            raise InboxError("another process uses it")
+
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await make(inbox=Locked())({"type": "lifespan"}, receive, send)
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
+    assert "another process uses it" in sent[0]["message"]
+
+
+async def test_an_inbox_that_fails_is_taken_up_again(make: Callable[..., Adapter], clock: FakeClock) -> None:
+    """Whatever it raises: the program that the adapter is mounted in goes on."""
+    handled = anyio.Event()
+
+    failures: list[Exception] = [InboxError("the disk is full"), RuntimeError("a fault of ours")]
+
+    class Failing(ListInbox):
+        async def work(self, handle: Handle, *, workers: int = 8) -> None:
+            if failures:
+                raise failures.pop()
+            handled.set()
+            await anyio.sleep_forever()
+
+    async with make(inbox=Failing()):
+        with anyio.fail_after(60):
+            await handled.wait()
+    assert clock.sleeps == [1.0, 1.0]

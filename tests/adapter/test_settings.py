@@ -172,7 +172,7 @@ async def test_surprises_in_bodies_are_counted(make: Callable[..., Adapter], nor
         assert call.proposed.data.id == "oAbCdEfG"
 
     await adapter.simulate.hook("/state", {**ORDER, "surprise": 1})
-    assert ("HookCall /state", "OrderData.surprise", "extra") in {
+    assert ("hook /state", "OrderData.surprise", "extra") in {
         (drift.operation, drift.where, drift.kind) for drift, _ in norce.drift
     }
 

@@ -248,6 +248,9 @@ class Adapter:
         """
         pointer = check_pointer("scope", scope, deep=True)
         if schema is not None:
+            check_kind(
+                "schema", schema, dict, "JSON Schema as a dict, such as {'const': 'completed'}", ConfigurationError
+            )
             _check_schema(schema)
         if ack not in ("after", "first"):
             raise ConfigurationError("ack must be 'after' or 'first'")
@@ -366,8 +369,9 @@ class Adapter:
         await receive()
         try:
             await self.__aenter__()
-        except NorceError as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
+        except Exception as error:  # noqa: BLE001 - a server that is not told takes it for an app without a lifespan
+            said = str(error) if isinstance(error, NorceError) else type(error).__name__
+            await send({"type": "lifespan.startup.failed", "message": f"the adapter can't start: {said}"})
             return
         try:
             await send({"type": "lifespan.startup.complete"})

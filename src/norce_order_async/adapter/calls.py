@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from norce_order_async.adapter.bodies import read_order
 from norce_order_async.adapter.drafts import Draft
@@ -64,6 +64,9 @@ class _CallWithOrder(Call):
 
     __slots__ = ("_body", "_data", "_order")
 
+    _kind: ClassVar[str]
+    """What surprises in its body are counted under, with the route."""
+
     def __init__(
         self, adapter_id: str, route: str, order_id: str, norce: Scope, body: bytes, data: dict[str, Any] | None = None
     ) -> None:
@@ -87,8 +90,7 @@ class _CallWithOrder(Call):
     def _as_sent(self) -> Order:
         if self._order is None:
             session = session_of(self.norce)
-            source = f"{type(self).__name__} {self.route}"
-            body = OrderBody(self.plain, session.core.drift, source=source)
+            body = OrderBody(self.plain, session.core.drift, source=f"{self._kind} {self.route}")
             self._order = Order(session, self.order_id, body)
         return self._order
 
@@ -106,6 +108,8 @@ class HookCall(_CallWithOrder):
     """
 
     __slots__ = ("_draft", "target")
+
+    _kind = "hook"
 
     def __init__(
         self,
@@ -175,6 +179,8 @@ class NotificationCall(_CallWithOrder):
     """
 
     __slots__ = ("attempt", "is_stale", "key", "received_at")
+
+    _kind = "notification"
 
     def __init__(
         self,

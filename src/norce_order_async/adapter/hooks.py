@@ -79,15 +79,12 @@ class Hooks:
     def _denied(self, admitted: Admitted, cause: Cause, denied: Deny) -> HttpAnswer:
         desk, route = self._desk, admitted.route
         desk.denials.add(Denial(desk.now(), route.label, admitted.order_id, cause, denied.code, denied.message))
-        # Thousands may be turned away at once, and one line says so.
-        if cause != "busy" or not desk.counts["hook.busy"]:
-            logger.warning(
-                "%s denied a change of order %s: %s (%s)",
-                route.source,
-                shown(admitted.order_id),
-                printable(f"{denied.code}: {denied.message}" if denied.message else denied.code),
-                cause,
-            )
+        reason = printable(f"{denied.code}: {denied.message}" if denied.message else denied.code)
+        if cause == "handler":
+            logger.info("%s denied a change of order %s: %s", route.source, shown(admitted.order_id), reason)
+        elif cause == "busy" and not desk.counts["hook.busy"]:
+            # Thousands may be turned away at once, and one line says so. The other causes were logged where they arose.
+            logger.warning("%s is busy and denies changes; later ones are counted in adapter.counts", route.source)
         return denial_answer(desk.adapter_id, denied, "denied" if cause == "handler" else cause)
 
 

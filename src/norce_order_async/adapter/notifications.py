@@ -146,11 +146,12 @@ class Notifications:
 
     async def _stored(self, delivery: Delivery) -> HttpAnswer:
         if self.inbox is None or self._open is None:
-            logger.error(
-                "the adapter %s was not entered, so it can store nothing: run its lifespan, or enter it where it is "
-                "mounted with 'async with adapter:'",
-                shown(self._desk.adapter_id),
-            )
+            if not self._desk.counts["notification.unstored"]:
+                logger.error(
+                    "the adapter %s was not entered, so it can store nothing: run its lifespan, or enter it where it "
+                    "is mounted with 'async with adapter:'",
+                    shown(self._desk.adapter_id),
+                )
             return _NOT_STORED
         try:
             is_new = await self.inbox.store(delivery)
@@ -192,6 +193,8 @@ class Notifications:
                 await inbox.work(self._from_inbox, workers=self._workers)
             except InboxError as error:
                 logger.error("the inbox of the adapter %s failed: %s", shown(self._desk.adapter_id), error)
+            except Exception:  # noqa: BLE001 - it would end the program that the adapter is mounted in
+                logger.exception("the inbox of the adapter %s failed", shown(self._desk.adapter_id))
             await self._desk.clock.sleep(PAUSE)
 
     async def _from_inbox(self, taken: Taken) -> None:

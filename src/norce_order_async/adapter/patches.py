@@ -46,7 +46,8 @@ def operations(before: Mapping[str, Any], after: Mapping[str, Any], target: str 
     """What makes ``after`` of ``before``; empty when they are the same.
 
     Raises:
-        DraftError: an edit lies outside of the target, or of the parts that hooks may change.
+        DraftError: an edit lies outside of the target, or of the parts that hooks may change; or the operations were
+            tried and do not give ``after``.
     """
     changed = [name for name in {**before, **after} if not same(before.get(name, _MISSING), after.get(name, _MISSING))]
     if not changed:
@@ -56,6 +57,8 @@ def operations(before: Mapping[str, Any], after: Mapping[str, Any], target: str 
     found = _by_library(old, new)
     if found is None or not same(applied(found, old), new):
         found = list(_compared(old, new, ""))
+        if not same(applied(found, old), new):
+            raise DraftError("the edits of the draft can't be said as JSON Patch")
     _check_places(found, target)
     return found
 

@@ -96,7 +96,8 @@ class Simulate:
         return await self._with_order("hook", route, order)
 
     async def notification(self, route: str, order: Order | OrderData | Mapping[str, Any]) -> Simulated:
-        """Call a notification with an order as it is after a change.
+        """Call a notification with an order as it is after a change. Called with the same order again, the handler
+        does not run, as for any news that were handled.
 
         Args:
             route: what it is about, such as ``"/state/currentStatus"``, or its name.
