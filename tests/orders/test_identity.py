@@ -128,7 +128,7 @@ async def test_a_creation_with_an_odd_id_happened(odd: str) -> None:
         with pytest.raises(InvalidRequestError, match="order_id must not"):
             await order.refresh()
         with pytest.raises(InvalidRequestError, match="order_id must not"):
-            service.client.orders(odd)
+            await service.client.orders(odd).refresh()
 
 
 async def test_a_part_with_an_odd_id_was_created_too() -> None:
