@@ -57,7 +57,7 @@ def erp(norce: NorceOrderClient, public_url: str, told: Told, **arguments: Any) 
         told.hooks.append(str(call.proposed.status))
         if told.sold_out:
             return deny("out-of-stock", "T001 is sold out")
-        call.draft.payments[0].reference = "seen by the ERP"  # type: ignore[index]
+        call.draft.payments[0].reference = "seen by the ERP"
         return None
 
     @adapter.hook("/reference")

@@ -60,7 +60,7 @@ async def test_every_answer_of_a_hook_is_taken(
         async def guard(call: HookCall) -> Any:
             match answer:
                 case "edit":
-                    call.draft.payments[0].reference = "from the hook"  # type: ignore[index]
+                    call.draft.payments[0].reference = "from the hook"
                 case "stray edit":
                     call.draft.reference = "elsewhere"
                 case "deny":

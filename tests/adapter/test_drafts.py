@@ -307,7 +307,7 @@ def test_what_is_the_same_in_json(one: Any, other: Any, alike: bool) -> None:
 
 def test_a_number_in_another_notation_is_no_edit() -> None:
     draft = Draft(deepcopy(ORDER))
-    draft.order.payments[0].amount = 125.0  # type: ignore[index]
+    draft.order.payments[0].amount = 125.0
     assert draft.operations(None) == []
 
 
@@ -328,14 +328,14 @@ def test_a_draft_of_a_v1_body_is_in_the_spelling_of_v0() -> None:
     draft = Draft(order)
     assert draft.order.hooks
     assert draft.order.hooks[0].subscribe_to == "/state"
-    draft.order.payments.append(Payment(amount=1))  # type: ignore[union-attr]
+    draft.order.payments.append(Payment(amount=1))
     assert draft.operations(None) == [{"op": "add", "path": "/payments/0", "value": {"amount": 1}}]
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), object(), {1, 2}, "\ud800"])
 def test_what_json_can_not_say_is_a_fault_of_the_handler(wrong: Any) -> None:
     draft = Draft(deepcopy(ORDER))
-    draft.order.attributes["a"] = wrong  # type: ignore[index]
+    draft.order.attributes["a"] = wrong
     with pytest.raises(DraftError):
         draft.operations(None)
 

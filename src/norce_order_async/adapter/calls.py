@@ -15,7 +15,7 @@ from norce_order_async.orders.order import Order
 from norce_order_async.scope import Scope, session_of
 
 if TYPE_CHECKING:
-    from norce_order_async.models import OrderData
+    from norce_order_async.adapter.drafts import DraftOrder
 
 
 class Call:
@@ -132,7 +132,7 @@ class HookCall(_CallWithOrder):
         return self._as_sent()
 
     @property
-    def draft(self) -> OrderData:
+    def draft(self) -> DraftOrder:
         """The proposed order as models of its own. What the handler changes in it is sent with the answer.
 
         Lists, attributes and nested objects that the order does not have are empty here, so that they can be filled.

@@ -4,6 +4,9 @@ Where the order has no list, no attributes or no nested object, the draft has an
 ``draft.attributes["a"] = 1`` and ``draft.payments.append(...)`` work. Those that stay empty are no edit.
 """
 
+# Only DraftOrder and its parts say of members that they are never None.
+# pyright: reportIncompatibleVariableOverride=false
+
 from __future__ import annotations
 
 import re
@@ -21,7 +24,45 @@ from norce_order_async._json import is_list, is_mapping, read_json, write_json
 from norce_order_async.adapter.patches import DraftError, Operation, operations
 
 if TYPE_CHECKING:
-    from norce_order_async.models import OrderData
+    from norce_order_async.models import (
+        Address,
+        Attributes,
+        Cart,
+        Consent,
+        Customer,
+        Item,
+        OrderData,
+        Payment,
+        Shipping,
+        State,
+    )
+
+    # What is never None in a draft, for type checkers: while the program runs, these are the models themselves.
+
+    class DraftCart(Cart):
+        """A cart with a list of items."""
+
+        items: list[Item]
+        attributes: Attributes
+
+    class DraftCustomer(Customer):
+        """A customer with both addresses."""
+
+        billing: Address
+        shipping: Address
+        attributes: Attributes
+
+    class DraftOrder(OrderData):
+        """An order that has a list, attributes or an object, if only an empty one, where an order may lack it."""
+
+        state: State
+        cart: DraftCart
+        customer: DraftCustomer
+        consents: list[Consent]
+        payments: list[Payment]
+        shippings: list[Shipping]
+        attributes: Attributes
+
 
 NULL: Final[Any] = _NULL
 """In a draft: null, where None means that the member is not there. ``call.draft.reference = NULL``"""
@@ -39,7 +80,7 @@ class Draft:
     def __init__(self, order: dict[str, Any]) -> None:
         # A copy of its own before the models are made: they take free-form data over as they are.
         self._before = cast("dict[str, Any]", read_json(write_json(order)))
-        self.order: OrderData = models.OrderData.from_dict(order)
+        self.order = cast("DraftOrder", models.OrderData.from_dict(order))
         self._fills: list[_Fill] = []
         _fill(self.order, self._fills)
 
