@@ -27,7 +27,7 @@ from norce_order_async.pipeline.tasks import SendTasks
 
 T = TypeVar("T")
 
-LISTED_AT_ONCE = 1000
+LISTED_AT_ONCE = 5000
 READ_AT_ONCE = 500
 _SHOWN = ("action", "merchant", "channel", "service", "partition")
 
