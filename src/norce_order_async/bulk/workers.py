@@ -63,6 +63,7 @@ class Workers(Generic[T]):
         session = plan.session
         self._plan = plan
         self._journal = journal
+        self._kept_back = None if journal is None else journal.kept_back
         self._output = prepared.output
         self._tasks = tasks
         self._buffer = buffer
@@ -169,13 +170,16 @@ class Workers(Generic[T]):
 
     async def _work_on_one(self) -> bool:
         """Work on the next item. False when there is none, or none may be started."""
+        if self._journal is not None and self._kept_back is not None and self._kept_back() is not None:
+            # An item that is marked as sent now would be kept back.
+            await self._journal.renew()
         async with self._breaker.turn() as turn:
             item = None if self._stopping else await self._queue.next()
             if item is None:
                 return False
             self._buffer.expect(item)
             self._call_another()
-            calls = ItemCalls(self._stop)
+            calls = ItemCalls(self._stop, self._kept_back)
             try:
                 came = await self._handling.handle(item, calls)
             except anyio.get_cancelled_exc_class():

@@ -24,7 +24,7 @@ from norce_order_async import (
     Settings,
 )
 from norce_order_async.bulk import PostgresJournal, actions
-from norce_order_async.bulk.journal.postgres import PostgresStore
+from norce_order_async.bulk.journal.postgres import PostgresStore, read
 from norce_order_async.bulk.journal.store import Change
 from norce_order_async.bulk.prepare import wait_for_late_ones
 from norce_order_async.runtime.clock import boottime
@@ -109,7 +109,7 @@ def test_a_run_that_was_taken_over_writes_nothing(postgres: str) -> None:
     first.take()
     listed(first, 3)
     first.record([Change(1, "sent")], {})
-    assert first.may_send()
+    assert first.kept_back() is None
     assert first.since_late() is None
     frozen(first)
     while True:
@@ -117,7 +117,7 @@ def test_a_run_that_was_taken_over_writes_nothing(postgres: str) -> None:
             second.take()
             break
         time.sleep(0.02)
-    assert not first.may_send()
+    assert first.kept_back()
     late = second.since_late()
     assert late is not None
     assert late >= 0
@@ -155,11 +155,11 @@ def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch
     monkeypatch.setattr("norce_order_async.bulk.journal.postgres.boottime", lambda: now)
     store.take()
     now += 79.9
-    assert store.may_send()
+    assert store.kept_back() is None
     now += 0.2
-    assert not store.may_send()
+    assert store.kept_back()
     store.renew()
-    assert store.may_send()
+    assert store.kept_back() is None
     store.release()
 
 
@@ -335,3 +335,62 @@ def assert_hides_the_password(error: BaseException) -> None:
         assert PASSWORD not in str(one)
         for function, name, text in shown(one.__traceback__):
             assert PASSWORD not in text or function.startswith("test_"), (function, name)
+
+
+async def test_a_run_whose_lease_ended_sends_nothing(
+    sandbox: Sandbox, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a process that was frozen and wakes: its requests that were about to leave don't, and it ends."""
+    taken: list[PostgresStore] = []
+    real = PostgresStore.take
+
+    def take(self: PostgresStore) -> None:
+        real(self)
+        taken.append(self)
+
+    monkeypatch.setattr(PostgresStore, "take", take)
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 40)
+        async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
+            run = job.run(ids, actions.remove())
+            for _ in range(4):
+                await anext(run)
+            (mine,) = taken
+            # Half a minute passes at once, and another run takes the job.
+            await to_thread.run_sync(frozen, mine)
+            mine._renewed_at -= 30.0
+            over = "UPDATE norce_job_shard SET leased_until = clock_timestamp() - interval '15 s'"
+            await to_thread.run_sync(lambda: read(journal, lambda connection: connection.execute(over)))
+            other = PostgresStore(journal)
+            await to_thread.run_sync(other.take)
+            sent = len(effects(sandbox))
+            with pytest.raises(JournalLockedError, match="another run has taken it over"):
+                await all_of(run)
+        assert len(effects(sandbox)) <= sent + 2
+        await to_thread.run_sync(other.release)
+        monkeypatch.undo()
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(ids, actions.remove()))
+    assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_a_lease_that_is_renewed_late_lets_the_job_go_on(
+    sandbox: Sandbox, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a machine has slept, when nobody has taken the job meanwhile: what was kept back is sent then, once."""
+    late = 0
+
+    def why(self: PostgresStore) -> str | None:
+        nonlocal late
+        late += 1
+        return "another run may have its journal" if late % 7 == 0 else None
+
+    monkeypatch.setattr(PostgresStore, "_why_kept_back", why)
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 40)
+        async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
+            outcomes = await all_of(job.run(ids, actions.remove()))
+    assert {outcome.verdict for outcome in outcomes.values()} == {"done"}
+    assert job.summary.complete
+    assert late > 40
+    assert effects(sandbox) == dict.fromkeys(ids, 1)

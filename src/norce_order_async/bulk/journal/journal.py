@@ -75,9 +75,18 @@ class Journal:
         return self._store.name
 
     @property
-    def may_send(self) -> Callable[[], bool]:
-        """Whether a request of this run may leave now; never blocks."""
-        return self._store.may_send
+    def kept_back(self) -> Callable[[], str | None] | None:
+        """Says why no request may leave now, where another run may have the journal by then."""
+        return self._store.kept_back
+
+    async def renew(self) -> None:
+        """Have it for longer, waiting for its database for as long as it is this run's for certain.
+
+        Raises:
+            JournalLockedError: another run has it now.
+            JournalError: the database can't be reached.
+        """
+        await self._in_thread(self._store.renew)
 
     @property
     def since_late(self) -> float | None:

@@ -271,9 +271,17 @@ class PostgresStore:
     def abandon(self) -> None:
         """The connection is the parent's: psycopg closes none that another process has opened."""
 
-    def may_send(self) -> bool:
-        """Whether a request of this run may leave now: no other run can have taken the shard by then."""
-        return not self._is_lost and boottime() < self._renewed_at + SENDING * self._journal.lease
+    @property
+    def kept_back(self) -> Callable[[], str | None]:
+        """Says why no request may leave now: another run may have taken the shard by then."""
+        return self._why_kept_back
+
+    def _why_kept_back(self) -> str | None:
+        if self._is_lost:
+            return "another run has its journal"
+        if boottime() >= self._renewed_at + SENDING * self._journal.lease:
+            return "another run may have its journal"
+        return None
 
     def since_late(self) -> float | None:
         """Seconds between the end of the lease of a run that never gave it back and now; None if it gave it back."""

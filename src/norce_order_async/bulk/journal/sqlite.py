@@ -83,9 +83,10 @@ class SqliteStore:
         """The open file is the parent's. Only the child's copy of the lock is released."""
         self._lock.release()
 
-    def may_send(self) -> bool:
+    @property
+    def kept_back(self) -> None:
         """Nobody else has the lock while this process lives."""
-        return True
+        return
 
     def since_late(self) -> float | None:
         """A lock ends with its process, not before."""

@@ -7,7 +7,7 @@ the store's own, so that runs on several machines agree on them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,8 +86,10 @@ class Store(Protocol):
         """In a forked child: drop the child's copy, and leave what is the parent's alone."""
         ...
 
-    def may_send(self) -> bool:
-        """Whether a request of this run may leave now, because no other run can have the journal yet. Never blocks."""
+    @property
+    def kept_back(self) -> Callable[[], str | None] | None:
+        """Says why no request of this run may leave now: another run may have the journal by then. Never blocks. None
+        where that can't be while this process lives."""
         ...
 
     def since_late(self) -> float | None:

@@ -19,7 +19,7 @@ from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.bulk.load.limiters import Load
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
-from norce_order_async.engines import base
+from norce_order_async.engines.base import asks_before_first_byte
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.session import Session
 
@@ -91,9 +91,8 @@ def check_engine(session: Session) -> None:
     Raises:
         ConfigurationError: it does not.
     """
-    asks = getattr(base, "asks_before_first_byte", None)
     engine = session.core.door.enter(OPERATION, {}).engine
-    if asks is not None and not asks(engine):
+    if not asks_before_first_byte(engine):
         raise ConfigurationError(
             f"the engine {engine.name} can't be held back right before it sends, which a shared job needs: use httpx "
             "or aiohttp as a client makes them"
