@@ -1,1 +1,1 @@
-"""Files and databases that keep work until it is done. The inbox of an adapter is built on this package."""
+"""Files and databases that keep work until it is done: the journal of a job, the inbox of an adapter."""

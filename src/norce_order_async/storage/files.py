@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,15 @@ class FileKind:
     schema: str
     error: type[NorceError]
     """Raised with the text as its only argument."""
+    on_full: str = "free some space"
+    """What to do when the disk is full."""
 
-    def connect(self, path: Path) -> sqlite3.Connection:
+    def connect(self, path: Path, check: Callable[[sqlite3.Connection], None] | None = None) -> sqlite3.Connection:
         """Open a file, made if it is not there. The connection may be used by one thread at a time.
+
+        Args:
+            path: the file.
+            check: looks at what is in it, before anything is changed.
 
         Raises:
             NorceError: of the kind's class: the file can't be opened, is damaged, or is something else.
@@ -48,6 +54,8 @@ class FileKind:
         try:
             with self.errors(path):
                 _check_pages(connection)
+                if check is not None:
+                    check(connection)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA fullfsync=ON")
@@ -83,7 +91,7 @@ class FileKind:
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorname", "")
             why = {
-                "SQLITE_FULL": "the disk is full; free some space",
+                "SQLITE_FULL": f"the disk is full; {self.on_full}",
                 "SQLITE_READONLY": "it can't be written to",
                 "SQLITE_BUSY": "another program has locked it",
                 "SQLITE_CANTOPEN": "it can't be opened; check the folder and its rights",

@@ -9,13 +9,12 @@ whole; a file that is not a journal of ours is left untouched.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from norce_order_async.bulk.journal import reading
 from norce_order_async.bulk.journal.errors import JournalError
@@ -23,10 +22,8 @@ from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.reading import State
 from norce_order_async.bulk.journal.store import Change, Difference
 from norce_order_async.bulk.source import Item, as_json
+from norce_order_async.storage.files import FileKind, transaction
 
-APPLICATION_ID = 0x4E6F4A6C
-VERSION = 2
-_MAGIC = b"SQLite format 3\x00"
 _SCHEMA = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE item (
@@ -44,6 +41,20 @@ CREATE TABLE item (
     changed REAL
 );
 """
+
+KIND: Final = FileKind(
+    name="journal",
+    of="a bulk job",
+    application_id=0x4E6F4A6C,
+    version=2,
+    schema=_SCHEMA,
+    error=JournalError,
+    on_full="free some space and run it again",
+)
+file_errors: Final = KIND.errors
+"""Failures of a journal's file in words: a ``JournalError`` instead of what SQLite or the operating system raised."""
+check_header: Final = KIND.check_header
+"""Looks at a file's first bytes without touching it; a ``JournalError`` if it is no journal."""
 
 
 class SqliteStore:
@@ -64,10 +75,14 @@ class SqliteStore:
         with file_errors(self._path):
             self._lock.take()
         try:
-            self._open = _opened(self._path)
+            self._open = KIND.connect(self._path, self._check)
         except BaseException:
             self._lock.release()
             raise
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        reading.reads_as_text(connection)
+        reading.check_items(self._path, connection, one_by_one=True)
 
     def renew(self) -> None:
         """The operating system keeps the lock for as long as the process lives."""
@@ -226,97 +241,8 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        with file_errors(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk may have ended it already.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-
-def check_header(path: Path) -> None:
-    """Look at a file's first bytes without touching it.
-
-    Raises:
-        JournalError: it is no journal of ours.
-    """
-    with file_errors(path), path.open("rb") as file:
-        header = file.read(100)
-    if len(header) < 100 or not header.startswith(_MAGIC):
-        raise JournalError(f"{path} is no journal of a bulk job: it was left as it is; name another file")
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise JournalError(f"{path} is a database of something else: it was left as it is; name another file")
-    if (version := int.from_bytes(header[60:64], "big")) != VERSION:
-        raise JournalError(f"{path} is a journal of format {version}, and this version knows {VERSION}")
-
-
-@contextmanager
-def file_errors(path: Path) -> Generator[None]:
-    """Failures of the file in words.
-
-    Raises:
-        JournalError: instead of what SQLite or the operating system raised.
-    """
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorname", "")
-        why = {
-            "SQLITE_FULL": "the disk is full; free some space and run it again",
-            "SQLITE_READONLY": "it can't be written to",
-            "SQLITE_BUSY": "another program has locked it",
-            "SQLITE_CANTOPEN": "it can't be opened; check the folder and its rights",
-        }.get(code)
-        if why is None:
-            damaged = code in ("SQLITE_CORRUPT", "SQLITE_NOTADB") or not isinstance(error, sqlite3.OperationalError)
-            why = f"it is damaged and was left as it is ({error})" if damaged else f"it can't be written ({error})"
-        raise JournalError(f"journal {path}: {why}") from error
-    except OSError as error:
-        raise JournalError(f"journal {path}: {error.strerror or error}") from error
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    with file_errors(path):
-        if not path.exists():
-            _build(path)
-        check_header(path)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    try:
-        with file_errors(path):
-            _check_pages(connection)
-            reading.reads_as_text(connection)
-            reading.check_items(path, connection, one_by_one=True)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA fullfsync=ON")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check_pages(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-        raise sqlite3.DatabaseError("its pages do not fit together")
-
-
-def _build(path: Path) -> None:
-    aside = path.with_name(f"{path.name}.new")
-    aside.unlink(missing_ok=True)
-    os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    connection = sqlite3.connect(aside, isolation_level=None)
-    try:
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(
-            f"BEGIN; PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; {_SCHEMA} COMMIT;"
-        )
-    finally:
-        connection.close()
-    aside.rename(path)
+        with file_errors(self._path), transaction(self._connection):
+            yield
 
 
 def _rows(items: Sequence[Item]) -> list[tuple[int, str, str, bytes]]:
