@@ -288,7 +288,7 @@ def test_the_comparison_does_without_the_library(monkeypatch: pytest.MonkeyPatch
     def fails(old: Json, new: Json) -> None:
         del old, new
 
-    monkeypatch.setattr("norce_order_async.adapter.patches._by_library", fails)
+    monkeypatch.setattr("norce_order_async.adapter.patches.by_library", fails)
     before: Json = {"payments": [1, {"a": 1, "b": 2}, 3], "attributes": {"a/b": 1}}
     after: Json = {"payments": [{"x": 1}, {"a": 1, "c": []}], "attributes": {"a/b": True}, "reference": "r"}
     found = operations(before, after, None)
@@ -344,4 +344,15 @@ def test_a_model_where_a_list_belongs_is_a_fault_of_the_handler() -> None:
     draft = Draft(deepcopy(ORDER))
     draft.order.payments = 7  # type: ignore[assignment]
     with pytest.raises(DraftError):
+        draft.operations(None)
+
+
+def test_a_list_with_entries_that_can_not_be_read_is_left_whole() -> None:
+    """The draft has the others alone, and sent back it would take these out."""
+    order: Json = {"id": "o1", "payments": [{"id": "p1", "amount": 1}, "odd"], "cart": {"items": ["odd", {"sku": "a"}]}}
+    draft = Draft(deepcopy(order))
+    draft.order.reference = "r"
+    assert draft.operations(None) == [{"op": "add", "path": "/reference", "value": "r"}]
+    draft.order.payments[0].amount = 2
+    with pytest.raises(DraftError, match="payments of the draft can't be edited"):
         draft.operations(None)

@@ -75,14 +75,15 @@ class Draft:
         order: the order as proposed, which must not be shared: the models use its parts.
     """
 
-    __slots__ = ("_before", "_fills", "order")
+    __slots__ = ("_before", "_fills", "_partial", "order")
 
     def __init__(self, order: dict[str, Any]) -> None:
         # A copy of its own before the models are made: they take free-form data over as they are.
         self._before = cast("dict[str, Any]", read_json(write_json(order)))
         self.order = cast("DraftOrder", models.OrderData.from_dict(order))
         self._fills: list[_Fill] = []
-        _fill(self.order, self._fills)
+        self._partial: list[_Partial] = []
+        _fill(self.order, self._fills, self._partial)
 
     def operations(self, target: str | None) -> list[Operation]:
         """The edits as JSON Patch of the documented form, verified by applying it; empty when there are none.
@@ -97,6 +98,8 @@ class Draft:
         # Inner ones come first: what they leave may be empty then.
         away = [fill for fill in reversed(self._fills) if fill.leave_out()]
         try:
+            for partial in self._partial:
+                partial.refuse_edits()
             with ExitStack() as undo:
                 for model in _models_in(self.order):
                     for member in _members(model):
@@ -189,7 +192,33 @@ class _Fill:
         )
 
 
-def _fill(model: Model, fills: list[_Fill]) -> None:
+class _Partial:
+    """A list of which the model has only those entries that could be read. Written back, it would lose the others."""
+
+    __slots__ = ("attribute", "before", "model", "name")
+
+    def __init__(self, model: Model, member: _Member) -> None:
+        self.model = model
+        self.attribute = member.attribute
+        self.name = member.name
+        self.before = self._written()
+
+    def refuse_edits(self) -> None:
+        """Refuse a change to it.
+
+        Raises:
+            DraftError: it was changed.
+        """
+        if self._written() != self.before:
+            raise DraftError(
+                f"{self.name} of the draft can't be edited: the order has entries there that can't be read"
+            )
+
+    def _written(self) -> bytes:
+        return write_json(plain(getattr(self.model, self.attribute)))
+
+
+def _fill(model: Model, fills: list[_Fill], partial: list[_Partial]) -> None:
     """Give a model and those in it empty containers; the outer ones come first in the list."""
     for member in _members(model):
         value = getattr(model, member.attribute)
@@ -198,11 +227,13 @@ def _fill(model: Model, fills: list[_Fill]) -> None:
             setattr(model, member.attribute, value)
             fills.append(_Fill(model, member.attribute, value))
         if isinstance(value, Model):
-            _fill(value, fills)
+            _fill(value, fills, partial)
         elif is_list(value):
+            if member.name in model.additional_properties:
+                partial.append(_Partial(model, member))
             for one in value:
                 if isinstance(one, Model):
-                    _fill(one, fills)
+                    _fill(one, fills, partial)
 
 
 def _models_in(model: Model) -> Iterator[Model]:

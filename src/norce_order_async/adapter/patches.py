@@ -54,7 +54,7 @@ def operations(before: Mapping[str, Any], after: Mapping[str, Any], target: str 
         return []
     old = {name: before[name] for name in changed if name in before}
     new = {name: after[name] for name in changed if name in after}
-    found = _by_library(old, new)
+    found = by_library(old, new)
     if found is None or not same(applied(found, old), new):
         found = list(_compared(old, new, ""))
         if not same(applied(found, old), new):
@@ -84,7 +84,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(isinstance(one, bool) is isinstance(other, bool) and one == other)
 
 
-def _by_library(old: dict[str, Any], new: dict[str, Any]) -> list[Operation] | None:
+def by_library(old: dict[str, Any], new: dict[str, Any]) -> list[Operation] | None:
     """The library's operations in the documented form; None where it fails."""
     library = needs("jsonpatch")
     running: Any = deepcopy(old)
