@@ -73,6 +73,23 @@ def test_a_worker(here: Shop, postgres: str, monkeypatch: pytest.MonkeyPatch) ->
     assert PASSWORD not in ran.out + ran.err + wrong.err + watched.out + watched.err
 
 
+def test_a_job_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
+    """Into processes of this machine; a second time there is nothing to do."""
+    ids = here.ids(12)
+    listed = tmp_path / "ids"
+    listed.write_text("\n".join(ids))
+    arguments = ("bulk", "remove", "--from-file", str(listed), "--shards", "3", "--journal")
+    for ran in [inside(*arguments, f"{postgres}#split", env=here.env) for _ in range(2)]:
+        assert (ran.code, "confirmed" in ran.out) == (0, True), ran.err
+        assert PASSWORD not in ran.out + ran.err
+    assert {here.status(each) for each in ids} == {"removed"}
+    file = inside(*arguments, str(tmp_path / "a.journal"), env=here.env)
+    assert (file.code, "--shards needs --journal postgresql://" in file.err) == (2, True)
+    dry = inside(*arguments, f"{postgres}#split", "--dry-run", env=here.env)
+    assert (dry.code, "--dry-run can't be used with --shards" in dry.err) == (2, True)
+    assert PASSWORD not in file.err + dry.err
+
+
 def test_what_can_not_be_worked_on(here: Shop, postgres: str, tmp_path: Path) -> None:
     file = inside("bulk", "work", str(tmp_path / "a.journal"), env=here.env)
     assert (file.code, "belongs to one machine" in file.err) == (2, True)

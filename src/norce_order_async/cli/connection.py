@@ -6,6 +6,7 @@ file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -19,6 +20,7 @@ from norce_order_async.display import printable
 from norce_order_async.environments import ENVIRONMENTS
 
 if TYPE_CHECKING:
+    from norce_order_async.bulk import Recipe
     from norce_order_async.client import NorceOrderClient
 
 Command = Callable[..., Any]
@@ -73,6 +75,19 @@ class Connection:
             return NorceOrderClient.from_env(**self.given, **secret, **arguments)
         except ConfigurationError as error:
             raise click.UsageError(in_shell(printable(str(error)), _ARGUMENTS)) from error
+
+    def recipe(self) -> Recipe:
+        """How other processes of this command make the same client. A token of a file goes into their environment.
+
+        Raises:
+            UsageError: A setting is missing or wrong.
+        """
+        from norce_order_async.client import ENVIRONMENT_VARIABLES
+
+        recipe = self.client().recipe()
+        if (token := self.token()) is not None:
+            os.environ[ENVIRONMENT_VARIABLES["token"]] = token
+        return recipe
 
     def arguments(self) -> list[str]:
         """The same options as words of a command line."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -83,24 +82,20 @@ def _watch(path: str) -> None:
 def work(connection: Connection, path: str) -> int:
     """Take free shards of a job and run them, until none is left. JOURNAL is postgresql://HOST/DATABASE#JOB.
 
-    Run it on as many machines as you like: when one dies, the others take its shards. A program has listed the job
-    before, with spread(...), and was asked there whether orders in production may be changed.
+    Run it on as many machines as you like: when one dies, the others take its shards. The job was listed before, by
+    --shards or a program, which was asked then whether orders in production may be changed.
 
     The exit code is that of the job: 0 all done, 3 some were refused or their outcome is unknown.
     """
     from norce_order_async.bulk import PostgresJournal
-    from norce_order_async.client import ENVIRONMENT_VARIABLES
     from norce_order_async.errors import NorceError
 
     place = place_of(path)
     if not isinstance(place, PostgresJournal):
         raise click.UsageError("JOURNAL must be postgresql://HOST/DATABASE#JOB: a file belongs to one machine")
     _check_place(connection, _read(path, reasons=False))
-    recipe = connection.client().recipe()
-    if (token := connection.token()) is not None:
-        os.environ[ENVIRONMENT_VARIABLES["token"]] = token
     try:
-        report = anyio.run(place.work, recipe)
+        report = anyio.run(place.work, connection.recipe())
     except NorceError as error:
         raise BadInput(one_line(error)) from error
     _print_facts(report)

@@ -34,6 +34,7 @@ class How:
 
     journal: str | None = None
     resume: bool = False
+    shards: int | None = None
     dry_run: bool = False
     partition: tuple[int, int] | None = None
     duplicates: Literal["skip", "allow"] = "skip"
@@ -106,9 +107,24 @@ def _collected(command: Command) -> Command:
         how = How(**{name: options.pop(name) for name in _NAMES if name in options})
         if how.journal is not None and how.duplicates == "allow":
             raise click.UsageError("--duplicates allow can't be used with --journal, which holds each order once")
+        if how.shards is not None:
+            _check_spread(how)
         return command(how=how, **options)
 
     return collected
+
+
+def _check_spread(how: How) -> None:
+    if how.journal is None or not how.journal.startswith(("postgresql://", "postgres://")):
+        raise click.UsageError("--shards needs --journal postgresql://HOST/DATABASE#JOB")
+    for name, given in (
+        ("--dry-run", how.dry_run),
+        ("--partition", how.partition),
+        ("--failure-limit", how.failure_limit is not None),
+        ("--json", how.as_json),
+    ):
+        if given:
+            raise click.UsageError(f"{name} can't be used with --shards")
 
 
 def _share_or_count(_context: click.Context, _option: click.Parameter, value: str | None) -> int | float | None:
@@ -137,7 +153,15 @@ def _part(_context: click.Context, _option: click.Parameter, value: str | None) 
 
 _ACCOUNT = (
     click.option(
-        "--journal", metavar="FILE", help="Record progress in this file; the same command again continues from there."
+        "--journal",
+        metavar="FILE",
+        help="Record progress here, or in postgresql://HOST/DATABASE#JOB; the same command again continues.",
+    ),
+    click.option(
+        "--shards",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="With a journal in PostgreSQL: split the job and run it in several processes; bulk work joins.",
     ),
     click.option("--resume", is_flag=True, help="Accept a finished --journal: end at once, and print its summary."),
     click.option("--dry-run", is_flag=True, help="Only read, and say what would be done."),

@@ -24,6 +24,7 @@ from norce_order_async.cli.connection import Connection
 from norce_order_async.cli.failures import cause, one_line
 from norce_order_async.cli.filters import PERSONAL
 from norce_order_async.cli.production import confirm
+from norce_order_async.cli.tables import facts
 from norce_order_async.display import printable
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
@@ -95,7 +96,7 @@ def go(
         confirm(norce, request.what, count() + part, yes=how.yes_production)
     if before is not None:
         before()
-    return anyio.run(_run, request, source)
+    return anyio.run(_run if how.shards is None else _spread, request, source)
 
 
 async def _count(connection: Connection, where: OrderFilter) -> int:
@@ -148,6 +149,26 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                 # Calls still in flight had their grace and were reported as unknown.
                 await norce.aclose(0.0)
     return code
+
+
+async def _spread(request: Request, source: Rows | OrderFilter | None) -> int:
+    from norce_order_async.bulk import PostgresJournal, spread
+
+    how, place = request.how, place_of(request.how.journal or "")
+    assert isinstance(place, PostgresJournal)  # noqa: S101 - the options were checked
+    assert how.shards is not None  # noqa: S101
+    recipe = request.connection.recipe()
+    given = load_of(how)
+    try:
+        report = await spread(
+            recipe, source, request.action, journal=place, shards=how.shards, key=KEY, allow_production=True, **given
+        )
+    except _NOT_BEGUN as error:
+        raise BadInput(one_line(error)) from error
+    facts([(state, f"{count:,}") for state, count in report.counts.items()])
+    if report.left:
+        return STOPPED
+    return SOME_NOT if report.counts["refused"] or report.counts["unknown"] else DONE
 
 
 _PASSWORD = re.compile(r"(?<=://)[^/?#]*(?=@)|(?<=[?&]password=)[^&#]*")
