@@ -48,7 +48,12 @@ RetryAfterForm: TypeAlias = Literal["seconds", "milliseconds", "date"]
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The answer takes longer."""
+    """The answer takes longer.
+
+    Example::
+
+        FaultRule(Delay(0.25), operations="reads")  # each read takes a quarter of a second longer
+    """
 
     seconds: float
 
@@ -63,7 +68,12 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class UniformDelay:
-    """The answer takes longer by something between two bounds."""
+    """The answer takes longer by something between two bounds.
+
+    Example::
+
+        FaultRule(UniformDelay(0.05, 0.3))
+    """
 
     low: float
     high: float
@@ -80,7 +90,12 @@ class UniformDelay:
 
 @dataclass(frozen=True, slots=True)
 class LognormalDelay:
-    """The answer takes longer as real services do: mostly about the median, now and then far longer."""
+    """The answer takes longer as real services do: mostly about the median, now and then far longer.
+
+    Example::
+
+        FaultRule(LognormalDelay(median=0.08, at_most=5.0))
+    """
 
     median: float
     sigma: float = 0.5
@@ -99,12 +114,22 @@ class LognormalDelay:
 
 @dataclass(frozen=True, slots=True)
 class RefuseConnection:
-    """A new connection is reset at once, before any request: as near to a refused one as a running server can get."""
+    """A new connection is reset at once, before any request: as near to a refused one as a running server can get.
+
+    Example::
+
+        FaultRule(RefuseConnection(), share=0.1)  # one of ten new connections
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The connection is reset instead of an answer; `when` is `before` or `after` the change takes effect."""
+    """The connection is reset instead of an answer; `when` is `before` or `after` the change takes effect.
+
+    Example::
+
+        FaultRule(Reset("after"), operations="writes", every=10)
+    """
 
     when: Literal["before", "after"] = "before"
 
@@ -114,7 +139,12 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class LoseAnswer:
-    """The change takes effect; the connection is closed without a word."""
+    """The change takes effect; the connection is closed without a word.
+
+    Example::
+
+        FaultRule(LoseAnswer(), operations="CreateCheckoutOrder", every=3)
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +152,10 @@ class LoseThenLate:
     """The connection is closed without a word, and the change takes effect so many seconds later.
 
     A running server carries it out when its time comes, and drops it if it is no longer possible then.
+
+    Example::
+
+        FaultRule(LoseThenLate(apply_after=2.0), operations="writes", share=0.05)
     """
 
     apply_after: float = 3.0
@@ -133,7 +167,12 @@ class LoseThenLate:
 
 @dataclass(frozen=True, slots=True)
 class CutBody:
-    """The change takes effect; that share of the body arrives. Without a body, the head is cut."""
+    """The change takes effect; that share of the body arrives. Without a body, the head is cut.
+
+    Example::
+
+        FaultRule(CutBody(keep=0.2), operations="reads", share=0.1)
+    """
 
     keep: float = 0.5
 
@@ -148,6 +187,10 @@ class Respond:
 
     `retry_after` is in seconds, whatever the form it is sent in; "window" is the time left of the rule's window.
     `html` is whether the body is a page; without it, the status decides.
+
+    Example::
+
+        FaultRule(Respond(503, retry_after=2), share=0.05)
     """
 
     status: int
@@ -173,6 +216,10 @@ class TakeIn:
     """202 for status and cart alone; the change is carried out later or never.
 
     A running server carries it out when its time comes, and drops it if it is no longer possible then.
+
+    Example::
+
+        FaultRule(TakeIn(apply_after=1.0), operations="UpdateCheckoutOrderState")
     """
 
     apply_after: float = 0.5
@@ -185,7 +232,12 @@ class TakeIn:
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """The body arrives a few bytes at a time."""
+    """The body arrives a few bytes at a time.
+
+    Example::
+
+        FaultRule(Drip(every=0.1, chunk=64), operations="reads", share=0.1)
+    """
 
     every: float = 0.05
     chunk: int = 16
@@ -198,7 +250,12 @@ class Drip:
 
 @dataclass(frozen=True, slots=True)
 class ExpireToken:
-    """401 to everything with that token, for a while; a secondary token is still taken."""
+    """401 to everything with that token, for a while; a secondary token is still taken.
+
+    Example::
+
+        FaultRule(ExpireToken(seconds=5.0), every=100)
+    """
 
     seconds: float = 1.0
 
@@ -209,7 +266,12 @@ class ExpireToken:
 
 @dataclass(frozen=True, slots=True)
 class LimitRate:
-    """429 above a rate, once `burst` requests have come at once."""
+    """429 above a rate, once `burst` requests have come at once.
+
+    Example::
+
+        FaultRule(LimitRate(per_second=40, burst=10))
+    """
 
     per_second: float
     burst: int = 1
@@ -226,6 +288,10 @@ class LimitConcurrency:
     """429 above a number at once, which `schedule` moves: pairs of seconds and limit.
 
     Answers are quick, so few are ever being answered at once; a delay in the same plan makes it felt.
+
+    Example::
+
+        FaultRule(LimitConcurrency(20, schedule=((60.0, 5),)))  # 20 at once, 5 after a minute
     """
 
     limit: int

@@ -38,7 +38,12 @@ _TAKEN_IN = frozenset({"UpdateCheckoutOrderState", "UpdateCheckoutOrderCart"})
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time, in seconds since the plan began; `every` makes it come again."""
+    """A stretch of time, in seconds since the plan began; `every` makes it come again.
+
+    Example::
+
+        FaultRule(Respond(503), window=Window(5.0, start=10.0, every=60.0))  # five seconds of each minute
+    """
 
     length: float
     start: float = 0.0
