@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.contestants import bare, made, ours
 from benchmarks.figures import Figures, Table, median, spread
-from benchmarks.parts import calls, codecs, imports, jobs, throughput
+from benchmarks.parts import adapters, calls, codecs, imports, jobs, throughput
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,13 @@ GOALS = (
         0.10,
         at_least=False,
         found=lambda figures: jobs.cost(figures, 0.05),
+    ),
+    Goal(
+        "hooks/s of an adapter against a bare Starlette endpoint that parses the same JSON",
+        "adapters",
+        0.6,
+        at_least=True,
+        found=adapters.ratios,
     ),
     Goal(
         "MB that the process grows by over a long job with a journal",

@@ -42,6 +42,9 @@ class Scale:
     bulk_items: int
     bulk_memory_items: int
     import_runs: int
+    adapter_hooks: int
+    adapter_flood: int
+    adapter_notifications: int
     load_plan: str
     """Phases of a service's capacity, as ``requests:seconds``; empty leaves that part out."""
 
@@ -65,6 +68,9 @@ FULL = Scale(
     bulk_items=6000,
     bulk_memory_items=100_000,
     import_runs=11,
+    adapter_hooks=20_000,
+    adapter_flood=10_000,
+    adapter_notifications=1_000_000,
     load_plan="200:20,100:20",
 )
 
@@ -93,6 +99,9 @@ QUICK = Scale(
     bulk_items=1000,
     bulk_memory_items=2_000,
     import_runs=3,
+    adapter_hooks=2_000,
+    adapter_flood=2_000,
+    adapter_notifications=20_000,
     load_plan="",
 )
 
@@ -115,5 +124,8 @@ TINY = Scale(
     bulk_items=20,
     bulk_memory_items=20,
     import_runs=1,
+    adapter_hooks=20,
+    adapter_flood=200,
+    adapter_notifications=40,
     load_plan="",
 )

@@ -250,7 +250,9 @@ class Registration(Action[Plan]):
 
     Example::
 
-        summary = await job.run(orders, adapter.registration())
+        async with norce.bulk() as job:
+            async for outcome in job.run(order_ids, adapter.registration()):
+                print(outcome.key, outcome.verdict)
     """
 
     def __init__(self, registrar: Registrar) -> None:
