@@ -50,7 +50,7 @@ class ListInbox:
         self.stored.append(delivery)
         return True
 
-    async def work(self, handle: Handle, *, workers: int = 8) -> None:
+    async def work(self, handle: Handle, *, workers: int = 8, adapter_id: str | None = None) -> None:
         while True:
             while self.handled < len(self.stored):
                 self.handled += 1
@@ -332,7 +332,7 @@ async def test_an_inbox_that_fails_is_taken_up_again(make: Callable[..., Adapter
     failures: list[Exception] = [InboxError("the disk is full"), RuntimeError("a fault of ours")]
 
     class Failing(ListInbox):
-        async def work(self, handle: Handle, *, workers: int = 8) -> None:
+        async def work(self, handle: Handle, *, workers: int = 8, adapter_id: str | None = None) -> None:
             if failures:
                 raise failures.pop()
             handled.set()

@@ -190,7 +190,8 @@ class Notifications:
         """Work on what is stored, until cancelled."""
         while True:
             try:
-                await inbox.work(self._from_inbox, workers=self._workers)
+                # Other adapters may have theirs in the same database.
+                await inbox.work(self._from_inbox, workers=self._workers, adapter_id=self._desk.adapter_id)
             except InboxError as error:
                 logger.error("the inbox of the adapter %s failed: %s", shown(self._desk.adapter_id), error)
             except Exception:  # noqa: BLE001 - it would end the program that the adapter is mounted in

@@ -166,18 +166,37 @@ class FileLock:
         Raises:
             OSError: the file can't be made.
         """
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        if not _lock(file):
-            os.close(file)
-            return False
-        self._file = file
+        while self._file is None:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            if not _lock(file):
+                os.close(file)
+                return False
+            if self._is_there(file):
+                self._file = file
+            else:
+                # The one before removed it between the two: a lock on it would keep nobody out.
+                os.close(file)
         return True
 
-    def release(self) -> None:
-        """Release the lock. The file stays: another process may have opened it to wait for the lock."""
+    def release(self, *, remove: bool = False) -> None:
+        """Release the lock.
+
+        Args:
+            remove: whether the file goes, too. Where an open file can't be removed, as on Windows, it stays.
+        """
         if self._file is not None:
+            if remove:
+                # While it is locked, so that it is nobody else's.
+                with suppress(OSError):
+                    self.path.unlink()
             os.close(self._file)
             self._file = None
+
+    def _is_there(self, file: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file), self.path.stat())
+        except FileNotFoundError:
+            return False
 
 
 if sys.platform == "win32":

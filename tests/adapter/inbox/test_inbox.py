@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from norce_order_async import NorceOrderClient
 from norce_order_async.adapter.inbox.errors import InboxError
 from norce_order_async.adapter.inbox.protocol import Taken
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
@@ -358,3 +359,22 @@ async def test_settings_that_can_not_be(place: Place, settings: dict[str, float]
     """Are refused by name."""
     with pytest.raises(ConfigurationError, match=match):
         place.inbox(**settings)
+
+
+async def test_an_adapter_leaves_the_notifications_of_others_alone(place: Place) -> None:
+    """Also without being asked to: two services may have their adapters on one database."""
+    async with place.inbox() as inbox:
+        await inbox.store(delivery(adapter_id="pim"))
+        client = NorceOrderClient(base_url="http://127.0.0.1:9", token="t", merchant="acme", channel="se")
+        adapter = client.adapter("erp", secret="nobody-can-guess-this", inbox=place.inbox())
+        erp = Worker()
+
+        @adapter.notification("/cart", ack="first")
+        async def handler(call: object) -> None:
+            raise AssertionError(call)
+
+        async with client, adapter:
+            await inbox.store(delivery(adapter_id="erp", order_id="o_erp"))
+            await until(lambda: column(place, "attempts")[1:] != [0])
+        assert column(place, "attempts")[0] == 0
+        await work_until(inbox, erp, lambda: len(erp.handled) == 2)
