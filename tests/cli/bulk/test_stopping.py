@@ -15,13 +15,12 @@ from threading import Thread
 import pytest
 
 from norce_order_async import Job, NorceOrderClient
+from tests.cli.inside import inside
+from tests.cli.shop import Shop, shop
+from tests.cli.terminal import Ran, command, environment, on_terminal, piped
 from tests.support.faults import Fault, Passing
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
-
-from .inside import inside
-from .shop import Shop, shop
-from .terminal import Ran, command, environment, on_terminal, piped
 
 TO_STATUS = "UpdateCheckoutOrderState"
 SET_REFERENCE = "UpdateCheckoutOrderReference"

@@ -13,10 +13,9 @@ import pytest
 
 from norce_order_async.bulk import PostgresJournal, Recipe, actions, spread
 from norce_order_async.cli.bulk.running import again
+from tests.cli.inside import inside
+from tests.cli.shop import Shop, shop
 from tests.support.postgres import PASSWORD
-
-from .inside import inside
-from .shop import Shop, shop
 
 pytestmark = pytest.mark.slow(group="postgres")
 

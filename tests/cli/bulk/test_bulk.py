@@ -17,10 +17,9 @@ from norce_order_async.bulk.journal.reading import State
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.cli.bulk import running
 from norce_order_async.cli.bulk.rows import OrderFile
-
-from .inside import inside
-from .shop import TOKEN, Shop, shop
-from .terminal import Ran, on_terminal, piped
+from tests.cli.inside import inside
+from tests.cli.shop import TOKEN, Shop, shop
+from tests.cli.terminal import Ran, on_terminal, piped
 
 
 @pytest.fixture(scope="module")
