@@ -12,9 +12,8 @@ import pytest
 from norce_order_async.adapter import PostgresInbox, SqliteInbox
 from tests.adapter.deliveries import delivery
 from tests.adapter.inbox.places import InFile, InPostgres, Place, Worker, column, work_until
+from tests.cli.inside import inside
 from tests.support.postgres import PASSWORD
-
-from .inside import inside
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow(group="postgres"))])
