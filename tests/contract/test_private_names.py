@@ -38,6 +38,11 @@ def is_module(name: str) -> bool:
     return any((ROOT / top / f"{path}.py").exists() for top in ("src", "generated", "scripts"))
 
 
+def _is_own(given: list[ast.expr]) -> bool:
+    """Whether a method asks for an attribute of its own object, as in ``hasattr(self, "_name")``."""
+    return bool(given) and isinstance(given[0], ast.Name) and given[0].id in ("self", "cls")
+
+
 def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and name of every private name that is not the own one of the object in whose method it stands."""
     for node in ast.walk(tree):
@@ -50,7 +55,9 @@ def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 for each in names:
                     if is_private(each.name) and not is_module(f"{module}.{each.name}"):
                         yield node.lineno, each.name
-            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=given) if called in BY_TEXT:
+            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=given) if (
+                called in BY_TEXT and not _is_own(given)
+            ):
                 for one in given[:2]:
                     if isinstance(one, ast.Constant) and isinstance(one.value, str):
                         name = one.value.rpartition(".")[2]
@@ -103,6 +110,7 @@ def test_a_private_name_would_be_found(text: str) -> None:
     "text",
     [
         "class A:\n    def of(self):\n        return self._name",
+        "class A:\n    def of(self):\n        return hasattr(self, '_name')",
         "from norce_order_async import _json",
         "monkeypatch.setattr('norce_order_async._json.orjson', None)",
         "A.__slots__",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -190,13 +191,22 @@ async def test_a_role_that_may_make_nothing_uses_a_table_that_is_there(place: In
         place.query(f"DROP ROLE r_{name}")
 
 
-async def test_what_is_stored_is_on_disk_although_the_database_would_not_wait(place: InPostgres) -> None:
+async def test_what_is_stored_is_on_disk_although_the_database_would_not_wait(
+    place: InPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database can be set to answer before that."""
     name = conninfo_to_dict(place.address)["dbname"]
     place.query(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    async with place.inbox() as inbox:
-        store: Any = inbox._store  # pyright: ignore[reportPrivateUsage]
-        assert store._connection._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    connect, made = psycopg.connect, list[psycopg.Connection[Any]]()
+
+    def kept(**settings: Any) -> psycopg.Connection[Any]:
+        made.append(connect(**settings))
+        return made[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg, "connect", kept)
+        async with place.inbox():
+            assert [each.execute("SHOW synchronous_commit").fetchone() for each in made] == [("on",)]
 
 
 def told(error: BaseException) -> str:

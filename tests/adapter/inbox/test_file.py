@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from norce_order_async.adapter import InboxError, InboxLockedError, SqliteInbox
+from norce_order_async.runtime.clock import SystemClock
 from tests.adapter.deliveries import delivery
 from tests.adapter.inbox.places import InFile, Worker, column, let_pass, work_until
 from tests.support.waiting import until
@@ -121,33 +122,43 @@ async def test_a_handler_keeps_its_entry_until_its_end_is_written(
     file: InFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the disk is full nothing is stored and nothing runs again; with room on it all goes on by itself."""
-    monkeypatch.setattr("norce_order_async.adapter.inbox.stored._STORE_AWAY", 0.01)
-    worker, go = Worker(), anyio.Event()
-    worker.gate = lambda taken: go
-    async with file.inbox() as inbox, anyio.create_task_group() as group:
-        await inbox.store(delivery())
-        group.start_soon(inbox.work, worker)
-        await until(lambda: worker.running)
-        refused = 0
-        store: Any = inbox._store  # pyright: ignore[reportPrivateUsage]
-        connection = store._connection
+    refused = 0
+    is_full = False
 
-        class Full:
-            in_transaction = False
-
-            def execute(self, statement: str, *_: Any) -> None:
-                nonlocal refused
+    class OnThisDisk(sqlite3.Connection):
+        def execute(self, *given: Any) -> sqlite3.Cursor:
+            nonlocal refused
+            if is_full:
                 refused += 1
                 error = sqlite3.OperationalError("database or disk is full")
                 error.sqlite_errorname = "SQLITE_FULL"
                 raise error
+            return super().execute(*given)
 
-        store._connection = Full()
+    class Soon(SystemClock):
+        """The pause between tries is short."""
+
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(min(seconds, 0.01))
+
+    connect: Any = sqlite3.connect
+
+    def connected(*given: Any, **named: Any) -> sqlite3.Connection:
+        return connect(*given, **named, factory=OnThisDisk)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+    worker, go = Worker(), anyio.Event()
+    worker.gate = lambda taken: go
+    async with file.inbox(clock=Soon()) as inbox, anyio.create_task_group() as group:
+        await inbox.store(delivery())
+        group.start_soon(inbox.work, worker)
+        await until(lambda: worker.running)
+        is_full = True
         go.set()
         await until(lambda: worker.handled and refused > 3)
         with pytest.raises(InboxError, match="the disk is full; free some space"):
             await inbox.store(delivery(order_id="o_2"))
-        store._connection = connection
+        is_full = False
         await until(lambda: column(file, "state") == ["handled"])
         assert await inbox.store(delivery(order_id="o_2"))
         await until(lambda: column(file, "state") == ["handled"] * 2)

@@ -1,13 +1,12 @@
 """A journal in PostgreSQL: any machine goes on with a job, and a run that lost it writes and sends nothing more."""
 
-# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import pickle
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
@@ -51,13 +50,6 @@ def server() -> Iterator[PostgresServer]:
     """One that these tests may stop."""
     with PostgresServer() as server:
         yield server
-
-
-def frozen(store: PostgresStore) -> None:
-    """Have it renew its lease no more, as if its process had stopped."""
-    store._end.set()
-    assert store._heart is not None
-    store._heart.join()
 
 
 async def test_another_machine_goes_on(sandbox: Sandbox, journal: PostgresJournal) -> None:
@@ -111,7 +103,8 @@ def test_a_run_that_was_taken_over_writes_nothing(postgres: str) -> None:
     first.record([Change(1, "sent")], {})
     assert first.kept_back() is None
     assert first.since_late() is None
-    frozen(first)
+    # As if its process had stopped.
+    first.stop_renewing()
     while True:
         with suppress(JournalLockedError):
             second.take()
@@ -166,26 +159,40 @@ def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch
 def test_a_write_whose_answer_was_lost_is_done_once(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts are added up, and an order that a batch has listed does not count as listed again."""
     import psycopg
+    from psycopg.pq import TransactionStatus
 
+    lost: list[str] = ["not yet"]
+
+    class LosesOne(psycopg.Connection[Any]):
+        """Gone when the first write has taken effect, before its answer."""
+
+        def lose(self) -> None:
+            if not lost:
+                lost.append("answer")
+                self.close()
+                raise psycopg.OperationalError("the connection is gone")
+
+        @contextmanager
+        def transaction(self, *given: Any, **named: Any) -> Generator[Any]:
+            is_outer = self.info.transaction_status == TransactionStatus.IDLE
+            with super().transaction(*given, **named) as transaction:
+                yield transaction
+            if is_outer:
+                self.lose()
+
+        def execute(self, query: Any, *given: Any, **named: Any) -> Any:
+            came = super().execute(query, *given, **named)
+            if "UPDATE norce_job_item" in str(query) and self.info.transaction_status == TransactionStatus.IDLE:
+                self.lose()
+            return came
+
+    monkeypatch.setattr(psycopg, "connect", LosesOne.connect)
     store = PostgresStore(journal)
     store.take()
     store.begin({**FACTS_OF_A_JOB})
-    real = PostgresStore._call
-    lost: list[str] = []
-
-    def loses_one(self: PostgresStore, work: Any, **given: Any) -> Any:
-        def and_lost(connection: Any) -> Any:
-            came = work(connection)
-            if not lost:
-                lost.append("answer")
-                connection.close()
-                raise psycopg.OperationalError("the connection is gone")
-            return came
-
-        return real(self, and_lost, **given)
-
-    monkeypatch.setattr(PostgresStore, "_call", loses_one)
+    lost.clear()
     assert store.add(items(1, 5)) == (0, None)
+    assert lost
     store.put_facts({"listed": True, "duplicates": 0})
     lost.clear()
     store.record([Change(1, "confirmed", 2)], {"spooled": 7})
@@ -349,6 +356,8 @@ async def test_a_run_whose_lease_ended_sends_nothing(
         taken.append(self)
 
     monkeypatch.setattr(PostgresStore, "take", take)
+    passed = 0.0
+    monkeypatch.setattr("norce_order_async.bulk.journal.postgres.boottime", lambda: boottime() + passed)
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 40)
         async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
@@ -356,13 +365,13 @@ async def test_a_run_whose_lease_ended_sends_nothing(
             for _ in range(4):
                 await anext(run)
             (mine,) = taken
-            # Half a minute passes at once, and another run takes the job.
-            await to_thread.run_sync(frozen, mine)
-            mine._renewed_at -= 30.0
+            # Another run takes the job, and half a minute has passed when it wakes.
+            await to_thread.run_sync(mine.stop_renewing)
             over = "UPDATE norce_job_shard SET leased_until = clock_timestamp() - interval '15 s'"
             await to_thread.run_sync(lambda: read(journal, lambda connection: connection.execute(over)))
             other = PostgresStore(journal)
             await to_thread.run_sync(other.take)
+            passed = 30.0
             sent = len(effects(sandbox))
             with pytest.raises(JournalLockedError, match="another run has taken it over"):
                 await all_of(run)
@@ -380,12 +389,12 @@ async def test_a_lease_that_is_renewed_late_lets_the_job_go_on(
     """As after a machine has slept, when nobody has taken the job meanwhile: what was kept back is sent then, once."""
     late = 0
 
-    def why(self: PostgresStore) -> str | None:
+    def why() -> str | None:
         nonlocal late
         late += 1
         return "another run may have its journal" if late % 7 == 0 else None
 
-    monkeypatch.setattr(PostgresStore, "_why_kept_back", why)
+    monkeypatch.setattr(PostgresStore, "kept_back", staticmethod(why))
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 40)
         async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:

@@ -12,6 +12,7 @@ import pytest
 from norce_order_async import ConfigurationError, NorceOrderClient, StaticToken
 from norce_order_async.bulk import Recipe
 from norce_order_async.bulk.shards.recipe import client_of
+from norce_order_async.scope import session_of
 
 TOKEN = "t0p-secret"
 
@@ -103,7 +104,7 @@ async def test_the_client_has_the_token_of_its_own_process(token: str, monkeypat
     monkeypatch.setenv("MY_TOKEN", TOKEN)
     async with client_of(a_client().recipe(token=token)) as norce:
         assert isinstance(norce, NorceOrderClient)
-        assert await norce._session.core.auth.token() in (TOKEN, f"Bearer {TOKEN}")
+        assert await session_of(norce).core.auth.token() in (TOKEN, f"Bearer {TOKEN}")
 
 
 @pytest.mark.parametrize(

@@ -255,12 +255,16 @@ class PostgresStore:
         """Renew the lease."""
         self._call(self._renew)
 
-    def release(self) -> None:
-        """Give the shard back, so that another run may take it at once."""
+    def stop_renewing(self) -> None:
+        """Let the lease end by itself; nothing renews it any more when this returns."""
         self._end.set()
         if self._heart is not None:
             self._heart.join()
             self._heart = None
+
+    def release(self) -> None:
+        """Give the shard back, so that another run may take it at once."""
+        self.stop_renewing()
         if self._connection is not None and not self._is_lost:
             # A lease that can't be given back ends by itself.
             with suppress(JournalError):
