@@ -47,7 +47,7 @@ def test_the_names_for_annotations() -> None:
     """Are loaded when they are asked for, and no others are there."""
     import norce_order_async.testing as testing
 
-    assert dir(testing) == testing.__all__ == ["CallbackCall", "CallbackReceiver", "Reply"]
+    assert dir(testing) == testing.__all__ == ["CallbackCall", "CallbackReceiver", "ConnectAdapter", "Reply"]
     assert testing.Reply(204).status == 204
     with pytest.raises(AttributeError, match="no attribute 'Answer'"):
         _ = testing.Answer  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]

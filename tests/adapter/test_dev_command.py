@@ -14,8 +14,7 @@ import pytest
 
 from norce_order_async.cli.adapter.served import TargetError, adapter_of
 from norce_order_async.testing.fixtures import client_of, sandbox_of
-
-from .terminal import command, environment, interrupt
+from tests.cli.terminal import command, environment, interrupt
 
 SECRET, BEARER = "nobody-can-guess-this", "bearer-of-the-callbacks"
 
