@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import os
 import textwrap
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -20,12 +21,25 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from norce_order_async import NorceOrderClient, NotFoundError
 from norce_order_async.bulk import actions
 from norce_order_async.sandbox import Sandbox
 
-MODULES = ("", ".bulk", ".bulk.actions", ".engines", ".models", ".money", ".sandbox", ".telemetry", ".testing")
+MODULES = (
+    "",
+    ".adapter",
+    ".bulk",
+    ".bulk.actions",
+    ".engines",
+    ".models",
+    ".money",
+    ".sandbox",
+    ".telemetry",
+    ".testing",
+)
 LOADED: list[ModuleType] = [importlib.import_module(f"norce_order_async{name}") for name in MODULES]
 NAMES: dict[str, Any] = {name: getattr(module, name) for module in LOADED for name in module.__all__}
 CLASSES = sorted(
@@ -33,7 +47,10 @@ CLASSES = sorted(
     key=lambda value: (value.__module__, value.__name__),
 )
 BROUGHT = {"vault", "secret", "norce_callbacks", "read_journal", "read_results"}
-"""Names in examples that need something of the reader's: a secret, a test, the journal of an earlier job."""
+"""Names that an example has not given itself and that need something of the reader's: a secret, a test, the journal of
+an earlier job."""
+
+SECRET = "a-secret-of-the-examples"
 
 
 def code_of(cls: type[Any]) -> str:
@@ -62,7 +79,8 @@ def test_each_public_class_has_an_example(cls: type[Any]) -> None:
 
 def runs(code: str) -> bool:
     tree = ast.parse(code)
-    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    named = {node.id for node in names} - {node.id for node in names if isinstance(node.ctx, ast.Store)}
     arguments = [argument for node in ast.walk(tree) if isinstance(node, ast.Call) for argument in node.args]
     elided = any(isinstance(argument, ast.Constant) and argument.value is ... for argument in arguments)
     elided = elided or "environment=" in code
@@ -81,6 +99,9 @@ async def test_the_example_is_code_that_runs(name: str, tmp_path: Path, monkeypa
     if not runs(code):
         return
     known = NAMES | {"replace": replace, "date": date, "datetime": datetime, "UTC": UTC, "Decimal": Decimal}
+    known |= {"os": os, "Starlette": Starlette, "Mount": Mount}
+    monkeypatch.setenv("ERP_PATH_SECRET", SECRET)
+    monkeypatch.setenv("INBOX_URL", "postgresql://app@db.example/erp")
     module = importlib.import_module(name.rpartition(".")[0])
     # A class with the name of another public one, such as SystemClock, means itself in its own example.
     known |= {name.rpartition(".")[2]: getattr(module, name.rpartition(".")[2])}
@@ -93,8 +114,9 @@ async def test_the_example_is_code_that_runs(name: str, tmp_path: Path, monkeypa
         await order.refresh()
         with pytest.raises(NotFoundError) as caught:
             await norce.orders.get("missing")
+        adapter = norce.adapter("erp", public_url="https://erp.example.com/norce", secret=SECRET)
         ready = {"norce": norce, "order": order, "sandbox": sandbox, "error": caught.value}
-        ready |= {"order_ids": [order.id], "job": job, "actions": actions}
+        ready |= {"order_ids": [order.id], "job": job, "actions": actions, "adapter": adapter}
         with contextlib.redirect_stdout(io.StringIO()):
             outcome = eval(program, {**known, **ready})
             if inspect.isawaitable(outcome):

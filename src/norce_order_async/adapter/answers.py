@@ -16,12 +16,26 @@ _LONGEST: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """The change may be made, with the edits of the draft; :func:`approve` makes one."""
+    """The change may be made, with the edits of the draft; :func:`approve` makes one.
+
+    Example::
+
+        @adapter.hook("/cart")
+        async def allow(call) -> Approve:
+            return approve()
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The change may not be made; :func:`deny` makes one."""
+    """The change may not be made; :func:`deny` makes one.
+
+    Example::
+
+        @adapter.hook("/cart")
+        async def guard(call) -> Deny | None:
+            return None if call.proposed.cart.items else deny("empty", "the cart is empty")
+    """
 
     code: str
     message: str = field(repr=False)
@@ -29,7 +43,13 @@ class Deny:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an order: a word for machines, and words for people."""
+    """One thing that is wrong with an order: a word for machines, and words for people.
+
+    Example::
+
+        found = problems(("out-of-stock", "none left")).found
+        assert found == (Problem("out-of-stock", "none left"),)
+    """
 
     code: str
     message: str = field(repr=False)
@@ -37,7 +57,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """What is wrong with an order; :func:`problems` makes one. Without any it validates."""
+    """What is wrong with an order; :func:`problems` makes one. Without any it validates.
+
+    Example::
+
+        @adapter.validation()
+        async def check(call) -> Problems:
+            order = await call.order()
+            return problems() if order.cart.items else problems(("empty", "the cart is empty"))
+    """
 
     found: tuple[Problem, ...]
 

@@ -66,7 +66,8 @@ class Adapter:
 
     ``norce.adapter(...)`` makes one, decorators give it handlers::
 
-        adapter = norce.adapter("erp", public_url="https://erp.example.com/norce", secret=env["ERP_PATH_SECRET"])
+        secret = os.environ["ERP_PATH_SECRET"]
+        adapter = norce.adapter("erp", public_url="https://erp.example.com/norce", secret=secret)
 
         @adapter.hook("/state", target="/payments")
         async def guard(call):

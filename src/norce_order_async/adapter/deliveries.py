@@ -31,7 +31,13 @@ KEYS: Final = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One notification as it arrived. Made by :meth:`arrived`."""
+    """One notification as it arrived. Made by :meth:`arrived`.
+
+    Example::
+
+        async def handle(taken: Taken) -> None:
+            print(taken.delivery.route, taken.delivery.order_id)
+    """
 
     adapter_id: str
     route: str

@@ -30,7 +30,13 @@ LATE: Final = object()
 
 
 class AdapterTelemetry(Protocol):
-    """What records the calls that an adapter answers: ``norce_order_async.telemetry.OpenTelemetry``."""
+    """What records the calls that an adapter answers: ``norce_order_async.telemetry.OpenTelemetry``.
+
+    Example::
+
+        telemetry: AdapterTelemetry = OpenTelemetry()
+        adapter = norce.adapter("erp", secret=os.environ["ERP_PATH_SECRET"], telemetry=telemetry)
+    """
 
     def received(
         self, kind: str, route: str, attributes: Mapping[str, str], trace: Mapping[str, str], /

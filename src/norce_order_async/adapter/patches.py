@@ -25,7 +25,12 @@ _MISSING: Final = object()
 
 
 class DraftError(NorceError):
-    """The edits made to a draft can't be sent. The text names the place, and no value."""
+    """The edits made to a draft can't be sent. The text names the place, and no value.
+
+    A handler does not see it, because edits are looked at when it has returned; the change is denied. Example::
+
+        [denial.order_id for denial in adapter.denials if denial.cause == "edit"]
+    """
 
 
 def needs(module: str) -> Any:

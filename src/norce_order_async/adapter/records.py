@@ -45,7 +45,8 @@ class Denials(Sequence[Denial]):
 
     Example::
 
-        adapter.denials[-1].code
+        for denial in adapter.denials[-10:]:
+            print(denial)
     """
 
     __slots__ = ("_kept",)

@@ -35,7 +35,14 @@ _KINDS: Final[tuple[Kind, ...]] = ("hook", "validation", "notification")
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A hook, notification or validation on an order, or one that is to be there."""
+    """A hook, notification or validation on an order, or one that is to be there.
+
+    Example::
+
+        plan = await adapter.plan(order)
+        for registered in plan.add:
+            print(registered.kind, registered.route, registered.address)
+    """
 
     kind: Literal["hook", "validation", "notification"]
     address: str

@@ -24,6 +24,10 @@ class Simulated:
 
     Example::
 
+        @adapter.hook("/state")
+        async def allow(call):
+            return approve()
+
         answer = await adapter.simulate.hook("/state", order)
         assert answer.success and answer.operations == []
     """
@@ -70,7 +74,18 @@ class Simulated:
 
 
 class Simulate:
-    """Makes calls to an adapter: ``adapter.simulate``."""
+    """Makes calls to an adapter: ``adapter.simulate``.
+
+    Example::
+
+        @adapter.validation()
+        async def check(call):
+            order = await call.order()
+            return problems("no-reference") if not order.reference else None
+
+        answer = await adapter.simulate.validation(order)
+        assert answer.success or answer.problems
+    """
 
     __slots__ = ("_address", "_app", "_bearer", "_channel", "_merchant")
 

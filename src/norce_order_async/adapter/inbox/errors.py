@@ -13,7 +13,16 @@ from norce_order_async.errors import NorceError
 
 
 class InboxError(NorceError):
-    """The inbox can't be used, or can't be written now. The text says why and what to do."""
+    """The inbox can't be used, or can't be written now. The text says why and what to do.
+
+    Example::
+
+        try:
+            async with SqliteInbox("erp.inbox") as inbox:
+                print(await inbox.counts())
+        except InboxError as error:
+            print(error)
+    """
 
 
 class InboxLockedError(InboxError):

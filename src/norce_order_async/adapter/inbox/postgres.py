@@ -47,7 +47,7 @@ class PostgresInbox(StoredInbox):
     For example::
 
         inbox = PostgresInbox(os.environ["INBOX_URL"])
-        adapter = norce.adapter("erp", public_url=url, secret=secret, inbox=inbox)
+        adapter = norce.adapter("erp", secret=os.environ["ERP_PATH_SECRET"], inbox=inbox)
 
     Needs the extra ``postgres``.
 

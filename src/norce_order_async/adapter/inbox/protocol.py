@@ -27,7 +27,14 @@ STATES: Final[tuple[State, ...]] = get_args(State)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A notification that is handled now."""
+    """A notification that is handled now.
+
+    Example::
+
+        async def handle(taken: Taken) -> None:
+            if not taken.is_stale:
+                print(taken.delivery.order_id, taken.attempt)
+    """
 
     delivery: Delivery
     attempt: int
@@ -42,7 +49,14 @@ Handle = Callable[[Taken], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxEntry:
-    """A notification in an inbox, without its body."""
+    """A notification in an inbox, without its body.
+
+    Example::
+
+        async with SqliteInbox("erp.inbox") as inbox:
+            async for entry in inbox.entries("dead"):
+                print(entry.id, entry.order_id, entry.attempts, entry.error)
+    """
 
     id: int
     state: State
@@ -68,7 +82,14 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxCounts:
-    """How full an inbox is."""
+    """How full an inbox is.
+
+    Example::
+
+        async with SqliteInbox("erp.inbox") as inbox:
+            found = await inbox.counts()
+            print(found.depth, found.counts["dead"], found.oldest)
+    """
 
     counts: Mapping[State, int]
     """Entries by state."""
@@ -85,6 +106,15 @@ class Inbox(Protocol):
     """Keeps notifications until they are handled. Entered once: ``async with inbox:``.
 
     Every method raises an :class:`InboxError` if the inbox can't be used.
+
+    Example::
+
+        async def retry_dead(inbox: Inbox) -> None:
+            async for entry in inbox.entries("dead"):
+                await inbox.retry(entry.id)
+
+        async with SqliteInbox("erp.inbox") as inbox:
+            await retry_dead(inbox)
     """
 
     async def __aenter__(self) -> Self:

@@ -37,7 +37,7 @@ class SqliteInbox(StoredInbox):
     For example::
 
         inbox = SqliteInbox("erp.inbox")
-        adapter = norce.adapter("erp", public_url=url, secret=secret, inbox=inbox)
+        adapter = norce.adapter("erp", secret=os.environ["ERP_PATH_SECRET"], inbox=inbox)
 
     Args:
         path: the file, made if it is not there. It is for its owner's eyes alone: it holds orders until they are
