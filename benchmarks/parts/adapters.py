@@ -80,7 +80,7 @@ def tables(figures: Figures) -> list[Table]:
             (f"{soak['count']:,} notifications, all different", "found"),
             [
                 ["notifications/s", f"{soak['rate']:,.0f}"],
-                ["MB grown from a fifth of them on", f"{soak['grown_mb']:.1f}"],
+                ["MB grown over the last three fifths of them", f"{soak['grown_mb']:.1f}"],
             ],
         ),
     ]
@@ -134,6 +134,8 @@ async def _call(app: App, path: str, body: bytes) -> tuple[int, bytes]:
         sent.append(message)
 
     await app(scope, receive, send)
+    # A server comes back to its loop between calls, which is when that lets go of timers that were cancelled.
+    await asyncio.sleep(0)
     return sent[0]["status"], sent[1]["body"]
 
 
@@ -231,6 +233,6 @@ def _soak(count: int) -> Figures:
         return count / (time.perf_counter() - began)
 
     rate = asyncio.run(run())
-    # What is remembered of 100,000 notifications is full by then, in a full run.
-    fifth = samples[len(samples) // 5 :]
-    return {"count": count, "rate": rate, "grown_mb": max(0.0, median(fifth[-3:]) - median(fifth[:3]))}
+    # An adapter remembers 100,000 notifications; what counts is what it grows by when it does.
+    full = samples[len(samples) * 2 // 5 :]
+    return {"count": count, "rate": rate, "grown_mb": max(0.0, median(full[-3:]) - median(full[:3]))}
