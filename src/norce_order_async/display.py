@@ -24,10 +24,13 @@ def shown(word: object, longest: int = LONGEST) -> str:
     """A foreign word as it may stand in a text of ours: printable, and cut at a length.
 
     Args:
-        word: an id, a status, a currency; what is no string is written as one.
+        word: an id, a status, a currency; what is no string is written as one, or its kind if it can't be written.
         longest: characters of it that are shown.
     """
-    text = str(word)
+    try:
+        text = str(word)
+    except (RecursionError, ValueError):  # values inside values inside values, or a number of too many digits
+        text = f"<{type(word).__name__}>"
     return printable(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from norce_order_async import ConfigurationError, InvalidRequestError
-from norce_order_async.adapter import Adapter, HookCall, ValidationCall, deny, problems
+from norce_order_async.adapter import Adapter, HookCall, SqliteInbox, ValidationCall, deny, problems
 from norce_order_async.telemetry import OpenTelemetry
 from tests.adapter.conftest import ORDER, SECRET
 from tests.support.clock import FakeClock
@@ -47,6 +47,9 @@ from tests.support.clock import FakeClock
         {"budget": float("nan")},
         {"max_concurrent": 0},
         {"workers": 0},
+        {"inbox": "erp.inbox"},
+        {"inbox": SqliteInbox},
+        {"telemetry": True},
     ],
 )
 def test_what_can_not_be_is_refused_without_showing_it(make: Callable[..., Adapter], arguments: Any) -> None:

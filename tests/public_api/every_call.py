@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any, cast, is_typeddict
 
 from norce_order_async import NorceOrderClient, Order, OrderFilter
-from norce_order_async.bulk import actions
+from norce_order_async.bulk import PostgresJournal, actions
 from norce_order_async.models import Item, Payment, Price
 
 MODULES: tuple[str, ...] = (
@@ -31,6 +31,9 @@ MODULES: tuple[str, ...] = (
     "norce_order_async.money",
 )
 """Where a caller imports from."""
+
+AWAY = "postgresql://app@localhost:1/jobs"
+"""A database that can't be reached."""
 
 GIVEN_AND_NOT_MADE = frozenset(
     {
@@ -51,6 +54,7 @@ GIVEN_AND_NOT_MADE = frozenset(
         "OrderCollection",
         "OrderPage",
         "Scope",
+        "ShardReport",
         "StatusPeriod",
         "Summary",
         "Transitioned",
@@ -278,6 +282,17 @@ def _values(given: Given) -> Mapping[str, Any]:
         "items": [Item(sku="T1", quantity=1)],
         "payments": [Payment(amount=1.0)],
         "token": "t",
+        "secret": "a-secret-that-nobody-guesses",
+        "recipe": given.client.recipe(),
+        "recipe_json": given.client.recipe().to_json(),
+        "Recipe(token)": "env:NORCE_TOKEN",
+        "base_url": "https://orders.example",
+        "dsn": AWAY,
+        "PostgresJournal(job)": "close",
+        "journal_url": f"{AWAY}#close",
+        "spread(journal)": PostgresJournal(AWAY, "close"),
+        "shard": 1,
+        "shards": 2,
         "text": "'=1",
         "job": given.client.bulk(),
         "path": given.journal,

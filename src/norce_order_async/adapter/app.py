@@ -115,6 +115,10 @@ class Adapter:
         check_number("budget", budget, "more than 0 s", ConfigurationError, above=True)
         check_whole("max_concurrent", max_concurrent, 1, ConfigurationError)
         check_whole("workers", workers, 1, ConfigurationError)
+        _check_methods(
+            "inbox", inbox, ("__aenter__", "__aexit__", "store", "work", "counts"), "an inbox, as a SqliteInbox is"
+        )
+        _check_methods("telemetry", telemetry, ("received", "inbox"), "an object such as OpenTelemetry()")
         self._budget = budget
         self._telemetry = telemetry
         self._merchants = _served("merchants", merchants, scope.merchant)
@@ -469,6 +473,13 @@ def _check_schema(schema: Any) -> None:
         raise
     except Exception as error:
         raise ConfigurationError(f"schema must be JSON Schema 2020-12: {type(error).__name__}") from error
+
+
+def _check_methods(name: str, given: object, methods: tuple[str, ...], words: str) -> None:
+    if given is None:
+        return
+    if isinstance(given, type) or not all(callable(getattr(given, method, None)) for method in methods):
+        raise ConfigurationError(f"{name} must be {words}, not {type(given).__name__}")
 
 
 def _served(name: str, given: Collection[str] | None, otherwise: str) -> tuple[str, ...]:

@@ -169,6 +169,14 @@ async def test_workers_that_can_not_begin(place: Place, threads: ThreadPoolExecu
     for shards in (0, 1.5, True):
         with pytest.raises(ConfigurationError, match="shards"):
             await place.spread(ids, on=threads, shards=shards)
+    with pytest.raises(ConfigurationError, match="on must be an executor, not str"):
+        await place.spread(ids, on="threads")
+    wrong: list[tuple[Any, Any]] = [(7, 1), (place.journal.url, "1"), (place.journal.url, 0)]
+    for url, shard in wrong:
+        with pytest.raises(ConfigurationError, match=r"journal_url|shard must be"):
+            run_shard(place.recipe.to_json(), url, shard)
+    with pytest.raises(ConfigurationError, match="in async code, call it in a thread"):
+        run_shard(place.recipe.to_json(), place.journal.url, 1)
 
 
 async def test_production_needs_permission(place: Place, threads: ThreadPoolExecutor) -> None:

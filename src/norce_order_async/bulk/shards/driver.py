@@ -94,6 +94,8 @@ async def spread(
     check_whole("shards", shards, 1, ConfigurationError)
     if shards > MOST_SHARDS:
         raise ConfigurationError(f"shards must be at most {MOST_SHARDS}; got {shards}")
+    if on is not None and not callable(getattr(on, "submit", None)):
+        raise ConfigurationError(f"on must be an executor, not {type(on).__name__}")
     if source is not None:
         check_source(source)
     chosen: Action[Any] = action_of(action, journaled=True)

@@ -19,9 +19,11 @@ from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.bulk.load.limiters import Load
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
+from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.engines.base import asks_before_first_byte
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.session import Session
+from norce_order_async.runtime.loop import running
 
 AnyAction = Action[Any] | Callable[[Any], Awaitable[Any]]
 
@@ -135,11 +137,19 @@ def run_shard(
         load: the limits of this run; ``Adaptive()`` when left out.
 
     Raises:
-        ConfigurationError: the recipe or the address can't be used, or the client can't be made here.
+        ConfigurationError: an argument can't be used, the client can't be made here, or an event loop runs in this
+            thread.
         JournalError: there is no such job, it is not listed yet, or the database was away for too long.
     """
+    recipe = Recipe.from_json(recipe_json)
+    check_kind("journal_url", journal_url, str, "a string", ConfigurationError)
     dsn, parted, name = journal_url.partition("#")
     if not parted:
         raise ConfigurationError("the address of a journal must end with #JOB, the job's name")
     journal = PostgresJob(dsn, unquote(name))
-    anyio.run(run, Recipe.from_json(recipe_json), journal, shard, action, load)
+    check_whole("shard", shard, 1, ConfigurationError)
+    if running() is not None:
+        raise ConfigurationError(
+            "run_shard(...) blocks: in async code, call it in a thread, or await journal.work(...)"
+        )
+    anyio.run(run, recipe, journal, shard, action, load)
