@@ -18,6 +18,10 @@ AGREED = frozenset(
 )
 """SPDX names of licences that only demand to be named; MPL-2.0 also demands changes of its own files."""
 
+AGREED_FOR = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}
+"""Single packages with a licence that demands more, and is agreed to for them alone. psycopg comes with an extra only,
+is used unchanged as a library that a user can replace, and is no part of what this project ships."""
+
 _OWN = {"norce-order-async", "pip", "setuptools", "wheel"}
 # The words of packages without an SPDX expression, in classifiers or free text.
 _SPELLINGS = {
@@ -102,7 +106,7 @@ def main(folders: list[str]) -> int:
     packages = chain.from_iterable(distributions(path=[place]) for place in places) if folders else distributions()
     refused: list[str] = []
     for name, version, said in listed(packages):
-        good = is_agreed(said)
+        good = is_agreed(said) or AGREED_FOR.get(name) == said
         print(f"{'' if good else '! '}{name} {version}: {said}")
         if not good:
             refused.append(name)

@@ -65,6 +65,17 @@ def test_an_environment_is_listed_and_one_unknown_licence_fails(tmp_path: Path) 
     assert done.stderr == "licences that were not agreed to: four\n"
 
 
+def test_a_licence_that_demands_more_is_agreed_to_for_one_package(tmp_path: Path) -> None:
+    """And for no other, and no other licence of that one."""
+    command = [sys.executable, str(ROOT / "scripts" / "licences.py"), str(tmp_path)]
+    package(tmp_path, "psycopg", "License-Expression: LGPL-3.0-only")
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    package(tmp_path, "another", "License-Expression: LGPL-3.0-only")
+    package(tmp_path, "psycopg_binary", "License-Expression: GPL-3.0-only")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == "licences that were not agreed to: another, psycopg-binary\n"
+
+
 def test_what_this_runs_with_is_agreed_to() -> None:
     """Here, with everything that tests need besides."""
     done = subprocess.run(

@@ -131,7 +131,7 @@ def _settings(dsn: str) -> Callable[[], dict[str, Any]]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError as error:
         raise ConfigurationError(
-            "PostgreSQL needs the extra postgres: pip install 'norce-order-async[postgres]'"
+            "PostgreSQL needs the extra 'postgres': install norce-order-async with [postgres]"
         ) from error
     if not isinstance(dsn, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"dsn must be a string, not {type(dsn).__name__}")
