@@ -126,11 +126,18 @@ GOALS = (
         found=lambda figures: jobs.cost(figures, 0.05),
     ),
     Goal(
-        "hooks/s of an adapter against a bare Starlette endpoint that parses the same JSON",
+        "hooks/s of an adapter against a bare Starlette endpoint that awaits request.json()",
         "adapters",
         0.6,
         at_least=True,
-        found=adapters.ratios,
+        found=lambda figures: adapters.ratios(figures, adapters.BARE),
+    ),
+    Goal(
+        "the same against one that parses the body with orjson, as the adapter does",
+        "adapters",
+        0.6,
+        at_least=True,
+        found=lambda figures: adapters.ratios(figures, adapters.FAST),
     ),
     Goal(
         "MB that the process grows by over a long job with a journal",

@@ -257,5 +257,5 @@ async def test_settings_that_can_not_be(place: InPostgres) -> None:
 async def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'norce-order-async\[postgres\]'"):
+    with pytest.raises(ConfigurationError, match=r"install norce-order-async with \[postgres\]"):
         PostgresInbox("postgresql://h/db")
