@@ -414,7 +414,7 @@ class Adapter:
     async def _answered(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
         kind = admitted.route.kind
         if kind == "notification":
-            # None is turned away: nobody has published whether the service would call again.
+            # None is turned away: it is not published whether the service would call again.
             return await self._notifications.answer(admitted, receive)
         turns = self._turns[kind]
         if kind == "hook":

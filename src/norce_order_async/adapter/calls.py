@@ -128,7 +128,7 @@ class HookCall(_CallWithOrder):
 
     @property
     def proposed(self) -> Order:
-        """The order as it will be when the change is made. Reading it calls nobody."""
+        """The order as it will be when the change is made. Reading it makes no call."""
         return self._as_sent()
 
     @property
@@ -208,5 +208,5 @@ class NotificationCall(_CallWithOrder):
 
     @property
     def committed(self) -> Order:
-        """The order as it was when the change was made. Reading it calls nobody."""
+        """The order as it was when the change was made. Reading it makes no call."""
         return self._as_sent()

@@ -174,7 +174,7 @@ class FileLock:
             if self._is_there(file):
                 self._file = file
             else:
-                # The one before removed it between the two: a lock on it would keep nobody out.
+                # The one before removed it between the two: a lock on it would keep no process out.
                 os.close(file)
         return True
 
@@ -186,7 +186,7 @@ class FileLock:
         """
         if self._file is not None:
             if remove:
-                # While it is locked, so that it is nobody else's.
+                # While it is locked, so that no other process has taken it.
                 with suppress(OSError):
                     self.path.unlink()
             os.close(self._file)

@@ -62,7 +62,7 @@ class PostgresJournal(PostgresJob):
         action: Action[Any] | Callable[[Any], Awaitable[Any]] | None = None,
         load: Load | None = None,
     ) -> JournalReport:
-        """Take free shards of the job and run them, until none is left to do. For a worker that nobody hands shards to.
+        """Take free shards of the job and run them, until none is left to do. For a worker that takes shards by itself.
 
         Shards that others have are waited for: if one of them is not heard of for a lease, its shard is taken.
 
