@@ -173,6 +173,11 @@ class Limiter:
     def _grant(self) -> None:
         self.in_flight += 1
 
+    def _look_again(self) -> None:
+        """The next permit may be given at another moment than was last named: who sleeps until then looks again."""
+        if self._sleeper is not None:
+            self._sleeper.wake()
+
     # The queue
 
     def _queue_up(self, lane: _Lane) -> _Place:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from norce_order_async.bulk.load.cubic import Cubic
-from norce_order_async.bulk.load.limiters import Adaptive, Fixed
+from norce_order_async.bulk.load.limiters import Adaptive, Fixed, PacedLimiter
 from norce_order_async.bulk.load.rates import Meter, TokenBucket
 from norce_order_async.bulk.load.vegas import Vegas
 from norce_order_async.errors import CallError, ConfigurationError
@@ -281,6 +281,28 @@ def test_answers_that_take_longer_end_it_too() -> None:
     """From 40 on each takes as long as the queue is: more than a few are waiting."""
     limiter, _ = after(400, Adaptive(), lambda number: 1.5 * max(1.0, (number + 4) / 40))
     assert limiter.limit < 40
+
+
+@pytest.mark.anyio
+async def test_a_rate_that_rises_wakes_who_waits_for_it() -> None:
+    """Who was told to wait ten seconds does not sleep through them at a hundred a second; nor does a falling rate let
+    anybody go early."""
+    clock = FakeClock()
+    limiter = PacedLimiter(50, 0.1, clock, Pause(clock))
+    served: list[float] = []
+
+    async def ask() -> None:
+        await limiter.acquire(None)
+        served.append(round(clock.passed, 6))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(ask)
+        await clock.wait(1.0)
+        limiter.change_rate(100)
+        await clock.wait(0.02)
+        limiter.change_rate(0.5)
+    assert served == [0.0, 1.009, 1.019, 2.82]
 
 
 # What a call tells

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from norce_order_async.bulk.load.cubic import Cubic
-from norce_order_async.bulk.load.rates import Meter, TokenBucket
+from norce_order_async.bulk.load.rates import BURST_SECONDS, Meter, TokenBucket
 from norce_order_async.bulk.load.vegas import Ramp, Vegas
 from norce_order_async.checking import as_given, check_number
 from norce_order_async.errors import ConfigurationError
@@ -96,6 +96,17 @@ class PacedLimiter(Limiter):
         """Attempts a second, at most; None for no bound."""
         return self._bucket.rate
 
+    def change_rate(self, rate: float | None) -> None:
+        """From now on at another rate, also for those who wait."""
+        if rate == self._bucket.rate:
+            return
+        now = self._clock.monotonic()
+        left = self._bucket.wait(now)
+        self._bucket.change(rate, now)
+        if left - self._bucket.wait(now) > BURST_SECONDS:
+            # Less is made up for by the bucket, and a rate that follows the service changes with every answer.
+            self._look_again()
+
     def _held(self) -> float:
         return max(super()._held(), self._bucket.wait(self._clock.monotonic()))
 
@@ -137,7 +148,7 @@ class AdaptiveLimiter(PacedLimiter):
             self._vegas.lost(now, sent=sent)
         if self._ramp is not None and self._ramp.is_over:
             self._end_ramp(self._ramp, now)
-        self._bucket.change(self._cubic.rate, now)
+        self.change_rate(self._cubic.rate)
         before, self.limit = self.limit, (self._ramp or self._vegas).limit
         if self.limit > before:
             self._hand_out()
