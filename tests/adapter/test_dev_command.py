@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ import pytest
 
 from norce_order_async.cli.adapter.served import TargetError, adapter_of
 from norce_order_async.testing.fixtures import client_of, sandbox_of
-from tests.cli.terminal import command, environment, interrupt
+from tests.cli.terminal import interrupt, started
+from tests.support.warm import STDOUT, Program
 
 SECRET, BEARER = "nobody-can-guess-this", "bearer-of-the-callbacks"
 
@@ -44,14 +44,14 @@ async def told(call):
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Generator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        command("adapter", "dev", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
+def running(folder: Path, *options: str) -> Generator[Program]:
+    with started(
+        "adapter",
+        "dev",
+        *options,
+        stderr=STDOUT,
         cwd=folder,
-        env=environment({"NORCE_SANDBOX_CALLBACK_TOKEN": BEARER, "COLUMNS": "200"}),
+        env={"NORCE_SANDBOX_CALLBACK_TOKEN": BEARER, "COLUMNS": "200"},
     ) as process:
         try:
             yield process
@@ -60,7 +60,7 @@ def running(folder: Path, *options: str) -> Generator[subprocess.Popen[str]]:
                 interrupt(process, signal.SIGINT)
 
 
-def until(process: subprocess.Popen[str], found: str) -> str:
+def until(process: Program, found: str) -> str:
     """What it says up to a line with this in it."""
     assert process.stdout is not None
     said = ""

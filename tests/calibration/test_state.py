@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +20,9 @@ from norce_order_async.calibration.run import CalibrationError
 from norce_order_async.calibration.state import StateFile, StateFileError
 from norce_order_async.sandbox import Sandbox
 from tests.cli.inside import inside
-from tests.cli.terminal import command, environment
+from tests.cli.terminal import started
 from tests.support.plain import NO_TLS
+from tests.support.warm import DEVNULL
 
 from .support import CHANNEL, MERCHANT, SandboxTime, calibrated, left_in, made_in, plan_for
 
@@ -71,9 +71,8 @@ def _environment(sandbox: Sandbox) -> dict[str, str]:
 def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9 while orders are there; the second run removes them first, and then does all of its own."""
     with Sandbox(faults={"rules": [{"fault": {"delay": 0.02}}]}) as sandbox:
-        env = environment(_environment(sandbox))
-        process = subprocess.Popen(
-            command("calibrate", "--yes", "--into", str(tmp_path)), env=env, stdout=subprocess.DEVNULL
+        process = started(
+            *("calibrate", "--yes", "--into", str(tmp_path)), stdout=DEVNULL, stderr=DEVNULL, env=_environment(sandbox)
         )
         try:
             while made_in(sandbox) < orders and process.poll() is None:
@@ -97,9 +96,7 @@ def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.M
 def test_ctrl_c_says_what_may_be_left(tmp_path: Path) -> None:
     """And the file still names it."""
     with Sandbox(faults={"rules": [{"fault": {"delay": 0.05}}]}) as sandbox:
-        env = environment(_environment(sandbox))
-        line = command("calibrate", "--yes", "--into", str(tmp_path))
-        process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
+        process = started("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox), stdout=DEVNULL)
         while made_in(sandbox) < 2 and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)

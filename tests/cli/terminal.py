@@ -17,10 +17,17 @@ import termios
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.warm import PIPE, Program, Warm
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 _START = "import sys; from norce_order_async.cli import main; sys.exit(main())"
+_WARM = Warm(
+    *(f"norce_order_async.{name}" for name in ("cli.app", "cli.demo", "client", "sandbox", "bulk", "calibration")),
+    *("httpx", "aiohttp", "trio", "rich.progress", "rich.table", "rich.live"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,15 @@ class Ran:
     err: str = ""
 
 
-def command(*arguments: str, without: tuple[str, ...] = ()) -> list[str]:
-    """The command line that runs ``norce-order``; ``without`` names packages that are then as if not installed."""
-    hidden = "".join(f"sys.modules[{name!r}] = None; " for name in without)
-    return [sys.executable, "-c", _START.replace("from", hidden + "from", 1), *arguments]
+def started(
+    *arguments: str,
+    stdout: int = PIPE,
+    stderr: int = PIPE,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Program:
+    """``norce-order`` with these arguments, and nothing to read."""
+    return _WARM.start(_START, *arguments, stdout=stdout, stderr=stderr, env=environment(env), cwd=cwd)
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -48,10 +60,19 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | dict(changes or {})
 
 
-def piped(*arguments: str, env: Mapping[str, str] | None = None, without: tuple[str, ...] = ()) -> Ran:
+def piped(*arguments: str, env: Mapping[str, str] | None = None) -> Ran:
     """Run it with its output in pipes and nothing to read."""
+    with started(*arguments, env=env) as program:
+        out, err = program.communicate()
+    return Ran(program.wait(), out, err)
+
+
+def from_the_start(*arguments: str, env: Mapping[str, str] | None = None, without: tuple[str, ...] = ()) -> Ran:
+    """As :func:`piped`, by an interpreter that has imported nothing and reads its own settings from the environment;
+    ``without`` names packages that are then as if not installed."""
+    hidden = "".join(f"sys.modules[{name!r}] = None; " for name in without)
     done = subprocess.run(
-        command(*arguments, without=without),
+        [sys.executable, "-c", _START.replace("from", hidden + "from", 1), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -62,15 +83,9 @@ def piped(*arguments: str, env: Mapping[str, str] | None = None, without: tuple[
 
 
 @contextmanager
-def local_service(*options: str, env: Mapping[str, str] | None = None) -> Generator[tuple[subprocess.Popen[str], str]]:
+def local_service(*options: str, env: Mapping[str, str] | None = None) -> Generator[tuple[Program, str]]:
     """``norce-order sandbox`` on a free port, and what it said while it started; it is stopped if it still runs."""
-    with subprocess.Popen(
-        command("sandbox", "--port", "0", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment(env),
-    ) as process:
+    with started("sandbox", "--port", "0", *options, env=env) as process:
         assert process.stdout is not None
         said = ""
         while not said.endswith("Requests, as they come:\n\n"):
@@ -103,13 +118,8 @@ def on_terminal(
     calls = dict(on or {})
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    process = subprocess.Popen(
-        [*_CONTROLLING, *command(*arguments)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        env=environment(env),
+    process = _WARM.start(
+        _START, *arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(env), terminal=True
     )
     os.close(theirs)
     seen = b""
@@ -134,16 +144,8 @@ def on_terminal(
         os.close(ours)
 
 
-# Makes the terminal the one whose Ctrl-C reaches the command, then becomes the command.
-_CONTROLLING = [
-    sys.executable,
-    "-c",
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])",
-]
-
-
-def interrupt(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> Ran:
+def interrupt(process: Program, number: signal.Signals = signal.SIGINT) -> Ran:
     """Send a signal and wait for the end."""
     process.send_signal(number)
     out, err = process.communicate()
-    return Ran(process.returncode, out, err)
+    return Ran(process.wait(), out, err)

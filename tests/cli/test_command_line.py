@@ -11,11 +11,11 @@ from norce_order_async.cli.failures import cause, one_line
 from norce_order_async.display import printable
 
 from .inside import inside
-from .terminal import piped
+from .terminal import from_the_start
 
 
 def test_version() -> None:
-    ran = piped("--version")
+    ran = from_the_start("--version")
     assert (ran.code, ran.out) == (0, f"norce-order, version {__version__}\n")
 
 
@@ -29,7 +29,7 @@ def test_wrong_command_line(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_without_the_cli_extra(missing: str) -> None:
-    ran = piped("demo", without=(missing,))
+    ran = from_the_start("demo", without=(missing,))
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "norce-order needs the extra 'cli': install norce-order-async with [cli]\n"
 
@@ -37,14 +37,14 @@ def test_without_the_cli_extra(missing: str) -> None:
 @pytest.mark.parametrize("arguments", [("sandbox", "--port", "0"), ("demo", "--orders", "1")])
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_without_the_sandbox_extra(arguments: tuple[str, ...], missing: str) -> None:
-    ran = piped(*arguments, without=(missing,))
+    ran = from_the_start(*arguments, without=(missing,))
     assert (ran.code, ran.out) == (1, "")
     assert "install norce-order-async with [sandbox]" in ran.err
     assert ran.err.count("\n") == 1
 
 
 def test_without_trio() -> None:
-    ran = piped("demo", "--loop", "trio", without=("trio",))
+    ran = from_the_start("demo", "--loop", "trio", without=("trio",))
     assert (ran.code, ran.out, ran.err) == (1, "", "Error: --loop trio needs trio: pip install trio\n")
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
 
 from norce_order_async.sandbox import Sandbox
 
 from .inside import inside
-from .terminal import ESCAPE, command, environment, on_terminal, piped
+from .terminal import ESCAPE, from_the_start, on_terminal, piped, started
 
 STEPS = [
     "→ POST /api/v0/checkout/orders",
@@ -77,13 +76,7 @@ def test_interrupted() -> None:
 
 def test_reader_that_leaves() -> None:
     """A pipe that is closed early (``| head``) is no reason for a traceback."""
-    with subprocess.Popen(
-        command("demo", "--orders", "1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment(),
-    ) as process:
+    with started("demo", "--orders", "1") as process:
         assert process.stdout
         assert process.stderr
         process.stdout.readline()
@@ -93,7 +86,7 @@ def test_reader_that_leaves() -> None:
 
 def test_output_that_knows_no_arrows() -> None:
     """An output that can't hold every character gets the others."""
-    ran = piped("demo", "--orders", "1", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"})
+    ran = from_the_start("demo", "--orders", "1", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"})
     assert (ran.code, ran.err) == (0, "")
     assert "? POST /api/v0/checkout/orders" in ran.out
 

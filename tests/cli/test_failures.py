@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ import pytest
 import norce_order_async
 from norce_order_async.cli.app import norce_order
 from norce_order_async.cli.failures import PHRASES, in_shell
+from tests.support.warm import Program
 
 from .inside import inside
 from .shop import Shop, shop
-from .terminal import command, environment
+from .terminal import started
 
 MEMBERS = {
     "error",
@@ -201,15 +201,13 @@ class Unread:
     """Commands whose reader is gone before they print."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self._env = environment(env)
-        self._running: list[tuple[tuple[str, ...], subprocess.Popen[bytes]]] = []
+        self._env = env
+        self._running: list[tuple[tuple[str, ...], Program]] = []
 
     def start(self, *arguments: str) -> None:
         read, write = os.pipe()
         os.close(read)
-        process = subprocess.Popen(
-            command(*arguments), env=self._env, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE
-        )
+        process = started(*arguments, env=self._env, stdout=write)
         self._running.append((arguments, process))
         os.close(write)
 
@@ -217,7 +215,7 @@ class Unread:
         came: dict[str, tuple[int, str]] = {}
         for arguments, process in self._running:
             _, err = process.communicate()
-            came[" ".join(arguments)] = (process.returncode, err.decode())
+            came[" ".join(arguments)] = (process.wait(), err)
         return came
 
 

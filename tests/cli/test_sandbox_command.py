@@ -14,20 +14,21 @@ import httpx
 import pytest
 
 from tests.support.plain import NO_TLS
+from tests.support.warm import Program
 
 from .inside import inside
 from .terminal import Ran, address_in, interrupt, local_service
 
 
 @pytest.fixture
-def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running() -> Iterator[tuple[Program, str]]:
     """A sandbox in a process of its own, and what it said while it started."""
     with local_service("--seed", "7", env={"NORCE_SANDBOX_TOKEN": "T"}) as started:
         yield started
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serves_and_stops(running: tuple[subprocess.Popen[str], str], number: signal.Signals) -> None:
+def test_serves_and_stops(running: tuple[Program, str], number: signal.Signals) -> None:
     """A line for each request, without its query, and a clean end on either signal."""
     process, said = running
     url = f"{address_in(said)}/api/v0/checkout/orders"
@@ -42,7 +43,7 @@ def test_serves_and_stops(running: tuple[subprocess.Popen[str], str], number: si
     assert last == "stopped"
 
 
-def test_serves_on_when_its_lines_are_not_read(running: tuple[subprocess.Popen[str], str]) -> None:
+def test_serves_on_when_its_lines_are_not_read(running: tuple[Program, str]) -> None:
     """A reader that left (``| head``) does not take the service with it."""
     process, said = running
     assert process.stdout
@@ -54,7 +55,7 @@ def test_serves_on_when_its_lines_are_not_read(running: tuple[subprocess.Popen[s
     assert process.stderr.read() == ""
 
 
-def test_says_what_it_is_and_how_to_use_it(running: tuple[subprocess.Popen[str], str]) -> None:
+def test_says_what_it_is_and_how_to_use_it(running: tuple[Program, str]) -> None:
     """It calls itself an imitation, and both of its examples work when pasted."""
     process, said = running
     assert "local imitation" in said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pytest
 
 from tests.support.plain import NO_TLS
 from tests.support.servers import serving
+from tests.support.warm import Program
 
 from .inside import inside
 from .terminal import address_in, interrupt, local_service
@@ -24,7 +24,7 @@ HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
 
 
 @contextmanager
-def running(*options: str) -> Generator[tuple[subprocess.Popen[str], str, str]]:
+def running(*options: str) -> Generator[tuple[Program, str, str]]:
     """A sandbox with these options: its process, what it said, and its base URL."""
     with local_service(*options, env={"NORCE_SANDBOX_TOKEN": "T"}) as (process, said):
         yield process, said, address_in(said)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+import time
 
 import pytest
+
+from tests.support.warm import Warm
+
+PYTEST = "import sys, pytest; sys.exit(pytest.console_main())"
+_WARM = Warm(
+    *("pytest", "anyio.pytest_plugin", "pytest_asyncio.plugin", "xdist.plugin", "xdist.remote", "trio", "httpx"),
+    *("norce_order_async.client", "norce_order_async.sandbox", "norce_order_async.testing.plugin"),
+)
 
 
 def run(
@@ -13,17 +24,34 @@ def run(
     plugins: tuple[str, ...] = ("anyio",),
     ini: str = "",
     pyproject: str | None = None,
+    imports: bool = False,
 ) -> pytest.RunResult:
-    """The outcome. Of other plugins only those named are loaded; settings are strict, with ``ini``, or those given."""
+    """The outcome. Of other plugins only those named are loaded; settings are strict, with ``ini``, or those given.
+
+    With ``imports`` nothing is imported before pytest is: for what is about that.
+    """
     if pyproject is None:
         pytester.makeini(f"[pytest]\naddopts = --strict-markers --strict-config\nfilterwarnings = error\n{ini}\n")
     else:
         pytester.makepyprojecttoml(pyproject)
     loaded = [word for name in ("norce_order", *plugins) for word in ("-p", name)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        # Wide enough that no line of a summary is cut.
-        patch.setenv("COLUMNS", "400")
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *loaded, *arguments, timeout=120)
+    given = ["-p", "no:cacheprovider", *loaded, *arguments]
+    # Wide enough that no line of a summary is cut.
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "400"}
+    if imports:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            result = pytester.runpytest_subprocess(*given, timeout=120)
+    else:
+        given.insert(0, f"--basetemp={pytester.path.parent / f'{pytester.path.name}-inner'}")
+        # Plugins that are imported already keep their assertions as they are.
+        given += ["-W", "ignore:Module already imported so cannot be rewritten"]
+        begun = time.monotonic()
+        program = _WARM.start(PYTEST, *given, env={**os.environ, **environment}, cwd=pytester.path)
+        out, err = program.communicate(timeout=120)
+        sys.stdout.write(out)
+        sys.stderr.write(err)
+        result = pytest.RunResult(program.wait(), out.splitlines(), err.splitlines(), time.monotonic() - begun)
     assert not re.search(r"[a-z]Warning: ", result.stdout.str() + result.stderr.str())
     return result

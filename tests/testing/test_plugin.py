@@ -40,7 +40,7 @@ def test_a_run_that_does_not_use_it(pytester: pytest.Pytester) -> None:
             assert not {"httpx", "starlette", "norce_order_api", "norce_order_async.client"} & sys.modules.keys()
         """
     )
-    run(pytester, plugins=()).assert_outcomes(passed=1)
+    run(pytester, plugins=(), imports=True).assert_outcomes(passed=1)
 
 
 def test_the_names_for_annotations() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,10 +16,11 @@ import pytest
 from norce_order_async import Job, NorceOrderClient
 from tests.cli.inside import inside
 from tests.cli.shop import Shop, shop
-from tests.cli.terminal import Ran, command, environment, on_terminal, piped
+from tests.cli.terminal import Ran, on_terminal, piped, started
 from tests.support.faults import Fault, Passing
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
+from tests.support.warm import Program
 
 TO_STATUS = "UpdateCheckoutOrderState"
 SET_REFERENCE = "UpdateCheckoutOrderReference"
@@ -60,16 +60,9 @@ def here(without_gate: Shop, gate: Gate) -> Shop:
 
 
 @contextmanager
-def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[subprocess.Popen[str]]:
+def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[Program]:
     """A job that has changed as many orders as may pass, and asked for another one."""
-    with subprocess.Popen(
-        command(*arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment(here.env),
-    ) as process:
+    with started(*arguments, env=here.env) as process:
         try:
             wait_until(lambda: gate.counts[Fault.HOLD] or process.poll() is not None)
             assert process.poll() is None, process.communicate()
@@ -78,7 +71,7 @@ def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[subproce
             process.kill()
 
 
-def _stopped(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
+def _stopped(process: Program, number: signal.Signals = signal.SIGINT) -> str:
     """What a job says that has been told to stop."""
     process.send_signal(number)
     assert process.stderr is not None
@@ -87,9 +80,9 @@ def _stopped(process: subprocess.Popen[str], number: signal.Signals = signal.SIG
     return said
 
 
-def _ended(process: subprocess.Popen[str]) -> Ran:
+def _ended(process: Program) -> Ran:
     out, err = process.communicate()
-    return Ran(process.returncode, out, err)
+    return Ran(process.wait(), out, err)
 
 
 def _job(here: Shop, tmp_path: Path) -> tuple[list[str], list[str]]:

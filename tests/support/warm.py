@@ -1,0 +1,291 @@
+"""Starts Python programs as processes of their own that have imported already what they need.
+
+Most of what a short program costs is its imports. Here a process imports them once, and each program is forked from it:
+it has its own process, streams, signals, environment and exit status, and ends as any interpreter does. What it does
+not have is the start of an interpreter, so that what is about imports, about options of Python or about packages that
+are missing is to be started with :mod:`subprocess`.
+
+Run as a program, with the number of a socket and the modules to import, this is that process. It needs only the
+standard library.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, Self
+
+_LENGTH = struct.Struct("!I")
+_STATUS = struct.Struct("!i")
+
+PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
+
+
+class Program:
+    """One that runs: what the tests use of :class:`subprocess.Popen`, with text in UTF-8."""
+
+    def __init__(self, pid: int, told: socket.socket, ends: Sequence[int | None]) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._told = told
+        stdin, stdout, stderr = ends
+        self.stdin: IO[str] | None = None if stdin is None else open(stdin, "w", encoding="utf-8")  # noqa: SIM115
+        self.stdout: IO[str] | None = None if stdout is None else open(stdout, encoding="utf-8")  # noqa: SIM115
+        self.stderr: IO[str] | None = None if stderr is None else open(stderr, encoding="utf-8")  # noqa: SIM115
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+        self._close()
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it runs."""
+        return self.returncode if self._ended_within(0) else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, when it has ended; minus the signal that has ended it."""
+        if not self._ended_within(timeout):
+            assert timeout is not None
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
+        assert self.returncode is not None
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """All that it still says, in both of its streams, and its end."""
+        said = ["", ""]
+
+        def read(number: int, stream: IO[str] | None) -> None:
+            if stream is not None and not stream.closed:
+                said[number] = stream.read()
+
+        if self.stdin is not None:
+            self.stdin.close()
+        readers = [threading.Thread(target=read, args=one) for one in enumerate((self.stdout, self.stderr))]
+        for reader in readers:
+            reader.start()
+        try:
+            self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            for reader in readers:
+                reader.join()
+            self._close()
+        return said[0], said[1]
+
+    def send_signal(self, number: int) -> None:
+        """Unless it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _ended_within(self, timeout: float | None) -> bool:
+        if self.returncode is None and select.select([self._told], [], [], timeout)[0]:
+            self.returncode = _STATUS.unpack(self._told.recv(_STATUS.size, socket.MSG_WAITALL))[0]
+            self._told.close()
+        return self.returncode is not None
+
+    def _close(self) -> None:
+        for stream in (self.stdin, self.stdout, self.stderr):
+            if stream is not None:
+                # What a reader that is gone was still to get is of no interest.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
+class Warm:
+    """Where programs with the same imports come from. It starts with the first of them and ends with this process."""
+
+    def __init__(
+        self, *modules: str, python: str = sys.executable, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._modules = modules
+        self._python = python
+        self._environment = environment
+        self._control: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def start(
+        self,
+        code: str,
+        *arguments: str,
+        stdin: int = DEVNULL,
+        stdout: int | None = PIPE,
+        stderr: int | None = PIPE,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        terminal: bool = False,
+    ) -> Program:
+        """As ``python -c CODE ARGUMENTS``; with ``terminal`` its input is its controlling terminal."""
+        ours: list[int | None] = []
+        theirs: list[int] = []
+        for number, given in enumerate((stdin, stdout, stderr)):
+            if given == PIPE:
+                read, write = os.pipe()
+                ours.append(write if number == 0 else read)
+                theirs.append(read if number == 0 else write)
+            elif given == STDOUT:
+                ours.append(None)
+                theirs.append(os.dup(theirs[1]))
+            else:
+                ours.append(None)
+                theirs.append(
+                    os.open(os.devnull, os.O_RDWR) if given == DEVNULL else os.dup(number if given is None else given)
+                )
+        told, tells = socket.socketpair()
+        wanted: dict[str, Any] = {
+            "code": code,
+            "arguments": arguments,
+            "env": dict(os.environ if env is None else env),
+            "cwd": os.fspath(cwd or os.getcwd()),
+            "terminal": terminal,
+        }
+        try:
+            with self._lock:
+                _send(self._running(), json.dumps(wanted).encode(), [tells.fileno(), *theirs])
+        finally:
+            for number in theirs:
+                os.close(number)
+            tells.close()
+        return Program(_STATUS.unpack(told.recv(_STATUS.size, socket.MSG_WAITALL))[0], told, ours)
+
+    def run(self, code: str, *arguments: str, timeout: float | None = None, **options: Any) -> tuple[int, str, str]:
+        """Exit status, output and errors of one that comes to an end."""
+        program = self.start(code, *arguments, **options)
+        out, err = program.communicate(timeout)
+        return program.wait(), out, err
+
+    def _running(self) -> socket.socket:
+        if self._control is None:
+            self._control, theirs = socket.socketpair()
+            process = subprocess.Popen(
+                [self._python, __file__, str(theirs.fileno()), *self._modules],
+                stdin=subprocess.DEVNULL,
+                env=self._environment,
+                pass_fds=[theirs.fileno()],
+            )
+            theirs.close()
+            atexit.register(self._end, process)
+        return self._control
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if self._control is not None:
+            self._control.close()
+            process.wait()
+
+
+def _send(control: socket.socket, message: bytes, numbers: list[int]) -> None:
+    socket.send_fds(control, [_LENGTH.pack(len(message))], numbers)
+    control.sendall(message)
+
+
+def _received(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """What is wanted, and the open files that came with it; None when there will be nothing more."""
+    begin, numbers, _, _ = socket.recv_fds(control, _LENGTH.size, 4)
+    if not begin:
+        return None
+    rest = control.recv(_LENGTH.unpack(begin)[0], socket.MSG_WAITALL)
+    return json.loads(rest), numbers
+
+
+def _serve(control: socket.socket) -> dict[str, Any] | None:
+    """What is to be run, in each process that was forked for it; None in this one, at its end."""
+    running: dict[int, socket.socket] = {}
+    woken, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    before = signal.signal(signal.SIGCHLD, _nothing)
+    watched: list[Any] = [control, woken]
+    while True:
+        ready = select.select(watched, [], [])[0]
+        if woken in ready:
+            os.read(woken, 4096)
+            _tell_of_ends(running)
+        if control not in ready:
+            continue
+        came = _received(control)
+        if came is None:
+            return None
+        wanted, (tells, *streams) = came
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, before)
+            control.close()
+            for one in running.values():
+                one.close()
+            for number in (tells, woken, wakes):
+                os.close(number)
+            _become(wanted, streams)
+            return wanted
+        for number in streams:
+            os.close(number)
+        running[pid] = socket.socket(fileno=tells)
+        running[pid].sendall(_STATUS.pack(pid))
+
+
+def _nothing(*_: object) -> None:
+    """What a signal has to call so that it wakes the process."""
+
+
+def _tell_of_ends(running: dict[int, socket.socket]) -> None:
+    for pid in [*running]:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            # The one that asked may be gone.
+            with running.pop(pid) as tells, contextlib.suppress(OSError):
+                tells.sendall(_STATUS.pack(os.waitstatus_to_exitcode(status)))
+
+
+def _become(wanted: dict[str, Any], streams: list[int]) -> None:
+    """The program's own environment, folder, streams and arguments."""
+    os.environ.clear()
+    os.environ.update(wanted["env"])
+    os.chdir(wanted["cwd"])
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if wanted["terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", newline="\n", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", "\n", closefd=False)  # noqa: SIM115
+    sys.argv[:] = ["-c", *wanted["arguments"]]
+    sys.path[0] = ""
+
+
+if __name__ == "__main__":
+    # Its own are not those of what it runs.
+    (_number, *_modules) = sys.argv[1:]
+    for _name in _modules:
+        importlib.import_module(_name)
+    gc.collect()
+    gc.freeze()
+    _wanted = _serve(socket.socket(fileno=int(_number)))
+    if _wanted is not None:
+        _here = {"__name__": "__main__", "__builtins__": __builtins__}
+        exec(compile(_wanted["code"], "<string>", "exec"), _here)
