@@ -7,11 +7,15 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
+import anyio
 import pytest
 
-from norce_order_async.cli.adapter.served import TargetError, adapter_of
+from norce_order_async.cli.adapter.process import AdapterProcess
+from norce_order_async.cli.adapter.served import NEW_ORDER, TargetError, adapter_of
 from norce_order_async.testing.fixtures import client_of, sandbox_of
 from tests.cli.terminal import interrupt, started
 from tests.support.warm import STDOUT, Program
@@ -66,6 +70,7 @@ def until(process: Program, found: str) -> str:
     said = ""
     for line in process.stdout:
         said += line
+        sys.stdout.write(line)  # shown if it says no more
         if re.search(found, line):
             return said
     raise AssertionError(said)
@@ -111,6 +116,28 @@ def test_what_is_no_adapter_is_named(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "erp:adapter is no adapter, and no function that makes one of a client" in said
     assert "the adapter's server ended by itself" in said
+
+
+def test_another_server_at_its_port_is_not_taken_for_the_adapter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tmp_path.joinpath("erp.py").write_text(PROGRAM)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NORCE_SANDBOX_CALLBACK_TOKEN", BEARER)
+    process = AdapterProcess("erp:adapter", reload=False)
+    other = HTTPServer(("127.0.0.1", int(process.address.rpartition(":")[2])), BaseHTTPRequestHandler)
+    answering = Thread(target=other.serve_forever, args=[0.01])
+    answering.start()
+    try:
+        with sandbox_of({}) as sandbox:
+            client = client_of(sandbox, {}, over_socket=True)
+            process.start(sandbox, anyio.run(client.orders.create, NEW_ORDER).id)
+            assert not process.wait_until_it_answers()
+    finally:
+        process.stop()
+        other.shutdown()
+        answering.join()
+        other.server_close()
 
 
 def test_an_adapter_is_found_or_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,9 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from norce_order_async.sandbox import Sandbox
-
-_TICK = 0.05
-_STOP_WITHIN = 10.0
 
 
 @click.group()
@@ -47,6 +39,7 @@ def dev(target: str, walk: bool, once: bool, no_reload: bool) -> None:
     try:
         from rich.console import Console
 
+        from norce_order_async.cli.adapter.process import AdapterProcess
         from norce_order_async.cli.adapter.served import HOST, NEW_ORDER
         from norce_order_async.cli.adapter.view import Passage, View
         from norce_order_async.sandbox import Sandbox
@@ -54,35 +47,29 @@ def dev(target: str, walk: bool, once: bool, no_reload: bool) -> None:
         raise click.ClickException(str(missing)) from missing
     console = Console(highlight=False, emoji=False)
     view = View(console, target.partition(":")[0].rpartition(".")[2])
-    port = _free_port()
-    passage = Passage(f"http://127.0.0.1:{port}", view.callback)
+    process = AdapterProcess(target, reload=not no_reload)
+    passage = Passage(process.address, view.callback)
     with Sandbox(
         apps={HOST: passage},
         callback_token=os.environ.get(CALLBACK_TOKEN) or None,
         on_request=view.request,
     ) as service:
         order = str(_sent(service, "POST", "", NEW_ORDER)["id"])
-        process = _started(target, service, order, port, reload=not no_reload)
+        runs = True
         try:
+            process.start(service, order)
             _introduce(service, order, console)
-            _run(process, port)
-            if walk or once:
+            runs = process.wait_until_it_answers()
+            if runs and (walk or once):
                 _walk(service, order, console)
-            if not once:
-                process.wait()
+            if runs and not once:
+                runs = process.wait_until_it_ends()
         except KeyboardInterrupt:
             pass
         finally:
-            code = _stopped(process)
-    if code not in (0, -signal.SIGINT, -signal.SIGTERM, None):
+            process.stop()
+    if not runs:
         raise click.ClickException("the adapter's server ended by itself; what it said stands above")
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _headers(service: Sandbox) -> dict[str, str]:
@@ -103,33 +90,6 @@ def _sent(service: Sandbox, method: str, path: str, body: object = None) -> dict
     return data if isinstance(data, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
-def _started(target: str, service: Sandbox, order: str, port: int, *, reload: bool) -> subprocess.Popen[bytes]:
-    from norce_order_async.cli.adapter.served import ORDER, TARGET
-
-    own = {name: value for name, value in os.environ.items() if name not in ("NORCE_ENVIRONMENT", "NORCE_SLUG")}
-    environment = own | {
-        TARGET: target,
-        ORDER: order,
-        "NORCE_BASE_URL": service.base_url,
-        "NORCE_TOKEN": service.token,
-        "NORCE_MERCHANT": MERCHANT,
-        "NORCE_CHANNEL": CHANNEL,
-    }
-    # The access log would print the secret in the path of each call.
-    command = [sys.executable, "-m", "uvicorn", "--factory", "norce_order_async.cli.adapter.served:app"]
-    command += ["--port", str(port), "--lifespan", "on", "--no-access-log", "--log-level", "warning"]
-    return subprocess.Popen([*command, *(["--reload"] if reload else [])], env=environment)  # noqa: S603 - our own
-
-
-def _run(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the adapter takes connections: then it is registered. While its code is broken, it is waited for."""
-    while process.poll() is None:
-        with socket.socket() as line:
-            if line.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(_TICK)
-
-
 def _walk(service: Sandbox, order: str, console: Console) -> None:
     """What happens to an order in a checkout."""
     import anyio
@@ -141,18 +101,6 @@ def _walk(service: Sandbox, order: str, console: Console) -> None:
     anyio.run(service.deliver_due)
     state = _sent(service, "GET", f"/{order}")["state"]
     console.print(f"The order is {printable(state['currentStatus'])}.\n")
-
-
-def _stopped(process: subprocess.Popen[bytes]) -> int | None:
-    if process.poll() is not None:
-        return process.returncode
-    process.terminate()
-    try:
-        process.wait(_STOP_WITHIN)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    return None
 
 
 def _introduce(service: Sandbox, order: str, console: Console) -> None:

@@ -14,6 +14,8 @@ from norce_order_async.models import OrderDataDict, PriceDict
 
 TARGET: Final = "NORCE_ADAPTER_DEV_TARGET"
 ORDER: Final = "NORCE_ADAPTER_DEV_ORDER"
+READY_PATH: Final = "NORCE_ADAPTER_DEV_READY_PATH"
+"""What the command asks for to learn that this program takes calls."""
 
 HOST: Final = "adapter"
 """The host under which the local service calls it."""
@@ -52,7 +54,7 @@ def adapter_of(target: str, norce: NorceOrderClient) -> Adapter:
 def app() -> Callable[..., Awaitable[None]]:
     """For ``uvicorn --factory``."""
     sys.path.insert(0, os.getcwd())
-    norce = NorceOrderClient.from_env()
+    norce, ready_path = NorceOrderClient.from_env(), os.environ[READY_PATH]
     adapter = adapter_of(os.environ[TARGET], norce)
     adapter.public_url = f"asgi://{HOST}"
 
@@ -67,6 +69,10 @@ def app() -> Callable[..., Awaitable[None]]:
             plan = await adapter.ensure(order)
             for one in (*plan.add, *plan.keep):
                 print(f"  registered  {one}", flush=True)
+        if scope["type"] == "http" and scope["path"] == ready_path:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body"})
+            return
         await adapter(scope, receive, send)
         if scope["type"] == "lifespan":
             await norce.aclose()
