@@ -10,17 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import goals, machine, report
+from benchmarks.figures import Figures
 from benchmarks.parts import NAMES, part
-from benchmarks.scale import FULL, QUICK
+from benchmarks.scale import FULL, QUICK, SHORT, Scale
 
 OUT = Path(__file__).parent / "out"
+_SHORT = ("processor", "codecs")
+"""The parts of the short form, whose goals are ratios of processor time."""
 
 
-def run(names: Sequence[str], folder: Path, *, quick: bool) -> report.Results:
-    """Measure these parts; what lies in the folder of the others, from the same machine, is kept."""
-    scale = QUICK if quick else FULL
-    described = machine.describe()
-    parts = report.earlier(folder, described, quick=quick)
+def measured(names: Sequence[str], scale: Scale) -> dict[str, Figures]:
+    """The figures of these parts."""
+    parts: dict[str, Figures] = {}
     for name in names:
         began = time.monotonic()
 
@@ -29,6 +30,13 @@ def run(names: Sequence[str], folder: Path, *, quick: bool) -> report.Results:
 
         parts[name] = part(name).measure(scale, tell)
         tell(f"{time.monotonic() - began:.0f} s")
+    return parts
+
+
+def run(names: Sequence[str], folder: Path, *, quick: bool) -> report.Results:
+    """Measure these parts; what lies in the folder of the others, from the same machine, is kept."""
+    described = machine.describe()
+    parts = report.earlier(folder, described, quick=quick) | measured(names, QUICK if quick else FULL)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     results: report.Results = {"machine": described, "date": today, "quick": quick, "parts": parts}
     report.write(results, folder)
@@ -40,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m benchmarks", description="What is measured against whom.")
     made.add_argument("--only", nargs="+", choices=NAMES, metavar="PART", default=NAMES, help=", ".join(NAMES))
     made.add_argument("--quick", action="store_true", help="about a minute: for a look, not for tables")
+    made.add_argument("--short", action="store_true", help="about a minute: the goals about processor time alone")
     made.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="for JSON, tables and the picture")
     made.add_argument("--write-docs", action="store_true", help="put the tables into docs/performance.md")
     return made
@@ -48,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     given = parser().parse_args(arguments)
+    if given.short:
+        print(goals.table(measured(_SHORT, SHORT)).markdown())
+        return
     results = run(given.only, given.out, quick=given.quick)
     for name in given.only:
         print(f"\n## {part(name).TITLE}\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.contestants import bare, made, ours
 from benchmarks.figures import Figures, Table, median, spread
-from benchmarks.parts import adapters, calls, codecs, imports, jobs, throughput
+from benchmarks.parts import adapters, calls, codecs, imports, jobs, processor, throughput
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,58 @@ def _waiting(figures: Figures) -> list[float]:
     return [one.p99_ms / ideal for one in found]
 
 
+def _time(one: str, tasks: int) -> Callable[[Figures], list[float]]:
+    return lambda figures: processor.ratios(figures, one, tasks)
+
+
+def _per_call(what: str, one: str, bound: float) -> list[Goal]:
+    return [
+        Goal(f"{what}, {tasks} tasks", "processor", bound, at_least=True, found=_time(one, tasks))
+        for tasks in (50, 500)
+    ]
+
+
 GOALS = (
+    *_per_call("processor time of aiohttp reading bytes against ours: GET, head read", processor.HEAD, 0.65),
+    *_per_call("the same: GET, every model touched", processor.MODELS, 0.5),
+    *_per_call("the same: PUT of a small body", processor.REFERENCE, 0.65),
     Goal(
-        "typed orders/s against aiohttp reading bytes, 500 tasks, no latency",
-        "throughput",
-        0.55,
-        at_least=True,
-        found=_rate(ours.ON_AIOHTTP, bare.AIOHTTP, 0.0),
-        stretch=0.65,
+        "CPU µs a call that pipeline and handle add to the aiohttp engine, 1 task",
+        "processor",
+        29,
+        at_least=False,
+        found=lambda figures: processor.added(figures, 1),
+        form="{:.0f}",
     ),
     Goal(
-        "the same with 50 ms latency, 100 connections",
+        "decoding a typical order against orjson alone",
+        "codecs",
+        2,
+        at_least=False,
+        found=lambda figures: codecs.against(figures, "typical", "decode"),
+        form="{:.1f}",
+    ),
+    Goal(
+        "encoding one",
+        "codecs",
+        4,
+        at_least=False,
+        found=lambda figures: codecs.against(figures, "typical", "encode"),
+        form="{:.1f}",
+    ),
+    Goal(
+        "orders/s against aiohttp reading bytes, 500 tasks, 50 ms, 100 connections",
         "throughput",
         0.97,
         at_least=True,
         found=_rate(ours.ON_AIOHTTP, bare.AIOHTTP, 0.05),
+    ),
+    Goal(
+        "the same with half of the core taken by another process",
+        "throughput",
+        0.95,
+        at_least=True,
+        found=throughput.slowed_ratios,
     ),
     Goal(
         "typed orders/s against the stock generated client, 500 tasks, 50 ms",
@@ -75,24 +112,6 @@ GOALS = (
         1.3,
         at_least=False,
         found=_waiting,
-    ),
-    Goal(
-        "decoding a typical order against orjson alone",
-        "codecs",
-        3,
-        at_least=False,
-        found=lambda figures: codecs.against(figures, "typical", "decode"),
-        form="{:.1f}",
-        stretch=2,
-    ),
-    Goal(
-        "encoding one",
-        "codecs",
-        6,
-        at_least=False,
-        found=lambda figures: codecs.against(figures, "typical", "encode"),
-        form="{:.1f}",
-        stretch=4,
     ),
     Goal(
         "CPU µs a call that pipeline and handles add to the aiohttp engine, 50 tasks",
@@ -117,6 +136,34 @@ GOALS = (
         at_least=False,
         found=lambda figures: imports.own(figures, imports.PACKAGE),
         form="{:.0f}",
+    ),
+    Goal(
+        "processor time of `import asyncio, ssl, json` times this: import the package and make a client",
+        "imports",
+        1.4,
+        at_least=False,
+        found=lambda figures: imports.against(figures, imports.CLIENT),
+    ),
+    Goal(
+        "the same: `norce-order --help`",
+        "imports",
+        2,
+        at_least=False,
+        found=lambda figures: imports.against(figures, imports.HELP),
+    ),
+    Goal(
+        "processor time of aiohttp's PUT against an item of a job, 100,000 transitions",
+        "jobs",
+        jobs.TWICE,
+        at_least=True,
+        found=lambda figures: figures["transitions"]["against"],
+    ),
+    Goal(
+        "rate of a job with a journal against one without, no latency",
+        "jobs",
+        0.90,
+        at_least=True,
+        found=lambda figures: [1 - share for share in jobs.cost(figures, 0.0)],
     ),
     Goal(
         "share of its rate that a job loses to its journal, 50 ms",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,13 @@ class Scale:
     block_seconds: float
     """How long a block of decoding or encoding takes at least."""
 
+    processor_tasks: tuple[int, ...]
+    """How many tasks call at once where ratios of processor time are taken."""
+    processor_rounds: int
+    """Turns of each there."""
+    processor_calls: int
+    """Calls in one block of one task; several tasks make five times as many together."""
+
     tasks: tuple[int, ...]
     """How many tasks read orders at once."""
     tls_tasks: tuple[int, ...]
@@ -34,6 +41,8 @@ class Scale:
     """Only these; None for all."""
     generated: bool
     """Whether generators are run, for clients and models to compare with."""
+    codecs: tuple[str, ...] | None = None
+    """Only these codecs, and only a typical order; None for all."""
 
     memory_calls: int
     memory_in_flight: int
@@ -55,6 +64,9 @@ FULL = Scale(
     block_calls=200,
     block_tasks=(1, 50),
     block_seconds=0.01,
+    processor_tasks=(1, 50, 500),
+    processor_rounds=16,
+    processor_calls=400,
     tasks=(1, 50, 500, 2000),
     tls_tasks=(50, 500),
     settle=0.4,
@@ -80,6 +92,9 @@ QUICK = Scale(
     block_calls=200,
     block_tasks=(1, 50),
     block_seconds=0.003,
+    processor_tasks=(1, 50, 500),
+    processor_rounds=8,
+    processor_calls=400,
     tasks=(500,),
     tls_tasks=(),
     settle=0.3,
@@ -111,6 +126,9 @@ TINY = Scale(
     block_calls=5,
     block_tasks=(1, 2),
     block_seconds=0.0,
+    processor_tasks=(1, 2),
+    processor_rounds=2,
+    processor_calls=5,
     tasks=(2,),
     tls_tasks=(2,),
     settle=0.02,
@@ -129,3 +147,6 @@ TINY = Scale(
     adapter_notifications=40,
     load_plan="",
 )
+
+SHORT = replace(QUICK, processor_rounds=6, blocks=16, block_seconds=0.005, codecs=("orjson alone", "norce-order-async"))
+"""A minute for the goals about processor time."""

@@ -57,6 +57,25 @@ def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return made.run(function, *args, **kwargs)
 
 
+@contextlib.contextmanager
+def beside(core: int | None) -> Generator[None]:
+    """A process that takes as much of a core as the others leave it, until the block ends."""
+    busy = multiprocessing.get_context("spawn").Process(target=_spin, args=(core,), daemon=True)
+    busy.start()
+    try:
+        yield
+    finally:
+        busy.kill()
+        busy.join()
+        busy.close()
+
+
+def _spin(core: int | None) -> None:
+    pin(core)
+    while True:
+        pass
+
+
 def _work(pipe: Connection) -> None:
     pin(CLIENT_CORE)
     # Two thousand connections are more than many systems allow at first.

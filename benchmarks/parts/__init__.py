@@ -7,7 +7,7 @@ from typing import cast
 
 from benchmarks.figures import Part
 
-NAMES = ("calls", "throughput", "codecs", "memory", "jobs", "features", "imports", "load", "adapters")
+NAMES = ("processor", "calls", "throughput", "codecs", "memory", "jobs", "features", "imports", "load", "adapters")
 
 
 def part(name: str) -> Part:

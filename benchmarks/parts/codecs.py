@@ -87,7 +87,7 @@ def measure(scale: Scale, tell: Tell) -> Figures:
     names: list[str] = []
     absent: dict[str, str] = {}
     for name, prepare in CODECS.items():
-        if name in GENERATED and not scale.generated:
+        if (name in GENERATED and not scale.generated) or (scale.codecs and name not in scale.codecs):
             continue
         try:
             prepare()
@@ -95,19 +95,21 @@ def measure(scale: Scale, tell: Tell) -> Figures:
         except AbsentError as absence:
             absent[name] = str(absence)
     tell(f"{scale.blocks} blocks of each")
-    return {**apart(_measured, names, scale.blocks, scale.block_seconds), "absent": absent}
+    sizes = ["typical"] if scale.codecs else list(BODIES)
+    return {**apart(_measured, names, sizes, scale.blocks, scale.block_seconds), "absent": absent}
 
 
-def _measured(names: list[str], blocks: int, least: float) -> Figures:
+def _measured(names: list[str], sizes: list[str], blocks: int, least: float) -> Figures:
     codecs = {name: CODECS[name]() for name in names}
     found: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for size, body in BODIES.items():
+    for size in sizes:
+        body = BODIES[size]
         steps = {
             "decode": {name: _bound(decode, body) for name, (decode, _) in codecs.items()},
             "encode": {name: _bound(encode_, decode(body)) for name, (decode, encode_) in codecs.items()},
         }
         found[size] = {step: _blocks(doing, blocks, least) for step, doing in steps.items()}
-    return {"us": found, "bytes": {size: len(body) for size, body in BODIES.items()}}
+    return {"us": found, "bytes": {size: len(BODIES[size]) for size in sizes}}
 
 
 def _bound(function: Callable[[Any], Any], argument: Any) -> Callable[[], Any]:

@@ -18,6 +18,15 @@ _MAKE = (
     "from norce_order_async import NorceOrderClient\n"
     "NorceOrderClient(base_url='http://127.0.0.1:1', merchant='m', channel='c', token='t', engine={engine!r})"
 )
+STANDARD = "import asyncio, ssl, json"
+CLIENT = "import norce_order_async, and a client"
+HELP = "norce-order --help"
+WHOLE = {
+    STANDARD: ["-c", STANDARD],
+    CLIENT: ["-c", _MAKE.format(engine="auto")],
+    HELP: ["-c", "import sys\nsys.argv = ['norce-order', '--help']\nfrom norce_order_async.cli import main\nmain()"],
+}
+"""Whole processes, to their end."""
 PROGRAMS = {
     NOTHING: "pass",
     PACKAGE: "import norce_order_async",
@@ -37,7 +46,20 @@ def measure(scale: Scale, tell: Tell) -> Figures:
     _run("\n".join(PROGRAMS.values()))
     for _, name in interleaved(list(PROGRAMS), scale.import_runs):
         found[name].append(_run(PROGRAMS[name]))
-    return {"ms": found}
+    whole: dict[str, list[float]] = {name: [] for name in WHOLE}
+    for _, name in interleaved(list(WHOLE), scale.import_runs):
+        whole[name].append(_whole(WHOLE[name]))
+    return {"ms": found, "whole_ms": whole}
+
+
+def _whole(arguments: list[str]) -> float:
+    """Milliseconds of processor time of an interpreter, from its start to its end."""
+    started = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(started.pid, 0)
+    started.returncode = os.waitstatus_to_exitcode(status)
+    if started.returncode:
+        raise RuntimeError(f"{arguments} failed")
+    return (used.ru_utime + used.ru_stime) * 1000
 
 
 def _run(program: str) -> float:
@@ -58,6 +80,12 @@ def own(figures: Figures, name: str) -> list[float]:
     return [took - bare for took, bare in zip(figures["ms"][name], figures["ms"][NOTHING], strict=True)]
 
 
+def against(figures: Figures, name: str) -> list[float]:
+    """Time over that of the standard library's modules, run by run."""
+    found = figures.get("whole_ms", {})
+    return [one / other for one, other in zip(found.get(name, []), found.get(STANDARD, []), strict=True)]
+
+
 def tables(figures: Figures) -> list[Table]:
     """On top of the interpreter."""
     rows = [[name, spread(own(figures, name), "{:.0f}")] for name in figures["ms"] if name != NOTHING]
@@ -65,4 +93,9 @@ def tables(figures: Figures) -> list[Table]:
         f"Milliseconds of processor time on top of the interpreter's own {median(figures['ms'][NOTHING]):.0f}, with "
         "compiled files at hand; median of the runs and its range:"
     )
-    return [Table(["", "ms"], rows, before)]
+    whole = [[name, f"{median(figures['whole_ms'][name]):.0f}", spread(against(figures, name))] for name in WHOLE]
+    beside = "Whole processes, to their end:"
+    return [
+        Table(["", "ms"], rows, before),
+        Table(["", "ms of processor time", f"times `{STANDARD}`"], whole, beside),
+    ]

@@ -12,10 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.contestants import ours
-from benchmarks.contestants.base import CONNECTIONS, ORDER_ID
+from benchmarks.contestants import bare, ours
+from benchmarks.contestants.base import CONNECTIONS, ORDER_ID, PATH
 from benchmarks.figures import Figures, Table, Tell, interleaved, median, spread
 from benchmarks.machine import resident
+from benchmarks.parts.calls import block
 from benchmarks.scale import Scale
 from benchmarks.server import Door, Target, service
 from benchmarks.worker import apart, worker
@@ -28,6 +29,10 @@ WITH = "with a journal"
 WITHOUT = "without"
 LATENCIES = (0.0, 0.05)
 _SAMPLE_EVERY = 1000
+_PARTS = 10
+_STATE = b'"accepted"'
+TWICE = 0.46
+"""Of aiohttp's PUT against an item: twice what it was in November 2026."""
 
 
 def measure(scale: Scale, tell: Tell) -> Figures:
@@ -44,7 +49,40 @@ def measure(scale: Scale, tell: Tell) -> Figures:
                 rates[f"{latency * 1000:g}"] = found
         tell(f"{scale.bulk_memory_items} items {WITH}")
         long = apart(_job, answering.targets[Door()], scale.bulk_memory_items, journal=True)
-    return {"turns": rates, "long": long}
+        tell(f"{scale.bulk_memory_items} transitions")
+        transitions = apart(_transitions, answering.targets[Door()], scale.bulk_memory_items)
+    return {"turns": rates, "long": long, "transitions": transitions}
+
+
+def _transitions(target: Target, items: int) -> Figures:
+    return asyncio.run(_against_aiohttp(target, items))
+
+
+async def _against_aiohttp(target: Target, items: int) -> Figures:
+    """Ten parts of a job, between parts of as many bare PUTs."""
+    url = f"{target.url}{PATH}/state"
+    found: list[float] = []
+    rates: list[float] = []
+    async with bare.session(target, CONNECTIONS) as session, ours.client(target) as norce:
+
+        async def put() -> None:
+            async with session.put(url, data=_STATE, headers={"content-type": "application/json"}) as response:
+                await response.read()
+
+        for part in range(_PARTS):
+            ids = [f"o{part}-{number}" for number in range(items // _PARTS)]
+            bare_us, _ = await block(put, len(ids), CONNECTIONS)
+            started, used = time.perf_counter(), time.process_time()
+            async with norce.bulk(load=Fixed(in_flight=CONNECTIONS)) as job:
+                done = 0
+                async for outcome in job.run(ids, actions.transition("accepted")):
+                    done += outcome.verdict == "done"
+            took, used = time.perf_counter() - started, time.process_time() - used
+            if done != len(ids):
+                raise RuntimeError(f"{done} of {len(ids)} items were done")
+            found.append(bare_us / (used / done * 1e6))
+            rates.append(done / took)
+    return {"items": items, "against": found, "rates": rates}
 
 
 def _job(target: Target, items: int, *, journal: bool) -> Figures:
@@ -102,4 +140,15 @@ def tables(figures: Figures) -> list[Table]:
             f"{CONNECTIONS} in flight, one PATCH an item:",
         ),
         Table(["", "items", "items/s", "MB beyond the start"], [memory], "A long job, no latency, in a fresh process:"),
+        Table(
+            ["", "items", "items/s", "processor time of aiohttp's PUT against an item"],
+            [
+                [
+                    "transitions, no journal",
+                    f"{figures['transitions']['items']:,}",
+                    spread(figures["transitions"]["rates"], "{:,.0f}"),
+                    spread(figures["transitions"]["against"]),
+                ]
+            ],
+        ),
     ]

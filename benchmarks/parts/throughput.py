@@ -12,9 +12,10 @@ from benchmarks.contestants import CONTESTANTS, bare, made, ours, ready
 from benchmarks.contestants.base import CONNECTIONS
 from benchmarks.figures import Figures, Table, Tell, interleaved, median, spread
 from benchmarks.laps import Lap, lap
+from benchmarks.machine import CLIENT_CORE
 from benchmarks.scale import Scale
 from benchmarks.server import Door, service
-from benchmarks.worker import worker
+from benchmarks.worker import beside, worker
 
 TITLE = "Throughput and waiting"
 
@@ -30,6 +31,8 @@ RATIOS = (
     (ours.ON_HTTPX, bare.HTTPX, 0.05),
 )
 """Who is compared with whom, over plain connections and with the tasks of the goals."""
+SLOWED = (ours.ON_AIOHTTP, bare.AIOHTTP)
+"""Who runs beside a process that takes half of the core."""
 _COMPARED = frozenset((name, latency) for one, other, latency in RATIOS for name in (one, other))
 
 
@@ -76,7 +79,16 @@ def measure(scale: Scale, tell: Tell) -> Figures:
                 asdict(workers[name].run(lap, name, target, cell.tasks, settle, scale.window))
             )
             busy = max(busy, (answering.busy() - used) / (time.perf_counter() - began))
+        slowed: dict[str, list[dict[str, Any]]] = {}
+        with beside(CLIENT_CORE):
+            for number, name in interleaved([name for name in SLOWED if name in names], scale.rounds):
+                tell(f"half a core, round {number + 1}: {name}")
+                target = answering.targets[Door(LATENCIES[1])]
+                tasks = min(GOAL_TASKS, *scale.tasks[-1:])
+                found_here = workers[name].run(lap, name, target, tasks, scale.settle_many, max(scale.window, 0.5))
+                slowed.setdefault(name, []).append(asdict(found_here))
     return {
+        "slowed": slowed,
         "server_busy": busy,
         "cells": [{**asdict(cell), "key": cell.key, "ideal_ms": cell.ideal * 1000} for cell in cells],
         "laps": found,
@@ -115,6 +127,12 @@ def _cpu_ratios(figures: Figures, one: str, other: str, latency: float) -> list[
     return [its.cpu_us / mine.cpu_us for mine, its in _pairs(figures, one, other, latency)]
 
 
+def slowed_ratios(figures: Figures) -> list[float]:
+    """Rate over rate with half of a core, 50 ms latency, round by round."""
+    mine, its = (figures.get("slowed", {}).get(name, []) for name in SLOWED)
+    return [one["rate"] / other["rate"] for one, other in zip(mine, its, strict=False) if other["rate"]]
+
+
 def _pairs(figures: Figures, one: str, other: str, latency: float) -> list[tuple[Lap, Lap]]:
     mine, its = (laps_of(figures, name, GOAL_TASKS, latency) for name in (one, other))
     return list(zip(mine, its, strict=False))
@@ -141,6 +159,11 @@ def tables(figures: Figures) -> list[Table]:
     if rows:
         before = f"Against each other, {GOAL_TASKS} tasks, median of the rounds and its range:"
         shown.append(Table(["", "latency", "orders a second", "orders a CPU second"], rows, before, notes))
+    if slowed := slowed_ratios(figures):
+        rate = [median(one["rate"] for one in figures["slowed"][name]) for name in SLOWED]
+        row = [" / ".join(SLOWED), *(f"{one:,.0f}" for one in rate), spread(slowed)]
+        before = f"With half of the core taken by another process, {GOAL_TASKS} tasks, 50 ms; orders a second:"
+        shown.append(Table(["", "ours", "aiohttp", "ratio"], [row], before))
     return shown
 
 
