@@ -85,6 +85,9 @@ EVERY_ADAPTER = "*"
     "NORCE_SANDBOX_CALLBACK_TOKEN, or no token.",
 )
 @click.option("--admin/--no-admin", default=True, help="Offer endpoints for tests under /__sandbox/, or not.")
+@click.option(
+    "--inspect", is_flag=True, help="Show requests, orders, callbacks and faults in a browser, and print a link to it."
+)
 def sandbox(
     host: str,
     port: int,
@@ -101,6 +104,7 @@ def sandbox(
     configuration: tuple[str, ...],
     callback_token_file: str | None,
     admin: bool,
+    inspect: bool,
 ) -> None:
     """Run a local imitation of the order service until Ctrl-C. It prints its address and token, and how to call it.
 
@@ -135,6 +139,7 @@ def sandbox(
             token=token,
             seed=seed,
             admin=admin,
+            inspect=inspect,
             on_request=_request_line,
             database=db or ":memory:",
             faults=FaultPlan() if faults is None else faults,
@@ -153,7 +158,7 @@ def sandbox(
     try:
         if seed_orders:
             service.seed_orders(seed_orders, merchant=MERCHANT)
-        serve(service, on_start=partial(_introduce, db=db, faults=faults, admin=admin))
+        serve(service, on_start=partial(_introduce, db=db, faults=faults, admin=admin, inspect=inspect))
     except (SandboxStartError, SeedingError) as error:
         raise click.ClickException(str(error)) from error
     finally:
@@ -261,9 +266,9 @@ def _setting(given: str) -> tuple[str, list[str], str]:
     return adapter or EVERY_ADAPTER, steps, value
 
 
-def _introduce(service: Sandbox, *, db: str | None, faults: str | None, admin: bool) -> None:
-    # Clients can't call the addresses that mean "every address of this machine".
-    url = service.base_url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+def _introduce(service: Sandbox, *, db: str | None, faults: str | None, admin: bool, inspect: bool) -> None:
+    url = _callable(service.base_url)
+    inspector = _callable(service.inspector_link()) if inspect else None
     click.echo(
         f"""\
 A local imitation of the Norce Checkout order service, not the real one.
@@ -273,7 +278,7 @@ A local imitation of the Norce Checkout order service, not the real one.
   token      {service.token}
   merchant   any; {MERCHANT} below
   channel    any; {CHANNEL} below
-{_extras(url, faults, service.readings, admin)}
+{_extras(url, faults, service.readings, admin, inspector)}
 With curl, the orders there are:
 
 {_curl(url, service.token)}
@@ -287,16 +292,23 @@ Requests, as they come:
         click.echo("  (Other machines can reach it; the client sends its token over plain http to this one only.)")
 
 
+def _callable(url: str) -> str:
+    """An address to call: those that mean "every address of this machine" are none."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
 def _lives(db: str | None) -> str:
     return f"The orders are in {printable(db)}." if db else "The orders are in memory, and lost when it stops."
 
 
-def _extras(url: str, faults: str | None, readings: Readings, admin: bool) -> str:
+def _extras(url: str, faults: str | None, readings: Readings, admin: bool, inspector: str | None) -> str:
     lines = [f"  faults     {printable(faults)}"] if faults else []
     lines += [f"  reading    {one.rule}={one.id}" for one in readings.changed]
     if admin:
         parts = urlsplit(url)
         lines.append(f"  admin      {parts.scheme}://{parts.netloc}/__sandbox/ (reset, seed, snapshot, requests, ...)")
+    if inspector is not None:
+        lines.append(f"  inspector  {inspector} (works once)")
     return "".join(f"{line}\n" for line in lines)
 
 

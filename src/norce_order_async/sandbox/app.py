@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import anyio
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from norce_order_async.sandbox.admin import PREFIX as ADMIN_PREFIX
 from norce_order_async.sandbox.admin import Admin
@@ -44,6 +44,7 @@ async def lifespan(courier: Courier, deferred: Deferred, receive: Receive, send:
 
 
 PREFIX = "/checkout/order"
+INSPECTOR_PREFIX = "/__inspect"
 SERVER_NAME = "local-order-sandbox"
 
 _READS_BY_POST = "Validate"
@@ -66,6 +67,8 @@ class App:
         max_body: int,
         admin: Admin | None,
         on_request: Callable[[ReceivedRequest], None] | None = None,
+        on_answer: Callable[[ReceivedRequest, ServiceAnswer], None] | None = None,
+        inspector: ASGIApp | None = None,
     ) -> None:
         self._requests = requests
         self._faults = faults
@@ -73,6 +76,8 @@ class App:
         self._admin = admin
         self._max_body = max_body
         self._on_request = on_request
+        self._on_answer = on_answer
+        self._inspector = inspector
         self._courier = world.courier
         self._readings = world.readings
         self._other_protocols = Router()
@@ -102,6 +107,9 @@ class App:
         if self._admin is not None and scope["path"].startswith(ADMIN_PREFIX):
             await self._administer(self._admin, scope, receive, send)
             return
+        if self._inspector is not None and scope["path"].startswith(f"{INSPECTOR_PREFIX}/"):
+            await self._inspector(scope, receive, send)
+            return
         if transport_of(scope) is None and self._faults.refuses_connection():
             refused_in_process()
         started = time.perf_counter()
@@ -124,6 +132,8 @@ class App:
             await self._write(exchange.reply, exchange.fault, scope, receive, send)
         finally:
             request.seconds = time.perf_counter() - started
+            if self._on_answer is not None:
+                self._on_answer(request, exchange.reply)
             if self._on_request is not None:
                 self._on_request(request)
 

@@ -15,15 +15,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
 from norce_order_async.sandbox.admin import MERCHANT, Admin
-from norce_order_async.sandbox.app import PREFIX, App
+from norce_order_async.sandbox.app import INSPECTOR_PREFIX, PREFIX, App
 from norce_order_async.sandbox.arguments import (
     check_has,
     check_is,
@@ -52,6 +53,10 @@ from norce_order_async.sandbox.service.lag import ListLag
 from norce_order_async.sandbox.service.presentation import Presentation
 from norce_order_async.sandbox.storage.sqlite import IN_MEMORY
 from norce_order_async.sandbox.storage.store import Store
+
+if TYPE_CHECKING:
+    from norce_order_async.sandbox.inspector.app import Inspector
+    from norce_order_async.sandbox.inspector.traffic import Traffic
 
 IN_PROCESS_URL = f"http://localhost{PREFIX}"
 """A base URL for clients that are handed `Sandbox.app` and use no socket."""
@@ -96,6 +101,7 @@ class Sandbox:
         database: A file to keep the state in; nothing but memory unless given.
         faults: A plan of what is to go wrong: a ready-made one's name, a YAML file's path, or a plan as data.
         admin: Whether there are endpoints under `/__sandbox/` to look at and change the state.
+        inspect: Whether there are pages under `/__inspect/` to look at it in a browser; `inspector_link` leads there.
         served_as: Names besides localhost under which the server is reached, as in a network of containers. A Host
             header with any other name is refused, as it can come from a page in a browser that means another server.
         allowed_hosts: Hosts besides loopback that the sandbox may call.
@@ -114,6 +120,7 @@ class Sandbox:
         FaultPlanError: There is no such plan, or it can't be played.
         DatabaseFileError: The state can't be kept in this file.
         TypeError, ValueError: An argument is of another type or beyond its bounds; the text names it.
+        ImportError: It is to be inspected, and Jinja2 is not installed.
 
     Example::
 
@@ -137,6 +144,7 @@ class Sandbox:
         database: str = IN_MEMORY,
         faults: PlanLike = NO_PLAN,
         admin: bool = True,
+        inspect: bool = False,
         served_as: Collection[str] = (),
         allowed_hosts: Collection[str] = (),
         apps: Mapping[str, ASGIApp] | None = None,
@@ -177,8 +185,9 @@ class Sandbox:
             check_has("on_request", on_request, "")
         self._readings = ReadingsInUse(readings_of(readings))
         self.token = token = secrets.token_urlsafe(24) if token is None else token
-        self.requests = RequestLog(keep_requests)
         self.clock = clock or SystemClock()
+        traffic = _traffic(keep_requests, self.clock) if inspect else None
+        self.requests = RequestLog(keep_requests) if traffic is None else traffic
         self.faults = Faults(self.clock, seed, faults)
         store = Store(database)
         # An entered sandbox can still be asked for its effects after it was left, so the store outlives the server.
@@ -213,6 +222,7 @@ class Sandbox:
         self._deferred = Deferred(world)
         self._control = Control(world, self.requests, self.faults, self._deferred, seed)
         tokens = [token] if secondary_token is None else [token, secondary_token]
+        self._inspector = None if traffic is None else _inspector(self._control, traffic)
         self.app = App(
             description,
             world,
@@ -223,6 +233,8 @@ class Sandbox:
             max_body=max_body,
             admin=Admin(self._control, tokens) if admin else None,
             on_request=on_request,
+            on_answer=None if traffic is None else traffic.answered,
+            inspector=self._inspector,
         )
         self._host = host
         self._port = port
@@ -236,8 +248,28 @@ class Sandbox:
         """Where the running server is; what a client takes as its base URL."""
         if self._running is None:
             raise RuntimeError("the sandbox is not running: enter it, or use sandbox.app with IN_PROCESS_URL")
+        return f"http://{self._address(self._running)}{PREFIX}"
+
+    def _address(self, running: _Running) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._running.port}{PREFIX}"
+        return f"{host}:{running.port}"
+
+    def inspector_link(self) -> str:
+        """A new link to the inspector, which lets one browser in and does not work again.
+
+        Raises:
+            RuntimeError: The sandbox is not running, or was not made with ``inspect=True``.
+
+        Example::
+
+            with Sandbox(inspect=True) as inspected:
+                print(inspected.inspector_link())
+        """
+        if self._inspector is None:
+            raise RuntimeError("the sandbox was made without inspect=True")
+        if self._running is None:
+            raise RuntimeError("the sandbox is not running, so no browser can reach it")
+        return f"http://{self._address(self._running)}{self._inspector.new_link()}"
 
     @property
     def readings(self) -> Readings:
@@ -446,6 +478,24 @@ class _Running:
                 raise RuntimeError(f"the sandbox's server did not stop within {_STOP_WITHIN:g} s")
             yield
         self._thread.join()
+
+
+def _traffic(keep: int, clock: ServiceClock) -> Traffic:
+    """The log of a sandbox that is inspected."""
+    if find_spec("jinja2") is None:
+        raise ImportError(
+            "the inspector needs the extra 'sandbox' (jinja2 is missing): install norce-order-async with [sandbox]"
+        )
+    from norce_order_async.sandbox.inspector.traffic import Traffic
+
+    return Traffic(keep, clock)
+
+
+def _inspector(control: Control, traffic: Traffic) -> Inspector:
+    from norce_order_async.sandbox.inspector.app import Inspector
+
+    control.world.store.on_effect = traffic.took_effect
+    return Inspector(control, traffic, INSPECTOR_PREFIX)
 
 
 def _check_app(name_of_host: str, host: object, name_of_app: str, app: object) -> None:

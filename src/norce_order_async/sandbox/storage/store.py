@@ -9,7 +9,7 @@ from __future__ import annotations
 
 # ruff: noqa: S608 - names put into SQL texts are this package's own; what a request brings is always a bound value
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -100,6 +100,9 @@ class Store:
 
     def __init__(self, path: str = database.IN_MEMORY) -> None:
         self._lock = threading.RLock()
+        self.on_effect: Callable[[int, str, str], None] | None = None
+        """Called with number, time and order of each effect that is added; what is rolled back gives its number to the
+        next."""
         self._database = database.opened(path, _SCHEMA)
 
     def close(self) -> None:
@@ -270,10 +273,12 @@ class Store:
 
     def add_effect(self, at: str, scope: Scope, order_id: str, operation: str, subject: str, detail: str) -> None:
         """Add to the log of changes that took effect."""
-        self._database.execute(
+        cursor = self._database.execute(
             "INSERT INTO effects (at, merchant, channel, order_id, operation, subject, detail) VALUES (?,?,?,?,?,?,?)",
             (at, *scope, order_id, operation, subject, detail),
         )
+        if self.on_effect is not None:
+            self.on_effect(cursor.lastrowid or 0, at, order_id)
 
     def effects(self, order_id: str | None, operation: str | None) -> Sequence[Effect]:
         """What took effect, oldest first, for one order or all, by one operation or any."""

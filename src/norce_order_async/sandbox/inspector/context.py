@@ -1,0 +1,26 @@
+"""What every page is given: the sandbox that is inspected, and how a page is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import HTMLResponse
+
+from norce_order_async.sandbox.control import Control
+from norce_order_async.sandbox.inspector.pages import rendered
+from norce_order_async.sandbox.inspector.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A sandbox to look at. `path` is where the pages are."""
+
+    control: Control
+    traffic: Traffic
+    path: str
+
+    def page(self, template: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
+        """A page of a template."""
+        return HTMLResponse(rendered(template, {"root": self.path, "live": None, **values}), status)

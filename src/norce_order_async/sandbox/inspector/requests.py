@@ -1,0 +1,106 @@
+"""The requests as they come, and one of them in full."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import islice
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from norce_order_async.sandbox.inspector.context import Inspected
+from norce_order_async.sandbox.inspector.pages import kind_of_status, pretty
+from norce_order_async.sandbox.inspector.traffic import Exchange
+
+_PAGE = 100
+
+_OUTCOMES: Mapping[str, Callable[[Exchange], bool]] = {
+    "good": lambda one: one.request.status is not None and one.request.status < 300,
+    "refused": lambda one: kind_of_status(one.request.status) == "refused",
+    "failed": lambda one: kind_of_status(one.request.status) == "failed",
+    "lost": lambda one: one.lost,
+    "fault": lambda one: bool(one.request.faults),
+}
+
+
+async def requests(inspected: Inspected, request: Request) -> Response:
+    """The latest requests, or those that are asked for."""
+    asked = request.query_params
+    words, operation, outcome = (asked.get(name, "").strip() for name in ("find", "operation", "outcome"))
+    is_outcome = _OUTCOMES.get(outcome, _any)
+    before = _number(asked.get("before"))
+
+    def wanted(one: Exchange) -> bool:
+        return (
+            is_outcome(one)
+            and (not operation or one.request.operation == operation)
+            and (not words or _has(one, words))
+        )
+
+    found = list(islice(filter(wanted, inspected.traffic.newest(before)), _PAGE + 1))
+    kept = {name: value for name, value in (("find", words), ("operation", operation), ("outcome", outcome)) if value}
+    older = f"?{urlencode({**kept, 'before': found[_PAGE - 1].number})}" if len(found) > _PAGE else None
+    live = before == math.inf and "still" not in asked
+    return inspected.page(
+        "requests.html",
+        {
+            "at": "requests",
+            "exchanges": found[:_PAGE],
+            "kept": len(inspected.traffic),
+            "find": words,
+            "operation": operation,
+            "operations": sorted(
+                {one.request.operation for one in inspected.traffic.newest() if one.request.operation}
+            ),
+            "outcome": outcome,
+            "older": older,
+            "newest": f"?{urlencode(kept)}" if before != math.inf else None,
+            "live": f"?{urlencode(kept)}" if live else None,
+            "stop": f"?{urlencode({**kept, 'still': 1})}" if live else None,
+            "go_on": f"?{urlencode(kept)}" if not live and before == math.inf else None,
+        },
+    )
+
+
+async def one_request(inspected: Inspected, request: Request) -> Response:
+    """One request in full."""
+    exchange = inspected.traffic.exchange(request.path_params["number"])
+    if exchange is None:
+        return inspected.page("missing.html", {"what": "request"}, status=404)
+    received, answer = exchange.request, exchange.answer
+    return inspected.page(
+        "request.html",
+        {
+            "at": "requests",
+            "exchange": exchange,
+            "body": pretty(received.body) if received.body else "",
+            "answer": answer,
+            "answer_body": pretty(answer.body) if answer is not None and answer.body else "",
+            "rules": sorted(received.rules),
+            "order_id": order_of(received.path),
+            "earlier": inspected.traffic.exchange(exchange.number - 1),
+            "later": inspected.traffic.exchange(exchange.number + 1),
+        },
+    )
+
+
+def _any(_one: Exchange) -> bool:
+    return True
+
+
+def order_of(path: str) -> str | None:
+    """The id of the order that a path is about."""
+    _, found, rest = path.partition("/checkout/orders/")
+    return rest.split("/")[0] or None if found else None
+
+
+def _has(one: Exchange, words: str) -> bool:
+    request = one.request
+    texts = (request.path, request.query, one.correlation_id, request.headers.get("x-merchant", ""))
+    return any(words.casefold() in text.casefold() for text in texts)
+
+
+def _number(text: str | None) -> float:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 18 else math.inf

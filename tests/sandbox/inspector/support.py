@@ -1,0 +1,58 @@
+"""Who calls the service, and who looks at it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from norce_order_async.sandbox import Sandbox
+
+API = "/api/v0/checkout"
+
+
+class Caller:
+    """Calls the service over a socket, as a program would; no answer is refused."""
+
+    def __init__(self, sandbox: Sandbox, **headers: str) -> None:
+        known = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
+        self._client = httpx.Client(base_url=sandbox.base_url + API, headers={**known, **headers})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def send(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self._client.request(method, path, json=body, **options)
+
+    def order(self, **body: Any) -> str:
+        """The id of a new order."""
+        made: str = self.send("POST", "/orders", body).json()["id"]
+        return made
+
+
+def origin(sandbox: Sandbox) -> str:
+    parts = urlsplit(sandbox.base_url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@contextmanager
+def entered(sandbox: Sandbox) -> Generator[httpx.Client]:
+    """A browser of sorts that was let in; paths begin at the inspector's."""
+    headers = {"origin": origin(sandbox)}
+    with httpx.Client(base_url=f"{origin(sandbox)}/__inspect", headers=headers) as client:
+        assert client.get(sandbox.inspector_link()).status_code == 200
+        yield client
+
+
+def text_of(page: str) -> str:
+    """What is read on a page, without its tags."""
+    body = re.sub(r'<span class="j-\w+">([^<]*)</span>', r"\1", page.partition("<main")[2])
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body.partition(">")[2])).split())
