@@ -34,7 +34,8 @@ async def _open(engine: Literal["aiohttp", "httpx"], target: Target, connections
         orders = norce.orders
 
         async def read() -> object:
-            return await orders.get(ORDER_ID)
+            # The models are made when they are asked for.
+            return (await orders.get(ORDER_ID)).data
 
         yield read
 

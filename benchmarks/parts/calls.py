@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from benchmarks.contestants import CONTESTANTS, bare, ours
 from benchmarks.contestants.base import HEADERS, ORDER_ID, PATH, Read
@@ -19,6 +20,7 @@ from benchmarks.parts.codecs import decode_ours
 from benchmarks.scale import Scale
 from benchmarks.server import Door, Target, service
 from benchmarks.worker import apart
+from norce_order_async import NorceOrderClient
 from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.base import Engine, Timeouts, WireRequest
 from norce_order_async.engines.httpx import HttpxEngine
@@ -76,7 +78,7 @@ async def _readers(target: Target, tasks: int) -> AsyncGenerator[dict[str, Read]
         for name, engine in engines:
             readers[name] = await stack.enter_async_context(_bare(engine, target))
         norce = await stack.enter_async_context(ours.client(target, tasks, engine=instant))
-        readers[OVER_INSTANT] = lambda: norce.orders.get(ORDER_ID)
+        readers[OVER_INSTANT] = partial(_decoded, norce)
         readers[DECODING] = _decoding
         yield readers
 
@@ -107,6 +109,10 @@ async def _bare(engine: Engine, target: Target) -> AsyncGenerator[Read]:
         yield lambda: engine.send(request)
     finally:
         await engine.aclose()
+
+
+async def _decoded(norce: NorceOrderClient) -> object:
+    return (await norce.orders.get(ORDER_ID)).data
 
 
 async def _decoding() -> object:

@@ -206,7 +206,7 @@ async def test_the_record_counts_and_logs_once_a_kind(caplog: pytest.LogCaptureF
     stand_ = stand(lambda _: answer(200, odd))
     with caplog.at_level(logging.DEBUG):
         for _ in range(3):
-            await stand_.call(GET_ORDER)
+            assert (await stand_.call(GET_ORDER)).parsed.id == "o1"
     assert {count for _, count in stand_.client.drift} == {3}
     kinds = {drift.kind for drift, _ in stand_.client.drift}
     assert {"unknown-word", "extra"} <= kinds

@@ -33,7 +33,7 @@ from norce_order_async.runtime.clock import Deadline
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from norce_order_async.models import OrderData, OrderStatus, Price
+    from norce_order_async.models import OrderData, OrderStatus, Price, State
 
 
 class Order:
@@ -68,13 +68,13 @@ class Order:
 
     @property
     def data(self) -> OrderData:
-        """The whole snapshot as models. An order from a listing is decoded here or at its parts, and not for its
-        status, reference and times alone.
+        """The whole snapshot as models. It is decoded here, or part by part where a part is asked for, such as
+        ``order.cart``; its status, reference and times need no decoding.
 
         Raises:
             NotLoadedError: the order has not been read yet; so does every property below.
         """
-        return self._record.loaded()
+        return self._record.known().model
 
     @property
     def plain(self) -> Mapping[str, Any]:
@@ -109,12 +109,13 @@ class Order:
     @property
     def total(self) -> Price | None:
         """Grand total with shippings, computed by the service, as a model; :attr:`amount` is it as a decimal."""
-        return self.data.total
+        total: Price | None = self._record.known().part("total")
+        return total
 
     @property
     def amount(self) -> Decimal | None:
         """The grand total including VAT, as a decimal; None when the service sent none."""
-        total = self.data.total
+        total = self.total
         return None if total is None or total.including_vat is None else decimal(total.including_vat)
 
     @property
@@ -126,7 +127,7 @@ class Order:
     @property
     def transitions(self) -> tuple[StatusPeriod, ...]:
         """The statuses that the order was in, oldest first, from the service's log."""
-        state = self.data.state
+        state: State | None = self._record.known().part("state")
         return periods((state.transitions or []) if state else [])
 
     @property

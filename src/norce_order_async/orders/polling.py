@@ -10,7 +10,7 @@ from norce_order_async.errors import CallError, PendingError
 from norce_order_async.runtime.clock import Clock, Deadline
 
 if TYPE_CHECKING:
-    from norce_order_async.models import OrderData
+    from norce_order_async.orders.lazy import OrderBody
     from norce_order_async.orders.record import OrderRecord
     from norce_order_async.pipeline.answer import Answer
     from norce_order_async.pipeline.operations import Operation
@@ -50,7 +50,7 @@ class Polling:
 
 async def until_shown(
     order: OrderRecord,
-    shows: Callable[[OrderData], bool],
+    shows: Callable[[OrderBody], bool],
     *,
     what: str,
     target: str | None = None,

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from norce_order_async._json import Unshown, list_or_empty, mapping_or_empty
+from norce_order_async._json import Unshown, is_mapping, list_or_empty, mapping_or_empty
 from norce_order_async.display import shown
 from norce_order_async.errors import NotLoadedError
 from norce_order_async.orders.checking import holds_no, known_ids, written
 from norce_order_async.orders.lazy import OrderBody
-from norce_order_async.pipeline.answer import Answer
+from norce_order_async.orders.lazy import Part as Member
+from norce_order_async.pipeline.answer import Answer, make_late
 from norce_order_async.pipeline.creations import untouched
 from norce_order_async.pipeline.operations import GET_ORDER, Operation
 from norce_order_async.pipeline.readback import Baseline
@@ -61,19 +62,6 @@ class OrderRecord:
         if body is not None:
             self.take(body)
 
-    @property
-    def data(self) -> OrderData | None:
-        """The models of the snapshot, if there is one."""
-        return None if self.body is None else self.body.model
-
-    def loaded(self) -> OrderData:
-        """The models of the snapshot.
-
-        Raises:
-            NotLoadedError: there is none yet.
-        """
-        return self.known().model
-
     def known(self) -> OrderBody:
         """The snapshot.
 
@@ -117,14 +105,18 @@ class OrderRecord:
         self._status = status
         self._status_at = self.session.core.clock.monotonic()
 
-    async def read(self, options: CallOptions | None = None, deadline: Deadline | None = None) -> OrderData:
+    async def read(self, options: CallOptions | None = None, deadline: Deadline | None = None) -> OrderBody:
         """Read the order and take the result."""
         answer = await self.session.call(GET_ORDER, {"order_id": self.id}, options=options, deadline=deadline)
-        if answer.parsed is None:
+        if not is_mapping(answer.data):
+            _ = answer.parsed  # counts what it is instead
             raise holds_no("order", answer, GET_ORDER, self.id)
-        data = cast("OrderData", answer.parsed)
-        self.take(OrderBody(answer.body, self.session.core.drift, data))
-        return data
+        body = OrderBody(answer.data, self.session.core.drift, source=GET_ORDER.id, body=answer.body)
+        if not make_late(answer, body.whole):
+            # A large one, which the call has decoded in a thread; or middleware asked for the models.
+            body.takes(cast("OrderData", answer.parsed))
+        self.take(body)
+        return body
 
     async def write(
         self,
@@ -190,9 +182,9 @@ class OrderRecord:
         self._status = None
 
     def _ids(self, member: str) -> frozenset[str] | None:
-        if self.data is None:
+        if self.body is None:
             return None
-        return known_ids(getattr(self.data, member, None)) | self._created
+        return known_ids(self.body.part(cast("Member", member)) if member else None) | self._created
 
 
 class Part:

@@ -31,7 +31,7 @@ from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.runtime.clock import Deadline
 
 if TYPE_CHECKING:
-    from norce_order_async.models import Transition
+    from norce_order_async.models import State, Transition
 
 VALIDATION_CODE: Final = "order-validation"
 """The code of a refusal by the service's own validation, or by a hook; assumed, as no codes are published for it."""
@@ -139,7 +139,7 @@ async def transition(
     if answer.status == 202:
         await until_shown(
             order,
-            lambda data: data.state is not None and data.state.current_status == target,
+            lambda body: body.status == target,
             what=target,
             target=target,
             operation=SET_STATE,
@@ -157,9 +157,10 @@ async def transition(
 
 def _told(order: OrderRecord, target: OrderStatus, came_to: Transitioned) -> Transitioned:
     """With what the service's log adds, when the snapshot is one read since."""
-    if order.stale or order.data is None or order.data.state is None:
+    state: State | None = None if order.stale or order.body is None else order.body.part("state")
+    if state is None:
         return came_to
-    log = periods(order.data.state.transitions or [])
+    log = periods(state.transitions or [])
     entered = next((index for index in reversed(range(len(log))) if log[index].status == target), None)
     if entered is None:
         return came_to

@@ -9,6 +9,29 @@ from typing import Any
 from norce_order_async.errors import Attempt
 
 
+class LateModels:
+    """Makes the models of an answer when a caller asks for them, and once."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make: Callable[[], Any] | None = make
+        self._made: Any = None
+
+    def __call__(self) -> Any:
+        """The models."""
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def made_by(self, make: Callable[[], Any]) -> bool:
+        """Let another function make them; False when they are made already."""
+        if self._make is None:
+            return False
+        self._make = make
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to a call that succeeded.
@@ -43,3 +66,9 @@ class Answer:
     def adopted(self) -> bool:
         """Whether no attempt was answered, and the effect was found by reading back."""
         return self.status is None
+
+
+def make_late(answer: Answer, make: Callable[[], Any]) -> bool:
+    """Let a handle make the models of an answer, so that both have the same; False when they are made already."""
+    models = answer._models  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return isinstance(models, LateModels) and models.made_by(make)

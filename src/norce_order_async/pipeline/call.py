@@ -256,6 +256,9 @@ class Call(CallRecord):
             models = models_of(core.api, operation, response, tried.data, core.drift)
         else:
             models = await aside(models_of, core.api, operation, response, tried.data, core.drift)
+            if operation.reads_late and operation.answers:
+                # One thing of this size is decoded here all the same: later it would hold up the event loop.
+                await aside(models)
         return Answer(
             data=None if tried.data is UNREADABLE else tried.data,
             id=created_id(response, tried.data) if operation.brings is Expects.ID else None,

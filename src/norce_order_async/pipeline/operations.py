@@ -137,7 +137,7 @@ _VALIDATION = NaturalKey("validations", ("adapterId", "url"))
 
 CREATE_ORDER = Operation("CreateCheckoutOrder", "checkout", Kind.CREATE_ORDER, Expects.ID)
 LIST_ORDERS = Operation("GetCheckoutOrders", "checkout", Kind.SAFE, Expects.VALUE, reads_late=True)
-GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Expects.VALUE, answers="order_id")
+GET_ORDER = Operation("GetCheckoutOrder", "checkout", Kind.SAFE, Expects.VALUE, answers="order_id", reads_late=True)
 DELETE_ORDER = Operation("DeleteCheckoutOrder", "checkout", Kind.IDEMPOTENT, removes=True)
 SET_STATE = Operation("UpdateCheckoutOrderState", "checkout", Kind.STATE)
 SET_CART = Operation("UpdateCheckoutOrderCart", "checkout", Kind.IDEMPOTENT)

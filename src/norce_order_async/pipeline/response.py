@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from norce_order_async._api import DRIFT
 from norce_order_async._json import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
 from norce_order_async.engines.base import WireResponse
+from norce_order_async.pipeline.answer import LateModels
 from norce_order_async.pipeline.operations import Api, Expects, Operation
 from norce_order_async.runtime.clock import Clock, SystemClock
 
@@ -196,7 +197,7 @@ def models_of(
         return nothing
     if operation.reads_late:
         read = functools.partial(drift.reading, operation.id, generated.parse, status_code=status, data=data)
-        return functools.cache(read)
+        return LateModels(read)
     models = drift.reading(operation.id, generated.parse, status_code=status, data=data)
     return lambda: models
 

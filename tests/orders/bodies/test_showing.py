@@ -96,7 +96,7 @@ async def test_drift_is_shown_a_kind_a_line() -> None:
     odd = {"id": "o1", "surprise": "sekret", "state": {"currentStatus": "Sekret"}}
     service = stand([answer(200, odd), answer(200, {"id": "o1", "surprise": 1})])
     for _ in range(2):
-        await service.client.orders.get("o1")
+        assert (await service.client.orders.get("o1")).data.id == "o1"
     lines = [line.strip("│┃ ").split() for line in shown(service.client.drift).splitlines() if "Get" in line]
     assert lines == [
         ["GetCheckoutOrder", "│", "OrderData.surprise", "│", "extra", "│", "2"],

@@ -1,13 +1,17 @@
-"""Listed orders are decoded when somebody looks past their head, and are the same orders either way."""
+"""Orders are decoded when a caller looks past their head, part by part, and are the same orders either way."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any, get_args
 
 import pytest
 
-from norce_order_async import NotLoadedError, UnavailableError, capture_answers
+from norce_order_async import Answer, CallInfo, CallNext, NotLoadedError, Order, UnavailableError, capture_answers
 from norce_order_async.models import OrderData, PaymentDict
+from norce_order_async.orders.lazy import Part
 from norce_order_async.pipeline.response import DriftRecord
 from tests.support.engine import answer, lost
 from tests.support.orders import order_body
@@ -85,14 +89,180 @@ async def test_models_that_were_changed_are_what_the_handle_shows() -> None:
 
 
 async def test_an_order_read_by_its_id_has_its_plain_data_too() -> None:
-    """And is decoded at once; a handle that was never read has neither."""
+    """A handle that was never read has none."""
     service = stand([answer(200, ODD_BELOW)])
     order = service.client.orders("oAbCdEfG")
     with pytest.raises(NotLoadedError, match="has not been read yet"):
         _ = order.plain
     await order.refresh()
-    assert ("Item.sku", "wrong-type") in drifts(service.client.drift)
     assert order.plain == ODD_BELOW
+    assert drifts(service.client.drift) == {}
+    assert order.cart.items[0].sku is None
+    assert drifts(service.client.drift) == {("Item.sku", "wrong-type"): 1}
+    assert order.plain == ODD_BELOW
+
+
+PARTS = {
+    "attributes": {"gift": True},
+    "cart": {"items": [{"sku": 5}], "total": {"includingVat": 1}},
+    "consents": [{"id": "terms", "checked": True}],
+    "customer": {"type": "person", "billing": {"givenName": "A"}},
+    "hooks": [{"adapterId": "a", "invoke": "https://a.example", "subscribeTo": "/cart"}],
+    "notifications": [{"adapterId": "a", "invoke": "https://a.example"}],
+    "payments": [{"id": "p1", "amount": 1.5}, {"id": "p2", "amount": "x"}],
+    "shippings": [{"id": "s1"}],
+    "state": {
+        "currentStatus": "checkout",
+        "transitions": [{"status": "checkout", "timeStamp": "2026-01-02T03:04:05Z"}],
+    },
+    "total": {"includingVat": 1.5},
+    "validations": [{"adapterId": "a", "url": "https://a.example"}],
+}
+LOOKS: dict[str, Callable[[Order], Any]] = {
+    "attributes": lambda order: dict(order.attributes),
+    "cart": lambda order: order.cart.data,
+    "consents": lambda order: list(order.consents),
+    "customer": lambda order: order.customer.data,
+    "hooks": lambda order: list(order.hooks),
+    "notifications": lambda order: list(order.notifications),
+    "payments": lambda order: list(order.payments),
+    "shippings": lambda order: list(order.shippings),
+    "state": lambda order: order.transitions,
+    "total": lambda order: order.total,
+    "validations": lambda order: list(order.validations),
+}
+"""What shows a part, by its member."""
+NO_PARTS = {"id", "merchant", "channel", "reference", "created", "lastModified", "culture", "currency", "country"}
+
+
+def whole(body: Any) -> tuple[OrderData, dict[tuple[str, str], int]]:
+    """The order decoded at once, and its drift."""
+    record = DriftRecord()
+    return record.reading("x", OrderData.from_dict, body), drifts(record)
+
+
+async def an_order(body: Any) -> tuple[Order, DriftRecord]:
+    """One read by its id."""
+    service = stand([answer(200, body)])
+    return await service.client.orders.get("oAbCdEfG"), service.client.drift
+
+
+def test_every_part_is_looked_at() -> None:
+    """A member of an order that is new in the description needs a line in lazy.py."""
+    assert {*PARTS} == {*LOOKS} == {*get_args(Part)} == OrderData.MEMBERS - NO_PARTS
+
+
+@pytest.mark.parametrize("member", PARTS)
+async def test_a_part_is_decoded_by_itself(member: str) -> None:
+    """The same models as in the whole order, which takes those over that are there; drift is counted once."""
+    body = order_body("checkout", **PARTS)
+    model, told = whole(body)
+    order, drift = await an_order(body)
+    seen = LOOKS[member](order)
+    alone, told_alone = whole({member: body[member]})
+    assert drifts(drift) == told_alone
+    assert getattr(alone, member) == getattr(model, member)
+    assert order.data == model
+    assert order.data.to_dict() == model.to_dict()
+    assert drifts(drift) == told
+    assert LOOKS[member](order) == seen
+    if isinstance(seen, list) and seen:
+        assert seen[0] is getattr(order.data, member)[0]
+
+
+async def test_all_parts_are_the_whole_order() -> None:
+    """Whatever comes first."""
+    body = order_body("checkout", **PARTS)
+    model, told = whole(body)
+    order, drift = await an_order(body)
+    for look in LOOKS.values():
+        look(order)
+    assert drifts(drift) == told
+    assert (order.data, drifts(drift), order.plain) == (model, told, body)
+
+
+ODD_PARTS: list[Any] = [None, 5, "x", [], {}, [None], [{}, 5], [[]], {"a": None}, {"includingVat": "x"}, True]
+
+
+@pytest.mark.parametrize("odd", ODD_PARTS, ids=repr)
+@pytest.mark.parametrize("member", PARTS)
+async def test_an_odd_part_reads_as_it_does_in_the_whole_order(member: str, odd: Any) -> None:
+    """And is written back and counted as there."""
+    body = order_body("checkout", **{**PARTS, member: odd})
+    model, told = whole(body)
+    order, drift = await an_order(body)
+    for look in LOOKS.values():
+        look(order)
+    assert order.data == model
+    assert order.data.to_dict() == model.to_dict()
+    assert (drifts(drift), order.plain) == (told, body)
+
+
+@pytest.mark.parametrize("member", PARTS)
+async def test_a_part_that_did_not_come_is_none(member: str) -> None:
+    """As in the whole order."""
+    body = order_body("checkout", **PARTS)
+    del body[member]
+    order, drift = await an_order(body)
+    assert not LOOKS[member](order)
+    assert drifts(drift) == {}
+    assert order.data == whole(body)[0]
+
+
+async def test_a_part_that_was_changed_is_what_the_whole_order_has() -> None:
+    """The plain data stay as they were received, also where models hold parts of them."""
+    order, _ = await an_order(order_body("checkout", **PARTS))
+    order.payments[0].amount = 7.0
+    assert order.total is not None
+    order.total.including_vat = 2.0
+    order.data.attributes = {"other": 1}
+    assert order.data.payments is not None
+    assert (order.data.payments[0].amount, order.data.total, order.amount) == (7.0, order.total, Decimal(2))
+    assert dict(order.attributes) == {"other": 1}
+    assert order.plain["payments"] == PARTS["payments"]
+    order, _ = await an_order(order_body("checkout", cart={"attributes": {"a": 1}}))
+    assert order.cart.data is not None
+    order.cart.attributes["a"] = 2
+    assert order.plain["cart"] == {"attributes": {"a": 1}}
+    assert order.data.cart is order.cart.data
+    assert order.cart.attributes == {"a": 2}
+
+
+async def test_a_captured_answer_has_the_models_of_the_handle() -> None:
+    """Whichever of the two is asked first, they are made once, and there is one set of them."""
+    for first in (0, 1):
+        service = stand([answer(200, ODD_BELOW)])
+        with capture_answers() as answers:
+            order = await service.client.orders.get("oAbCdEfG")
+        asked = [partial(getattr, answers[0], "parsed"), partial(getattr, order, "data")]
+        assert asked[first]() is asked[1 - first]()
+        assert order.cart.data is answers[0].parsed.cart
+        assert drifts(service.client.drift) == {("Item.sku", "wrong-type"): 1}
+
+
+async def test_middleware_that_asks_for_the_models_gives_them_to_the_handle() -> None:
+    """They are decoded once."""
+    seen: list[Any] = []
+
+    async def look(_: CallInfo, proceed: CallNext) -> Answer:
+        done = await proceed()
+        seen.append(done.parsed)
+        return done
+
+    service = stand([answer(200, ODD_BELOW)], call_middleware=[look])
+    order = await service.client.orders.get("oAbCdEfG")
+    assert order.data is seen[0]
+    assert order.plain == ODD_BELOW
+    assert drifts(service.client.drift) == {("Item.sku", "wrong-type"): 1}
+
+
+@pytest.mark.parametrize("body", [[], "o1", 5, [{"id": "oAbCdEfG"}]], ids=repr)
+async def test_what_is_no_order_is_reported_and_raised(body: Any) -> None:
+    """At once, and not when somebody looks at it."""
+    service = stand([answer(200, body)])
+    with pytest.raises(UnavailableError, match="the answer holds no order"):
+        await service.client.orders.get("oAbCdEfG")
+    assert drifts(service.client.drift) == {("GetCheckoutOrder.200", "wrong-type"): 1}
 
 
 @pytest.mark.parametrize(

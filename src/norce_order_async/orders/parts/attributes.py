@@ -22,13 +22,17 @@ class AttributesPart(Part, Mapping[str, Any]):
         super().__init__(record)
 
     def __getitem__(self, key: str) -> Any:
-        return (self._record.loaded().attributes or {})[key]
+        return self._attributes()[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._record.loaded().attributes or {})
+        return iter(self._attributes())
 
     def __len__(self) -> int:
-        return len(self._record.loaded().attributes or {})
+        return len(self._attributes())
+
+    def _attributes(self) -> Mapping[str, Any]:
+        attributes: Mapping[str, Any] | None = self._record.known().part("attributes")
+        return attributes or {}
 
     async def remove(self, *names: str, options: CallOptions | None = None) -> None:
         """Remove attributes by sending null for them. That this removes them is assumed, not published.

@@ -26,7 +26,8 @@ class CartPart(Part):
     @property
     def data(self) -> Cart | None:
         """The cart, when the order has one."""
-        return self._record.loaded().cart
+        cart: Cart | None = self._record.known().part("cart")
+        return cart
 
     @property
     def reference(self) -> str | None:
@@ -116,8 +117,8 @@ class CartPart(Part):
                 put.
             CallError: a step did not succeed.
         """
-        data = await self._record.read(options)
-        current = data.cart or models.Cart()
+        await self._record.read(options)
+        current = self.data or models.Cart()
         before = Unshown(current.to_dict())
         sent = Unshown(written(edited(models.Cart, current, edit), "cart"))
         if check_total:
@@ -132,7 +133,7 @@ class CartPart(Part):
         if answer.status == 202:
             await until_shown(
                 self._record,
-                lambda order: order.cart is not None and shows(cart.to_dict(), order.cart.to_dict()),
+                lambda _: self.data is not None and shows(cart.to_dict(), self.data.to_dict()),
                 what="the cart",
                 operation=SET_CART,
                 answer=answer,

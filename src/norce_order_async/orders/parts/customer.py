@@ -25,7 +25,8 @@ class CustomerPart(Part):
     @property
     def data(self) -> Customer | None:
         """The customer, when the order has one."""
-        return self._record.loaded().customer
+        customer: Customer | None = self._record.known().part("customer")
+        return customer
 
     @property
     def type(self) -> CustomerType | str | None:
@@ -75,8 +76,8 @@ class CustomerPart(Part):
         if (address is None) != same_as_billing:
             raise InvalidRequestError("give either an address or same_as_billing=True")
         if address is None:
-            customer = (await self._record.read(options)).customer
-            address = customer.billing if customer else None
+            await self._record.read(options)
+            address = self.billing
             if address is None:
                 raise InvalidRequestError(f"order {shown(self._record.id)} has no billing address to take over")
         model = model_of(models.Address, address, "address")
@@ -104,7 +105,8 @@ class CustomerPart(Part):
     async def _update(
         self, side: str, put: Callable[..., Awaitable[None]], edit: Edit[Address], options: CallOptions | None
     ) -> None:
-        address = getattr((await self._record.read(options)).customer, side, None)
+        await self._record.read(options)
+        address = getattr(self.data, side, None)
         proposed = edited(models.Address, address or models.Address(), edit)
         with showing(proposed):
             await put(proposed, options=options)

@@ -30,6 +30,7 @@ from norce_order_async.orders.checking import (
     written,
 )
 from norce_order_async.orders.ensuring import Ensured, ensure
+from norce_order_async.orders.lazy import Part as Member
 from norce_order_async.orders.record import Part
 from norce_order_async.pipeline.operations import NaturalKey, Operation
 from norce_order_async.pipeline.settings import CallOptions
@@ -79,7 +80,8 @@ class Entries(Part, Sequence[M], Generic[M, D]):
         return self._entries()[index]
 
     def _entries(self) -> Sequence[M]:
-        return getattr(self._record.loaded(), self._key().member) or ()
+        entries: Sequence[M] | None = self._record.known().part(cast("Member", self._key().member))
+        return entries or ()
 
     def _key(self) -> NaturalKey:
         return cast("NaturalKey", self._creating.natural_key)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PaymentEvent,
         PaymentTransaction,
         PaymentTransactionDict,
+        Price,
     )
 
 
@@ -80,10 +81,10 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
             InvalidRequestError: payments cover more than the total, or the service sent none.
             CallError: a step did not succeed.
         """
-        data = await self._record.read(options)
-        if data.total is None or data.total.including_vat is None:
+        total: Price | None = (await self._record.read(options)).part("total")
+        if total is None or total.including_vat is None:
             raise InvalidRequestError(f"order {shown(self._record.id)} has no total yet, so nothing says what to pay")
-        outstanding = decimal(data.total.including_vat) - paid(self)
+        outstanding = decimal(total.including_vat) - paid(self)
         if outstanding < 0:
             raise InvalidRequestError(
                 f"payments of order {shown(self._record.id)} cover {-outstanding} more than its total"
