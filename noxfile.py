@@ -9,7 +9,7 @@ import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-CHECKS = ["lint", "types", "layers", "regenerate", "api", "workflows", "licences", "wheel", "lowest"]
+CHECKS = ["lint", "types", "layers", "regenerate", "api", "docs", "workflows", "licences", "wheel", "lowest"]
 nox.options.sessions = [*CHECKS, "tests"]
 
 ALL = ".[sandbox,cli,fast,otel,parquet,postgres]"
@@ -81,6 +81,16 @@ def api(session: nox.Session) -> None:
     """What has changed in the public API is named in the changelog."""
     install(session)
     session.run("python", "api/guard.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site in build/site, each warning a failure; ``-- linkcheck`` lists the links to others."""
+    session.install("--upgrade", "pip>=25.1")
+    session.install("--editable", ALL, "--group", "docs")
+    shutil.rmtree("build/site", ignore_errors=True)
+    doctrees = str(Path(session.create_tmp()) / "doctrees")
+    session.run("sphinx-build", "-W", "--keep-going", "-c", "docs", "-d", doctrees, ".", "build/site", *session.posargs)
 
 
 @nox.session

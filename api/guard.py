@@ -70,23 +70,33 @@ def api(root: Path) -> list[str]:
     Raises:
         ValueError: two classes that public names lead to have the same name.
     """
+    imported, met = public(root)
+    lines: list[str] = []
+    for name, found in [*imported.items(), *met.items()]:
+        lines += _lines(found, name)
+    return sorted(set(lines))
+
+
+def public(root: Path) -> tuple[dict[str, griffe.Object | None], dict[str, griffe.Class]]:
+    """What users import, by module and name, and the classes that they meet without importing them.
+
+    What a name stands for is None when that is not ours or can't be known without running.
+
+    Raises:
+        ValueError: two classes that public names lead to have the same name.
+    """
     loader = griffe.GriffeLoader(search_paths=[root / "src", root / "generated"])
     package = loader.load(PACKAGE)
     loader.load("norce_order_api")
     loader.resolve_aliases(implicit=True, external=False)
     objects = loader.modules_collection
-    public: dict[str, griffe.Object | None] = {name: _resolved(package, name) for name in _exported(package)}
+    imported: dict[str, griffe.Object | None] = {name: _resolved(package, name) for name in _exported(package)}
     for module in MODULES:
         # Models and their dicts are the generated ones, under our own name.
         homes = [objects[f"norce_order_api.{name}"] for name in ("models", "dicts")] if module == "models" else []
         for home in homes or [package[module]]:
-            public |= {f"{module}.{name}": _resolved(home, name) for name in _exported(home)}
-    lines: list[str] = []
-    for name, found in public.items():
-        lines += _lines(found, name)
-    for name, found in _led_to([found for found in public.values() if found is not None], objects).items():
-        lines += _lines(found, name)
-    return sorted(set(lines))
+            imported |= {f"{module}.{name}": _resolved(home, name) for name in _exported(home)}
+    return imported, _led_to([found for found in imported.values() if found is not None], objects)
 
 
 def _led_to(public: list[griffe.Object], objects: griffe.ModulesCollection) -> dict[str, griffe.Class]:

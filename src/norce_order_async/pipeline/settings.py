@@ -58,9 +58,13 @@ class Settings:
     queue_timeout: float | None = None
     """How long a call may wait for its first permit; None: as long as it takes."""
     connect_timeout: float = 5.0
+    """For a new connection, TLS included."""
     write_timeout: float = 10.0
+    """For each piece of the request."""
     read_timeout: float = 20.0
+    """For the head of the answer, and for each piece of its body."""
     pool_timeout: float = 5.0
+    """For a free connection of the engine's."""
     max_answer_size: int = MAX_ANSWER_SIZE
     """Bytes of an answer's body, with its compression undone. A larger one is not read; its status still counts."""
     settling_pause: float = 1.0

@@ -1,0 +1,133 @@
+"""What the site needs beyond Sphinx: pages made from code, the order of the pages, and what names refer to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import sphinx.ext.napoleon as napoleon
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.ext.intersphinx import resolve_reference_any_inventory
+from sphinx.util.nodes import make_refnode
+
+from reference import api, inventories
+
+INDEX = "docs/index"
+API = "docs/reference"
+EXAMPLES = "examples/README"
+COMMAND = """\
+The command
+===========
+
+What ``norce-order --help`` shows, of each command. :doc:`/docs/command-line` shows their use.
+
+.. click:: norce_order_async.cli.app:norce_order
+   :prog: norce-order
+   :nested: full
+"""
+_ALIASES: dict[str, str] = {}
+"""Full names by where things are defined, and by each other public name."""
+_INTERNAL: set[str] = set()
+"""Names of classes, aliases and type variables anywhere in the package."""
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    napoleon._process_docstring = _whole(napoleon._process_docstring)  # noqa: SLF001
+    app.setup_extension("sphinx.ext.napoleon")
+    app.connect("config-inited", point_elsewhere)
+    app.connect("builder-inited", write_pages)
+    app.connect("source-read", add_contents)
+    app.connect("missing-reference", find, priority=400)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _whole(process: Any) -> Any:
+    """Google's style without its form for attributes, ``type: description``: ours are sentences, and have colons."""
+
+    def processed(app: Sphinx, what: str, *rest: Any) -> None:
+        process(app, "method" if what in ("attribute", "data", "property") else what, *rest)
+
+    return processed
+
+
+def point_elsewhere(app: Sphinx, config: Any) -> None:
+    """Names of others lead to their documentation."""
+    folder = Path(app.srcdir, "docs", "api")
+    folder.mkdir(exist_ok=True)
+    inventories.write(folder)
+    config.intersphinx_mapping = {
+        site: (address, (str(folder / f"{site}.inv"),)) for site, address in inventories.SITES.items()
+    }
+
+
+def write_pages(app: Sphinx) -> None:
+    """The pages of the API, in `docs/api`; a page that has not changed keeps its time."""
+    folder = Path(app.srcdir, "docs", "api")
+    found = api.entries()
+    texts = {page.name: api.source(page, found[page.name]) for page in api.PAGES}
+    for name, text in {**texts, "command": COMMAND}.items():
+        path = folder / f"{name}.rst"
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+    _INTERNAL.update(api.internal_names())
+    for entry in (entry for page in found.values() for entry in page):
+        for alias in entry.aliases:
+            _ALIASES[alias] = entry.full
+
+
+def add_contents(_: Sphinx, name: str, source: list[str]) -> None:
+    """The sections of the first page become the sidebar; the page of the API gets its pages."""
+    if name == INDEX:
+        source[0] += "".join(
+            contents(section.partition("\n")[0], re.findall(r"^- \[(.+?)\]\((.+?)\)", section, re.MULTILINE))
+            for section in re.split(r"^## ", source[0], flags=re.MULTILINE)[1:]
+        )
+    elif name == EXAMPLES:
+        source[0] += contents("", re.findall(r"\[(.+?)\]\((\S+[.]md)\)", source[0]))
+    elif name == API:
+        pages = [(page.title, f"api/{page.name}.rst") for page in api.PAGES]
+        source[0] += contents("", [*pages, ("The command", "api/command.rst")])
+
+
+def contents(caption: str, links: list[tuple[str, str]]) -> str:
+    """A table of contents that only the sidebar shows."""
+    lines = ["", "", "```{toctree}", ":hidden:", *([f":caption: {caption}"] if caption else []), ""]
+    lines += [f"{title} <{re.sub(r'[.](md|rst|ipynb)$', '', target)}>" for title, target in links]
+    return "\n".join([*lines, "```", ""])
+
+
+def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, contnode: nodes.Element) -> Any:
+    """What a name in a docstring or an annotation refers to, where Sphinx knows it by another of its names."""
+    if node.get("refdomain") != "py":
+        return None
+    domain, target = env.domains.python_domain, str(node["reftarget"]).partition("[")[0]
+    for full in candidates(target, node.get("py:module"), list(domain.objects)):
+        entry = domain.objects.get(full)
+        if entry is not None:
+            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, full)
+    for full in inventories.uris():
+        last = full.rpartition(".")[2]
+        # A module may say of a class that it is somewhere inside.
+        if target in (full, last) or (target.endswith(f".{last}") and target.split(".")[0] == full.split(".")[0]):
+            node["reftarget"], node["reftype"] = full, "class"
+            return resolve_reference_any_inventory(env, False, node, contnode)
+    # A name of ours that nobody imports: it stands there, and leads nowhere.
+    return contnode if target.rpartition(".")[2] in _INTERNAL else None
+
+
+def candidates(target: str, module: str | None, known: list[str]) -> list[str]:
+    """The full names that a target may mean, the likeliest first."""
+    parts = target.lstrip(".~").split(".")
+    heads = [(".".join(parts[:end]), parts[end:]) for end in range(len(parts), 0, -1)]
+    found = [".".join([_ALIASES[head], *rest]) for head, rest in heads if head in _ALIASES]
+    for length in (2, 1):
+        tail = "." + ".".join(parts[-length:])
+        ending = [name for name in known if name.endswith(tail) and name.startswith((api.PACKAGE, api.GENERATED))]
+        near = [name for name in ending if module and name.startswith(f"{module}.")]
+        found += near if len(near) == 1 else ending if len(ending) == 1 else []
+    return found
