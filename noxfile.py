@@ -12,7 +12,7 @@ nox.options.error_on_missing_interpreters = False
 CHECKS = ["lint", "types", "layers", "regenerate", "api", "docs", "workflows", "licences", "wheel", "lowest"]
 nox.options.sessions = [*CHECKS, "tests"]
 
-ALL = ".[sandbox,cli,fast,otel,parquet,postgres]"
+ALL = ".[sandbox,cli,fast,otel,parquet,postgres,spread]"
 # Where a version of a dependency can be felt.
 LOWEST_TESTS = [
     "tests/auth",
@@ -37,7 +37,7 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 def install(session: nox.Session) -> None:
     """This project, editable, with everything that tests need."""
     session.install("--upgrade", "pip>=25.1")
-    session.install("--editable", ".[sandbox,cli,fast,postgres]", "--group", "dev")
+    session.install("--editable", ".[sandbox,cli,fast,spread]", "--group", "dev")
 
 
 @nox.session

@@ -18,7 +18,12 @@ AGREED = frozenset(
 )
 """SPDX names of licences that only demand to be named; MPL-2.0 also demands changes of its own files."""
 
-AGREED_FOR = {"psycopg": "LGPL-3.0-only", "psycopg-binary": "LGPL-3.0-only"}
+AGREED_FOR = {
+    "psycopg": "LGPL-3.0-only",
+    "psycopg-binary": "LGPL-3.0-only",
+    # MIT, by the text of its LICENSE.
+    "taskiq-dependencies": "not said",
+}
 """Single packages with a licence that demands more, and is agreed to for them alone. psycopg comes with an extra only,
 is used unchanged as a library that a user can replace, and is no part of what this project ships."""
 

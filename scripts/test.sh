@@ -29,7 +29,7 @@ esac
 # Thousands of tests and hundreds of programs would compile the same modules again and again.
 unset PYTHONDONTWRITEBYTECODE
 
-ensure_venv "sandbox,cli,otel,fast,postgres" dev
+ensure_venv "sandbox,cli,otel,fast,spread" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
 

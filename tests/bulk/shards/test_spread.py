@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import anyio
 import pytest
 from anyio import to_thread
 
-from norce_order_async import ConfigurationError, Fixed, JournalError, JournalMismatchError
+from norce_order_async import ConfigurationError, JournalError, JournalMismatchError
 from norce_order_async.bulk import (
     JournalReport,
     PostgresJournal,
@@ -31,45 +21,11 @@ from norce_order_async.bulk import (
     run_shard,
     spread,
 )
-from norce_order_async.sandbox import READY, Sandbox
-from tests.bulk.support import client_of, effects, new_orders
+from tests.bulk.support import client_of, effects
+
+from .support import FEW, Place, listed, orders
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow(group="postgres"), pytest.mark.timeout(600)]
-
-ROOT = Path(__file__).parents[3]
-FEW = Fixed(in_flight=3)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a test's job is, and how its workers call the service."""
-
-    sandbox: Sandbox
-    recipe: Recipe
-    journal: PostgresJournal
-
-    async def spread(self, ids: Any, action: Any = None, **changes: Any) -> JournalReport:
-        given: dict[str, Any] = {"journal": self.journal, "shards": 8, "load": FEW, **changes}
-        return await spread(self.recipe, ids, action or actions.remove(), **given)
-
-
-@pytest.fixture
-def place(sandbox: Sandbox, postgres: str, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setenv("NORCE_TOKEN", sandbox.token)
-    recipe = Recipe(base_url=sandbox.base_url, merchant="acme", channel="se")
-    return Place(sandbox, recipe, PostgresJournal(postgres, uuid4().hex, lease=2.0))
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """The cheapest executor: workers are threads, with a loop and a client each."""
-    with ThreadPoolExecutor(3) as executor:
-        yield executor
-
-
-async def orders(sandbox: Sandbox, count: int) -> list[str]:
-    async with client_of(sandbox) as norce:
-        return await new_orders(norce, count)
 
 
 async def test_every_order_once_and_one_report(place: Place, threads: ThreadPoolExecutor) -> None:
@@ -141,18 +97,6 @@ async def test_the_plain_function_underneath(place: Place) -> None:
     assert effects(place.sandbox) == dict.fromkeys(ids, 1)
 
 
-async def listed(place: Place, ids: list[str]) -> None:
-    """The job is listed, and its driver gone."""
-
-    class Gone(ThreadPoolExecutor):
-        def submit(self, *_: Any, **__: Any) -> Future[Any]:
-            raise KeyError("gone")
-
-    with Gone() as gone, suppress(KeyError):
-        await place.spread(ids, on=gone)
-    assert read_journal(place.journal).counts == {"planned": len(ids)}
-
-
 async def test_workers_that_can_not_begin(place: Place, threads: ThreadPoolExecutor) -> None:
     ids = await orders(place.sandbox, 5)
     with pytest.raises(JournalError, match=r"is not listed yet|there is no journal"):
@@ -214,67 +158,3 @@ async def test_a_token_that_is_refused_ends_it(
     with pytest.raises(Exception, match="401"):
         await place.spread(ids, on=threads)
     assert read_journal(place.journal).counts == {"planned": 10}
-
-
-WORKER = """
-import sys
-import anyio
-from norce_order_async import Fixed
-from norce_order_async.bulk import PostgresJournal, Recipe
-
-async def main(recipe, dsn, job):
-    journal = PostgresJournal(dsn, job, lease=2.0)
-    await journal.work(Recipe.from_json(recipe), load=Fixed(in_flight=3))
-
-anyio.run(main, *sys.argv[1:])
-"""
-
-
-def worker(place: Place) -> subprocess.Popen[bytes]:
-    arguments = [place.recipe.to_json(), place.journal.dsn, place.journal.job]
-    return subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stderr=subprocess.PIPE, cwd=ROOT)
-
-
-def sends(one: subprocess.Popen[bytes], place: Place) -> bool:
-    """Whether this worker has a shard with requests in flight."""
-    shards = read_journal(place.journal, reasons=False).shards
-    return any(shard.owner.startswith(f"process {one.pid} ") and shard.counts["sent"] for shard in shards)
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_workers_that_are_killed_and_frozen(place: Place) -> None:
-    """One is killed in the middle; another is stopped past its lease, and goes on when its shard was taken over.
-    Answers are lost besides: by the service's log each order is changed once."""
-    ids = await orders(place.sandbox, 160)
-    await listed(place, ids)
-    place.sandbox.faults.play(READY["lost-answers"])
-
-    def run() -> None:
-        workers = [worker(place) for _ in range(3)]
-        try:
-            while len(busy := [one for one in workers if sends(one, place)]) < 2:
-                time.sleep(0.01)
-            killed, stopped = busy[:2]
-            killed.kill()
-            os.kill(stopped.pid, signal.SIGSTOP)
-            while sends(stopped, place):
-                # It has a shard until its lease is over, and another may take it then.
-                time.sleep(0.05)
-            while sends(killed, place) or not read_journal(place.journal, reasons=False).running:
-                time.sleep(0.05)
-            os.kill(stopped.pid, signal.SIGCONT)
-            for one in workers:
-                if one is killed:
-                    continue
-                _, errors = one.communicate()
-                assert one.returncode == 0, errors.decode()
-        finally:
-            for one in workers:
-                one.kill()
-                one.wait()
-                if one.stderr is not None:
-                    one.stderr.close()
-
-    await to_thread.run_sync(run)
-    assert read_journal(place.journal).counts == {"confirmed": 160}
-    assert effects(place.sandbox) == dict.fromkeys(ids, 1)

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+from norce_order_async import JournalError
 from norce_order_async.bulk import PostgresJournal, Recipe, actions, spread
 from norce_order_async.cli.bulk.running import again
 from tests.cli.inside import inside
@@ -53,7 +54,7 @@ def test_a_worker(here: Shop, postgres: str, monkeypatch: pytest.MonkeyPatch) ->
             raise KeyError("the driver is gone")
 
     async def list_only() -> None:
-        with Gone() as gone, pytest.raises(KeyError):
+        with Gone() as gone, pytest.raises(JournalError, match="takes no shards"):
             await spread(recipe, ids, actions.remove(), journal=journal, shards=4, on=gone)
 
     merchant, channel = here.env["NORCE_MERCHANT"], here.env["NORCE_CHANNEL"]

@@ -33,6 +33,10 @@ class JournalFinishedError(JournalError):
         self.what = what
 
 
+class JournalUnreachableError(JournalError):
+    """The journal's database is away, and was for as long as it could be waited for."""
+
+
 class JournalLockedError(JournalError):
     """Another run has this journal."""
 

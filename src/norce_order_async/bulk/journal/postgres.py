@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from norce_order_async.bulk.journal import reading
-from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
+from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.reading import LISTED, SPOOLED, STATES, State
 from norce_order_async.bulk.journal.store import Change, Difference
 from norce_order_async.bulk.source import Item, as_json
@@ -401,7 +401,7 @@ class PostgresStore:
                 raise JournalError(f"journal {self.name}: {why}")
             self._drop()
             if boottime() >= until if until is not None else self._is_over():
-                raise JournalError(f"journal {self.name}: its database can't be reached ({why})")
+                raise JournalUnreachableError(f"journal {self.name}: its database can't be reached ({why})")
             time.sleep(_AGAIN_AFTER)
 
     def _drop(self) -> None:
@@ -674,18 +674,20 @@ def read(job: PostgresJob, work: Callable[[Connection[Any]], T]) -> T:
         JournalError: the database can't be reached, or what was asked for can't be read.
     """
     connection: Connection[Any] | None = None
+    away: JournalUnreachableError | None = None
     try:
         connection = _connect(job)
         return work(connection)
     except _psycopg().Error as error:
         why = _in_words(error)
-        if connection is None:
-            bad = isinstance(error, _psycopg().ProgrammingError)
-            why = "its address can't be read" if bad else f"its database can't be reached ({why})"
+        if connection is None and isinstance(error, _psycopg().ProgrammingError):
+            why = "its address can't be read"
+        elif connection is None or connection.closed:
+            away = JournalUnreachableError(f"journal {job}: its database can't be reached ({why})")
     finally:
         if connection is not None:
             connection.close()
-    raise JournalError(f"journal {job}: {why}")
+    raise away or JournalError(f"journal {job}: {why}")
 
 
 def _connect(job: PostgresJob) -> Connection[Any]:
@@ -736,7 +738,9 @@ def _owner() -> str:
 def _make_tables(connection: Connection[Any]) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        if connection.execute("SELECT to_regclass('norce_job')").fetchone() == (None,):
+        # Not with to_regclass, which does not see a table that another process has made since this session looked last.
+        there = "SELECT FROM pg_class WHERE relname = 'norce_job' AND pg_table_is_visible(oid)"
+        if connection.execute(there).fetchone() is None:
             connection.execute(_SCHEMA)
 
 

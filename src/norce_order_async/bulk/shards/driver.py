@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from typing import Any
+from uuid import uuid4
 
 import anyio
 from anyio import to_thread
@@ -33,6 +34,12 @@ from norce_order_async.pipeline.tasks import SendTasks
 MOST_SHARDS = 100_000
 _LOOKED_AT_EVERY = 0.5
 _END_WITHIN = 5.0
+_SHOWN = 3
+_AGAIN = "run the same program again"
+
+
+class ShardsLostError(JournalError):
+    """Shards ended before all of their items were done, and can be run again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,25 @@ class ShardTask:
     shard: int
     action: AnyAction | None = field(default=None, repr=False)
     load: Load | None = None
+    once: str = field(default_factory=lambda: uuid4().hex, repr=False)
+    """Dask takes tasks that are equal for one, and would answer with what came of the first."""
 
-    def __call__(self) -> None:
-        """Run the shard, in the process of the executor."""
-        anyio.run(run, self.recipe, self.journal, self.shard, self.action, self.load)
+    def __call__(self) -> NorceError | None:
+        """Run the shard, in the process of the executor.
+
+        Returns:
+            What the next try would meet too, such as a token that was refused: an executor repeats what raises.
+
+        Raises:
+            JournalError: it can be tried again.
+        """
+        try:
+            anyio.run(run, self.recipe, self.journal, self.shard, self.action, self.load)
+        except JournalError:
+            raise
+        except NorceError as error:
+            return error
+        return None
 
 
 async def spread(
@@ -86,7 +108,7 @@ async def spread(
     Raises:
         ConfigurationError: an argument can't be used, the action makes a file, or the client's engine can't be held
             back right before it sends.
-        JournalError: the journal can't be used, or workers were lost; run the same program again.
+        JournalError: the journal can't be used, or workers or the executor were lost; run the same program again.
         NorceError: what ended a shard, such as a token that was refused.
     """
     check_kind("recipe", recipe, Recipe, "a recipe, of norce.recipe()", ConfigurationError)
@@ -109,7 +131,7 @@ async def spread(
     report = await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
     async with _executor(on) as executor:
         tasks = [ShardTask(recipe, journal, shard.number, action, load) for shard in report.shards if shard.left]
-        await _through([executor.submit(task) for task in tasks])
+        await _through(await to_thread.run_sync(_submit, executor, tasks))
     return await to_thread.run_sync(read_journal, journal)
 
 
@@ -156,15 +178,34 @@ async def _executor(on: Executor | None) -> AsyncGenerator[Executor]:
             await to_thread.run_sync(lambda: executor.shutdown(cancel_futures=True))
 
 
-async def _through(futures: list[Future[None]]) -> None:
+ShardFuture = Future[NorceError | None]
+
+
+def _submit(executor: Executor, tasks: Sequence[ShardTask]) -> list[ShardFuture]:
+    """Hand over all shards. Blocking: an executor may ask other machines.
+
+    Raises:
+        ShardsLostError: the executor takes none.
+    """
+    futures: list[ShardFuture] = []
+    try:
+        futures += map(executor.submit, tasks)
+    except Exception as error:
+        for future in futures:
+            future.cancel()
+        raise ShardsLostError(f"the executor takes no shards ({type(error).__name__}): {_AGAIN}") from error
+    return futures
+
+
+async def _through(futures: Sequence[ShardFuture]) -> None:
     """Wait until all have ended.
 
     Raises:
         NorceError: what ended the first that failed.
-        JournalError: a worker was lost.
+        ShardsLostError: a worker or the executor was lost.
     """
     try:
-        left: set[Future[None]] = set(futures)
+        left: set[ShardFuture] = set(futures)
         while left:
             # In a thread, for a moment at a time: the futures end in other threads, and this may be cancelled.
             await to_thread.run_sync(partial(wait, left, _LOOKED_AT_EVERY))
@@ -172,10 +213,23 @@ async def _through(futures: list[Future[None]]) -> None:
     finally:
         for future in futures:
             future.cancel()
-    failed = [error for future in futures if (error := future.exception()) is not None]
+    failed = [error for future in futures if (error := _failure(future)) is not None]
     for error in failed:
-        if isinstance(error, NorceError):
+        if isinstance(error, NorceError) and not isinstance(error, JournalError):
             raise error
     if failed:
-        kinds = ", ".join(sorted({type(error).__name__ for error in failed}))
-        raise JournalError(f"{len(failed)} of {len(futures)} shards ended early ({kinds}): run the same program again")
+        why = ", ".join(sorted({_in_words(error) for error in failed})[:_SHOWN])
+        raise ShardsLostError(f"{len(failed)} of {len(futures)} shards ended early ({why}): {_AGAIN}")
+
+
+def _failure(future: ShardFuture) -> BaseException | None:
+    """What ended a shard early: an error of its run, or of an executor that lost it or cancelled it."""
+    try:
+        return future.result()
+    except BaseException as error:  # noqa: BLE001 - of another process, it ends nothing here
+        return error
+
+
+def _in_words(error: BaseException) -> str:
+    # What others say may hold parts of an address.
+    return str(error) if isinstance(error, JournalError) else type(error).__name__

@@ -13,7 +13,7 @@ from anyio import to_thread
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.actions.builtin import from_journal
 from norce_order_async.bulk.job import OPERATION, Job
-from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
+from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
 from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.store import Store
@@ -23,12 +23,15 @@ from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.engines.base import asks_before_first_byte
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.session import Session
+from norce_order_async.runtime.clock import boottime
 from norce_order_async.runtime.loop import running
 
 AnyAction = Action[Any] | Callable[[Any], Awaitable[Any]]
 
 LOOKED_AT_EVERY = 1.0
 """Seconds between two looks at shards that others have."""
+NOT_NOW = (JournalLockedError, JournalUnreachableError)
+"""What ends a run of a shard that may be taken again: another has it, or the database was away for too long."""
 
 
 class ShardJob(Job):
@@ -53,7 +56,7 @@ async def run(recipe: Recipe, journal: PostgresJob, shard: int, action: AnyActio
         while left.get(shard):
             try:
                 await _run_once(norce, journal, shard, done_by, load)
-            except JournalLockedError:
+            except NOT_NOW:
                 await anyio.sleep(LOOKED_AT_EVERY)
             _, left = await _job_of(journal, done_by)
 
@@ -70,7 +73,7 @@ async def work_on(
             for shard in random.sample(sorted(left), len(left)):
                 try:
                     await _run_once(norce, journal, shard, done_by, load)
-                except JournalLockedError:
+                except NOT_NOW:
                     continue
                 took = True
             if not took:
@@ -108,13 +111,25 @@ async def _job_of(journal: PostgresJob, action: AnyAction | None) -> tuple[AnyAc
         JournalError: it is not listed yet, or not split into shards.
         ConfigurationError: its action is not one of the ready ones, and was not given.
     """
-    report = await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
+    report = await _report_of(journal)
     if not report.listed:
         raise JournalError(f"journal {journal} is not listed yet: begin it with spread(...)")
     if not report.shards:
         raise JournalError(f"journal {journal} is not split into shards: go on with it with norce.bulk(...)")
     left = {shard.number: shard.left for shard in report.shards if shard.left}
     return action_of(from_journal(report.action, report.parameters) if action is None else action, journaled=True), left
+
+
+async def _report_of(journal: PostgresJob) -> JournalReport:
+    """What the journal holds. A database that is away is waited for, as long as a lease."""
+    until = boottime() + journal.lease
+    while True:
+        try:
+            return await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
+        except JournalUnreachableError:
+            if boottime() >= until:
+                raise
+        await anyio.sleep(LOOKED_AT_EVERY)
 
 
 def run_shard(

@@ -35,6 +35,7 @@ class How:
     journal: str | None = None
     resume: bool = False
     shards: int | None = None
+    dask: str | None = None
     dry_run: bool = False
     partition: tuple[int, int] | None = None
     duplicates: Literal["skip", "allow"] = "skip"
@@ -109,6 +110,8 @@ def _collected(command: Command) -> Command:
             raise click.UsageError("--duplicates allow can't be used with --journal, which holds each order once")
         if how.shards is not None:
             _check_spread(how)
+        elif how.dask is not None:
+            raise click.UsageError("--dask needs --shards")
         return command(how=how, **options)
 
     return collected
@@ -162,6 +165,11 @@ _ACCOUNT = (
         type=click.IntRange(min=1),
         metavar="N",
         help="With a journal in PostgreSQL: split the job and run it in several processes; bulk work joins.",
+    ),
+    click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="With --shards: the workers of this Dask scheduler run them, such as tcp://scheduler.example:8786.",
     ),
     click.option("--resume", is_flag=True, help="Accept a finished --journal: end at once, and print its summary."),
     click.option("--dry-run", is_flag=True, help="Only read, and say what would be done."),

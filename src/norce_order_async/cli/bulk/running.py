@@ -7,16 +7,20 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import click
 
 from norce_order_async.bulk.actions.output import OutExistsError
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED, TooManyToRememberError
 from norce_order_async.bulk.journal.errors import JournalError, JournalFinishedError
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.signals import stopped_by_signals
+from norce_order_async.cli.bulk.dask import cluster
 from norce_order_async.cli.bulk.display import Display, display
 from norce_order_async.cli.bulk.options import How, Which, load_of
 from norce_order_async.cli.bulk.rows import KEY, BadInput, order_file
@@ -96,7 +100,10 @@ def go(
         confirm(norce, request.what, count() + part, yes=how.yes_production)
     if before is not None:
         before()
-    return anyio.run(_run if how.shards is None else _spread, request, source)
+    if how.shards is None:
+        return anyio.run(_run, request, source)
+    with nullcontext() if how.dask is None else cluster(how.dask) as workers:
+        return anyio.run(_spread, request, source, workers)
 
 
 async def _count(connection: Connection, where: OrderFilter) -> int:
@@ -151,8 +158,9 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
     return code
 
 
-async def _spread(request: Request, source: Rows | OrderFilter | None) -> int:
+async def _spread(request: Request, source: Rows | OrderFilter | None, workers: Executor | None) -> int:
     from norce_order_async.bulk import PostgresJournal, spread
+    from norce_order_async.bulk.shards.driver import ShardsLostError
 
     how, place = request.how, place_of(request.how.journal or "")
     assert isinstance(place, PostgresJournal)  # noqa: S101 - the options were checked
@@ -161,8 +169,19 @@ async def _spread(request: Request, source: Rows | OrderFilter | None) -> int:
     given = load_of(how)
     try:
         report = await spread(
-            recipe, source, request.action, journal=place, shards=how.shards, key=KEY, allow_production=True, **given
+            recipe,
+            source,
+            request.action,
+            journal=place,
+            shards=how.shards,
+            on=workers,
+            key=KEY,
+            allow_production=True,
+            **given,
         )
+    except ShardsLostError:
+        click.echo(f"to continue:\n  {again(sys.argv[1:])}", err=True)
+        raise
     except _NOT_BEGUN as error:
         raise BadInput(one_line(error)) from error
     facts([(state, f"{count:,}") for state, count in report.counts.items()])

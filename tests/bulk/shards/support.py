@@ -1,0 +1,89 @@
+"""What tests of split jobs share: where a job is, and its driver and workers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from norce_order_async import Fixed, JournalError
+from norce_order_async.bulk import JournalReport, PostgresJournal, Recipe, actions, read_journal, spread
+from norce_order_async.bulk.journal.inspect import ShardReport
+from norce_order_async.sandbox import Sandbox
+from tests.bulk.support import client_of, new_orders
+
+ROOT = Path(__file__).parents[3]
+FEW = Fixed(in_flight=3)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a test's job is, and how its workers call the service."""
+
+    sandbox: Sandbox
+    recipe: Recipe
+    journal: PostgresJournal
+
+    async def spread(self, ids: Any, action: Any = None, **changes: Any) -> JournalReport:
+        given: dict[str, Any] = {"journal": self.journal, "shards": 8, "load": FEW, **changes}
+        return await spread(self.recipe, ids, action or actions.remove(), **given)
+
+    def shards(self) -> tuple[ShardReport, ...]:
+        return read_journal(self.journal, reasons=False).shards
+
+    def busy(self) -> set[int]:
+        """The processes that have a shard with requests in flight."""
+        return {int(one.owner.split()[1]) for one in self.shards() if one.owner and one.counts["sent"]}
+
+
+async def orders(sandbox: Sandbox, count: int) -> list[str]:
+    async with client_of(sandbox) as norce:
+        return await new_orders(norce, count)
+
+
+class Gone(ThreadPoolExecutor):
+    """An executor whose driver is gone before it hands over a shard."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        raise KeyError("gone")
+
+
+async def listed(place: Place, ids: list[str], **changes: Any) -> None:
+    """The job is listed, and its driver gone."""
+    with Gone() as gone, pytest.raises(JournalError, match=r"takes no shards \(KeyError\): run the same program again"):
+        await place.spread(ids, on=gone, **changes)
+    assert read_journal(place.journal).counts == {"planned": len(ids)}
+
+
+WORKER = """
+import sys
+import anyio
+from norce_order_async import Fixed
+from norce_order_async.bulk import PostgresJournal, Recipe
+
+async def main(recipe, dsn, job):
+    journal = PostgresJournal(dsn, job, lease=2.0)
+    await journal.work(Recipe.from_json(recipe), load=Fixed(in_flight=3))
+
+anyio.run(main, *sys.argv[1:])
+"""
+
+
+def worker(place: Place) -> subprocess.Popen[bytes]:
+    """A process that takes shards by itself."""
+    arguments = [place.recipe.to_json(), place.journal.dsn, place.journal.job]
+    return subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stderr=subprocess.PIPE, cwd=ROOT)
+
+
+def end(workers: list[subprocess.Popen[bytes]]) -> None:
+    """Leave none behind."""
+    for one in workers:
+        one.kill()
+        one.wait()
+        if one.stderr is not None:
+            one.stderr.close()

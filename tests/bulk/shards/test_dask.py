@@ -1,0 +1,166 @@
+"""Shards run by Dask: a real cluster of processes, with workers and schedulers that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from norce_order_async import ConfigurationError, Fixed, JournalError, UnauthorizedError
+from norce_order_async.bulk import plan_again, read_journal, read_results
+from norce_order_async.sandbox import READY
+from tests.bulk.support import effects
+from tests.cli.inside import inside
+from tests.cli.terminal import Ran
+from tests.support import dask
+from tests.support.waiting import until
+
+from .support import Place, orders
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow(group="dask"),
+    pytest.mark.timeout(900),
+    # Its cluster and its client end in threads of their own, when nobody looks.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.parametrize("anyio_backend", ["asyncio"]),
+]
+
+ONE = Fixed(in_flight=1)
+
+
+def untyped(module: str) -> Any:
+    """Dask has types of its own, but not on everything."""
+    return import_module(module)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    if not dask.is_available():
+        pytest.fail(dask.MISSING)
+    tokens = {"NORCE_TOKEN": "sandbox-token", "WRONG_TOKEN": "another"}
+    with untyped("distributed").LocalCluster(
+        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50, env=tokens
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def workers(cluster: Any) -> Iterator[Executor]:
+    with cluster.get_client() as client:
+        yield client.get_executor(retries=10)
+
+
+@pytest.mark.parametrize(("count", "kills"), [(160, 1), pytest.param(1600, 4, marks=pytest.mark.soak)])
+async def test_workers_that_are_killed(place: Place, workers: Executor, count: int, kills: int) -> None:
+    """While they send, over a service that loses answers: each order once, and none is left unknown."""
+    ids = await orders(place.sandbox, count)
+    place.sandbox.faults.play(READY["lost-answers"])
+    killed = set[int]()
+
+    async def kill() -> None:
+        for number in range(kills):
+            await until(lambda number=number: effects(place.sandbox).total() >= count * (number + 1) / (kills + 2))  # type: ignore[misc]
+            while len(killed) == number:
+                for process in await to_thread.run_sync(place.busy) - killed:
+                    os.kill(process, signal.SIGKILL)
+                    killed.add(process)
+                    break
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(kill)
+        await place.spread(ids, on=workers, shards=16)
+    assert len(killed) == kills
+    assert read_journal(place.journal).counts == {"confirmed": count}
+    assert effects(place.sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_a_scheduler_that_is_killed(place: Place, tmp_path: Path) -> None:
+    """Its driver gets an error of ours, and its workers go on with what they have. The same program finishes on a
+    second cluster, each order once."""
+    client_of = untyped("distributed").Client
+    ids = await orders(place.sandbox, 160)
+    env = {"NORCE_TOKEN": place.sandbox.token}
+    with (
+        untyped("dask.config").set({"distributed.comm.timeouts.connect": "2s"}),
+        dask.cluster(tmp_path / "first", workers=2, env=env) as first,
+        dask.cluster(tmp_path / "second", workers=2, env=env) as second,
+    ):
+        with client_of(first.address, set_as_default=False) as client:
+
+            async def kill() -> None:
+                await until(lambda: effects(place.sandbox).total() >= 40)
+                first.scheduler.kill()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(kill)
+                with pytest.raises(JournalError, match="run the same program again"):
+                    await place.spread(ids, on=client.get_executor(retries=10), load=ONE)
+        assert effects(place.sandbox).total() < 160
+        with client_of(second.address, set_as_default=False) as client:
+            report = await place.spread(ids, on=client.get_executor(retries=10))
+    assert report.counts == {"confirmed": 160}
+    assert effects(place.sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_equal_shards_run_again(place: Place, workers: Executor) -> None:
+    """Dask answers a task that it has done before with what came of it then; a job that is spread again runs."""
+    ids = await orders(place.sandbox, 5)
+    kept: list[Future[Any]] = []
+
+    class Keeping(Executor):
+        def submit(self, fn: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+            kept.append(workers.submit(fn, *arguments, **named))
+            return kept[-1]
+
+    for _ in range(2):
+        report = await place.spread([*ids, "o-missing"], on=Keeping())
+        assert (report.left, report.counts["refused"]) == (0, 1)
+        assert plan_again(place.journal, ["refused"]) == 1
+    (result,) = [each for each in read_results(place.journal) if each.key == "o-missing"]
+    assert result.attempts == 2
+
+
+async def test_what_the_next_try_would_meet_too(
+    place: Place, workers: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is tried once, although Dask tries what raises ten times more."""
+    ids = await orders(place.sandbox, 5)
+    calls = len(place.sandbox.requests)
+    monkeypatch.setenv("WRONG_TOKEN", "another")
+    monkeypatch.setenv("MISSING_TOKEN", "another")
+    recipe = replace(place.recipe, token="env:WRONG_TOKEN")
+    with pytest.raises(UnauthorizedError):
+        await replace(place, recipe=recipe).spread(ids, on=workers, shards=1, load=ONE)
+    assert len(place.sandbox.requests) - calls <= 2
+    with pytest.raises(ConfigurationError, match="set MISSING_TOKEN"):
+        await replace(place, recipe=replace(place.recipe, token="env:MISSING_TOKEN")).spread(ids, on=workers, shards=1)
+    assert read_journal(place.journal).left == 5
+
+
+async def test_the_command(place: Place, cluster: Any, tmp_path: Path) -> None:
+    """``--dask`` hands the shards to the scheduler's workers."""
+    ids = await orders(place.sandbox, 12)
+    listed = tmp_path / "ids"
+    listed.write_text("\n".join(ids))
+    env = {"NORCE_BASE_URL": place.sandbox.base_url, "NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "se"}
+    env["NORCE_TOKEN"] = place.sandbox.token
+    arguments = ["bulk", "remove", "--from-file", str(listed), "--journal", place.journal.url]
+
+    def run(*more: str) -> Ran:
+        return inside(*arguments, *more, env=env)
+
+    alone = await to_thread.run_sync(run, "--dask", "tcp://127.0.0.1:9")
+    assert (alone.code, "--dask needs --shards" in alone.err) == (2, True)
+    ran = await to_thread.run_sync(run, "--shards", "3", "--dask", cluster.scheduler_address)
+    assert (ran.code, "confirmed" in ran.out) == (0, True), ran.err
+    assert effects(place.sandbox) == dict.fromkeys(ids, 1)
