@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -14,6 +13,8 @@ from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from tests.regenerate import running
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -179,13 +180,7 @@ def regenerate(folder: Path, described: Document | bytes) -> subprocess.Complete
     """The whole command, on a description from a file."""
     source = folder / "description.json"
     source.write_bytes(described if isinstance(described, bytes) else json.dumps(described).encode())
-    return subprocess.run(
-        [str(folder / "scripts" / "regenerate.sh"), "--from", str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NORCE_REGENERATE_ENV": str(ROOT / ".venv-regenerate")},
-    )
+    return running.regenerated(folder, "--from", str(source))
 
 
 # Imports every module, and says what else happened meanwhile, and what the package has.
@@ -265,15 +260,8 @@ def generate(folder: Path, described: dict[str, Document]) -> dict[str, str]:
     """A package for each of several descriptions in a folder of its name, or why there is none."""
     for name, one in described.items():
         (folder / f"{name}.json").write_text(json.dumps(one), encoding="utf-8")
-    environment: Any = importlib.import_module("regenerate.environment")
-    python = str(environment.ensure(ROOT / ".venv-regenerate"))
-    done = subprocess.run(
-        [python, str(Path(__file__).with_name("generating.py")), str(ROOT), str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONHASHSEED": "0"},
-    )
+    code = f"import runpy; runpy.run_path({str(Path(__file__).with_name('generating.py'))!r}, run_name='__main__')"
+    done = running.in_its_environment(code, str(ROOT), str(folder))
     assert done.returncode == 0, done.stderr
     told: dict[str, str] = json.loads(done.stdout)
     return told

@@ -16,11 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tests.regenerate import hostile
+from tests.regenerate import hostile, running
 
 pytestmark = pytest.mark.slow(group="regeneration")
-
-environment: Any = importlib.import_module("regenerate.environment")
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "descriptions"
@@ -31,13 +29,9 @@ ALWAYS = {"nullable in OpenAPI 3.1"}
 
 
 def changing(*arguments: str) -> str:
-    done = subprocess.run(
-        [str(environment.ensure(ROOT / ".venv-regenerate")), str(Path(__file__).with_name("changing.py")), *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
-    )
+    code = f"import runpy; runpy.run_path({str(Path(__file__).with_name('changing.py'))!r}, run_name='__main__')"
+    done = running.in_its_environment(code, *arguments)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -75,13 +69,7 @@ def regenerated(tree: Path, source: Path) -> subprocess.CompletedProcess[str]:
     """The whole command on a copy of the repository."""
     for folder in ("openapi", "scripts", "generated", "src", "tests", "docs"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    return subprocess.run(
-        [str(tree / "scripts" / "regenerate.sh"), "--from", str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NORCE_REGENERATE_ENV": str(ROOT / ".venv-regenerate")},
-    )
+    return running.regenerated(tree, "--from", str(source))
 
 
 IMPORT_ALL = """

@@ -1,17 +1,13 @@
 """The regeneration, killed after each of its steps: the old or the new, never a mixture; the next run does its work."""
 
-import importlib
-import os
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow(group="regeneration")
+from tests.regenerate import running
 
-environment: Any = importlib.import_module("regenerate.environment")
+pytestmark = pytest.mark.slow(group="regeneration")
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,15 +54,9 @@ QUICK = {"obtain", "apply", "_description_moves"}
 
 
 def run(tree: Path, *arguments: str, program: str | None = None) -> int:
-    python = str(environment.ensure(ROOT / ".venv-regenerate"))
-    what = ["-c", program, str(tree)] if program else ["-m", "regenerate"]
-    done = subprocess.run(
-        [python, *what, *arguments],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(tree / "scripts")},
-    )
-    return done.returncode
+    if program:
+        return running.in_its_environment(program, str(tree), *arguments).returncode
+    return running.regenerated(tree, *arguments).returncode
 
 
 def contents(tree: Path) -> dict[str, bytes]:

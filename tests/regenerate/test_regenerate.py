@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.regenerate.running import regenerated as run
+
 pytestmark = pytest.mark.slow(group="regeneration")
 
 # By name: the scripts are checked by type checkers in an environment of their own, not from here.
@@ -45,7 +47,7 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
-def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_as_shown(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(tree / "scripts" / "regenerate.sh"), *arguments],
         capture_output=True,
@@ -82,10 +84,10 @@ def test_deleted_files_come_back_with_the_same_bytes(tree: Path) -> None:
     (tree / PACKAGE / "STAMP").unlink()
     (tree / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
     (tree / PACKAGE / "made_up.py").write_text("", encoding="utf-8")
-    done = run(tree)
+    done = run_as_shown(tree)
     assert done.returncode == 0, done.stderr
     assert everything(tree) == before
-    done = run(tree, "--check")
+    done = run_as_shown(tree, "--check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert everything(tree) == before
     shutil.rmtree(tree / "generated")
