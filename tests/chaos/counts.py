@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ from benchmarks.report import replaced
 from norce_order_async import CallOptions
 from norce_order_async.engines.select import EngineName
 from tests.engines.tls import server_context
+from tests.support.warm import OURS, module
 
 from .counting import HELD, CountingService, Mode
 from .walking import CALLS, Count, Reporter, client_for, from_json
@@ -138,19 +138,15 @@ def _forked(row: Row, each: int, loop: str, engine: EngineName) -> tuple[Reporte
             "parent": _keys(service, row, [f"{HELD}-{number}" for number in range(each)]),
             "child": _keys(service, row, [f"child-{number}" for number in range(each)]),
         }
-        # -W: forking with a second thread is what this is about.
-        program = [sys.executable, "-W", "ignore", "-m", "tests.chaos.forked_walk"]
-        ran = subprocess.run(
-            [*program, service.base_url, str(path), loop, engine, row.calls],
-            input=json.dumps(keys),
-            capture_output=True,
-            encoding="utf-8",
-            cwd=ROOT,
-            check=False,
+        # No warnings: forking with a second thread is what this is about.
+        program = module("tests.chaos.forked_walk")
+        given = json.dumps(keys)
+        status, out, err = OURS.run(
+            program, service.base_url, str(path), loop, engine, row.calls, given=given, cwd=ROOT
         )
-        if ran.returncode or "Traceback" in ran.stderr:
-            raise RuntimeError(f"the program failed:\n{ran.stderr}")
-        said = dict(item for line in ran.stdout.splitlines() for item in json.loads(line).items())
+        if status or "Traceback" in err:
+            raise RuntimeError(f"the program failed:\n{err}")
+        said = dict(item for line in out.splitlines() for item in json.loads(line).items())
         if said["status"]:
             raise RuntimeError(f"the child ended with {said['status']}")
         return {**from_json(said["parent"]), **from_json(said["child"])}, service

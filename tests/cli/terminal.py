@@ -19,15 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.warm import PIPE, Program, Warm
+from tests.support.warm import OURS, PIPE, Program
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 _START = "import sys; from norce_order_async.cli import main; sys.exit(main())"
-_WARM = Warm(
-    *(f"norce_order_async.{name}" for name in ("cli.app", "cli.demo", "client", "sandbox", "bulk", "calibration")),
-    *("httpx", "aiohttp", "trio", "rich.progress", "rich.table", "rich.live"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ def started(
     cwd: Path | None = None,
 ) -> Program:
     """``norce-order`` with these arguments, and nothing to read."""
-    return _WARM.start(_START, *arguments, stdout=stdout, stderr=stderr, env=environment(env), cwd=cwd)
+    return OURS.start(_START, *arguments, stdout=stdout, stderr=stderr, env=environment(env), cwd=cwd)
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -118,7 +114,7 @@ def on_terminal(
     calls = dict(on or {})
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    process = _WARM.start(
+    process = OURS.start(
         _START, *arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(env), terminal=True
     )
     os.close(theirs)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +15,7 @@ import trustme
 
 from norce_order_async.runtime.clock import SystemClock
 from tests.engines.tls import server_context
+from tests.support.warm import OURS, module
 
 from .forked_program import SLOW
 
@@ -85,21 +84,16 @@ def service(tmp_path: Path) -> Generator[tuple[str, Path]]:
 def test_parent_and_child_get_their_own_answers(service: tuple[str, Path], engine: str, loop: str) -> None:
     """The parent's calls are in flight over TLS while the child calls, collects garbage and exits."""
     url, authority = service
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.client.forked_program", url, str(authority), engine, loop],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=ROOT,
-        timeout=120,
-        check=False,
+    status, out, err = OURS.run(
+        module("tests.client.forked_program"), url, str(authority), engine, loop, cwd=ROOT, timeout=120
     )
-    assert ran.returncode == 0, ran.stderr
-    told = dict(item for line in ran.stdout.splitlines() for item in json.loads(line).items())
+    assert status == 0, err
+    told = dict(item for line in out.splitlines() for item in json.loads(line).items())
     children, parents = [f"child-{number}" for number in range(5)], [f"slow-{number}" for number in range(SLOW)]
     assert told["child"] == dict(zip(children, children, strict=True))
     assert told["parent"] == dict(zip(parents, parents, strict=True))
     assert told["child_status"] == 0
-    assert "Traceback" not in ran.stderr
+    assert "Traceback" not in err
     # Each was asked for once: nothing was written into a connection of the other process.
     assert sorted(_Service.seen) == sorted([*children, *parents, "warm", "all-arrived", "release"])
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +18,7 @@ import pytest
 import trustme
 
 from tests.engines.tls import server_context
+from tests.support.warm import OURS, module
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
@@ -140,18 +139,14 @@ def wire(request: pytest.FixtureRequest) -> tuple[str, str]:
 def run(scenario: str, service: Service, wire: tuple[str, str]) -> Any:
     """What a program found. Nothing it leaves on stderr is overlooked: it has no warnings and no tracebacks."""
     arguments = [scenario, *wire, service.address, str(service.certificate)]
-    done = subprocess.run(
-        # Since 3.12 Python deprecates what these programs are about: to fork where there are threads.
-        [sys.executable, "-W", "default", "-W", "ignore::DeprecationWarning", "-m", "tests.client.forking", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-        check=False,
+    # Since 3.12 Python deprecates what these programs are about: to fork where there are threads.
+    program = module("tests.client.forking", "default").replace(
+        "runpy.run_module", "warnings.simplefilter('ignore', DeprecationWarning); runpy.run_module"
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == []
-    return json.loads(done.stdout)
+    status, out, err = OURS.run(program, *arguments, timeout=120, cwd=ROOT)
+    assert status == 0, err
+    assert err.splitlines() == []
+    return json.loads(out)
 
 
 SLOW = [f"slow-{number}" for number in range(10)]

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.support.warm import OURS, module
+
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INTO_A_FILE = re.compile(r"\bPaste it into a file,?\s(?:say\s)?`([\w/.]+)`")
 SHELL = ("-X", "utf8", "-W", "error", "-m", "asyncio")
@@ -84,21 +86,14 @@ def paste(codes: Sequence[str], folder: Path) -> str:
         # What that shell does with a pipe, no reader meets; and 3.13.0 takes single lines only.
         return paste_in_a_terminal(codes, folder, sys.executable)
     typed = "".join(f"{code.rstrip()}\n\n" for code in [*codes, f"print({END!r})"])
-    done = subprocess.run(
-        [sys.executable, *SHELL],
-        input=typed,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        cwd=folder,
-        env=reader_s_environment(folder),
-        check=False,
+    status, out, err = OURS.run(
+        module("asyncio", "error"), given=typed, timeout=120, cwd=folder, env=reader_s_environment(folder)
     )
     # The prompts and what the shell says of itself are among the errors in one version and not in another.
-    assert not WRONG.search(done.stderr + done.stdout), done.stderr
-    assert done.returncode == 0, done.stderr
-    assert END in done.stdout
-    return done.stdout
+    assert not WRONG.search(err + out), err
+    assert status == 0, err
+    assert END in out
+    return out
 
 
 def paste_in_a_terminal(codes: Sequence[str], folder: Path, python: str) -> str:

@@ -27,6 +27,7 @@ import sys
 import termios
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any, Self
 
 _LENGTH = struct.Struct("!I")
@@ -66,8 +67,8 @@ class Program:
         assert self.returncode is not None
         return self.returncode
 
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """All that it still says, in both of its streams, and its end."""
+    def communicate(self, given: str = "", timeout: float | None = None) -> tuple[str, str]:
+        """Give it this to read, if it reads; all that it still says, in both of its streams, and its end."""
         said = ["", ""]
 
         def read(number: int, stream: IO[str] | None) -> None:
@@ -75,6 +76,7 @@ class Program:
                 said[number] = stream.read()
 
         if self.stdin is not None:
+            self.stdin.write(given)
             self.stdin.close()
         readers = [threading.Thread(target=read, args=one) for one in enumerate((self.stdout, self.stderr))]
         for reader in readers:
@@ -172,10 +174,12 @@ class Warm:
             tells.close()
         return Program(_STATUS.unpack(told.recv(_STATUS.size, socket.MSG_WAITALL))[0], told, ours)
 
-    def run(self, code: str, *arguments: str, timeout: float | None = None, **options: Any) -> tuple[int, str, str]:
-        """Exit status, output and errors of one that comes to an end."""
-        program = self.start(code, *arguments, **options)
-        out, err = program.communicate(timeout)
+    def run(
+        self, code: str, *arguments: str, given: str = "", timeout: float | None = None, **options: Any
+    ) -> tuple[int, str, str]:
+        """Exit status, output and errors of one that comes to an end; ``given`` is what it reads."""
+        program = self.start(code, *arguments, stdin=PIPE if given else DEVNULL, **options)
+        out, err = program.communicate(given, timeout)
         return program.wait(), out, err
 
     def _running(self) -> socket.socket:
@@ -195,6 +199,24 @@ class Warm:
         if self._control is not None:
             self._control.close()
             process.wait()
+
+
+OURS = Warm(
+    *("norce_order_async.cli.app", "norce_order_async.cli.demo", "norce_order_async.client", "norce_order_async.bulk"),
+    *("norce_order_async.calibration", "norce_order_async.sandbox", "norce_order_async.testing.plugin"),
+    *("httpx", "aiohttp", "trio", "rich.progress", "rich.table", "rich.live"),
+    *("pytest", "anyio.pytest_plugin", "pytest_asyncio.plugin", "xdist.plugin", "xdist.remote"),
+)
+"""With the package, its engines and loops, and what it is tested with."""
+
+
+def module(name: str, warnings: str = "ignore") -> str:
+    """The code that does as ``python -W WARNINGS -m NAME``."""
+    return (
+        f"import runpy, sys, warnings; warnings.resetwarnings(); warnings.simplefilter({warnings!r}); "
+        f"sys.path[0] = {os.fspath(Path(__file__).parents[2])!r}; "
+        f"runpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
+    )
 
 
 def _send(control: socket.socket, message: bytes, numbers: list[int]) -> None:

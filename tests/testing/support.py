@@ -9,13 +9,9 @@ import time
 
 import pytest
 
-from tests.support.warm import Warm
+from tests.support.warm import OURS
 
 PYTEST = "import sys, pytest; sys.exit(pytest.console_main())"
-_WARM = Warm(
-    *("pytest", "anyio.pytest_plugin", "pytest_asyncio.plugin", "xdist.plugin", "xdist.remote", "trio", "httpx"),
-    *("norce_order_async.client", "norce_order_async.sandbox", "norce_order_async.testing.plugin"),
-)
 
 
 def run(
@@ -48,7 +44,7 @@ def run(
         # Plugins that are imported already keep their assertions as they are.
         given += ["-W", "ignore:Module already imported so cannot be rewritten"]
         begun = time.monotonic()
-        program = _WARM.start(PYTEST, *given, env={**os.environ, **environment}, cwd=pytester.path)
+        program = OURS.start(PYTEST, *given, env={**os.environ, **environment}, cwd=pytester.path)
         out, err = program.communicate(timeout=120)
         sys.stdout.write(out)
         sys.stderr.write(err)
