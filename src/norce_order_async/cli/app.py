@@ -26,12 +26,14 @@ from norce_order_async._version import __version__
 from norce_order_async.cli.adapter.command import adapter
 from norce_order_async.cli.bulk.command import bulk
 from norce_order_async.cli.calibrate import calibrate
+from norce_order_async.cli.completion import completion
 from norce_order_async.cli.demo.command import demo
 from norce_order_async.cli.doctor.command import doctor
 from norce_order_async.cli.failures import ReaderGoneError, cause, one_line, record, silence
 from norce_order_async.cli.get import get
 from norce_order_async.cli.inbox import inbox
 from norce_order_async.cli.listing import list_orders
+from norce_order_async.cli.profiles import list_profiles
 from norce_order_async.cli.sandbox import sandbox
 from norce_order_async.cli.transition import transition
 from norce_order_async.display import printable
@@ -124,5 +126,18 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     return code
 
 
-for _command in (demo, sandbox, adapter, get, list_orders, transition, bulk, inbox, doctor, calibrate):
+for _command in (
+    demo,
+    sandbox,
+    adapter,
+    get,
+    list_orders,
+    transition,
+    bulk,
+    inbox,
+    doctor,
+    calibrate,
+    list_profiles,
+    completion,
+):
     norce_order.add_command(_command)

@@ -1,7 +1,7 @@
-"""The options for the service and the account, shared by all commands. They override the ``NORCE_*`` variables.
+"""The options for the service and the account, shared by all commands.
 
-The token is never an argument, because the list of processes shows arguments. It comes from ``NORCE_TOKEN`` or from a
-file.
+An option wins over the profile. A profile stands in place of all ``NORCE_*`` variables of the client, so that it never
+mixes with those of another account. The token is never an argument, because the list of processes shows arguments.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from norce_order_async.cli.failures import in_shell
+from norce_order_async.cli.profiles import PROFILE_OPTION, Profile, chosen
 from norce_order_async.display import printable
 from norce_order_async.environments import ENVIRONMENTS
 
@@ -48,14 +49,18 @@ class Connection:
     given: Mapping[str, str]
     """Arguments for the client, by name; only those given."""
     token_file: str | None = None
+    profile: Profile | None = None
 
     def token(self) -> str | None:
-        """The token in the file; None if no file was given.
+        """The token in the file or of the profile; None if neither was given, so that it is in ``NORCE_TOKEN``.
 
         Raises:
             UsageError: The file can't be read or is empty.
+            ClickException: The profile's source gives no token.
         """
-        return None if self.token_file is None else secret_in(self.token_file, "--token-file")
+        if self.token_file is not None:
+            return secret_in(self.token_file, "--token-file")
+        return None if self.profile is None else self.profile.token()
 
     def client(self, **arguments: Any) -> NorceOrderClient:
         """A client for this service.
@@ -70,7 +75,9 @@ class Connection:
         from norce_order_async.errors import ConfigurationError
 
         token = self.token()
-        secret = {} if token is None else {"token": token}
+        secret: dict[str, Any] = {} if token is None else {"token": token}
+        if token is not None and self.token_file is None and self.profile is not None:
+            secret = {"token": _TokenOfProfile(self.profile, token)}
         try:
             return NorceOrderClient.from_env(**self.given, **secret, **arguments)
         except ConfigurationError as error:
@@ -91,14 +98,35 @@ class Connection:
 
     def arguments(self) -> list[str]:
         """The same options as words of a command line."""
-        words = [word for name, value in self.given.items() for word in (f"--{name.replace('_', '-')}", value)]
+        words = [] if self.profile is None else ["--profile", self.profile.name]
+        words += [word for name, value in self.given.items() for word in (f"--{name.replace('_', '-')}", value)]
         return words if self.token_file is None else [*words, "--token-file", self.token_file]
+
+
+class _TokenOfProfile:
+    """The token of a profile; its source is asked again once the service refuses the token, as in a long job."""
+
+    def __init__(self, profile: Profile, token: str) -> None:
+        self._profile = profile
+        self._token = token
+
+    async def token(self) -> str:
+        return self._token
+
+    async def refused(self, token: str) -> bool:
+        import anyio.to_thread
+
+        if self._token == token:
+            asked: str | None = await anyio.to_thread.run_sync(self._profile.token)
+            self._token = asked or token
+        return self._token != token
 
 
 _ARGUMENTS = ("environment", "slug", "location", "merchant", "channel")
 """Arguments of the client that are options here, and ordinary English words elsewhere."""
 
 _OPTIONS = (
+    PROFILE_OPTION,
     click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Norce's environment (or NORCE_ENVIRONMENT)."),
     click.option("--slug", metavar="NAME", help="The customer's host name at Norce (or NORCE_SLUG)."),
     click.option("--location", metavar="NAME", help="The region part of the host (or NORCE_LOCATION)."),
@@ -116,6 +144,7 @@ def connection_options(command: Command) -> Command:
     @wraps(command)
     def connected(
         *,
+        profile: str | None,
         environment: str | None,
         slug: str | None,
         location: str | None,
@@ -136,9 +165,24 @@ def connection_options(command: Command) -> Command:
             "adapter_id": adapter_id,
         }
         given = {name: value for name, value in named.items() if value is not None}
-        return command(connection=Connection(given, token_file), **others)
+        used = chosen(profile)
+        if used is not None:
+            _stand_in(used, given)
+        return command(connection=Connection(given, token_file, used), **others)
 
     return with_options(_OPTIONS, connected)
+
+
+def _stand_in(profile: Profile, given: Mapping[str, str]) -> None:
+    """Put a profile in place of the variables of this process, so that all that reads these reads it."""
+    from norce_order_async.client import ENVIRONMENT_VARIABLES
+
+    for name, variable in ENVIRONMENT_VARIABLES.items():
+        if name == "token" and profile.source is None:
+            continue
+        os.environ.pop(variable, None)
+        if name in profile.settings and name not in given:
+            os.environ[variable] = profile.settings[name]
 
 
 def with_options(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:

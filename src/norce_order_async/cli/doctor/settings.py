@@ -36,8 +36,9 @@ class Configured:
         """The value of one setting, and its option or variable."""
         if name in self._connection.given:
             return self._connection.given[name], f"--{name.replace('_', '-')}"
-        variable = ENVIRONMENT_VARIABLES[name]
-        return os.environ.get(variable) or None, variable
+        profile, variable = self._connection.profile, ENVIRONMENT_VARIABLES[name]
+        source = variable if profile is None or name not in profile.settings else f"profile {profile.name}"
+        return os.environ.get(variable) or None, source
 
     def base_url(self) -> str:
         """The service's address by these settings.
@@ -66,8 +67,12 @@ class Configured:
 
         Raises:
             UsageError: The file can't be read.
+            ClickException: The profile's source gives no token.
         """
         from_file = self._connection.token()
+        profile = self._connection.profile
+        if from_file and self.token_file is None and profile is not None:
+            return from_file, f"profile {profile.name}, {profile.source}"
         return (from_file, "--token-file") if from_file else self.value("token")
 
     @property
@@ -127,6 +132,8 @@ def token(settings: Configured, now: float) -> Finding:
         secret, source = settings.token()
     except click.UsageError as error:
         return Finding("token", "wrong", f"--token-file {error.message}")
+    except click.ClickException as error:
+        return Finding("token", "wrong", error.message)
     if secret is None:
         return Finding("token", "wrong", f"not set: {source}, or --token-file")
     try:

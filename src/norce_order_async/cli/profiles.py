@@ -1,0 +1,274 @@
+"""Profiles: the service and the account under a name, in a file, in place of the ``NORCE_*`` variables.
+
+A profile says where the token comes from. The token itself may stand in the file only if the file says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import click
+
+from norce_order_async.cli.tables import table
+from norce_order_async.display import printable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+CHOSEN: Final = "NORCE_PROFILE"
+"""The variable that chooses a profile, if ``--profile`` does not."""
+_FOLDER: Final = "XDG_CONFIG_HOME"
+_COMMAND_WITHIN: Final = 60.0
+"""Seconds that the command that prints a token may take: a person may have to unlock something."""
+
+_SETTINGS: Final = ("environment", "slug", "location", "base_url", "merchant", "channel", "adapter_id")
+_SOURCES: Final = ("token_command", "token_keyring", "token_file", "token")
+_ADDRESS: Final = ("NORCE_BASE_URL", "NORCE_ENVIRONMENT", "NORCE_SLUG")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile, as the file has it."""
+
+    name: str
+    settings: Mapping[str, str]
+    """Arguments of the client, by name."""
+    source: str | None
+    """Where the token comes from: a key of the file, or None for ``NORCE_TOKEN``."""
+    value: Any = field(default=None, repr=False)
+    """What the file has under that key."""
+
+    def token(self) -> str | None:
+        """The token; None if the profile leaves it to ``NORCE_TOKEN``.
+
+        Raises:
+            ClickException: Its source does not give one.
+        """
+        match self.source:
+            case "token_command":
+                return self._printed(shlex.split(self.value) if isinstance(self.value, str) else list(self.value))
+            case "token_keyring":
+                return self._from_keyring(str(self.value))
+            case "token_file":
+                return self._from_file(Path(str(self.value)).expanduser())
+            case "token":
+                return str(self.value)
+            case _:
+                return None
+
+    def _printed(self, command: list[str]) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603 - the user's own file names it
+                command, stdout=subprocess.PIPE, encoding="utf-8", timeout=_COMMAND_WITHIN, check=False
+            )
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            # "from None", and the class alone: what the command printed may be in the error.
+            raise self._no_token(f"{printable(command[0])}: {type(error).__name__}") from None
+        if done.returncode:
+            raise self._no_token(f"{printable(command[0])} ended with {done.returncode}")
+        return self._not_empty(done.stdout, f"{printable(command[0])} printed nothing")
+
+    def _from_keyring(self, place: str) -> str:
+        service, _, user = place.rpartition("/")
+        try:
+            keyring: Any = import_module("keyring")
+        except ImportError as missing:
+            raise self._no_token("the package keyring is not installed") from missing
+        try:
+            secret: object = keyring.get_password(service, user)
+        except Exception as error:  # noqa: BLE001 - each backend has errors of its own
+            raise self._no_token(f"the keyring: {type(error).__name__}") from None
+        return self._not_empty(secret, f"the keyring has no password of {user!r} for {service!r}")
+
+    def _from_file(self, file: Path) -> str:
+        try:
+            return self._not_empty(file.read_text("utf-8"), f"{file} is empty")
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._no_token(f"{file}: {type(error).__name__}") from None
+
+    def _not_empty(self, secret: object, otherwise: str) -> str:
+        if isinstance(secret, str) and secret.strip():
+            return secret.strip()
+        raise self._no_token(otherwise)
+
+    def _no_token(self, why: str) -> click.ClickException:
+        return click.ClickException(f"profile {self.name}: {self.source} gives no token: {why}")
+
+
+class UnusableFile(click.ClickException):
+    """The file of profiles can't be used; nothing was sent."""
+
+    exit_code = 2
+
+
+def config_file() -> Path:
+    """Where the profiles are: ``~/.config/norce-order/config.toml``, or below ``XDG_CONFIG_HOME``."""
+    folder = os.environ.get(_FOLDER) or "~/.config"
+    return Path(folder).expanduser() / "norce-order" / "config.toml"
+
+
+def profiles() -> tuple[Mapping[str, Profile], str | None]:
+    """All profiles by name, and the name of the one that is used where none is chosen. No file: none.
+
+    Raises:
+        UnusableFile: The file is no TOML, or has something that can't be meant. The text names the key.
+    """
+    file = config_file()
+    try:
+        with file.open("rb") as opened:
+            found = tomllib.load(opened)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        # The error of a decoder may quote the line, and the line may hold a token.
+        raise UnusableFile(f"{file} can't be read: {type(error).__name__}") from None
+    tokens_allowed = found.pop("token_in_file", False)
+    default, named = found.pop("default", None), found.pop("profiles", {})
+    for key in found:
+        raise _unknown(file, key, ("default", "profiles", "token_in_file"))
+    if not isinstance(named, dict):
+        raise UnusableFile(f"{file}: profiles must be tables such as [profiles.stage]")
+    made: dict[str, Profile] = {}
+    for name, one in cast("dict[str, object]", named).items():
+        made[name] = _profile(file, name, one, tokens_allowed=tokens_allowed is True)
+    if default is not None and default not in made:
+        raise UnusableFile(f"{file}: default = {default!r} names no profile{_meant(str(default), made)}")
+    return made, default
+
+
+def chosen(name: str | None) -> Profile | None:
+    """The profile that this command uses, or None.
+
+    Args:
+        name: The one given by ``--profile``. Otherwise it is the one in ``NORCE_PROFILE``, or the file's default where
+            no variable names a service.
+
+    Raises:
+        UsageError: There is no such profile.
+        UnusableFile: The file can't be used.
+    """
+    wanted, option = (name, "--profile") if name else (os.environ.get(CHOSEN) or None, CHOSEN)
+    made, default = profiles()
+    if wanted is None:
+        if default is None or any(os.environ.get(variable) for variable in _ADDRESS):
+            return None
+        return made[default]
+    if wanted not in made:
+        where = f"{config_file()} has no profile of that name" if made else f"there is no profile in {config_file()}"
+        raise click.UsageError(f"{option} {printable(wanted)}: {where}{_meant(wanted, made)}")
+    return made[wanted]
+
+
+def _profile(file: Path, name: str, given_table: object, *, tokens_allowed: bool) -> Profile:
+    here = f"{file}: profile {printable(name)}"
+    if not isinstance(given_table, dict):
+        raise UnusableFile(f"{here} must be a table, [profiles.{printable(name)}]")
+    given = cast("dict[str, Any]", given_table)
+    settings: dict[str, str] = {}
+    sources = [key for key in given if key in _SOURCES]
+    for key, value in given.items():
+        if key not in (*_SETTINGS, *_SOURCES):
+            raise _unknown(f"{here}", key, (*_SETTINGS, *_SOURCES))
+        if key == "token_command" and _are_words(value):
+            continue
+        if not isinstance(value, str) or not value:
+            raise UnusableFile(f"{here}: {key} must be a text that is not empty")
+        if key in _SETTINGS:
+            settings[key] = value
+    if len(sources) > 1:
+        raise UnusableFile(f"{here} has {' and '.join(sources)}: give one")
+    source = sources[0] if sources else None
+    if source == "token" and not tokens_allowed:
+        raise UnusableFile(
+            f"{here} has the token itself: use token_command, token_keyring or token_file, or say token_in_file = true"
+            " at the top of the file"
+        )
+    if source == "token_keyring" and "/" not in given[source]:
+        raise UnusableFile(f"{here}: token_keyring must be a service and a user, such as 'norce/acme'")
+    return Profile(name, settings, source, given.get(source) if source else None)
+
+
+def _are_words(value: object) -> bool:
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in cast("list[object]", value))
+    )
+
+
+def _unknown(where: object, key: str, known: tuple[str, ...]) -> UnusableFile:
+    return UnusableFile(f"{where}: {printable(key)} is not a setting{_meant(key, known)}")
+
+
+def _meant(word: str, among: Mapping[str, object] | tuple[str, ...]) -> str:
+    close = get_close_matches(word, list(among), 1)
+    return f"; did you mean {printable(close[0])}?" if close else ""
+
+
+def _names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    try:
+        made, _ = profiles()
+    except UnusableFile:
+        return []
+    return [CompletionItem(name) for name in made if name.startswith(begun)]
+
+
+PROFILE_OPTION: Final = click.option(
+    "--profile",
+    metavar="NAME",
+    shell_complete=_names,
+    help="A profile of the file of profiles (or NORCE_PROFILE), in place of all other variables.",
+)
+
+
+@click.command("profiles", short_help="List the profiles.")
+@click.option("--json", "as_json", is_flag=True, help="Print the profiles as JSON.")
+def list_profiles(as_json: bool) -> None:
+    """List the profiles in the file of profiles: service, account, and where the token comes from, never the token.
+
+    The file is ~/.config/norce-order/config.toml. A profile is a table in it:
+
+    \b
+    default = "stage"
+    [profiles.stage]
+    environment = "stage"
+    slug = "acme"
+    merchant = "acme"
+    channel = "se"
+    token_command = "pass show norce/stage"
+
+    Instead of token_command: token_keyring = "SERVICE/USER", or token_file = "FILE". With none of these the token is in
+    NORCE_TOKEN.
+    """
+    from norce_order_async.environments import resolve_base_url
+    from norce_order_async.errors import ConfigurationError
+
+    made, default = profiles()
+    rows: list[tuple[str, ...]] = []
+    for name, profile in made.items():
+        where = {key: profile.settings.get(key) for key in ("environment", "slug", "location", "base_url")}
+        try:
+            address = resolve_base_url(**where)
+        except ConfigurationError as error:
+            address = f"not usable: {error}"
+        account = (profile.settings.get("merchant", "-"), profile.settings.get("channel", "-"))
+        rows.append((name, address, *account, profile.source or "NORCE_TOKEN"))
+    if as_json:
+        keys = ("profile", "address", "merchant", "channel", "token_from")
+        named = [dict(zip(keys, row, strict=True)) | {"default": row[0] == default} for row in rows]
+        click.echo(json.dumps({"file": str(config_file()), "profiles": named}, indent=2))
+    elif rows:
+        marked = [(f"{row[0]}{' (default)' if row[0] == default else ''}", *row[1:]) for row in rows]
+        table(("PROFILE", "ADDRESS", "MERCHANT", "CHANNEL", "TOKEN FROM"), marked)
+    else:
+        click.echo(f"no profiles: there is nothing in {config_file()}", err=True)
