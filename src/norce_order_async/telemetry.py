@@ -16,7 +16,7 @@ Source: OpenTelemetry semantic conventions, "HTTP spans" and "HTTP metrics" (sta
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ except ImportError as missing:
     ) from missing
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
@@ -100,13 +101,7 @@ class OpenTelemetry:
         }
         if call.order_id is not None:
             attributes["norce.order.id"] = call.order_id
-        with self._tracer.start_as_current_span(
-            call.operation,
-            kind=SpanKind.INTERNAL,
-            attributes=attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
+        with self._span(call.operation, SpanKind.INTERNAL, attributes) as span:
             try:
                 answer = await proceed()
             except BaseException as error:
@@ -130,13 +125,7 @@ class OpenTelemetry:
         if attempt.number > 1:
             attributes["http.request.resend_count"] = attempt.number - 1
         started = self._clock.monotonic()
-        with self._tracer.start_as_current_span(
-            request.method,
-            kind=SpanKind.CLIENT,
-            attributes=attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
+        with self._span(request.method, SpanKind.CLIENT, attributes) as span:
             headers = dict(request.headers)
             propagate.inject(headers)
             try:
@@ -170,14 +159,8 @@ class OpenTelemetry:
         """
         measured: dict[str, str | int] = {"norce.callback.kind": kind, "norce.callback.route": route}
         started = self._clock.monotonic()
-        with self._tracer.start_as_current_span(
-            f"{kind} {route}",
-            context=propagate.extract(trace),
-            kind=SpanKind.SERVER,
-            attributes={**measured, **attributes},
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
+        span_attributes = {**measured, **attributes}
+        with self._span(f"{kind} {route}", SpanKind.SERVER, span_attributes, propagate.extract(trace)) as span:
 
             def note(outcome: str, status: int) -> None:
                 measured["norce.callback.outcome"] = outcome
@@ -195,6 +178,19 @@ class OpenTelemetry:
                 raise
             finally:
                 self._received.record(self._clock.monotonic() - started, measured)
+
+    def _span(
+        self, name: str, kind: SpanKind, attributes: Mapping[str, str | int], context: Context | None = None
+    ) -> AbstractContextManager[Span]:
+        # Errors are recorded by _failed: their texts may hold personal data.
+        return self._tracer.start_as_current_span(
+            name,
+            context=context,
+            kind=kind,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
 
     def inbox(self, adapter_id: str, depth: int, oldest: float, /) -> None:
         """Record how many stored notifications wait, and the age of the oldest in seconds."""

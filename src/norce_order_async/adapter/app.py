@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
@@ -176,24 +177,17 @@ class Adapter:
         if on_error not in ("deny", "approve"):
             raise ConfigurationError("on_error must be 'deny' or 'approve'")
         segment, label = name_of("hook", name, pointer, target)
-        seconds = self._seconds(budget, self._budget)
-
-        def add(handler: H) -> H:
-            self._gate.add(
-                Route(
-                    kind="hook",
-                    name=segment,
-                    label=label,
-                    handler=_checked(handler),
-                    pointer=pointer,
-                    target=target,
-                    budget=seconds,
-                    on_error=on_error,
-                )
-            )
-            return handler
-
-        return add
+        route = partial(
+            Route,
+            kind="hook",
+            name=segment,
+            label=label,
+            pointer=pointer,
+            target=target,
+            budget=self._seconds(budget, self._budget),
+            on_error=on_error,
+        )
+        return self._adding(route)
 
     def validation(self, *, name: str | None = None, budget: float | None = None) -> Callable[[H], H]:
         """Decorates an async function that is asked whether an order is valid.
@@ -210,14 +204,7 @@ class Adapter:
         """
         segment, label = name_of("validation", name, "", None)
         seconds = self._seconds(budget, self._budget)
-
-        def add(handler: H) -> H:
-            self._gate.add(
-                Route(kind="validation", name=segment, label=label, handler=_checked(handler), budget=seconds)
-            )
-            return handler
-
-        return add
+        return self._adding(partial(Route, kind="validation", name=segment, label=label, budget=seconds))
 
     def notification(
         self,
@@ -267,24 +254,26 @@ class Adapter:
         if delay is not None:
             check_whole("delay", delay, 0, ConfigurationError)
         segment, label = name_of("notification", name, pointer, None)
-        seconds = self._seconds(budget, NOTIFICATION_BUDGET if ack == "after" else None)
+        route = partial(
+            Route,
+            kind="notification",
+            name=segment,
+            label=label,
+            pointer=pointer,
+            budget=self._seconds(budget, NOTIFICATION_BUDGET if ack == "after" else None),
+            ack=ack,
+            schema=schema,
+            delay=delay,
+            reference=reference,
+            description=description,
+        )
+        return self._adding(route)
+
+    def _adding(self, route: Callable[..., Route]) -> Callable[[H], H]:
+        """The decorator that adds a handler at a route, which lacks the handler alone."""
 
         def add(handler: H) -> H:
-            self._gate.add(
-                Route(
-                    kind="notification",
-                    name=segment,
-                    label=label,
-                    handler=_checked(handler),
-                    pointer=pointer,
-                    budget=seconds,
-                    ack=ack,
-                    schema=schema,
-                    delay=delay,
-                    reference=reference,
-                    description=description,
-                )
-            )
+            self._gate.add(route(handler=_checked(handler)))
             return handler
 
         return add

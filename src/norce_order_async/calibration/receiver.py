@@ -1,12 +1,11 @@
 """Takes the service's callbacks on a port of this machine, behind the user's tunnel.
 
-Anybody may reach a tunnel, so only paths that hold a secret of this run are answered, bodies and calls are bounded, and
-of a call no more is kept than what probes look at.
+The tunnel is open to the internet. So only paths that hold a secret of this run are answered, the size of a body and
+the number of calls are limited, and of each call only what the probes use is kept.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from norce_order_async._json import read_json
 from norce_order_async.runtime.clock import Clock
+from norce_order_async.testing.receiver import send_json
 
 _MOST_BODY: Final = 4 * 1024 * 1024
 _MOST_CALLS: Final = 500
@@ -25,7 +25,7 @@ _LONGEST_HOLD: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is kept of a call."""
+    """The part of a received call that the probes use."""
 
     name: str
     authorization: str | None
@@ -35,7 +35,7 @@ class Call:
 
 
 class Receiver:
-    """Answers each name as told, 200 without a body where nothing was told.
+    """Replies to calls, by name: as set with :meth:`answer`, otherwise 200 without a body.
 
     Args:
         port: 0 takes a free one.
@@ -67,7 +67,7 @@ class Receiver:
         return f"{self.public_url.rstrip('/')}/{self._secret}/{name}"
 
     def answer(self, name: str, status: int, data: Any = None) -> None:
-        """Answer calls to a name like this from now on."""
+        """Set the reply to calls to a name."""
         with self._lock:
             self._answers[name] = (status, data)
             self._held.discard(name)
@@ -91,11 +91,11 @@ class Receiver:
 
     # For the handler
 
-    def take(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Record a call; the status and body to answer."""
+    def take(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
+        """Record a call; the status and JSON data to reply with."""
         _, secret, name = [*path.partition("?")[0].split("/", 2), "", ""][:3]
         if not secrets.compare_digest(secret.encode(), self._secret.encode()):
-            return 404, b""
+            return 404, None
         call = Call(name, headers.get("authorization"), self.clock.monotonic(), read_json(body))
         with self._lock:
             if len(self._calls) < _MOST_CALLS:
@@ -104,14 +104,14 @@ class Receiver:
             held = name in self._held
         if held:
             self._stopping.wait(_LONGEST_HOLD)
-        return status, b"" if data is None else json.dumps(data).encode()
+        return status, data
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: strangers may send what they like."""
+        """Show nothing: requests of strangers may be malformed."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -128,16 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, content = self._receiver.take(self.path, headers, body)
-        try:
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-        except OSError:
-            # The caller gave up, as a probe wants it to.
-            self.close_connection = True
+        send_json(self, *self._receiver.take(self.path, headers, body))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
+        """Log nothing: probes read ``calls``."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import overload
 
 from norce_order_async.sandbox.arguments import check_is, check_text, check_whole, near, shown
+from norce_order_async.sandbox.live import LiveSequence
 from norce_order_async.sandbox.service.handlers import HANDLERS
 from norce_order_async.sandbox.storage.store import Effect, Store
 
@@ -53,7 +53,7 @@ def check_operation(operation: object) -> None:
         raise ValueError(f"operation must be an operationId, not {shown(operation)}{near(operation, HANDLERS)}")
 
 
-class RequestLog(Sequence[ReceivedRequest]):
+class RequestLog(LiveSequence[ReceivedRequest]):
     """The latest requests, oldest first; safe to read while the server runs.
 
     Example::
@@ -91,16 +91,6 @@ class RequestLog(Sequence[ReceivedRequest]):
         check_operation(operation)
         return [request for request in self if request.operation == operation]
 
-    @overload
-    def __getitem__(self, index: int) -> ReceivedRequest: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[ReceivedRequest]: ...
-    def __getitem__(self, index: int | slice) -> ReceivedRequest | Sequence[ReceivedRequest]:
-        return self._kept()[index]
-
-    def __iter__(self) -> Iterator[ReceivedRequest]:
-        return iter(self._kept())
-
     def __len__(self) -> int:
         return len(self._requests)
 
@@ -119,7 +109,7 @@ def _mask(value: str) -> str:
     return " ".join([*words[:-1], "***"])
 
 
-class Effects(Sequence[Effect]):
+class Effects(LiveSequence[Effect]):
     """A live view: each look reads what has been committed by then.
 
     Example::
@@ -144,15 +134,8 @@ class Effects(Sequence[Effect]):
             check_operation(operation)
         return self._store.effects(order_id, operation)
 
-    @overload
-    def __getitem__(self, index: int) -> Effect: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Effect]: ...
-    def __getitem__(self, index: int | slice) -> Effect | Sequence[Effect]:
-        return self.of()[index]
-
-    def __iter__(self) -> Iterator[Effect]:
-        return iter(self.of())
-
     def __len__(self) -> int:
         return len(self.of())
+
+    def _kept(self) -> Sequence[Effect]:
+        return self.of()

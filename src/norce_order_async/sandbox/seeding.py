@@ -236,10 +236,7 @@ def _customer(source: random.Random, market: _Market) -> Json:
 def _shipping(source: random.Random, ids: Ids, market: _Market, order: Json) -> Json:
     name, kronor = source.choice(_CARRIERS)
     return {
-        "id": ids.shipping(),
-        "merchant": order["merchant"],
-        "channel": order["channel"],
-        "orderId": order["id"],
+        **_owned(ids.shipping(), order),
         "state": _SHIPPING_STATES[order["state"]["currentStatus"]],
         "adapterId": "parcel_adapter",
         "name": name,
@@ -251,10 +248,7 @@ def _shipping(source: random.Random, ids: Ids, market: _Market, order: Json) -> 
 def _payment(source: random.Random, ids: Ids, order: Json, status: str) -> Json:
     name, adapter_id = source.choice(_PAYERS)
     return {
-        "id": ids.payment(),
-        "merchant": order["merchant"],
-        "channel": order["channel"],
-        "orderId": order["id"],
+        **_owned(ids.payment(), order),
         "adapterId": adapter_id,
         "name": name,
         "type": "default",
@@ -262,6 +256,10 @@ def _payment(source: random.Random, ids: Ids, order: Json, status: str) -> Json:
         "amount": order["total"]["includingVat"],
         "state": _PAYMENT_STATES[status],
     }
+
+
+def _owned(identifier: str, order: Json) -> Json:
+    return {"id": identifier, "merchant": order["merchant"], "channel": order["channel"], "orderId": order["id"]}
 
 
 def _price(including: Decimal, market: _Market) -> Json:

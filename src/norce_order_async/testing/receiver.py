@@ -204,6 +204,20 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), partial(_Handler, receiver))
 
 
+def send_json(handler: BaseHTTPRequestHandler, status: int, data: Any) -> None:
+    """Reply to a request; without a body if the data is None."""
+    content = b"" if data is None else json.dumps(data).encode()
+    try:
+        handler.send_response(status)
+        handler.send_header("content-type", "application/json")
+        handler.send_header("content-length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+    except OSError:
+        # The caller has given up, as some tests and probes intend.
+        handler.close_connection = True
+
+
 class _Handler(BaseHTTPRequestHandler):
     def __init__(self, receiver: CallbackReceiver, *connection: Any) -> None:
         self._receiver = receiver
@@ -214,16 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = self._receiver.take(CallbackCall(address.path, address.query, headers, body))
-        content = b"" if reply.json is None else json.dumps(reply.json).encode()
-        try:
-            self.send_response(reply.status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-        except OSError:
-            # The caller has given up, as some tests intend.
-            self.close_connection = True
+        send_json(self, reply.status, reply.json)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: tests read ``calls``."""

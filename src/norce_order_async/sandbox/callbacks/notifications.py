@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias, overload
+from typing import Literal, TypeAlias
 
 import anyio
 
@@ -20,6 +20,7 @@ from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, CallFai
 from norce_order_async.sandbox.callbacks.patches import MISSING, value_at
 from norce_order_async.sandbox.callbacks.schemas import SchemaFailedError, matches
 from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.live import LiveSequence
 from norce_order_async.sandbox.policy import DELIVERY_BACKOFF, DELIVERY_TIMEOUT, sending_delays
 from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.service.clock import ServiceClock, written
@@ -72,7 +73,7 @@ class Delivery:
         return "delivered" if self.attempts and self.attempts[-1].problem is None else "failed"
 
 
-class Deliveries(Sequence[Delivery]):
+class Deliveries(LiveSequence[Delivery]):
     """All deliveries, oldest first; safe to read while the server runs.
 
     `keep` bounds how many are kept; the oldest finished ones go first, and none that is waiting does.
@@ -171,24 +172,14 @@ class Deliveries(Sequence[Delivery]):
         """Whether a delivery is being sent."""
         return bool(self._in_flight)
 
-    @overload
-    def __getitem__(self, index: int) -> Delivery: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Delivery]: ...
-    def __getitem__(self, index: int | slice) -> Delivery | Sequence[Delivery]:
-        return self._kept()[index]
-
-    def __iter__(self) -> Iterator[Delivery]:
-        return iter(self._kept())
-
-    def __len__(self) -> int:
-        return len(self._all)
-
     def _make_room(self) -> None:
         if len(self._all) > self._keep:
             finished = next((old for old in self._all.values() if old.next_at is None), None)
             if finished is not None:
                 del self._all[finished.id]
+
+    def __len__(self) -> int:
+        return len(self._all)
 
     def _kept(self) -> list[Delivery]:
         with self._lock:

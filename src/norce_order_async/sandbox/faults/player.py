@@ -12,11 +12,10 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import overload
 
 import anyio
 
@@ -42,6 +41,7 @@ from norce_order_async.sandbox.faults.kinds import (
 )
 from norce_order_async.sandbox.faults.parse import PlanLike, plan_of
 from norce_order_async.sandbox.faults.plan import FaultPlan, FaultRule
+from norce_order_async.sandbox.live import LiveSequence
 from norce_order_async.sandbox.service.clock import ServiceClock
 
 NO_PLAN = FaultPlan()
@@ -81,7 +81,7 @@ class Met:
     held: list[int] = field(default_factory=list[int])
 
 
-class Faults(Sequence[PlayedFault]):
+class Faults(LiveSequence[PlayedFault]):
     """What the sandbox plays, and what it has played, oldest first. Safe to use while the server runs.
 
     Example::
@@ -274,16 +274,6 @@ class Faults(Sequence[PlayedFault]):
         if operation is not None:
             check_text("operation", operation)
         return [played for played in self if played.operation == operation]
-
-    @overload
-    def __getitem__(self, index: int) -> PlayedFault: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[PlayedFault]: ...
-    def __getitem__(self, index: int | slice) -> PlayedFault | Sequence[PlayedFault]:
-        return self._kept()[index]
-
-    def __iter__(self) -> Iterator[PlayedFault]:
-        return iter(self._kept())
 
     def __len__(self) -> int:
         return len(self._played)

@@ -1,20 +1,63 @@
-"""Finding one of an order's parts by its id."""
+"""What the handlers of an order's parts share: entries are found by their ids, and payments and shippings are alike."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from norce_order_async.sandbox.json_text import Json
-from norce_order_async.sandbox.service.calls import OrderCall
+from norce_order_async.sandbox.service.calls import DONE, OrderCall, ServiceAnswer, answer
+from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.refusals import not_found
 
 
-def payment(on: OrderCall) -> Json:
-    """The payment that the path names."""
-    return find(on.order["payments"], "payment", on.call.ids["payment_id"])
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A list of an order whose entries are added, listed, fetched and replaced alike: payments and shippings."""
 
+    thing: str
+    """What an entry is, in the singular."""
+    new_id: Callable[[Ids], str]
+    complete: Callable[[OrderCall, Json, Json], None]
+    """Adds to an entry what its body leaves out, given the entry that it replaces; that is empty for a new one."""
 
-def shipping(on: OrderCall) -> Json:
-    """The shipping that the path names."""
-    return find(on.order["shippings"], "shipping", on.call.ids["shipping_id"])
+    def of(self, on: OrderCall) -> list[Json]:
+        """The entries of the order."""
+        entries: list[Json] = on.order[f"{self.thing}s"]
+        return entries
+
+    def named(self, on: OrderCall) -> Json:
+        """The entry that the path names."""
+        return find(self.of(on), self.thing, on.call.ids[f"{self.thing}_id"])
+
+    def create(self, on: OrderCall) -> ServiceAnswer:
+        """Add the body as a new entry."""
+        made = self._made(on, self.new_id(on.ids), {})
+        self.of(on).append(made)
+        on.took_effect(made["id"])
+        return answer({"id": made["id"]}, 201)
+
+    def list_all(self, on: OrderCall) -> ServiceAnswer:
+        """Answer with all entries."""
+        return answer(self.of(on))
+
+    def fetch(self, on: OrderCall) -> ServiceAnswer:
+        """Answer with one entry."""
+        return answer(self.named(on))
+
+    def put(self, on: OrderCall) -> ServiceAnswer:
+        """Replace an entry by the body."""
+        current = self.named(on)
+        replace(current, self._made(on, current["id"], current))
+        on.took_effect(current["id"])
+        return DONE
+
+    def _made(self, on: OrderCall, identifier: str, current: Json) -> Json:
+        # The service sets these members, whatever a body says.
+        owned = {"id": identifier, **on.call.scope._asdict(), "orderId": on.order["id"]}
+        entry: Json = {**on.body, **owned}
+        self.complete(on, entry, current)
+        return entry
 
 
 def find(entries: list[Json], thing: str, identifier: str) -> Json:
@@ -23,11 +66,6 @@ def find(entries: list[Json], thing: str, identifier: str) -> Json:
         if entry["id"] == identifier:
             return entry
     raise not_found(thing, identifier)
-
-
-def owned(on: OrderCall, identifier: str) -> Json:
-    """The members of a payment or shipping that are the service's, whatever a body says."""
-    return {"id": identifier, **on.call.scope._asdict(), "orderId": on.order["id"]}
 
 
 def replace(entry: Json, content: Json) -> None:

@@ -21,15 +21,28 @@ from norce_order_async.sandbox.service.calls import (
     load,
 )
 from norce_order_async.sandbox.service.clock import written
-from norce_order_async.sandbox.service.handlers.parts import find, owned, payment, replace
+from norce_order_async.sandbox.service.handlers.parts import Part, find
+from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.normalise import with_ids
 from norce_order_async.sandbox.service.refusals import Refusal
 
 
+def _complete(on: OrderCall, entry: Json, current: Json) -> None:
+    defaults_of_payment(entry)
+    actions: list[Json] = current.get("actions", [])
+    if "actions" in entry:
+        entry["actions"] = with_ids(entry["actions"], actions, on.ids)
+    elif actions:
+        entry["actions"] = actions
+
+
+_PAYMENTS = Part("payment", Ids.payment, _complete)
+
+
 def create_action(on: OrderCall) -> ServiceAnswer:
-    on_payment = payment(on)
+    payment = _PAYMENTS.named(on)
     added = with_ids(on.body, [], on.ids)
-    on_payment.setdefault("actions", []).extend(added)
+    payment.setdefault("actions", []).extend(added)
     for action in added:
         on.took_effect(action["id"])
     return DONE
@@ -37,8 +50,8 @@ def create_action(on: OrderCall) -> ServiceAnswer:
 
 async def execute_action(world: World, call: Call) -> ServiceAnswer:
     order = load(world, call)
-    on_payment = find(order["payments"], "payment", call.ids["payment_id"])
-    action = find(on_payment.get("actions", []), "action", call.ids["action_id"])
+    payment = find(order["payments"], "payment", call.ids["payment_id"])
+    action = find(payment.get("actions", []), "action", call.ids["action_id"])
     refuse_edit(Area.AFTERMATH, order["state"]["currentStatus"])
     try:
         body = world.callbacks.body(order, None)
@@ -54,41 +67,8 @@ async def execute_action(world: World, call: Call) -> ServiceAnswer:
     return DONE
 
 
-def create(on: OrderCall) -> ServiceAnswer:
-    made = _made(on, on.ids.payment(), actions=[])
-    on.order["payments"].append(made)
-    on.took_effect(made["id"])
-    return answer({"id": made["id"]}, 201)
-
-
-def list_all(on: OrderCall) -> ServiceAnswer:
-    return answer(on.order["payments"])
-
-
-def fetch(on: OrderCall) -> ServiceAnswer:
-    return answer(payment(on))
-
-
-def put(on: OrderCall) -> ServiceAnswer:
-    current = payment(on)
-    replace(current, _made(on, current["id"], actions=current.get("actions", [])))
-    on.took_effect(current["id"])
-    return DONE
-
-
-def _made(on: OrderCall, identifier: str, actions: list[Json]) -> Json:
-    """The body as a payment; `actions` are those it has had so far."""
-    made: Json = {**on.body, **owned(on, identifier)}
-    defaults_of_payment(made)
-    if "actions" in made:
-        made["actions"] = with_ids(made["actions"], actions, on.ids)
-    elif actions:
-        made["actions"] = actions
-    return made
-
-
 def create_transaction(on: OrderCall) -> ServiceAnswer:
-    payment_id = payment(on)["id"]
+    payment_id = _PAYMENTS.named(on)["id"]
     transaction: Json = {**on.body, "created": on.now}
     on.world.store.add_transaction(payment_id, transaction)
     on.took_effect(payment_id, transaction.get("event", ""))
@@ -96,14 +76,14 @@ def create_transaction(on: OrderCall) -> ServiceAnswer:
 
 
 def list_transactions(on: OrderCall) -> ServiceAnswer:
-    return answer(on.world.store.transactions(payment(on)["id"]))
+    return answer(on.world.store.transactions(_PAYMENTS.named(on)["id"]))
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "CreateOrderPayment": Changes(Area.AFTERMATH, create),
-    "GetOrderPayments": Reads(list_all),
-    "GetOrderPayment": Reads(fetch),
-    "UpdateOrderPayment": Changes(Area.AFTERMATH, put, shows=fetch),
+    "CreateOrderPayment": Changes(Area.AFTERMATH, _PAYMENTS.create),
+    "GetOrderPayments": Reads(_PAYMENTS.list_all),
+    "GetOrderPayment": Reads(_PAYMENTS.fetch),
+    "UpdateOrderPayment": Changes(Area.AFTERMATH, _PAYMENTS.put, shows=_PAYMENTS.fetch),
     "AddPaymentAction": Changes(Area.AFTERMATH, create_action),
     "ExecutePaymentAction": CallsOut(execute_action),
     "GetTransactionsForOrderPayment": Reads(list_transactions),
