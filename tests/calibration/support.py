@@ -12,7 +12,7 @@ import anyio
 import anyio.lowlevel
 
 from norce_order_async.calibration.masking import Masking
-from norce_order_async.calibration.probes import CouldNotTell, Neither, Told
+from norce_order_async.calibration.probes import CouldNotTell, Follows, Neither
 from norce_order_async.calibration.receiver import Receiver
 from norce_order_async.calibration.report import as_markdown, as_yaml
 from norce_order_async.calibration.run import Plan, Result, calibrate
@@ -127,7 +127,7 @@ def named(result: Result) -> dict[str, str]:
     found: dict[str, str] = {}
     for rule, verdict in result.verdicts.items():
         match verdict:
-            case Told(reading):
+            case Follows(reading):
                 found[rule] = reading
             case Neither():
                 found[rule] = "neither"

@@ -70,7 +70,7 @@ def test_production_is_refused(where: list[str], env: dict[str, str], tmp_path: 
     for more in (flags, [*flags, "--clean-up"], [*flags, "--dry-run"]):
         ran = inside("calibrate", *where, *more, env=env)
         assert ran.code == 2
-        assert "production is refused" in ran.err
+        assert "does not run against production" in ran.err
         assert ran.out == ""
 
 
@@ -79,7 +79,7 @@ def test_production_in_the_environment_is_refused(env: dict[str, str], tmp_path:
     given = account | {"NORCE_ENVIRONMENT": "production", "NORCE_SLUG": "acme"}
     ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=given)
     assert ran.code == 2
-    assert "production is refused" in ran.err
+    assert "does not run against production" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_rule_that_can_not_be_asked(rule: str, why: str, env: dict[str, str], 
 @pytest.mark.parametrize(
     ("flags", "why"),
     [
-        (["--other-channel", CHANNEL], "is the channel itself"),
+        (["--other-channel", CHANNEL], "must be another channel"),
         (["--other-channel", "a\nb"], "must be printable"),
         (["--public-url", "ftp://x"], "must be an http or https address"),
     ],

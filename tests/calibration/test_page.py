@@ -11,7 +11,7 @@ import click
 import pytest
 
 from norce_order_async.calibration.bench import MOST_ORDERS
-from norce_order_async.calibration.probes import CANT_BE_TOLD, PROBES
+from norce_order_async.calibration.probes import NOT_PROBED, PROBES
 from norce_order_async.calibration.wire import PER_MINUTE
 from norce_order_async.cli.calibrate import READINGS, REPORT, STATE, calibrate
 from norce_order_async.sandbox import Sandbox
@@ -60,4 +60,4 @@ def test_its_tables_name_every_rule() -> None:
     assert rows["`--allow-completing`"].startswith("entry-demands;")
     assert rows["`--other-channel NAME`"].split(", ") == told["other-channel"]
     assert rows["`--public-url URL`"].split(", ") == told["public-url"]
-    assert all(f"`{rule}`" in PAGE for rule in CANT_BE_TOLD)
+    assert all(f"`{rule}`" in PAGE for rule in NOT_PROBED)

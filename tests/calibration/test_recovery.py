@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from norce_order_async.calibration.bench import MOST_ORDERS
-from norce_order_async.calibration.probes import CANT_BE_TOLD, PROBES
+from norce_order_async.calibration.probes import NOT_PROBED, PROBES
 from norce_order_async.calibration.run import Result
 from norce_order_async.sandbox import RULES, Readings, Sandbox
 
@@ -78,8 +78,8 @@ def test_an_edge_that_is_missing_is_no_demand(tmp_path: Path) -> None:
 
 
 def test_every_rule_with_readings_has_a_probe_or_a_reason() -> None:
-    assert set(PROBES) | set(CANT_BE_TOLD) == set(READINGS)
-    assert not set(PROBES) & set(CANT_BE_TOLD)
+    assert set(PROBES) | set(NOT_PROBED) == set(READINGS)
+    assert not set(PROBES) & set(NOT_PROBED)
 
 
 def test_probes_answer_for_the_readings_that_there_are() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from norce_order_async.calibration.description import differences
 from norce_order_async.calibration.masking import Masking
-from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Told
+from norce_order_async.calibration.probes.base import CouldNotTell, Follows, Neither
 from norce_order_async.calibration.report import as_markdown, as_yaml
 from norce_order_async.calibration.wire import NOTHING, ORDER, Exchange
 from norce_order_async.engines.base import WireRequest, WireResponse
@@ -93,7 +93,7 @@ def test_what_the_command_says_of_hostile_answers(tmp_path: Path) -> None:
         result = calibrated(sandbox, tmp_path, change=_hostile(sandbox.token))
         for verdict in result.verdicts.values():
             match verdict:
-                case Told(words) | Neither(words) | CouldNotTell(words):
+                case Follows(words) | Neither(words) | CouldNotTell(words):
                     _holds_nothing(words, sandbox.token)
 
 
@@ -156,7 +156,7 @@ def test_neither_is_written_with_the_answer(tmp_path: Path) -> None:
     assert named(result) == {"times": "neither"}
     assert '  reading: "neither"\n  observed: "times have 6 decimals and several forms of offsets"' in text
     assert "GET /api/v0/checkout/orders/{order_id} -> 200" in text
-    assert "## None of the readings" in report
+    assert "## Follows none of the readings" in report
     file = tmp_path / "calibration.yaml"
     file.write_text(text)
     assert Readings.load(file).certainty("times") == "assumed"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from norce_order_async._version import __version__
 from norce_order_async.calibration.masking import Masking
-from norce_order_async.calibration.probes import PROBES, CouldNotTell, Neither, Told
+from norce_order_async.calibration.probes import PROBES, CouldNotTell, Follows, Neither
 from norce_order_async.calibration.run import Plan, Result, in_words
 from norce_order_async.display import printable
 
@@ -24,17 +24,17 @@ def written(moment: datetime) -> str:
 
 
 def as_yaml(result: Result, masking: Masking) -> str:
-    """``calibration.yaml``: each rule of which something was seen, as ``Readings.load`` reads it.
+    """``calibration.yaml`` in the form that ``Readings.load`` reads: each rule that the run has an answer for.
 
     Every value is written as JSON, which YAML reads.
     """
     lines = [
         "# What norce-order calibrate saw the order service do. Sandbox(readings=Readings.load(FILE)) does the same.",
-        "# A rule that is not here could not be told and stays assumed; so does one with the reading neither.",
+        "# A rule that is not listed here, or has the reading neither, stays assumed.",
     ]
     for rule, verdict in result.verdicts.items():
         match verdict:
-            case Told(reading, shown_by):
+            case Follows(reading, shown_by):
                 observed = PROBES[rule].answers[reading]
             case Neither(observed, shown_by):
                 reading = "neither"
@@ -58,7 +58,7 @@ def as_markdown(plan: Plan, result: Result, masking: Masking) -> str:
 
 
 def _sections(plan: Plan, result: Result, masking: Masking) -> Iterator[str]:
-    told = {rule: each for rule, each in result.verdicts.items() if isinstance(each, Told)}
+    follows = {rule: each for rule, each in result.verdicts.items() if isinstance(each, Follows)}
     neither = {rule: each for rule, each in result.verdicts.items() if isinstance(each, Neither)}
     unknown = {rule: each for rule, each in result.verdicts.items() if isinstance(each, CouldNotTell)}
     yield "# What the order service does"
@@ -69,7 +69,7 @@ def _sections(plan: Plan, result: Result, masking: Masking) -> Iterator[str]:
         "are shown without texts, tokens and large numbers."
     )
     yield ""
-    yield f"{len(told)} rules are told, {len(neither)} are none of the readings, {len(unknown)} could not be told."
+    yield f"{len(follows)} rules follow a reading, {len(neither)} follow none, {len(unknown)} are still open."
     if result.stopped is not None:
         yield ""
         yield f"**The run was stopped early: {result.stopped}.**"
@@ -80,21 +80,21 @@ def _sections(plan: Plan, result: Result, masking: Masking) -> Iterator[str]:
             "`norce-order calibrate --clean-up`, or ask Norce to remove the orders whose reference is "
             f"{', '.join(sorted({made.run for made in result.left}))}."
         )
-    yield from _table("Told", ["rule", "reading", "what was seen"], [
-        [rule, each.reading, PROBES[rule].answers[each.reading]] for rule, each in told.items()
+    yield from _table("Follows a reading", ["rule", "reading", "what was seen"], [
+        [rule, each.reading, PROBES[rule].answers[each.reading]] for rule, each in follows.items()
     ])  # fmt: skip
-    yield from _table("None of the readings", ["rule", "what was seen"], [
+    yield from _table("Follows none of the readings", ["rule", "what was seen"], [
         [rule, each.does] for rule, each in neither.items()
     ])  # fmt: skip
-    yield from _table("Could not be told", ["rule", "why"], [
+    yield from _table("Still open", ["rule", "why"], [
         *([rule, each.why] for rule, each in unknown.items()), *map(list, result.unasked.items())
     ])  # fmt: skip
     yield from _differences(result)
     yield from _described(result)
-    if told or neither:
+    if follows or neither:
         yield ""
         yield "## Requests and answers"
-    for rule, verdict in (told | neither).items():
+    for rule, verdict in (follows | neither).items():
         yield ""
         yield f"### {rule}: {in_words(verdict)}"
         yield ""
@@ -120,7 +120,7 @@ def _table(title: str, heads: list[str], rows: list[list[str]]) -> Iterator[str]
 def _differences(result: Result) -> Iterator[str]:
     found = result.differences
     yield ""
-    yield "## Beside the description"
+    yield "## What the description lacks"
     yield ""
     for title, words in (
         ("members that it does not have", found.members),
@@ -136,7 +136,7 @@ def _described(result: Result) -> Iterator[str]:
     yield "## The description itself"
     yield ""
     if not result.described.tried:
-        yield "It was not looked for."
+        yield "The run did not look for it."
         return
     if result.described.body is None:
         yield "It was at none of these addresses:"

@@ -1,5 +1,5 @@
-"""One calibration from end to end, within its bounds: what is left of an earlier run first, then the probes, then to
-clean up, and last the look for the description."""
+"""One calibration: it removes what an earlier run left, asks the probes, removes its own orders, and looks for the
+description of the API."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from norce_order_async.auth.providers import bearer
 from norce_order_async.bulk.journal.errors import JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.calibration.bench import CREATION, MOST_ORDERS, READ, Bench
+from norce_order_async.calibration.cleaning import Cleaner
 from norce_order_async.calibration.description import Described, Differences, differences, look_for
 from norce_order_async.calibration.masking import Masking
 from norce_order_async.calibration.probes import (
-    CANT_BE_TOLD,
+    NOT_PROBED,
     PROBES,
     UNMET,
     CouldNotTell,
+    Follows,
     Neither,
     Probe,
-    Told,
     Verdict,
 )
 from norce_order_async.calibration.receiver import Receiver
@@ -43,7 +44,7 @@ class CalibrationError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a calibration is to do, and where.
+    """The settings of a calibration.
 
     Args:
         base_url: the address before ``/api/v0``.
@@ -71,7 +72,7 @@ class Plan:
 
     @property
     def service(self) -> dict[str, str]:
-        """What the state file is about."""
+        """The service that the state file belongs to."""
         return {"base_url": self.base_url, "merchant": self.context.merchant, "channel": self.context.channel}
 
     def probes(self, *, reachable: bool) -> tuple[list[Probe], dict[str, str]]:
@@ -82,19 +83,19 @@ class Plan:
         """
         met = {"nothing": True, "other-channel": self.other_channel is not None, "public-url": reachable}
         wanted = [probe for rule, probe in PROBES.items() if not self.only or rule in self.only]
-        unasked = {rule: why for rule, why in CANT_BE_TOLD.items() if not self.only or rule in self.only}
+        unasked = {rule: why for rule, why in NOT_PROBED.items() if not self.only or rule in self.only}
         unasked |= {probe.rule: UNMET[probe.needs] for probe in wanted if not met[probe.needs]}
         return [probe for probe in wanted if met[probe.needs]], unasked
 
 
 @dataclass(slots=True)
 class Result:
-    """What a calibration came to."""
+    """The results of a calibration."""
 
     when: datetime
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     unasked: dict[str, str] = field(default_factory=dict[str, str])
-    """Rules that were not asked about, with the reason."""
+    """Rules without a question in this run, with the reason."""
     stopped: str | None = None
     """Why it ended early."""
     left: list[Made] = field(default_factory=list[Made])
@@ -107,7 +108,7 @@ class Result:
 
 
 def headers_of(context: Context, token: str) -> dict[str, str]:
-    """What every request carries."""
+    """The headers of every request."""
     headers = {"authorization": bearer(token), "x-merchant": context.merchant, "x-channel": context.channel}
     return headers if context.adapter_id is None else headers | {"x-adapterid": context.adapter_id}
 
@@ -128,8 +129,8 @@ async def calibrate(
         engine: what sends; the caller closes it.
         clock: for the rate, for waiting, and for the times in the report.
         receiver: takes callbacks; None where the service can reach none.
-        say: told each step, in words that hold nothing of an answer.
-        clean_only: only remove what an earlier run has left.
+        say: called with a line for each step. No line holds data of an answer.
+        clean_only: only remove the orders that an earlier run has left.
 
     Raises:
         CalibrationError: it could not begin.
@@ -157,7 +158,7 @@ async def calibrate(
             most_orders=plan.most_orders,
         )
         result = Result(datetime.fromtimestamp(clock.wall(), UTC))
-        run = _Run(plan, bench, result, say)
+        run = _Run(plan, bench, Cleaner(bench), result, say)
         await run.from_before()
         if not clean_only:
             await run.everything()
@@ -173,15 +174,16 @@ async def calibrate(
 class _Run:
     plan: Plan
     bench: Bench
+    cleaner: Cleaner
     result: Result
     say: Callable[[str], None]
     asked: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """By rule, the operations that its verdict rests on."""
+    """By rule, the operations that its verdict depends on."""
     mute: bool = False
-    """Whether what is said can't be written any more."""
+    """Whether the output can't be written any more."""
 
-    def _tell(self, line: str) -> None:
-        # Orders are not left behind because a disk is full or a reader has gone.
+    def _say(self, line: str) -> None:
+        # A full disk or a closed pipe must not leave orders behind.
         if not self.mute:
             try:
                 self.say(line)
@@ -189,15 +191,15 @@ class _Run:
                 self.mute = True
 
     async def from_before(self) -> None:
-        """Remove what an earlier run has left."""
+        """Remove the orders that an earlier run has left."""
         before = len(self.bench.state.left)
         if not before:
             return
-        self._tell(
+        self._say(
             f"An earlier run was ended before it had cleaned up: looking for the {before} orders it may have left."
         )
         try:
-            await self.bench.clean()
+            await self.cleaner.clean()
         except StopError as error:
             raise CalibrationError(str(error)) from None
         if self.bench.state.left:
@@ -205,26 +207,26 @@ class _Run:
                 f"{len(self.bench.state.left)} orders of an earlier run could not be removed; they are in "
                 f"{self.plan.state.name}, and nothing more is created before they are gone"
             )
-        self._tell("They are gone.")
+        self._say("They are gone.")
 
     async def everything(self) -> None:
-        """The probes, and what follows them."""
+        """Ask the probes, clean up and collect the results."""
         await self._first_question()
         probes, self.result.unasked = self.plan.probes(reachable=self.bench.receiver is not None)
         try:
             await self._ask(probes)
             again = [probe for probe in probes if _may_ask_again(self.result.verdicts[probe.rule])]
             if again:
-                self._tell(f"Asking again where no answer came: {len(again)} rules.")
+                self._say(f"Asking again where no answer came: {len(again)} rules.")
                 await self._ask(again)
         except StopError as error:
             self.result.stopped = str(error)
-            self._tell(f"Stopped: {error}.")
+            self._say(f"Stopped: {error}.")
         for probe in probes:
             self.result.verdicts.setdefault(probe.rule, CouldNotTell("the run was stopped before"))
-        self._tell("Removing the orders.")
+        self._say("Removing the orders.")
         self.bench.wire.lenient = True
-        await self.bench.clean()
+        await self.cleaner.clean()
         self._withdraw()
         if self.result.stopped is None:
             self.result.described = await look_for(self.bench.wire)
@@ -238,7 +240,7 @@ class _Run:
             self.result.build = ", ".join(sorted(named))
 
     async def _first_question(self) -> None:
-        """A list that holds nothing of anybody, before anything is created."""
+        """Read an empty list, to check the connection before anything is created."""
         try:
             answer = await self.bench.wire.read(ORDERS, reference=self.bench.run, limit="1")
         except (NoEvidenceError, StopError) as error:
@@ -251,13 +253,13 @@ class _Run:
             )
 
     def _withdraw(self) -> None:
-        """Of what rests on an operation that contradicted itself at any time of the run, nothing is told."""
+        """Withdraw the verdicts that depend on an operation that contradicted itself during the run."""
         for rule, asked in self.asked.items():
             doubted = sorted(asked & self.bench.doubted)
             if doubted and not isinstance(self.result.verdicts[rule], CouldNotTell):
                 verdict = CouldNotTell(f"answers to {doubted[0]} contradicted each other")
                 self.result.verdicts[rule] = verdict
-                self._tell(f"{rule}, after all: {in_words(verdict)}")
+                self._say(f"{rule}, withdrawn: {in_words(verdict)}")
 
     async def _ask(self, probes: list[Probe]) -> None:
         for probe in probes:
@@ -267,14 +269,14 @@ class _Run:
             except NoEvidenceError as error:
                 verdict = CouldNotTell(str(error), may_ask_again=True)
             self.result.verdicts[probe.rule] = verdict
-            # Orders that other probes have made count, too.
+            # Creations and reads by other probes count too.
             self.asked[probe.rule] = {CREATION, READ} | {
                 f"{each.method} {each.path}" for each in self.bench.wire.seen[before:]
             }
-            self._tell(f"{probe.rule}: {in_words(verdict)}")
+            self._say(f"{probe.rule}: {in_words(verdict)}")
             if self.mute:
                 raise StopError("its output can't be written any more")
-            if stuck := await self.bench.clean(keep_shared=True):
+            if stuck := await self.cleaner.clean(keep_shared=True):
                 raise StopError(f"{len(stuck)} test orders can't be removed from the status they are in")
 
 
@@ -285,7 +287,7 @@ def _may_ask_again(verdict: Verdict) -> bool:
 def in_words(verdict: Verdict) -> str:
     """A verdict on one line."""
     match verdict:
-        case Told(reading):
+        case Follows(reading):
             return reading
         case Neither(does):
             return f"neither: {does}"

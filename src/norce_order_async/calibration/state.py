@@ -1,8 +1,8 @@
-"""The file that outlives a run: what it was about to create, and what became of it.
+"""The file that names the orders of a run, for the next run to remove if this one is killed.
 
-A line is on the disk before the creation that it announces is sent. So the next run finds what a killed one has left:
-by the order's id if the answer came, otherwise by the marker that the order carries. One JSON object a line. The last
-line of a killed run may be torn; nothing was sent for it then.
+Each creation is written to disk before it is sent. So the next run finds the orders that a killed one has left: by
+their ids if the answers came, otherwise by their markers. The file has one JSON object a line. The last line of a
+killed run may be incomplete; its request was not sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from norce_order_async._json import UNREADABLE, is_mapping, read_json, text_or_n
 
 FORMAT: Final = 1
 MARK: Final = "norce-calibrate-"
-"""What the reference and the cart reference of every order of ours begin with."""
+"""The start of the reference and the cart reference of every order of a calibration."""
 
 _MARKER = re.compile(rf"({MARK}[0-9a-f]{{12}})-[0-9]{{1,3}}\Z", re.ASCII)
 _ID = re.compile(r"(?!\.{1,2}\Z)[!-~]{1,200}\Z")
@@ -37,17 +37,17 @@ class StateFileError(Exception):
 
 @dataclass(slots=True)
 class Made:
-    """One order that was created, or may have been."""
+    """An order that was created, or may have been created."""
 
     marker: str
     order_id: str | None = None
     gone: bool = False
     refused: bool = False
-    """Whether its creation was refused in this run, so that there should be none."""
+    """Whether its creation was refused in this run, so that the order should not exist."""
 
     @property
     def run(self) -> str:
-        """What all orders of its run have as their reference."""
+        """The reference of all orders of its run."""
         return self.marker.rpartition("-")[0]
 
 
@@ -58,7 +58,7 @@ class StateFile:
     Args:
         path: where it is.
         service: address, merchant and channel.
-        made: what it holds.
+        made: the orders that it names.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class StateFile:
         """The file of an earlier run, or a new one. Nothing is written before the first creation.
 
         Raises:
-            StateFileError: it can't be read, is no such file, or is about another service.
+            StateFileError: it can't be read, is not a state file, or belongs to another service.
         """
         found = cls(path, service)
         try:
@@ -92,7 +92,7 @@ class StateFile:
 
     @property
     def left(self) -> list[Made]:
-        """The orders that may still be there."""
+        """The orders that may still exist."""
         return [one for one in self.made if not one.gone]
 
     def about_to_create(self, marker: str) -> Made:

@@ -1,7 +1,7 @@
-"""One request and its answer, as they were on the wire, and when there was no answer that says anything.
+"""Sends single requests of probes, and tells answers that are evidence from faults.
 
-Probes ask below the SDK's pipeline: its tolerance would hide what is asked. So everything about faults is here. Only
-reads are repeated. A 429, a 5xx and a broken connection say nothing about a rule and raise :class:`NoEvidenceError`.
+Probes do not use the SDK's pipeline: its tolerance would hide what they look for. So faults are handled here. Only
+reads are repeated. A 429, a 5xx and a broken connection show nothing about a rule and raise :class:`NoEvidenceError`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ORDERS: Final = "/api/v0/checkout/orders"
 ORDER: Final = ORDERS + "/{order_id}"
 
 NOTHING: Final = object()
-"""In place of a body: none is sent."""
+"""In place of a body: no body is sent."""
 
 PER_MINUTE: Final = 40
 """Requests a minute at most, unless the service is on this machine."""
@@ -31,17 +31,17 @@ MOST_TRIES: Final = 5
 MOST_SERVER_ERRORS: Final = 3
 """Answers of 5xx after which the run stops."""
 LONGEST_WAIT: Final = 60.0
-"""Seconds that a Retry-After is followed for; with a longer one the run waits so long and asks again."""
+"""Longest Retry-After that is followed, in seconds. With a longer one the run waits this long and sends again."""
 _PAUSE: Final = 0.5
 _MINUTE: Final = 60.0
 
 
 class NoEvidenceError(Exception):
-    """There was no answer that says anything about a rule; the text says why, without anything of the answer."""
+    """No answer shows anything about a rule. The text says why, without data of an answer."""
 
 
 class StopError(Exception):
-    """The run must not go on: it may do harm. The text says why."""
+    """The run must stop, because it could do harm. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Exchange:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     data: Any = field(repr=False)
-    """The answer's JSON data; ``UNREADABLE`` where there is none."""
+    """The answer's JSON data; ``UNREADABLE`` if the body is not JSON."""
     began: float
     """When it was sent, by the clock's ``monotonic``."""
     took: float
@@ -71,12 +71,12 @@ class Exchange:
 
     @property
     def refused(self) -> bool:
-        """Whether the service said no to what was asked; missing rights and unknown paths are another matter."""
+        """Whether the service rejected the request itself, and not for missing rights or an unknown path."""
         return self.status in (400, 409, 422)
 
     @property
     def mapping(self) -> Mapping[str, Any]:
-        """The answer as an object; empty where it is none."""
+        """The answer as an object; empty if it is not an object."""
         return mapping_or_empty(None if self.data is UNREADABLE else self.data)
 
     @property

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 STATE, READINGS, REPORT, DESCRIPTION = "calibration.state", "calibration.yaml", "calibration.md", "calibration.openapi"
 
 _TRIAL_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+(playground|stage)\.norce\.tech", re.ASCII)
-"""Letters, digits, hyphens and dots alone: of anything else, a resolver or an engine may make another host."""
+"""Only letters, digits, hyphens and dots: a resolver or an engine may read anything else as another host."""
 
 
 @click.command(short_help="Find out how the real service behaves where nothing is published.")
-@click.option("--only", metavar="RULE", multiple=True, help="Ask about this rule alone. Can be repeated.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be created and asked; send nothing.")
+@click.option("--only", metavar="RULE", multiple=True, help="Ask about this rule only. Can be repeated.")
+@click.option("--dry-run", is_flag=True, help="Show what would be created and asked; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before orders are created.")
 @click.option(
     "--allow-completing",
@@ -45,15 +45,15 @@ _TRIAL_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+(playground|stage)\
     type=click.IntRange(0, 65535),
     default=8701,
     show_default=True,
-    help="Port of this machine that takes callbacks when there is a --public-url.",
+    help="Port on this machine that receives callbacks, with --public-url.",
 )
 @click.option(
     "--into",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     default=Path(),
-    help="Folder for the files it writes; the current one unless given.",
+    help="Folder for the files it writes. Default: the current folder.",
 )
-@click.option("--clean-up", "clean_only", is_flag=True, help="Only remove the orders that an earlier run has left.")
+@click.option("--clean-up", "clean_only", is_flag=True, help="Only remove the orders that an earlier run left behind.")
 @connection_options
 def calibrate(
     connection: Connection,
@@ -69,9 +69,10 @@ def calibrate(
 ) -> int:
     """Find out how the real service behaves where nothing is published.
 
-    Creates up to 20 marked test orders in one channel of playground or stage, asks harmless questions, and removes the
-    orders. Writes calibration.yaml for the local service, and calibration.md, a report without tokens and personal
-    data. Production is refused. Run the same command again after it was killed: it first removes what was left.
+    Creates up to 20 marked test orders in one channel of playground or stage, tests how the service treats them, and
+    removes them. Writes calibration.yaml for the local service, and calibration.md, a report without tokens and
+    personal data. Refuses to run against production. If the command was killed, run it again: it first removes the
+    orders that were left.
 
     Exit code 0 when every question was asked and every order is gone, 1 otherwise.
     """
@@ -122,15 +123,15 @@ def _is_missing(path: Path) -> bool:
 def _plan(
     connection: Connection, only: tuple[str, ...], state: Path, other_channel: str | None, *, allow_completing: bool
 ) -> Plan:
-    from norce_order_async.calibration.probes import CANT_BE_TOLD, PROBES
+    from norce_order_async.calibration.probes import NOT_PROBED, PROBES
     from norce_order_async.calibration.run import Plan, headers_of
     from norce_order_async.context import Context, check_header_value
     from norce_order_async.errors import ConfigurationError
 
     if unknown := [rule for rule in only if rule not in PROBES]:
-        why = CANT_BE_TOLD.get(unknown[0])
+        why = NOT_PROBED.get(unknown[0])
         said = (
-            f"{unknown[0]} can't be told: {why}"
+            f"{unknown[0]} has no question: {why}"
             if why
             else f"there is no rule {unknown[0]}; there are {', '.join(PROBES)}"
         )
@@ -151,7 +152,7 @@ def _plan(
     except ConfigurationError as error:
         raise click.UsageError(in_shell(printable(str(error)))) from error
     if other_channel == context.channel:
-        raise click.BadParameter("is the channel itself", param_hint="--other-channel")
+        raise click.BadParameter("must be another channel than --channel", param_hint="--other-channel")
     return Plan(
         base_url=base_url,
         context=context,
@@ -164,15 +165,17 @@ def _plan(
 
 
 def _check_address(base_url: str) -> None:
-    """Let playground, stage and this machine pass."""
+    """Accept only playground, stage and this machine."""
     if is_production(base_url):
-        raise click.UsageError("a calibration creates orders, and production is refused: use playground or stage")
+        raise click.UsageError(
+            "a calibration creates orders, so it does not run against production: use playground or stage"
+        )
     host = (urlsplit(base_url).hostname or "").rstrip(".").lower()
     if is_loopback(base_url):
         return
     if not _TRIAL_HOST.fullmatch(host) or not base_url.startswith("https:"):
         raise click.UsageError(
-            "a calibration goes to playground or stage of Norce over https, or to a local order service on this machine"
+            "a calibration runs against Norce playground or stage over https, or a local order service on this machine"
         )
 
 
@@ -203,7 +206,7 @@ def _announced(plan: Plan, public_url: str | None) -> Iterator[str]:
         if plan.allow_completing
         else "; none becomes accepted or completed"
     )
-    yield f"  callbacks  {printable(public_url) if public_url else 'none are asked for'}"
+    yield f"  callbacks  {printable(public_url) if public_url else 'not tested'}"
     yield f"\n{len(probes)} questions:\n"
     yield from (f"  {probe.rule:<22} {probe.asks}" for probe in probes)
     if unasked:
@@ -214,7 +217,7 @@ def _announced(plan: Plan, public_url: str | None) -> Iterator[str]:
 def _ask() -> None:
     click.echo()
     if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask at: give --yes to continue; nothing was sent")
+        raise click.UsageError("no terminal to ask for confirmation: give --yes to continue; nothing was sent")
     if not click.confirm("Create these orders?"):
         raise click.ClickException("not confirmed; nothing was sent")
 
@@ -246,7 +249,7 @@ def _receiver(public_url: str, port: int, clock: Clock) -> Receiver:
         return Receiver(port, public_url, clock)
     except OSError as error:
         raise click.BadParameter(
-            f"port {port} can't be listened on: {error.strerror}", param_hint="--receiver-port"
+            f"can't listen on port {port}: {error.strerror}", param_hint="--receiver-port"
         ) from error
 
 
@@ -254,9 +257,9 @@ def _written(plan: Plan, result: Result, into: Path) -> int:
     from norce_order_async.calibration.masking import Masking
     from norce_order_async.calibration.report import as_markdown, as_yaml, without_slug
 
-    # Before the files: where they can't be written, this is all that names the orders.
+    # Before the files: if they can't be written, only these lines name the orders.
     if result.stopped is not None:
-        click.echo(f"It was stopped early: {printable(result.stopped)}.", err=True)
+        click.echo(f"The run stopped early: {printable(result.stopped)}.", err=True)
     if result.left:
         click.echo(
             f"{len(result.left)} test orders may still be there: run norce-order calibrate --clean-up, which removes "
@@ -282,5 +285,5 @@ def _written(plan: Plan, result: Result, into: Path) -> int:
         except OSError as error:
             click.echo(f"{name} can't be written: {error.strerror}.", err=True)
     if written:
-        click.echo(f"\nWritten: {', '.join(written)}. Nothing was sent to anybody but the service.")
+        click.echo(f"\nWritten: {', '.join(written)}. Requests went to the service only.")
     return 1 if result.left or result.stopped is not None or len(written) < len(files) else 0

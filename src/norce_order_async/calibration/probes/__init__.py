@@ -1,4 +1,4 @@
-"""The questions: one probe for each rule that a calibration claims to tell, and why it can't tell the others."""
+"""The probes, one for each rule that a calibration can answer, and why the other rules have none."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from types import MappingProxyType
 from typing import Final
 
 from norce_order_async.calibration.probes import bodies, callbacks, listing, status
-from norce_order_async.calibration.probes.base import CouldNotTell, Needs, Neither, Probe, Told, Verdict
+from norce_order_async.calibration.probes.base import CouldNotTell, Follows, Needs, Neither, Probe, Verdict
 
 PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
     {probe.rule: probe for module in (bodies, listing, status, callbacks) for probe in module.PROBES}
 )
 """By rule, in the order in which they are asked."""
 
-CANT_BE_TOLD: Final[Mapping[str, str]] = MappingProxyType(
+NOT_PROBED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "offset": "it takes more than 10,000 orders",
-        "unprocessed-503": "it takes a service that is overloaded, which nobody should bring about on purpose",
+        "unprocessed-503": "it takes an overloaded service",
     }
 )
 """Rules that have readings and no probe, with the reason."""
@@ -30,4 +30,4 @@ UNMET: Final[Mapping[Needs, str]] = MappingProxyType(
 )
 """Why a probe was not asked."""
 
-__all__ = ["CANT_BE_TOLD", "PROBES", "UNMET", "CouldNotTell", "Needs", "Neither", "Probe", "Told", "Verdict"]
+__all__ = ["NOT_PROBED", "PROBES", "UNMET", "CouldNotTell", "Follows", "Needs", "Neither", "Probe", "Verdict"]

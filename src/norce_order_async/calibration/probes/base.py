@@ -1,4 +1,4 @@
-"""What a probe is, and what it may say."""
+"""Probes and their verdicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from norce_order_async.calibration.wire import Exchange
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Follows:
     """The service follows this reading, as these exchanges show."""
 
     reading: str
@@ -20,36 +20,36 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Neither:
-    """The service does something that is no reading of the rule."""
+    """The service does something that none of the rule's readings describes."""
 
     does: str
-    """In words of ours; what the service said is in the exchanges."""
+    """In our own words; the service's words are in the exchanges."""
     shown_by: Sequence[Exchange] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CouldNotTell:
-    """Nothing that was seen tells the readings apart."""
+    """The answers do not distinguish the readings."""
 
     why: str
     may_ask_again: bool = False
-    """Whether it is for want of an answer, so that another try may help."""
+    """Whether an answer was missing, so that another try may help."""
 
 
-Verdict: TypeAlias = Told | Neither | CouldNotTell
+Verdict: TypeAlias = Follows | Neither | CouldNotTell
 
 Needs: TypeAlias = Literal["nothing", "other-channel", "public-url"]
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One rule's question."""
+    """The question of one rule."""
 
     rule: str
     asks: str
-    """What is done to find out, in one sentence."""
+    """What the probe does, in one sentence."""
     answers: Mapping[str, str]
-    """By reading: what is seen when the service follows it."""
+    """By reading: what the probe sees if the service follows it."""
     ask: Callable[[Bench], Awaitable[Verdict]]
     needs: Needs = "nothing"
 

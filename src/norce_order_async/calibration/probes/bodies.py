@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, list_or_empty, mapping_or_empty
 from norce_order_async.calibration.bench import ATTRIBUTES, CART, Bench, TestOrder, price
-from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
+from norce_order_async.calibration.probes.base import CouldNotTell, Follows, Neither, Probe, Verdict, alike
 from norce_order_async.calibration.wire import NOTHING, ORDER, Exchange
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?\Z", re.ASCII)
@@ -16,9 +16,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(Z|[+-]\d\d:\d\d)
 
 _NO_AMOUNT = 1_000_000
 MANY: Final = 8
-"""How often that is asked which rests on one kind of answer alone, and costs nothing."""
+"""Repeats of a read on which a verdict depends."""
 _TURNS: Final = 4
-"""How often that is asked which alternates with a control."""
+"""Repeats of a question that alternates with a control."""
 NO_ORDER = "calibrate-no-such-order"
 """An id that no order has."""
 
@@ -33,7 +33,7 @@ def _cart(read: Exchange) -> Mapping[str, Any]:
 
 def _amount(total: object) -> float | None:
     amount = mapping_or_empty(total).get("includingVat")
-    # A number that is too large for a float is no amount that was sent.
+    # The probes send no amount that is too large for a float.
     return float(amount) if isinstance(amount, int | float) and abs(amount) < _NO_AMOUNT else None
 
 
@@ -41,7 +41,7 @@ def _amount(total: object) -> float | None:
 
 
 async def create_answer(bench: Bench) -> Verdict:
-    """Two creations that answer alike."""
+    """The answers to two creations."""
     first, second = (await bench.sample()).creation, (await _lower_case(bench)).creation
     kinds = {_kind_of_creation(first), _kind_of_creation(second)}
     shown_by = [first, second]
@@ -50,7 +50,7 @@ async def create_answer(bench: Bench) -> Verdict:
     kind = kinds.pop()
     if kind is None:
         return Neither(f"creating an order is answered {first.status} in a form that no reading has", shown_by)
-    return Told(kind, shown_by)
+    return Follows(kind, shown_by)
 
 
 def _kind_of_creation(answer: Exchange) -> str | None:
@@ -71,16 +71,16 @@ def _kind_of_creation(answer: Exchange) -> str | None:
 
 
 async def nulls(bench: Bench) -> Verdict:
-    """A read order that has no reference of a payment, no country of a shipping, and much else."""
+    """An order that was created with few members, read back."""
     read = await bench.read(await bench.sample(), MANY)
     if any(_nulls(read.mapping)):
-        return Told("written", [read])
-    # Nothing was said of these, so they have no value. A service that made one up for each says nothing about nulls.
+        return Follows("written", [read])
+    # These were not sent, so they should have no value. A service that fills in all of them shows nothing about nulls.
     line = mapping_or_empty(next(iter(list_or_empty(_cart(read).get("items"))), None))
     unsaid = [name for name in ("originalTotal", "logistics", "imageUrl", "url", "unit") if name not in line]
     if len(unsaid) < 3:
         return CouldNotTell("every member has a value")
-    return Told("left-out", [read])
+    return Follows("left-out", [read])
 
 
 _FREE_FORM = frozenset({"attributes", "data", "schema"})
@@ -102,7 +102,7 @@ def _nulls(data: Any) -> Iterator[bool]:
 
 
 async def times(bench: Bench) -> Verdict:
-    """The times of several orders: of one time alone, a nought at its end may have been left out."""
+    """The times of several orders: a single one might have lost a zero at its end."""
     orders = [await bench.sample(), await _lower_case(bench)]
     reads = [await bench.read(order) for order in orders]
     texts = [read.mapping.get(name) for read in reads for name in ("created", "lastModified")]
@@ -114,11 +114,11 @@ async def times(bench: Bench) -> Verdict:
     digits = {len(one[1] or "") for one in found if one}
     zones = {one[2] for one in found if one}
     if zones == {None} and digits == {6}:
-        return Told("no-offset", reads)
+        return Follows("no-offset", reads)
     if zones == {"Z"} and digits == {6}:
-        return Told("microseconds", reads)
+        return Follows("microseconds", reads)
     if zones == {"Z"} and digits == {7}:
-        return Told("seven-digits", reads)
+        return Follows("seven-digits", reads)
     many = " or ".join(map(str, sorted(digits)))
     zone = "several forms of offsets" if len(zones) > 1 else {"Z": "Z", None: "no offset"}.get(zones.pop(), "an offset")
     return Neither(f"times have {many} decimals and {zone}", reads)
@@ -139,7 +139,7 @@ async def enum_written(bench: Bench) -> Verdict:
     }.get((str(written[0]), str(written[1])))
     if None in written:
         return CouldNotTell("an order does not show the type of its customer")
-    return Told(reading, reads) if reading else Neither("a type that was sent comes back as another word", reads)
+    return Follows(reading, reads) if reading else Neither("a type that was sent comes back as another word", reads)
 
 
 async def _lower_case(bench: Bench) -> TestOrder:
@@ -168,17 +168,17 @@ async def cart_total(bench: Bench) -> Verdict:
         return CouldNotTell("one cart came to two totals")
     match (total or 0.0, kept.pop()):
         case (12.5, 7.0):
-            return Told("summed-when-missing", shown_by)
+            return Follows("summed-when-missing", shown_by)
         case (12.5, 12.5):
-            return Told("recomputed", shown_by)
+            return Follows("recomputed", shown_by)
         case (0.0, 7.0):
-            return Told("zero-when-missing", shown_by)
+            return Follows("zero-when-missing", shown_by)
         case _:
             return Neither("a cart without a total, and one with a wrong total, come to other amounts", shown_by)
 
 
 async def scratch(bench: Bench) -> TestOrder:
-    """An order in checkout whose cart and attributes probes may change: each says first what it is to be."""
+    """An order in checkout whose cart and attributes probes may change. Each probe sets them first."""
     return await bench.shared("scratch", bench.create)
 
 
@@ -205,9 +205,9 @@ async def cart_put(bench: Bench) -> Verdict:
     if kept[0] != kept[1]:
         return CouldNotTell("what is left out of a cart is kept now and then")
     if kept[0] == [False, False]:
-        return Told("replaces", shown_by)
+        return Follows("replaces", shown_by)
     if kept[0] == [True, True]:
-        return Told("merges", shown_by)
+        return Follows("merges", shown_by)
     return Neither("of reference and attributes that are left out, one is kept and the other is not", shown_by)
 
 
@@ -217,10 +217,10 @@ async def cart_put(bench: Bench) -> Verdict:
 async def _refuses(
     bench: Bench, odd: Mapping[str, Any], amounts: tuple[float, float]
 ) -> tuple[bool | None, list[Exchange]]:
-    """Whether an odd cart is refused where a plain one is taken, each asked by turns; None if that can't be told.
+    """Whether an odd cart is refused while a plain one is accepted, asked in turns; None if the answers don't show it.
 
     Args:
-        bench: what is asked with.
+        bench: makes the requests.
         odd: members of the odd cart.
         amounts: of the plain and of the odd cart.
     """
@@ -243,15 +243,15 @@ async def _refuses(
 
 
 async def unknown_members(bench: Bench) -> Verdict:
-    """A cart with a member that the description has not."""
+    """A cart with a member that is not in the description."""
     refused, shown_by = await _refuses(bench, {"norceCalibrate": True}, (0.0, 0.0))
     if refused is None:
         return CouldNotTell("a cart is refused with and without an unknown member, or now and then")
     if refused:
-        return Told("refused", shown_by)
+        return Follows("refused", shown_by)
     if _cart(shown_by[-1]).get("norceCalibrate") is not None:
         return Neither("an unknown member is kept and shown", shown_by)
-    return Told("ignored", shown_by)
+    return Follows("ignored", shown_by)
 
 
 async def price_decimals(bench: Bench) -> Verdict:
@@ -259,7 +259,7 @@ async def price_decimals(bench: Bench) -> Verdict:
     refused, shown_by = await _refuses(bench, {}, (10.12, 10.123))
     if refused is None:
         return CouldNotTell("a cart is refused with two decimals too, or now and then")
-    return Told("two-at-most" if refused else "any", shown_by)
+    return Follows("two-at-most" if refused else "any", shown_by)
 
 
 # ------------------------------------------------------------------------------------------------ attribute-null
@@ -291,7 +291,7 @@ async def attribute_null(bench: Bench) -> Verdict:
         return CouldNotTell("null is taken in several ways")
     if (reading := became.pop()) == "other":
         return Neither("an attribute that is set to null gets another value", shown_by)
-    return Told(reading, shown_by)
+    return Follows(reading, shown_by)
 
 
 # ------------------------------------------------------------------------------------------------- hooks-in-body
@@ -301,7 +301,7 @@ NOWHERE = "https://callback.invalid/norce-calibrate"
 
 
 async def hooks_in_body(bench: Bench) -> Verdict:
-    """An order with a hook, a validation and a notification in its body is read back. Nothing fires them."""
+    """An order with a hook, a validation and a notification in its body is read back. Nothing triggers them."""
     answer, order = await bench.attempt(
         hooks=[{"adapterId": "norce_calibrate", "subscribeTo": "/customer", "invoke": NOWHERE, "version": "v0"}],
         validations=[{"adapterId": "norce_calibrate", "url": NOWHERE}],
@@ -314,9 +314,9 @@ async def hooks_in_body(bench: Bench) -> Verdict:
     read = await bench.read(order, MANY)
     there = [bool(read.mapping.get(name)) for name in ("hooks", "validations", "notifications")]
     if all(there):
-        return Told("registered", [answer, read])
+        return Follows("registered", [answer, read])
     if not any(there):
-        return Told("ignored", [answer, read])
+        return Follows("ignored", [answer, read])
     return Neither("of hook, validation and notification in the body, some are registered", [answer, read])
 
 
@@ -340,7 +340,7 @@ async def errors(bench: Bench) -> Verdict:
     forms = {_form_of_error(each) for each in missing} | {_form_of_error(each) for each in wrong}
     shown_by = [missing[0], wrong[0]]
     if forms == {"code-message"}:
-        return Told("code-message", shown_by)
+        return Follows("code-message", shown_by)
     if "other" in forms and len(forms) > 1:
         return CouldNotTell("some errors have a form that is not the service's other one: a gateway's, perhaps")
     if "code-message" in forms or "other" in forms:
@@ -348,7 +348,7 @@ async def errors(bench: Bench) -> Verdict:
     with_errors = [bool(mapping_or_empty(each.mapping.get("errors"))) for each in wrong]
     if len(set(with_errors)) > 1:
         return CouldNotTell("one error was written in two ways")
-    return Told("problem-details-with-errors" if with_errors[0] else "problem-details", shown_by)
+    return Follows("problem-details-with-errors" if with_errors[0] else "problem-details", shown_by)
 
 
 def _form_of_error(answer: Exchange) -> str:
@@ -374,16 +374,16 @@ async def validate_failed(bench: Bench) -> Verdict:
     inside = list_or_empty(first.mapping.get("errors"))
     shown_by = [first, others[0]]
     if first.status == 400 and entries:
-        return Told("list", shown_by)
+        return Follows("list", shown_by)
     if first.status == 400 and inside:
-        return Told("errors-object", shown_by)
+        return Follows("errors-object", shown_by)
     if first.status == 200 and entries:
-        return Told("200-with-entries", shown_by)
+        return Follows("200-with-entries", shown_by)
     return Neither(f"validating an order with an empty cart is answered {first.status} in another form", shown_by)
 
 
 async def unready(bench: Bench) -> TestOrder:
-    """An order with an empty cart, in checkout: no status demands more than it has, if any demands something."""
+    """An order in checkout with an empty cart, which meets no demand that a status may have."""
 
     async def make() -> TestOrder:
         order = await bench.create(cart={"items": []})
@@ -412,7 +412,7 @@ async def scope(bench: Bench) -> Verdict:
     shown_by = [other[0], own]
     if reading is None:
         return Neither(f"an order of another channel is answered {other[0].status}", shown_by)
-    return Told(reading, shown_by)
+    return Follows(reading, shown_by)
 
 
 PROBES = (

@@ -1,4 +1,4 @@
-"""What the service does with hooks, validations and notifications: with --public-url alone."""
+"""What the service does with hooks, validations and notifications. Needs --public-url."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any, Final
 
 from norce_order_async._json import mapping_or_empty
 from norce_order_async.calibration.bench import Bench, TestOrder, item, price
-from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
+from norce_order_async.calibration.probes.base import CouldNotTell, Follows, Neither, Probe, Verdict, alike
 from norce_order_async.calibration.receiver import Receiver
 from norce_order_async.calibration.wire import ORDER, Exchange, NoEvidenceError
 
 _ADAPTER: Final = "norce_calibrate"
 _DENIAL: Final = {"calibrate": "denied on purpose"}
 _NEAR: Final = 0.25
-"""Share of a time-out within which a time is that time-out."""
+"""Relative difference up to which a measured time counts as that time-out."""
 _SLACK: Final = 1.0
-"""Seconds that the way may take."""
+"""Seconds that the network may take."""
 _MEASURED: Final = 3
-"""How often a time is measured, by turns with a control."""
+"""Measurements of a time, in turns with a control."""
 _FIRST_RETRIES: Final = 40.0
-"""Seconds within which the retries of the reading with three have come."""
+"""Seconds within which a service with three retries has made them."""
 _BETWEEN: Final = 2.0
-"""Seconds between two changes that are notified."""
+"""Seconds between two changes with notifications."""
 _LATE_RETRY: Final = 420.0
-"""Seconds within which the first retry of the reading with ten in an hour has come."""
+"""Seconds within which a service with ten retries in an hour has made the first."""
 
 
 def _receiver(bench: Bench) -> Receiver:
@@ -71,10 +71,10 @@ async def callback_bearer(bench: Bench) -> Verdict:
         return CouldNotTell("the service did not call the hook at --public-url")
     headers = {call.authorization for call in calls}
     if headers == {None}:
-        return Told("none-unless-set", [answer])
+        return Follows("none-unless-set", [answer])
     own = bench.wire.authorised()["authorization"]
     if all(header is not None and _digest(header) == _digest(own) for header in headers):
-        return Told("callers-token", [answer])
+        return Follows("callers-token", [answer])
     return Neither("callbacks carry an Authorization that is not the caller's", [answer])
 
 
@@ -100,11 +100,11 @@ async def hook_denial(bench: Bench) -> Verdict:
     if len(receiver.calls("hook")) < before + 2 or not alike(first, second):
         return CouldNotTell("a hook was not called for every change")
     if first.status == 409:
-        return Told("conflict", shown_by)
+        return Follows("conflict", shown_by)
     if first.status == 400 and first.mapping.get("calibrate") == _DENIAL["calibrate"]:
-        return Told("hook-body", shown_by)
+        return Follows("hook-body", shown_by)
     if first.status == 400 and first.mapping.get("code") == "order-validation":
-        return Told("order-validation", shown_by)
+        return Follows("order-validation", shown_by)
     return Neither(f"a hook that denies is answered {first.status} in another form", shown_by)
 
 
@@ -150,7 +150,7 @@ async def _timeout(
     *,
     denies: bool,
 ) -> Verdict:
-    """Which time it is, if every call that is held takes it and every one that is answered takes none."""
+    """The time-out, if every held call took that long and every answered call took no time."""
     answers: list[Exchange] = []
     for _ in range(_MEASURED):
         receiver.answer(name, 200)
@@ -172,7 +172,7 @@ async def _timeout(
         return Neither(f"a hook that did not answer was waited for {took[0]:.1f} s, and did not deny", answers)
     for reading, seconds in readings.items():
         if all(_near(each, seconds) for each in took):
-            return Told(reading, answers)
+            return Follows(reading, answers)
     return Neither(f"a callback that does not answer is given up after {took[0]:.1f} s", answers)
 
 
@@ -196,7 +196,7 @@ async def _notified(bench: Bench, name: str) -> TestOrder:
 
 
 async def _arrivals(bench: Bench, name: str, seconds: float, enough: int) -> int:
-    """How many calls have come once ``enough`` have, or the time is over."""
+    """The number of calls that came, when there are ``enough`` or the time is over."""
     until = bench.wire.clock.monotonic() + seconds
     while len(_receiver(bench).calls(name)) < enough and bench.wire.clock.monotonic() < until:
         await bench.wire.clock.sleep(1.0)
@@ -204,8 +204,8 @@ async def _arrivals(bench: Bench, name: str, seconds: float, enough: int) -> int
 
 
 async def notification_order(bench: Bench) -> Verdict:
-    """Three changes, each of which is notified. Some seconds lie between them: calls that are on their way at the same
-    time may overtake each other, which says nothing about the service."""
+    """Three changes, each of which is notified. They are some seconds apart: calls that are in
+    flight at the same time may overtake each other, which shows nothing about the service."""
     order = await _notified(bench, "ordered")
     shown_by: list[Exchange] = []
     for amount in (1.0, 2.0, 3.0):
@@ -214,15 +214,15 @@ async def notification_order(bench: Bench) -> Verdict:
     if not all(each.succeeded for each in shown_by):
         return CouldNotTell("a cart with a notification can't be changed")
     await _arrivals(bench, "ordered", 20.0, 3)
-    # What comes twice may come some seconds later.
+    # A second delivery may come some seconds later.
     await bench.wire.clock.sleep(10.0)
     came = [_amount(call.data) for call in _receiver(bench).calls("ordered")]
     if len(came) < 3 or None in came:
         return CouldNotTell("the service did not send every notification to --public-url")
     if came == [1.0, 2.0, 3.0]:
-        return Told("in-order", shown_by)
+        return Follows("in-order", shown_by)
     if len(came) >= 6 and {came.count(amount) for amount in (1.0, 2.0, 3.0)} == {2}:
-        return Told("any-order-twice", shown_by)
+        return Follows("any-order-twice", shown_by)
     return Neither("notifications come out of order, or some of them twice", shown_by)
 
 
@@ -247,15 +247,15 @@ async def notification_retries(bench: Bench) -> Verdict:
         await bench.wire.clock.sleep(20.0)
         count = len(receiver.calls("failing"))
         if count == 4:
-            return Told("3-times", [change])
+            return Follows("3-times", [change])
         return Neither(f"a notification that fails was sent {count} times within a minute", [change])
     if count > 1:
         return Neither(f"a notification that fails was sent {count} times within {_FIRST_RETRIES:g} s", [change])
     if await _arrivals(bench, "failing", _LATE_RETRY - _FIRST_RETRIES, 2) == 1:
-        return Told("none", [change])
+        return Follows("none", [change])
     waited = receiver.calls("failing")[1].at - first
     if _near(waited, 360.0):
-        return Told("10-in-an-hour", [change])
+        return Follows("10-in-an-hour", [change])
     return Neither(f"a notification that fails is sent again after {waited:.0f} s", [change])
 
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from norce_order_async._json import mapping_or_empty
 from norce_order_async.calibration.bench import LIST, Bench, TestOrder
-from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
+from norce_order_async.calibration.probes.base import CouldNotTell, Follows, Neither, Probe, Verdict, alike
 from norce_order_async.calibration.wire import Exchange, NoEvidenceError
 
 AT_ONCE: Final = 1.0
-"""Seconds within which a list has to be asked to say anything about what it shows at once."""
+"""Seconds after a creation within which a list must be read to show what it shows at once."""
 _LAGS: Final = (1.0, 5.0)
 """Seconds that count as the lag of the reading that has 3 s."""
 _APART: Final = 3.0
@@ -52,9 +52,9 @@ async def list_lag(bench: Bench) -> Verdict:
         lags.append(page.began - began)
         shown_by.append(page)
     if lags == [0.0, 0.0]:
-        return Told("none", shown_by)
+        return Follows("none", shown_by)
     if all(_LAGS[0] <= lag <= _LAGS[1] for lag in lags):
-        return Told("3-s", shown_by)
+        return Follows("3-s", shown_by)
     return Neither(f"a new order shows in lists after {' and '.join(f'{lag:.1f} s' for lag in lags)}", shown_by)
 
 
@@ -90,12 +90,12 @@ async def dates(bench: Bench) -> Verdict:
     match (after, before):
         case (False, True) if from_created:
             if to_created:
-                return Told("to-inclusive", shown_by)
+                return Follows("to-inclusive", shown_by)
             if len(str(read.mapping["created"]).partition(".")[2].rstrip("Z")) < 6:
                 return CouldNotTell("times are written too roughly to say whether date_to is inclusive")
-            return Told("created", shown_by)
+            return Follows("created", shown_by)
         case (True, False) if not to_modified:
-            return Told("last-modified", shown_by)
+            return Follows("last-modified", shown_by)
         case _:
             return Neither("date_from and date_to choose in another way", shown_by)
 
@@ -152,12 +152,12 @@ async def pagination_size(bench: Bench) -> Verdict:
     totals = {_figure(one, "totalSize"), _figure(many, "totalSize")}
     shown_by = [one, many]
     if sizes == (matches, matches):
-        return Told("matches", shown_by)
+        return Follows("matches", shown_by)
     if totals == {matches}:
         if sizes == (1, matches):
-            return Told("returned", shown_by)
+            return Follows("returned", shown_by)
         if sizes == (1, matches + 7):
-            return Told("requested", shown_by)
+            return Follows("requested", shown_by)
     return Neither("size and totalSize count something else", shown_by)
 
 
@@ -167,14 +167,14 @@ def _figure(page: Exchange, name: str) -> int | None:
 
 
 async def page_limit(bench: Bench) -> Verdict:
-    """Pages of 50, 51 and 101, of which the figures say how many there might have been. Never more than 20 orders."""
+    """Pages of 50, 51 and 101: the figures in the answer show the limit. There are at most 20 orders."""
     await bench.until_listed(await bench.sample())
     control = await bench.listed(limit="50")
     if control.status != 200:
         return CouldNotTell(f"a page of 50 is refused with {control.status}")
     more = [await bench.listed(limit="51"), await bench.listed(limit="51")]
     if all(page.status == 400 for page in more):
-        return Told("over-50-refused", [control, *more])
+        return Follows("over-50-refused", [control, *more])
     if not alike(*more) or more[0].status != 200:
         return CouldNotTell("a page of 51 is refused now and then")
     most = await bench.listed(limit="101")
@@ -183,9 +183,9 @@ async def page_limit(bench: Bench) -> Verdict:
         return Neither("a limit of 101 is refused, and one of 51 is not", shown_by)
     match (_figure(more[0], "limit"), _figure(most, "limit")):
         case (51, 100):
-            return Told("100-at-most", shown_by)
+            return Follows("100-at-most", shown_by)
         case (50, 50):
-            return Told("50-at-most", shown_by)
+            return Follows("50-at-most", shown_by)
         case _:
             return CouldNotTell(
                 "the figures of a page repeat the limit that was asked for; only many orders could tell"

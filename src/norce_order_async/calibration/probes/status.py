@@ -6,12 +6,12 @@ import anyio
 
 from norce_order_async._json import list_or_empty, mapping_or_empty
 from norce_order_async.calibration.bench import PAYMENTS, STATUS, Bench, TestOrder, status_of
-from norce_order_async.calibration.probes.base import CouldNotTell, Neither, Probe, Told, Verdict, alike
+from norce_order_async.calibration.probes.base import CouldNotTell, Follows, Neither, Probe, Verdict, alike
 from norce_order_async.calibration.probes.bodies import scratch, unready
 from norce_order_async.calibration.wire import ORDER, Exchange, NoEvidenceError, StopError
 
 _TAKEN_IN = 4.0
-"""Seconds after which a change that was only taken in counts as carried out or dropped."""
+"""Seconds after which a change that was answered 202 counts as made or dropped."""
 
 
 def _history(read: Exchange) -> list[str]:
@@ -39,7 +39,7 @@ async def state_answer(bench: Bench) -> Verdict:
     if any(other[0] != code for other in outcomes) or (code == 200 and len(set(outcomes)) > 1):
         return CouldNotTell("changes of status are answered, or done, in several ways")
     if code == 200 and at_once:
-        return Told("200-when-done", shown_by)
+        return Follows("200-when-done", shown_by)
     if code == 200:
         return Neither("a change of status is answered 200 before it is done", shown_by)
     if code != 202:
@@ -57,9 +57,9 @@ async def state_answer(bench: Bench) -> Verdict:
     read = await bench.read(order)
     shown_by.append(read)
     if "checkout" in _history(read)[before:]:
-        return Told("202-done-later", shown_by)
+        return Follows("202-done-later", shown_by)
     if status_of(read) == "removed":
-        return Told("202-or-superseded", shown_by)
+        return Follows("202-or-superseded", shown_by)
     return Neither("of two changes of status at once, none or another is carried out", shown_by)
 
 
@@ -100,14 +100,14 @@ async def same_status(bench: Bench) -> Verdict:
         return CouldNotTell("the same status comes to this now, and then to that")
     if (reading := came.pop()) == "other":
         return Neither("the same status again adds other entries to the order's transitions", shown_by)
-    return Told(reading, shown_by)
+    return Follows(reading, shown_by)
 
 
 # --------------------------------------------------------------------------------------------------- transitions
 
 
 async def transitions(bench: Bench) -> Verdict:
-    """From checkout to removed, and from there to checkout: edges that no adapter of a payment takes part in."""
+    """From checkout to removed, and from there to checkout: edges that involve no payment adapter."""
     order = await bench.create()
     answer, read = await bench.moved(order, "removed")
     shown_by = [answer, read]
@@ -116,7 +116,7 @@ async def transitions(bench: Bench) -> Verdict:
         there, processing = await bench.moved(order, "processing")
         back, _ = await bench.moved(order, "checkout")
         if again.refused and status_of(processing) == "processing" and back.succeeded:
-            return Told("published", [*shown_by, again, there, back])
+            return Follows("published", [*shown_by, again, there, back])
         return CouldNotTell("a test order goes neither to removed nor to processing and back")
     if status_of(read) != "removed":
         return CouldNotTell(f"a test order did not become removed: HTTP {answer.status}")
@@ -125,10 +125,10 @@ async def transitions(bench: Bench) -> Verdict:
     if back.refused:
         again, read = await bench.moved(order, "checkout")
         if again.refused and status_of(read) == "removed":
-            return Told("table", [*shown_by, again])
+            return Follows("table", [*shown_by, again])
         return CouldNotTell("a removed order is refused checkout now and then")
     if status_of(read) == "checkout":
-        return Told("unchecked", shown_by)
+        return Follows("unchecked", shown_by)
     return CouldNotTell(f"moving a removed order to checkout is answered {back.status}")
 
 
@@ -143,7 +143,7 @@ async def entry_demands(bench: Bench) -> Verdict:
     answer, read = await bench.moved(order, "processing")
     if status_of(read) == "processing":
         await bench.in_status(order, "checkout")
-        return Told("not-demanded", [answer, read])
+        return Follows("not-demanded", [answer, read])
     again, _ = await bench.moved(order, "processing")
     if not answer.refused or not alike(answer, again):
         return CouldNotTell(f"a test order does not become processing: {answer.status}")
@@ -163,15 +163,15 @@ async def entry_demands(bench: Bench) -> Verdict:
     answer, read = await bench.moved(ready, "accepted")
     shown_by += [answer, read]
     if status_of(read) == "accepted":
-        return Told("processing-only", shown_by)
+        return Follows("processing-only", shown_by)
     again, _ = await bench.moved(ready, "accepted")
-    # Without the payment it must be let in, or else it is refused for another reason.
+    # Without the payment the service must accept it; otherwise it refuses it for another reason.
     removed = await bench.wire.write(
         "PUT", PAYMENTS + "/{payment_id}", ready.id, {**payment, "state": "removed"}, payment_id=payment_id
     )
     control, read = await bench.moved(ready, "accepted")
     if answer.refused and again.refused and removed.succeeded and status_of(read) == "accepted":
-        return Told("each-step", [*shown_by, again, control])
+        return Follows("each-step", [*shown_by, again, control])
     return CouldNotTell(f"a test order that is ready does not become accepted: {control.status}")
 
 
@@ -199,9 +199,9 @@ async def _after_delete(bench: Bench, order: TestOrder, reading: str, shown_by: 
     reads = [await bench.wire.read(ORDER, order.id) for _ in range(4)]
     shown_by = [*shown_by, reads[0]]
     if all(read.status == 404 for read in reads):
-        return Told(reading, shown_by)
+        return Follows(reading, shown_by)
     if all(read.status == 200 and status_of(read) == "removed" for read in reads) and reading == "any-status":
-        return Told("moves-to-removed", shown_by)
+        return Follows("moves-to-removed", shown_by)
     if all(read.status == 200 and read.mapping.get("id") == order.id for read in reads):
         return Neither("a deleted order can still be read", shown_by)
     return CouldNotTell(f"reading a deleted order is answered {' and '.join(str(read.status) for read in reads)}")
@@ -218,7 +218,7 @@ async def cart_reference_unique(bench: Bench) -> Verdict:
         read = await bench.read(made)
         if mapping_or_empty(read.mapping.get("cart")).get("reference") != first.made.marker:
             return Neither("a second order for a cart reference is made with another reference", [second, read])
-        return Told("not-unique", [first.creation, second])
+        return Follows("not-unique", [first.creation, second])
     again, made = await bench.attempt(first.made.marker)
     if made is not None or not (second.refused and again.refused):
         return CouldNotTell(f"a second order for a cart reference is answered {second.status} now and then")
@@ -228,10 +228,10 @@ async def cart_reference_unique(bench: Bench) -> Verdict:
         shown_by += [answer for answer, _ in outcomes]
         made_in_race = sum(order is not None for _, order in outcomes)
         if made_in_race == 2:
-            return Told("checked-on-arrival", shown_by)
+            return Follows("checked-on-arrival", shown_by)
         if made_in_race == 0:
             return CouldNotTell("of two orders at once for a cart reference, none was made")
-    return Told("at-commit", shown_by)
+    return Follows("at-commit", shown_by)
 
 
 async def _race(bench: Bench, reference: str) -> list[tuple[Exchange, TestOrder | None]]:
