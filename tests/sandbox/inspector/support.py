@@ -32,6 +32,9 @@ class Caller:
     def send(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
         return self._client.request(method, path, json=body, **options)
 
+    def raw(self, method: str, path: str, content: bytes) -> httpx.Response:
+        return self._client.request(method, path, content=content)
+
     def order(self, **body: Any) -> str:
         """The id of a new order."""
         made: str = self.send("POST", "/orders", body).json()["id"]

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from norce_order_async.sandbox.inspector import copies
 from norce_order_async.sandbox.inspector.context import Inspected
 from norce_order_async.sandbox.inspector.pages import kind_of_status, pretty
 from norce_order_async.sandbox.inspector.traffic import Exchange
@@ -70,6 +71,7 @@ async def one_request(inspected: Inspected, request: Request) -> Response:
     if exchange is None:
         return inspected.page("missing.html", {"what": "request"}, status=404)
     received, answer = exchange.request, exchange.answer
+    origin = f"{request.url.scheme}://{request.url.netloc}"
     return inspected.page(
         "request.html",
         {
@@ -79,7 +81,11 @@ async def one_request(inspected: Inspected, request: Request) -> Response:
             "answer": answer,
             "answer_body": pretty(answer.body) if answer is not None and answer.body else "",
             "rules": sorted(received.rules),
-            "order_id": order_of(received.path),
+            "order_id": copies.order_of(received.path),
+            "curl": copies.curl(exchange, origin),
+            "program": copies.program(exchange, origin),
+            "test": copies.test(exchange, inspected.traffic, inspected.control.world.readings.chosen),
+            "token": copies.TOKEN,
             "earlier": inspected.traffic.exchange(exchange.number - 1),
             "later": inspected.traffic.exchange(exchange.number + 1),
         },
@@ -88,12 +94,6 @@ async def one_request(inspected: Inspected, request: Request) -> Response:
 
 def _any(_one: Exchange) -> bool:
     return True
-
-
-def order_of(path: str) -> str | None:
-    """The id of the order that a path is about."""
-    _, found, rest = path.partition("/checkout/orders/")
-    return rest.split("/")[0] or None if found else None
 
 
 def _has(one: Exchange, words: str) -> bool:
