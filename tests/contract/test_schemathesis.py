@@ -129,7 +129,10 @@ def play(service: Service, operation: Operation, examples: int) -> Counter[int]:
 
 
 def repeatable(examples: int) -> Callable[[Any], Any]:
-    """The same requests in every run. No shrinking: an answer that is wrong is told with the request as it was."""
+    """The same requests whenever the same modules are imported, whose constants hypothesis draws from too.
+
+    No shrinking: an answer that is wrong is told with the request as it was.
+    """
     return settings(
         max_examples=examples,
         derandomize=True,
@@ -147,6 +150,9 @@ def succeeded(seen: Counter[int]) -> bool:
 @every_operation
 def test_every_answer_is_as_described(service: Service, operation: Operation) -> None:
     seen = play(service, operation, examples=8)
+    if not succeeded(seen):
+        # So few may all be refused, and which ones they are is not the same in every run.
+        seen += play(service, operation, examples=100)
     assert succeeded(seen), seen
 
 

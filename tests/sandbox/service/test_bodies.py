@@ -71,6 +71,17 @@ async def test_a_refusal_does_not_repeat_what_was_sent(api: Api) -> None:
 
 
 @rule("date-time")
+@pytest.mark.parametrize("year", ["0001", "0346", "1970", "8999"])
+async def test_a_year_has_four_digits(api: Api, year: str) -> None:
+    """Otherwise it would be no date-time, and those of the first millennium would sort after ours."""
+    path = f"{await api.payable()}/payments"
+    given = f"{year}-10-06T03:26:43Z"
+    made = (await api.send("POST", path, {"upsell": {"expiration": given}})).json()
+    shown = (await api.send("GET", f"{path}/{made['id']}")).json()
+    assert shown["upsell"]["expiration"] == f"{year}-10-06T03:26:43.000000Z"
+
+
+@rule("date-time")
 async def test_a_date_time_says_its_offset(api: Api) -> None:
     path = await api.payable()
 

@@ -111,7 +111,7 @@ def _moment(text: object) -> datetime | None:
 
 
 def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _exactly(read: Exchange, name: str) -> str:
