@@ -118,5 +118,6 @@ def _moved(now: datetime, seconds: float) -> datetime:
 
 
 def written(moment: datetime) -> str:
-    """A moment as bodies show it: always four digits of the year, six decimals and `Z`, so that texts sort as the moments do."""
+    """A moment as bodies show it: always with four digits of the year, six decimals and `Z`, so that texts sort as the
+    moments do."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
