@@ -105,8 +105,8 @@ def workflows(session: nox.Session) -> None:
 
 @nox.session
 def licences(session: nox.Session) -> None:
-    """What is installed with it, with which licence; and a failure for one that was not agreed to."""
-    session.install(ALL)
+    """What is installed with it or for its site, with which licence; and a failure for one that was not agreed to."""
+    session.install(ALL, "--group", "docs")
     session.run("python", "scripts/licences.py")
     environment = session.run(
         "python", "-m", "regenerate.environment", env={"PYTHONPATH": "scripts"}, silent=True, stderr=None

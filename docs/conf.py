@@ -40,6 +40,9 @@ myst_heading_anchors = 4
 # Two classes may have one name in two modules: the nearer is meant.
 suppress_warnings = ["ref.python"]
 highlight_language = "none"
+default_role = "code"
+# No dashes made of the two minus signs of an option.
+smartquotes_action = "qe"
 
 nb_execution_mode = "auto"
 nb_execution_timeout = 120
@@ -59,6 +62,7 @@ python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"norce-order-async {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -23,9 +23,11 @@ AGREED_FOR = {
     "psycopg-binary": "LGPL-3.0-only",
     # MIT, by the text of its LICENSE.
     "taskiq-dependencies": "not said",
+    "docutils": "BSD-3-Clause AND GNU General Public License (GPL) AND Public Domain",
 }
 """Single packages with a licence that demands more, and is agreed to for them alone. psycopg comes with an extra only,
-is used unchanged as a library that a user can replace, and is no part of what this project ships."""
+is used unchanged as a library that a user can replace, and is no part of what this project ships. docutils builds the
+documentation site and is installed for nothing else; what the GPL is about in it is a mode for Emacs."""
 
 _OWN = {"norce-order-async", "pip", "setuptools", "wheel"}
 # The words of packages without an SPDX expression, in classifiers or free text.

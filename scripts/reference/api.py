@@ -7,6 +7,7 @@ of `order.payments`, stand on the page of their folder.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -115,6 +116,7 @@ def guard() -> ModuleType:
     return module
 
 
+@functools.cache
 def entries() -> dict[str, list[Entry]]:
     """What stands on which page, by the page's name; in the order of the pages, each sorted."""
     imported, met = guard().public(ROOT)
@@ -142,14 +144,14 @@ def entries() -> dict[str, list[Entry]]:
     return pages
 
 
-def internal_names() -> set[str]:
+def internal_names(*, classes_alone: bool = False) -> set[str]:
     """The names at the top of all modules of the package, where they are made."""
     names: set[str] = set()
     for path in [*(ROOT / "src" / PACKAGE).rglob("*.py"), ROOT / "generated" / GENERATED / "client.py"]:
         for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            if isinstance(node, ast.ClassDef) or (isinstance(node, ast.FunctionDef) and not classes_alone):
                 names.add(node.name)
-            elif isinstance(node, ast.Assign | ast.AnnAssign):
+            elif not classes_alone and isinstance(node, ast.Assign | ast.AnnAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names.update(target.id for target in targets if isinstance(target, ast.Name))
     return names
@@ -174,7 +176,8 @@ def _page(home: str) -> Page:
 
 def source(page: Page, found: list[Entry]) -> str:
     """The page's text."""
-    return "\n".join([page.title, "=" * len(page.title), "", page.text, "", *_sections(page, found)]) + "\n"
+    head = [page.title, "=" * len(page.title), "", ".. highlight:: python", "", page.text, ""]
+    return "\n".join([*head, *_sections(page, found)]) + "\n"
 
 
 def _sections(page: Page, found: list[Entry]) -> Iterator[str]:
@@ -216,13 +219,14 @@ def directive(entry: Entry) -> Iterator[str]:
         if _is_plain(value):
             yield "   :undoc-members:"
         if kind == "class" and _inherits_hidden(value):
-            yield f"   :inherited-members: {_shown_bases(value)}"
-        yield "   :show-inheritance:"
+            yield f"   :inherited-members: {_where_inheriting_ends(value)}"
+        if shown_bases(value):
+            yield "   :show-inheritance:"
         yield ""
     elif inspect.isroutine(value):
         yield from (f".. autofunction:: {entry.full}", "")
     else:
-        yield f".. py:data:: {entry.full}"
+        yield f".. py:data:: {entry.name}"
         if re.match(r"(typing\.)?(Literal|Union|Optional)\b", str(value)) or " | " in str(value):
             yield f"   :value: {_short(str(value))}"
         yield ""
@@ -241,12 +245,12 @@ def _for_checkers(entry: Entry, found: griffe.Class) -> Iterator[str]:
 
 def _typed_dict(entry: Entry) -> Iterator[str]:
     """The keys as a line, since a dict's members are those of the model."""
-    hints = entry.value.__annotations__
-    model = entry.name.removesuffix("Dict")
-    yield f".. py:class:: {entry.full}"
-    yield ""
-    yield f"   ``{model}`` as a dict, in the API's spelling: {', '.join(f'``{key}``' for key in hints)}."
-    yield ""
+    keys = ", ".join(f"``{key}``" for key in vars(entry.value)["__annotations__"])
+    text = inspect.cleandoc(entry.text).splitlines()
+    if entry.name.endswith("Dict"):
+        text = [f"``{entry.name.removesuffix('Dict')}`` as a dict, in the API's spelling."]
+    yield from (f".. py:class:: {entry.name}", "")
+    yield from (f"   {line}".rstrip() for line in [*text, "", f"Keys: {keys}.", ""])
 
 
 def _is_plain(value: type) -> bool:
@@ -261,7 +265,22 @@ def _inherits_hidden(value: type) -> bool:
     )
 
 
-def _shown_bases(value: type) -> str:
+def shown_bases(value: type) -> list[type]:
+    """The bases that tell a reader something: public ones, and Python's."""
+    return [
+        base
+        for base in value.__bases__
+        if base is not object
+        and base.__name__ not in ("Generic", "ABC", "Protocol", "Exception")
+        and not (base.__module__.startswith(PACKAGE) and not _is_public(base))
+    ]
+
+
+def _is_public(value: type) -> bool:
+    return any(entry.value is value for page in entries().values() for entry in page)
+
+
+def _where_inheriting_ends(value: type) -> str:
     """Where inheriting ends: classes of others."""
     return ", ".join(
         base.__name__ for base in value.__mro__[1:] if not base.__module__.startswith((PACKAGE, GENERATED))

@@ -32,7 +32,9 @@ What ``norce-order --help`` shows, of each command. :doc:`/docs/command-line` sh
 _ALIASES: dict[str, str] = {}
 """Full names by where things are defined, and by each other public name."""
 _INTERNAL: set[str] = set()
-"""Names of classes, aliases and type variables anywhere in the package."""
+"""Names of classes, aliases, type variables and functions anywhere in the package."""
+_CLASSES: set[str] = set()
+"""Those of classes."""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -43,6 +45,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", write_pages)
     app.connect("source-read", add_contents)
     app.connect("missing-reference", find, priority=400)
+    app.connect("autodoc-process-bases", keep_told_bases)
+    app.connect("autodoc-process-signature", hide_inner_signature)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -75,6 +79,7 @@ def write_pages(app: Sphinx) -> None:
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
     _INTERNAL.update(api.internal_names())
+    _CLASSES.update(api.internal_names(classes_alone=True))
     for entry in (entry for page in found.values() for entry in page):
         for alias in entry.aliases:
             _ALIASES[alias] = entry.full
@@ -99,6 +104,23 @@ def contents(caption: str, links: list[tuple[str, str]]) -> str:
     lines = ["", "", "```{toctree}", ":hidden:", *([f":caption: {caption}"] if caption else []), ""]
     lines += [f"{title} <{re.sub(r'[.](md|rst|ipynb)$', '', target)}>" for title, target in links]
     return "\n".join([*lines, "```", ""])
+
+
+def keep_told_bases(*given: Any) -> None:
+    """Of the bases those that a reader can look up."""
+    _, _, value, _, bases = given
+    bases[:] = api.shown_bases(value)
+
+
+def hide_inner_signature(*given: Any) -> tuple[str, str | None] | None:
+    """A class that only the package itself makes takes what nobody else has: no arguments are shown."""
+    _, what, _, _, _, signature, returns = given
+    if what != "class" or not signature:
+        return None
+    named = set(re.findall(r"[A-Za-z_]\w+", signature))
+    public = {entry.name for page in api.entries().values() for entry in page}
+    inner = {one for one in named & _CLASSES if one not in public}
+    return ("", returns) if inner else None
 
 
 def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, contnode: nodes.Element) -> Any:

@@ -18,6 +18,7 @@ from typing import Any, assert_never, cast
 
 import norce_order_async
 from norce_order_async import NorceError, NorceOrderClient, Settings, adapter
+from norce_order_async.cli.profiles import CHOSEN
 from norce_order_async.cli.sandbox import CALLBACK_TOKEN, TOKEN
 from norce_order_async.client import ENVIRONMENT_VARIABLES
 from norce_order_async.pipeline.operations import OPERATIONS, Kind, Operation
@@ -29,6 +30,7 @@ CALLS = ROOT / "tests" / "orders" / "test_every_operation.py"
 """Which method makes which operation, as it is tested on every engine."""
 
 SHELL_VARIABLES = {
+    CHOSEN: ("`norce-order`", "A profile of the file of profiles, in place of all other variables."),
     TOKEN: ("`norce-order sandbox`", "The token that the local order service asks for; left out: it makes one."),
     CALLBACK_TOKEN: (
         "`norce-order sandbox`, `norce-order adapter dev`",
