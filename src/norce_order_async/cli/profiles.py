@@ -199,9 +199,9 @@ def _profile(file: Path, name: str, given_table: object, *, tokens_allowed: bool
 
 
 def _are_words(value: object) -> bool:
-    return (
-        isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in cast("list[object]", value))
-    )
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(word, str) for word in cast("list[object]", value))
 
 
 def _unknown(where: object, key: str, known: tuple[str, ...]) -> UnusableFile:
