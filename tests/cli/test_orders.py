@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from .inside import inside
 from .shop import TOKEN, Shop, shop
-from .terminal import on_terminal
+from .terminal import interrupt, on_terminal, started
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,58 @@ def test_list_of_a_service_that_ignores_the_offset_ends(monkeypatch: pytest.Monk
     assert ran.code == 1
     assert len({json.loads(line)["id"] for line in ran.out.splitlines()}) == 50
     assert "does not honour the offset" in ran.err
+
+
+def test_list_as_csv_and_with_columns_of_ones_own(here: Shop) -> None:
+    ids = here.ids(2)
+    arguments = ("list", "--status", "processing", "--limit", "2")
+    rows = list(csv.DictReader(io.StringIO(inside(*arguments, "--csv", env=here.env).out)))
+    assert [row["id"] for row in rows] == ids
+    assert list(rows[0]) == ["id", "status", "created", "total", "reference"]
+    mine = inside(*arguments, "--csv", "--columns", "id,cart.reference,cart.items.0.sku", env=here.env)
+    for row, order_id in zip(csv.DictReader(io.StringIO(mine.out)), ids, strict=True):
+        cart = here.whole(order_id)["cart"]
+        assert (row["id"], row["cart.reference"]) == (order_id, cart["reference"])
+        assert row["cart.items.0.sku"] == cart["items"][0]["sku"]
+    lines = inside(*arguments, "--json", "--columns", "id,total.includingVat", env=here.env).out.splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"id": order_id, "total.includingVat": here.whole(order_id)["total"]["includingVat"]} for order_id in ids
+    ]
+    head = inside(*arguments, "--columns", "country,id", env=here.env).out.splitlines()[0]
+    assert head.split() == ["COUNTRY", "ID"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--columns", "idd"), "no field 'idd': did you mean 'id'?; the table's columns are id, status"),
+        (("--columns", "id,,status"), "different names"),
+        (("--columns", "id,id"), "different names"),
+        (("--json", "--csv"), "not both"),
+    ],
+)
+def test_columns_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], told: str) -> None:
+    before = len(here.sandbox.requests)
+    ran = inside("list", *arguments, env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in (ran.err if "--json" not in arguments else json.loads(ran.err)["message"])
+    assert len(here.sandbox.requests) == before
+
+
+def test_watch_shows_an_order_again_when_it_has_changed(here: Shop) -> None:
+    order_id = here.ids(1)[0]
+    with started("get", order_id, "--watch", "0.1", env=here.env) as program:
+        assert program.stdout is not None
+        said = [program.stdout.readline(), program.stdout.readline()]
+        assert inside("transition", order_id, "--to", "accepted", env=here.env).code == 0
+        for line in program.stdout:
+            said.append(line)
+            if line.startswith("status        accepted"):
+                break
+        ended = interrupt(program, signal.SIGINT)
+    assert said[0] == f"order         {order_id}\n"
+    assert said.count(f"order         {order_id}\n") == 2
+    assert ended.code == 130
 
 
 def test_list_that_finds_nothing(here: Shop) -> None:

@@ -87,6 +87,8 @@ async def test_keyword_arguments(norce: NorceOrderClient, sandbox: Sandbox) -> N
     ("body", "complaint"),
     [
         ({"cultur": "sv-SE"}, "order: OrderData.cultur is no member the API knows"),
+        ({"cultur": "sv-SE"}, "did you mean culture?"),
+        ({"cart": {"total": {"including_vat": 1}}}, "did you mean includingVat?"),
         ({"cart": {"items": [{"including_vat": 1}]}}, "Item.including_vat is no member"),
         ({"cart": {"items": "all"}}, "Cart.items has the wrong type"),
         ({"cart": {"total": {"includingVat": "12,50"}}}, "Price.includingVat has the wrong type"),

@@ -27,12 +27,14 @@ from norce_order_async.cli.adapter.command import adapter
 from norce_order_async.cli.bulk.command import bulk
 from norce_order_async.cli.calibrate import calibrate
 from norce_order_async.cli.completion import completion
+from norce_order_async.cli.create import create
 from norce_order_async.cli.demo.command import demo
 from norce_order_async.cli.doctor.command import doctor
 from norce_order_async.cli.failures import ReaderGoneError, cause, one_line, record, silence
 from norce_order_async.cli.get import get
 from norce_order_async.cli.inbox import inbox
 from norce_order_async.cli.listing import list_orders
+from norce_order_async.cli.parts import attributes, payments, set_reference
 from norce_order_async.cli.profiles import list_profiles
 from norce_order_async.cli.sandbox import sandbox
 from norce_order_async.cli.transition import transition
@@ -137,6 +139,10 @@ for _command in (
     inbox,
     doctor,
     calibrate,
+    create,
+    set_reference,
+    attributes,
+    payments,
     list_profiles,
     completion,
 ):

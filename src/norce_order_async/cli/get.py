@@ -9,6 +9,7 @@ import click
 
 from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.tables import facts
+from norce_order_async.cli.watching import again_and_again, watch_option
 
 if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
@@ -17,21 +18,26 @@ if TYPE_CHECKING:
 @click.command(short_help="Show an order.")
 @click.argument("order_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole order as JSON, personal data included.")
+@watch_option
 @connection_options
-def get(connection: Connection, order_id: str, as_json: bool) -> None:
+def get(connection: Connection, order_id: str, as_json: bool, watch: float | None) -> None:
     """Show an order: status, sums, counts and history. Without --json no personal data is shown."""
     import anyio
 
-    order = anyio.run(_read, connection, order_id)
-    if as_json:
-        click.echo(json.dumps(order.data.to_dict(), indent=2))
-    else:
-        _show(order)
+    anyio.run(_get, connection, order_id, as_json, watch)
 
 
-async def _read(connection: Connection, order_id: str) -> Order:
+async def _get(connection: Connection, order_id: str, as_json: bool, watch: float | None) -> None:
     async with connection.client() as norce:
-        return await norce.orders.get(order_id)
+
+        async def show() -> None:
+            order = await norce.orders.get(order_id)
+            if as_json:
+                click.echo(json.dumps(order.data.to_dict(), indent=2))
+            else:
+                _show(order)
+
+        await again_and_again(show, watch)
 
 
 def _show(order: Order) -> None:

@@ -1,17 +1,17 @@
-"""``norce-order list``: the newest orders that match, as a table or as JSON Lines."""
+"""``norce-order list``: the newest orders that match, as a table, as lines of JSON or as CSV."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.filters import filter_options
-from norce_order_async.cli.tables import table
+from norce_order_async.cli.rows import Form, Rows, row_options
+from norce_order_async.cli.watching import again_and_again, watch_option
 
 if TYPE_CHECKING:
     from norce_order_async.client import NorceOrderClient
@@ -29,32 +29,31 @@ MOST_REPEATS = 3
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Show at most this many orders."
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print whole orders as JSON, one per line, personal data included."
-)
+@row_options
+@watch_option
 @filter_options
 @connection_options
-def list_orders(connection: Connection, where: OrderFilter | None, limit: int, as_json: bool) -> None:
-    """List the newest orders that match, newest first. Without --json no personal data is shown.
+def list_orders(connection: Connection, where: OrderFilter | None, limit: int, form: Form, watch: float | None) -> None:
+    """List the newest orders that match, newest first. Personal data is shown only if --json or --columns asks for it.
 
     To get every order that matches, exactly once, use `bulk export`.
     """
     import anyio
 
-    anyio.run(_list, connection, where, limit, as_json)
+    Rows(form, _USUAL, _whole, "OrderData")  # a column that is none is refused before anything is sent
+    anyio.run(_list, connection, where, limit, form, watch)
 
 
-async def _list(connection: Connection, where: OrderFilter | None, limit: int, as_json: bool) -> None:
+async def _list(connection: Connection, where: OrderFilter | None, limit: int, form: Form, watch: float | None) -> None:
     async with connection.client() as norce:
-        if as_json:
+
+        async def show() -> None:
+            rows = Rows(form, _USUAL, _whole, "OrderData")
             async for order in _newest(norce, where, limit):
-                click.echo(json.dumps(order.data.to_dict()))
-            return
-        rows = [_row(order) async for order in _newest(norce, where, limit)]
-    if rows:
-        table(("ID", "STATUS", "CREATED", "TOTAL", "REFERENCE"), rows)
-    else:
-        click.echo("no orders match", err=True)
+                rows.add(order)
+            rows.end("no orders match")
+
+        await again_and_again(show, watch)
 
 
 async def _newest(norce: NorceOrderClient, where: OrderFilter | None, limit: int) -> AsyncIterator[Order]:
@@ -90,7 +89,34 @@ async def _newest(norce: NorceOrderClient, where: OrderFilter | None, limit: int
                 yield order
 
 
-def _row(order: Order) -> tuple[str, ...]:
-    total = "unknown" if order.amount is None else f"{order.amount} {order.data.currency or ''}"
-    created = f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else "unknown"
-    return order.id, str(order.status), created, total, order.reference or "-"
+def _created(order: Order) -> str:
+    return f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else "unknown"
+
+
+def _total(order: Order) -> str:
+    return "unknown" if order.amount is None else f"{order.amount} {order.data.currency or ''}".rstrip()
+
+
+def _status(order: Order) -> str:
+    return str(order.status)
+
+
+def _reference(order: Order) -> str | None:
+    return order.reference
+
+
+def _id(order: Order) -> str:
+    return order.id
+
+
+def _whole(order: Order) -> Mapping[str, Any]:
+    return order.data.to_dict()
+
+
+_USUAL: Final[Mapping[str, Callable[[Order], Any]]] = {
+    "id": _id,
+    "status": _status,
+    "created": _created,
+    "total": _total,
+    "reference": _reference,
+}

@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any, Protocol, Self, TypeVar, cast
 
 import attrs
 
+from norce_order_async import models
 from norce_order_async._api import DRIFT, without_nulls
 from norce_order_async._api import Model as GeneratedModel
 from norce_order_async._json import UNREADABLE, is_list, read_json
@@ -90,11 +92,20 @@ def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
         texts = [
             f"{where} is v1's name, and this is v0 of the API: write {_V1_NAMES[where]}"
             if what == "extra" and where in _V1_NAMES
-            else f"{where} {_COMPLAINTS[what]}{misfits.get(where, '')}"
+            else f"{where} {_COMPLAINTS[what]}{misfits.get(where, '')}{_meant(where) if what == 'extra' else ''}"
             for where, what in complaints
         ]
         raise InvalidRequestError(f"{argument}: {'; '.join(dict.fromkeys(texts))}")
     return model
+
+
+def _meant(where: str) -> str:
+    """The member that is spelled nearly so, as a question."""
+    kind, _, given = where.partition(".")
+    spelled: frozenset[str] = getattr(getattr(models, kind, None), "MEMBERS", frozenset())
+    by_letters = {member.lower(): member for member in spelled}
+    near = get_close_matches(given.replace("_", "").lower(), by_letters, 1)
+    return f": did you mean {by_letters[near[0]]}?" if near else ""
 
 
 def _plain(value: Any, where: str) -> Any:

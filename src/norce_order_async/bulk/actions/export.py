@@ -193,14 +193,13 @@ def _typed(value: Any, number: bool) -> Any:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def parts_of(path: str) -> tuple[str, ...]:
-    """The steps of a path.
+def parts_of(path: str, kind: str = "OrderData") -> tuple[str, ...]:
+    """The steps of a path into a model, an order's unless another is named.
 
     Raises:
-        ConfigurationError: no order has that; the text names the nearest path that exists.
+        ConfigurationError: no such model has that; the text names the nearest path that exists.
     """
     parts = tuple(re.sub(r"\[(\*|[0-9]+)\]", r".\1", path).split("."))
-    kind = "OrderData"
     for place, name in enumerate(parts):
         said = ".".join(parts[:place])
         found = _LIST.fullmatch(kind)

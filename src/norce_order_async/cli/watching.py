@@ -1,0 +1,42 @@
+"""``--watch``: a command that reads shows the same again whenever something has changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Final
+
+import click
+
+EVERY: Final = 2.0
+"""Seconds between two readings, unless others are given."""
+
+watch_option = click.option(
+    "--watch",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1, 86_400),
+    is_flag=False,
+    flag_value=EVERY,
+    help=f"Read again every {EVERY:g} seconds, or as given, and print what has changed, until Ctrl-C.",
+)
+
+
+async def again_and_again(show: Callable[[], Awaitable[None]], every: float | None) -> None:
+    """Show it once; with ``every``, read it again after so many seconds, and show it whenever it is not the same."""
+    import anyio
+
+    if every is None:
+        await show()
+        return
+    before: str | None = None
+    while True:
+        printed = StringIO()
+        with redirect_stdout(printed):
+            await show()
+        if printed.getvalue() != before:
+            before = printed.getvalue()
+            click.echo(f"{time.strftime('%H:%M:%S')}", err=True)
+            click.echo(before, nl=False)
+        await anyio.sleep(every)

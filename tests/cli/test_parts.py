@@ -1,0 +1,106 @@
+"""``norce-order create``, ``set-reference``, ``attributes`` and ``payments``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .inside import inside
+from .shop import Shop, shop
+
+ORDER: dict[str, Any] = {"culture": "sv-SE", "currency": "SEK", "country": "SE", "cart": {"items": []}}
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Shop]:
+    with shop() as opened:
+        yield opened
+
+
+def test_create_makes_an_order_of_a_file(here: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(ORDER))
+    ran = inside("create", str(file), env=here.env)
+    assert ran.code == 0, ran.err
+    assert here.whole(ran.out.strip())["currency"] == "SEK"
+    as_json = json.loads(inside("create", str(file), "--json", env=here.env).out)
+    assert here.status(as_json["order_id"]) == "checkout"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"email": "a@example.com"', "order.json is not JSON at line 1"),
+        ("[]", "must hold one JSON object"),
+        (None, "order.json can't be read: FileNotFoundError"),
+        ('{"currenzy": "SEK"}', "did you mean currency?"),
+        ('{"state": {"currentStatus": "completed"}}', "state"),
+    ],
+)
+def test_create_refuses_what_is_no_order(here: Shop, tmp_path: Path, text: str | None, told: str) -> None:
+    file = tmp_path / "order.json"
+    if text is not None:
+        file.write_text(text)
+    before = len(here.sandbox.requests)
+    ran = inside("create", str(file), env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+    assert "@" not in ran.err
+    assert len(here.sandbox.requests) == before
+
+
+def test_set_reference(here: Shop) -> None:
+    order_id = here.ids(1)[0]
+    ran = inside("set-reference", order_id, "ERP-7", env=here.env)
+    assert (ran.code, ran.out) == (0, f"{order_id}: reference ERP-7\n")
+    assert here.whole(order_id)["reference"] == "ERP-7"
+
+
+def test_attributes_are_shown_and_changed(here: Shop) -> None:
+    order_id = here.ids(1)[0]
+    set_two = inside("attributes", order_id, "batch=007", "rush:=true", "--json", env=here.env)
+    assert json.loads(set_two.out)["batch"] == "007"
+    assert json.loads(set_two.out)["rush"] is True
+    sent = len(here.sandbox.requests)
+    ran = inside("attributes", order_id, "batch=8", "--remove", "rush", env=here.env)
+    assert ran.code == 0
+    assert "batch         8\n" in ran.out
+    assert "rush" not in ran.out
+    assert [request.method for request in here.sandbox.requests[sent:]] == ["PATCH", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("batch",), "must be NAME=TEXT or NAME:=JSON"),
+        (("batch:=07",), "batch: what stands after := is not JSON"),
+        (("batch=1", "batch=2"), "each name once"),
+        (("batch=1", "--remove", "batch"), "batch is to be set and removed"),
+    ],
+)
+def test_attributes_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], told: str) -> None:
+    before = len(here.sandbox.requests)
+    ran = inside("attributes", "o1", *arguments, env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+    assert len(here.sandbox.requests) == before
+
+
+def test_payments_are_rows(here: Shop) -> None:
+    order_id = next(each for each in here.ids(20, "completed") if here.whole(each)["payments"])
+    paid = here.whole(order_id)["payments"]
+    rows = list(csv.DictReader(io.StringIO(inside("payments", order_id, "--csv", env=here.env).out)))
+    assert [(row["id"], row["state"]) for row in rows] == [(each["id"], each["state"]) for each in paid]
+    lines = inside("payments", order_id, "--json", env=here.env).out.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [each["id"] for each in paid]
+    named = inside("payments", order_id, "--columns", "id,name", env=here.env)
+    assert named.out.splitlines()[0].split() == ["ID", "NAME"]
+    assert "did you mean 'amount'" in inside("payments", order_id, "--columns", "amuont", env=here.env).err
+    none = here.ids(1, "checkout")[0]
+    assert inside("payments", none, env=here.env).err in ("no payments\n", "")
