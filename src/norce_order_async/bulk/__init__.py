@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         read_journal,
         read_results,
     )
+    from norce_order_async.bulk.load.shared import Shared
     from norce_order_async.bulk.shards.driver import spread
     from norce_order_async.bulk.shards.journal import PostgresJournal
     from norce_order_async.bulk.shards.recipe import Recipe
@@ -38,6 +39,7 @@ _HOMES = {
     "PostgresJournal": "shards.journal",
     "Recipe": "shards.recipe",
     "ShardReport": "journal.inspect",
+    "Shared": "load.shared",
     "as_it_was": "actions.cells",
     "plan_again": "journal.inspect",
     "read_journal": "journal.inspect",
@@ -53,6 +55,7 @@ __all__ = [
     "PostgresJournal",
     "Recipe",
     "ShardReport",
+    "Shared",
     "as_it_was",
     "plan_again",
     "read_journal",

@@ -21,6 +21,7 @@ from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load
+from norce_order_async.bulk.load.shared import Part, check_load
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.prepare import Plan
 from norce_order_async.bulk.run import Run
@@ -76,11 +77,10 @@ class Job(StaysInProcess):
         duplicates: Duplicates = "skip",
         max_remembered: int = MAX_REMEMBERED,
     ) -> None:
+        check_load(load, alone=True)
         load = load or Adaptive()
         _check_failure_limit(failure_limit)
         check_number("grace", grace, "0 s or more", ConfigurationError)
-        if not callable(getattr(load, "limiter", None)) or isinstance(load, type):
-            raise ConfigurationError(f"load must be Adaptive or Fixed, not {type(load).__name__}")
         core = session.core
         changed = session.scoped(CallOptions(deadline=None, max_delay=MAX_DELAY))
         changed = changed if options is None else changed.scoped(options)
@@ -289,7 +289,7 @@ def place_of(journal: object) -> Path | PostgresJob:
 
 
 def _at_once(load: Load) -> int:
-    if isinstance(load, Adaptive):
+    if isinstance(load, Adaptive | Part):
         return load.max_in_flight
     return load.in_flight if isinstance(load, Fixed) else OTHER_LOAD
 

@@ -244,6 +244,8 @@ class Workers(Generic[T]):
             self._summary.throttled += sum(attempt.throttled for attempt in attempts)
 
     def _failed(self, turn: Slot, *, at_once: bool, asked: float | None) -> None:
+        if asked:
+            self._limiter.wanted_nothing(asked)
         if self._breaker.failed(turn, at_once=at_once, asked=asked):
             self._summary.failed_probes += 1
             self._check_failures()

@@ -56,23 +56,24 @@ _Lane = OrderedDict[_Place, None]
 class Pause:
     """A time without permits, because the service sent a Retry-After. Shared by all limiters of a client."""
 
-    __slots__ = ("_clock", "_until")
+    __slots__ = ("_clock", "until")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until = 0.0
+        self.until = 0.0
+        """The moment of its end by the clock; 0 when there is no pause."""
 
     def extend(self, seconds: float) -> None:
         """Pause for so long from now; a shorter pause never cuts a longer one."""
-        self._until = max(self._until, self._clock.monotonic() + seconds)
+        self.until = max(self.until, self._clock.monotonic() + seconds)
 
     def left(self) -> float:
         """Seconds until permits are given again; 0 when there is no pause."""
-        if not self._until:
+        if not self.until:
             return 0.0
-        left = self._until - self._clock.monotonic()
+        left = self.until - self._clock.monotonic()
         if left <= 0:
-            self._until = left = 0.0
+            self.until = left = 0.0
         return left
 
 
@@ -122,6 +123,9 @@ class Limiter:
             throttled: whether the service said "too much", whatever the outcome.
             status: of the answer; None without one.
         """
+
+    def wanted_nothing(self, seconds: float) -> None:
+        """Hear that the service wants nothing for so long, which is longer than a call waits and so is no pause."""
 
     def take(self) -> bool:
         """Take a permit if one is free and no attempt waits for one. It must be given back like any other."""

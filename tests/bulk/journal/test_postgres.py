@@ -22,7 +22,7 @@ from norce_order_async import (
     JournalMismatchError,
     Settings,
 )
-from norce_order_async.bulk import PostgresJournal, actions
+from norce_order_async.bulk import PostgresJournal, actions, read_journal
 from norce_order_async.bulk.journal.postgres import PostgresStore, read
 from norce_order_async.bulk.journal.store import Change
 from norce_order_async.bulk.prepare import wait_for_late_ones
@@ -33,6 +33,7 @@ from tests.bulk.support import client_of, effects, new_orders
 from tests.bulk.test_job import all_of
 from tests.security.test_locals import chain, shown
 from tests.support.postgres import PASSWORD, PostgresServer
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow(group="postgres")]
 
@@ -284,6 +285,9 @@ async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServ
                 assert len(effects(sandbox)) <= sent + 2
             finally:
                 await to_thread.run_sync(server.start)
+            # What renewed the lease does not have it back, which would keep others out.
+            await until(lambda: not any("lease" in thread.name for thread in threading.enumerate()))
+            assert not read_journal(journal).running
         assert_hides_the_password(raised.value)
         async with norce.bulk(journal, load=FEW) as job:
             await all_of(job.run(ids, actions.remove()))

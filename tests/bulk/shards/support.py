@@ -66,17 +66,18 @@ import anyio
 from norce_order_async import Fixed
 from norce_order_async.bulk import PostgresJournal, Recipe
 
-async def main(recipe, dsn, job):
+async def main(recipe, dsn, job, in_flight):
     journal = PostgresJournal(dsn, job, lease=2.0)
-    await journal.work(Recipe.from_json(recipe), load=Fixed(in_flight=3))
+    load = Fixed(in_flight=int(in_flight)) if in_flight else None
+    await journal.work(Recipe.from_json(recipe), load=load)
 
 anyio.run(main, *sys.argv[1:])
 """
 
 
-def worker(place: Place) -> subprocess.Popen[bytes]:
-    """A process that takes shards by itself."""
-    arguments = [place.recipe.to_json(), place.journal.dsn, place.journal.job]
+def worker(place: Place, in_flight: int | None = FEW.in_flight) -> subprocess.Popen[bytes]:
+    """A process that takes shards by itself. With None it has the load that the job was given."""
+    arguments = [place.recipe.to_json(), place.journal.dsn, place.journal.job, str(in_flight or "")]
     return subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stderr=subprocess.PIPE, cwd=ROOT)
 
 

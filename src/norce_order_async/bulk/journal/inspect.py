@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from norce_order_async.bulk.journal import postgres, reading
+from norce_order_async.bulk.journal import members, postgres, reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
@@ -78,6 +78,10 @@ class JournalReport:
     """Whether the action can read if it took effect."""
     shards: tuple[ShardReport, ...] = ()
     """The shards of a job that several machines share."""
+    max_rate: float | None = None
+    """Attempts a second that its workers share; None without such a limit."""
+    members: int = 0
+    """How many runs share that rate now."""
 
     @property
     def left(self) -> int:
@@ -120,12 +124,12 @@ def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> Jou
 
 
 def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
-    def found(connection: Any) -> tuple[Any, Any, Any]:
-        if connection.execute("SELECT to_regclass('norce_job')").fetchone() == (None,):
-            return None, [], []
+    def found(connection: Any) -> tuple[Any, Any, Any, Any]:
+        if connection.execute(postgres.THERE).fetchone() == (None,):
+            return None, [], [], (None, 0)
         row = connection.execute("SELECT id FROM norce_job WHERE name = %s", (job.job,)).fetchone()
         if row is None:
-            return None, [], []
+            return None, [], [], (None, 0)
         facts = connection.execute("SELECT name, value FROM norce_job_fact WHERE job = %s", row).fetchall()
         shards = connection.execute(
             "SELECT shard, CASE WHEN leased_until > clock_timestamp() THEN owner ELSE '' END, "
@@ -137,9 +141,9 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
             "GROUP BY reason",
             row,
         )
-        return facts, shards, whys.fetchall() if reasons else []
+        return facts, shards, whys.fetchall() if reasons else [], members.rate_of(connection, *row)
 
-    facts, rows, whys = postgres.read(job, found)
+    facts, rows, whys, (max_rate, sharing) = postgres.read(job, found)
     if facts is None:
         raise JournalError(f"there is no journal {job}")
     shards = [
@@ -153,6 +157,8 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
         dict(whys),
         running=any(shard.owner for shard in shards),
         shards=tuple(shard for shard in shards if shard.number != postgres.WHOLE),
+        max_rate=max_rate,
+        members=sharing,
     )
 
 
@@ -164,6 +170,8 @@ def _report(
     *,
     running: bool,
     shards: tuple[ShardReport, ...] = (),
+    max_rate: float | None = None,
+    members: int = 0,
 ) -> JournalReport:
     if not facts:
         raise JournalError(f"journal {name} is empty: its job was ended before it began")
@@ -181,6 +189,8 @@ def _report(
         reasons=reasons,
         settles=bool(facts[SETTLES]),
         shards=shards,
+        max_rate=max_rate,
+        members=members,
     )
 
 

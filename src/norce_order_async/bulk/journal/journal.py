@@ -19,7 +19,7 @@ from anyio import to_thread
 from norce_order_async._json import is_mapping, mapping_or_empty
 from norce_order_async.bulk.actions.output import OutputFile
 from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
-from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, SETTLES, SOURCE, SPOOLED, State
+from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, MAX_RATE, SETTLES, SOURCE, SPOOLED, State
 from norce_order_async.bulk.journal.store import Change, Store
 from norce_order_async.bulk.source import Item, asked_for_differently, some_of
 from norce_order_async.errors import Attempt
@@ -163,6 +163,10 @@ class Journal:
             raise JournalMismatchError(f"journal {self.name} holds no list of items yet: give a source")
         _check_facts(self.name, found, {name: value for name, value in facts.items() if name != "source"})
         await self._in_thread(lambda: self._store.put_facts({SETTLES: settles}))
+
+    async def set_max_rate(self, rate: float | None) -> None:
+        """Write down which rate the workers share; None for none."""
+        await self._in_thread(lambda: self._store.put_facts({MAX_RATE: rate}))
 
     async def _compare(self, items: AsyncIterator[Item]) -> None:
         await self._in_thread(self._store.begin_comparison)

@@ -23,10 +23,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from norce_order_async.bulk.journal import reading
+from norce_order_async.bulk.journal import members, reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.reading import LISTED, SPOOLED, STATES, State
 from norce_order_async.bulk.journal.store import Change, Difference
+from norce_order_async.bulk.load.shared import BEAT, Share
 from norce_order_async.bulk.source import Item, as_json
 from norce_order_async.checking import check_kind, check_number
 from norce_order_async.errors import ConfigurationError
@@ -60,19 +61,19 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 _LOCK: Final = 0x6E6F726365
 """Held while the tables are made: two that make them at once would fail."""
 _SCHEMA: Final = """
-CREATE TABLE norce_job (
+CREATE TABLE IF NOT EXISTS norce_job (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE,
     format integer NOT NULL,
     shards integer NOT NULL
 );
-CREATE TABLE norce_job_fact (
+CREATE TABLE IF NOT EXISTS norce_job_fact (
     job bigint NOT NULL REFERENCES norce_job ON DELETE CASCADE,
     name text NOT NULL,
     value text NOT NULL,
     PRIMARY KEY (job, name)
 );
-CREATE TABLE norce_job_shard (
+CREATE TABLE IF NOT EXISTS norce_job_shard (
     job bigint NOT NULL REFERENCES norce_job ON DELETE CASCADE,
     shard integer NOT NULL,
     epoch bigint NOT NULL DEFAULT 0,
@@ -87,7 +88,7 @@ CREATE TABLE norce_job_shard (
     unknown bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (job, shard)
 ) WITH (fillfactor = 50);
-CREATE TABLE norce_job_item (
+CREATE TABLE IF NOT EXISTS norce_job_item (
     job bigint NOT NULL,
     shard integer NOT NULL,
     number bigint NOT NULL,
@@ -106,6 +107,8 @@ CREATE TABLE norce_job_item (
     UNIQUE (job, key)
 ) WITH (fillfactor = 80);
 """
+THERE: Final = "SELECT to_regclass('norce_job_member')"
+"""Whether the tables are there: the last one that is made."""
 _GIVEN: Final = (
     "CREATE TEMP TABLE IF NOT EXISTS norce_job_given (number bigint, shard integer, key text, asked text, hash bytea) "
     "ON COMMIT DELETE ROWS"
@@ -218,7 +221,9 @@ class PostgresJob:
 class PostgresStore:
     """One shard of a job in a database."""
 
-    def __init__(self, journal: PostgresJob, shard: int = WHOLE, *, shards: int = 0) -> None:
+    def __init__(
+        self, journal: PostgresJob, shard: int = WHOLE, *, shards: int = 0, share: Share | None = None
+    ) -> None:
         self._journal = journal
         self._shard = shard
         self._shards = shards
@@ -230,7 +235,11 @@ class PostgresStore:
         self._renewed_at = 0.0
         self._is_lost = ""
         self._ended_late: float | None = None
-        self._end = threading.Event()
+        self._share = share
+        """The part of a shared rate that this run has."""
+        self._is_ending = False
+        self._bell = threading.Event()
+        """Rung when the thread of the lease is to look at once."""
         self._heart: threading.Thread | None = None
 
     @property
@@ -247,7 +256,10 @@ class PostgresStore:
         except BaseException:
             self._drop()
             raise
-        self._end.clear()
+        self._is_ending = False
+        self._bell.clear()
+        if self._share is not None:
+            self._share.ring = self._bell.set
         self._heart = threading.Thread(target=self._keep_renewing, name="norce-order lease", daemon=True)
         self._heart.start()
 
@@ -257,7 +269,8 @@ class PostgresStore:
 
     def stop_renewing(self) -> None:
         """Let the lease end by itself; nothing renews it any more when this returns."""
-        self._end.set()
+        self._is_ending = True
+        self._bell.set()
         if self._heart is not None:
             self._heart.join()
             self._heart = None
@@ -292,7 +305,7 @@ class PostgresStore:
         return None if self._ended_late is None else boottime() - self._ended_late
 
     def _take(self, connection: Connection[Any]) -> None:
-        if connection.execute("SELECT to_regclass('norce_job')").fetchone() == (None,):
+        if connection.execute(THERE).fetchone() == (None,):
             _make_tables(connection)
         self._find_job(connection)
         began = boottime()
@@ -314,6 +327,8 @@ class PostgresStore:
         self._epoch, self._written, late = took
         self._ended_late = None if late is None else began - late
         self._renewed_at, self._is_lost = began, ""
+        if self._share is not None:
+            members.join(connection, self._job, self._share, _owner())
 
     def _find_job(self, connection: Connection[Any]) -> None:
         if self._shard == WHOLE:
@@ -355,13 +370,27 @@ class PostgresStore:
         )
 
     def _keep_renewing(self) -> None:
-        """In a thread and on a connection of its own, so that neither a busy loop nor a long statement ends a lease."""
+        """In a thread and on a connection of its own, so that neither a busy loop nor a long statement ends a lease.
+
+        The beats of a shared rate are made here too.
+        """
         connection: Connection[Any] | None = None
-        while not self._end.wait(_AGAIN_AFTER if connection is None else self._journal.lease / RENEWALS):
+        every = self._journal.lease / RENEWALS
+        while True:
+            wait = _AGAIN_AFTER if connection is None else self._renewed_at + every - boottime()
+            self._bell.wait(max(0.0, wait if self._share is None else min(wait, BEAT)))
+            self._bell.clear()
+            if self._is_ending:
+                break
             try:
                 if connection is None:
                     connection = _connect(self._journal)
-                self._renew(connection)
+                if self._is_lost:
+                    break
+                if self._share is not None:
+                    members.beat(connection, self._job, self._share, _owner())
+                if boottime() >= self._renewed_at + every:
+                    self._renew(connection)
             except JournalError:
                 break
             except Exception:  # noqa: BLE001 - it is away, or was: the next connection shows
@@ -401,6 +430,10 @@ class PostgresStore:
                 raise JournalError(f"journal {self.name}: {why}")
             self._drop()
             if boottime() >= until if until is not None else self._is_over():
+                if until is None:
+                    # Nobody uses it any more, so the thread of the lease may not have it back from a database that
+                    # is there again: others could take it only when that lease is over.
+                    self._is_lost = self._is_lost or "its database was away for longer than its lease"
                 raise JournalUnreachableError(f"journal {self.name}: its database can't be reached ({why})")
             time.sleep(_AGAIN_AFTER)
 
@@ -738,10 +771,8 @@ def _owner() -> str:
 def _make_tables(connection: Connection[Any]) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        # Not with to_regclass, which does not see a table that another process has made since this session looked last.
-        there = "SELECT FROM pg_class WHERE relname = 'norce_job' AND pg_table_is_visible(oid)"
-        if connection.execute(there).fetchone() is None:
-            connection.execute(_SCHEMA)
+        # Whether they are there is asked here: to_regclass does not see a table that another process has just made.
+        connection.execute((_SCHEMA + members.TABLE).encode())
 
 
 def _psycopg() -> Any:

@@ -29,6 +29,8 @@ LISTED: Final = "listed"
 DATES: Final = "dates"
 SPOOLED: Final = "spooled"
 DUPLICATES: Final = "duplicates"
+MAX_RATE: Final = "max_rate"
+"""The fact that says which rate the workers of a job share."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 _KNOWN: Final = ", ".join(f"'{state}'" for state in STATES)
@@ -193,6 +195,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_rate_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf)
+
+
 def _is_moment_or_none(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value) and 0 <= value <= _LATEST)
 
@@ -227,5 +233,6 @@ _FACTS: Final[Mapping[str, Callable[[object], bool]]] = {
     LISTED: _is_flag,
     SPOOLED: _is_count,
     DUPLICATES: _is_count,
+    MAX_RATE: _is_rate_or_none,
 }
-_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, DUPLICATES))
+_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, DUPLICATES, MAX_RATE))

@@ -51,7 +51,7 @@ class Fixed:
     rate: float | None = None
 
     def __post_init__(self) -> None:
-        _check("in_flight", self.in_flight, "rate", self.rate)
+        check_limits("in_flight", self.in_flight, "rate", self.rate)
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
         """A fresh limiter for one job, with these numbers."""
@@ -75,7 +75,7 @@ class Adaptive:
     max_rate: float | None = None
 
     def __post_init__(self) -> None:
-        _check("max_in_flight", self.max_in_flight, "max_rate", self.max_rate)
+        check_limits("max_in_flight", self.max_in_flight, "max_rate", self.max_rate)
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
         """A fresh limiter for one job, within these ceilings."""
@@ -165,7 +165,12 @@ class AdaptiveLimiter(PacedLimiter):
         return super()._throttled() or self._cubic.rate != self._max_rate
 
 
-def _check(limit_name: str, limit: int, rate_name: str, rate: float | None) -> None:
+def check_limits(limit_name: str, limit: int, rate_name: str, rate: float | None) -> None:
+    """Refuse limits that can't be.
+
+    Raises:
+        ConfigurationError: one of them can't.
+    """
     if not isinstance(limit, int) or not 1 <= limit < 2**63:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"{limit_name} must be at least 1; got {as_given(limit)}")
     if rate is not None:

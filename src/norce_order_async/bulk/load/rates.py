@@ -16,9 +16,9 @@ class TokenBucket:
 
     __slots__ = ("_filled_at", "_tokens", "rate")
 
-    def __init__(self, rate: float | None, now: float) -> None:
+    def __init__(self, rate: float | None, now: float, *, tokens: float = 1.0) -> None:
         self.rate = rate
-        self._tokens = 1.0
+        self._tokens = tokens
         self._filled_at = now
 
     def change(self, rate: float | None, now: float) -> None:

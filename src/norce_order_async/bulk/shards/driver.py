@@ -21,6 +21,7 @@ from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.load.limiters import Load
+from norce_order_async.bulk.load.shared import Shared, check_load
 from norce_order_async.bulk.prepare import Plan, list_source
 from norce_order_async.bulk.shards.journal import PostgresJournal
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
@@ -98,7 +99,7 @@ async def spread(
         shards: into how many the job is split; some times the number of workers. It can't be changed later.
         on: any executor: ``dask_client.get_executor(retries=10)``, a ``ProcessPoolExecutor``. When left out, processes
             of this machine, one for each of its processors, for which a program needs ``if __name__ == "__main__":``.
-        load: the limits of each worker; ``Adaptive()`` when left out.
+        load: ``Shared`` for one rate of all workers, or the limits of each; ``Adaptive()`` when left out.
         key: the column of a row that holds the order's id, or a function that returns the id of an entry.
         allow_production: permission to change orders in production.
 
@@ -120,6 +121,7 @@ async def spread(
         raise ConfigurationError(f"on must be an executor, not {type(on).__name__}")
     if source is not None:
         check_source(source)
+    check_load(load)
     chosen: Action[Any] = action_of(action, journaled=True)
     if chosen.output() is not None:
         raise ConfigurationError(f"{chosen.name!r} makes one file, and can't be spread: run it with norce.bulk(...)")
@@ -127,7 +129,8 @@ async def spread(
         session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
         check_engine(session)
         guard_production(session, chosen, source, allowed=allow_production)
-        await _list(session, journal, shards, source, chosen, key)
+        max_rate = load.max_rate if isinstance(load, Shared) else None
+        await _list(session, journal, shards, source, chosen, key, max_rate)
     report = await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
     async with _executor(on) as executor:
         tasks = [ShardTask(recipe, journal, shard.number, action, load) for shard in report.shards if shard.left]
@@ -136,7 +139,13 @@ async def spread(
 
 
 async def _list(
-    session: Session, journal: PostgresJournal, shards: int, source: Source | None, action: Action[Any], key: Key
+    session: Session,
+    journal: PostgresJournal,
+    shards: int,
+    source: Source | None,
+    action: Action[Any],
+    key: Key,
+    max_rate: float | None,
 ) -> None:
     tasks = SendTasks(session.core.clock)
     listing = await Journal.open(PostgresStore(journal, shards=shards), tasks)
@@ -153,6 +162,7 @@ async def _list(
             dry_run=False,
         )
         await list_source(plan, listing)
+        await listing.set_max_rate(max_rate)
     finally:
         with anyio.CancelScope(shield=True):
             await tasks.drain(_END_WITHIN)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final
 from urllib.parse import unquote
 
 import anyio
@@ -17,7 +21,8 @@ from norce_order_async.bulk.journal.errors import JournalError, JournalLockedErr
 from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
 from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.store import Store
-from norce_order_async.bulk.load.limiters import Load
+from norce_order_async.bulk.load.limiters import MAX_IN_FLIGHT, Load
+from norce_order_async.bulk.load.shared import Part, Share, Shared, check_load
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
 from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.engines.base import asks_before_first_byte
@@ -38,11 +43,46 @@ class ShardJob(Job):
     """A job of the items of one shard, which were listed and allowed before."""
 
     def __init__(self, session: Session, journal: PostgresJob, shard: int, load: Load | None) -> None:
+        if isinstance(load, Shared):
+            load = Part(load.max_in_flight, _part_of(journal, load.max_rate))
+        share = load.share if isinstance(load, Part) else None
         super().__init__(session, load=load, allow_production=True)
-        self._shard = PostgresStore(journal, shard)
+        self._shard = PostgresStore(journal, shard, share=share)
+        self._shared, self._share = journal, share
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            if self._share is not None:
+                _leave(self._shared, self._share)
 
     def _store(self) -> Store | None:
         return self._shard
+
+
+_LEFT: Final[dict[tuple[int, PostgresJob], list[Share]]] = {}
+"""By process and job: parts of shared rates that runs have left. A forked child has copies of its parent's."""
+
+
+def _part_of(journal: PostgresJob, max_rate: float | None) -> Share:
+    """A part that an earlier run of this process has left and that still holds, or a new one. Who goes on as the same
+    member need not wait until all others have counted it."""
+    left = _LEFT.get((os.getpid(), journal), [])
+    with suppress(IndexError):
+        while True:
+            # In one step, because runs in other threads take from it too.
+            share = left.pop()
+            if share.rate:
+                share.max_rate = max_rate
+                return share
+    return Share(max_rate)
+
+
+def _leave(journal: PostgresJob, share: Share) -> None:
+    _LEFT.setdefault((os.getpid(), journal), []).append(share)
 
 
 async def run(recipe: Recipe, journal: PostgresJob, shard: int, action: AnyAction | None, load: Load | None) -> None:
@@ -51,42 +91,46 @@ async def run(recipe: Recipe, journal: PostgresJob, shard: int, action: AnyActio
     Raises:
         NorceError: the run was ended by an error that the next items would meet too, or it lost its database.
     """
-    done_by, left = await _job_of(journal, action)
+    check_load(load)
+    job = await _job_of(journal, action)
     async with client_of(recipe) as norce:
-        while left.get(shard):
+        while job.left.get(shard):
             try:
-                await _run_once(norce, journal, shard, done_by, load)
+                await _run_once(norce, journal, shard, job, load)
             except NOT_NOW:
                 await anyio.sleep(LOOKED_AT_EVERY)
-            _, left = await _job_of(journal, done_by)
+            job = await _job_of(journal, job.action)
 
 
 async def work_on(
     journal: PostgresJob, recipe: Recipe, *, action: AnyAction | None = None, load: Load | None = None
 ) -> JournalReport:
     """Take free shards and run them, until nothing is left to do in any."""
-    done_by, left = await _job_of(journal, action)
+    check_load(load)
+    job = await _job_of(journal, action)
     async with client_of(recipe) as norce:
-        while left:
+        while job.left:
             took = False
             # In another order for each worker: those that begin at once would all ask for the same.
-            for shard in random.sample(sorted(left), len(left)):
+            for shard in random.sample(sorted(job.left), len(job.left)):
                 try:
-                    await _run_once(norce, journal, shard, done_by, load)
+                    await _run_once(norce, journal, shard, job, load)
                 except NOT_NOW:
                     continue
                 took = True
             if not took:
                 await anyio.sleep(LOOKED_AT_EVERY)
-            _, left = await _job_of(journal, done_by)
+            job = await _job_of(journal, job.action)
     return await to_thread.run_sync(read_journal, journal)
 
 
-async def _run_once(norce: Any, journal: PostgresJob, shard: int, action: AnyAction, load: Load | None) -> None:
+async def _run_once(norce: Any, journal: PostgresJob, shard: int, listed: _Listed, load: Load | None) -> None:
     session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
     check_engine(session)
+    if load is None and listed.max_rate is not None:
+        load = Part(MAX_IN_FLIGHT, _part_of(journal, None))
     async with ShardJob(session, journal, shard, load) as job:
-        async for _ in job.run(None, action):
+        async for _ in job.run(None, listed.action):
             pass
 
 
@@ -104,8 +148,19 @@ def check_engine(session: Session) -> None:
         )
 
 
-async def _job_of(journal: PostgresJob, action: AnyAction | None) -> tuple[AnyAction, dict[int, int]]:
-    """The job's action, and how many items each shard has left, of those that have any.
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the database knows of a job."""
+
+    action: AnyAction
+    left: dict[int, int]
+    """How many items each shard has left, of those that have any."""
+    max_rate: float | None
+    """The rate that all its workers share."""
+
+
+async def _job_of(journal: PostgresJob, action: AnyAction | None) -> _Listed:
+    """What is left of a job.
 
     Raises:
         JournalError: it is not listed yet, or not split into shards.
@@ -117,7 +172,8 @@ async def _job_of(journal: PostgresJob, action: AnyAction | None) -> tuple[AnyAc
     if not report.shards:
         raise JournalError(f"journal {journal} is not split into shards: go on with it with norce.bulk(...)")
     left = {shard.number: shard.left for shard in report.shards if shard.left}
-    return action_of(from_journal(report.action, report.parameters) if action is None else action, journaled=True), left
+    chosen = from_journal(report.action, report.parameters) if action is None else action
+    return _Listed(action_of(chosen, journaled=True), left, report.max_rate)
 
 
 async def _report_of(journal: PostgresJob) -> JournalReport:
@@ -149,7 +205,8 @@ def run_shard(
         journal_url: ``PostgresJournal(...).url``.
         shard: its number, from 1 to the number of shards.
         action: the action that the job was listed with, if it is not one of ``norce_order_async.bulk.actions``.
-        load: the limits of this run; ``Adaptive()`` when left out.
+        load: the limits of this run, or ``Shared``. When left out, the rate that the job's workers share, or
+            ``Adaptive()``.
 
     Raises:
         ConfigurationError: an argument can't be used, the client can't be made here, or an event loop runs in this
@@ -163,6 +220,7 @@ def run_shard(
         raise ConfigurationError("the address of a journal must end with #JOB, the job's name")
     journal = PostgresJob(dsn, unquote(name))
     check_whole("shard", shard, 1, ConfigurationError)
+    check_load(load)
     if running() is not None:
         raise ConfigurationError(
             "run_shard(...) blocks: in async code, call it in a thread, or await journal.work(...)"

@@ -189,7 +189,11 @@ _RUN = (
         "--failure-limit", metavar="N|P%", callback=_share_or_count, help="Stop after more failures than this."
     ),
     click.option("--max-in-flight", type=click.IntRange(min=1), help="Requests in flight at once, at most."),
-    click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second, at most."),
+    click.option(
+        "--rate",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Requests a second, at most; with --shards, of all processes together.",
+    ),
     click.option(
         "--grace",
         type=click.FloatRange(min=0),
@@ -206,5 +210,8 @@ def load_of(how: How) -> Mapping[str, Any]:
     if how.max_in_flight is None and how.rate is None:
         return {}
     from norce_order_async.bulk.load.limiters import MAX_IN_FLIGHT, Adaptive
+    from norce_order_async.bulk.load.shared import Shared
 
+    if how.shards is not None and how.rate is not None:
+        return {"load": Shared(max_in_flight=how.max_in_flight or MAX_IN_FLIGHT, max_rate=how.rate)}
     return {"load": Adaptive(max_in_flight=how.max_in_flight or MAX_IN_FLIGHT, max_rate=how.rate)}

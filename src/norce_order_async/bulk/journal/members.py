@@ -1,0 +1,92 @@
+"""The members of a job's shared rate, in its database: who is there, the rate, and a pause for all.
+
+One that joins may not send before every other has counted it. Its first beat adds its row. Its second one begins when
+that row can be seen, and notes the moment as ``announced``. A beat of another that began later has read the row, so the
+new member may send when all have had one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from norce_order_async.bulk.journal.reading import MAX_RATE
+from norce_order_async.bulk.load.shared import OLD, Beat, Share
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+TABLE: Final = """
+CREATE TABLE IF NOT EXISTS norce_job_member (
+    job bigint NOT NULL REFERENCES norce_job ON DELETE CASCADE,
+    member text NOT NULL,
+    owner text NOT NULL,
+    max_rate float8,
+    seen timestamptz NOT NULL,
+    announced timestamptz,
+    paused_until timestamptz,
+    PRIMARY KEY (job, member)
+) WITH (fillfactor = 50);
+"""
+ALIVE: Final = f"seen > statement_timestamp() - interval '{OLD} s'"
+"""Whether a member is counted."""
+_LIMIT: Final = (
+    f"(SELECT nullif(value, 'null')::float8 FROM norce_job_fact WHERE job = %(job)s AND name = '{MAX_RATE}')"  # noqa: S608
+)
+# One statement: what it reads is not older than the moment that it writes as seen.
+_BEAT: Final = f"""
+WITH mine AS (
+    INSERT INTO norce_job_member AS me (job, member, owner, max_rate, seen, paused_until)
+    VALUES (
+        %(job)s, %(member)s, %(owner)s, %(max_rate)s, statement_timestamp(),
+        clock_timestamp() + make_interval(secs => %(pause)s)
+    )
+    ON CONFLICT (job, member) DO UPDATE SET
+        owner = EXCLUDED.owner,
+        max_rate = EXCLUDED.max_rate,
+        seen = EXCLUDED.seen,
+        announced = CASE WHEN me.{ALIVE} THEN coalesce(me.announced, EXCLUDED.seen) END,
+        paused_until = greatest(me.paused_until, EXCLUDED.paused_until)
+    RETURNING max_rate, announced
+), others AS (
+    SELECT * FROM norce_job_member WHERE job = %(job)s AND member <> %(member)s
+)
+SELECT
+    least(
+        (SELECT max_rate FROM mine),
+        (SELECT min(max_rate) FROM others WHERE {ALIVE}),
+        {_LIMIT}
+    ),
+    (SELECT count(*) FROM others WHERE {ALIVE}),
+    coalesce(
+        (SELECT announced FROM mine) < coalesce((SELECT min(seen) FROM others WHERE {ALIVE}), 'infinity'), false
+    ),
+    coalesce(extract(epoch FROM (SELECT max(paused_until) FROM others) - clock_timestamp())::float8, 0)
+"""  # noqa: S608 - words of ours
+_FORGET: Final = (
+    "DELETE FROM norce_job_member WHERE job = %s AND seen < statement_timestamp() - interval '1 min' "
+    "AND coalesce(paused_until, seen) < statement_timestamp()"
+)
+
+
+def join(connection: Connection[Any], job: int, share: Share, owner: str) -> None:
+    """Be a member from now on. Alone it may send at once."""
+    if not share.rate:
+        # One that goes on as the member of an earlier run keeps its part.
+        connection.execute(_FORGET, (job,))
+        beat(connection, job, share, owner)
+    beat(connection, job, share, owner)
+
+
+def beat(connection: Connection[Any], job: int, share: Share, owner: str) -> None:
+    """Say that a member is there, and hear its part."""
+    began = share.now
+    given = {"job": job, "member": share.name, "owner": owner, "max_rate": share.max_rate, "pause": share.told}
+    rate, others, counts, paused = connection.execute(_BEAT.encode(), given).fetchone() or (None, 0, False, 0.0)
+    share.heard(Beat(rate, others, counts, max(0.0, paused)), began)
+
+
+def rate_of(connection: Connection[Any], job: int) -> tuple[float | None, int]:
+    """The rate that a job's members share, and how many are counted."""
+    query = f"SELECT least(min(max_rate), {_LIMIT}), count(*) FROM norce_job_member WHERE job = %(job)s AND {ALIVE}"  # noqa: S608
+    rate, members = connection.execute(query.encode(), {"job": job}).fetchone() or (None, 0)
+    return rate, members
