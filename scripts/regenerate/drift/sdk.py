@@ -285,9 +285,12 @@ def _handlers(root: Path) -> Iterator[tuple[str, str]]:
             if isinstance(table, ast.Dict):
                 for key, handler in zip(table.keys, table.values, strict=True):
                     operation = _text(key)
-                    names = [part.id for part in ast.walk(handler) if isinstance(part, ast.Name) and part.id.islower()]
-                    if operation and names:
-                        yield operation, f"{file} {names[0]}"
+                    # A function, or a method of what handles several alike: Reads(page), Reads(_PAYMENTS.fetch).
+                    names = [part.id if isinstance(part, ast.Name) else part.attr for part in ast.walk(handler)
+                             if isinstance(part, ast.Name | ast.Attribute)]  # fmt: skip
+                    functions = [name for name in names if name.islower()]
+                    if operation and functions:
+                        yield operation, f"{file} {functions[0]}"
 
 
 def _headers(tree: ast.Module) -> Iterator[str]:
