@@ -15,9 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from norce_order_async.sandbox.control import Control
 from norce_order_async.sandbox.inspector.access import Access, is_own_origin, with_headers
+from norce_order_async.sandbox.inspector.callbacks import callbacks, send_again
 from norce_order_async.sandbox.inspector.context import Inspected
 from norce_order_async.sandbox.inspector.events import events
+from norce_order_async.sandbox.inspector.faults import faults, play
+from norce_order_async.sandbox.inspector.orders import one_order, orders
 from norce_order_async.sandbox.inspector.requests import one_request, requests
+from norce_order_async.sandbox.inspector.rules import rules
+from norce_order_async.sandbox.inspector.state import change, download, state
 from norce_order_async.sandbox.inspector.traffic import Traffic
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -27,7 +32,20 @@ _Page: TypeAlias = Callable[[Inspected, Request], Awaitable[Response]]
 _PAGES: Mapping[str, _Page] = {
     "/": requests,
     "/requests/{number:int}": one_request,
+    "/orders": orders,
+    "/orders/{order_id}": one_order,
+    "/callbacks": callbacks,
+    "/rules": rules,
+    "/faults": faults,
+    "/state": state,
+    "/state/sandbox.sqlite": download,
     "/events": events,
+}
+
+_FORMS: Mapping[str, _Page] = {
+    "/callbacks": send_again,
+    "/faults": play,
+    "/state/{what}": change,
 }
 
 
@@ -37,10 +55,11 @@ class Inspector:
     def __init__(self, control: Control, traffic: Traffic, path: str) -> None:
         self._path = path
         self._access = Access(path)
-        self._inspected = Inspected(control, traffic, path)
+        self._inspected = Inspected(control, traffic, path, control.faults.plan)
         self._router = Router(
             [
                 *(Route(path + at, partial(page, self._inspected), methods=["GET"]) for at, page in _PAGES.items()),
+                *(Route(path + at, partial(form, self._inspected), methods=["POST"]) for at, form in _FORMS.items()),
             ],
             redirect_slashes=False,
             default=self._nothing_here,

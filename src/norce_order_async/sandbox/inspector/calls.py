@@ -99,10 +99,10 @@ def _ids(path: str) -> dict[str, str]:
 
 def _argument(operation: str, body: bytes) -> str:
     try:
-        value = json.loads(body)
-        whole: object = value
+        value: Any = json.loads(body)
     except (ValueError, RecursionError):
         raise NoCallError from None
+    whole = cast("object", value)
     match operation, value:
         case "UpdateCheckoutOrderState", {"currentStatus": str(status)}:
             return literal(status)
@@ -111,7 +111,7 @@ def _argument(operation: str, body: bytes) -> str:
         case "UpdateCheckoutOrderReference", str(reference):
             return literal(reference)
         case (("PatchCheckoutOrderConsents" | "AddPaymentAction"), list()):
-            return literal(value)
+            return literal(whole)
         case (("UpdateCheckoutOrderState" | "PatchCheckoutOrderConsent" | "UpdateCheckoutOrderReference"), _):
             raise NoCallError
         case "CreateCheckoutOrder", dict():

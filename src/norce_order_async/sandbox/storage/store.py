@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from norce_order_async.sandbox import json_text
 from norce_order_async.sandbox.json_text import Json
@@ -127,6 +127,11 @@ class Store:
         """Several reads of one state, with nothing written in between."""
         with self._lock:
             yield
+
+    def rows(self, query: str, values: tuple[Value, ...]) -> list[Any]:
+        """What a SELECT finds."""
+        with self._lock:
+            return self._database.execute(query, values).fetchall()
 
     # The whole
 

@@ -1,0 +1,54 @@
+"""Orders of all merchants and channels, to look through: what no operation of the service shows."""
+
+from __future__ import annotations
+
+# ruff: noqa: S608 - the conditions are this module's own; what a visitor brings is always a bound value
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.json_text import Json
+from norce_order_async.sandbox.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One order, and where it stands: `place` grows with each order that is added."""
+
+    place: int
+    order: Json
+
+
+def newest(store: Store, *, words: str, status: str, before: int | None, most: int) -> Sequence[Found]:
+    """The orders that were added last: with these words in an id, a reference, a name or an e-mail address, in this
+    status, added before the one at a place."""
+    conditions: list[str] = ["1"]
+    values: list[str | int] = []
+    if words:
+        # Not LIKE, to which some characters mean something.
+        conditions.append("(id = ? OR instr(search, ?) > 0)")
+        values += [words, words.casefold()]
+    if status:
+        conditions.append("status = ?")
+        values.append(status)
+    if before is not None:
+        conditions.append("key < ?")
+        values.append(before)
+    # The few are picked in the narrow table first, so that only their documents are read.
+    picked = f"SELECT key FROM orders WHERE {' AND '.join(conditions)} ORDER BY key DESC LIMIT ?"
+    rows = store.rows(
+        f"SELECT key, document FROM ({picked}) JOIN documents USING (key) ORDER BY key DESC", (*values, most)
+    )
+    return [Found(place, json_text.parsed(document)) for place, document in rows]
+
+
+def order(store: Store, order_id: str) -> Json | None:
+    """An order, whosever it is."""
+    rows = store.rows("SELECT document FROM documents JOIN orders USING (key) WHERE id = ?", (order_id,))
+    return json_text.parsed(rows[0][0]) if rows else None
+
+
+def count(store: Store) -> int:
+    """How many orders there are."""
+    ((number,),) = store.rows("SELECT count(*) FROM orders", ())
+    return int(number)
