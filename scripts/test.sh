@@ -91,7 +91,7 @@ tests_of() {
 
 quick_tests() {
   # 5: every test of these paths is in a slow group.
-  pytest -q -n "${TEST_WORKERS:-3}" -m "$which_tests" "$@" || [ $? -eq 5 ]
+  pytest -q -n "${TEST_WORKERS:-3}" --dist worksteal -m "$which_tests" "$@" || [ $? -eq 5 ]
 }
 
 if [ -n "$quick" ]; then
@@ -120,5 +120,6 @@ step "types (mypy)" mypy
 step "types (pyright)" pyright
 step "layers" lint-imports --no-logo
 step "generated code" scripts/regenerate.sh --check
-# Three keep two cores busy, since many tests wait. Each collects every test, which takes the processor about ten seconds.
-step "tests" pytest -n "${TEST_WORKERS:-3}" -m "$which_tests" "$@"
+# Three keep two cores busy, since many tests wait. Each collects every test, which takes the processor about ten seconds,
+# and has tests that follow each other, so that what a module makes once is made by few of them.
+step "tests" pytest -n "${TEST_WORKERS:-3}" --dist worksteal -m "$which_tests" "$@"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.security import attacks
+from tests.support import turns
 from tests.support.harsh import follow_harsh_readings, leave_out_exceptions
-from tests.support.turns import mark_for_soak
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background like this, and programs that tests interrupt would inherit it.
@@ -60,7 +60,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before anything makes a sandbox."""
+    """Before anything makes a sandbox, or a test."""
+    turns.begin(config)
     if config.getoption("--harsh-readings"):
         follow_harsh_readings()
 
@@ -68,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what only a soak has, before that is left out; nothing but attacks runs when they are counted."""
-    mark_for_soak(items)
+    turns.mark_for_soak(items)
     if config.getoption("--harsh-readings"):
         leave_out_exceptions(items, config.rootpath)
     if config.getoption("--write-security-docs"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -9,29 +10,21 @@ import pytest
 
 from norce_order_async.calibration.bench import MOST_ORDERS
 from norce_order_async.sandbox import Readings, Sandbox
+from tests.support.turns import for_soak
 
 from .liars import LIES, Liar
 from .support import calibrated, made_in, named, unsaid_in
 
 CHANCES = (0.5, 0.1, 0.25, 0.02)
 
-CASES = [
-    pytest.param(
-        lie,
-        chance,
-        seed,
-        marks=() if (seed, chance) == (0, CHANCES[index % 2]) else pytest.mark.soak,
-        id=f"{lie}-{chance}-{seed}",
-    )
-    for index, lie in enumerate(LIES)
-    for chance in CHANCES
-    for seed in range(5)
-]
-"""An ordinary run has every kind once, as often as every second or as every tenth answer."""
+ORDINARY = [(lie, CHANCES[index % 2], 0) for index, lie in enumerate(LIES)]
+"""Every kind once, as often as every second or as every tenth answer."""
+CASES = [*ORDINARY, *for_soak(one for one in product(LIES, CHANCES, range(5)) if one not in ORDINARY)]
 
 
-@pytest.mark.parametrize(("lie", "chance", "seed"), CASES)
-def test_nothing_wrong_is_named(lie: str, chance: float, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
+def test_nothing_wrong_is_named(case: tuple[str, float, int], tmp_path: Path) -> None:
+    lie, chance, seed = case
     drawn = Random(f"{lie} {seed}")
     readings = Readings() if seed % 2 == 0 else Readings.harsh() | {"delete-order": "any-status"}
     with Sandbox(readings=readings, seed=seed) as sandbox:

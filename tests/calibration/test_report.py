@@ -106,27 +106,26 @@ _JUNK: list[Any] = [
 
 
 @pytest.mark.parametrize("every", [1, 3])
-def test_junk_never_makes_it_fail(every: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("junk", _JUNK, ids=repr)
+@pytest.mark.in_turn("every")
+def test_junk_never_makes_it_fail(every: int, junk: Any, tmp_path: Path) -> None:
     """In place of each answer, or of some; and what is told then is none of the sandbox's harm."""
     from norce_order_async.calibration.run import CalibrationError
 
-    for index, junk in enumerate(_JUNK):
-        count = 0
+    count = 0
 
-        def change(_request: WireRequest, response: WireResponse, junk: Any = junk) -> WireResponse:
-            nonlocal count
-            count += 1
-            hit = count % every == 0 and count > 3
-            return replace(response, body=json.dumps(junk).encode()) if hit else response
+    def change(_request: WireRequest, response: WireResponse) -> WireResponse:
+        nonlocal count
+        count += 1
+        hit = count % every == 0 and count > 3
+        return replace(response, body=json.dumps(junk).encode()) if hit else response
 
-        folder = tmp_path / str(index)
-        folder.mkdir()
-        with Sandbox() as sandbox:
-            try:
-                result = calibrated(sandbox, folder, change=change)
-            except CalibrationError:
-                continue
-            reports(sandbox, folder, result)
+    with Sandbox() as sandbox:
+        try:
+            result = calibrated(sandbox, tmp_path, change=change)
+        except CalibrationError:
+            return
+        reports(sandbox, tmp_path, result)
 
 
 def test_the_readings_are_loaded_again(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from norce_order_async.runtime.clock import SystemClock
 from tests.support.clock import FakeClock, highest
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
+from tests.support.turns import for_soak
 
 pytestmark = pytest.mark.anyio
 
@@ -164,7 +165,7 @@ async def test_a_pause_that_outlasts_the_patience() -> None:
     assert (permits.in_flight, permits.waiting, clock.passed) == (0, 0, 9.0)
 
 
-@pytest.mark.parametrize("seed", [*range(20), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(20, 400))])
+@pytest.mark.parametrize("seed", [*range(20), *for_soak(range(20, 400))])
 async def test_nothing_is_lost_no_matter_which_is_cancelled(seed: int) -> None:
     """Cancels, time-outs, pauses and releases at random: permits back at their start, the limit never passed."""
     clock, random = FakeClock(), Random(seed)
@@ -375,7 +376,7 @@ async def test_a_limit_below_one_is_refused() -> None:
         stand([], max_in_flight=0)
 
 
-@pytest.mark.parametrize("seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(10, 200))])
+@pytest.mark.parametrize("seed", [*range(10), *for_soak(range(10, 200))])
 async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> None:
     """Queueing, asking for a token, in flight, backing off, reading back: permits come back, and the client serves."""
     random = Random(seed)

@@ -17,6 +17,20 @@ import pytest
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
 
+_selected: list[str] = []
+
+
+def begin(config: pytest.Config) -> None:
+    """Before anything is collected: which tests this run is about."""
+    _selected[:] = [str(config.getoption("markexpr"))]
+
+
+def for_soak(parameters: Iterable[V]) -> list[V | Any]:
+    """These, marked for a soak; none in a run that would make thousands of tests only to leave them out."""
+    if any("not soak" in expression for expression in _selected):
+        return []
+    return [pytest.param(one, marks=pytest.mark.soak) for one in parameters]
+
 
 def chosen(pairs: Iterable[tuple[K, V]]) -> set[tuple[K, V]]:
     """Of every combination of others and value those of an ordinary run: each of both at least once."""

@@ -21,12 +21,13 @@ from norce_order_async.sandbox.policy import TRANSITIONS
 from norce_order_async.sandbox.rules import READINGS
 from tests.sandbox.callbacks.receiver import Receiver
 from tests.sandbox.support import Json, followed, operation_of
+from tests.support.turns import for_soak
 
 from .walks import Step, Walker, random_readings, random_walk
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
-SEEDS = [*range(30), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(30, 1000))]
+SEEDS = [*range(30), *for_soak(range(30, 1000))]
 
 TIMES = {
     "microseconds": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"),
