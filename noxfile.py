@@ -93,6 +93,14 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "--keep-going", "-c", "docs", "-d", doctrees, ".", "build/site", *session.posargs)
 
 
+@nox.session(default=False)
+def looks(session: nox.Session) -> None:
+    """Every page of the site in the system's Chromium, at a desk and on a phone; pictures in build/looks."""
+    docs(session)
+    session.install("--group", "dev")
+    session.run("pytest", "-m", 'slow(group="browser")', "tests/docs")
+
+
 @nox.session
 def workflows(session: nox.Session) -> None:
     """The workflow files: their form, and what a stranger could do with them. They run nowhere but on GitHub."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.harsh import follow_harsh_readings, leave_out_exceptions
 from tests.security import attacks
 from tests.support import turns
-from tests.support.harsh import follow_harsh_readings, leave_out_exceptions
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background like this, and programs that tests interrupt would inherit it.

@@ -21,9 +21,9 @@ from norce_order_async.sandbox import READY
 from tests.bulk.support import effects
 from tests.cli.inside import inside
 from tests.cli.terminal import Ran
-from tests.support import dask
 from tests.support.waiting import until
 
+from . import clusters
 from .support import Place, orders
 
 pytestmark = [
@@ -45,8 +45,8 @@ def untyped(module: str) -> Any:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    if not dask.is_available():
-        pytest.fail(dask.MISSING)
+    if not clusters.is_available():
+        pytest.fail(clusters.MISSING)
     tokens = {"NORCE_TOKEN": "sandbox-token", "WRONG_TOKEN": "another"}
     with untyped("distributed").LocalCluster(
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50, env=tokens
@@ -92,8 +92,8 @@ async def test_a_scheduler_that_is_killed(place: Place, tmp_path: Path) -> None:
     env = {"NORCE_TOKEN": place.sandbox.token}
     with (
         untyped("dask.config").set({"distributed.comm.timeouts.connect": "2s"}),
-        dask.cluster(tmp_path / "first", workers=2, env=env) as first,
-        dask.cluster(tmp_path / "second", workers=2, env=env) as second,
+        clusters.cluster(tmp_path / "first", workers=2, env=env) as first,
+        clusters.cluster(tmp_path / "second", workers=2, env=env) as second,
     ):
         with client_of(first.address, set_as_default=False) as client:
 

@@ -17,7 +17,7 @@ import yaml
 from norce_order_async.sandbox import Readings, server
 from norce_order_async.sandbox.readings import ReadingsLike, readings_of
 
-EXCEPTIONS = Path(__file__).parents[1] / "data" / "harsh.yaml"
+EXCEPTIONS = Path(__file__).parent / "data" / "harsh.yaml"
 
 
 def follow_harsh_readings() -> None:

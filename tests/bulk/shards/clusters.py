@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from .waiting import wait_until
+from tests.support.waiting import wait_until
 
 MISSING: Final = (
     "the tests in the group dask need the extra 'spread', and it is not installed: run scripts/test.sh, or leave the "

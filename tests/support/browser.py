@@ -1,0 +1,100 @@
+"""Real Chromium for tests of pages: the system's, driven by Playwright.
+
+Nothing is downloaded. Where Chromium or Playwright is missing, tests of the group ``browser`` are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class View:
+    """How somebody looks at a page."""
+
+    name: str
+    width: int
+    height: int
+    scheme: Literal["light", "dark"]
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.scheme}"
+
+
+VIEWS = [
+    View(name, width, height, scheme)
+    for name, width, height in (("desktop", 1280, 900), ("phone", 390, 844))
+    for scheme in ("light", "dark")
+]
+
+STICKS_OUT = """() => {
+  const wide = document.documentElement.clientWidth;
+  const scrolls = (one) => ["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(one).overflowX);
+  const kept = (one) => {
+    for (let up = one.parentElement; up && up !== document.body; up = up.parentElement) {
+      if (scrolls(up) && up.getBoundingClientRect().right <= wide + 1) return true;
+    }
+    return false;
+  };
+  return [...document.body.querySelectorAll("*")].filter((one) => {
+    const box = one.getBoundingClientRect();
+    const style = getComputedStyle(one);
+    if (!box.width || !box.height || style.visibility === "hidden" || one.closest("svg, [hidden]")) return false;
+    return box.right > wide + 1 && box.left < wide && !kept(one);
+  }).map((one) => `${one.tagName.toLowerCase()}.${one.className}: ${(one.textContent || "").trim().slice(0, 60)}`);
+}"""
+"""What reaches beyond the right edge of the window, and does not scroll by itself."""
+
+
+def executable() -> str | None:
+    """The system's Chromium."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@contextmanager
+def browser() -> Generator[Browser]:
+    """A browser without a window. While it is open, this thread has an event loop: run no other in it."""
+    program = executable()
+    if program is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("no Playwright in this environment: pip install playwright")
+    from playwright.sync_api import sync_playwright
+
+    # Chromium's own sandbox does not work for root.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=arguments)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+@contextmanager
+def page(opened: Browser, view: View) -> Generator[Page]:
+    """A page of its own, with no cookies of another."""
+    context = opened.new_context(viewport={"width": view.width, "height": view.height}, color_scheme=view.scheme)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def sticking_out(shown: Page) -> list[str]:
+    """The elements that a reader would have to scroll sideways for."""
+    found: list[str] = shown.evaluate(STICKS_OUT)
+    return found
