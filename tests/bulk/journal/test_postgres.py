@@ -332,6 +332,31 @@ async def test_arguments_that_can_not_be(sandbox: Sandbox) -> None:
         assert PASSWORD not in str(raised.value)
 
 
+def test_the_lease_is_part_of_the_url(postgres: str) -> None:
+    """So that each way to work on a shard has the one that was chosen."""
+    usual = PostgresJournal(postgres, "close #2? or not")
+    assert "lease" not in usual.url
+    assert PostgresJournal.from_url(usual.url) == usual
+    for lease in (60.0, 2.5, 86400.0, 0.25):
+        journal = PostgresJournal(postgres, JOB, lease=lease)
+        assert PostgresJournal.from_url(journal.url) == journal
+    assert PostgresJournal.from_url(f"{postgres}#{JOB}?lease=60").lease == 60.0
+    for option in ("", "lease", "lease=", "lease=-1", "lease=1e3", "lease=nan", "shards=3", "lease=5&x=1", "lease=0"):
+        with pytest.raises(ConfigurationError, match="lease") as raised:
+            PostgresJournal.from_url(f"{postgres}#{JOB}?{option}")
+        assert PASSWORD not in str(raised.value)
+
+
+def test_a_lease_lasts_as_long_as_was_chosen(postgres: str) -> None:
+    """By the database's clock."""
+    store = PostgresStore(PostgresJournal.from_url(f"{postgres}#{JOB}?lease=90"))
+    store.take()
+    left = "SELECT extract(epoch FROM leased_until - clock_timestamp())::float8 FROM norce_job_shard"
+    (seconds,) = read(PostgresJournal(postgres, JOB), lambda connection: connection.execute(left).fetchone()) or (0.0,)
+    assert 60 < seconds <= 90
+    store.release()
+
+
 def test_no_thread_is_left(journal: PostgresJournal) -> None:
     store = PostgresStore(journal)
     store.take()

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from urllib.parse import quote, unquote
 
 from norce_order_async.bulk.journal import members, reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
@@ -48,6 +50,7 @@ FORMAT: Final = 1
 WHOLE: Final = 0
 """The shard of a job that is not split, and of the list of one that is."""
 
+_OPTION: Final = re.compile(r"lease=([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 _AGAIN_AFTER: Final = 0.2
 _CONNECT_WITHIN: Final = 5
 _DEFAULTS: Final[Mapping[str, Any]] = {
@@ -212,6 +215,33 @@ class PostgresJob:
         if not self.job or not self.job.isprintable():
             raise ConfigurationError("job must be a name of letters that can be shown")
         check_number("lease", self.lease, "seconds above 0", ConfigurationError, above=True)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """The journal of a :attr:`url`: an address with the job's name behind a ``#``, and ``?lease=SECONDS`` behind
+        that if it is another than 15.
+
+        Raises:
+            ConfigurationError: it is none. It is not shown.
+        """
+        check_kind("url", url, str, "a string", ConfigurationError)
+        dsn, parted, rest = url.partition("#")
+        if not parted:
+            raise ConfigurationError("the address of a journal must end with #JOB, the job's name")
+        job, more, option = rest.partition("?")
+        if not more:
+            return cls(dsn, unquote(job))
+        given = _OPTION.fullmatch(option)
+        if given is None:
+            raise ConfigurationError("what follows #JOB? in the address of a journal must be lease=SECONDS")
+        return cls(dsn, unquote(job), lease=float(given[1]))
+
+    @property
+    def url(self) -> str:
+        """The address with the job's name and its lease, for ``run_shard`` and the command line. Holds what the address
+        holds."""
+        lease = "" if self.lease == LEASE else f"?lease={self.lease:f}"
+        return f"{self.dsn}#{quote(self.job, safe='')}{lease}"
 
     def __str__(self) -> str:
         """The name without the address."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Self
-from urllib.parse import quote, unquote
+from typing import Any
 
 from norce_order_async.bulk.actions.base import Action
 from norce_order_async.bulk.journal.inspect import JournalReport
@@ -13,8 +12,6 @@ from norce_order_async.bulk.journal.postgres import PostgresJob
 from norce_order_async.bulk.load.limiters import Load
 from norce_order_async.bulk.shards.recipe import Recipe
 from norce_order_async.bulk.shards.work import work_on
-from norce_order_async.checking import check_kind
-from norce_order_async.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +33,6 @@ class PostgresJournal(PostgresJob):
     Raises:
         ConfigurationError: the address is no ``postgresql://`` one, or another argument can't be used.
     """
-
-    @classmethod
-    def from_url(cls, url: str) -> Self:
-        """The journal of a :attr:`url`: an address with the job's name behind a ``#``.
-
-        Raises:
-            ConfigurationError: it is none. It is not shown.
-        """
-        check_kind("url", url, str, "a string", ConfigurationError)
-        dsn, parted, job = url.partition("#")
-        if not parted:
-            raise ConfigurationError("the address of a journal must end with #JOB, the job's name")
-        return cls(dsn, unquote(job))
-
-    @property
-    def url(self) -> str:
-        """The address with the job's name, for :func:`run_shard` and the command line. Holds what the address holds."""
-        return f"{self.dsn}#{quote(self.job, safe='')}"
 
     async def work(
         self,

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
-from urllib.parse import unquote
 
 import anyio
 from anyio import to_thread
@@ -215,10 +214,7 @@ def run_shard(
     """
     recipe = Recipe.from_json(recipe_json)
     check_kind("journal_url", journal_url, str, "a string", ConfigurationError)
-    dsn, parted, name = journal_url.partition("#")
-    if not parted:
-        raise ConfigurationError("the address of a journal must end with #JOB, the job's name")
-    journal = PostgresJob(dsn, unquote(name))
+    journal = PostgresJob.from_url(journal_url)
     check_whole("shard", shard, 1, ConfigurationError)
     check_load(load)
     if running() is not None:

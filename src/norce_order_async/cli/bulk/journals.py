@@ -15,6 +15,7 @@ import anyio
 import click
 
 from norce_order_async.cli.bulk.options import How, retry_options
+from norce_order_async.cli.bulk.progress import Progress
 from norce_order_async.cli.bulk.rows import BadInput
 from norce_order_async.cli.bulk.running import place_of
 from norce_order_async.cli.connection import Connection, connection_options
@@ -33,7 +34,7 @@ Only = Literal["refused", "unknown"]
 @click.command(short_help="Show the progress of a job.")
 @click.argument("path", metavar="JOURNAL")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@click.option("--watch", "watches", is_flag=True, help="Print a line every two seconds until nothing is left.")
+@click.option("--watch", "watches", is_flag=True, help="Say every two seconds how it goes, until nothing is left.")
 def status(path: str, as_json: bool, watches: bool) -> int:
     """Show the job and the progress in a journal, also while it runs. Needs no service.
 
@@ -54,25 +55,15 @@ def status(path: str, as_json: bool, watches: bool) -> int:
 
 
 WATCHED_EVERY = 2.0
-"""Seconds between two lines of ``--watch``."""
+"""Seconds between two looks of ``--watch``."""
 
 
 def _watch(path: str) -> None:
     """Say on standard error how it goes, until nothing is left."""
-    began, first = time.monotonic(), None
+    progress = Progress()
     while (report := _read(path, reasons=False)).left or not report.listed:
-        finished = sum(report.counts.values()) - report.left
-        first = finished if first is None else first
-        passed = time.monotonic() - began
-        rate = (finished - first) / passed if passed else 0.0
-        words = [f"{finished:,} of {sum(report.counts.values()):,}", f"{rate:,.0f}/s"]
-        if rate:
-            words.append(f"about {report.left / rate:,.0f} s left")
-        if report.shards:
-            left = [shard for shard in report.shards if shard.left]
-            owners = {shard.owner for shard in left if shard.owner}
-            words.append(f"{len(left)} of {len(report.shards)} shards left, with {len(owners)} processes")
-        click.echo(", ".join(words) if report.listed else "being listed", err=True)
+        for line in progress.lines(report, time.monotonic()):
+            click.echo(line, err=True)
         time.sleep(WATCHED_EVERY)
 
 
@@ -267,6 +258,8 @@ def _print_json(report: JournalReport) -> None:
         "left": report.left,
     }
     if report.shards:
+        members["max_rate"] = report.max_rate
+        members["members"] = report.members
         members["shards"] = [
             {"shard": one.number, "owner": one.owner or None, "states": one.counts, "left": one.left}
             for one in report.shards
@@ -285,6 +278,7 @@ def _print_facts(report: JournalReport) -> None:
             *([("part", f"{index} of {of}")] if of > 1 else []),
             ("running", "yes" if report.running else "no"),
             *([("shards", f"{left} of {len(report.shards)} left")] if report.shards else []),
+            *([("rate", f"at most {report.max_rate:,g}/s for all workers")] if report.max_rate else []),
             *((f"  shard {one.number}", f"{one.left:,} left, {one.owner}") for one in report.shards if one.owner),
             *((state, f"{count:,}") for state, count in report.counts.items()),
             *((f"  {reason}", f"{count:,}") for reason, count in report.reasons.items()),
