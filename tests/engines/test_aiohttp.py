@@ -17,13 +17,14 @@ import anyio.to_thread
 import pytest
 import trustme
 
+from norce_order_async.engines._aiohttp_connection import Connector
 from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.base import Engine, MaybeSentError, SendError, Timeouts, UnsentError
 from norce_order_async.runtime.clock import SystemClock
 
 from .faultserver import FaultServer
 from .tls import server_context
-from .wire import wire
+from .wire import none_idle, wire
 
 pytestmark = pytest.mark.anyio
 
@@ -185,7 +186,8 @@ async def test_the_total_ends_what_the_bounds_would_not(engine: AiohttpEngine, s
 async def test_no_bound_is_never_no_bound_at_all(
     engine: AiohttpEngine, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """aiohttp takes zero for "forever"."""
+    """aiohttp takes zero for "forever"; on an idle connection it would not be asked at all."""
+    monkeypatch.setattr(Connector, "take", none_idle)
     bounds_kept: list[aiohttp.ClientTimeout] = []
     make = aiohttp.ClientTimeout
 

@@ -43,3 +43,7 @@ async def trusting_the_environment() -> AsyncGenerator[Engine]:
     engine = HttpxEngine(trust_env=True)
     yield engine
     await engine.aclose()
+
+
+def none_idle(connector: object, key: object) -> None:
+    """In place of ``Connector.take``: each request of the aiohttp engine goes the way of the first on a connection."""

@@ -9,18 +9,25 @@ checks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import select
+import time
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from functools import partial
-from typing import Any, final
+from typing import Any, Final, cast, final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import RawResponseMessage
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 
-from norce_order_async.engines._answer import Heads
+from norce_order_async.engines._aiohttp_exchange import Exchange
+from norce_order_async.engines._answer import LONGEST, Heads
 from norce_order_async.engines.base import SendError
+
+MOST_HEADERS: Final = LONGEST // 4
+"""As many as fit into a head. aiohttp's own limits on the number and length of headers are lower than what gateways
+send."""
 
 
 @final
@@ -41,6 +48,10 @@ class WatchedConnection(ResponseHandler):
         """Whether bytes came before the first request."""
         self.received = 0
         """Bytes received in all."""
+        self._exchange: Exchange | None = None
+        """What the bytes received belong to, unless aiohttp's parser reads them."""
+        self._release: Callable[[bool], None] | None = None
+        self._poll: select.poll | None = None
 
     @property
     def fresh(self) -> bool:
@@ -52,10 +63,72 @@ class WatchedConnection(ResponseHandler):
         """Seconds since it was opened or last received bytes."""
         return self._now() - self._heard
 
+    def speaks(self) -> bool:
+        """Whether bytes have come, or the server has closed it, without the event loop having looked yet. Between an
+        answer and the next request on its connection there may be no round of the loop."""
+        if self._poll is None:
+            sock = None if self.transport is None else self.transport.get_extra_info("socket")
+            if sock is None or not hasattr(select, "poll"):
+                return False
+            self._poll = select.poll()
+            self._poll.register(sock.fileno(), select.POLLIN)
+        return bool(self._poll.poll(0))
+
     def ask(self) -> None:
         """Expect an answer: a request is about to be sent."""
         self._asked = True
         self._heads = Heads()
+
+    def begin(self, exchange: Exchange, release: Callable[[bool], None]) -> None:
+        """Expect an answer, which goes to ``exchange``: its request is about to be sent."""
+        self._asked = True
+        self._heads = None
+        self._exchange = exchange
+        self._release = release
+
+    def write(self, data: bytes) -> None:
+        """Send a whole request."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def done(self, *, close: bool) -> None:
+        """The exchange is over: keep the connection for another one, or close it."""
+        self._exchange = None
+        self._asked = False
+        release, self._release = self._release, None
+        if release is not None:
+            release(close)
+
+    def hand_over(self, data: bytes) -> None:
+        """Have aiohttp's parser read the answer, of which so much has come already."""
+        self._exchange = None
+        self._heads = Heads()
+        self.received -= len(data)
+        self.set_response_params(
+            read_until_eof=True,
+            auto_decompress=False,
+            max_line_size=LONGEST,
+            max_field_size=LONGEST,
+            max_headers=MOST_HEADERS,
+        )
+        self.data_received(data)
+
+    async def head(self) -> tuple[int, dict[str, str], StreamReader]:
+        """The head that the parser read, and the body behind it."""
+        while True:
+            try:
+                message, content = await self.read()
+            except HttpProcessingError as exc:
+                # As aiohttp's own response has it.
+                raise aiohttp.ClientResponseError(cast("Any", None), ()) from exc
+            if message.code >= 200 or message.code == 101:
+                return message.code, joined(message.headers), content
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Called by the event loop when the connection was closed."""
+        super().connection_lost(exc)
+        if self._exchange is not None:
+            self._exchange.lost(exc)
 
     def drop(self) -> None:
         """Close it at once, even in the middle of an answer."""
@@ -76,6 +149,9 @@ class WatchedConnection(ResponseHandler):
         if data:
             self.received += len(data)
             self._heard = self._now()
+            if self._exchange is not None:
+                self._exchange.take(data)
+                return
             if self._asked is None:
                 # Not closed at once: a tunnel through a proxy begins like this.
                 self.spoke_first = True
@@ -121,9 +197,32 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, now: Callable[[], float], keep_idle: float) -> None:
         # No limit here: the number of sends in flight is limited above the engine.
+        self._keep_idle = keep_idle
         super().__init__(limit=0, keepalive_timeout=keep_idle)  # pyright: ignore[reportUnknownMemberType]
         factory: Any = partial(WatchedConnection, now, self._loop)
         self._factory = factory
+        self.known: dict[str, tuple[Any, str]] = {}
+        """By the begin of their addresses: servers that a request was sent to, without a proxy. aiohttp's key for their
+        connections, and the header ``Host``."""
+
+    def take(self, key: Any) -> WatchedConnection | None:
+        """An idle connection that carried a request before; the one that aiohttp would take."""
+        idle = self._conns.get(key)
+        now = time.monotonic()
+        while idle:
+            connection, since = idle[0]
+            if not isinstance(connection, WatchedConnection) or connection.fresh:
+                return None
+            idle.popleft()
+            if connection.is_connected() and now - since <= self._keep_idle:
+                self._acquired.add(connection)
+                return connection
+            connection.close()
+        return None
+
+    def give_back(self, key: Any, connection: WatchedConnection, close: bool) -> None:
+        """Keep a connection that was taken, or close it."""
+        self._release(key, connection, should_close=close)
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
@@ -139,4 +238,16 @@ class Connector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
         """Called with each connection that is no longer in use; sets the timer that closes idle ones."""
-        Context().run(super()._release, key, protocol, should_close=should_close)
+        if self._cleanup_handle is not None:
+            super()._release(key, protocol, should_close=should_close)
+        else:
+            Context().run(super()._release, key, protocol, should_close=should_close)
+
+
+def joined(received: Mapping[str, str]) -> dict[str, str]:
+    """Headers with lower-case names; the values of repeated ones are joined."""
+    headers: dict[str, str] = {}
+    for name, value in received.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers

@@ -2,6 +2,9 @@
 
 Its parts, in the order in which a request passes them:
 
+* A request on a connection that is idle is written at once, and needs no more of aiohttp than that connection
+  (:mod:`~norce_order_async.engines._aiohttp_exchange`). The rest of this list is the way of all others: the first one
+  on each connection, those through a proxy, and those with a large body or an odd header.
 * ``send`` checks what aiohttp would change or refuse late. One alarm (:class:`~norce_order_async.runtime.timers.Watch`)
   limits both the total time and the time without bytes; aiohttp's own timeouts would set a timer for each piece.
 * ``_exchange`` has aiohttp send one request and reads the whole answer, within the limits of
@@ -26,21 +29,22 @@ import os
 import re
 import ssl
 import weakref
+from collections.abc import Callable
 from contextlib import nullcontext
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 import aiohttp
 import certifi
 import yarl
 
-from norce_order_async.engines._aiohttp_connection import Connector, WatchedConnection
+from norce_order_async.engines._aiohttp_connection import MOST_HEADERS, Connector, WatchedConnection, joined
+from norce_order_async.engines._aiohttp_exchange import Exchange, Step, head_of, read_body
 from norce_order_async.engines._answer import CODINGS, LONGEST, Body
-from norce_order_async.engines._errors import CALLER_LEFT, OUT_OF_TIME, failure, refined, system_error
+from norce_order_async.engines._errors import CALLER_LEFT, system_error
 from norce_order_async.engines.base import (
     KEEP_IDLE,
-    MaybeSentError,
     SendError,
     Timeouts,
     UnsentError,
@@ -48,7 +52,6 @@ from norce_order_async.engines.base import (
     WireResponse,
 )
 from norce_order_async.engines.proxies import from_environment
-from norce_order_async.errors import Phase
 from norce_order_async.runtime.clock import Clock, SystemClock
 from norce_order_async.runtime.timers import Alarms, Watch
 
@@ -56,17 +59,16 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.connector import Connection
 
-_ADDRESS: Final = re.compile(r"https?://[^/?#@\s]+(/[!-\"$-~]*)?", re.ASCII)
+_ADDRESS: Final = re.compile(r"(https?://[^/?#@\s]+)(/[!-\"$-~]*)?", re.ASCII)
 """Absolute, encoded, without credentials and without a fragment."""
 
 _BREAKS_A_HEADER: Final = re.compile(r"[\0\r\n]")
 
-_MOST_HEADERS: Final = LONGEST // 4
-"""As many as fit into a head. aiohttp's own limits on the number and length of headers are lower than what gateways
-send."""
-
 _AT_ONCE: Final = 64 * 1024
 """Bytes that aiohttp gives to the socket without waiting."""
+
+_MOST_SERVERS: Final = 64
+"""Servers that are remembered."""
 
 _AUTOMATIC: Final = ("Accept", "Content-Type", "User-Agent")
 """Headers that aiohttp would add if the request lacks them, unless they are skipped."""
@@ -128,6 +130,15 @@ class AiohttpEngine:
 
     async def send(self, request: WireRequest) -> WireResponse:
         """Send once and read the whole answer."""
+        ended = asyncio.Event()
+        exchange = self._begin(request, ended.set)
+        if exchange is not None:
+            try:
+                await ended.wait()
+            except asyncio.CancelledError:
+                exchange.cancel()
+                raise
+            return exchange.result()
         session, alarms = self._here()
         url = _address(request)
         system = type(self._clock) is SystemClock
@@ -136,21 +147,77 @@ class AiohttpEngine:
             if request.caller.gone:
                 raise UnsentError("pool", CALLER_LEFT)
             request.caller.on_leave(watch.leave)
-        step = _Step(request, watch)
+        step = Step(request, watch)
         cause: OSError | None = None
         try:
             with nullcontext() if system else self._clock.move_on_after(request.total), watch:
                 return await self._exchange(session, url, request, step)
-            if watch.silent:
-                error = step.failed(TimeoutError(), closed=False)
-            else:
-                error = step.ended(CALLER_LEFT if watch.left_alone else OUT_OF_TIME)
+            error = step.over()
         except SendError as exc:
             error = exc
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
             error = step.failed(exc, closed=self._closed)
             cause = system_error(exc)
         raise error from cause
+
+    def _begin(self, request: WireRequest, ended: Callable[[], None]) -> Exchange | None:
+        """Send on a connection that is idle, at once and without a task; ``ended`` is called when that has ended.
+
+        Returns:
+            None if there is no such connection, or the request is none of the common form: :meth:`send` it then.
+
+        Raises:
+            UnsentError: it was not sent, and shall not be.
+        """
+        session, alarms = self._here()
+        connector = session.connector
+        if self._proxy is not None or self._trust_env or not isinstance(connector, Connector):
+            return None
+        address = _ADDRESS.fullmatch(request.url)
+        known = None if address is None else connector.known.get(address[1])
+        if address is None or known is None or type(self._clock) is not SystemClock:
+            return None
+        key, host = known
+        body = request.body
+        head = head_of(request.method, host, address[2] or "/", request.headers, body)
+        if head is None or (body is not None and len(body) > _AT_ONCE):
+            return None
+        caller = request.caller
+        if caller is not None and caller.gone:
+            raise UnsentError("pool", CALLER_LEFT)
+        watch = Watch(alarms, request.total, request.timeouts.read)
+        step = Step(request, watch)
+        while True:
+            connection = connector.take(key)
+            if connection is None:
+                return None
+            stale = connection.should_close or connection.writing_paused or connection.idle > step.max_idle
+            if not (stale or connection.speaks()):
+                break
+            connector.give_back(key, connection, close=True)
+        if request.before_first_byte is not None:
+            try:
+                kept_back = request.keep_back()
+            except BaseException:
+                connector.give_back(key, connection, close=False)
+                raise
+            if kept_back is not None:
+                connector.give_back(key, connection, close=False)
+                raise kept_back
+        exchange = Exchange(alarms.loop, step, connection, ended)
+        connection.begin(exchange, partial(connector.give_back, key, connection))
+        step.connection = watch.connection = connection
+        step.sent = True
+        watch.begin(exchange)
+        watch.heard()
+        if caller is not None:
+            caller.on_leave(watch.leave)
+        try:
+            connection.write(head if body is None else head + body)
+        except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
+            exchange.abandon()
+            raise step.failed(exc, closed=False) from system_error(exc)
+        return exchange
 
     async def aclose(self) -> None:
         """Close every connection; a send still in flight fails."""
@@ -160,7 +227,7 @@ class AiohttpEngine:
             await session.close()
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, url: yarl.URL, request: WireRequest, step: _Step
+        self, session: aiohttp.ClientSession, url: yarl.URL, request: WireRequest, step: Step
     ) -> WireResponse:
         context = await self._context() if url.scheme == "https" else True
         proxy = self._proxy_for(url) if self._trust_env else self._proxy
@@ -199,14 +266,22 @@ class AiohttpEngine:
                     # Nothing was sent, and that connection is closed: try the next one.
                     continue
             step.answered = True
-            answered = _joined(response)
+            answered = joined(response.headers)
             body = Body(answered, request.max_answer_size)
-            await _read(response, body, step.watch)
+            try:
+                await read_body(response.content, body, step.watch)
+            except BaseException:
+                response.close()
+                raise
+            if body.fault:
+                response.close()
+            else:
+                await response.wait_for_close()
         finally:
             _STEP.reset(before)
         content = body.whole()
         connection = step.connection
-        if connection is None:
+        if not isinstance(connection, WatchedConnection):
             return WireResponse(response.status, answered, content, unreadable=body.fault)
         if connection.should_close or body.fault:
             connection.close()
@@ -230,7 +305,7 @@ class AiohttpEngine:
                 request_class=_Request,
                 max_line_size=LONGEST,
                 max_field_size=LONGEST,
-                max_headers=_MOST_HEADERS,
+                max_headers=MOST_HEADERS,
             )
             # aiohttp would open a new connection to send again, which _Request refuses. There is no public switch.
             self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -282,41 +357,7 @@ class AiohttpEngine:
         return f"<AiohttpEngine{' closed' if self._closed else ''}>"
 
 
-class _Step:
-    """How far one send got; each send has its own."""
-
-    __slots__ = ("answered", "connection", "max_idle", "request", "sent", "watch", "writing")
-
-    def __init__(self, request: WireRequest, watch: Watch) -> None:
-        self.request = request
-        self.watch = watch
-        self.max_idle = KEEP_IDLE if request.max_idle is None else min(request.max_idle, KEEP_IDLE)
-        self.connection: WatchedConnection | None = None
-        self.sent = False
-        self.writing = False
-        self.answered = False
-
-    def failed(self, exc: Exception, *, closed: bool) -> SendError:
-        """The error to raise for ``exc``."""
-        if self.sent:
-            return failure(MaybeSentError, self._phase(), exc)
-        if closed:
-            return UnsentError("closed", "the engine was closed meanwhile")
-        return failure(UnsentError, refined("connect", exc), exc)
-
-    def ended(self, why: str = OUT_OF_TIME) -> SendError:
-        """The error to raise when the total time is over, or the caller has left."""
-        if self.sent:
-            return MaybeSentError(self._phase(), why)
-        return UnsentError("connect", why)
-
-    def _phase(self) -> Phase:
-        if self.answered:
-            return "body"
-        return "write" if self.writing else "read"
-
-
-_STEP: ContextVar[_Step] = ContextVar("norce_order_async.aiohttp_step")
+_STEP: ContextVar[Step] = ContextVar("norce_order_async.aiohttp_step")
 """The step of the send that a request inside aiohttp belongs to; both run in the same task."""
 
 
@@ -325,7 +366,7 @@ class _SentAlreadyError(Exception):
 
 
 class _StaleConnectionError(Exception):
-    """The connection that aiohttp picked received bytes that no request asked for, or was idle for too long."""
+    """The connection that aiohttp picked received bytes that no request asked for, was closed, or idle for too long."""
 
 
 class _Request(aiohttp.ClientRequest):
@@ -343,7 +384,7 @@ class _Request(aiohttp.ClientRequest):
             raise UnsentError("connect", "the server sent bytes before the request, or closed the connection")
         if connection is None or connection.should_close:
             raise _StaleConnectionError
-        if watched is not None and not watched.fresh and watched.idle > step.max_idle:
+        if watched is not None and not watched.fresh and (watched.idle > step.max_idle or watched.speaks()):
             raise _StaleConnectionError
         if step.watch.expired:
             # The time ran out while the loop was blocked: a request must not start that late.
@@ -353,16 +394,25 @@ class _Request(aiohttp.ClientRequest):
         if watched is not None:
             watched.ask()
             step.connection = step.watch.connection = watched
+            self._remember(step.request.url)
         step.sent = True
         if not isinstance(self.body, _LargeBody):
             step.watch.heard()
         return await super().send(conn)
 
+    def _remember(self, url: str) -> None:
+        """Let later requests to this server take its idle connections without aiohttp's way there."""
+        connector, found = self.session.connector, _ADDRESS.fullmatch(url)
+        if isinstance(connector, Connector) and found is not None and self.proxy is None:
+            if len(connector.known) >= _MOST_SERVERS:
+                connector.known.clear()
+            connector.known[found[1]] = (self.connection_key, self.url.host_port_subcomponent or "")
+
 
 class _LargeBody(aiohttp.Payload):
     """A body written in pieces, each with the write timeout. A body that fits into the socket's buffer needs none."""
 
-    def __init__(self, body: bytes, bounds: Timeouts, step: _Step) -> None:
+    def __init__(self, body: bytes, bounds: Timeouts, step: Step) -> None:
         super().__init__(body)
         self._size = len(body)
         self._body = memoryview(body)
@@ -425,33 +475,6 @@ def _address(request: WireRequest) -> yarl.URL:
 def _timeouts(bounds: Timeouts) -> aiohttp.ClientTimeout:
     """The timeouts that aiohttp applies itself. Zero means "no timeout" there, so the smallest is a millisecond."""
     return aiohttp.ClientTimeout(total=None, connect=max(bounds.connect, 0.001), ceil_threshold=3600.0)
-
-
-async def _read(response: aiohttp.ClientResponse, body: Body, watch: Watch) -> None:
-    """Read the answer's body; each piece restarts the watch's time without bytes."""
-    try:
-        watch.heard()
-        while piece := await response.content.readany():
-            watch.heard()
-            while body.take(piece):
-                piece = b""
-                await asyncio.sleep(0)
-            if body.fault:
-                response.close()
-                return
-    except BaseException:
-        response.close()
-        raise
-    await response.wait_for_close()
-
-
-def _joined(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """The headers with lower-case names; the values of repeated ones are joined."""
-    headers: dict[str, str] = {}
-    for name, value in response.headers.items():
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return headers
 
 
 def _authorities(*, trust_env: bool) -> tuple[str | None, str | None]:

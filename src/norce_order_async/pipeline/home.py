@@ -34,7 +34,7 @@ import anyio
 from norce_order_async.engines.base import Engine, WireRequest, WireResponse
 from norce_order_async.errors import ConfigurationError, GaveUp, NotSentError
 from norce_order_async.pipeline.limiter import Limiter, Pause
-from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.pipeline.tasks import Begin, SendTasks
 from norce_order_async.runtime.clock import Clock
 from norce_order_async.runtime.loop import running
 from norce_order_async.runtime.once import OnePerProcess
@@ -128,6 +128,13 @@ class Home:
             self._engine = self._make_engine()
             self._made_on = running()
         return self._engine
+
+    @property
+    def begin(self) -> Begin | None:
+        """The engine's way to send without a task, if it has one. Asked of its class: what stands in front of an engine
+        and passes on what it does not know must see every send."""
+        engine = self.engine
+        return getattr(engine, "_begin", None) if hasattr(type(engine), "_begin") else None
 
     @property
     def has_engine(self) -> bool:

@@ -20,7 +20,7 @@ from typing import Final, Generic, Protocol, TypeVar, final
 
 import anyio
 
-from norce_order_async.engines.base import Caller, MaybeSentError, UnsentError
+from norce_order_async.engines.base import Caller, MaybeSentError, UnsentError, WireRequest, WireResponse
 from norce_order_async.runtime.clock import Clock, SystemClock
 from norce_order_async.runtime.loop import OnAsyncio, Wake, runs_on_trio, wake
 from norce_order_async.runtime.timers import GRACE, LATE, Alarms
@@ -37,6 +37,33 @@ class SendTimedOutError(Exception):
 
 class _Cancellable(Protocol):
     def cancel(self) -> object: ...
+
+
+class Exchange(Protocol):
+    """A send that an engine has begun at once, without a task, and that ends by its own time."""
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether it ended because its total time was over."""
+        ...
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was cancelled before it ended."""
+        ...
+
+    def cancel(self) -> object:
+        """End it at once."""
+        ...
+
+    def result(self) -> WireResponse:
+        """The answer, once it has ended; raises as the engine's ``send`` does."""
+        ...
+
+
+Begin = Callable[[WireRequest, Callable[[], None]], Exchange | None]
+"""An engine's way to send without a task, if it has one and it can be done now: what is sent, and what to call when it
+has ended."""
 
 
 @final
@@ -122,6 +149,53 @@ class SendTasks:
         if task.cancelled():
             raise _closed_in_flight()
         return task.result()
+
+    async def run_begun(
+        self,
+        begin: Begin,
+        request: WireRequest,
+        on_end: Callable[[], None],
+        *,
+        caller: Caller | None,
+        ahead: int,
+    ) -> WireResponse | None:
+        """The same for a send that needs no task, because it is written at once and goes on by callbacks of the loop,
+        whatever becomes of its caller. Its time is the request's ``total``.
+
+        Returns:
+            None if it has to be :meth:`run`; ``on_end`` was not called then.
+
+        Raises:
+            UnsentError, MaybeSentError, SendTimedOutError: as there.
+        """
+        if self._closed:
+            on_end()
+            raise UnsentError("closed", "the client is closed")
+        woken = OnAsyncio(asyncio.get_running_loop())
+
+        def ended() -> None:
+            self._landed(exchange, on_end)
+            woken.set()
+
+        try:
+            begun = begin(request, ended)
+        except BaseException:
+            on_end()
+            raise
+        if begun is None:
+            return None
+        exchange = begun
+        self._in_flight[exchange] = caller is None
+        try:
+            await woken.future
+        except BaseException:
+            self._leave(exchange, on_end, caller, ahead)
+            raise
+        if exchange.out_of_time:
+            raise SendTimedOutError
+        if exchange.cancelled:
+            raise _closed_in_flight()
+        return exchange.result()
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run something in the background, such as a refresh; what it raises is dropped.

@@ -128,6 +128,14 @@ class Grace:
         return now >= self._ends or received > self._most
 
 
+class Ends(Protocol):
+    """A send that can be ended."""
+
+    def cancel(self) -> object:
+        """End it."""
+        ...
+
+
 class _Scope:
     """A scope that ends by a cancellation that it absorbs: ``asyncio.timeout`` as a plain context manager that raises
     no exception."""
@@ -264,6 +272,16 @@ class Watch(_Scope):
 
     def __enter__(self) -> None:
         self._enter(self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look))
+
+    def begin(self, ends: Ends) -> None:
+        """Watch a send that is no task of its own, until :meth:`finish`: ``ends`` is cancelled when it has to end."""
+        self._task = cast("asyncio.Task[Any]", ends)
+        self._alarm = self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look)
+
+    def finish(self) -> None:
+        """Watch it no longer."""
+        self.left = True
+        self._alarm.cancel()
 
     def _set_alarm(self) -> bool:
         """Set the next alarm. False if no time is left."""

@@ -1,0 +1,346 @@
+"""A request on an idle connection of aiohttp's goes another way than the first one on it, and comes to the same."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from functools import partial
+from typing import Any
+
+import pytest
+
+from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
+from norce_order_async.engines import aiohttp
+from norce_order_async.engines._aiohttp_connection import Connector
+from norce_order_async.engines._aiohttp_exchange import Exchange, Step, head_of
+from norce_order_async.engines._answer import whole_chunks
+from norce_order_async.engines.aiohttp import AiohttpEngine
+from norce_order_async.engines.base import Caller, MaybeSentError, SendError, UnsentError, WireRequest
+from norce_order_async.scope import session_of
+from tests.support.waiting import until, wait_until
+
+from .faultserver import PLAYS, FaultServer, answer
+from .wire import HASTY, PATIENT, none_idle, wire
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
+
+ENDLESS = {"half-head-hang", "half-body-hang", "hang", "drip-head"}
+OTHERS = {
+    "held-body",
+    "says",
+    "connect",
+    "bomb",
+    "drip-body",
+    "then-close",
+    "then-reset",
+    # With garbage behind it, aiohttp takes the answer for malformed as well.
+    "extra-garbage",
+    "extra-later",
+    "extra-half-later",
+}
+COMPARED = sorted(play for play in PLAYS if play not in OTHERS and not play.startswith("flood"))
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[WireRequest]:
+    """The requests that were sent at once."""
+    found: list[WireRequest] = []
+
+    def made(loop: asyncio.AbstractEventLoop, step: Step, *others: Any) -> Exchange:
+        found.append(step.request)
+        return Exchange(loop, step, *others)
+
+    monkeypatch.setattr(aiohttp, "Exchange", made)
+    return found
+
+
+async def outcome(engine: AiohttpEngine, request: WireRequest) -> Any:
+    """All that a caller learns."""
+    try:
+        received = await engine.send(request)
+    except SendError as error:
+        return type(error), error.phase, error.reason
+    return received.status, dict(received.headers), received.body, received.unreadable
+
+
+async def both_ways(server: FaultServer, request: WireRequest) -> tuple[Any, Any]:
+    """What comes of it on a new connection and on one that is idle, and whether the connection is kept then."""
+    found: list[Any] = []
+    for warmed in (False, True):
+        engine = AiohttpEngine()
+        if warmed:
+            await engine.send(wire(f"{server.url}/good"))
+        before = server.accepted
+        came = await outcome(engine, request)
+        await asyncio.sleep(0)
+        await engine.send(wire(f"{server.url}/good"))
+        found.append((came, server.accepted - before + warmed))
+        await engine.aclose()
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("play", COMPARED)
+async def test_every_answer_comes_to_the_same(server: FaultServer, begun: list[WireRequest], play: str) -> None:
+    """The answer, or the error with its phase and words; and whether the connection carries another request."""
+    request = wire(f"{server.url}/{play}", timeouts=HASTY if play in ENDLESS else PATIENT)
+    new, idle = await both_ways(server, request)
+    assert idle == new
+    assert request in begun
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        CHUNKED + b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\n\r\n",
+        CHUNKED + b"5\r\nhello\r\n0\r\nx-after: 1\r\n\r\n",
+        CHUNKED + b"0\r\n\r\n",
+        answer(b"hello", connection="close"),
+        answer(b"hello", connection="keep-alive"),
+        answer(b"hello").replace(b"HTTP/1.1", b"HTTP/1.0"),
+        answer(b"hello").replace(b"content-length: 5", b"content-length: 5\r\ncontent-length: 5"),
+        answer(b"hello").replace(b"content-length: 5", b"content-length: +5"),
+        answer(b"hello", x_odd="\xe5\xe4\xf6"),
+        answer(gzip.compress(bytes(3_000_000)), content_encoding="gzip"),
+        answer(gzip.compress(b"hello")[:-4], content_encoding="gzip"),
+        answer(b"hello", content_encoding="br"),
+        answer(bytes(400_000)),
+        answer(b"", "304 Not Modified"),
+    ],
+)
+async def test_so_do_odd_heads_and_bodies(server: FaultServer, begun: list[WireRequest], says: bytes) -> None:
+    """Those that are read at once, and those that are left to aiohttp's parser."""
+    server.says = says
+    new, idle = await both_ways(server, wire(f"{server.url}/says"))
+    assert idle == new
+    assert begun
+
+
+async def test_what_follows_an_answer_closes_its_connection(server: FaultServer) -> None:
+    """Be it as odd as it likes."""
+    engine = AiohttpEngine()
+    await engine.send(wire(f"{server.url}/good"))
+    assert (await engine.send(wire(f"{server.url}/extra-garbage"))).body == b"first"
+    await until(lambda: not server.connections)
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("size", [0, 4, 5])
+async def test_a_body_is_no_larger_than_allowed(server: FaultServer, size: int) -> None:
+    """Exactly as large passes."""
+    for says in (answer(b"hello"), CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"):
+        server.says = says
+        plain = wire(f"{server.url}/says")
+        request = WireRequest(plain.method, plain.url, {}, None, PATIENT, max_answer_size=size)
+        new, idle = await both_ways(server, request)
+        assert idle == new
+        assert (idle[0][3] is None) == (size == 5)
+
+
+@pytest.mark.parametrize("cut", range(1, 120, 7))
+async def test_an_answer_may_come_in_pieces(server: FaultServer, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is cut."""
+    for whole in (answer(b"hello, world"), CHUNKED + b"5\r\nhello\r\n7\r\n, world\r\n0\r\n\r\n"):
+
+        def play(connection: Any, request: Any, whole: bytes = whole) -> bool:
+            for part in (whole[:cut], whole[cut:]):
+                connection.send(part)
+                connection.wait(0.005)
+            return True
+
+        monkeypatch.setitem(PLAYS, "says", play)
+        new, idle = await both_ways(server, wire(f"{server.url}/says"))
+        assert idle == new
+        assert idle[0][2] == b"hello, world"
+
+
+HEADERS = {"user-agent": "a", "accept": "b", "X-Odd": "c, d", "content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("GET", None), ("PUT", b"{}"), ("PUT", b""), ("POST", None), ("PATCH", b"[1]"), ("DELETE", None), ("GET", b"{}")],
+)
+@pytest.mark.parametrize("headers", [{}, HEADERS, {**HEADERS, "Host": "other"}, {**HEADERS, "x-tab": "a\tb"}])
+async def test_the_same_bytes_are_sent(
+    server: FaultServer, method: str, body: bytes | None, headers: dict[str, str]
+) -> None:
+    """Every header, in the same order, and nothing more."""
+    request = wire(f"{server.url}/echo/a%20b?x=1&y", method, body=body, headers=headers)
+    new, idle = await both_ways(server, request)
+    assert idle == new
+    first, second = (one.headers for one in server.received if one.play == "echo")
+    assert list(first.items()) == list(second.items())
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-more: b", "a\nb", "a\0b", "\x7f", "a\tb", "caf\xe9", "\ud800"])
+@pytest.mark.parametrize("name", ["x-odd", "x odd", "x:odd", "content-length", "Cookie", ""])
+def test_odd_headers_are_left_to_aiohttp(name: str, value: str, anyio_backend: str) -> None:
+    """Which refuses them, or knows what they mean."""
+    assert head_of("GET", "host", "/", {name: value}, None) is None
+    assert head_of("GET", "host", "/", {"x-plain": value}, None) is None
+    assert head_of("GET", "host", "/", {name: "plain"}, None) is None or name == "x-odd"
+
+
+@pytest.mark.parametrize("play", ["once", "extra-later", "extra-half-later"])
+@pytest.mark.parametrize("body", [b"{}", b" " * 100_000], ids=["small", "large"])
+async def test_what_the_server_did_meanwhile_is_seen_before_a_request(
+    server: FaultServer, play: str, body: bytes
+) -> None:
+    """Although the event loop had no time to look: the request goes over another connection, and is lost on none."""
+    engine = AiohttpEngine()
+    await engine.send(wire(f"{server.url}/good"))
+    await engine.send(wire(f"{server.url}/{play}"))
+    if play == "once":
+        wait_until(lambda: not server.connections)
+    else:
+        wait_until(lambda: server.answered == 2)
+    second = await engine.send(wire(f"{server.url}/echo/second", "POST", body=body))
+    assert second.body.startswith(b"POST /echo/second")
+    assert server.accepted == 2
+    await engine.aclose()
+
+
+async def test_it_takes_no_task(server: FaultServer) -> None:
+    """None runs while the answer is awaited but the one that awaits it."""
+    engine = AiohttpEngine()
+    await engine.send(wire(f"{server.url}/good"))
+    server.free.clear()
+    tasks = asyncio.all_tasks()
+    sending = asyncio.ensure_future(engine.send(wire(f"{server.url}/good/2")))
+    await until(lambda: server.targets["/good/2"])
+    assert asyncio.all_tasks() - tasks == {sending}
+    server.free.set()
+    assert (await sending).status == 200
+    await engine.aclose()
+
+
+async def test_who_leaves_closes_the_connection_of_a_read(server: FaultServer, begun: list[WireRequest]) -> None:
+    """At once; and one who left before is not asked for."""
+    engine = AiohttpEngine()
+    await engine.send(wire(f"{server.url}/good"))
+    caller = Caller()
+    request = WireRequest("GET", wire(f"{server.url}/hang").url, {}, None, PATIENT, caller=caller)
+    sending = asyncio.ensure_future(engine.send(request))
+    await until(lambda: server.counts["hang"])
+    assert caller.leave()
+    with pytest.raises(MaybeSentError, match="no longer waits"):
+        await sending
+    await until(lambda: not server.connections)
+    await engine.send(wire(f"{server.url}/good"))
+    with pytest.raises(UnsentError, match="no longer waits"):
+        await engine.send(request)
+    assert server.counts["hang"] == 1
+    assert begun == [request]
+    await engine.aclose()
+
+
+async def test_nothing_is_written_when_it_is_kept_back(server: FaultServer) -> None:
+    """The reason is told, and the connection stays."""
+    engine = AiohttpEngine()
+    await engine.send(wire(f"{server.url}/good"))
+    plain = wire(f"{server.url}/good/2")
+    request = WireRequest("GET", plain.url, {}, None, PATIENT, before_first_byte=lambda: "it is another's")
+    with pytest.raises(UnsentError, match="another's"):
+        await engine.send(request)
+    await engine.send(wire(f"{server.url}/good/3"))
+    assert (server.accepted, server.targets["/good/2"]) == (1, 0)
+    await engine.aclose()
+
+
+async def test_closing_the_engine_ends_it(server: FaultServer) -> None:
+    """As "maybe": the service may have acted."""
+    engine = AiohttpEngine()
+    await engine.send(wire(f"{server.url}/good"))
+    sending = asyncio.ensure_future(engine.send(wire(f"{server.url}/hang", "POST", body=b"{}")))
+    await until(lambda: server.counts["hang"])
+    await engine.aclose()
+    with pytest.raises(MaybeSentError):
+        await sending
+    await until(lambda: not server.connections)
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"0\r\n\r\n", (b"", 5)),
+        (b"1\r\na\r\n0\r\n\r\nmore", (b"a", 11)),
+        (b"A\r\n0123456789\r\n0\r\n\r\n", (b"0123456789", 20)),
+        *((b"5\r\nhello\r\n0\r\n\r\n"[:end], (b"", 0)) for end in range(15)),
+        (b"5;x\r\nhello\r\n", None),
+        (b"5\nhello\r\n", None),
+        (b"5\r\nhello!", None),
+        (b"0\r\nx: y\r\n\r\n", None),
+        (b"-1\r\n", None),
+        (b" 1\r\na\r\n", None),
+        (b"00000001\r\na\r\n", None),
+    ],
+)
+def test_chunks(data: bytes, found: tuple[bytes, int] | None, anyio_backend: str) -> None:
+    """Whole, begun, or left to the parser."""
+    assert whole_chunks(data, 0) == found
+
+
+@pytest.fixture(params=["idle", "new"])
+def norce(request: pytest.FixtureRequest, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> NorceOrderClient:
+    """A client whose requests all go one way or, but for the first, all the other: its calls must not differ."""
+    if request.param == "new":
+        monkeypatch.setattr(Connector, "take", none_idle)
+    return NorceOrderClient(
+        base_url=f"{server.url}/created", merchant="m", channel="c", token="t", engine="aiohttp", max_in_flight=1
+    )
+
+
+@pytest.mark.parametrize("writes", [True, False])
+async def test_a_caller_that_leaves_tears_no_write_in_half(
+    norce: NorceOrderClient, server: FaultServer, writes: bool
+) -> None:
+    """It goes on to its end, and gives its permit back then; a read ends at once."""
+    async with norce:
+        order = await norce.orders.get("o1")
+        server.free.clear()
+        calling = asyncio.ensure_future(order.set_reference("r") if writes else order.refresh())
+        await until(lambda: len(server.received) == 2)
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        session = session_of(norce)
+        if writes:
+            assert (session.core.owned.in_flight, session.limiter.in_flight) == (1, 1)
+            server.free.set()
+        await until(lambda: not session.core.owned.in_flight)
+        assert session.limiter.in_flight == 0
+        server.free.set()
+        assert (await norce.orders.get("o2")).id == "o2"
+        assert len(server.received) == 3
+
+
+async def test_the_deadline_ends_a_call(norce: NorceOrderClient, server: FaultServer) -> None:
+    """And is named as what ended it."""
+    async with norce:
+        order = await norce.orders.get("o1")
+        server.free.clear()
+        calls: list[tuple[Any, type[CallError]]] = [
+            (order.refresh, UnavailableError),
+            (partial(order.set_reference, "r"), OutcomeUnknownError),
+        ]
+        for call, error in calls:
+            with pytest.raises(error) as caught:
+                await call(options=CallOptions(deadline=0.2))
+            assert caught.value.gave_up == "deadline"
+            assert [(tried.outcome, tried.phase) for tried in caught.value.attempts] == [("unknown", "read")]
+        server.free.set()
+        await until(lambda: not session_of(norce).core.owned.in_flight)
+
+
+async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderClient, server: FaultServer) -> None:
+    """When the time is over that closing gives to sends in flight; the caller is told that it may have been done."""
+    order = await norce.orders.get("o1")
+    server.free.clear()
+    writing = asyncio.ensure_future(order.set_reference("r"))
+    await until(lambda: len(server.received) == 2)
+    await session_of(norce).core.owned.drain(0.0)
+    await norce.aclose()
+    with pytest.raises(OutcomeUnknownError, match="closed"):
+        await writing
+    server.free.set()
