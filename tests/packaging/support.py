@@ -10,8 +10,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def ran(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Outside the checkout, and without what the caller's environment would add to the path."""
+    """Outside the checkout, and without what the caller's environment would add to the path.
+
+    pip leaves the compiling to the first import, which comes for few of the modules that it installs.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NORCE_"))}
+    environment["PIP_NO_COMPILE"] = "1"
     return subprocess.run(
         [*command], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False
     )

@@ -22,6 +22,7 @@ from norce_order_async.engines.select import EngineName
 from norce_order_async.pipeline.operations import CREATE_ORDER
 from norce_order_async.sandbox import FaultPlan, Readings, Sandbox
 from tests.chaos.service import CONTEXT, cart, payment
+from tests.support.turns import for_soak
 
 from .walks import (
     LOST,
@@ -49,12 +50,16 @@ the service counts both. docs/uncertain.md says so: nothing that can be read tel
 
 
 def name_of(one: Readings) -> str:
-    return "+".join(f"{each.rule}={each.id}" for each in one.changed)
+    return "harsh" if one == Readings.harsh() else "+".join(f"{each.rule}={each.id}" for each in one.changed)
 
 
-@pytest.fixture(
-    params=[*Readings.each(), Readings.harsh()], ids=lambda one: name_of(one) if len(one.changed) == 1 else "harsh"
-)
+def halves(ordinary: int) -> list[Readings | Any]:
+    """Every reading and all harsh ones together; an ordinary run has each second one, those of a rule in turn."""
+    each = Readings.each()
+    return [*each[ordinary::2], Readings.harsh(), *for_soak(each[1 - ordinary :: 2])]
+
+
+@pytest.fixture(params=[*Readings.each(), Readings.harsh()], ids=name_of)
 def readings(request: pytest.FixtureRequest) -> Readings:
     chosen: Readings = request.param
     return chosen
@@ -112,6 +117,7 @@ async def test_the_tutorial(told: Truth, norce: NorceOrderClient, tutorial: Modu
     assert order["total"]["includingVat"] == 174.0
 
 
+@pytest.mark.parametrize("readings", halves(0), ids=name_of, indirect=True)
 async def test_a_walk_through_the_domain(told: Truth, norce: NorceOrderClient, clock: FastClock) -> None:
     await through_the_domain(told, norce, clock)
 
@@ -169,6 +175,7 @@ async def test_an_order_that_another_program_created(
         assert not is_new
 
 
+@pytest.mark.parametrize("readings", halves(1), ids=name_of, indirect=True)
 async def test_a_job_whose_answers_are_lost(
     told: Truth, sandbox: Sandbox, norce: NorceOrderClient, tmp_path: Path
 ) -> None:
