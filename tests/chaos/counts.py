@@ -24,7 +24,7 @@ from benchmarks.report import replaced
 
 from norce_order_async import CallOptions
 from norce_order_async.engines.select import EngineName
-from tests.engines.tls import server_context
+from tests.engines.wire import server_context
 from tests.support.warm import OURS, module
 
 from .counting import HELD, CountingService, Mode

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from norce_order_async.runtime.clock import SystemClock
-from tests.engines.tls import server_context
+from tests.engines.wire import server_context
 from tests.support.warm import OURS, module
 
 from .forked_program import SLOW

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.engines.tls import server_context
+from tests.engines.wire import server_context
 from tests.support.warm import OURS, module
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

@@ -23,8 +23,7 @@ from norce_order_async.engines.base import Engine, MaybeSentError, SendError, Ti
 from norce_order_async.runtime.clock import SystemClock
 
 from .faultserver import FaultServer
-from .tls import server_context
-from .wire import none_idle, wire
+from .wire import none_idle, server_context, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -22,8 +22,7 @@ from tests.support.waiting import wait_until
 
 from .conftest import EngineFactory
 from .faultserver import TUNNEL_TLS, FaultServer, closed_port
-from .tls import server_context, trusting
-from .wire import wire
+from .wire import server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,7 @@ from tests.support.waiting import until
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer, answer
-from .tls import server_context, trusting
-from .wire import wire
+from .wire import server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -22,8 +22,7 @@ from tests.support.pipeline import stand
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer
-from .tls import server_context, trusting
-from .wire import wire
+from .wire import server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio
 

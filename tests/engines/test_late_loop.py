@@ -36,8 +36,7 @@ from tests.support.waiting import until
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer
-from .tls import server_context, trusting
-from .wire import PATIENT, wire
+from .wire import PATIENT, server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -32,8 +32,7 @@ from tests.support.waiting import until, wait_until
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer
-from .tls import trusting
-from .wire import wire
+from .wire import trusting, wire
 
 pytestmark = pytest.mark.anyio
 

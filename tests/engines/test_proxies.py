@@ -16,8 +16,7 @@ from norce_order_async.engines.select import ENGINES, EngineName
 
 from .conftest import EngineFactory
 from .faultserver import TUNNEL_TLS, FaultServer, closed_port
-from .tls import server_context, trusting
-from .wire import wire
+from .wire import server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,7 @@ from norce_order_async.engines.httpx import HttpxEngine
 
 from .conftest import EngineFactory
 from .faultserver import FaultServer
-from .tls import server_context, trusting
-from .wire import HASTY, wire
+from .wire import HASTY, server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio
 

@@ -1,11 +1,13 @@
-"""Short ways to write a request."""
+"""Short ways to write a request; certificates made for a test, and contexts that use them."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
+import trustme
 
 from norce_order_async.engines.base import Engine, Timeouts, WireRequest
 from norce_order_async.engines.httpx import HttpxEngine
@@ -47,3 +49,21 @@ async def trusting_the_environment() -> AsyncGenerator[Engine]:
 
 def none_idle(connector: object, key: object) -> None:
     """In place of ``Connector.take``: each request of the aiohttp engine goes the way of the first on a connection."""
+
+
+def server_context(authority: trustme.CA, *names: str, clients: trustme.CA | None = None) -> ssl.SSLContext:
+    """A server's side, for these names; with ``clients`` it wants a certificate from there."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with authority.issue_cert(*names).private_key_and_cert_chain_pem.tempfile() as pem:
+        context.load_cert_chain(pem)
+    if clients is not None:
+        context.load_verify_locations(cadata=clients.cert_pem.bytes().decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """A client's side that trusts this authority alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
+    return context
