@@ -18,7 +18,11 @@ from norce_order_async.cli.adapter.process import AdapterProcess
 from norce_order_async.cli.adapter.served import NEW_ORDER, TargetError, adapter_of
 from norce_order_async.testing.fixtures import client_of, sandbox_of
 from tests.cli.terminal import interrupt, started
+from tests.docs.shell import ROOT, commands
 from tests.support.warm import STDOUT, Program
+
+(PASTED,) = commands(ROOT.joinpath("docs/adapter.md").read_text("utf-8"))
+"""The command on the page."""
 
 SECRET, BEARER = "nobody-can-guess-this", "bearer-of-the-callbacks"
 
@@ -50,8 +54,7 @@ async def told(call):
 @contextmanager
 def running(folder: Path, *options: str) -> Generator[Program]:
     with started(
-        "adapter",
-        "dev",
+        *PASTED[1:3],
         *options,
         stderr=STDOUT,
         cwd=folder,
@@ -97,7 +100,7 @@ def test_the_walk_shows_who_calls_whom(tmp_path: Path) -> None:
 def test_changed_code_is_loaded_and_registered_anew(tmp_path: Path) -> None:
     program = tmp_path / "erp.py"
     program.write_text("adapter = None\n")
-    with running(tmp_path, "erp:adapter", "--walk") as process:
+    with running(tmp_path, *PASTED[3:]) as process:
         said = until(process, "no adapter, and no function")  # it goes on, until the code is mended
         program.write_text(PROGRAM)
         said += until(process, r"The order is completed")
