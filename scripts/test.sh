@@ -30,7 +30,7 @@ esac
 unset PYTHONDONTWRITEBYTECODE
 
 # Most of what is installed is never imported; the first import of the rest compiles it.
-PIP_NO_COMPILE=1 ensure_venv "sandbox,cli,otel,fast,spread" dev
+PIP_NO_COMPILE=1 ensure_venv "sandbox,cli,otel,fast,httpx2,spread" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
 

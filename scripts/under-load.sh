@@ -22,7 +22,7 @@ all | busy | pinned | repeated) ;;
   ;;
 esac
 
-ensure_venv "sandbox,cli,otel,fast,spread" dev
+ensure_venv "sandbox,cli,otel,fast,httpx2,spread" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
 

@@ -103,8 +103,9 @@ class NorceOrderClient(Scope):
         cert: path of a client certificate, or ``(certificate, key)``.
         proxy: address of a proxy.
         trust_env: whether proxies are also read from the environment.
-        engine: ``"httpx"`` or ``"aiohttp"``; ``"auto"`` is aiohttp on asyncio where it is installed, otherwise httpx;
-            or your own engine, or a function without arguments that makes one.
+        engine: ``"httpx"``, ``"httpx2"`` or ``"aiohttp"``; ``"auto"`` is aiohttp on asyncio where it is installed,
+            otherwise httpx2 where that is, and httpx; or your own engine, or a function without arguments that makes
+            one.
         clock: time, sleep and randomness; for tests.
 
     Raises:
@@ -331,7 +332,7 @@ def _door(
             partial(make, client=http_client), clock, engine=make(client=http_client), rebuilds=http_client is None
         )
     if engine != "auto":
-        make(client=None if engine == "httpx" else http_client)
+        make(client=None if engine in ("httpx", "httpx2") else http_client)
     return Door(lambda: make(client=made_by(http_client, "http_client"), closes_client=True), clock)
 
 

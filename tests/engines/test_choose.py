@@ -9,17 +9,18 @@ from typing import Any, get_args
 
 import anyio
 import httpx
+import httpx2
 import pytest
 
 from norce_order_async import CallError, ConfigurationError, NorceOrderClient
-from norce_order_async.engines.select import ENGINES, EngineName
+from norce_order_async.engines.select import ENGINES, EngineName, NamedEngine
 from tests.support.plain import NO_TLS
 
 from .faultserver import FaultServer
 
 GIVEN: dict[str, Any] = {"merchant": "acme", "channel": "se", "token": "t"}
 
-EXPECTED = {"asyncio": "aiohttp", "trio": "httpx"}
+EXPECTED = {"asyncio": "aiohttp", "trio": "httpx2"}
 
 
 def client_of(base_url: str = "https://a.example", **changes: Any) -> NorceOrderClient:
@@ -39,7 +40,7 @@ def without_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.anyio
 async def test_a_client_made_in_a_loop_knows_its_engine(anyio_backend: str) -> None:
-    """aiohttp on asyncio, httpx on trio; the scope says the same."""
+    """aiohttp on asyncio, httpx2 on trio; the scope says the same."""
     async with client_of() as norce:
         assert norce.engine == norce.scoped(channel="no").engine == EXPECTED[anyio_backend]
 
@@ -87,15 +88,27 @@ async def test_an_engine_by_name(engine: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_what_only_httpx_can_do_is_httpx() -> None:
-    """A client handed in."""
-    async with httpx.AsyncClient(verify=NO_TLS) as theirs, client_of(http_client=theirs) as norce:
-        assert norce.engine == "httpx"
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_a_client_handed_in_is_sent_with_as_what_it_is(library: Any) -> None:
+    async with library.AsyncClient(verify=NO_TLS) as theirs, client_of(http_client=theirs) as norce:
+        assert norce.engine == library.__name__
 
 
 @pytest.mark.anyio
-async def test_without_aiohttp_it_is_httpx(without_aiohttp: None) -> None:
-    """The fast extra is an extra."""
+async def test_a_client_of_the_other_library_is_refused() -> None:
+    async with httpx.AsyncClient(verify=NO_TLS) as theirs:
+        with pytest.raises(ConfigurationError, match="the http_client is one of httpx: leave engine out"):
+            client_of(http_client=theirs, engine="httpx2")
+
+
+@pytest.mark.anyio
+async def test_without_aiohttp_it_is_httpx2_or_httpx(
+    without_aiohttp: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The extras are extras."""
+    async with client_of() as norce:
+        assert norce.engine == "httpx2"
+    monkeypatch.setattr(NamedEngine, "installed", property(lambda _: False))
     async with client_of() as norce:
         assert norce.engine == "httpx"
 
@@ -109,7 +122,7 @@ def test_aiohttp_by_name_without_it_installed(without_aiohttp: None) -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"engine": "requests"}, ConfigurationError, "auto, httpx, aiohttp"),
+        ({"engine": "requests"}, ConfigurationError, "auto, httpx, httpx2, aiohttp"),
         ({"engine": "aiohttp", "http_client": object()}, ConfigurationError, "http_client"),
         ({"verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "cert": "client.pem"}, ValueError, "client certificate"),
         ({"proxy": "gopher://127.0.0.1"}, ValueError, "gopher"),

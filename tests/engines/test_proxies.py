@@ -148,8 +148,10 @@ def test_a_proxy_that_is_given_is_reported_likewise(environment: pytest.MonkeyPa
         ("auto", False, r"httpx\[socks\]"),
         ("httpx", False, r"httpx\[socks\]"),
         ("aiohttp", False, r"httpx\[socks\]"),
+        ("httpx2", False, r"httpx\[socks\]"),
         ("auto", True, None),
         ("httpx", True, None),
+        ("httpx2", True, None),
         ("aiohttp", True, "needs httpx"),
     ],
 )
@@ -168,7 +170,7 @@ def test_a_socks_proxy_is_httpx_where_it_can_be(
     if not given:
         environment.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
     if words is None:
-        assert client_of(engine, **settings).engine == "httpx"
+        assert client_of(engine, **settings).engine == ("httpx2" if engine == "auto" else engine)
         return
     with pytest.raises(ConfigurationError, match=words) as caught:
         client_of(engine, **settings)

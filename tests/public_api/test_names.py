@@ -150,7 +150,7 @@ def test_dicts_of_what_is_sent_are_there_when_asked_for() -> None:
     assert "norce_order_api.dicts" not in loaded("import norce_order_async.orders.collection")
 
 
-ENGINES = {"aiohttp", "httpx"}
+ENGINES = {"aiohttp", "httpx", "httpx2"}
 
 
 def loaded(statement: str) -> set[str]:
@@ -227,7 +227,7 @@ anyio.run(main, backend="{loop}")
 
 @pytest.mark.parametrize(
     ("engine", "loop", "loads"),
-    [("auto", "asyncio", "aiohttp"), ("httpx", "asyncio", "httpx"), ("auto", "trio", "httpx")],
+    [("auto", "asyncio", "aiohttp"), ("httpx", "asyncio", "httpx"), ("auto", "trio", "httpx2"), ("httpx", "trio", "httpx")],
 )
 def test_calling_loads_one_engine_and_what_the_answer_is_made_of(engine: str, loop: str, loads: str) -> None:
     """Not the other engine, no other operation and its models, and nothing of jobs or the command line."""

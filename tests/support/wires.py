@@ -11,23 +11,27 @@ A module or a conftest makes fixtures of these::
 
 from __future__ import annotations
 
+import os
 from typing import cast
 
 import pytest
 
 from norce_order_async.engines.select import ENGINES, EngineName
 
-CHOSEN: dict[str, EngineName] = {"asyncio": "aiohttp", "trio": "httpx"}
-"""What ``"auto"`` chooses on each loop."""
+CHOSEN: dict[str, EngineName] = {"asyncio": "aiohttp", "trio": "httpx2"}
+"""What ``"auto"`` chooses on each loop, where all extras are installed."""
 
 EVERY_ENGINE = [(loop, name) for loop in CHOSEN for name in ENGINES if loop in ENGINES[name].loops]
 """Each loop with each engine that runs on it."""
 
+_NOT_AGAIN = () if os.environ.get("NORCE_TESTS_ON_EVERY_WIRE") else ("asyncio-httpx2", "trio-httpx")
+"""httpx2 and httpx are the same code of ours: a loop each is enough, but for the session ``nox -s wires``."""
+
 WIRES = [
-    loop if name == chosen else f"{loop}-{name}"
+    wire
     for loop, chosen in CHOSEN.items()
     for name in sorted(ENGINES, key=lambda name: name != chosen)
-    if loop in ENGINES[name].loops
+    if loop in ENGINES[name].loops and (wire := loop if name == chosen else f"{loop}-{name}") not in _NOT_AGAIN
 ]
 """A loop with the engine that is chosen there, or with the one named."""
 

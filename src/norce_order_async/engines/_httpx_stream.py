@@ -8,7 +8,8 @@ httpx has no public way to choose the network backend of a transport, so :func:`
 httpcore's pool. If a version of httpcore no longer uses the attribute, the tests fail; at run time it uses its own
 sockets, without these limits.
 
-httpx imports httpcore when it makes a pool. That is slow where trio is installed, because httpcore loads it.
+httpx2 has a library of the same kind below it, httpcore2: each connection raises the exceptions of the one it is used
+by. Both are imported when a pool is made. That is slow where trio is installed, because httpcore loads it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context, ContextVar
-from types import TracebackType
+from importlib import import_module
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
 
 import anyio
@@ -127,15 +129,16 @@ class SendBounds:
         step = self._step = _BoundOnTrio(seconds) if self._alarms is None else Bound(self._alarms, seconds)
         return step
 
-    async def read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes:
-        """The next bytes of the answer.
+    async def read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes | None:
+        """The next bytes of the answer; None if none came in time.
 
         Raises:
-            httpcore.ReadTimeout: No bytes came in time.
             MaybeSentError: The head of the answer is not valid.
         """
         self._look()
         data = await self._read(stream, max_bytes, seconds)
+        if data is None:
+            return None
         self._moved += len(data)
         self._look()
         if self._heads is not None and data:
@@ -144,24 +147,21 @@ class SendBounds:
                 self._heads = None
         return data
 
-    async def write(self, stream: httpcore.AsyncNetworkStream, buffer: bytes, seconds: float | None) -> None:
-        """Write everything, in pieces. The timeout applies to each piece.
-
-        Raises:
-            httpcore.WriteTimeout: A piece could not be written in time.
-        """
+    async def write(self, stream: httpcore.AsyncNetworkStream, buffer: bytes, seconds: float | None) -> bool:
+        """Write everything, in pieces. The timeout applies to each piece. False if one could not be written in time."""
         size = _PIECE_ON_TRIO if self._alarms is None else _PIECE
         if len(buffer) <= size:
-            await self._write(stream, buffer, seconds)
-            return
+            return await self._write(stream, buffer, seconds)
         whole = memoryview(buffer)
         for start in range(0, len(whole), size):
             self._look()
-            if self._alarms is None:
-                await self._writable(stream, seconds)
+            if self._alarms is None and not await self._writable(stream, seconds):
+                return False
             piece: Any = whole[start : start + size]
-            await self._write(stream, piece, seconds)
+            if not await self._write(stream, piece, seconds):
+                return False
             self._moved += len(piece)
+        return True
 
     def _look(self) -> None:
         if self._grace is None and not self._gone:
@@ -177,9 +177,7 @@ class SendBounds:
         """Whether a step that timed out gets a few more rounds. On asyncio its scope has already given them."""
         return self._alarms is None and not self._gone and self._clock.monotonic() > due + LATE
 
-    async def _read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes:
-        import httpcore
-
+    async def _read(self, stream: httpcore.AsyncNetworkStream, max_bytes: int, seconds: float | None) -> bytes | None:
         bound = self._seconds(seconds)
         due = self._clock.monotonic() + (bound or 0.0)
         with self.step(bound):
@@ -188,22 +186,19 @@ class SendBounds:
             # Only the wait was given up: bytes that have come are still there.
             with self.step(None):
                 return await stream.read(max_bytes, None)
-        raise httpcore.ReadTimeout
+        return None
 
-    async def _write(self, stream: httpcore.AsyncNetworkStream, buffer: bytes, seconds: float | None) -> None:
-        import httpcore
-
+    async def _write(self, stream: httpcore.AsyncNetworkStream, buffer: bytes, seconds: float | None) -> bool:
         bound = self._seconds(seconds)
         if bound is None and self._alarms is None:
             bound = GRACE
         with self.step(bound):
             await stream.write(buffer, None)
-            return
-        raise httpcore.WriteTimeout
+            return True
+        return False
 
-    async def _writable(self, stream: httpcore.AsyncNetworkStream, seconds: float | None) -> None:
-        """Wait until the socket can be written. For trio."""
-        import httpcore
+    async def _writable(self, stream: httpcore.AsyncNetworkStream, seconds: float | None) -> bool:
+        """Wait until the socket can be written. For trio. False if it takes too long."""
         import trio
 
         sock = stream.get_extra_info("socket")
@@ -211,12 +206,12 @@ class SendBounds:
         due = self._clock.monotonic() + (bound or 0.0)
         with self.step(bound):
             await trio.lowlevel.wait_writable(sock)
-            return
+            return True
         if bound is not None and self._is_late(due):
             with self.step(None):
                 await trio.lowlevel.wait_writable(sock)
-                return
-        raise httpcore.WriteTimeout
+                return True
+        return False
 
 
 @final
@@ -265,8 +260,9 @@ class _BoundOnTrio:
 class Stream:
     """One connection. Before httpcore reuses an idle one it asks whether it is readable, and closes it if it is."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream, clock: Clock, keep_idle: float) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkStream, core: ModuleType, clock: Clock, keep_idle: float) -> None:
         self._inner = inner
+        self._core: Any = core
         self._clock = clock
         self._keep_idle = keep_idle
         self._heard = clock.monotonic()
@@ -282,10 +278,13 @@ class Stream:
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Called by httpcore to read; within the time limits of the current send."""
         bounds = CURRENT.get()
+        data: bytes | None
         if bounds is None:
             data = await self._inner.read(max_bytes, timeout)
         else:
             data = await bounds.read(self._inner, max_bytes, timeout)
+        if data is None:
+            raise self._core.ReadTimeout
         self._heard = self._clock.monotonic()
         return data
 
@@ -294,8 +293,8 @@ class Stream:
         bounds = CURRENT.get()
         if bounds is None:
             await self._inner.write(buffer, timeout)
-        else:
-            await bounds.write(self._inner, buffer, timeout)
+        elif not await bounds.write(self._inner, buffer, timeout):
+            raise self._core.WriteTimeout
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -314,11 +313,9 @@ class Stream:
                 await self._inner.aclose()
             raise
         if inner is None:
-            import httpcore
-
             await self._inner.aclose()
-            raise httpcore.ConnectTimeout
-        return Stream(inner, self._clock, self._keep_idle)
+            raise self._core.ConnectTimeout
+        return Stream(inner, self._core, self._clock, self._keep_idle)
 
     def get_extra_info(self, info: str) -> Any:
         """Called by httpcore for facts about the connection."""
@@ -345,8 +342,9 @@ class Stream:
 class Backend:
     """Opens :class:`Stream` connections."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkBackend, clock: Clock, keep_idle: float) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkBackend, core: ModuleType, clock: Clock, keep_idle: float) -> None:
         self._inner = inner
+        self._core: Any = core
         self._clock = clock
         self._keep_idle = keep_idle
 
@@ -363,10 +361,8 @@ class Backend:
             lambda: self._inner.connect_tcp(host, port, None, local_address, socket_options), timeout
         )
         if inner is None:
-            import httpcore
-
-            raise httpcore.ConnectTimeout
-        return Stream(inner, self._clock, self._keep_idle)
+            raise self._core.ConnectTimeout
+        return Stream(inner, self._core, self._clock, self._keep_idle)
 
 
 def watch(transport: Any, clock: Clock, keep_idle: float) -> bool:
@@ -378,7 +374,8 @@ def watch(transport: Any, clock: Clock, keep_idle: float) -> bool:
     pool: Any = getattr(transport, "_pool", None)
     if not hasattr(pool, "_network_backend"):
         return False
-    pool._network_backend = Backend(pool._network_backend, clock, keep_idle)  # noqa: SLF001
+    core = import_module(type(pool).__module__.partition(".")[0])
+    pool._network_backend = Backend(pool._network_backend, core, clock, keep_idle)  # noqa: SLF001
     return True
 
 

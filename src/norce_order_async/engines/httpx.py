@@ -1,4 +1,6 @@
-"""The default engine: httpx on asyncio and trio, or a client that the user gives.
+"""The default engine: httpx or httpx2 on asyncio and trio, or a client that the user gives.
+
+The two libraries have the same surface; an engine holds the module of the one it sends with.
 
 Its parts, in the order in which a request passes them:
 
@@ -26,13 +28,14 @@ import contextlib
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import partial
-from typing import Any, Final, final
+from functools import cache, partial
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
-import httpx
 
 from norce_order_async.engines._answer import CODINGS, Body
 from norce_order_async.engines._errors import CALLER_LEFT, system_error
@@ -43,6 +46,11 @@ from norce_order_async.engines.base import KEEP_IDLE, SendError, UnsentError, Wi
 from norce_order_async.engines.proxies import from_environment
 from norce_order_async.runtime.clock import Clock, SystemClock
 from norce_order_async.runtime.timers import Alarms
+
+if TYPE_CHECKING:
+    import httpx
+
+Library = Literal["httpx", "httpx2"]
 
 _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
 """Absolute, without credentials and without a fragment."""
@@ -58,9 +66,10 @@ the total, end most sends before."""
 
 @final
 class HttpxEngine:
-    """Sends requests with httpx, on asyncio or trio.
+    """Sends requests with httpx or httpx2, on asyncio or trio.
 
     Args:
+        library: Which of the two. A ``client`` or ``transport`` says it by itself.
         client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with. The other arguments then have no
             effect, except ``closes_client`` and ``clock``.
         closes_client: Whether closing the engine closes that client; otherwise it stays open.
@@ -82,6 +91,7 @@ class HttpxEngine:
     def __init__(
         self,
         *,
+        library: Library = "httpx",
         client: httpx.AsyncClient | Any | None = None,
         closes_client: bool = False,
         verify: ssl.SSLContext | bool = True,
@@ -99,9 +109,12 @@ class HttpxEngine:
             raise ValueError("load the client certificate into the context given as verify")
         if pool_size < 1:
             raise ValueError("pool_size must be at least 1")
+        given = client if client is not None else transport
+        self._name: Library = library if given is None else _library_of(given)
+        self._library: Any = import_module(self._name)
         self._verify = verify
         self._cert = cert
-        self._proxy = None if proxy is None else httpx.Proxy(proxy)
+        self._proxy: httpx.Proxy | None = None if proxy is None else self._library.Proxy(proxy)
         self._trust_env = trust_env
         self._pool_size = pool_size
         self._clock: Clock = SystemClock() if clock is None else clock
@@ -113,7 +126,7 @@ class HttpxEngine:
         self._tls_lock = anyio.Lock()
         self._alarms: Alarms | None = None
         self._no_tls: ssl.SSLContext | None = None
-        self._build: Callable[..., Any] = httpx.Request
+        self._build: Callable[..., Any] = self._library.Request
         self._foreign: _Pool | None = None
         if client is not None:
             self._build = client.build_request
@@ -123,8 +136,8 @@ class HttpxEngine:
 
     @property
     def name(self) -> str:
-        """``"httpx"``."""
-        return "httpx"
+        """``"httpx"`` or ``"httpx2"``."""
+        return self._name
 
     @property
     def asks_before_first_byte(self) -> bool:
@@ -197,9 +210,9 @@ class HttpxEngine:
             raise UnsentError("connect", f"the request could not be built: {rewritten}")
         if rewritten:
             # httpx normalizes dot segments and encodes characters: the request would go to another address.
-            raise UnsentError("connect", "httpx would change the address")
-        if request.body is not None and isinstance(outgoing, httpx.Request):
-            outgoing.stream = _Body(request.body)
+            raise UnsentError("connect", f"{self._name} would change the address")
+        if request.body is not None and isinstance(outgoing, self._library.Request):
+            outgoing.stream = _body_of(self._library)(request.body)
         headers = outgoing.headers
         headers.setdefault("accept-encoding", CODINGS)
         if "cookie" in headers and not any(name.lower() == "cookie" for name in request.headers):
@@ -266,10 +279,11 @@ class HttpxEngine:
 
     def _new_pool(self, context: ssl.SSLContext, keep_idle: float, proxy: httpx.Proxy | None) -> _Pool:
         size = self._pool_size
-        limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=keep_idle)
+        library = self._library
+        limits = library.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=keep_idle)
         if proxy is not None and proxy.url.scheme == "https":
-            proxy = httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
-        transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False, proxy=proxy)
+            proxy = library.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
+        transport = library.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False, proxy=proxy)
         return _Pool(transport.handle_async_request, transport.aclose, watched=watch(transport, self._clock, keep_idle))
 
     def _proxy_for(self, origin: str) -> httpx.Proxy | None:
@@ -283,8 +297,8 @@ class HttpxEngine:
         if origin not in self._proxies:
             found = from_environment(origin)
             try:
-                self._proxies[origin] = None if found is None else httpx.Proxy(found.address)
-            except (ValueError, httpx.InvalidURL):
+                self._proxies[origin] = None if found is None else self._library.Proxy(found.address)
+            except (ValueError, self._library.InvalidURL):
                 raise UnsentError("connect", f"the proxy in {found and found.named} can't be used") from None
         return self._proxies[origin]
 
@@ -328,7 +342,7 @@ class HttpxEngine:
             return self._tls
 
     def _new_context(self) -> ssl.SSLContext:
-        context = httpx.create_ssl_context(verify=self._verify, trust_env=self._trust_env)
+        context: ssl.SSLContext = self._library.create_ssl_context(verify=self._verify, trust_env=self._trust_env)
         if self._cert is not None:
             arguments = (self._cert,) if isinstance(self._cert, str) else self._cert
             context.load_cert_chain(*arguments)
@@ -338,7 +352,7 @@ class HttpxEngine:
         if self._foreign is None:
             kind = "own connections"
         else:
-            kind = "with a given transport" if self._build is httpx.Request else "with a given client"
+            kind = "with a given transport" if self._build is self._library.Request else "with a given client"
         return f"<HttpxEngine {kind}{', closed' if self._closed else ''}>"
 
 
@@ -379,9 +393,14 @@ async def _leave_open() -> None:
     """Do nothing: the user closes the client."""
 
 
-@final
-class _Body(httpx.AsyncByteStream):
-    """A request body without an async generator. httpx's own body leaves one behind when writing fails."""
+def _library_of(given: object) -> Library:
+    """The library that a client or a transport is of; httpx for one that is of neither."""
+    roots = {kind.__module__.partition(".")[0] for kind in type(given).__mro__}
+    return "httpx2" if "httpx2" in roots else "httpx"
+
+
+class _Body:
+    """A request body without an async generator. The libraries' own leave one behind when writing fails."""
 
     def __init__(self, body: bytes) -> None:
         self._chunks = iter((body,))
@@ -393,6 +412,12 @@ class _Body(httpx.AsyncByteStream):
         for chunk in self._chunks:
             return chunk
         raise StopAsyncIteration
+
+
+@cache
+def _body_of(library: ModuleType) -> Callable[[bytes], Any]:
+    """The same as a class of a library, which wants its own."""
+    return type("Body", (_Body, library.AsyncByteStream), {})
 
 
 async def _read(response: Any, headers: Mapping[str, str], progress: Progress, most: int) -> Body:

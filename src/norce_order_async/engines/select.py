@@ -1,9 +1,9 @@
 """Which engine a client gets.
 
-``"auto"`` means aiohttp if it is installed and the loop is asyncio's, otherwise httpx. The loop is known only inside
-one: there, :func:`choose` decides at once. Outside it returns an :class:`AutoEngine`, which decides at its first use.
-With an ``http_client``, or with a proxy that aiohttp does not support, ``"auto"`` is always httpx. The proxy may be
-given or come from the environment.
+``"auto"`` means aiohttp if it is installed and the loop is asyncio's, otherwise httpx2 if that is installed, and httpx
+if not. The loop is known only inside one: there, :func:`choose` decides at once. Outside it returns an
+:class:`AutoEngine`, which decides at its first use. With a proxy that aiohttp does not support, ``"auto"`` is never
+aiohttp; the proxy may be given or come from the environment. An ``http_client`` is of httpx or httpx2 already.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from norce_order_async.engines.proxies import Proxy, from_environment
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.runtime.clock import Clock
 
-EngineName = Literal["auto", "httpx", "aiohttp"]
+EngineName = Literal["auto", "httpx", "httpx2", "aiohttp"]
 """What ``engine`` may be called. Each name but ``"auto"`` has a row in :data:`ENGINES`."""
 
 
@@ -59,6 +59,9 @@ def _aiohttp(**arguments: Any) -> Engine:
 
 ENGINES: Mapping[str, NamedEngine] = {
     "httpx": NamedEngine(_httpx, loops=("asyncio", "trio")),
+    "httpx2": NamedEngine(
+        partial(_httpx, library="httpx2"), loops=("asyncio", "trio"), library="httpx2", extra="httpx2"
+    ),
     "aiohttp": NamedEngine(_aiohttp, loops=("asyncio",), library="aiohttp", extra="fast"),
 }
 """The engines by name. An engine is imported only when it is made. The tests go over this table."""
@@ -88,30 +91,33 @@ def choose(
     """
     proxies = [] if client is not None else _proxies(proxy, addresses if trust_env else ())
     given: dict[str, Any] = {"verify": verify, "cert": cert, "proxy": proxy, "trust_env": trust_env, "clock": clock}
-    make_httpx = partial(_httpx, client=client, closes_client=closes_client, **given)
-    if name == "httpx":
-        return make_httpx()
+    if client is not None and name in ("auto", "httpx", "httpx2"):
+        engine = _httpx(client=client, closes_client=closes_client, **given)
+        if name not in ("auto", engine.name):
+            raise ConfigurationError(f"the http_client is one of {engine.name}: leave engine out")
+        return engine
     if name != "auto":
         named = ENGINES.get(name)
         if named is None:
             names = ", ".join(["auto", *ENGINES])
             raise ConfigurationError(f"engine must be {names} or an engine of your own; got {name!r}")
         if client is not None:
-            raise ConfigurationError('an http_client needs httpx: leave engine out, or give engine="httpx"')
+            raise ConfigurationError("an http_client needs httpx or httpx2: leave engine out")
         if not named.installed:
             raise ConfigurationError(
                 f"the engine {name} needs the extra {named.extra!r}: install norce-order-async with [{named.extra}]"
             )
         for one in proxies:
-            if not one.is_plain:
+            if name == "aiohttp" and not one.is_plain:
                 raise ConfigurationError(f"{one.named} is a SOCKS proxy, which needs httpx: leave engine out")
         return named.make(**given)
-    fast = ENGINES["aiohttp"]
-    if client is not None or not fast.installed or not all(one.is_plain for one in proxies):
-        return make_httpx()
+    fast, elsewhere = ENGINES["aiohttp"], "httpx2" if ENGINES["httpx2"].installed else "httpx"
+    make_elsewhere = partial(ENGINES[elsewhere].make, **given)
+    if not fast.installed or not all(one.is_plain for one in proxies):
+        return make_elsewhere()
     if cert is not None and isinstance(verify, ssl.SSLContext):
         raise ValueError("load the client certificate into the context given as verify")
-    auto = AutoEngine(partial(fast.make, **given), make_httpx)
+    auto = AutoEngine(partial(fast.make, **given), make_elsewhere, elsewhere)
     return auto if _loop() is None else auto.chosen()
 
 
@@ -119,9 +125,10 @@ def choose(
 class AutoEngine:
     """Chooses one of two engines at its first use, when the running loop is known."""
 
-    def __init__(self, on_asyncio: Callable[[], Engine], elsewhere: Callable[[], Engine]) -> None:
+    def __init__(self, on_asyncio: Callable[[], Engine], elsewhere: Callable[[], Engine], named: str) -> None:
         self._on_asyncio = on_asyncio
         self._elsewhere = elsewhere
+        self._named_elsewhere = named
         self._engine: Engine | None = None
 
     @property
@@ -132,7 +139,7 @@ class AutoEngine:
         loop = _loop()
         if loop is None:
             return "auto"
-        return "aiohttp" if loop == "asyncio" else "httpx"
+        return "aiohttp" if loop == "asyncio" else self._named_elsewhere
 
     def chosen(self) -> Engine:
         """The engine; the first call chooses it."""
