@@ -101,6 +101,13 @@ def looks(session: nox.Session) -> None:
     session.run("pytest", "-m", 'slow(group="browser")', "tests/docs")
 
 
+@nox.session(default=False)
+def wires(session: nox.Session) -> None:
+    """The tests over a socket on every loop with every engine; a plain run leaves two of the five out."""
+    install(session)
+    session.run("pytest", "-m", "not soak", *(session.posargs or ["tests"]), env={"NORCE_TESTS_ON_EVERY_WIRE": "1"})
+
+
 @nox.session
 def workflows(session: nox.Session) -> None:
     """The workflow files: their form, and what a stranger could do with them. They run nowhere but on GitHub."""
