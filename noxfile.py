@@ -12,7 +12,7 @@ nox.options.error_on_missing_interpreters = False
 CHECKS = ["lint", "types", "layers", "regenerate", "api", "docs", "workflows", "licences", "wheel", "lowest"]
 nox.options.sessions = [*CHECKS, "tests"]
 
-ALL = ".[sandbox,cli,fast,otel,parquet,postgres,spread]"
+ALL = ".[sandbox,cli,fast,httpx2,otel,parquet,postgres,spread]"
 # Where a version of a dependency can be felt.
 LOWEST_TESTS = [
     "tests/auth",

@@ -102,9 +102,7 @@ async def test_a_client_of_the_other_library_is_refused() -> None:
 
 
 @pytest.mark.anyio
-async def test_without_aiohttp_it_is_httpx2_or_httpx(
-    without_aiohttp: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_aiohttp_it_is_httpx2_or_httpx(without_aiohttp: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The extras are extras."""
     async with client_of() as norce:
         assert norce.engine == "httpx2"

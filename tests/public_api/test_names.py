@@ -227,7 +227,12 @@ anyio.run(main, backend="{loop}")
 
 @pytest.mark.parametrize(
     ("engine", "loop", "loads"),
-    [("auto", "asyncio", "aiohttp"), ("httpx", "asyncio", "httpx"), ("auto", "trio", "httpx2"), ("httpx", "trio", "httpx")],
+    [
+        ("auto", "asyncio", "aiohttp"),
+        ("httpx", "asyncio", "httpx"),
+        ("auto", "trio", "httpx2"),
+        ("httpx", "trio", "httpx"),
+    ],
 )
 def test_calling_loads_one_engine_and_what_the_answer_is_made_of(engine: str, loop: str, loads: str) -> None:
     """Not the other engine, no other operation and its models, and nothing of jobs or the command line."""
