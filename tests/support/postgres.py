@@ -23,10 +23,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 from urllib.parse import quote
 
@@ -55,9 +56,11 @@ class PostgresServer:
 
     Args:
         folder: for its data and its socket; made, and gone at the end, if there is none given.
+        settings: other than those of the tests.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._settings = {**_SETTINGS, **settings}
         self._made = folder is None
         # A socket's path may have about 100 characters, so pytest's folders are too deep.
         self.folder = Path(tempfile.mkdtemp(prefix="pg-")) if folder is None else folder
@@ -79,7 +82,7 @@ class PostgresServer:
         """Start it, and return when it can be used."""
         if not self._data.exists():
             self._make()
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
         log = self.folder / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
