@@ -18,7 +18,7 @@ import multiprocessing
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ def used() -> float:
 
 
 @contextmanager
-def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def pool(workers: int) -> Generator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as made:
         yield made
 

@@ -195,13 +195,18 @@ class Scope:
 
         Raises:
             ConfigurationError: ``token`` is not such a place, or the client has headers of its own, which may be
-                secret.
+                secret, or an engine or ``http_client`` that was handed in.
         """
         from norce_order_async.bulk.shards.recipe import Recipe
 
         context = self._session.context
         if context.headers:
             raise ConfigurationError("a recipe holds no headers, which may be secret: make it of a client without any")
+        if not self._session.core.door.rebuilds:
+            raise ConfigurationError(
+                "a recipe holds no engine and no http_client, so its workers would send by other ways than this "
+                "client: make it of a client without one"
+            )
         return Recipe(
             base_url=self._session.core.base_url,
             merchant=context.merchant,

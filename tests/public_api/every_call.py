@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any, cast, is_typeddict
 
 from norce_order_async import NorceOrderClient, Order, OrderFilter
-from norce_order_async.bulk import PostgresJournal, actions
+from norce_order_async.bulk import PostgresJournal, Recipe, actions
 from norce_order_async.models import Item, Payment, Price
 
 MODULES: tuple[str, ...] = (
@@ -33,6 +33,7 @@ MODULES: tuple[str, ...] = (
 """Where a caller imports from."""
 
 AWAY = "postgresql://app@localhost:1/jobs"
+RECIPE = Recipe(base_url="https://orders.example", merchant="acme", channel="se")
 """A database that can't be reached."""
 
 GIVEN_AND_NOT_MADE = frozenset(
@@ -283,8 +284,8 @@ def _values(given: Given) -> Mapping[str, Any]:
         "payments": [Payment(amount=1.0)],
         "token": "t",
         "secret": "a-secret-that-nobody-guesses",
-        "recipe": given.client.recipe(),
-        "recipe_json": given.client.recipe().to_json(),
+        "recipe": RECIPE,
+        "recipe_json": RECIPE.to_json(),
         "Recipe(token)": "env:NORCE_TOKEN",
         "base_url": "https://orders.example",
         "dsn": AWAY,

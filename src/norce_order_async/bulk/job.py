@@ -27,6 +27,7 @@ from norce_order_async.bulk.prepare import Plan
 from norce_order_async.bulk.run import Run
 from norce_order_async.bulk.source import Key, Partition, Source
 from norce_order_async.checking import as_given, check_number, path_of
+from norce_order_async.engines.base import Engine, asks_before_first_byte
 from norce_order_async.environments import is_production
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.home import Home, Permits, forks
@@ -200,11 +201,15 @@ class Job(StaysInProcess):
 
         Raises:
             NotSentError: this is not the client's event loop.
+            ConfigurationError: the journal is one that another run may take over, and the client's engine can't be
+                held back right before it sends.
             JournalError: the journal can't be opened.
         """
         self._home = self._session.core.door.enter(OPERATION, {})
         forks().watch(self)
         if not self._dry_run and (store := self._store()) is not None:
+            if store.kept_back is not None:
+                check_engine(self._home.engine)
             self._journal = await Journal.open(store, self._tasks)
         self._entered = True
         return self
@@ -256,6 +261,19 @@ class Job(StaysInProcess):
             return False
         self._session.core.door.stay(home, "this job", OPERATION)
         return True
+
+
+def check_engine(engine: Engine) -> None:
+    """Refuse an engine that does not ask whether its run still has the journal, right before it sends.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    if not asks_before_first_byte(engine):
+        raise ConfigurationError(
+            f"the engine {engine.name} can't be held back right before it sends, which a journal in PostgreSQL needs: "
+            "use httpx or aiohttp as a client makes them"
+        )
 
 
 def guard_production(session: Session, action: Action[Any], source: Source | None, *, allowed: bool) -> None:

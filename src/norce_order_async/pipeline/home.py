@@ -248,7 +248,7 @@ class Door:
         rebuilds: whether ``make_engine`` makes another one for another home.
     """
 
-    __slots__ = ("_clock", "_make_engine", "_moved", "_rebuilds", "closed", "home")
+    __slots__ = ("_clock", "_make_engine", "_moved", "closed", "home", "rebuilds")
 
     def __init__(
         self, make_engine: Callable[[], Engine], clock: Clock, *, engine: Engine | None = None, rebuilds: bool = True
@@ -257,7 +257,7 @@ class Door:
         self.home = Home(make_engine, clock, engine=engine)
         self._make_engine = make_engine
         self._clock = clock
-        self._rebuilds = rebuilds
+        self.rebuilds = rebuilds
         self._moved: list[Callable[[], None]] = []
 
     def on_move(self, call: Callable[[], None]) -> None:
@@ -340,7 +340,7 @@ class Door:
                 if not isinstance(found, Home):
                     return found
                 home = found
-            home.move_in(here, closes_itself=self._rebuilds)
+            home.move_in(here, closes_itself=self.rebuilds)
             self.home = home
         return home
 
@@ -358,7 +358,7 @@ class Door:
             )
         if self.closed:
             return _NoWayIn("the client is closed", "make another client", "closed")
-        if not self._rebuilds:
+        if not self.rebuilds:
             return _NoWayIn(
                 "the client belongs to the event loop and process of its first call, and the engine or http_client "
                 "that was handed in can't be made anew for another one",

@@ -7,12 +7,14 @@ import json
 import pickle
 from typing import Any
 
+import httpx
 import pytest
 
 from norce_order_async import ConfigurationError, NorceOrderClient, StaticToken
 from norce_order_async.bulk import Recipe
 from norce_order_async.bulk.shards.recipe import client_of
 from norce_order_async.scope import session_of
+from tests.support.plain import NO_TLS
 
 TOKEN = "t0p-secret"
 
@@ -65,6 +67,14 @@ def test_one_with_a_secret_is_refused(token: str) -> None:
 def test_headers_do_not_travel() -> None:
     with pytest.raises(ConfigurationError, match="holds no headers"):
         a_client(headers={"x-key": TOKEN}).recipe()
+
+
+@pytest.mark.anyio
+async def test_an_engine_that_was_handed_in_does_not_travel() -> None:
+    """Its workers would send by other ways than the client."""
+    async with httpx.AsyncClient(verify=NO_TLS) as theirs, a_client(http_client=theirs) as norce:
+        with pytest.raises(ConfigurationError, match="holds no engine and no http_client"):
+            norce.recipe()
 
 
 def test_an_address_with_credentials_is_refused() -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from anyio import to_thread
 
@@ -21,7 +22,10 @@ from norce_order_async.bulk import (
     run_shard,
     spread,
 )
+from norce_order_async.engines.aiohttp import AiohttpEngine
+from norce_order_async.engines.httpx import HttpxEngine
 from tests.bulk.support import client_of, effects
+from tests.support.plain import NO_TLS
 
 from .support import FEW, Place, listed, orders
 
@@ -58,7 +62,9 @@ async def test_the_same_program_again_does_nothing_twice(place: Place, threads: 
     with pytest.raises(JournalError, match="is split into 8 shards"):
         await place.spread(ids, on=threads, shards=9)
     async with client_of(place.sandbox) as norce:
-        with pytest.raises(JournalError, match="is split into 8 shards"):
+        with pytest.raises(
+            JournalError, match=r"is split into 8 shards, whose outcomes come in no order.*read_results"
+        ):
             await norce.bulk(place.journal).__aenter__()
 
 
@@ -121,6 +127,30 @@ async def test_workers_that_can_not_begin(place: Place, threads: ThreadPoolExecu
             run_shard(place.recipe.to_json(), url, shard)
     with pytest.raises(ConfigurationError, match="in async code, call it in a thread"):
         run_shard(place.recipe.to_json(), place.journal.url, 1)
+
+
+async def test_an_engine_that_can_not_be_held_back(
+    place: Place, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is refused by the driver before it lists, by each worker, and by a job with such a journal of its own."""
+    ids = await orders(place.sandbox, 5)
+    async with httpx.AsyncClient(verify=NO_TLS) as theirs, client_of(place.sandbox, http_client=theirs) as norce:
+        with pytest.raises(ConfigurationError, match="can't be held back right before it sends"):
+            await norce.bulk(place.journal).__aenter__()
+    monkeypatch.setattr(HttpxEngine, "asks_before_first_byte", False)
+    monkeypatch.setattr(AiohttpEngine, "asks_before_first_byte", False)
+    with pytest.raises(ConfigurationError, match="can't be held back right before it sends"):
+        await place.spread(ids, on=threads)
+    with pytest.raises(JournalError, match="there is no journal"):
+        read_journal(place.journal)
+    monkeypatch.undo()
+    monkeypatch.setenv("NORCE_TOKEN", place.sandbox.token)
+    await listed(place, ids)
+    monkeypatch.setattr(HttpxEngine, "asks_before_first_byte", False)
+    monkeypatch.setattr(AiohttpEngine, "asks_before_first_byte", False)
+    with pytest.raises(ConfigurationError, match="can't be held back right before it sends"):
+        await place.journal.work(place.recipe)
+    assert effects(place.sandbox).total() == 0
 
 
 async def test_production_needs_permission(place: Place, threads: ThreadPoolExecutor) -> None:

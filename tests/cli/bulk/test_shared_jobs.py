@@ -90,6 +90,23 @@ def test_a_job_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
     assert PASSWORD not in file.err + dry.err
 
 
+def test_the_refused_orders_of_a_job_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
+    """Are tried again by ``bulk retry``, with what is left; options of one process are refused."""
+    ids = here.ids(6)
+    listed = tmp_path / "ids"
+    listed.write_text("\n".join([*ids, "o-missing"]))
+    journal = f"{postgres}#retried"
+    arguments = ("bulk", "remove", "--from-file", str(listed), "--shards", "2", "--journal", journal)
+    assert inside(*arguments, env=here.env).code == 3
+    again = inside("bulk", "retry", journal, "--only", "refused", "--max-in-flight", "2", env=here.env)
+    assert (again.code, again.err) == (3, "")
+    (missing,) = inside("bulk", "results", journal, "--verdict", "refused", "--jsonl").out.splitlines()
+    assert json.loads(missing)["attempts"] == 2
+    failing = inside("bulk", "retry", journal, "--only", "refused", "--failure-limit", "1", env=here.env)
+    assert (failing.code, "--failure-limit can't be used with" in failing.err) == (2, True)
+    assert PASSWORD not in again.out + failing.err
+
+
 def test_what_can_not_be_worked_on(here: Shop, postgres: str, tmp_path: Path) -> None:
     file = inside("bulk", "work", str(tmp_path / "a.journal"), env=here.env)
     assert (file.code, "belongs to one machine" in file.err) == (2, True)

@@ -375,8 +375,13 @@ class PostgresStore:
         if version != FORMAT:
             raise JournalError(f"journal {self.name} is of format {version}, and this version knows {FORMAT}")
         if self._shard == WHOLE and shards != self._shards:
-            split = f"is split into {shards} shards" if shards else "is not split into shards"
-            raise JournalError(f"journal {self.name} {split}: go on with it as it was begun, or name another job")
+            split = (
+                f"is split into {shards} shards, whose outcomes come in no order and are not handed over: go on "
+                f"with spread(..., shards={shards}) or norce-order bulk work, read them with read_results(...)"
+                if shards
+                else "is not split into shards: go on with it as it was begun"
+            )
+            raise JournalError(f"journal {self.name} {split}; or name another job")
         if self._shard == WHOLE:
             connection.execute(
                 "INSERT INTO norce_job_shard (job, shard) VALUES (%s, %s) ON CONFLICT DO NOTHING", (self._job, WHOLE)

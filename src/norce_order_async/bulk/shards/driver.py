@@ -15,7 +15,7 @@ import anyio
 from anyio import to_thread
 
 from norce_order_async.bulk.actions.base import Action, action_of
-from norce_order_async.bulk.job import OTHER_LOAD, guard_production
+from norce_order_async.bulk.job import OPERATION, OTHER_LOAD, check_engine, guard_production
 from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
 from norce_order_async.bulk.journal.journal import Journal
@@ -25,7 +25,7 @@ from norce_order_async.bulk.load.shared import Shared, check_load
 from norce_order_async.bulk.prepare import Plan, list_source
 from norce_order_async.bulk.shards.journal import PostgresJournal
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
-from norce_order_async.bulk.shards.work import AnyAction, check_engine, run
+from norce_order_async.bulk.shards.work import AnyAction, run
 from norce_order_async.bulk.source import Key, Partition, Source, check_source
 from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.errors import ConfigurationError, NorceError
@@ -127,7 +127,7 @@ async def spread(
         raise ConfigurationError(f"{chosen.name!r} makes one file, and can't be spread: run it with norce.bulk(...)")
     async with client_of(recipe) as norce:
         session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
-        check_engine(session)
+        check_engine(session.core.door.enter(OPERATION, {}).engine)
         guard_production(session, chosen, source, allowed=allow_production)
         max_rate = load.max_rate if isinstance(load, Shared) else None
         await _list(session, journal, shards, source, chosen, key, max_rate)

@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.actions.builtin import from_journal
-from norce_order_async.bulk.job import OPERATION, Job
+from norce_order_async.bulk.job import Job
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
 from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
@@ -24,7 +24,6 @@ from norce_order_async.bulk.load.limiters import MAX_IN_FLIGHT, Load
 from norce_order_async.bulk.load.shared import Part, Share, Shared, check_load
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
 from norce_order_async.checking import check_kind, check_whole
-from norce_order_async.engines.base import asks_before_first_byte
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.session import Session
 from norce_order_async.runtime.clock import boottime
@@ -125,26 +124,11 @@ async def work_on(
 
 async def _run_once(norce: Any, journal: PostgresJob, shard: int, listed: _Listed, load: Load | None) -> None:
     session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
-    check_engine(session)
     if load is None and listed.max_rate is not None:
         load = Part(MAX_IN_FLIGHT, _part_of(journal, None))
     async with ShardJob(session, journal, shard, load) as job:
         async for _ in job.run(None, listed.action):
             pass
-
-
-def check_engine(session: Session) -> None:
-    """Refuse an engine that does not ask whether its shard is still its own right before it sends.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    engine = session.core.door.enter(OPERATION, {}).engine
-    if not asks_before_first_byte(engine):
-        raise ConfigurationError(
-            f"the engine {engine.name} can't be held back right before it sends, which a shared job needs: use httpx "
-            "or aiohttp as a client makes them"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 import click
 
-from norce_order_async.cli.bulk.options import How, retry_options
+from norce_order_async.cli.bulk.options import How, check_spread, retry_options
 from norce_order_async.cli.bulk.progress import Progress
 from norce_order_async.cli.bulk.rows import BadInput
 from norce_order_async.cli.bulk.running import place_of
@@ -192,6 +192,9 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
 
     An order with an unknown outcome is read first, and sent only if it was not done. If reading does not settle it, it
     stays unknown: look at it yourself, and use --send-again if doing it twice does no harm.
+
+    A job that is split into shards is planned again as a whole. This process runs its free shards, and others may join
+    it with bulk work.
     """
     from norce_order_async.bulk import actions
     from norce_order_async.bulk.journal.inspect import plan_again
@@ -206,7 +209,7 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
     except NorceError as error:
         raise BadInput(f"journal {place_of(path)}: {one_line(error)}") from error
     if report.shards:
-        raise BadInput("the job is split into shards: plan them again with plan_again(...), then run bulk work")
+        check_spread(how)
     if report.action == "export":
         raise BadInput("an export writes its whole file at once: run it again, with a new journal")
     _check_place(connection, report)
@@ -218,8 +221,10 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
             raise BadInput(one_line(error)) from error
 
     what = f"{action.name} {json.dumps(action.parameters)}"
-    request = Request(connection, action, what, replace(how, journal=path, partition=report.partition))
-    return go(request, None, lambda: f"{report.counts[only]:,} {only}, and {report.left:,} left", before=again)
+    partition = None if report.shards else report.partition
+    request = Request(connection, action, what, replace(how, journal=path, partition=partition))
+    count = f"{report.counts[only]:,} {only}, and {report.left:,} left"
+    return go(request, None, lambda: count, before=again, split=bool(report.shards))
 
 
 def _read(path: str, *, reasons: bool = True) -> JournalReport:

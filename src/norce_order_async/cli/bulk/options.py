@@ -109,7 +109,8 @@ def _collected(command: Command) -> Command:
         if how.journal is not None and how.duplicates == "allow":
             raise click.UsageError("--duplicates allow can't be used with --journal, which holds each order once")
         if how.shards is not None:
-            _check_spread(how)
+            check_spread(how)
+            _check_journal(how)
         elif how.dask is not None:
             raise click.UsageError("--dask needs --shards")
         return command(how=how, **options)
@@ -117,9 +118,17 @@ def _collected(command: Command) -> Command:
     return collected
 
 
-def _check_spread(how: How) -> None:
+def _check_journal(how: How) -> None:
     if how.journal is None or not how.journal.startswith(("postgresql://", "postgres://")):
         raise click.UsageError("--shards needs --journal postgresql://HOST/DATABASE#JOB")
+
+
+def check_spread(how: How) -> None:
+    """Refuse what only one process can do.
+
+    Raises:
+        UsageError: an option can't be used with a job that is split into shards.
+    """
     for name, given in (
         ("--dry-run", how.dry_run),
         ("--partition", how.partition),
@@ -127,7 +136,7 @@ def _check_spread(how: How) -> None:
         ("--json", how.as_json),
     ):
         if given:
-            raise click.UsageError(f"{name} can't be used with --shards")
+            raise click.UsageError(f"{name} can't be used with --shards or a job that is split into them")
 
 
 def _share_or_count(_context: click.Context, _option: click.Parameter, value: str | None) -> int | float | None:

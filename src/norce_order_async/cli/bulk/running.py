@@ -35,7 +35,7 @@ from norce_order_async.errors import ConfigurationError, InvalidRequestError
 from norce_order_async.orders.filter import OrderFilter
 
 if TYPE_CHECKING:
-    from norce_order_async.bulk import PostgresJournal
+    from norce_order_async.bulk import JournalReport, PostgresJournal
     from norce_order_async.bulk.actions.base import Action
     from norce_order_async.bulk.job import Job
     from norce_order_async.cli.bulk.rows import OrderFile, Row
@@ -84,6 +84,7 @@ def go(
     count: Callable[[], str],
     *,
     before: Callable[[], None] | None = None,
+    split: bool = False,
 ) -> int:
     """Ask before production is changed, run, and return the exit code.
 
@@ -92,6 +93,7 @@ def go(
         source: The orders; None for those in the journal.
         count: Returns the number of orders in words; called only if the number is shown.
         before: Called before the job starts, after the question.
+        split: The journal is that of a job that is split into shards, which are run here.
     """
     how, norce = request.how, request.connection.client()
     if request.action.writes and not how.dry_run and is_production(norce.base_url):
@@ -100,6 +102,8 @@ def go(
         confirm(norce, request.what, count() + part, yes=how.yes_production)
     if before is not None:
         before()
+    if split:
+        return anyio.run(_work, request)
     if how.shards is None:
         return anyio.run(_run, request, source)
     with nullcontext() if how.dask is None else cluster(how.dask) as workers:
@@ -184,6 +188,18 @@ async def _spread(request: Request, source: Rows | OrderFilter | None, workers: 
         raise
     except _NOT_BEGUN as error:
         raise BadInput(one_line(error)) from error
+    return _end(report)
+
+
+async def _work(request: Request) -> int:
+    from norce_order_async.bulk import PostgresJournal
+
+    place = place_of(request.how.journal or "")
+    assert isinstance(place, PostgresJournal)  # noqa: S101 - only those are split
+    return _end(await place.work(request.connection.recipe(), **load_of(request.how)))
+
+
+def _end(report: JournalReport) -> int:
     facts([(state, f"{count:,}") for state, count in report.counts.items()])
     if report.left:
         return STOPPED
