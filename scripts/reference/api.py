@@ -185,7 +185,7 @@ def _sections(page: Page, found: list[Entry]) -> Iterator[str]:
     for module in dict.fromkeys(sorted(entry.module for entry in imported)):
         yield from (f".. py:currentmodule:: {module}", "")
         mine = [entry for entry in imported if entry.module == module]
-        names = ", ".join(f"``{entry.name}``" for entry in mine)
+        names = ", ".join(f":py:obj:`{entry.name}`" for entry in mine)
         yield from (
             (f"Imported from ``{module}``: {names}.", "")
             if page.name != "models"

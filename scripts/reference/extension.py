@@ -19,6 +19,8 @@ from reference import api, inventories
 INDEX = "docs/index"
 API = "docs/reference"
 EXAMPLES = "examples/README"
+SHORT = 28
+"""Letters of code that fit on a line of a phone."""
 COMMAND = """\
 The command
 ===========
@@ -45,6 +47,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", write_pages)
     app.connect("source-read", add_contents)
     app.connect("missing-reference", find, priority=400)
+    app.connect("doctree-resolved", set_finely)
     app.connect("autodoc-process-bases", keep_told_bases)
     app.connect("autodoc-process-signature", hide_inner_signature)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -55,8 +58,35 @@ def _whole(process: Any) -> Any:
 
     def processed(app: Sphinx, what: str, *rest: Any) -> None:
         process(app, "method" if what in ("attribute", "data", "property") else what, *rest)
+        lines: list[str] = rest[-1]
+        lines[:] = _with_types_in_heads(lines)
 
     return processed
+
+
+def _with_types_in_heads(lines: list[str]) -> list[str]:
+    """``name: str`` instead of a field "Type" below each attribute's text."""
+    found: list[str] = []
+    head = 0
+    for line in lines:
+        if line.startswith(".. attribute:: "):
+            head = len(found) + 1
+        if head and line.startswith("   :type: "):
+            found.insert(head, line)
+        else:
+            found.append(line)
+    return found
+
+
+def set_finely(_: Sphinx, doctree: nodes.document, __: str) -> None:
+    """A name of a few letters is not cut in two at the end of a line: the style sheet knows it by its class. Two minus
+    signs become a dash between an error and what is said of it, and nowhere else, since options begin with them."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
+    for code in doctree.findall(nodes.literal):
+        if len(code.astext()) <= SHORT:
+            code["classes"].append("whole")
 
 
 def point_elsewhere(app: Sphinx, config: Any) -> None:
@@ -113,14 +143,15 @@ def keep_told_bases(*given: Any) -> None:
 
 
 def hide_inner_signature(*given: Any) -> tuple[str, str | None] | None:
-    """A class that only the package itself makes takes what nobody else has: no arguments are shown."""
+    """A class that only the package itself makes takes what nobody else has: no arguments are shown. Nor is one of a
+    model that begins with an underscore."""
     _, what, _, _, _, signature, returns = given
     if what != "class" or not signature:
         return None
     named = set(re.findall(r"[A-Za-z_]\w+", signature))
     public = {entry.name for page in api.entries().values() for entry in page}
     inner = {one for one in named & _CLASSES if one not in public}
-    return ("", returns) if inner else None
+    return ("" if inner else re.sub(r", _\w+: [^=]* = None(?=[,)])", "", signature)), returns
 
 
 def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, contnode: nodes.Element) -> Any:

@@ -68,17 +68,16 @@ def table(head: str, rows: Iterable[Iterable[str]]) -> str:
 def operations() -> str:
     """Each operation: the method, the request, its kind, and what happens when the answer is lost."""
     return table(
-        "call|operation|request|kind|after a lost answer",
+        "call, and operation|request|kind|after a lost answer",
         (
             (
-                f"`{_methods()[operation.id]}`",
-                f"`{operation.id}`: {what[0].lower()}{what[1:]}",
+                f"`{_methods()[operation.id]}`<br>{operation.id}",
                 f"`{method} {path.removeprefix(PREFIX)}`",
                 operation.kind.value,
                 after_a_lost_answer(operation),
             )
             for operation in OPERATIONS
-            for method, path, what in [_described()[operation.id]]
+            for method, path in [_described()[operation.id]]
         ),
     )
 
@@ -123,11 +122,11 @@ def _settled(operation: Operation) -> str:
     return f"the order is read: {new} → adopted; else → `OutcomeUnknownError`"
 
 
-def _described() -> dict[str, tuple[str, str, str]]:
-    """Method, path and summary of each operation of the description."""
+def _described() -> dict[str, tuple[str, str]]:
+    """Method and path of each operation of the description."""
     description = json.loads(files("norce_order_api").joinpath("openapi.json").read_text("utf-8"))
     return {
-        one["operationId"]: (method.upper(), path, one["summary"])
+        one["operationId"]: (method.upper(), path)
         for path, methods in description["paths"].items()
         for method, one in methods.items()
         if isinstance(one, dict) and "operationId" in one
