@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Set as AbstractSet
 from contextvars import ContextVar
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from decimal import Decimal
 from itertools import repeat, starmap
 from typing import Any, ClassVar, Final, Generic, Literal, Self, TypeVar, cast
@@ -387,10 +387,19 @@ def write_number(value: Any, where: str) -> float:
     return number
 
 
+TWO: Final = tuple(f"{number:02}" for number in range(100))
+
+
 def write_datetime(value: Any, where: str) -> str:
     if value.__class__ is datetime and value.tzinfo is timezone.utc:
-        # What isoformat() makes of it, in half the time: that asks for the offset again and again.
-        return f"{date.isoformat(value)}T{value.time().isoformat()}Z"
+        # What isoformat() makes of it, in half the time: an order has four times or more, and they were a quarter of what
+        # writing it took.
+        year, fraction = value.year, value.microsecond
+        return (
+            f"{TWO[year // 100]}{TWO[year % 100]}-{TWO[value.month]}-{TWO[value.day]}"
+            f"T{TWO[value.hour]}:{TWO[value.minute]}:{TWO[value.second]}"
+            + (f".{TWO[fraction // 10000]}{TWO[fraction // 100 % 100]}{TWO[fraction % 100]}Z" if fraction else "Z")
+        )
     if isinstance(value, str):
         return value
     if value.tzinfo is None:

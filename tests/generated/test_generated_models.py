@@ -13,6 +13,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from norce_order_api import models
 from norce_order_api.models import (
@@ -96,6 +98,14 @@ def test_a_time_without_zone_is_refused_by_name() -> None:
     """The error names class and member and says what would be right."""
     with pytest.raises(ValueError, match=r"Logistics\.shippingDate.*timezone\.utc"):
         Logistics(shipping_date=datetime(2026, 1, 2)).to_dict()
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_in_utc_is_written_as_isoformat_does(time: datetime) -> None:
+    """Any year, with and without a fraction; from what is written, the same time is read."""
+    text = OrderData(created=time).to_dict()["created"]
+    assert text == time.isoformat().removesuffix("+00:00") + "Z"
+    assert datetime.fromisoformat(text) == time
 
 
 @pytest.mark.parametrize(
