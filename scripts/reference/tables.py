@@ -54,6 +54,9 @@ VARIABLE_TEXTS = {"token": "The token, with or without `Bearer`."}
 PREFIX = "/api/v0/checkout"
 """What the paths of all operations begin with."""
 
+OF_AN_ORDER = "/orders/{order_id}"
+"""What most go on with."""
+
 EMPTY = inspect.Parameter.empty
 
 
@@ -72,7 +75,7 @@ def operations() -> str:
         (
             (
                 f"`{_methods()[operation.id]}`<br>{operation.id}",
-                f"`{method} {path.removeprefix(PREFIX)}`",
+                f"`{method} {path.removeprefix(PREFIX).replace(OF_AN_ORDER, '…')}`",
                 operation.kind.value,
                 after_a_lost_answer(operation),
             )
