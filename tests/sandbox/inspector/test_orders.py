@@ -125,3 +125,12 @@ def test_a_deleted_order_can_be_told_about(caller: Caller, visitor: httpx.Client
     assert "DeleteCheckoutOrder" in text
     assert visitor.get("/orders/none").status_code == 404
     assert visitor.get("/orders/%2e%2e%2f").status_code == 404
+
+
+def test_of_a_long_history_the_beginning_and_the_end_are_shown(caller: Caller, visitor: httpx.Client) -> None:
+    order = caller.order()
+    for number in range(120):
+        caller.send("PATCH", f"/orders/{order}/attributes", {"number": number})
+    text = text_of(visitor.get(f"/orders/{order}").text)
+    assert re.search(r"checkout created .* 21 more in between are not shown .* request 23 .* request 121 ", text)
+    assert "request 22 " not in text

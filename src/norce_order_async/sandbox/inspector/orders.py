@@ -20,6 +20,8 @@ from norce_order_async.sandbox.storage import browse
 from norce_order_async.sandbox.storage.store import Effect
 
 _PAGE = 50
+_MOST_EVENTS = 100
+_MOST_DELIVERIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ async def one_order(inspected: Inspected, request: Request) -> Response:
     if order is None and not effects:
         return inspected.page("missing.html", {"what": "order"}, status=404)
     deliveries = inspected.control.world.deliveries.of(order_id)
+    events = _timeline(inspected, order, effects, deliveries)
+    # How it began, and the latest.
+    shown = events if len(events) <= _MOST_EVENTS else [events[0], *events[1 - _MOST_EVENTS :]]
     return inspected.page(
         "order.html",
         {
@@ -90,8 +95,9 @@ async def one_order(inspected: Inspected, request: Request) -> Response:
             "row": None if order is None else _row(order),
             "payments": payments,
             "callbacks": [] if order is None else list(_callbacks(order)),
-            "deliveries": deliveries[::-1],
-            "events": _timeline(inspected, order, effects, deliveries),
+            "deliveries": deliveries[: -1 - _MOST_DELIVERIES : -1],
+            "events": shown,
+            "left_out": len(events) - len(shown),
             "document": "" if order is None else json.dumps(order, indent=2, ensure_ascii=False),
         },
     )
