@@ -175,6 +175,19 @@ def audit(session: nox.Session) -> None:
     session.run("pip-audit", "--strict", "--require-hashes", "--disable-pip", "--requirement", pinned)
 
 
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """The tests in Chromium but those of the site: the machine's, or one that Playwright downloads."""
+    install(session)
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        session.run("playwright", "install", "--with-deps", "chromium")
+        asked = "from playwright.sync_api import sync_playwright as p; print(p().start().chromium.executable_path)"
+        found = str(session.run("python", "-c", asked, silent=True)).strip()
+    marked = "slow(group='browser')"
+    session.run("pytest", "-m", marked, "tests/sandbox/inspector", *session.posargs, env={"CHROMIUM": found})
+
+
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The tests; arguments after ``--`` go to pytest."""

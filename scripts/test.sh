@@ -121,6 +121,8 @@ step "types (mypy)" mypy
 step "types (pyright)" pyright
 step "layers" lint-imports --no-logo
 step "generated code" scripts/regenerate.sh --check
+without_browser=$(python -c 'from tests.support.browser import missing; print(missing() or "")')
+[ -z "$without_browser" ] || printf '== no tests in a browser: %s\n' "$without_browser"
 # Three keep two cores busy, since many tests wait. Each collects every test, which takes the processor about ten seconds,
 # and has tests that follow each other, so that what a module makes once is made by few of them.
 step "tests" pytest -n "${TEST_WORKERS:-3}" --dist worksteal -m "$which_tests" "$@"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
+# Without these it asks hosts of its maker for this and that.
+QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+
 
 @dataclass(frozen=True)
 class View:
@@ -60,24 +63,31 @@ STICKS_OUT = """() => {
 
 
 def executable() -> str | None:
-    """The system's Chromium."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    """The system's Chromium, or the one that CHROMIUM names."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def missing() -> str | None:
+    """What tests in a browser lack here; None if they have everything."""
+    if executable() is None:
+        return "no Chromium on this machine: install the package chromium"
+    if importlib.util.find_spec("playwright") is None:
+        return "no Playwright in this environment: pip install playwright"
+    return None
 
 
 @contextmanager
 def browser() -> Generator[Browser]:
     """A browser without a window. While it is open, this thread has an event loop: run no other in it."""
-    program = executable()
-    if program is None:
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    if importlib.util.find_spec("playwright") is None:
-        pytest.skip("no Playwright in this environment: pip install playwright")
+    lacking = missing()
+    if lacking is not None:
+        pytest.skip(lacking)
     from playwright.sync_api import sync_playwright
 
     # Chromium's own sandbox does not work for root.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=arguments)
+        opened = playwright.chromium.launch(executable_path=executable(), args=arguments)
         try:
             yield opened
         finally:

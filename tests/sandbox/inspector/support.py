@@ -21,7 +21,8 @@ class Caller:
 
     def __init__(self, sandbox: Sandbox, **headers: str) -> None:
         known = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
-        self._client = httpx.Client(base_url=sandbox.base_url + API, headers={**known, **headers})
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in {**known, **headers}.items()]
+        self._client = httpx.Client(base_url=sandbox.base_url + API, headers=sent)
 
     def __enter__(self) -> Self:
         return self
@@ -37,7 +38,9 @@ class Caller:
 
     def order(self, **body: Any) -> str:
         """The id of a new order."""
-        made: str = self.send("POST", "/orders", body).json()["id"]
+        answer = self.send("POST", "/orders", body)
+        assert answer.status_code == 201, answer.text
+        made: str = answer.json()["id"]
         return made
 
 
