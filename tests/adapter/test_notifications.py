@@ -14,8 +14,7 @@ import pytest
 from norce_order_async import ConfigurationError
 from norce_order_async.adapter import Adapter, NotificationCall, SqliteInbox
 from norce_order_async.adapter.deliveries import Delivery
-from norce_order_async.adapter.inbox.errors import InboxError
-from norce_order_async.adapter.inbox.protocol import Handle, InboxCounts, InboxEntry, State, Taken
+from norce_order_async.adapter.inbox.protocol import Handle, InboxCounts, InboxEntry, InboxError, State, Taken
 from tests.adapter.conftest import ORDER
 from tests.support.clock import FakeClock
 

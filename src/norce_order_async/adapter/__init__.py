@@ -17,9 +17,15 @@ if TYPE_CHECKING:
     from norce_order_async.adapter.deliveries import Delivery
     from norce_order_async.adapter.drafts import NULL
     from norce_order_async.adapter.handling import AdapterTelemetry
-    from norce_order_async.adapter.inbox.errors import InboxError, InboxLockedError
     from norce_order_async.adapter.inbox.postgres import PostgresInbox
-    from norce_order_async.adapter.inbox.protocol import Inbox, InboxCounts, InboxEntry, Taken
+    from norce_order_async.adapter.inbox.protocol import (
+        Inbox,
+        InboxCounts,
+        InboxEntry,
+        InboxError,
+        InboxLockedError,
+        Taken,
+    )
     from norce_order_async.adapter.inbox.sqlite import SqliteInbox
     from norce_order_async.adapter.patches import DraftError
     from norce_order_async.adapter.records import Counts, Denial, Denials
@@ -32,9 +38,8 @@ _HOMES = {
     "calls": ("HookCall", "NotificationCall", "ValidationCall"),
     "deliveries": ("Delivery",),
     "drafts": ("NULL",),
-    "inbox.errors": ("InboxError", "InboxLockedError"),
     "inbox.postgres": ("PostgresInbox",),
-    "inbox.protocol": ("Inbox", "InboxCounts", "InboxEntry", "Taken"),
+    "inbox.protocol": ("Inbox", "InboxCounts", "InboxEntry", "InboxError", "InboxLockedError", "Taken"),
     "inbox.sqlite": ("SqliteInbox",),
     "handling": ("AdapterTelemetry",),
     "patches": ("DraftError",),

@@ -20,8 +20,7 @@ from norce_order_async.adapter.answers import HttpAnswer, error_answer
 from norce_order_async.adapter.calls import NotificationCall
 from norce_order_async.adapter.deliveries import Delivery, SeenDeliveries
 from norce_order_async.adapter.handling import LATE, AdapterTelemetry, Desk, Read, Receive, Turns, logger
-from norce_order_async.adapter.inbox.errors import InboxError
-from norce_order_async.adapter.inbox.protocol import Inbox, Taken
+from norce_order_async.adapter.inbox.protocol import Inbox, InboxError, Taken
 from norce_order_async.adapter.routing import Admitted, Refused, Route
 from norce_order_async.display import shown
 from norce_order_async.errors import ConfigurationError, NorceError

@@ -55,8 +55,9 @@ from norce_order_async.sandbox.readings import Readings, ReadingsError
 from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
 from norce_order_async.sandbox.rules import RULES, Reading, Rule
 from norce_order_async.sandbox.seeding import SeedingError
-from norce_order_async.sandbox.server import IN_PROCESS_URL, Sandbox, SandboxStartError, serve
+from norce_order_async.sandbox.server import IN_PROCESS_URL, Sandbox, serve
 from norce_order_async.sandbox.service.clock import ManualClock, MovableClock, ServiceClock, SystemClock
+from norce_order_async.sandbox.serving import SandboxStartError
 from norce_order_async.sandbox.storage.sqlite import DatabaseFileError
 from norce_order_async.sandbox.storage.store import Effect
 

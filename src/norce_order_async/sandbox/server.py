@@ -1,7 +1,6 @@
-"""The sandbox over a socket: a server in a thread of its own, with a loop of its own.
+"""`Sandbox`: the state, the application and, once entered, the server of a local order service.
 
-`Sandbox` holds the state and the application; entering it starts the server, leaving it stops the server and keeps
-the logs readable. The thread has its own event loop, so the caller may be on asyncio, on trio or on none.
+Leaving it stops the server and keeps the logs readable.
 """
 
 from __future__ import annotations
@@ -9,18 +8,16 @@ from __future__ import annotations
 import re
 import secrets
 import signal
-import socket
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 import anyio
-import uvicorn
 from starlette.types import ASGIApp
 
 from norce_order_async.sandbox.admin import MERCHANT, Admin
@@ -39,8 +36,6 @@ from norce_order_async.sandbox.callbacks.notifications import Courier, Deliverie
 from norce_order_async.sandbox.callbacks.outgoing import CallbackClient, Caller, Configuration
 from norce_order_async.sandbox.control import Control
 from norce_order_async.sandbox.faults import NO_PLAN, Faults, PlanLike
-from norce_order_async.sandbox.faults.wire import protocol
-from norce_order_async.sandbox.hosts import OwnHosts
 from norce_order_async.sandbox.policy import MAX_BODY
 from norce_order_async.sandbox.readings import Readings, ReadingsInUse, ReadingsLike, readings_of
 from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
@@ -51,6 +46,7 @@ from norce_order_async.sandbox.service.commit import Deferred
 from norce_order_async.sandbox.service.ids import Ids
 from norce_order_async.sandbox.service.lag import ListLag
 from norce_order_async.sandbox.service.presentation import Presentation
+from norce_order_async.sandbox.serving import OwnHosts, Serving
 from norce_order_async.sandbox.storage.sqlite import IN_MEMORY
 from norce_order_async.sandbox.storage.store import Store
 
@@ -61,27 +57,11 @@ if TYPE_CHECKING:
 IN_PROCESS_URL = f"http://localhost{PREFIX}"
 """A base URL for clients that are handed `Sandbox.app` and use no socket."""
 
-_START_WITHIN = 10.0
-_STOP_WITHIN = 5.0
-_LAST_ANSWERS_WITHIN = 1
 _TICK = 0.005
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?")
 
 _SEEDS = (-sys.maxsize, sys.maxsize)
-
-
-class SandboxStartError(RuntimeError):
-    """The server could not be started; the text says why.
-
-    Example::
-
-        try:
-            with Sandbox(port=8700):
-                ...
-        except SandboxStartError as error:
-            print(error)
-    """
 
 
 class Sandbox:
@@ -157,7 +137,7 @@ class Sandbox:
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
         # First, because a repr asks for it: tools show that of a sandbox that could not be made, too.
-        self._running: _Running | None = None
+        self._running: Serving | None = None
         for name, text in (("token", token), ("secondary_token", secondary_token), ("callback_token", callback_token)):
             if text is not None:
                 check_text(name, text)
@@ -250,7 +230,7 @@ class Sandbox:
             raise RuntimeError("the sandbox is not running: enter it, or use sandbox.app with IN_PROCESS_URL")
         return f"http://{self._address(self._running)}{PREFIX}"
 
-    def _address(self, running: _Running) -> str:
+    def _address(self, running: Serving) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{host}:{running.port}"
 
@@ -422,62 +402,11 @@ class Sandbox:
                 for _ in running.stopping():
                     await anyio.sleep(_TICK)
 
-    def _run(self) -> _Running:
+    def _run(self) -> Serving:
         if self._running is not None:
             raise RuntimeError(f"the sandbox is running already, at {self.base_url}")
-        self._running = _Running(OwnHosts(self.app, self._served_as), self.faults, self._host, self._port)
+        self._running = Serving(OwnHosts(self.app, self._served_as), self.faults, self._host, self._port)
         return self._running
-
-
-class _Running:
-    """A server thread. `starting()` and `stopping()` yield whenever the caller should wait a little."""
-
-    def __init__(self, app: OwnHosts, faults: Faults, host: str, port: int) -> None:
-        self._socket = _listening(host, port)
-        self.port: int = self._socket.getsockname()[1]
-        self._faults = faults
-        faults.hurry = False
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=protocol(faults.refuses_connection),
-                loop="asyncio",
-                lifespan="on",
-                ws="none",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_LAST_ANSWERS_WITHIN,
-            )
-        )
-        self._thread = threading.Thread(target=self._serve, name=f"order-sandbox-{self.port}", daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with self._socket:
-            self._server.run(sockets=[self._socket])
-
-    def starting(self) -> Iterator[None]:
-        give_up = time.monotonic() + _START_WITHIN
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise SandboxStartError("the sandbox's server ended while it was starting")
-            if time.monotonic() > give_up:
-                self._server.should_exit = True
-                raise SandboxStartError(f"the sandbox's server did not start within {_START_WITHIN:g} s")
-            yield
-
-    def stopping(self) -> Iterator[None]:
-        self._faults.hurry = True
-        self._server.should_exit = True
-        give_up = time.monotonic() + _STOP_WITHIN
-        while self._thread.is_alive():
-            if time.monotonic() > give_up:
-                raise RuntimeError(f"the sandbox's server did not stop within {_STOP_WITHIN:g} s")
-            yield
-        self._thread.join()
 
 
 def _traffic(keep: int, clock: ServiceClock) -> Traffic:
@@ -504,21 +433,6 @@ def _check_app(name_of_host: str, host: object, name_of_app: str, app: object) -
     if not _HOST.fullmatch(str(host)):
         raise ValueError(f"{name_of_host} must be the name of a host, such as erp.example, not {shown(host)}")
     check_has(name_of_app, app, "")
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """A bound socket: binding here, on the caller's thread, is what makes a port in use a clear error."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Naming TCP matters: asyncio turns Nagle's delay off only for sockets that do, and it costs 40 ms an answer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise SandboxStartError(f"can't listen on {host} port {port}: {error.strerror or error}") from error
-    return listener
 
 
 def serve(

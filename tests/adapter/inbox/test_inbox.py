@@ -6,8 +6,7 @@ import anyio
 import pytest
 
 from norce_order_async import NorceOrderClient
-from norce_order_async.adapter.inbox.errors import InboxError
-from norce_order_async.adapter.inbox.protocol import Taken
+from norce_order_async.adapter.inbox.protocol import InboxError, Taken
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
 from tests.adapter.deliveries import ARRIVED, delivery
 from tests.adapter.inbox.places import Inbox, Place, Worker, column, let_pass, work_until

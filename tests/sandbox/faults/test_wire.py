@@ -14,7 +14,7 @@ import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-import norce_order_async.sandbox.server
+import norce_order_async.sandbox.serving
 from norce_order_async.sandbox import IN_PROCESS_URL, FaultPlan, FaultRule, Sandbox
 from norce_order_async.sandbox.faults import CutBody, Delay, Drip, Fault, LoseAnswer, RefuseConnection, Reset, Respond
 from norce_order_async.sandbox.faults.wire import protocol, reset
@@ -27,7 +27,7 @@ ORDERS = f"/checkout/order{API}/orders"
 @pytest.fixture(params=[H11Protocol, HttpToolsProtocol], ids=["h11", "httptools"])
 def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     parser: type[asyncio.Protocol] = request.param
-    monkeypatch.setattr(norce_order_async.sandbox.server, "protocol", partial(protocol, parser=parser))
+    monkeypatch.setattr(norce_order_async.sandbox.serving, "protocol", partial(protocol, parser=parser))
     with Sandbox(token="sandbox-token") as running:
         yield running
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, final
 
-from norce_order_async.adapter.inbox.errors import InboxError
+from norce_order_async.adapter.inbox.protocol import InboxError
 from norce_order_async.adapter.inbox.sql import COLUMNS, INDEXES, Statements
 from norce_order_async.adapter.inbox.stored import StoredInbox
 from norce_order_async.checking import check_number

@@ -1,4 +1,4 @@
-"""What an inbox does, wherever it keeps its notifications.
+"""What an inbox does, wherever it keeps its notifications, and the errors that it raises.
 
 An entry is in one of four states::
 
@@ -18,11 +18,29 @@ from typing import Final, Literal, Protocol, Self, get_args
 
 from norce_order_async.adapter.deliveries import Delivery
 from norce_order_async.display import shown
+from norce_order_async.errors import NorceError
 
 State = Literal["waiting", "working", "handled", "dead"]
 """To be handled now or after a pause; being handled; handled within the last 24 hours; given up."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
+
+
+class InboxError(NorceError):
+    """The inbox can't be used, or can't be written now. The text says why and what to do.
+
+    Example::
+
+        try:
+            async with SqliteInbox("erp.inbox") as inbox:
+                print(await inbox.counts())
+        except InboxError as error:
+            print(error)
+    """
+
+
+class InboxLockedError(InboxError):
+    """Another process uses the file of this inbox."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar, final
 
-from norce_order_async.adapter.inbox.errors import InboxError, InboxLockedError
+from norce_order_async.adapter.inbox.protocol import InboxError, InboxLockedError
 from norce_order_async.adapter.inbox.sql import COLUMNS, INDEXES, Statements
 from norce_order_async.adapter.inbox.stored import StoredInbox
 from norce_order_async.checking import path_of

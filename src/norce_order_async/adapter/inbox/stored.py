@@ -16,8 +16,7 @@ import anyio
 from anyio import to_thread
 
 from norce_order_async.adapter.deliveries import Delivery
-from norce_order_async.adapter.inbox.errors import InboxError
-from norce_order_async.adapter.inbox.protocol import STATES, Handle, InboxCounts, InboxEntry, State
+from norce_order_async.adapter.inbox.protocol import STATES, Handle, InboxCounts, InboxEntry, InboxError, State
 from norce_order_async.adapter.inbox.sql import PAGE, Change, End, Entries, Held, Store
 from norce_order_async.checking import as_given, check_number, check_whole
 from norce_order_async.engines.base import UnsentError

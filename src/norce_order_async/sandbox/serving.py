@@ -1,0 +1,165 @@
+"""The sandbox's server: a thread with an event loop of its own, so the caller may be on asyncio, on trio or on none."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from norce_order_async.sandbox import json_text
+from norce_order_async.sandbox.faults import Faults
+from norce_order_async.sandbox.faults.wire import protocol
+
+_START_WITHIN = 10.0
+_STOP_WITHIN = 5.0
+_LAST_ANSWERS_WITHIN = 1
+
+_MISDIRECTED, _FORBIDDEN = 421, 403
+
+
+class SandboxStartError(RuntimeError):
+    """The server could not be started; the text says why.
+
+    Example::
+
+        try:
+            with Sandbox(port=8700):
+                ...
+        except SandboxStartError as error:
+            print(error)
+    """
+
+
+class Serving:
+    """A server in a thread. `starting()` and `stopping()` yield each time that the caller should wait a little."""
+
+    def __init__(self, app: OwnHosts, faults: Faults, host: str, port: int) -> None:
+        self._socket = _listening(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self._faults = faults
+        faults.hurry = False
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=protocol(faults.refuses_connection),
+                loop="asyncio",
+                lifespan="on",
+                ws="none",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_LAST_ANSWERS_WITHIN,
+            )
+        )
+        self._thread = threading.Thread(target=self._serve, name=f"order-sandbox-{self.port}", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with self._socket:
+            self._server.run(sockets=[self._socket])
+
+    def starting(self) -> Iterator[None]:
+        """Wait until the server answers.
+
+        Raises:
+            SandboxStartError: it ended, or did not start in time.
+        """
+        give_up = time.monotonic() + _START_WITHIN
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise SandboxStartError("the sandbox's server ended while it was starting")
+            if time.monotonic() > give_up:
+                self._server.should_exit = True
+                raise SandboxStartError(f"the sandbox's server did not start within {_START_WITHIN:g} s")
+            yield
+
+    def stopping(self) -> Iterator[None]:
+        """Stop the server.
+
+        Raises:
+            RuntimeError: it did not stop in time.
+        """
+        self._faults.hurry = True
+        self._server.should_exit = True
+        give_up = time.monotonic() + _STOP_WITHIN
+        while self._thread.is_alive():
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"the sandbox's server did not stop within {_STOP_WITHIN:g} s")
+            yield
+        self._thread.join()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A bound socket. It is bound on the caller's thread, so that a port in use is a clear error."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # TCP is named because asyncio turns off Nagle's delay, 40 ms an answer, only for sockets that name it.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SandboxStartError(f"can't listen on {host} port {port}: {error.strerror or error}") from error
+    return listener
+
+
+class OwnHosts:
+    """Lets a request through if it names this server and no page of another host sends it.
+
+    A page in a browser can send requests to this machine, and a page whose name was pointed here (DNS rebinding) may
+    read the answers too. The browser sends the true name in Host and the true origin. So the server answers only to
+    addresses and to names that nobody outside can point anywhere, and only to pages from there.
+
+    Args:
+        names: Names besides localhost under which the server is reached.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self._app = app
+        self._names = frozenset(name.lower().rstrip(".") for name in names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it by its Host header (ASGI)."""
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        status, code, message = refusal
+        body = json_text.text({"code": code, "message": message}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
+        await send({"type": "http.response.body", "body": body})
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+        raw: list[tuple[bytes, bytes]] = scope["headers"]
+        for name, value in raw:
+            given = value.decode("latin-1").strip()
+            if name.lower() == b"host" and not self._is_own(f"http://{given}"):
+                said = "The Host header is no address and no name of this sandbox; served_as or --served-as adds one."
+                return _MISDIRECTED, "misdirected-request", said
+            if name.lower() == b"origin" and not self._is_own(given):
+                return _FORBIDDEN, "forbidden", "Origin says that a page from another host sends this."
+        return None
+
+    def _is_own(self, url: str) -> bool:
+        """Whether the host of a URL is an address, localhost, or a name that was given."""
+        try:
+            host = (urlsplit(url).hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        if host in self._names or host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
