@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 from functools import partial
 from typing import Any
@@ -344,3 +345,21 @@ async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderC
     with pytest.raises(OutcomeUnknownError, match="closed"):
         await writing
     server.free.set()
+
+
+async def test_a_call_leaves_nothing_to_the_garbage_collector(server: FaultServer) -> None:
+    """Its objects know each other only while it lasts: a circle would cost each call a part of a collection."""
+    async with NorceOrderClient(
+        base_url=f"{server.url}/created", merchant="m", channel="c", token="t", engine="aiohttp"
+    ) as norce:
+        order = await norce.orders.get("o1")
+        await order.set_reference("r")
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                await order.refresh()
+                await order.set_reference("r")
+            assert gc.collect() < 10
+        finally:
+            gc.enable()

@@ -222,7 +222,12 @@ class Connector(aiohttp.TCPConnector):
 
     def give_back(self, key: Any, connection: WatchedConnection, close: bool) -> None:
         """Keep a connection that was taken, or close it."""
-        self._release(key, connection, should_close=close)
+        if close or self._closed or self._cleanup_handle is None or connection.should_close:
+            self._release(key, connection, should_close=close)
+        else:
+            # What aiohttp does then, without its look at requests that wait for a connection: there are none.
+            self._acquired.discard(connection)
+            self._conns[key].append((connection, time.monotonic()))
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout

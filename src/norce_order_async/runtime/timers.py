@@ -109,6 +109,8 @@ class _Shared:
 
     def cancel(self) -> None:
         self._sharing.discard(self)
+        # What would be called has this alarm: without that circle, no garbage collection is needed for either.
+        self.call = _nothing
 
     def when(self) -> float:
         return self._when
@@ -279,9 +281,10 @@ class Watch(_Scope):
         self._alarm = self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look)
 
     def finish(self) -> None:
-        """Watch it no longer."""
+        """Watch it no longer, and know nothing of it."""
         self.left = True
         self._alarm.cancel()
+        del self._task
 
     def _set_alarm(self) -> bool:
         """Set the next alarm. False if no time is left."""
@@ -333,3 +336,7 @@ class Watch(_Scope):
     def _moved(self) -> int:
         """A count that grows when bytes come or go."""
         return self._signs if self.connection is None else self._signs + self.connection.received
+
+
+def _nothing() -> None:
+    pass
