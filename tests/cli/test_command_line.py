@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import click
 import pytest
 
@@ -72,6 +75,38 @@ def test_any_failure_is_one_line(
     monkeypatch.setitem(app.norce_order.commands, "fails", fails)
     assert app.run(["fails"]) == code
     assert capsys.readouterr().err.lstrip("\n") == told
+
+
+def test_the_list_of_commands_is_that_of_the_commands() -> None:
+    """Names and lines stand apart from the commands, which are not imported for the list."""
+    group = app.norce_order
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    lines = {name: one.get_short_help_str(limit=1000) for name, one in found.items() if one is not None}
+    assert lines.keys() == found.keys()
+    assert all(one.name == name for name, one in found.items() if one is not None)
+    shown = " ".join(group.get_help(context).partition("Commands:")[2].split())
+    assert shown == " ".join(f"{name} {line}" for name, line in lines.items())
+
+
+HELP_AND_MODULES = """
+import sys
+from norce_order_async.cli.app import run
+run(["--help"])
+print(*sys.modules)
+"""
+
+
+def test_the_help_imports_no_command() -> None:
+    """Nor what commands need: it is what is typed first, and most often."""
+    ran = subprocess.run([sys.executable, "-c", HELP_AND_MODULES], capture_output=True, encoding="utf-8", check=True)
+    loaded = set(ran.stdout.split())
+    assert "Commands:" in ran.stdout
+    assert {name for name in loaded if name.startswith("norce_order_async.cli.")} == {
+        "norce_order_async.cli.app",
+        "norce_order_async.cli.failures",
+    }
+    assert not loaded & {"asyncio", "anyio", "rich", "attr", "norce_order_async.client", "norce_order_async.pipeline"}
 
 
 def test_cause_prefers_an_interrupt_at_any_depth() -> None:

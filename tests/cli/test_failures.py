@@ -44,7 +44,10 @@ def here() -> Iterator[Shop]:
 
 def commands(group: click.Group = norce_order, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command with the words that call it."""
-    for name, one in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        one = group.get_command(context, name)
+        assert one is not None
         if isinstance(one, click.Group):
             yield from commands(one, *before, name)
         else:

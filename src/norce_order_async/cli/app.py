@@ -7,8 +7,8 @@
 130   interrupted
 ====  ==================================================
 
-A new command is a module beside this one, and an entry in the loop at the end of this file. Commands import their
-modules when they run, so that ``--help`` stays quick.
+A new command is a module beside this one, and an entry in :data:`_COMMANDS`. A command is imported when it is called or
+its help is shown, and imports what it needs when it runs, so that ``--help`` stays quick.
 """
 
 from __future__ import annotations
@@ -18,33 +18,55 @@ import json
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import click
 
 from norce_order_async._version import __version__
-from norce_order_async.cli.adapter.command import adapter
-from norce_order_async.cli.bulk.command import bulk
-from norce_order_async.cli.calibrate import calibrate
-from norce_order_async.cli.completion import completion
-from norce_order_async.cli.create import create
-from norce_order_async.cli.demo.command import demo
-from norce_order_async.cli.doctor.command import doctor
 from norce_order_async.cli.failures import ReaderGoneError, cause, one_line, record, silence
-from norce_order_async.cli.get import get
-from norce_order_async.cli.inbox import inbox
-from norce_order_async.cli.listing import list_orders
-from norce_order_async.cli.parts import attributes, payments, set_reference
-from norce_order_async.cli.profiles import list_profiles
-from norce_order_async.cli.sandbox import sandbox
-from norce_order_async.cli.transition import transition
 from norce_order_async.display import printable
 
 NAME = "norce-order"
 
 
+_COMMANDS: Final = {
+    "adapter": ("adapter.command:adapter", "Work on an adapter, a program that the order service calls."),
+    "attributes": ("parts:attributes", "Show or change the attributes of an order."),
+    "bulk": ("bulk.command:bulk", "Run one action on many orders."),
+    "calibrate": ("calibrate:calibrate", "Find out how the real service behaves where nothing is published."),
+    "completion": ("completion:completion", "Print the completion for a shell."),
+    "create": ("create:create", "Create an order."),
+    "demo": ("demo.command:demo", "Show orders going from checkout to completed."),
+    "doctor": ("doctor.command:doctor", "Check settings, network and service."),
+    "get": ("get:get", "Show an order."),
+    "inbox": ("inbox:inbox", "Look after notifications that an adapter has stored."),
+    "list": ("listing:list_orders", "List the newest orders."),
+    "payments": ("parts:payments", "List the payments of an order."),
+    "profiles": ("profiles:list_profiles", "List the profiles."),
+    "sandbox": ("sandbox:sandbox", "Run a local imitation of the order service."),
+    "set-reference": ("parts:set_reference", "Set the reference of an order."),
+    "transition": ("transition:transition", "Move an order to another status."),
+}
+"""Where each command is, below this package, and its line in the list of commands."""
+
+
 class _Commands(click.Group):
     """The group of commands. A command ends when the reader of its output has gone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            module, _, name = _COMMANDS[cmd_name][0].partition(":")
+            self.add_command(getattr(import_module(f"norce_order_async.cli.{module}"), name), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        # click's own asks every command for its line.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
 
     def make_context(self, *args: Any, **named: Any) -> click.Context:
         with _until_reader_leaves():
@@ -126,24 +148,3 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     else:
         click.echo(text if code == 130 else f"Error: {text}", err=True)
     return code
-
-
-for _command in (
-    demo,
-    sandbox,
-    adapter,
-    get,
-    list_orders,
-    transition,
-    bulk,
-    inbox,
-    doctor,
-    calibrate,
-    create,
-    set_reference,
-    attributes,
-    payments,
-    list_profiles,
-    completion,
-):
-    norce_order.add_command(_command)
