@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from norce_order_async.sandbox import Sandbox
+from tests.support.plain import NO_TLS
 
 from .support import entered, origin
 
@@ -19,7 +20,7 @@ PAGES = ["/", "/requests/1", "/events", "/nothing"]
 
 def test_a_link_works_once(inspected: Sandbox) -> None:
     link = inspected.inspector_link()
-    with httpx.Client() as first, httpx.Client() as second:
+    with httpx.Client(verify=NO_TLS) as first, httpx.Client(verify=NO_TLS) as second:
         assert first.get(link).status_code == 200
         assert first.get(f"{origin(inspected)}/__inspect/").status_code == 200
         assert second.get(link).status_code == 403
@@ -31,20 +32,20 @@ def test_a_link_works_once(inspected: Sandbox) -> None:
 
 def test_looking_at_a_link_ahead_does_not_use_it(inspected: Sandbox) -> None:
     link = inspected.inspector_link()
-    assert httpx.head(link).status_code == 403
-    assert httpx.get(link).status_code == 200
+    assert httpx.head(link, verify=NO_TLS).status_code == 403
+    assert httpx.get(link, verify=NO_TLS).status_code == 200
 
 
 def test_a_wrong_link_lets_nobody_in(inspected: Sandbox) -> None:
     inspected.inspector_link()
     for key in ("", "wrong", "%C3%A5%00", "a" * 10_000):
-        refused = httpx.get(f"{origin(inspected)}/__inspect/enter?key={key}")
+        refused = httpx.get(f"{origin(inspected)}/__inspect/enter?key={key}", verify=NO_TLS)
         assert refused.status_code == 403
         assert "set-cookie" not in refused.headers
 
 
 def test_the_cookie_is_for_these_pages_alone(inspected: Sandbox) -> None:
-    (cookie,) = SimpleCookie(httpx.get(inspected.inspector_link()).headers["set-cookie"]).values()
+    (cookie,) = SimpleCookie(httpx.get(inspected.inspector_link(), verify=NO_TLS).headers["set-cookie"]).values()
     assert cookie["httponly"]
     assert (cookie["samesite"], cookie["path"], cookie["domain"]) == ("Strict", "/__inspect", "")
     assert len(cookie.value) >= 32
@@ -52,7 +53,7 @@ def test_the_cookie_is_for_these_pages_alone(inspected: Sandbox) -> None:
 
 def test_two_sandboxes_of_one_host_have_cookies_of_their_own(inspected: Sandbox) -> None:
     """Browsers send the cookies of a host to all its ports."""
-    with Sandbox(inspect=True) as other, httpx.Client() as browser:
+    with Sandbox(inspect=True) as other, httpx.Client(verify=NO_TLS) as browser:
         browser.get(inspected.inspector_link())
         browser.get(other.inspector_link())
         for sandbox in (inspected, other):
@@ -62,7 +63,7 @@ def test_two_sandboxes_of_one_host_have_cookies_of_their_own(inspected: Sandbox)
 
 def test_without_the_cookie_nothing_is_shown(inspected: Sandbox) -> None:
     cookies = ["", "norce_inspector_00000000=x", 'a[]"{}=c; norce_inspector', "=;=;"]
-    with httpx.Client(base_url=f"{origin(inspected)}/__inspect") as stranger:
+    with httpx.Client(base_url=f"{origin(inspected)}/__inspect", verify=NO_TLS) as stranger:
         for path, cookie in itertools.product(PAGES, cookies):
             refused = stranger.get(path, headers={"cookie": cookie})
             assert refused.status_code == 403
@@ -102,7 +103,7 @@ def test_it_is_no_part_of_the_service(inspected: Sandbox, visitor: httpx.Client)
 
 def test_a_sandbox_without_it_has_none_of_it() -> None:
     with Sandbox() as sandbox:
-        assert httpx.get(f"{origin(sandbox)}/__inspect/").status_code == 404
+        assert httpx.get(f"{origin(sandbox)}/__inspect/", verify=NO_TLS).status_code == 404
         with pytest.raises(RuntimeError, match="inspect=True"):
             sandbox.inspector_link()
     with pytest.raises(RuntimeError, match="not running"):
@@ -126,4 +127,4 @@ def test_it_can_be_looked_at_again_after_a_restart(inspected: Sandbox) -> None:
         kept = dict(browser.cookies)
     inspected.stop()
     inspected.start()
-    assert httpx.get(f"{origin(inspected)}/__inspect/", cookies=kept).status_code == 200
+    assert httpx.get(f"{origin(inspected)}/__inspect/", cookies=kept, verify=NO_TLS).status_code == 200

@@ -10,6 +10,7 @@ import pytest
 from norce_order_async.sandbox import Sandbox
 from norce_order_async.testing import CallbackReceiver, Reply
 from tests.support.orders import CART
+from tests.support.plain import NO_TLS
 
 from .support import Caller, text_of
 
@@ -102,7 +103,7 @@ def test_a_change_that_comes_after_its_answer_is_known_by_its_request() -> None:
             assert len(sandbox.effects.of(order)) == 1
             sandbox.advance(30)
             caller.send("GET", f"/orders/{order}")
-        with httpx.Client() as browser:
+        with httpx.Client(verify=NO_TLS) as browser:
             browser.get(sandbox.inspector_link())
             text = text_of(browser.get(sandbox.base_url.replace("/checkout/order", f"/__inspect/orders/{order}")).text)
     sandbox.close()

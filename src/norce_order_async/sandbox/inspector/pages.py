@@ -91,6 +91,17 @@ def _lines(text: str) -> Markup:
     return escape(visible_lines(text))
 
 
+def breakable(name: str) -> Markup:
+    """The name of an operation, which a narrow page may break before its capitals."""
+    return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])", visible(name)))
+
+
+def coded(text: str) -> Markup:
+    """Words of ours, with what stands between backticks as code."""
+    parts = enumerate(text.split("`"))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in parts)
+
+
 def short_path(path: str) -> str:
     """A path without what all paths of the API begin with."""
     return path.removeprefix("/checkout/order/api/v0/checkout") or path
@@ -113,7 +124,9 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters.update(
+        breakable=breakable,
         clock_time=clock_time,
+        coded=coded,
         coloured=coloured,
         day_and_time=day_and_time,
         duration=duration,
