@@ -127,7 +127,7 @@ def _length(head: bytes) -> int:
     return int(length.partition(b"\r\n")[0] or 0)
 
 
-def _run(doors: list[Door], chain: Path, told: Connection) -> None:
+def _run(doors: list[Door], chain: Path, parent: Connection) -> None:
     pin(SERVER_CORE)
 
     async def main() -> None:
@@ -144,10 +144,10 @@ def _run(doors: list[Door], chain: Path, told: Connection) -> None:
                 backlog=_BACKLOG,
             )
             ports.append(server.sockets[0].getsockname()[1])
-        told.send(ports)
-        # Nothing comes this way but the end of whoever asked for the service.
+        parent.send(ports)
+        # The pipe becomes readable only when the process that asked for the service ends.
         gone = asyncio.Event()
-        loop.add_reader(told.fileno(), gone.set)
+        loop.add_reader(parent.fileno(), gone.set)
         await gone.wait()
 
     asyncio.run(main())

@@ -89,7 +89,7 @@ def _work(pipe: Connection) -> None:
             return
         try:
             answer = (True, function(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
+        except Exception as error:  # noqa: BLE001 - the process that asked gets it
             error.add_note(traceback.format_exc())
             answer = (False, error)
         pipe.send(answer)

@@ -17,7 +17,7 @@ MERCHANT = "acme"
 CHANNEL = "se"
 TOKEN = "benchmark"
 PATIENCE = 120.0
-"""Seconds that nobody is to give up before: a wait in a queue is measured, not cut."""
+"""Timeout in seconds, so long that a wait in a queue is measured and not cut."""
 HEADERS = {
     "user-agent": "benchmark",
     "accept": "application/json",

@@ -1,4 +1,4 @@
-"""Clients that generators make from the description as they come, without anything of ours.
+"""Clients as generators make them from the description, without changes.
 
 They are made once for each description and generator version, into ``.cache/benchmarks``.
 """

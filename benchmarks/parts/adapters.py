@@ -221,7 +221,7 @@ def _soak(count: int) -> Figures:
     adapter = _adapter()
 
     @adapter.notification("/state")
-    async def told(call: NotificationCall) -> None:
+    async def handle_news(call: NotificationCall) -> None:
         """Handled."""
 
     path = f"/{SECRET}/notification/state/"

@@ -143,7 +143,7 @@ def _capturing(client: NorceOrderClient) -> Read:
 
 
 def _telemetries() -> dict[str, Any]:
-    """Tracing that nobody listens to, and tracing that records; none where OpenTelemetry is not installed."""
+    """Tracing without and with a recorder; no entries without OpenTelemetry."""
     try:
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.trace import TracerProvider

@@ -51,7 +51,7 @@ class Cell:
 
     @property
     def ideal(self) -> float:
-        """Seconds from wish to order if all connections were always busy and nobody was overtaken."""
+        """Seconds from request to order if all connections were always busy and requests kept their order."""
         return max(self.latency, self.tasks / CONNECTIONS * self.latency)
 
 

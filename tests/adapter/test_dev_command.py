@@ -101,7 +101,7 @@ def test_changed_code_is_loaded_and_registered_anew(tmp_path: Path) -> None:
     program = tmp_path / "erp.py"
     program.write_text("adapter = None\n")
     with running(tmp_path, *PASTED[3:]) as process:
-        said = until(process, "no adapter, and no function")  # it goes on, until the code is mended
+        said = until(process, "not an adapter, nor a function")  # it goes on, until the code is mended
         program.write_text(PROGRAM)
         said += until(process, r"The order is completed")
         program.write_text(PROGRAM.replace('"/state/currentStatus"', '"/attributes"'))
@@ -112,12 +112,12 @@ def test_changed_code_is_loaded_and_registered_anew(tmp_path: Path) -> None:
         assert secret not in said + again + ended.out
 
 
-def test_what_is_no_adapter_is_named(tmp_path: Path) -> None:
+def test_a_target_that_is_not_an_adapter_is_named(tmp_path: Path) -> None:
     tmp_path.joinpath("erp.py").write_text("adapter = 5\n")
     with running(tmp_path, "erp:adapter", "--once", "--no-reload") as process:
         said, _ = process.communicate()
     assert process.returncode == 1
-    assert "erp:adapter is no adapter, and no function that makes one of a client" in said
+    assert "erp:adapter is not an adapter, nor a function that makes one from a client" in said
     assert "the adapter's server ended by itself" in said
 
 

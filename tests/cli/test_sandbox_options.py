@@ -171,7 +171,7 @@ def test_a_file_of_something_else_is_a_usage_error(tmp_path: Path) -> None:
     ran = inside("sandbox", "--db", str(file))
     assert (ran.code, ran.out) == (2, "")
     assert "Invalid value for --db" in ran.err
-    assert "is no database" in ran.err
+    assert "is not a database" in ran.err
     assert file.read_text("utf-8") == "Dear Ada"
 
 

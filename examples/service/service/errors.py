@@ -1,4 +1,4 @@
-"""What a caller of this service is told when a call to Norce does not succeed."""
+"""The answers of this service when a call to Norce does not succeed."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
     be read first.
     """
     assert isinstance(error, NorceError)
-    told: dict[str, object] = {"error": type(error).__name__, "again": error.may_call_again}
+    body: dict[str, object] = {"error": type(error).__name__, "again": error.may_call_again}
     if isinstance(error, CallError):
-        told |= {"order": error.order_id, "correlation_id": error.correlation_id}
+        body |= {"order": error.order_id, "correlation_id": error.correlation_id}
     if isinstance(error, RefusedError):
-        told["code"] = error.code
+        body["code"] = error.code
     wait: float | None = getattr(error, "retry_after", None)
     headers = {} if wait is None else {"retry-after": str(math.ceil(wait))}
-    return JSONResponse(told, status_of(error), headers)
+    return JSONResponse(body, status_of(error), headers)

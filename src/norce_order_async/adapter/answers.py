@@ -1,4 +1,4 @@
-"""What a handler answers: approve or deny a change, and what is wrong with an order."""
+"""The answers of handlers: approve or deny a change, or the problems of an order."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _message(message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What the service gets, and a word for what came of its call."""
+    """The answer to the service, and the outcome of the call as a word."""
 
     status: int
     body: bytes = field(default=b"", repr=False)

@@ -136,7 +136,7 @@ class Adapter:
 
     @property
     def counts(self) -> Counts:
-        """How many calls there were, and what came of them."""
+        """The number of calls, by kind and outcome."""
         return self._desk.counts
 
     @property
@@ -363,7 +363,7 @@ class Adapter:
         await receive()
         try:
             await self.__aenter__()
-        except Exception as error:  # noqa: BLE001 - a server that is not told takes it for an app without a lifespan
+        except Exception as error:  # noqa: BLE001 - without this message a server takes it for an app without a lifespan
             said = str(error) if isinstance(error, NorceError) else type(error).__name__
             await send({"type": "lifespan.startup.failed", "message": f"the adapter can't start: {said}"})
             return

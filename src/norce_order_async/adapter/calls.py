@@ -1,4 +1,4 @@
-"""What a handler is given: the call that it answers."""
+"""The call objects that handlers get."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """What all calls of the service have in common."""
+    """The common part of all calls."""
 
     __slots__ = ("_fetched", "adapter_id", "norce", "order_id", "route")
 
@@ -65,7 +65,7 @@ class _CallWithOrder(Call):
     __slots__ = ("_body", "_data", "_order")
 
     _kind: ClassVar[str]
-    """What surprises in its body are counted under, with the route."""
+    """With the route, the name under which unexpected members of its body are counted."""
 
     def __init__(
         self, adapter_id: str, route: str, order_id: str, norce: Scope, body: bytes, data: dict[str, Any] | None = None

@@ -1,9 +1,8 @@
 """Notifications as they arrive, and which of them were handled already.
 
 The service sends a notification at least once and in any order, and documents no id of a delivery. So two deliveries
-are twins if the same adapter was told the same about the same order: merchant, channel, route, order and the content of
-the body are equal. Only a delivery whose handling succeeded counts as seen. What is not known is handled: twice at
-worst, never not at all.
+are twins if adapter, merchant, channel, route, order and the content of the body are equal. Only a delivery whose
+handling succeeded counts as seen. A delivery that is not known is handled: twice at worst, but never lost.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class AdapterTelemetry(Protocol):
     def received(
         self, kind: str, route: str, attributes: Mapping[str, str], trace: Mapping[str, str], /
     ) -> AbstractContextManager[Callable[[str, int], None]]:
-        """Around a call. What it gives is called with a word for what came of it, and the status."""
+        """Around a call. Yields a function that is called with the outcome as a word, and the status."""
         ...
 
     def inbox(self, adapter_id: str, depth: int, oldest: float, /) -> None:

@@ -1,4 +1,4 @@
-"""Hooks and validations: questions that have to be answered in time. Where its handler has no answer, a hook denies."""
+"""Hooks and validations, which must be answered in time. If its handler gives no answer, a hook denies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WORDS: Final[dict[Cause, Deny]] = {
     "late": Deny("adapter-late", "The adapter did not answer in time."),
     "busy": Deny("adapter-busy", "The adapter has too many calls at once."),
 }
-"""What is answered where the handler has no answer. It says nothing of what a handler raised."""
+"""The answers in place of a handler's. They hold no text of an exception."""
 
 
 class Hooks:
@@ -71,7 +71,7 @@ class Hooks:
         return given if isinstance(given, Deny) else patch_answer(call.operations())
 
     def without_answer(self, admitted: Admitted, cause: Cause) -> HttpAnswer:
-        """What the service gets where the handler has no answer: a denial, unless the hook says otherwise."""
+        """The answer if the handler gives none: a denial, unless the hook has ``on_error="approve"``."""
         if admitted.route.on_error == "approve":
             return HttpAnswer(200, b"[]", cause)
         return self._denied(admitted, cause, _WORDS[cause])
@@ -118,6 +118,6 @@ class Validations:
         return problems_answer(self._desk.adapter_id, found)
 
     def without_answer(self, cause: Cause) -> HttpAnswer:
-        """What the service gets where the handler has no answer: a problem, which says that there is none."""
+        """The answer if the handler gives none: a problem that says so."""
         said = _WORDS[cause]
         return problems_answer(self._desk.adapter_id, problems((said.code, said.message)), cause)

@@ -56,8 +56,8 @@ class Notifications:
         inbox: where those are stored that are answered first.
         turns: how many handlers of the others run at the same time.
         workers: how many of stored ones do.
-        route_of: finds a handler by its label; LookupError where there is none any more.
-        telemetry: is told how full the inbox is.
+        route_of: finds a handler by its label; raises LookupError if there is none any more.
+        telemetry: records how full the inbox is.
     """
 
     def __init__(

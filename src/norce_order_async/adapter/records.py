@@ -1,4 +1,4 @@
-"""What an adapter remembers of its calls: how many there were of each kind, and the latest denials."""
+"""Counts of an adapter's calls, and its latest denials."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Denials(Sequence[Denial]):
         self._kept: deque[Denial] = deque(maxlen=KEPT)
 
     def add(self, denial: Denial) -> None:
-        """Remember one; the oldest is forgotten where there are too many."""
+        """Add a denial; the oldest is dropped when there are too many."""
         self._kept.append(denial)
 
     def __len__(self) -> int:
@@ -76,10 +76,10 @@ class Denials(Sequence[Denial]):
 
 
 class Counts(Mapping[str, int]):
-    """How many calls there were, by kind and by what came of them. What never happened is 0.
+    """The number of calls, by kind and outcome. An outcome that never happened is 0.
 
-    ``hook``, ``validation`` and ``notification`` count calls that were let in. What came of them is counted under their
-    names and a word:
+    ``hook``, ``validation`` and ``notification`` count calls that were admitted. Their outcomes are counted under the
+    kind and a word:
 
     - ``hook.approved``, ``patched``, ``denied``; ``error``, ``late``, ``busy`` and ``edit`` where its handler had no
       answer (see :data:`Cause`).

@@ -1,4 +1,4 @@
-"""Who is called: the handlers of an adapter with their addresses, and who may call them.
+"""Routes calls to handlers, and checks who may call.
 
 An address is ``{public_url}/{secret}/{kind}/{name}/{order id}``. The last four segments of a path are looked at, so an
 adapter works under any prefix, whether a framework or a proxy strips it or not. No signature of the service's is
@@ -42,7 +42,7 @@ class Route:
     name: str
     """Its segment in addresses."""
     label: str
-    """What texts call it: the part of the order, such as ``"/state"``, or its own name, such as ``"/paid"``."""
+    """Its name in texts: the part of the order, such as ``"/state"``, or its own name, such as ``"/paid"``."""
     handler: Handler = field(repr=False)
     pointer: str = ""
     """What a hook listens to, or a notification is about."""
@@ -58,12 +58,12 @@ class Route:
 
     @property
     def source(self) -> str:
-        """What surprises in its bodies are counted under."""
+        """The name under which unexpected members of its bodies are counted."""
         return f"{self.kind} {self.label}"
 
 
 class Secrets:
-    """Words that a caller must know, one or several while they are exchanged. No repr shows them."""
+    """Secrets that a caller must send: one, or several during an exchange. No repr shows them."""
 
     __slots__ = ("_words",)
 
@@ -134,7 +134,7 @@ def check_pointer(name: str, pointer: object, *, deep: bool) -> str:
     """A pointer that hooks (``deep`` is False) or notifications may have.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is not such a pointer.
     """
     check_kind(name, pointer, str, "a JSON pointer such as '/state'", ConfigurationError)
     text = str(pointer)
@@ -151,7 +151,7 @@ def check_public_url(given: str | None) -> str | None:
     """The address under which the service reaches the adapter, without a slash at its end.
 
     Raises:
-        ConfigurationError: it is no address, or a secret would go over plain http through other networks.
+        ConfigurationError: it is not an address, or a secret would go over plain http through other networks.
     """
     if given is None:
         return None
@@ -193,7 +193,7 @@ def name_of(kind: Kind, name: str | None, pointer: str, target: str | None) -> t
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A call that may be made."""
+    """An admitted call."""
 
     route: Route
     order_id: str
@@ -217,7 +217,7 @@ _TRACE: Final = {b"traceparent": "traceparent", b"tracestate": "tracestate", b"b
 
 
 class Gate:
-    """Lets calls of the service in."""
+    """Admits calls of the service."""
 
     __slots__ = ("_bearer", "_channels", "_merchants", "_routes", "_secret")
 
@@ -251,7 +251,7 @@ class Gate:
         segments: list[str] = scope["path"].removesuffix("/").rsplit("/", 4)
         known = len(segments) == 5
         secret, kind, name, order_id = segments[1:] if known else ("", "", "", "")
-        # Asked in any case, so that a short path takes as long as a wrong one.
+        # Checked in any case, so that a short path takes as long as a wrong secret.
         if not self._secret.knows(secret.encode("utf-8", "surrogatepass")) or not known:
             return Refused("secret", _NOT_FOUND)
         headers = scope["headers"]

@@ -40,7 +40,7 @@ def list_orders(connection: Connection, where: OrderFilter | None, limit: int, f
     """
     import anyio
 
-    Rows(form, _USUAL, _whole, "OrderData")  # a column that is none is refused before anything is sent
+    Rows(form, _USUAL, _whole, "OrderData")  # an unknown column is refused before anything is sent
     anyio.run(_list, connection, where, limit, form, watch)
 
 

@@ -37,7 +37,7 @@ def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
     if not is_production(scope.base_url):
         return
     if click.get_current_context().params.get("as_json"):
-        # With --json, standard error is read by machines too, so there is no question.
+        # With --json, programs read standard error too, so no question is asked.
         if not yes:
             raise click.UsageError(f"this changes orders in production: give {FLAG} to continue; nothing was sent")
         return

@@ -293,7 +293,7 @@ Requests, as they come:
 
 
 def _callable(url: str) -> str:
-    """An address to call: those that mean "every address of this machine" are none."""
+    """An address that clients can call, in place of one that means every address of this machine."""
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 

@@ -282,7 +282,7 @@ async def _received(scope: Scope, receive: Receive, max_body: int, readings: Rea
     raw: list[tuple[bytes, bytes]] = scope["headers"]
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        # Repeated headers are one with a comma, as HTTP has it: a doubled x-merchant then names nobody's orders.
+        # Repeated headers are joined by a comma, as in HTTP: a doubled x-merchant then matches no orders.
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     chunks: list[bytes] = []
     size = 0

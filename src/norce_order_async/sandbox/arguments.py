@@ -48,7 +48,7 @@ def check_text(name: str, value: object) -> None:
     """A string that can be written.
 
     Raises:
-        TypeError: it is no string.
+        TypeError: it is not a string.
         ValueError: it holds control characters or half a surrogate pair.
     """
     if not isinstance(value, str):
@@ -87,7 +87,7 @@ def check_seconds(name: str, value: object) -> None:
     """A number of seconds that a clock can take.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
         ValueError: it is not finite, negative, or beyond what a clock can show.
     """
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -100,7 +100,7 @@ def check_moment(name: str, value: object) -> None:
     """A moment that a clock can show.
 
     Raises:
-        TypeError: it is no datetime.
+        TypeError: it is not a datetime.
         ValueError: it has no UTC offset, or is not of the years 1000 to 8999.
     """
     check_is(name, value, datetime, "a datetime")

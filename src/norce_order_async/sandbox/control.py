@@ -1,4 +1,4 @@
-"""The sandbox's state as a whole: reset, seed, snapshot, restore, and the time."""
+"""Operations on the whole state of a sandbox: reset, seed, snapshot, restore, and moving the clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from norce_order_async.sandbox.service.commit import Deferred
 
 
 class Control:
-    """What `Sandbox` and the admin endpoints do."""
+    """The operations that `Sandbox` and the admin endpoints share."""
 
     def __init__(
         self, world: World, requests: RequestLog, faults: Faults, deferred: Deferred, seed: int | None
@@ -63,7 +63,11 @@ class Control:
         self.world.lag.clear()
 
     def send_again(self, delivery_id: str) -> None:
-        """Make a notification due once more; raises LookupError when there is none of that id."""
+        """Make a notification due once more.
+
+        Raises:
+            LookupError: there is no delivery with that id.
+        """
         self.world.deliveries.send_again(delivery_id, self.world.clock.now())
 
     def advance(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What the sandbox has received, and the changes that took effect: the logs that tests assert on."""
+"""The logs that tests assert on: received requests, and changes that took effect."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class ReceivedRequest:
     status: int | None = None
     seconds: float | None = None
     faults: Sequence[str] = ()
-    """What the fault plan did to it."""
+    """The faults that it met."""
     rules: set[str] = field(default_factory=set[str], repr=False)
-    """The rules, of those with readings, that were looked up for it: with another reading of one of them it might have
-    been answered, or have changed an order, in another way. With another reading of any other rule it would not."""
+    """The rules with readings that were used for it. Another reading of one of them might have changed the answer or
+    the effect. Another reading of any other rule would not."""
 
 
 def check_operation(operation: object) -> None:
-    """The operationId of an operation that there is: one with a slip in it would find nothing, without a word.
+    """Check an operationId: one with a typing error would silently find nothing.
 
     Raises:
-        TypeError: it is no string.
+        TypeError: it is not a string.
         ValueError: there is no such operation.
     """
     check_is("operation", operation, str, "a string")
@@ -71,7 +71,7 @@ class RequestLog(LiveSequence[ReceivedRequest]):
         """Add a request; the oldest is dropped when the log is full.
 
         Raises:
-            TypeError: it is no request.
+            TypeError: it is not a request.
         """
         check_is("request", request, ReceivedRequest, "a ReceivedRequest")
         with self._lock:
@@ -110,7 +110,7 @@ def _mask(value: str) -> str:
 
 
 class Effects(LiveSequence[Effect]):
-    """A live view: each look reads what has been committed by then.
+    """A live view: every use reads what has been committed by then.
 
     Example::
 

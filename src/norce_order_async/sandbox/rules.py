@@ -1,9 +1,8 @@
 """Every rule the sandbox follows, as data: what it does, how certain that is, and how else the service may behave.
 
 Certain means that the service's public material says so. Assumed means that nothing is published and the sandbox had
-to choose. A rule may list readings: the ways in which the real service might behave, the first being what the sandbox
-does unless told otherwise. `policy` and the modules it names carry the rules out; someone who learns better mends a
-rule there and here.
+to choose. A rule may list readings: the ways in which the real service might behave. The first one is the sandbox's
+default. `policy` and the modules it names carry the rules out: correct a rule there and here.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing the sandbox does. The first of its readings, if it has any, is what it does unless told otherwise.
+    """A rule of the sandbox. The first of its readings, if it has any, is the default.
 
     Example::
 
@@ -296,7 +295,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _assumed(
         "same-status",
-        "The same status again: 200, no new entry, nothing changed, nobody called.",
+        "The same status again: 200, no new entry, no change, no callbacks.",
         _reading("nothing", "The same status again is 200 and nothing happens.", "It can be sent again."),
         _reading("refused", "The same status again is 400.", "What was done and is sent again looks refused."),
         _reading(
@@ -556,10 +555,10 @@ RULES: tuple[Rule, ...] = (
         "part-match",
         "Names and search match by part, without case; search looks at reference, cart reference, names and e-mails.",
     ),
-    _assumed("list-order", "Newest first unless told otherwise."),
+    _assumed("list-order", "Newest first unless configured otherwise."),
 )
 
 READINGS: Mapping[str, Mapping[str, Reading]] = {
     rule.id: {reading.id: reading for reading in rule.readings} for rule in RULES if rule.readings
 }
-"""The readings of each rule that has any, by both ids; the first is what the sandbox does unless told otherwise."""
+"""The readings of each rule that has any, by both ids. The first is the default."""

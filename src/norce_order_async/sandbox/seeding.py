@@ -1,6 +1,6 @@
 """Invented orders: carts, customers, payments and histories as a shop in five countries would have them.
 
-Everybody in them is invented and says so: names that nobody has, streets called after examples, addresses under
+All people in them are invented, and recognisably so: invented names, streets called after examples, addresses under
 example.com, numbers that can't be rung. The same seed makes the same orders, but for their dates: those lie in the
 ninety days before the sandbox's present moment.
 """
@@ -109,7 +109,7 @@ class SeedingError(ValueError):
 def seed_orders(store: Store, ids: Ids, clock: ServiceClock, count: int, *, merchant: str, seed: int) -> None:
     """Put so many orders into the store, spread over all channels; others can use it meanwhile.
 
-    They are the state to begin with, so they have no effects and call nobody.
+    They are the initial state, so they have no effects and trigger no callbacks.
     """
     if not 0 <= count <= MOST:
         raise SeedingError(f"orders must be between 0 and {MOST}, not {count}")

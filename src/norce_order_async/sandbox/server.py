@@ -71,16 +71,16 @@ class Sandbox:
     `sandbox.base_url`; `sandbox.app` is the ASGI application alone, for use without a server.
 
     Args:
-        token: The token that is accepted; one that nobody can guess unless given. `sandbox.token` is it.
-        secondary_token: Another one that is accepted, as the service has two for each merchant.
+        token: The token that is accepted. Left out, a random one is made: `sandbox.token`.
+        secondary_token: A second token that is accepted, because the service has two for each merchant.
         seed: The same seed gives the same identifiers, seeded orders and faults.
-        readings: How the service behaves where nobody has published it: a reading for each rule that is to have
-            another than its first, as `Readings` or as a mapping such as `{"cart-total": "zero-when-missing"}`.
-        port: 0 takes a free one.
-        clock: What tells the time; the machine's clock, which can be moved ahead, unless given.
-        database: A file to keep the state in; nothing but memory unless given.
-        faults: A plan of what is to go wrong: a ready-made one's name, a YAML file's path, or a plan as data.
-        admin: Whether there are endpoints under `/__sandbox/` to look at and change the state.
+        readings: How the sandbox behaves where the service's behaviour is not published: a reading for each rule that
+            should not have its first, as `Readings` or as a mapping such as `{"cart-total": "zero-when-missing"}`.
+        port: 0 takes a free port.
+        clock: The source of time. Left out, the machine's clock, which can be moved ahead.
+        database: A file to keep the state in. Left out, the state is in memory.
+        faults: A plan of faults: the name of a ready-made plan, the path of a YAML file, or a plan as data.
+        admin: Whether endpoints under `/__sandbox/` show and change the state.
         inspect: Whether there are pages under `/__inspect/` to look at it in a browser; `inspector_link` leads there.
         served_as: Names besides localhost under which the server is reached, as in a network of containers. A Host
             header with any other name is refused, as it can come from a page in a browser that means another server.
@@ -136,7 +136,7 @@ class Sandbox:
         keep_requests: int = 10_000,
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
-        # First, because a repr asks for it: tools show that of a sandbox that could not be made, too.
+        # First, because the repr needs it: tools show the repr of a sandbox that could not be made, too.
         self._running: Serving | None = None
         for name, text in (("token", token), ("secondary_token", secondary_token), ("callback_token", callback_token)):
             if text is not None:
@@ -253,16 +253,15 @@ class Sandbox:
 
     @property
     def readings(self) -> Readings:
-        """How the sandbox behaves where nobody has published how the service does."""
+        """How the sandbox behaves where the service's behaviour is not published."""
         return self._readings.chosen
 
     @property
     def touched(self) -> frozenset[str]:
-        """The rules, of those with readings, that were looked up since the sandbox was made.
+        """The rules with readings that were used since the sandbox was made.
 
-        With another reading of one of them, something that was done here might have gone differently; with another
-        reading of any other rule it would not have. `requests[...].rules` says it of one request. `reset` does not
-        empty it.
+        Another reading of one of them might have changed a result. Another reading of any other rule would not.
+        `requests[...].rules` has the rules of one request. `reset` does not empty this.
         """
         return self._readings.touched
 
@@ -287,17 +286,17 @@ class Sandbox:
     async def deliver_due(self) -> None:
         """Carry out the changes and send the notifications that are due by now; returns when none is in flight.
 
-        A running server does both by itself. Without one this is what does; with one it is a way to wait.
+        A running server does both by itself; then this only waits. Without a server this does them.
         """
         await self._deferred.carry_out()
         await self._courier.deliver_due()
 
     def redeliver(self, delivery_id: str) -> None:
-        """Make a notification due once more, as it was.
+        """Make a notification due once more, unchanged.
 
         Raises:
             LookupError: There is no such delivery.
-            TypeError, ValueError: It is no string, or one that can't be an id.
+            TypeError, ValueError: It is not a string, or can't be an id.
         """
         check_text("delivery_id", delivery_id)
         self._control.send_again(delivery_id)
@@ -331,8 +330,8 @@ class Sandbox:
         """Make orders and effects what they were when the snapshot was taken; the log of requests goes on.
 
         Raises:
-            DatabaseFileError: these bytes are no snapshot; nothing has changed.
-            TypeError: these are no bytes.
+            DatabaseFileError: these bytes are not a snapshot; nothing has changed.
+            TypeError: the argument is not bytes.
         """
         check_is("taken", taken, bytes, "bytes, as snapshot gives them")
         self._control.restore(taken)
@@ -341,7 +340,7 @@ class Sandbox:
         """Move the sandbox's clock ahead.
 
         Raises:
-            TypeError: the sandbox was given a clock that has no `advance`, or this is no number.
+            TypeError: the sandbox was given a clock that has no `advance`, or this is not a number.
             ValueError: these seconds are negative or not finite.
         """
         check_seconds("seconds", seconds)
@@ -397,7 +396,7 @@ class Sandbox:
     ) -> None:
         running, self._running = self._running, None
         if running is not None:
-            # A cancelled test must not leave a server behind; stopping ends within its own bound.
+            # A cancelled test must not leave a server behind. Stopping has a time limit of its own.
             with anyio.CancelScope(shield=True):
                 for _ in running.stopping():
                     await anyio.sleep(_TICK)
@@ -443,7 +442,7 @@ def serve(
 ) -> None:
     """Run a sandbox until a signal asks it to stop; call it from the main thread.
 
-    `on_start` is called once the server answers, to say where it is.
+    `on_start` is called when the server answers.
 
     Raises:
         SandboxStartError: The server could not be started.

@@ -58,7 +58,7 @@ class ConnectAdapter:
         where it is served.
 
         Raises:
-            TypeError: this is no function, or it gives no adapter.
+            TypeError: this is not a function, or it does not return an adapter.
         """
         if not callable(make):  # pyright: ignore[reportUnnecessaryComparison]
             raise TypeError("norce_adapter takes a function that makes an adapter of a client")

@@ -122,7 +122,7 @@ class ReadingRuns:
         self._passed: dict[str, bool] = {}
         self._found = Found()
         self._overlay: Overlay | None = None
-        """Of the run at hand, while one is that reports to nobody; empty if that is plain."""
+        """The reading of the current run while it is not reported; empty for an ordinary run."""
         self._error: str | None = None
         """Why that run fails, so far."""
 
@@ -239,7 +239,7 @@ class ReadingRuns:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """A run of ours is not logged, and not repeated by plugins that do so on failures."""
+        """Runs under readings are not logged, and not repeated by plugins that repeat failures."""
         if self._overlay is None:
             return None
         # The way of pytest-rerunfailures and its like: there is no public one that makes a test's fixtures anew.
@@ -250,7 +250,7 @@ class ReadingRuns:
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Whether tests pass plainly, and if one is repeated, the last time; why a run of ours fails."""
+        """Note whether a test passes in the ordinary run, the last if repeated, and why a run under readings fails."""
         if self._overlay is not None:
             if report.failed and self._error is None:
                 self._error = _first_line(report)

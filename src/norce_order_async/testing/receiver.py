@@ -52,7 +52,7 @@ class Reply:
     """A reply: a status, a JSON body unless it is None, and a delay in seconds.
 
     Raises:
-        TypeError, ValueError: The status is none of 200 to 599, the body is nothing that JSON can hold, or the delay is
+        TypeError, ValueError: The status is not from 200 to 599, the body can't be written as JSON, or the delay is
             negative or not finite.
 
     Example::
@@ -120,7 +120,7 @@ class CallbackReceiver:
         """The calls to one path.
 
         Raises:
-            TypeError: It is no string.
+            TypeError: It is not a string.
         """
         _check_path(path)
         return [call for call in self.calls if call.path == path]
@@ -132,7 +132,7 @@ class CallbackReceiver:
             The address to register.
 
         Raises:
-            TypeError: The path is no string, or one of the answers is neither a reply nor a function.
+            TypeError: The path is not a string, or one of the answers is neither a reply nor a function.
             ValueError: The path does not begin with a slash, or there is no answer.
         """
         _check_path(path)
@@ -164,7 +164,7 @@ class CallbackReceiver:
         """Record a call. Returns the reply after its delay.
 
         Raises:
-            TypeError: This is no call.
+            TypeError: This is not a call.
         """
         if not isinstance(call, CallbackCall):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"call must be a CallbackCall, not {type(call).__name__}")

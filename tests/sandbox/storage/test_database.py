@@ -60,8 +60,8 @@ def overwritten(file: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (text, "is no database"),
-        (long_text, "is no database"),
+        (text, "is not a database"),
+        (long_text, "is not a database"),
         (foreign, "is a database of something else"),
         (other_form, r"another version of the sandbox \(form 99, not \d+\)"),
         (cut, "damaged"),

@@ -80,7 +80,7 @@ async def test_as_it_is_deployed(norce_sandbox: Sandbox, monkeypatch: pytest.Mon
 async def test_an_unpaid_order_is_not_completed(norce_order: Order) -> None:
     """The shop leaves it to the service to check that an order is paid.
 
-    This relies on a rule that nobody has published, on purpose: ``pytest --norce-readings=each`` says so.
+    This relies on an unpublished rule, on purpose: ``pytest --norce-readings=each`` says so.
     """
     with pytest.raises(TransitionRefusedError):
         await norce_order.transition_to("completed")

@@ -144,7 +144,7 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
 
 
 def _comment(connection: psycopg.Connection[Any]) -> str | None:
-    """What is said of the table: empty if nothing is, None if there is no table."""
+    """The comment of the table: empty if it has none, None if there is no table."""
     # Not with to_regclass, which does not see a table that another process has made since this session looked last.
     found = connection.execute(
         "SELECT coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class "

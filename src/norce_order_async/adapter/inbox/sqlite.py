@@ -18,7 +18,7 @@ from norce_order_async.storage.files import FileKind, FileLock, transaction
 
 T = TypeVar("T")
 
-# AUTOINCREMENT: an id that somebody noted down never means another entry.
+# AUTOINCREMENT: an id is never used again, so a noted id never means another entry.
 _SCHEMA: Final = f"""
 CREATE TABLE norce_inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, {COLUMNS.format(real="REAL", bytes="BLOB")});
 {INDEXES}
@@ -40,7 +40,7 @@ class SqliteInbox(StoredInbox):
         adapter = norce.adapter("erp", secret=os.environ["ERP_PATH_SECRET"], inbox=inbox)
 
     Args:
-        path: the file, made if it is not there. It is for its owner's eyes alone: it holds orders until they are
+        path: the file, made if it is not there. Only its owner can read it, because it holds orders until they are
             handled. It must be on a local disk.
         max_attempts: handlers are started so often for an entry before it is dead.
         backoff_base: seconds; the pause before the second attempt is at most this, and the bound doubles each time.

@@ -81,7 +81,7 @@ def _orders(service: Sandbox) -> str:
 
 
 def _sent(service: Sandbox, method: str, path: str, body: object = None) -> dict[str, Any]:
-    """The answer to a request as any client sends it; {} where there is none in the form of an object."""
+    """The JSON object that answers a plain request; {} if the answer is not an object."""
     import httpx
 
     with httpx.Client(trust_env=False, timeout=60, headers=_headers(service)) as client:

@@ -35,10 +35,10 @@ class TargetError(Exception):
 
 
 def adapter_of(target: str, norce: NorceOrderClient) -> Adapter:
-    """The adapter ``module:name``, which is one, or a function that makes one of a client.
+    """The adapter at ``module:name``: an adapter, or a function that makes one from a client.
 
     Raises:
-        TargetError: there is none.
+        TargetError: there is no such adapter.
     """
     module, _, name = target.partition(":")
     try:
@@ -47,7 +47,7 @@ def adapter_of(target: str, norce: NorceOrderClient) -> Adapter:
         raise TargetError(f"{target}: {wrong}") from wrong
     made = found if isinstance(found, Adapter) else found(norce) if callable(found) else None
     if not isinstance(made, Adapter):
-        raise TargetError(f"{target} is no adapter, and no function that makes one of a client")
+        raise TargetError(f"{target} is not an adapter, nor a function that makes one from a client")
     return made
 
 

@@ -29,7 +29,7 @@ class View:
         self._adapter = adapter_id
 
     def request(self, request: ReceivedRequest) -> None:
-        """A call to the service: by the adapter, if it names itself, or by somebody else."""
+        """A call to the service: by the adapter, if it names itself, or by another program."""
         named = request.headers.get("x-adapterid")
         who, style = (named, "magenta") if named else ("you", "cyan")
         path = request.path.partition(_PATH_OF_ORDERS)[2] or request.path

@@ -32,7 +32,7 @@ async def answer(app: ASGIApp, request: httpx.Request, *, most: int, within: flo
 
     Raises:
         TimeoutError: The answer was not complete within so many seconds. The application is cancelled.
-        NoAnswerError: There is none that a client could read.
+        NoAnswerError: The application sent no answer that a client could read.
     """
     exchange, late = _Exchange(request, most), True
     async with anyio.create_task_group() as tasks:
@@ -73,7 +73,7 @@ class _Exchange:
         try:
             await app(self._scope(), self._receive, self._send)
         except Exception:  # noqa: BLE001 - whatever an application raises
-            # A server says so too, and nobody else would: the caller gets a status only.
+            # A server logs it too; the caller only gets a status.
             _LOG.exception("an application called by the sandbox failed")
             self._no_answer()
         else:

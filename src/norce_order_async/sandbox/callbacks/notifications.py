@@ -31,7 +31,7 @@ DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One call, or why there was none: `status` is what was answered, `problem` what went wrong.
+    """One attempt: `status` is the status of the answer, `problem` says what went wrong.
 
     Example::
 
@@ -61,9 +61,9 @@ class Delivery:
     order: Json = field(repr=False)
     attempts: list[DeliveryAttempt] = field(default_factory=list[DeliveryAttempt])
     next_at: datetime | None = None
-    """When the next attempt is due; None when none is to come."""
+    """When the next attempt is due; None if no further attempt is planned."""
     failures: int = 0
-    """How many attempts have failed since it was made, or was sent again."""
+    """Failed attempts since it was created or sent again."""
 
     @property
     def state(self) -> DeliveryState:
@@ -76,7 +76,7 @@ class Delivery:
 class Deliveries(LiveSequence[Delivery]):
     """All deliveries, oldest first; safe to read while the server runs.
 
-    `keep` bounds how many are kept; the oldest finished ones go first, and none that is waiting does.
+    `keep` limits their number: the oldest finished ones are dropped first, waiting ones never.
 
     Example::
 
@@ -109,13 +109,13 @@ class Deliveries(LiveSequence[Delivery]):
         """The deliveries about one order.
 
         Raises:
-            TypeError: its id is no string.
+            TypeError: its id is not a string.
         """
         check_is("order_id", order_id, str, "a string")
         return [delivery for delivery in self if delivery.order_id == order_id]
 
     def clear(self) -> None:
-        """Forget all, those that are waiting too."""
+        """Forget all deliveries, including those that wait."""
         with self._lock:
             self._all.clear()
             self._waiting.clear()
@@ -204,7 +204,7 @@ async def announce(
                 value is not MISSING and await matches(value, notification["schema"])
             )
         except SchemaFailedError as failed:
-            # The change is committed, whatever its notifications are like.
+            # An invalid notification does not undo the change.
             delivery.attempts.append(DeliveryAttempt(written(now), None, f"its schema {failed}"))
             deliveries.add(delivery)
             continue
@@ -231,7 +231,7 @@ class Courier:
         self._clock = clock
 
     async def deliver_due(self) -> None:
-        """Make every attempt that is due by now; returns when none is in flight, another loop's neither."""
+        """Make every attempt that is due by now. Returns when no attempt is in flight, on another loop either."""
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for delivery in self._deliveries.take_due(self._clock.now()):

@@ -36,7 +36,7 @@ _APP_SCHEMES = (*_SCHEMES, "asgi")
 
 
 class CallFailedError(Exception):
-    """There is no answer. The text ends a sentence that begins with who was called, and holds no address."""
+    """No answer came. The text ends a sentence that begins with what was called, and holds no address."""
 
 
 class TooLateError(CallFailedError):

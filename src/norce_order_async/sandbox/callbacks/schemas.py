@@ -52,7 +52,7 @@ print(int(validator.is_valid(value)))
 
 
 class SchemaFailedError(Exception):
-    """There is no telling; the text ends a sentence that begins with the schema."""
+    """The schema can't be evaluated. The text ends a sentence that begins with the schema."""
 
 
 async def matches(value: Any, schema: Any) -> bool:

@@ -121,7 +121,7 @@ class FaultRule:
         """Whether the rule is about this operation.
 
         Raises:
-            TypeError: its operationId is no string.
+            TypeError: its operationId is not a string.
         """
         check_is("operation", operation, str, "a string")
         return any(name in (ALL, operation) or name == (READS if reads else WRITES) for name in self.operations)
@@ -144,7 +144,7 @@ class FaultPlan:
     Without a seed of its own it takes the sandbox's.
 
     Raises:
-        FaultPlanError: One of the rules is none, or the seed is no whole number of 64 bits.
+        FaultPlanError: One of the rules is not a rule, or the seed is not a whole number of 64 bits.
 
     Example::
 

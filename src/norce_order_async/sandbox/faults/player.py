@@ -1,7 +1,7 @@
-"""The plan at work: counts requests, decides what each of them meets, and keeps a log of it.
+"""Plays a plan: counts requests, decides which faults each of them meets, and logs them.
 
-`Faults.meets` is the decision for one request, made in one step and without waiting, so that the order in which
-requests come in is all that counts. Carrying it out is the application's part.
+`Faults.meets` decides for one request in one step, without waiting, so the decision depends only on the order in which
+requests arrive. The application carries it out.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ class PlayedFault:
 
 @dataclass(slots=True)
 class Met:
-    """What one request meets."""
+    """The faults that one request meets."""
 
     seconds: float = 0.0
-    """To wait before anything else."""
+    """Seconds to wait first."""
     breaking: Breaking | None = None
     names: list[str] = field(default_factory=list[str])
     held: list[int] = field(default_factory=list[int])
@@ -104,7 +104,7 @@ class Faults(LiveSequence[PlayedFault]):
         self._lock = threading.Lock()
         self._played: deque[PlayedFault] = deque(maxlen=keep)
         self.hurry = False
-        """Set while the server stops: nobody waits any longer."""
+        """Set while the server stops: no request waits any longer."""
         self._begin(plan_of(plan))
         # What a caller's clock tells is looked at once, before anything is reckoned from it.
         check_moment("clock.now()", self._began)
@@ -152,7 +152,7 @@ class Faults(LiveSequence[PlayedFault]):
         """What a request meets, for as long as it is being answered.
 
         Raises:
-            TypeError: the operationId or the token is no string.
+            TypeError: the operationId or the token is not a string.
         """
         check_is("operation", operation, str, "a string")
         check_is("token", token, str | None, "a string or None")
@@ -238,7 +238,7 @@ class Faults(LiveSequence[PlayedFault]):
                 met.breaking = Respond(response.status, left, response.form, response.after_effect, response.html)
                 met.names.append(ending(met.breaking).said(met.breaking))
             case RefuseConnection():
-                # Met by connections; for a request within the process, which has none, it stands for a refused one.
+                # Connections meet it. A request without a socket has no connection, so it is refused instead.
                 return
             case breaking:
                 met.breaking = breaking
@@ -284,7 +284,7 @@ class Faults(LiveSequence[PlayedFault]):
 
 
 class _Bucket:
-    """Room for so many requests, filled again at a steady rate."""
+    """A token bucket: room for a burst of requests, refilled at a steady rate."""
 
     def __init__(self, limit: LimitRate, now: datetime) -> None:
         self._limit = limit
@@ -292,7 +292,7 @@ class _Bucket:
         self._at = now
 
     def wait(self, now: datetime) -> float:
-        """Take room for one request, or say in how many seconds there will be some."""
+        """Take room for one request; the seconds until there is some, or 0."""
         filled = (now - self._at).total_seconds() * self._limit.per_second
         self._room = min(self._limit.burst, self._room + filled)
         self._at = now

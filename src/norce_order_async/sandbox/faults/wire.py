@@ -122,7 +122,7 @@ class OutgoingAnswer:
 
 
 def _httpx_error(name: str, text: str) -> Exception:
-    # Imported here: over a socket, as it mostly is, nobody needs it.
+    # Imported here, because only calls without a socket need it.
     import httpx
 
     error: Exception = getattr(httpx, name)(f"{text}, as the fault plan has it")

@@ -1,4 +1,4 @@
-"""Answers whose form nobody has published: to creating, validating, and to what is refused."""
+"""Answers whose form is not published: to creations, validations and refused requests."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class ServiceClock(Protocol):
 
 @runtime_checkable
 class MovableClock(ServiceClock, Protocol):
-    """A clock that can be told to go ahead.
+    """A clock that can be moved ahead.
 
     Example::
 
@@ -60,7 +60,7 @@ class SystemClock:
         """Move the clock forward.
 
         Raises:
-            TypeError: this is no number.
+            TypeError: this is not a number.
             ValueError: it is negative or not finite, or the clock would go beyond the year 8999.
         """
         _moved(self.now(), seconds)
@@ -74,7 +74,7 @@ class ManualClock:
         start: The moment that it shows first, of the years 1000 to 8999; one without a UTC offset is local time.
 
     Raises:
-        TypeError: It is no datetime.
+        TypeError: It is not a datetime.
         ValueError: It is beyond these years.
 
     Example::
@@ -101,7 +101,7 @@ class ManualClock:
         """Move the clock forward.
 
         Raises:
-            TypeError: this is no number.
+            TypeError: this is not a number.
             ValueError: it is negative or not finite, or the clock would go beyond the year 8999.
         """
         self._now = _moved(self._now, seconds)

@@ -70,14 +70,14 @@ def restore(database: sqlite3.Connection, taken: bytes) -> None:
         DatabaseFileError: these bytes are no snapshot; the state is as it was.
     """
     if not taken.startswith(b"SQLite format 3\0"):
-        raise DatabaseFileError("this is no snapshot")
+        raise DatabaseFileError("these bytes are not a snapshot")
     copy = sqlite3.connect(IN_MEMORY)
     try:
         try:
             copy.deserialize(taken)
             _check(copy, "the snapshot")
         except (sqlite3.Error, OverflowError) as error:
-            raise DatabaseFileError(f"this is no snapshot: {error}") from None
+            raise DatabaseFileError(f"these bytes are not a snapshot: {error}") from None
         copy.backup(database)
     finally:
         copy.close()
@@ -127,7 +127,7 @@ def _number(database: sqlite3.Connection, pragma: str) -> int:
 def _reason(error: sqlite3.Error) -> str:
     match error.sqlite_errorname if hasattr(error, "sqlite_errorname") else "":
         case "SQLITE_NOTADB":
-            return "the file is there and is no database; name a file that is not there yet"
+            return "the file exists and is not a database; name a file that does not exist yet"
         case "SQLITE_BUSY" | "SQLITE_LOCKED":
             return "another sandbox is using it"
         case "SQLITE_CORRUPT":

@@ -198,7 +198,7 @@ class Store:
         self._note_payments(key, order)
 
     def delete(self, scope: Scope, order_id: str) -> bool:
-        """Forget an order and all that hangs on it; false when there is none."""
+        """Delete an order and everything that belongs to it; False if there is no such order."""
         if self.document(scope, order_id) is None:
             return False
         key = self._key(order_id)
