@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from norce_order_async import CallOptions, Fixed, Order, OutcomeUnknownError
 from norce_order_async.bulk import actions, plan_again
 from norce_order_async.bulk.journal.journal import Journal
+from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.journal.store import Change
 from norce_order_async.bulk.source import Item
 from norce_order_async.engines.base import WireRequest
 from tests.support.clock import START
@@ -57,13 +60,20 @@ async def run(stand_: Stand, ids: list[str], action: Any, journal: Path | None =
 def states(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What journals write down, by order."""
     written: list[tuple[str, str]] = []
-    record = Journal.record
+    keys: dict[int, str] = {}
+    record, record_result = Journal.record, Journal.record_result
 
-    async def noting(journal: Journal, item: Item, state: Any, **more: Any) -> None:
+    async def noting(journal: Journal, item: Item, state: State) -> None:
+        keys[item.number] = item.key
         written.append((item.key, state))
-        await record(journal, item, state, **more)
+        await record(journal, item, state)
+
+    def noting_result(journal: Journal, change: Change, then: Callable[[Exception | None], None]) -> None:
+        written.append((keys[change.number], change.state))
+        record_result(journal, change, then)
 
     monkeypatch.setattr(Journal, "record", noting)
+    monkeypatch.setattr(Journal, "record_result", noting_result)
     return written
 
 

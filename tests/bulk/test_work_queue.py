@@ -94,6 +94,4 @@ async def test_no_more_workers_than_items(
         keys = [f"o{number}" for number in range(items)]
         assert len([outcome async for outcome in job.run(keys, actions.plain("slow", slow))]) == items
     expected = workers if not journaled or items < 75 else 75
-    # With a journal, each item's outcome is given by a task of its own.
-    others = items if journaled else 0
-    assert len([name for name in started if name.startswith(Workers.__name__)]) == expected + others
+    assert len([name for name in started if name.startswith(Workers.__name__)]) == expected

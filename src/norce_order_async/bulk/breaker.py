@@ -11,23 +11,33 @@ so no slot can be lost.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from typing import Self
 
 import anyio
 
 from norce_order_async.pipeline import retry as backoff
 from norce_order_async.pipeline.limiter import Limiter
 from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.loop import Wake, wake
 
 IN_A_ROW = 5
 FIRST_WAIT = 1.0
 
 
 class Slot:
-    """Permission to work on one item."""
+    """Permission to work on one item, for an ``async with``."""
 
-    __slots__ = ()
+    __slots__ = ("_breaker",)
+
+    def __init__(self, breaker: CircuitBreaker) -> None:
+        self._breaker = breaker
+
+    async def __aenter__(self) -> Self:
+        await self._breaker.enter(self)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._breaker.leave(self)
 
 
 class CircuitBreaker:
@@ -41,27 +51,38 @@ class CircuitBreaker:
         self._waits = 0
         self._prober: Slot | None = None
         """The slot whose item probes whether the service is back."""
-        self._changed = anyio.Event()
+        # Every answer says that the service is there, and mostly nobody waits to hear it: an event for each would be
+        # made in vain, so it is made by who waits.
+        self._waiting: list[Wake] = []
         self._asked = 0.0
         self._over = False
         self._sleeping: anyio.CancelScope | None = None
         self.away = False
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[Slot]:
-        """Wait for a slot: none while the service is there, otherwise until it is time for the next probe."""
+    def turn(self) -> Slot:
+        """A slot. Entering it waits: not at all while the service is there, otherwise until it is time for the next
+        probe."""
+        return Slot(self)
+
+    async def enter(self, turn: Slot) -> None:
+        """Wait for the time of this slot."""
         while self.away and self._prober is not None and not self._over:
-            await self._changed.wait()
-        turn = Slot()
-        try:
-            if self.away and not self._over:
-                self._prober = turn
+            changed = wake()
+            self._waiting.append(changed)
+            await changed.wait()
+        if self.away and not self._over:
+            self._prober = turn
+            try:
                 await self._wait_to_probe()
-            yield turn
-        finally:
-            if self._prober is turn:
-                self._prober = None
-                self._announce()
+            except BaseException:
+                self.leave(turn)
+                raise
+
+    def leave(self, turn: Slot) -> None:
+        """The item of this slot has ended, however it did."""
+        if self._prober is turn:
+            self._prober = None
+            self._announce()
 
     @property
     def is_probing(self) -> bool:
@@ -79,7 +100,8 @@ class CircuitBreaker:
         self._asked = 0.0
         self.away = False
         self._prober = None
-        self._stop_waiting()
+        if self._sleeping is not None or self._waiting:
+            self._stop_waiting()
 
     def failed(self, turn: Slot, *, at_once: bool, asked: float | None) -> bool:
         """A call was not sent, or finally turned away. Returns whether it was a probe."""
@@ -107,5 +129,6 @@ class CircuitBreaker:
         self._announce()
 
     def _announce(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
+        waiting, self._waiting = self._waiting, []
+        for changed in waiting:
+            changed.set()

@@ -11,6 +11,7 @@ import anyio
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.outcome import ItemOutcome
 from norce_order_async.bulk.source import Item
+from norce_order_async.runtime.loop import Wake, wake
 
 T = TypeVar("T")
 
@@ -19,18 +20,22 @@ class Notifier:
     """Wakes workers and the iteration when something has changed."""
 
     def __init__(self) -> None:
-        self._idle: deque[anyio.Event] = deque()
-        self._changed = anyio.Event()
+        self._idle: deque[Wake] = deque()
+        # Something changes several times an item, and mostly nobody waits: an event for each change would be made in
+        # vain, so it is made by who waits.
+        self._waiting: list[Wake] = []
 
     async def wait_for_work(self) -> None:
         """Wait until there may be something to do for one more worker."""
-        turn = anyio.Event()
+        turn = wake()
         self._idle.append(turn)
         await turn.wait()
 
     async def wait_for_change(self) -> None:
         """Wait until anything has changed."""
-        await self._changed.wait()
+        changed = wake()
+        self._waiting.append(changed)
+        await changed.wait()
 
     def notify(self) -> None:
         """Wake one worker and the iteration."""
@@ -45,8 +50,10 @@ class Notifier:
         self._announce()
 
     def _announce(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for changed in waiting:
+                changed.set()
 
 
 class WorkQueue:
@@ -55,10 +62,12 @@ class WorkQueue:
     def __init__(self, items: AsyncIterator[Item] | Journal, notifier: Notifier, *, settling: bool) -> None:
         self._items = items
         self._notifier = notifier
-        self._reading = anyio.Lock()
+        self._reading = anyio.Lock(fast_acquire=True)
         self._back: deque[Item] = deque()
         self._read: deque[Item] = deque()
         self._read_up_to = 0
+        self._is_read = False
+        """Whether all that is planned in the journal was read."""
         self.settling = settling
         """Whether the items given are those that were in flight when an earlier run ended."""
         self.is_exhausted = False
@@ -78,11 +87,14 @@ class WorkQueue:
 
     async def next(self) -> Item | None:
         """An item to work on; None when there is none now."""
-        async with self._reading:
-            item = self._back.popleft() if self._back else await self._first_time()
-            if item is not None:
-                self.busy += 1
-            return item
+        item = self._at_hand()
+        if item is None:
+            # Only who reads on takes the lock: taking it costs a turn of the event loop for each item.
+            async with self._reading:
+                item = self._at_hand() or await self._first_time()
+        if item is not None:
+            self.busy += 1
+        return item
 
     def put_back(self, item: Item) -> None:
         """It is to be given again."""
@@ -103,12 +115,16 @@ class WorkQueue:
         self._back.clear()
         return left
 
+    def _at_hand(self) -> Item | None:
+        """One that was put back, or that was read before."""
+        return self._back.popleft() if self._back else self._read.popleft() if self._read else None
+
     async def _first_time(self) -> Item | None:
         if not isinstance(self._items, Journal):
             item = await anext(self._items, None)
             self.is_exhausted = item is None
             return item
-        if not self._read:
+        if not self._is_read:
             await self._read_on(self._items)
         return self._read.popleft() if self._read else None
 
@@ -124,6 +140,9 @@ class WorkQueue:
             self._notifier.notify_all()
         if self._read:
             self._read_up_to = self._read[-1].number
+        else:
+            # Nothing is added to a list that is whole: without this, each worker would ask once more at the end.
+            self._is_read = not self.settling
 
 
 class ResultBuffer(Generic[T]):

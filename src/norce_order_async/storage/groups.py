@@ -6,22 +6,32 @@ While one group is written, the next one gathers, so all changes of a group shar
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar, final
+from typing import Final, Generic, TypeVar, final
 
-import anyio
+from anyio.lowlevel import checkpoint
+
+from norce_order_async.runtime.loop import wake
+
+TURNS: Final = 10
+"""Turns of the event loop that a group waits for more, at most."""
 
 C = TypeVar("C")
 R = TypeVar("R")
 
 
 class _Group(Generic[C, R]):
-    __slots__ = ("changes", "done", "error", "results")
+    __slots__ = ("changes", "error", "results", "then")
 
     def __init__(self) -> None:
         self.changes: list[C] = []
-        self.done = anyio.Event()
+        self.then: list[Callable[[Exception | None], None]] = []
+        """Called with the error, or None, when it is written."""
         self.error: Exception | None = None
         self.results: Sequence[R] = ()
+
+    def end(self) -> None:
+        for then in self.then:
+            then(self.error)
 
 
 @final
@@ -54,9 +64,28 @@ class Groups(Generic[C, R]):
         Raises:
             Exception: what ``write`` raised for its group, or ``cut_off`` made.
         """
+        # Each writer is woken by an event of its own: one that all of a group wait for costs twice as much a writer.
+        written = wake()
+        group = self._put(change, lambda _: written.set())
+        place = len(group.changes) - 1
+        await written.wait()
+        if group.error is not None:
+            raise group.error
+        return group.results[place]
+
+    def put(self, change: C, then: Callable[[Exception | None], None]) -> None:
+        """Write a change, and go on.
+
+        Args:
+            change: what is written.
+            then: called when it is on disk, with None, or with what ``add`` would raise; must not raise.
+        """
+        self._put(change, then)
+
+    def _put(self, change: C, then: Callable[[Exception | None], None]) -> _Group[C, R]:
         group = self._group
-        place = len(group.changes)
         group.changes.append(change)
+        group.then.append(then)
         if not self._writing:
             self._writing = True
             try:
@@ -65,14 +94,12 @@ class Groups(Generic[C, R]):
                 self._writing = False
                 self._group = _Group()
                 raise
-        await group.done.wait()
-        if group.error is not None:
-            raise group.error
-        return group.results[place]
+        return group
 
     async def _write_groups(self) -> None:
         try:
             while self._group.changes:
+                await self._gather()
                 group, self._group = self._group, _Group()
                 await self._write_one(group)
         finally:
@@ -81,15 +108,28 @@ class Groups(Generic[C, R]):
                 # These changes gathered while the last group was cut off.
                 group, self._group = self._group, _Group()
                 group.error = self._cut_off()
-                group.done.set()
+                group.end()
+
+    async def _gather(self) -> None:
+        """Wait for more changes as long as each turn of the event loop brings some.
+
+        What a write costs hardly depends on how many share it, so a busy loop pays half as much for each. Where nothing
+        else happens it is one turn.
+        """
+        for _ in range(TURNS):
+            before = len(self._group.changes)
+            await checkpoint()
+            if len(self._group.changes) == before:
+                break
 
     async def _write_one(self, group: _Group[C, R]) -> None:
-        # A write that is cut off must not pass for written.
-        group.error = self._cut_off()
         try:
             group.results = await self._write(group.changes)
-            group.error = None
         except Exception as error:  # noqa: BLE001 - its writers raise it
             group.error = error
+        except BaseException:
+            # A write that is cut off must not pass for written.
+            group.error = self._cut_off()
+            raise
         finally:
-            group.done.set()
+            group.end()

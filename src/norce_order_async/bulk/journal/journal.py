@@ -1,14 +1,13 @@
 """The journal as a running job uses it: without blocking the loop, and with writes in groups.
 
-Each writer adds its change to the current group and waits until that group is on disk. While one group is written the
-next one gathers, so all changes of a group share one disk write. After a failure nothing more is written, and every
-writer gets the error: an item that could not be marked as sent is not sent.
+After a failure nothing more is written, and every writer gets the error: an item that could not be marked as sent is
+not sent.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -22,25 +21,14 @@ from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchE
 from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, MAX_RATE, SETTLES, SOURCE, SPOOLED, State
 from norce_order_async.bulk.journal.store import Change, Store
 from norce_order_async.bulk.source import Item, asked_for_differently, some_of
-from norce_order_async.errors import Attempt
 from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.storage.groups import Groups
 
 T = TypeVar("T")
 
 LISTED_AT_ONCE = 5000
 READ_AT_ONCE = 500
 _SHOWN = ("action", "merchant", "channel", "service", "partition")
-
-
-class _Group:
-    """Changes that go to disk together."""
-
-    __slots__ = ("changes", "done", "error")
-
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self.done = anyio.Event()
-        self.error: JournalError | None = None
 
 
 @dataclass(slots=True)
@@ -51,12 +39,14 @@ class Journal:
     _tasks: SendTasks
     _one: anyio.Lock = field(default_factory=anyio.Lock)
     """Held by the one call that the store is busy with."""
-    _group: _Group = field(default_factory=_Group)
-    _writing: bool = False
+    _groups: Groups[Change, None] = field(init=False)
     _broken: JournalError | None = None
     _output: OutputFile[Any] | None = None
     _inherited: bool = False
     """Whether this is a forked child's copy."""
+
+    def __post_init__(self) -> None:
+        self._groups = Groups(self._tasks.start, self._write, self._cut_off)
 
     @classmethod
     async def open(cls, store: Store, tasks: SendTasks) -> Journal:
@@ -214,18 +204,7 @@ class Journal:
         await self._in_thread(opened)
         self._output = output
 
-    async def record(
-        self,
-        item: Item,
-        state: State,
-        *,
-        attempts: tuple[Attempt, ...] = (),
-        reason: str = "",
-        code: str | None = None,
-        said: str | None = None,
-        correlation_id: str = "",
-        line: bytes = b"",
-    ) -> None:
+    async def record(self, item: Item, state: State) -> None:
         """Record the new state of an item, and return when it is on disk.
 
         Raises:
@@ -233,53 +212,40 @@ class Journal:
         """
         if self._broken is not None:
             raise self._broken
-        group = self._group
-        group.changes.append(
-            Change(
-                item.number,
-                state,
-                len(attempts),
-                reason,
-                code,
-                said,
-                correlation_id,
-                item.was_sent,
-                line,
-            )
-        )
-        if not self._writing:
-            self._writing = True
-            self._tasks.start(self._write_groups)
-        await group.done.wait()
-        if group.error is not None:
-            raise group.error
+        await self._groups.add(Change(item.number, state, was_sent=item.was_sent))
 
-    async def _write_groups(self) -> None:
-        try:
-            while self._group.changes:
-                group, self._group = self._group, _Group()
-                await self._write(group)
-        finally:
-            self._writing = False
-            if self._group.changes:
-                # These changes gathered while the last group was cut off.
-                self._group.error = self._broken
-                self._group.done.set()
+    def record_result(self, change: Change, then: Callable[[Exception | None], None]) -> None:
+        """Record what became of an item, and go on.
 
-    async def _write(self, group: _Group) -> None:
-        # A write that is cut off must not pass for written.
-        group.error = self._broken or JournalError(f"journal {self.name}: writing was cut off")
+        Args:
+            change: what became of it.
+            then: called when it is on disk, with None, or with the ``JournalError`` that kept it from being written;
+                must not raise.
+        """
+        if self._broken is not None:
+            then(self._broken)
+        else:
+            self._groups.put(change, then)
+
+    async def _write(self, changes: Sequence[Change]) -> Sequence[None]:
+        if self._broken is not None:
+            raise self._broken
         try:
-            if self._broken is None:
-                await self._in_thread(partial(self._commit, group.changes))
-                group.error = None
+            await self._in_thread(partial(self._commit, changes))
         except JournalError as error:
-            group.error = error
-        finally:
-            self._broken = group.error
-            group.done.set()
+            self._broken = error
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below, without what a database's errors hold
+            why = type(error).__name__
+        else:
+            return [None] * len(changes)
+        raise self._cut_off(f" by {why}")
 
-    def _commit(self, changes: list[Change]) -> None:
+    def _cut_off(self, by: str = "") -> JournalError:
+        self._broken = self._broken or JournalError(f"journal {self.name}: writing was cut off{by}")
+        return self._broken
+
+    def _commit(self, changes: Sequence[Change]) -> None:
         facts: dict[str, Any] = {}
         lines = [change.line for change in changes if change.line]
         if lines and self._output is not None:
