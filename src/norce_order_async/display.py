@@ -7,6 +7,7 @@ markup, or fill a screen.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ def cell(word: object, longest: int = LONGEST) -> Text:
     from rich.text import Text
 
     return Text(shown(word, longest))
+
+
+def table_in_html(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> str:
+    """A table for notebooks. Foreign words may stand anywhere in it: each is cut, printable and escaped."""
+    from html import escape
+
+    def line(kind: str, cells: Sequence[object]) -> str:
+        style = "text-align: left"
+        return "".join(f'<{kind} style="{style}">{escape(shown(one))}</{kind}>' for one in cells)
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    caption = f'<caption style="text-align: left">{escape(shown(title))}</caption>' if title else ""
+    return f"<table>{caption}<thead><tr>{line('th', headings)}</tr></thead><tbody>{body}</tbody></table>"
 
 
 # A word for machines, or a ProblemDetails' address; nothing with an "@", a space or a personal number in it.

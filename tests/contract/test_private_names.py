@@ -18,6 +18,7 @@ ALLOWED = {
     "_get_kwargs": "the generator's name for the function that builds a request, which the package calls by it too",
     "_is_protocol": "typing's mark of a protocol; 3.13 is the first Python with a public question",
     "_ready": "asyncio's queue of what can run: there is no public question whether all tasks are blocked",
+    "_repr_html_": "IPython's protocol: what a notebook asks an object for",
     "_retry_connection": "aiohttp's switch for sending again, which the engine turns off; there is no public one",
     "_scheduled": "asyncio's timers, which it does not count in public",
     "_set_running_loop": "asyncio's own way to forget a loop in a forked child",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from typing import Any, cast
 
 import pytest
 
@@ -120,3 +122,6 @@ def test_the_table_shows_the_rest() -> None:
         console.print(drift)
     (rest,) = [line for line in captured.get().splitlines() if "others" in line]
     assert rest.replace("│", " ").split() == ["others", "7"]
+    html: str = cast("Any", drift)._repr_html_()
+    assert re.findall(r">others<.*?>(\d+)</td></tr></tbody>", html) == ["7"]
+    assert html.count("<tr>") == 1 + KINDS_KEPT + 1

@@ -36,6 +36,9 @@ AWAY = "postgresql://app@localhost:1/jobs"
 RECIPE = Recipe(base_url="https://orders.example", merchant="acme", channel="se")
 """A database that can't be reached."""
 
+A_RUN = "a run of a job, which is there only inside of it"
+"""Stands for one: whoever makes the call begins the job."""
+
 GIVEN_AND_NOT_MADE = frozenset(
     {
         "Answer",
@@ -297,6 +300,7 @@ def _values(given: Given) -> Mapping[str, Any]:
         "shards": 2,
         "text": "'=1",
         "job": given.client.bulk(),
+        "run": A_RUN,
         "path": given.journal,
         "states": ["refused"],
         "out": given.folder / "orders.jsonl",

@@ -17,10 +17,11 @@ import anyio
 import pytest
 
 from norce_order_async import NorceError
+from norce_order_async.bulk import actions
 from tests.support.engine import Step, answer
 from tests.support.pipeline import stand
 
-from .every_call import ORDER, Call, Given, fitting, led_through, public_calls
+from .every_call import A_RUN, ORDER, Call, Given, fitting, led_through, public_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -140,6 +141,9 @@ async def drive(call: Call, given: Given, arguments: list[Any], named: dict[str,
             if call.name == "job.run":
                 async with given.client.bulk() as job:
                     await led_through(job.run(*arguments, **named))
+            elif arguments and arguments[0] is A_RUN:
+                async with given.client.bulk() as job:
+                    await led_through(call.function(given)(job.run(["o1"], actions.remove())))
             else:
                 await led_through(call.function(given)(*arguments, **named))
     except (NorceError, OwnError) as error:

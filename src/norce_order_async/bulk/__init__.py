@@ -5,7 +5,7 @@ source (``source.py``; ``duplicates.py`` without a journal) and what an earlier 
 file, or a PostgreSQL database that several machines share). Its workers (``workers.py``) take items from a queue
 (``queue.py``), run the action on each (``process.py``), and put the outcomes (``outcome.py``) into a buffer
 (``results.py``) for the caller to iterate. ``breaker.py`` holds the workers back while the service is away, and
-``signals.py`` stops a job on Ctrl-C.
+``signals.py`` stops a job on Ctrl-C; ``showing.py`` shows how far it is.
 
 ``actions/`` has the actions that are ready to use and the base of new ones; ``load/`` limits concurrency and rate.
 """
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from norce_order_async.bulk.shards.journal import PostgresJournal
     from norce_order_async.bulk.shards.recipe import Recipe
     from norce_order_async.bulk.shards.work import run_shard
+    from norce_order_async.bulk.showing import progress
     from norce_order_async.bulk.signals import stopped_by_signals
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "Shared": "load.shared",
     "as_it_was": "actions.cells",
     "plan_again": "journal.inspect",
+    "progress": "showing",
     "read_journal": "journal.inspect",
     "read_results": "journal.inspect",
     "run_shard": "shards.work",
@@ -58,6 +60,7 @@ __all__ = [
     "Shared",
     "as_it_was",
     "plan_again",
+    "progress",
     "read_journal",
     "read_results",
     "run_shard",

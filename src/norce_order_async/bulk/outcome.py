@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from norce_order_async.display import shown_code
+from norce_order_async.display import shown_code, table_in_html
 from norce_order_async.errors import (
     Attempt,
     InvalidRequestError,
@@ -129,6 +129,16 @@ class Summary:
         """Whether every item was done, now or before."""
         wrong = self.before["refused"] + self.before["unknown"]
         return not self.stopped and not wrong and self.left == 0 and self.done == self.finished
+
+    def _repr_html_(self) -> str:
+        rows = [(word, f"{count:,}") for word, count in self.verdicts.items()]
+        rows += [(f"refused: {reason}", f"{count:,}") for reason, count in self.refusals.items()]
+        rows += [("before", f"{sum(self.before.values()):,}")] if self.before else []
+        rows += [("left", "not known" if self.left is None else f"{self.left:,}")]
+        rows += [("repeats", f"{self.retries:,}"), ("told to slow down", f"{self.throttled:,}")]
+        rows += [("seconds", f"{self.elapsed:.1f}"), ("a second", f"{self.rate:,.1f}")]
+        rows += [("stopped", self.stopped)] if self.stopped else []
+        return table_in_html(("Job", "" if self.total is None else f"{self.total:,} orders"), rows)
 
     def count(self, outcome: ItemOutcome[object]) -> None:
         """Count one outcome."""

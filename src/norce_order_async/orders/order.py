@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.checking import check_number
-from norce_order_async.display import shown
+from norce_order_async.display import shown, table_in_html
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
 from norce_order_async.money import decimal, paid
 from norce_order_async.orders.lazy import OrderBody
@@ -348,6 +348,9 @@ class Order:
 
     def __rich__(self) -> RenderableType:
         return render_table(("Order", self.id), self._rows())
+
+    def _repr_html_(self) -> str:
+        return table_in_html(("Order", self.id), self._rows())
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         """Status, age of the snapshot, sums and counts."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from norce_order_async import models
 from norce_order_async._api import read_model
 from norce_order_async._json import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
+from norce_order_async.display import table_in_html
 from norce_order_async.errors import RefusedError, UnavailableError
 from norce_order_async.orders.checking import holds_no
 from norce_order_async.orders.filter import OrderFilter
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from norce_order_async.models import Pagination
 
 
+_COLUMNS = ("Order", "status", "created", "total")
+
+
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     """One page of a listing: its orders, and the pagination as the service sent it.
@@ -48,7 +52,13 @@ class OrderPage:
     pagination: Pagination | None
 
     def __rich__(self) -> RenderableType:
-        rows = [
+        return render_table(_COLUMNS, self._rows())
+
+    def _repr_html_(self) -> str:
+        return table_in_html(_COLUMNS, self._rows())
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        return [
             (
                 order.id,
                 order.status or "unknown",
@@ -57,7 +67,6 @@ class OrderPage:
             )
             for order in self.orders
         ]
-        return render_table(("Order", "status", "created", "total"), rows)
 
 
 async def read_orders(

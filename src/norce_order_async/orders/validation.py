@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, mapping_or_empty, text_or_none
-from norce_order_async.display import shown, shown_code
+from norce_order_async.display import shown, shown_code, table_in_html
 from norce_order_async.errors import ValidationFailedError
 from norce_order_async.orders.checking import holds_no
 from norce_order_async.orders.rendering import render_line, render_table
@@ -15,6 +15,9 @@ from norce_order_async.pipeline.operations import VALIDATE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+_COLUMNS = ("Problem", "reported by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,14 @@ class ValidationReport:
         # An explanation may name a customer, so it is not shown.
         if self.ok:
             return render_line(f"Order {shown(self.order_id)}: nothing is wrong")
-        rows = [(shown_code(each.code), shown_code(each.adapter_id)) for each in self.problems]
-        return render_table(("Problem", "reported by"), rows, f"Order {self.order_id}")
+        return render_table(_COLUMNS, self._rows(), f"Order {self.order_id}")
+
+    def _repr_html_(self) -> str:
+        rows = self._rows() or [("nothing is wrong", "")]
+        return table_in_html(_COLUMNS, rows, f"Order {self.order_id}")
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [(shown_code(each.code), shown_code(each.adapter_id)) for each in self.problems]
 
 
 def read_report(order_id: str, answer: Answer) -> ValidationReport:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from norce_order_async._api import DRIFT
 from norce_order_async._json import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
+from norce_order_async.display import table_in_html
 from norce_order_async.engines.base import WireResponse
 from norce_order_async.pipeline.answer import LateModels
 from norce_order_async.pipeline.operations import Api, Expects, Operation
@@ -30,6 +31,7 @@ logger = logging.getLogger("norce_order_async.drift")
 
 KINDS_KEPT: Final = 1000
 LINES_A_MINUTE: Final = 20
+_COLUMNS: Final = ("Operation", "where", "what", "times")
 _MINUTE: Final = 60.0
 
 Listener = Callable[[str, str], None]
@@ -142,12 +144,19 @@ class DriftRecord:
     def __rich__(self) -> RenderableType:
         from rich.table import Table
 
-        table = Table("Operation", "where", "what", "times")
-        for drift, count in self:
-            table.add_row(drift.operation, drift.where, drift.kind, str(count))
-        if self.others:
-            table.add_row("others", "", "", str(self.others))
+        table = Table(*_COLUMNS)
+        for row in self._rows():
+            table.add_row(*row)
         return table
+
+    def _repr_html_(self) -> str:
+        return table_in_html(_COLUMNS, self._rows())
+
+    def _rows(self) -> Iterator[tuple[str, str, str, str]]:
+        for drift, count in self:
+            yield drift.operation, drift.where, drift.kind, str(count)
+        if self.others:
+            yield "others", "", "", str(self.others)
 
 
 def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 import unicodedata
 from collections.abc import AsyncIterator
@@ -33,6 +34,7 @@ WORDS = {
     "direction": "\u202egnp.exe\u2066\u200f\u2028",
     "c1": "\x9b31m",
     "markup": "[/nope][bold red]x[/]",
+    "script": "</td><script>alert('x')</script><img src=x onerror=alert(1)>",
     "link": "[link=https://evil.example]click[/link]",
     "long": "y" * 100_000,
     "surrogate": "\ud800",
@@ -60,6 +62,15 @@ def rich_shown(thing: Any) -> str:
         console.print(thing)
     text: str = captured.get()
     return text
+
+
+def in_notebook(thing: Any) -> str:
+    """As a notebook gets it: tags of ours alone."""
+    html: str = thing._repr_html_()
+    tags = set(re.findall(r"<(/?\w+)", html))
+    assert {tag.strip("/") for tag in tags} <= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert set(re.findall(r"<\w+ ([^>]*)>", html)) == {'style="text-align: left"'}
+    return html
 
 
 def body(word: str, **more: Any) -> dict[str, Any]:
@@ -90,6 +101,7 @@ async def test_listed_orders(word: str) -> None:
     for thing in (page, order):
         table = rich_shown(thing)
         harmless(table, lines=True)
+        harmless(in_notebook(thing), lines=True)
         if word.startswith("["):
             # Not taken for markup: it stands there as it is.
             assert word[:12] in table
@@ -136,6 +148,7 @@ async def test_reports(word: str) -> None:
     report = await order.validate()
     harmless(repr(report))
     harmless(rich_shown(report), lines=True)
+    harmless(in_notebook(report), lines=True)
     with pytest.raises(NorceError) as failed:
         report.raise_for_errors()
     harmless(str(failed.value))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+import re
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -20,11 +21,23 @@ SECRET: dict[str, Any] = {"givenName": "Sekret", "email": "sekret@example.com", 
 
 
 def shown(thing: object) -> str:
+    """In a terminal. In a notebook it shows the same words, in a table."""
     console = Console(file=io.StringIO(), width=100)
     console.print(thing)
     file = console.file
     assert isinstance(file, io.StringIO)
-    return file.getvalue()
+    text = file.getvalue()
+    assert cells(in_notebook(thing)) >= {word for word in re.split(r"[│┃\n]| {2,}", text) if word and word.isalpha()}
+    return text
+
+
+def in_notebook(thing: object) -> str:
+    html: str = cast("Any", thing)._repr_html_()
+    return html
+
+
+def cells(html: str) -> set[str]:
+    return {word for cell in re.findall(r"<(?:td|th)[^>]*>(.*?)</", html) for word in (cell, *cell.split())}
 
 
 async def test_an_order_is_shown_without_a_customer(norce: NorceOrderClient) -> None:
@@ -44,7 +57,7 @@ async def test_an_order_is_shown_without_a_customer(norce: NorceOrderClient) -> 
     rooms = [order.cart, order.customer, order.payments, order.shippings, order.consents, order.hooks]
     rooms += [order.notifications, order.validations, order.attributes]
     assert all(order.id in repr(room) for room in rooms)
-    told = f"{table} {order!r} {rooms!r} {order.transitions!r}"
+    told = f"{table} {in_notebook(order)} {order!r} {rooms!r} {order.transitions!r}"
     assert "sekret" not in told.lower()
     assert repr(order) == f"<Order {order.id} processing, read 0 s ago>"
     await order.attributes.update({"x": 1})
@@ -88,7 +101,7 @@ async def test_a_page_is_shown_an_order_a_line() -> None:
         ["o1", "│", "processing", "│", "2026-01-02", "03:04:05", "UTC", "│", "125.50", "SEK"],
         ["o2", "│", "unknown", "│", "│", "unknown"],
     ]
-    assert "sekret" not in shown(page).lower()
+    assert "sekret" not in f"{shown(page)} {in_notebook(page)}".lower()
 
 
 async def test_drift_is_shown_a_kind_a_line() -> None:
@@ -114,7 +127,10 @@ async def test_a_report_is_shown_a_problem_a_line() -> None:
     for word in ("Order o1", "payment-missing", "norce", "not shown", "risk"):
         assert word in table
     assert "sekret" not in table.lower()
-    assert shown(await order.validate()) == "Order o1: nothing is wrong\n"
+    report = await order.validate()
+    assert shown(report) == "Order o1: nothing is wrong\n"
+    assert "<td" in in_notebook(report)
+    assert "nothing is wrong" in in_notebook(report)
 
 
 async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:

@@ -20,10 +20,14 @@ from norce_order_async.bulk.journal.reading import SETTLES, State
 from norce_order_async.bulk.journal.sqlite import SqliteStore, check_header, file_errors
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.checking import as_given, check_kind, path_of
+from norce_order_async.display import table_in_html
 from norce_order_async.errors import ConfigurationError
 
 PAGE: Final = 1000
 """Orders read from a journal at once, so that a large one does not have to fit into memory."""
+
+
+_SHOWN_STATES: Final = ("planned", "sent", "confirmed", "refused", "unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,16 @@ class JournalReport:
     def left(self) -> int:
         """Items that another run would take up."""
         return self.counts["planned"] + self.counts["sent"]
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("state", "running" if self.running else "at rest"),
+            ("merchant, channel", f"{self.merchant}, {self.channel}"),
+        ]
+        rows += [(state, f"{self.counts[state]:,}") for state in _SHOWN_STATES if self.counts[state]]
+        rows += [(f"why: {reason}", f"{count:,}") for reason, count in self.reasons.items()]
+        rows += [(f"shard {shard.number}", f"{shard.left:,} left") for shard in self.shards]
+        return table_in_html(("Journal of", self.action), rows)
 
 
 def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> JournalReport:
