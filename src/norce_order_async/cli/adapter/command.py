@@ -25,16 +25,16 @@ def adapter() -> None:
 @click.argument("target", metavar="MODULE:ADAPTER")
 @click.option("--walk", is_flag=True, help="Pay, validate and complete the order once the adapter runs.")
 @click.option("--once", is_flag=True, help="End after the walk.")
-@click.option("--no-reload", is_flag=True, help="Do not start the adapter anew when its code changes.")
+@click.option("--no-reload", is_flag=True, help="Do not restart the adapter when its code changes.")
 def dev(target: str, walk: bool, once: bool, no_reload: bool) -> None:
     """Run MODULE:ADAPTER under uvicorn against a local order service, until Ctrl-C.
 
-    ADAPTER is an adapter, or a function that makes one of a client. There is an order on which everything of it is
-    registered, and each call between you, the service and the adapter is shown. When the code changes, the adapter is
-    started and registered anew. The variables NORCE_BASE_URL, NORCE_TOKEN, NORCE_MERCHANT and NORCE_CHANNEL are the
-    local service's for it, so that NorceOrderClient.from_env() reaches that.
+    ADAPTER is an adapter, or a function that makes one from a client. The command creates an order, registers the
+    adapter on it, and shows each call between you, the service and the adapter. When the code changes, it starts and
+    registers the adapter again. It sets NORCE_BASE_URL, NORCE_TOKEN, NORCE_MERCHANT and NORCE_CHANNEL for the adapter,
+    so that NorceOrderClient.from_env() reaches the local service.
 
-    An adapter that asks for a bearer gets the one in NORCE_SANDBOX_CALLBACK_TOKEN.
+    If the adapter requires a bearer token, put it in NORCE_SANDBOX_CALLBACK_TOKEN.
     """
     try:
         from rich.console import Console
