@@ -59,7 +59,7 @@ def test_twins_have_one_key() -> None:
         delivery(merchant="acm", channel="ese"),
     ],
 )
-def test_what_differs_in_anything_is_no_twin(other: Delivery) -> None:
+def test_a_delivery_that_differs_in_anything_is_not_a_twin(other: Delivery) -> None:
     """Also where the same letters are cut differently, and where the body is no JSON."""
     assert other.key != delivery(b'{"id": "o_1", "cart": {"total": 125.0}}').key
 

@@ -248,7 +248,7 @@ def test_the_patch_makes_the_edits(order: Json, edits: list[Edit]) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(_orders)
-def test_no_edit_is_no_patch_whatever_the_order_is_like(order: Json) -> None:
+def test_without_edits_there_is_no_patch_for_any_order(order: Json) -> None:
     """Words in another case, members that nobody has described, nulls, values of a wrong kind: none is an edit, also
     after a look at everything."""
     draft = Draft(deepcopy(order))
@@ -305,7 +305,7 @@ def test_what_is_the_same_in_json(one: Any, other: Any, alike: bool) -> None:
     assert bool(operations({"attributes": one}, {"attributes": other}, None)) is not alike
 
 
-def test_a_number_in_another_notation_is_no_edit() -> None:
+def test_a_number_in_another_notation_is_not_an_edit() -> None:
     draft = Draft(deepcopy(ORDER))
     draft.order.payments[0].amount = 125.0
     assert draft.operations(None) == []

@@ -306,7 +306,7 @@ async def test_over_a_file_what_was_answered_is_handled_by_the_next_process(
     assert [reference for reference, _ in handled] == ["kept"]
 
 
-async def test_a_start_that_fails_is_told_to_the_server(make: Callable[..., Adapter]) -> None:
+async def test_a_start_that_fails_is_reported_to_the_server(make: Callable[..., Adapter]) -> None:
     class Locked(ListInbox):
         async def __aenter__(self) -> Self:
             raise InboxError("another process uses it")

@@ -267,7 +267,7 @@ async def test_a_provider_that_fails_is_a_token_error(given: Any, says: str) -> 
     assert "hush" not in str(caught.value)
 
 
-async def test_a_provider_that_fails_when_told_of_a_401_leaves_the_401() -> None:
+async def test_a_provider_that_fails_on_a_401_leaves_the_401() -> None:
     own = stand(taking(), token=Vault("one", worth=ValueError("hush")))
     with pytest.raises(UnauthorizedError):
         await own.call(GET_ORDER)
@@ -298,7 +298,7 @@ async def test_a_provider_that_fails_later_does_not_hide_a_lost_answer(operation
         (Vault, "an instance, not the class Vault"),
     ],
 )
-def test_what_is_no_token_is_refused_at_construction(token: Any, says: str) -> None:
+def test_an_invalid_token_is_refused_at_construction(token: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         stand([], token=token)
     assert "hush" not in str(caught.value)

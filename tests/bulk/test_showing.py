@@ -64,7 +64,7 @@ async def test_a_terminal_gets_one_line_that_ends_at_the_end(sandbox: Sandbox, m
     assert last.rstrip().endswith("1 refused or unknown")
 
 
-async def test_where_nobody_looks_nothing_is_shown(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_without_a_display_nothing_is_shown(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         assert sorted(await removed(norce, ids)) == sorted(ids)

@@ -223,7 +223,7 @@ class Unread:
 
 
 @pytest.mark.parametrize("forms", ["one form of each", pytest.param("every form", marks=pytest.mark.soak)])
-def test_a_reader_that_is_gone_is_no_failure(here: Shop, tmp_path: Path, forms: str) -> None:
+def test_a_reader_that_is_gone_is_not_a_failure(here: Shop, tmp_path: Path, forms: str) -> None:
     """As for ``norce-order list --json | head -1``, with every command that prints and comes to an end. What a command
     changes is done all the same."""
     order_id, moved = here.ids(2, "processing")

@@ -155,7 +155,7 @@ def test_filters_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], t
     assert told in ran.err
 
 
-def test_transition_moves_and_tells_what_is_there_already(here: Shop) -> None:
+def test_transition_moves_and_says_what_is_there_already(here: Shop) -> None:
     order_id = here.ids(1)[0]
     moved = inside("transition", order_id, "--to", "accepted", env=here.env)
     assert (moved.code, moved.out) == (0, f"{order_id}: processing -> accepted\n")

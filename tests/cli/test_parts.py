@@ -43,7 +43,7 @@ def test_create_makes_an_order_of_a_file(here: Shop, tmp_path: Path) -> None:
         ('{"state": {"currentStatus": "completed"}}', "state"),
     ],
 )
-def test_create_refuses_what_is_no_order(here: Shop, tmp_path: Path, text: str | None, told: str) -> None:
+def test_create_refuses_a_body_that_is_not_an_order(here: Shop, tmp_path: Path, text: str | None, told: str) -> None:
     file = tmp_path / "order.json"
     if text is not None:
         file.write_text(text)

@@ -24,7 +24,7 @@ Told = list[tuple[str, str]]
 CLASSES: list[Any] = [kind for name in models.__all__ if hasattr(kind := getattr(models, name), "from_dict")]
 
 
-def test_a_body_as_described_tells_nothing(told: Told) -> None:
+def test_a_body_as_described_reports_nothing(told: Told) -> None:
     """The common case is silent."""
     body = {"id": "o1", "state": {"currentStatus": "checkout", "transitions": []}, "cart": {"items": [{"quantity": 1}]}}
     order = OrderData.from_dict(body)
@@ -182,7 +182,7 @@ def test_whole_numbers_stay_whole() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, "text", 7, True, [], [{"id": "o1"}]])
-def test_an_answer_that_is_no_object_reads_as_an_empty_model(answer: Any, told: Told) -> None:
+def test_an_answer_that_is_not_an_object_reads_as_an_empty_model(answer: Any, told: Told) -> None:
     """Told at the class."""
     assert OrderData.from_dict(answer) == OrderData()
     assert [where for where, _ in told] == ["OrderData"]

@@ -92,7 +92,7 @@ async def test_a_read_that_only_finds_others_is_unavailable(norce: NorceOrderCli
         assert order.data.id == "oMine"
 
 
-async def test_an_answer_without_an_id_is_no_other_s(norce: NorceOrderClient) -> None:
+async def test_an_answer_without_an_id_is_not_taken_for_another_order(norce: NorceOrderClient) -> None:
     """The description does not promise one."""
     _Service.ids += [None]
     async with norce:

@@ -87,7 +87,7 @@ def test_it_explains_itself(current: str | None, target: OrderStatus, words: str
 
 
 @pytest.mark.parametrize("word", ["complete", "", "COMPLETE D", None, 5])
-def test_a_word_that_is_no_status(word: object) -> None:
+def test_a_word_that_is_not_a_status(word: object) -> None:
     """Is told, with those there are."""
     with pytest.raises(InvalidRequestError, match="known are checkout, processing, accepted, completed, declined, rem"):
         check_status(word)  # type: ignore[arg-type]

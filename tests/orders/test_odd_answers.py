@@ -84,7 +84,9 @@ async def test_entries_of_a_list_that_are_none_are_left_out(call: str, server: F
 
 
 @pytest.mark.parametrize("call", LISTS)
-async def test_what_is_no_list_is_not_an_empty_one(call: str, server: FaultServer, engine: EngineName) -> None:
+async def test_an_answer_that_is_not_a_list_is_not_an_empty_one(
+    call: str, server: FaultServer, engine: EngineName
+) -> None:
     """Nothing says then that the order has none."""
     async with client_of(server, engine) as norce:
         for body in NO_LISTS:
@@ -97,7 +99,9 @@ async def test_what_is_no_list_is_not_an_empty_one(call: str, server: FaultServe
 
 
 @pytest.mark.parametrize("call", PAGES)
-async def test_what_is_no_page_is_not_an_empty_one(call: str, server: FaultServer, engine: EngineName) -> None:
+async def test_an_answer_that_is_not_a_page_is_not_an_empty_one(
+    call: str, server: FaultServer, engine: EngineName
+) -> None:
     """A walk does not end as if complete, and nothing is created because an order was not found."""
     async with client_of(server, engine) as norce:
         for body in NO_PAGES:
@@ -108,7 +112,7 @@ async def test_what_is_no_page_is_not_an_empty_one(call: str, server: FaultServe
 
 
 @pytest.mark.parametrize("call", REPORTS)
-async def test_what_is_no_report_does_not_say_that_an_order_validates(
+async def test_an_answer_that_is_not_a_report_does_not_say_that_an_order_validates(
     call: str, server: FaultServer, engine: EngineName
 ) -> None:
     """Nothing is changed because of it."""

@@ -63,7 +63,7 @@ async def test_the_other_shorthands(norce: NorceOrderClient) -> None:
     assert (await other.refresh()).status == "removed"
 
 
-async def test_confirm_reads_afterwards_and_tells_all(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+async def test_confirm_reads_afterwards_and_returns_everything(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """From where, to where, when; and the handle is fresh."""
     order = norce.orders((await an_order(norce, paid=True)).id)
     sandbox.requests.clear()
@@ -97,7 +97,7 @@ async def test_confirm_believes_what_it_reads() -> None:
     assert service.sent == [PUT, GET, PUT]
 
 
-async def test_a_status_that_was_entered_twice_tells_the_last_time() -> None:
+async def test_a_status_that_was_entered_twice_has_the_last_time() -> None:
     """Back and forth between checkout and processing."""
     log = [("processing", "10:00:00"), ("checkout", "10:05:00"), ("processing", "10:07:00")]
     service = stand([answer(200), answer(200, body("processing", *log))])

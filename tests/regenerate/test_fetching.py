@@ -294,7 +294,7 @@ def test_what_is_read_is_plain_and_of_a_sane_size() -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "null"])
-def test_what_is_no_file_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_not_waited_for(kind: str, tmp_path: Path) -> None:
     """A pipe that nobody writes to, a device that never ends: refused at once."""
     source = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path, "null": Path("a\0b")}[kind]
     if kind == "pipe":

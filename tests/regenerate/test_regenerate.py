@@ -119,7 +119,7 @@ def test_check_names_what_differs_and_changes_nothing(tree: Path) -> None:
         ("\x00\x01", "neither YAML nor JSON"),
     ],
 )
-def test_what_is_no_description_is_refused(tree: Path, content: str, says: str) -> None:
+def test_a_file_that_is_not_a_description_is_refused(tree: Path, content: str, says: str) -> None:
     """A clear line, and nothing changed."""
     before = everything(tree)
     (tree / "wrong").write_text(content, encoding="utf-8")

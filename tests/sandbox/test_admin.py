@@ -59,7 +59,7 @@ async def test_snapshot_and_restore(admin: httpx.AsyncClient, api: Api, sandbox:
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind", b"SQLite format 3\0" + b"\1" * 5000])
-async def test_what_is_no_snapshot_changes_nothing(
+async def test_bytes_that_are_not_a_snapshot_change_nothing(
     admin: httpx.AsyncClient, api: Api, sandbox: Sandbox, content: bytes
 ) -> None:
     path = await api.order()
@@ -141,7 +141,7 @@ async def test_an_operation_that_is_none_is_refused(admin: httpx.AsyncClient, lo
     assert (refused.status_code, "did you mean GetCheckoutOrders" in refused.text) == (400, True)
 
 
-async def test_a_body_that_is_no_text(admin: httpx.AsyncClient, api: Api) -> None:
+async def test_a_body_that_is_not_text(admin: httpx.AsyncClient, api: Api) -> None:
     await api.send("POST", "/orders", content=b"\xff\xfe", headers={"content-type": "application/json"})
     assert (await admin.get("/requests")).json()[0]["body"] == "(2 bytes)"
 

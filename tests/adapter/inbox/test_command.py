@@ -108,7 +108,7 @@ def test_retry_and_drop(place: Place) -> None:
     assert (ran.code, ran.out) == (1, "3  being handled, so it was left alone\n")
 
 
-def test_what_is_no_inbox(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_inbox(tmp_path: Path) -> None:
     """It is left as it is, and none is made."""
     missing, other = tmp_path / "missing", tmp_path / "other"
     other.write_text("notes")

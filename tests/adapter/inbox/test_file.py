@@ -93,7 +93,7 @@ async def test_it_is_for_its_owner_alone(file: InFile) -> None:
         ("folder", "Is a directory"),
     ],
 )
-async def test_what_is_no_inbox_is_left_as_it_is(file: InFile, content: bytes | str, match: str) -> None:
+async def test_a_file_that_is_not_an_inbox_is_left_as_it_is(file: InFile, content: bytes | str, match: str) -> None:
     """And named in the error."""
     if content == "folder":
         file.path.mkdir()

@@ -286,7 +286,7 @@ async def test_counts_say_how_full_it_is_and_since_when(place: Place) -> None:
         assert ((await inbox.counts()).depth, (await inbox.counts()).oldest) == (0, 0.0)
 
 
-async def test_a_process_that_ends_again_and_again_is_no_reason_to_try_for_ever(place: Place) -> None:
+async def test_an_entry_whose_process_ends_each_time_is_not_tried_for_ever(place: Place) -> None:
     """A notification that brings its process down is dead after as many attempts as one that fails."""
     worker = Worker()
     async with place.inbox(max_attempts=3) as inbox:

@@ -204,7 +204,7 @@ def test_exports_that_can_not_be_made(here: Shop, arguments: tuple[str, ...], to
     assert told in ran.err
 
 
-def test_validate_tells_what_is_missing(here: Shop) -> None:
+def test_validate_reports_what_is_missing(here: Shop) -> None:
     """An order that is not valid is a reason to look: it has the exit code for that."""
     ran = inside("bulk", "validate", "--status", "checkout", "--json", env=here.env)
     outcomes, summary = _records(ran)
@@ -354,7 +354,7 @@ def _all_to(journal: Path, state: State) -> None:
         store.release()
 
 
-def test_what_is_no_journal(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("mine\n" * 100)
     none = str(tmp_path / "none")

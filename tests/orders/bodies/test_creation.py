@@ -88,7 +88,7 @@ async def test_other_writes_take_models_as_they_were_read() -> None:
     assert len(at.sent) == 3
 
 
-async def test_a_status_of_checkout_is_no_status() -> None:
+async def test_a_status_of_checkout_counts_as_no_status() -> None:
     """In whatever spelling the service gave it."""
     at = service()
     await at.client.orders.create(OrderData(state=State(current_status="checkout")))

@@ -257,7 +257,7 @@ async def test_middleware_that_asks_for_the_models_gives_them_to_the_handle() ->
 
 
 @pytest.mark.parametrize("body", [[], "o1", 5, [{"id": "oAbCdEfG"}]], ids=repr)
-async def test_what_is_no_order_is_reported_and_raised(body: Any) -> None:
+async def test_an_answer_that_is_not_an_order_is_reported_and_raised(body: Any) -> None:
     """At once, and not when somebody looks at it."""
     service = stand([answer(200, body)])
     with pytest.raises(UnavailableError, match="the answer holds no order"):
@@ -292,7 +292,7 @@ async def test_an_odd_page_is_reported_and_gives_what_it_has(page: Any, ids: lis
         ([{"id": "o1"}], {("GetCheckoutOrders.200", "wrong-type"): 1}),
     ],
 )
-async def test_what_is_no_page_is_reported_and_raised(page: Any, told: Any) -> None:
+async def test_an_answer_that_is_not_a_page_is_reported_and_raised(page: Any, told: Any) -> None:
     """It does not say that there are no orders."""
     service = stand([answer(200, page)])
     with pytest.raises(UnavailableError, match="the answer holds no list of orders"):

@@ -209,7 +209,7 @@ async def test_a_transaction_is_logged_with_json_as_text(norce: NorceOrderClient
     assert entry.created is not None
 
 
-async def test_what_is_no_json_is_not_logged() -> None:
+async def test_text_that_is_not_json_is_not_logged() -> None:
     """Whether given as data or as text; the error does not show it."""
     service = stand([])
     payments = service.client.orders("o1").payments

@@ -319,7 +319,7 @@ async def test_a_served_sandbox_calls_it_too() -> None:
         ("erp.example", "module:app", TypeError),
     ],
 )
-def test_what_is_no_host_or_no_application_is_refused(host: Any, app: Any, error: type[Exception]) -> None:
+def test_an_invalid_host_or_application_is_refused(host: Any, app: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"host must|app must"):
         Sandbox().register_app(host, app)
     with pytest.raises(error, match=r"each host of apps must|each of apps must"):

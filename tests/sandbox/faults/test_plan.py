@@ -139,7 +139,7 @@ def test_a_plan_in_a_file(tmp_path: Path) -> None:
         (None, "there is no plan and no file called .*; ready-made: flaky-network, "),
     ],
 )
-def test_a_file_that_is_no_plan(content: bytes | None, text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_plan(content: bytes | None, text: str, tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     if content is not None:
         file.write_bytes(content)

@@ -85,7 +85,7 @@ def test_what_does_not_exist_is_named_with_what_is_near(chosen: dict[str, str], 
         Sandbox(readings=chosen)
 
 
-def test_what_is_no_mapping() -> None:
+def test_a_value_that_is_not_a_mapping() -> None:
     with pytest.raises(ReadingsError, match="must be a mapping from rules to readings"):
         Sandbox(readings="harsh")  # type: ignore[arg-type]
 
@@ -182,7 +182,7 @@ def test_a_file_that_is_none(content: bytes | None, text: str, tmp_path: Path) -
         Readings.load(file)
 
 
-def test_what_is_no_regular_file(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_regular_file(tmp_path: Path) -> None:
     """Nobody writes to the pipe: reading it would wait for ever. Plans of faults are read in the same way."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")

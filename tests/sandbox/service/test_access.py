@@ -112,7 +112,7 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
 
 
 @rule("media-type")
-async def test_a_body_that_says_it_is_no_json_is_refused(api: Api) -> None:
+async def test_a_body_of_another_content_type_is_refused(api: Api) -> None:
     sent = {"content": b"{}", "headers": {"content-type": "text/plain"}}
     assert await api.refused("POST", "/orders", **sent) == (400, "order-bad-request")
     for media_type in ("application/json; charset=utf-8", "application/problem+json"):
