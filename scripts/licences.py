@@ -1,8 +1,11 @@
 """Lists the licences of all packages in an environment, and fails if one is not allowed.
 
+With those of the files of others that this project ships, which must be the very files that the list beside them names.
+
 `nox -s licences` runs it in an environment with this package and all extras, and in that of the generator.
 """
 
+import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -28,6 +31,9 @@ AGREED_FOR = {
 """Single packages with a licence that demands more, and is agreed to for them alone. psycopg comes with an extra only,
 is used unchanged as a library that a user can replace, and is no part of what this project ships. docutils builds the
 documentation site and is installed for nothing else; what the GPL is about in it is a mode for Emacs."""
+
+VENDORED = Path(__file__).parents[1] / "src/norce_order_async/sandbox/inspector/static/LICENCES.md"
+"""The list of the files of others that are part of what this project ships."""
 
 _OWN = {"norce-order-async", "pip", "setuptools", "wheel"}
 # The words of packages without an SPDX expression, in classifiers or free text.
@@ -107,12 +113,20 @@ def listed(packages: Iterable[Distribution]) -> Iterator[tuple[str, str, str]]:
         yield name, found[name].version, licence(found[name])
 
 
+def shipped(notes: Path = VENDORED) -> Iterator[tuple[str, str, str]]:
+    """Name, version and licence of each file of others, by the table beside them; one that differs has no licence."""
+    row = re.compile(r"^\| `(.+?)` \| (\S+) \| (\S+) \| (\S+) \| `([0-9a-f]{64})` \|$", re.MULTILINE)
+    for file, package, version, said, digest in row.findall(notes.read_text("utf-8")):
+        same = hashlib.sha256(notes.with_name(file).read_bytes()).hexdigest() == digest
+        yield f"{package} ({file})", version, said if same else "not the file that is listed"
+
+
 def main(folders: list[str]) -> int:
     """Prints the list for these folders, or for this environment. Returns 1 if a licence is not allowed."""
     places = [str(place) for folder in folders for place in Path(folder).glob("lib/python*/site-packages")]
     packages = chain.from_iterable(distributions(path=[place]) for place in places) if folders else distributions()
     refused: list[str] = []
-    for name, version, said in listed(packages):
+    for name, version, said in chain(listed(packages), [] if folders else shipped()):
         good = is_agreed(said) or AGREED_FOR.get(name) == said
         print(f"{'' if good else '! '}{name} {version}: {said}")
         if not good:

@@ -126,3 +126,12 @@ def test_a_token_file_that_can_not_be_made_is_a_usage_error(tmp_path: Path) -> N
     assert ran.code == 2
     assert "--token-file" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_link_to_the_inspector_is_printed_and_works_once() -> None:
+    with local_service("--inspect", "--host", "0.0.0.0") as (_, said):
+        printed = r"^  inspector  (http://127\.0\.0\.1:\d+/__inspect/enter\?key=\S+) \(works once\)$"
+        (link,) = re.findall(printed, said, re.MULTILINE)
+        assert [httpx.get(link, verify=NO_TLS).status_code for _ in range(2)] == [200, 403]
+    with local_service() as (_, said):
+        assert "inspect" not in said

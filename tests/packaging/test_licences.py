@@ -83,3 +83,20 @@ def test_what_this_runs_with_is_agreed_to() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert any(line.startswith("httpx ") for line in done.stdout.splitlines())
+
+
+def test_the_files_of_others_are_those_that_are_listed(tmp_path: Path) -> None:
+    """Each script that pages load is our own or in the list, and has not been touched."""
+    notes = licences.VENDORED
+    found = list(licences.shipped())
+    assert [(name, said) for name, _, said in found] == [
+        ("htmx.org (htmx.min.js)", "0BSD"),
+        ("htmx-ext-sse (sse.min.js)", "0BSD"),
+    ]
+    assert {path.name for path in notes.parent.glob("*.js")} == {"htmx.min.js", "sse.min.js", "inspector.js"}
+    for file in notes.parent.glob("*.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "htmx.min.js").write_text("other")
+    changed = list(licences.shipped(tmp_path / notes.name))
+    assert not licences.is_agreed(changed[0][2])
+    assert licences.is_agreed(changed[1][2])

@@ -44,6 +44,10 @@ ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
     "Exports that others can read, that follow a link, or that a spreadsheet runs": (
         "tests/bulk/actions/test_export.py",
     ),
+    "Strangers and pages of other sites at the inspector, and markup in all that it shows": (
+        "tests/sandbox/inspector/test_access.py",
+        "tests/sandbox/inspector/test_escaping.py",
+    ),
     "A test suite that reaches real hosts": ("tests/testing/test_guard.py",),
 }
 """Paths that are not there yet count nothing."""

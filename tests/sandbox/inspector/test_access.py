@@ -6,11 +6,12 @@ import itertools
 import subprocess
 import sys
 from http.cookies import SimpleCookie
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from norce_order_async.sandbox import Sandbox
+from norce_order_async.sandbox import RequestLog, Sandbox
 from tests.support.plain import NO_TLS
 
 from .support import entered, origin
@@ -103,6 +104,8 @@ def test_it_is_no_part_of_the_service(inspected: Sandbox, visitor: httpx.Client)
 
 def test_a_sandbox_without_it_has_none_of_it() -> None:
     with Sandbox() as sandbox:
+        # Nothing is kept for it.
+        assert type(sandbox.requests) is RequestLog
         assert httpx.get(f"{origin(sandbox)}/__inspect/", verify=NO_TLS).status_code == 404
         with pytest.raises(RuntimeError, match="inspect=True"):
             sandbox.inspector_link()
@@ -113,7 +116,7 @@ def test_a_sandbox_without_it_has_none_of_it() -> None:
 def test_what_it_needs_is_loaded_with_it() -> None:
     code = """
 import sys
-from norce_order_async.sandbox import Sandbox
+from norce_order_async.sandbox import RequestLog, Sandbox
 Sandbox().close()
 assert "jinja2" not in sys.modules
 Sandbox(inspect=True).close()
@@ -128,3 +131,16 @@ def test_it_can_be_looked_at_again_after_a_restart(inspected: Sandbox) -> None:
     inspected.stop()
     inspected.start()
     assert httpx.get(f"{origin(inspected)}/__inspect/", cookies=kept, verify=NO_TLS).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_its_pages_are_the_same_on_either_loop(inspected: Sandbox) -> None:
+    """In process too, where a test of a program may have it."""
+    link = urlsplit(inspected.inspector_link())
+    transport = httpx.ASGITransport(inspected.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
+        assert (await browser.get(f"{link.path}?{link.query}")).status_code == 200
+        for path in ("/", "/orders", "/callbacks", "/rules", "/faults", "/state", "/state/sandbox.sqlite"):
+            assert (await browser.get(f"/__inspect{path}")).status_code == 200
+        taken = await browser.post("/__inspect/state/take", headers={"origin": "http://localhost"})
+        assert taken.status_code == 303
