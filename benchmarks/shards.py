@@ -36,6 +36,7 @@ from benchmarks.figures import spread as from_to
 from benchmarks.machine import describe, resident
 from benchmarks.report import DOCS, replaced
 from benchmarks.server import Door, Target, service
+from benchmarks.worker import apart
 from norce_order_async import Fixed, NorceOrderClient
 from norce_order_async.bulk import PostgresJournal, actions, read_journal, spread
 
@@ -114,10 +115,8 @@ async def _job(target: Target, dsn: str, items: int, how: str) -> None:
 def long_run(dsn: str, items: int, workers: int, *, runs: bool) -> Figures:
     """A list over 64 shards, a bare COPY of the same rows, and the run of all of it."""
     journal = PostgresJournal(dsn, uuid4().hex)
-    figures: Figures = {"items": items, "shards": SHARDS}
     with service([Door()]) as answering:
-        figures.update(anyio.run(_long, answering.targets[Door()], journal, items, workers, runs))
-    return figures
+        return anyio.run(_long, answering.targets[Door()], journal, items, workers, runs)
 
 
 async def _long(target: Target, journal: PostgresJournal, items: int, workers: int, runs: bool) -> Figures:
@@ -140,8 +139,9 @@ async def _long(target: Target, journal: PostgresJournal, items: int, workers: i
                 raise
         tasks.cancel_scope.cancel()
     took = listed.at - started
-    figures: Figures = {"listing": {"rate": items / took, "driver_mb": listing.ranges()[0]}}
-    figures["listing"]["copy_rate"] = await anyio.to_thread.run_sync(_copied, journal.dsn, items)
+    figures: Figures = {"listing": {"items": items, "rate": items / took, "driver_mb": listing.ranges()[0]}}
+    # In a process of its own: it has all rows in memory.
+    figures["listing"]["copy_rate"] = await anyio.to_thread.run_sync(apart, _copied, journal.dsn)
     print(f"listed at {items / took:,.0f}/s, COPY at {figures['listing']['copy_rate']:,.0f}/s", flush=True)
     if not runs:
         return figures
@@ -158,6 +158,7 @@ async def _long(target: Target, journal: PostgresJournal, items: int, workers: i
         raise RuntimeError(f"of {items} orders: {counts}")
     driver, worker = running.ranges()
     figures["run"] = {
+        "items": items,
         "workers": workers,
         "rate": items / took,
         "cpu_us": (used() - before) / items * 1e6,
@@ -216,29 +217,23 @@ def _resident_of(process: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith("VmRSS:")), 0.0)
 
 
-def _copied(dsn: str, items: int) -> float:
-    """Rows a second of a bare COPY of what was listed into a table of the same form. Reading them is not timed."""
+def _copied(dsn: str) -> float:
+    """Rows a second of a bare COPY of what was listed last into a table of the same form."""
     columns = "job, shard, number, key, asked, hash"
-    took = 0.0
-    with psycopg.connect(dsn, autocommit=True) as there, psycopg.connect(dsn) as here:
-        there.execute("SET synchronous_commit = on")
-        there.execute("CREATE TABLE bare (LIKE norce_job_item INCLUDING ALL)")
-        with (
-            here.cursor(name="rows") as rows,
-            there.cursor().copy(f"COPY bare ({columns}) FROM STDIN (FORMAT BINARY)".encode()) as copy,
-        ):
+    newest = "job = (SELECT max(job) FROM norce_job_item)"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE bare (LIKE norce_job_item INCLUDING ALL)")
+        rows = connection.execute(
+            f"SELECT {columns} FROM norce_job_item WHERE {newest} ORDER BY number".encode()  # noqa: S608
+        ).fetchall()
+        started = time.perf_counter()
+        with connection.cursor().copy(f"COPY bare ({columns}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.set_types(["int8", "int4", "int8", "text", "text", "bytea"])
-            newest = "job = (SELECT max(job) FROM norce_job_item)"
-            rows.execute(f"SELECT {columns} FROM norce_job_item WHERE {newest} ORDER BY number".encode())  # noqa: S608
-            while some := rows.fetchmany(20_000):
-                started = time.perf_counter()
-                for row in some:
-                    copy.write_row(row)
-                took += time.perf_counter() - started
-            started = time.perf_counter()
-        took += time.perf_counter() - started
-        there.execute("DROP TABLE bare")
-    return items / took
+            for row in rows:
+                copy.write_row(row)
+        took = time.perf_counter() - started
+        connection.execute("DROP TABLE bare")
+    return len(rows) / took
 
 
 # Showing
@@ -269,21 +264,18 @@ def tables(results: Figures) -> list[Table]:
                 "listing and starting the processes included:",
             )
         )
-    if long := results.get("long"):
-        listing = long["listing"]
-        rows = [["listing", f"{listing['rate']:,.0f}", _memory(listing["driver_mb"]), ""]]
-        rows.append(["a bare `COPY` of the same rows", f"{listing['copy_rate']:,.0f}", "", ""])
-        if run := long.get("run"):
-            name = f"running, {run['workers']} processes"
-            rows.append([name, f"{run['rate']:,.0f}", _memory(run["driver_mb"]), _memory(run["worker_mb"])])
-        shown.append(
-            Table(
-                ["", "orders a second", "MB of the driver", "MB of the largest worker"],
-                rows,
-                f"{long['items']:,} orders over {long['shards']} shards; memory when a tenth of the time is over, "
-                "and at the end:",
-            )
-        )
+    rows: list[list[str]] = []
+    if listing := results.get("listing"):
+        rows.append(["listing", f"{listing['items']:,}", f"{listing['rate']:,.0f}", _memory(listing["driver_mb"]), ""])
+        rows.append(["a bare `COPY` of the same rows", f"{listing['items']:,}", f"{listing['copy_rate']:,.0f}", "", ""])
+    if run := results.get("run"):
+        name = f"running, {run['workers']} processes"
+        figures = [f"{run['items']:,}", f"{run['rate']:,.0f}", _memory(run["driver_mb"]), _memory(run["worker_mb"])]
+        rows.append([name, *figures])
+    if rows:
+        columns = ["", "orders", "orders a second", "MB of the driver", "MB of the largest worker"]
+        words = f"{SHARDS} shards; memory when a tenth of the time is over, and at the end:"
+        shown.append(Table(columns, rows, words))
     return shown
 
 
@@ -322,7 +314,7 @@ def main() -> None:
         if "overhead" in given.only:
             results["overhead"] = overhead(server.dsn(), given.overhead_items, given.rounds)
         if {"listing", "run"} & set(given.only):
-            results["long"] = long_run(server.dsn(), given.items, given.workers, runs="run" in given.only)
+            results.update(long_run(server.dsn(), given.items, given.workers, runs="run" in given.only))
     print(block(results))
     if given.write_docs:
         write_docs(results)

@@ -47,6 +47,10 @@ class Item:
         return hashlib.sha256(f"{self.key}\n{as_json(self.row)}".encode()).digest()[:16]
 
 
+# json.dumps makes one for each call, which takes longer than a row.
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
 def as_json(data: Any) -> str:
     """One text for the same data.
 
@@ -54,7 +58,7 @@ def as_json(data: Any) -> str:
         ConfigurationError: it is not JSON data.
     """
     try:
-        return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return _JSON.encode(data)
     except (TypeError, ValueError) as error:
         raise ConfigurationError("parameters and rows of a job must be JSON data") from error
 

@@ -574,7 +574,8 @@ class PostgresStore:
             ) as copy:
                 copy.set_types(["int8", "int4", "text", "text", "bytea"])
                 for item in items:
-                    copy.write_row((item.number, self._shard_of(item), item.key, as_json(item.row), item.hash))
+                    hashed = item.hash
+                    copy.write_row((item.number, self._shard_of(hashed), item.key, as_json(item.row), hashed))
             # What is sent from here on is short, so that a process that freezes holds up nobody.
             self._hold(connection)
             try:
@@ -593,8 +594,8 @@ class PostgresStore:
 
         return self._write(work)
 
-    def _shard_of(self, item: Item) -> int:
-        return 1 + int.from_bytes(item.hash[:8], "big") % self._shards if self._shards else WHOLE
+    def _shard_of(self, hashed: bytes) -> int:
+        return 1 + int.from_bytes(hashed[:8], "big") % self._shards if self._shards else WHOLE
 
     def begin_comparison(self) -> None:
         """Start a list of keys to compare the source with."""
