@@ -9,7 +9,19 @@ import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-CHECKS = ["lint", "types", "layers", "regenerate", "api", "docs", "workflows", "licences", "wheel", "lowest"]
+CHECKS = [
+    "lint",
+    "types",
+    "layers",
+    "regenerate",
+    "api",
+    "docs",
+    "workflows",
+    "manifests",
+    "licences",
+    "wheel",
+    "lowest",
+]
 nox.options.sessions = [*CHECKS, "tests"]
 
 ALL = ".[sandbox,cli,fast,httpx2,otel,parquet,postgres,spread]"
@@ -116,6 +128,14 @@ def workflows(session: nox.Session) -> None:
     session.run("zizmor", "--offline", ".github/workflows")
     files = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+
+
+@nox.session
+def manifests(session: nox.Session) -> None:
+    """The compose file and the Kubernetes Job of examples/machines, by their schemas."""
+    session.install("check-jsonschema==0.39.0", "kubernetes-validate==1.37.0")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "examples/machines/compose.yaml")
+    session.run("kubernetes-validate", "--strict", "examples/machines/kubernetes.yaml")
 
 
 @nox.session

@@ -141,7 +141,7 @@ async def _long(target: Target, journal: PostgresJournal, items: int, workers: i
     took = listed.at - started
     figures: Figures = {"listing": {"items": items, "rate": items / took, "driver_mb": listing.ranges()[0]}}
     # In a process of its own: it has all rows in memory.
-    figures["listing"]["copy_rate"] = await anyio.to_thread.run_sync(apart, _copied, journal.dsn)
+    figures["listing"]["copy_rate"] = await anyio.to_thread.run_sync(lambda: apart(_copied, journal.dsn))
     print(f"listed at {items / took:,.0f}/s, COPY at {figures['listing']['copy_rate']:,.0f}/s", flush=True)
     if not runs:
         return figures
@@ -245,7 +245,7 @@ def tables(results: Figures) -> list[Table]:
     if over := results.get("overhead"):
         rounds: dict[str, list[Figures]] = over["rounds"]
         alone = rounds[ALONE]
-        rows = [
+        ways = [
             [
                 name,
                 from_to((one["rate"] for one in found), "{:,.0f}"),
@@ -259,7 +259,7 @@ def tables(results: Figures) -> list[Table]:
         shown.append(
             Table(
                 ["", "orders a second", "lost, %", "processor time an order, as a ratio"],
-                rows,
+                ways,
                 f"{over['items']:,} orders at {LATENCY * 1000:g} ms latency and {CONNECTIONS} connections in all, "
                 "listing and starting the processes included:",
             )

@@ -20,6 +20,7 @@ NOT_PASTED = {
     "curl": "commands, run by tests/sandbox/test_curl_walk.py",
     "errors": "no code; its table is held by test_site.py",
     "index": "no code; its list is held by test_site.py",
+    "machines": "commands for Docker; they are held by tests/docs/test_spread.py",
     "operations": "no code; its tables are held by test_site.py",
     "performance": "commands that take an hour; its figures are held by tests/benchmarks/test_showing.py",
     "regenerate": "commands, run by tests/regenerate; a pipeline of GitLab's, and a report",

@@ -1,12 +1,19 @@
-"""docs/spread.md: its code runs in a shell as a reader pastes it, with a database."""
+"""docs/spread.md: its code runs in a shell as a reader pastes it, with a database. And docs/machines.md."""
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+import yaml
 
 from norce_order_async.bulk.journal import postgres as journal
+from norce_order_async.cli.app import norce_order
 
 from .shell import ROOT, paste, pasted
 
@@ -24,3 +31,56 @@ def test_its_numbers() -> None:
     text = " ".join(PAGE.split())
     assert f"A run has the job for {journal.LEASE:g} s" in text
     assert f"renews that every {journal.LEASE / journal.RENEWALS:g} s" in text
+
+
+def test_its_figures() -> None:
+    """Are those of the file that the measurement wrote."""
+    from benchmarks import shards as measured
+
+    results = json.loads(ROOT.joinpath("docs/spread.json").read_text("utf-8"))
+    _, _, rest = PAGE.partition("<!-- measured: shards -->\n")
+    assert rest.partition("<!-- end -->")[0].strip() == measured.block(results)
+    alone, journaled = (results["overhead"]["rounds"][name] for name in (measured.ALONE, measured.JOURNALED))
+    assert sum(one["rate"] for one in journaled) >= 0.9 * sum(one["rate"] for one in alone)
+
+
+MACHINES = ROOT.joinpath("docs/machines.md").read_text("utf-8")
+FOLDER = ROOT / "examples/machines"
+
+
+def commands_of(text: str) -> list[list[str]]:
+    """The lines of norce-order on a page, as words."""
+    lines = re.findall(r"^norce-order .*$", text, re.MULTILINE)
+    return [shlex.split(line)[1:] for line in lines]
+
+
+def test_the_commands_of_the_first_job() -> None:
+    """Are ones that the command takes."""
+    assert len(commands_of(MACHINES)) == 2
+    for words in commands_of(MACHINES):
+        command: click.Command = norce_order
+        while isinstance(command, click.Group):
+            found = command.get_command(click.Context(command), words.pop(0))
+            assert found is not None
+            command = found
+        command.make_parser(click.Context(command)).parse_args(words)
+
+
+def test_the_compose_file() -> None:
+    """Has the services that the page starts, and gives workers what they need."""
+    services: Any = yaml.safe_load(FOLDER.joinpath("compose.yaml").read_text("utf-8"))["services"]
+    assert set(services) == {"db", "scheduler", "worker"}
+    assert set(services["worker"]["environment"]) == {"NORCE_TOKEN", "PGPASSWORD"}
+    for name in services:
+        assert re.search(rf"docker compose up .*\b{name}\b", MACHINES), name
+    assert f"[{'spread,cli,fast'}]" in FOLDER.joinpath("Dockerfile").read_text("utf-8")
+
+
+def test_the_kubernetes_job() -> None:
+    """Has a pod for each shard; its program compiles and takes what the page says."""
+    job: Any = yaml.safe_load(FOLDER.joinpath("kubernetes.yaml").read_text("utf-8"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (program,) = container["args"]
+    assert job["spec"]["completionMode"] == "Indexed"
+    compile(program, "kubernetes.yaml", "exec")
+    assert {"RECIPE", "JOURNAL", "JOB_COMPLETION_INDEX"} == set(re.findall(r'environ\["(\w+)"\]', program))

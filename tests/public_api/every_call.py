@@ -295,6 +295,7 @@ def _values(given: Given) -> Mapping[str, Any]:
         "PostgresJournal(job)": "close",
         "journal_url": f"{AWAY}#close",
         "spread(journal)": PostgresJournal(AWAY, "close"),
+        "list_shards(journal)": PostgresJournal(AWAY, "close"),
         "max_rate": 5.0,
         "shard": 1,
         "shards": 2,

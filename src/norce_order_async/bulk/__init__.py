@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         read_results,
     )
     from norce_order_async.bulk.load.shared import Shared
-    from norce_order_async.bulk.shards.driver import spread
+    from norce_order_async.bulk.shards.driver import list_shards, spread
     from norce_order_async.bulk.shards.journal import PostgresJournal
     from norce_order_async.bulk.shards.recipe import Recipe
     from norce_order_async.bulk.shards.work import run_shard
@@ -42,6 +42,7 @@ _HOMES = {
     "ShardReport": "journal.inspect",
     "Shared": "load.shared",
     "as_it_was": "actions.cells",
+    "list_shards": "shards.driver",
     "plan_again": "journal.inspect",
     "progress": "showing",
     "read_journal": "journal.inspect",
@@ -59,6 +60,7 @@ __all__ = [
     "ShardReport",
     "Shared",
     "as_it_was",
+    "list_shards",
     "plan_again",
     "progress",
     "read_journal",

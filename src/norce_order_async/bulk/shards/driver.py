@@ -112,13 +112,60 @@ async def spread(
         JournalError: the journal can't be used, or workers or the executor were lost; run the same program again.
         NorceError: what ended a shard, such as a token that was refused.
     """
+    if on is not None and not callable(getattr(on, "submit", None)):
+        raise ConfigurationError(f"on must be an executor, not {type(on).__name__}")
+    report = await list_shards(
+        recipe, source, action, journal=journal, shards=shards, load=load, key=key, allow_production=allow_production
+    )
+    async with _executor(on) as executor:
+        tasks = [ShardTask(recipe, journal, shard.number, action, load) for shard in report.shards if shard.left]
+        await _through(await to_thread.run_sync(_submit, executor, tasks))
+    return await to_thread.run_sync(read_journal, journal)
+
+
+async def list_shards(
+    recipe: Recipe,
+    source: Source | None,
+    action: AnyAction,
+    *,
+    journal: PostgresJournal,
+    shards: int,
+    load: Load | None = None,
+    key: Key = "order_id",
+    allow_production: bool = False,
+) -> JournalReport:
+    """List a job into its journal, split into shards, and run nothing: for workers that :func:`spread` does not start.
+
+    They call :func:`run_shard` or ``await journal.work(recipe)``. Doing it again compares the source with the list. For
+    example::
+
+        report = await list_shards(norce.recipe(), order_ids, actions.remove(), journal=journal, shards=64)
+        for shard in report.shards:
+            queue.put(shard.number)
+
+    Args:
+        recipe: how each worker makes its client, of ``norce.recipe()``.
+        source: ids, handles, rows or an ``OrderFilter``; None for those in the journal.
+        action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import.
+        journal: where the job is kept.
+        shards: into how many the job is split. It can't be changed later.
+        load: a ``Shared`` rate is written into the journal, for all workers.
+        key: the column of a row that holds the order's id, or a function that returns the id of an entry.
+        allow_production: permission to change orders in production.
+
+    Returns:
+        What the journal holds now: ``report.shards`` says what is left of each.
+
+    Raises:
+        ConfigurationError: an argument can't be used, the action makes a file, or the client's engine can't be held
+            back right before it sends.
+        JournalError: the journal can't be used, or belongs to another job.
+    """
     check_kind("recipe", recipe, Recipe, "a recipe, of norce.recipe()", ConfigurationError)
     check_kind("journal", journal, PostgresJournal, "a PostgresJournal", ConfigurationError)
     check_whole("shards", shards, 1, ConfigurationError)
     if shards > MOST_SHARDS:
         raise ConfigurationError(f"shards must be at most {MOST_SHARDS}; got {shards}")
-    if on is not None and not callable(getattr(on, "submit", None)):
-        raise ConfigurationError(f"on must be an executor, not {type(on).__name__}")
     if source is not None:
         check_source(source)
     check_load(load)
@@ -131,11 +178,7 @@ async def spread(
         guard_production(session, chosen, source, allowed=allow_production)
         max_rate = load.max_rate if isinstance(load, Shared) else None
         await _list(session, journal, shards, source, chosen, key, max_rate)
-    report = await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
-    async with _executor(on) as executor:
-        tasks = [ShardTask(recipe, journal, shard.number, action, load) for shard in report.shards if shard.left]
-        await _through(await to_thread.run_sync(_submit, executor, tasks))
-    return await to_thread.run_sync(read_journal, journal)
+    return await to_thread.run_sync(lambda: read_journal(journal, reasons=False))
 
 
 async def _list(
