@@ -15,6 +15,7 @@ from benchmarks.parts.throughput import LATENCIES, Cell
 _COLOURS = {
     ours.ON_AIOHTTP: "#0b6e4f",
     ours.ON_HTTPX: "#5fb49c",
+    ours.ON_HTTPX2: "#99d5c3",
     bare.AIOHTTP: "#1f2937",
     bare.HTTPX: "#b91c1c",
     "httpx2": "#ea580c",

@@ -130,6 +130,14 @@ GOALS = (
         form="{:.1f}",
     ),
     Goal(
+        "typed orders/s on the httpx2 engine against the httpx engine, 500 tasks, no latency",
+        "throughput",
+        1.5,
+        at_least=True,
+        found=_rate(ours.ON_HTTPX2, ours.ON_HTTPX, 0.0),
+        form="{:.1f}",
+    ),
+    Goal(
         "ms that `import norce_order_async` takes beyond the interpreter",
         "imports",
         30,

@@ -103,6 +103,7 @@ QUICK = Scale(
     contestants=(
         "norce-order-async",
         "norce-order-async on httpx",
+        "norce-order-async on httpx2",
         "aiohttp",
         "httpx",
         "openapi-python-client",

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Literal
 
-from benchmarks.contestants.base import CHANNEL, CONNECTIONS, MERCHANT, ORDER_ID, TOKEN, Contestant, Read
+from benchmarks.contestants.base import CHANNEL, CONNECTIONS, MERCHANT, ORDER_ID, TOKEN, Contestant, Read, library
 from benchmarks.server import Target
 from norce_order_async import NorceOrderClient
 
 ON_AIOHTTP = "norce-order-async"
 ON_HTTPX = "norce-order-async on httpx"
+ON_HTTPX2 = "norce-order-async on httpx2"
 
 
 def client(target: Target, connections: int = CONNECTIONS, **arguments: Any) -> NorceOrderClient:
@@ -29,7 +30,9 @@ def client(target: Target, connections: int = CONNECTIONS, **arguments: Any) -> 
 
 
 @asynccontextmanager
-async def _open(engine: Literal["aiohttp", "httpx"], target: Target, connections: int) -> AsyncGenerator[Read]:
+async def _open(
+    engine: Literal["aiohttp", "httpx", "httpx2"], target: Target, connections: int
+) -> AsyncGenerator[Read]:
     async with client(target, connections, engine=engine) as norce:
         orders = norce.orders
 
@@ -43,4 +46,5 @@ async def _open(engine: Literal["aiohttp", "httpx"], target: Target, connections
 CONTESTANTS = (
     Contestant(ON_AIOHTTP, "typed order", partial(_open, "aiohttp")),
     Contestant(ON_HTTPX, "typed order", partial(_open, "httpx")),
+    Contestant(ON_HTTPX2, "typed order", partial(_open, "httpx2"), partial(library, "httpx2")),
 )

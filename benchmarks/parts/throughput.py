@@ -29,6 +29,7 @@ RATIOS = (
     (ours.ON_AIOHTTP, made.STOCK, 0.05),
     (ours.ON_AIOHTTP, made.OPENAPI_GENERATOR, 0.05),
     (ours.ON_HTTPX, bare.HTTPX, 0.05),
+    (ours.ON_HTTPX2, ours.ON_HTTPX, 0.0),
 )
 """Who is compared with whom, over plain connections and with the tasks of the goals."""
 SLOWED = (ours.ON_AIOHTTP, bare.AIOHTTP)
