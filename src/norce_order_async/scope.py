@@ -6,23 +6,24 @@ The client itself is one; :meth:`Scope.scoped` makes light ones that share all e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from norce_order_async.checking import check_whole
 from norce_order_async.context import HeaderValue, Omit
 from norce_order_async.errors import ConfigurationError
-from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.pipeline.response import DriftRecord
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import INHERIT, CallOptions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from norce_order_async._api import Client
     from norce_order_async.bulk.job import Job
     from norce_order_async.bulk.journal.postgres import PostgresJob
     from norce_order_async.bulk.load.limiters import Load
     from norce_order_async.bulk.shards.recipe import Recipe
+    from norce_order_async.orders.collection import OrderCollection
 
 
 class Scope:
@@ -36,11 +37,17 @@ class Scope:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._orders: OrderCollection | None = None
 
     @property
     def orders(self) -> OrderCollection:
         """The orders of this merchant and channel."""
-        return OrderCollection(self._session)
+        if self._orders is None:
+            # A third of the modules that a client calls with, which making one does not need.
+            from norce_order_async.orders.collection import OrderCollection
+
+            self._orders = OrderCollection(self._session)
+        return self._orders
 
     @property
     def merchant(self) -> str:

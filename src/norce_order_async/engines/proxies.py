@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import urllib.request
+import sys
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -54,6 +54,11 @@ class Proxy:
 
 def from_environment(url: str) -> Proxy | None:
     """The environment's proxy for an address; None if it names none, or excludes the address."""
+    if sys.platform not in ("darwin", "win32") and not any(name[-6:].lower() == "_proxy" for name in os.environ):
+        # Elsewhere there are no others, and the module that reads them imports an HTTP client and mail.
+        return None
+    import urllib.request
+
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme)
     if urllib.request.proxy_bypass(f"{parts.hostname}:{port}"):

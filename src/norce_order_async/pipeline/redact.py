@@ -7,7 +7,6 @@ and words of the description aside. ``error.message`` has it all.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Collection, Iterator
@@ -178,6 +177,8 @@ def _texts_in(data: Any, *, named: bool, free: bool) -> Iterator[str]:
 
 def _spellings(text: str) -> Iterator[str]:
     """A text as it may stand in words on one line: as it is, and as others write it."""
+    import html
+
     for spelled in (text, quote(text, errors="replace"), quote_plus(text, errors="replace"), html.escape(text)):
         yield printable(spelled)
         yield _on_one_line(spelled)

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import assert_never
 
 from norce_order_async.errors import OutcomeWord
@@ -186,6 +185,9 @@ def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float 
     seconds = _number(text)
     if seconds is not None:
         return seconds
+    # Seconds are what services send; the module for dates is half of a mail library.
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
