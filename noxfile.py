@@ -97,12 +97,12 @@ def api(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation site in build/site, each warning a failure; ``-- linkcheck`` lists the links to others."""
+    """The documentation site in build/site, each warning a failure; its links.txt lists the links to other sites."""
     session.install("--upgrade", "pip>=25.1")
     session.install("--editable", ALL, "--group", "docs")
     shutil.rmtree("build/site", ignore_errors=True)
     doctrees = str(Path(session.create_tmp()) / "doctrees")
-    session.run("sphinx-build", "-W", "--keep-going", "-c", "docs", "-d", doctrees, ".", "build/site", *session.posargs)
+    session.run("sphinx-build", "-W", "--keep-going", "-c", "docs", "-d", doctrees, ".", "build/site")
 
 
 @nox.session(default=False)

@@ -12,9 +12,12 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.intersphinx import resolve_reference_any_inventory
+from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
 from reference import api, inventories
+
+logger = logging.getLogger(__name__)
 
 INDEX = "docs/index"
 API = "docs/reference"
@@ -33,6 +36,8 @@ What ``norce-order --help`` shows, of each command. :doc:`/docs/command-line` sh
 """
 _ALIASES: dict[str, str] = {}
 """Full names by where things are defined, and by each other public name."""
+_LINKS: dict[str, set[str]] = {}
+"""Addresses on other sites, with the pages that lead there."""
 _INTERNAL: set[str] = set()
 """Names of classes, aliases, type variables and functions anywhere in the package."""
 _CLASSES: set[str] = set()
@@ -48,9 +53,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", add_contents)
     app.connect("missing-reference", find, priority=400)
     app.connect("doctree-resolved", set_finely)
+    app.connect("doctree-resolved", note_links)
+    app.connect("build-finished", list_links)
     app.connect("autodoc-process-bases", keep_told_bases)
     app.connect("autodoc-process-signature", hide_inner_signature)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
 
 
 def _whole(process: Any) -> Any:
@@ -76,6 +83,21 @@ def _with_types_in_heads(lines: list[str]) -> list[str]:
         else:
             found.append(line)
     return found
+
+
+def note_links(_: Sphinx, doctree: nodes.document, page: str) -> None:
+    """What leads to other sites, by address."""
+    for link in doctree.findall(nodes.reference):
+        if str(link.get("refuri", "")).startswith(("http:", "https:")):
+            _LINKS.setdefault(link["refuri"], set()).add(page)
+
+
+def list_links(app: Sphinx, failed: Exception | None) -> None:
+    """Writes them down: links inside the site are checked by the build, these are not reached."""
+    if failed is None and app.builder.format == "html":
+        lines = [f"{link}  {', '.join(sorted(pages))}" for link, pages in sorted(_LINKS.items())]
+        Path(app.outdir, "links.txt").write_text("\n".join([*lines, ""]), "utf-8")
+        logger.info("%s links to other sites, which were not reached: %s", len(lines), Path(app.outdir, "links.txt"))
 
 
 def set_finely(_: Sphinx, doctree: nodes.document, __: str) -> None:
