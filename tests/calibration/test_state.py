@@ -130,7 +130,7 @@ def test_a_torn_last_line_is_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     assert not _is_there(sandbox, ours)
 
 
-def test_an_order_of_somebody_else_is_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_order_of_another_program_is_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
     """Whatever the file says: a file can be edited, or copied."""
     theirs = _order(sandbox, reference="4711")
     _file(sandbox, tmp_path, {"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": theirs})

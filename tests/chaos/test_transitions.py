@@ -118,7 +118,7 @@ async def test_any_fault_on_any_request(proxy: Proxy, truth: Truth, tell: Callab
 
 
 class Overtaken:
-    """Loses the answer to the first change of status; before it is read back, somebody else moves the order on."""
+    """Loses the answer to the first change of status; before it is read back, another program moves the order on."""
 
     def __init__(self, truth: Truth, order_id: str, target: str, fault: Fault) -> None:
         self._truth = truth
@@ -140,7 +140,7 @@ class Overtaken:
 
 @pytest.mark.parametrize("fault", [Fault.DROP, Fault.DROP_RESET, Fault.CUT, Fault.MASK, Fault.RESET, Fault.GATEWAY])
 async def test_a_newer_status_is_left_alone(proxy: Proxy, truth: Truth, fault: Fault) -> None:
-    """The answer is lost, and somebody else completes the order meanwhile: it stays completed, and the caller is
+    """The answer is lost, and another program completes the order meanwhile: it stays completed, and the caller is
     told."""
     (order_id,) = await ready_orders(truth, 1)
     proxy.plan = Overtaken(truth, order_id, "completed", fault)
@@ -153,7 +153,7 @@ async def test_a_newer_status_is_left_alone(proxy: Proxy, truth: Truth, fault: F
 
 
 async def test_a_status_behind_is_not_asked_for_again(proxy: Proxy, truth: Truth) -> None:
-    """Sent back to checkout by somebody else while the answer is lost: asked for from processing, accepted is not
+    """Sent back to checkout by another program while the answer is lost: asked for from processing, accepted is not
     asked for again from there."""
     (order_id,) = await ready_orders(truth, 1)
     async with truth.client(proxy) as norce:

@@ -53,7 +53,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("NORCE_", "PYTHONIOENCODING")) and name not in ("FORCE_COLOR", "NO_COLOR", "COLUMNS")
     }
-    # The profiles of whoever runs the tests would be used.
+    # Without this the profiles of the user who runs the tests would be used.
     plain = {"TERM": "xterm-256color", "PYTHONUTF8": "1", "XDG_CONFIG_HOME": os.devnull}
     return kept | plain | dict(changes or {})
 

@@ -88,7 +88,7 @@ async def test_cancelled_reads_hold_no_permits(server: FaultServer, sends_with: 
 
 
 async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_with: str) -> None:
-    """It goes on to its end, whoever waits for it."""
+    """It goes on to its end, even if no task waits for it."""
     server.free.clear()
     async with client_of(server, sends_with, max_in_flight=1) as norce:
         async with anyio.create_task_group() as group:
@@ -335,7 +335,7 @@ def test_one_interrupt_ends_a_program_with_reads_in_flight(
 
 
 class _Luggage:
-    """What somebody put into a context variable."""
+    """A value in a context variable."""
 
 
 LUGGAGE: contextvars.ContextVar[_Luggage | None] = contextvars.ContextVar("luggage", default=None)

@@ -1,4 +1,4 @@
-"""The example programs as somebody would run them: on a local order service, more than once, killed in between."""
+"""The example programs as a user would run them: on a local order service, more than once, killed in between."""
 
 from __future__ import annotations
 

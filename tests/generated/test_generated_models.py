@@ -182,7 +182,7 @@ def test_models_compare_by_content() -> None:
 
 
 def test_what_is_put_beside_the_description_is_sent() -> None:
-    """In place or as a whole; that somebody looked whether there is something changes nothing."""
+    """In place or as a whole; reading a member first changes nothing."""
     price, other = Price(including_vat=1), Price(including_vat=1)
     assert price.additional_properties == {}
     assert price == other

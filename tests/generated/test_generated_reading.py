@@ -152,7 +152,7 @@ def test_a_list_where_none_belongs_gives_way_to_what_is_set() -> None:
 
 
 def test_unknown_members_go_back_and_are_reported(told: Told) -> None:
-    """Told by name where the name is a word, and without it where it could be somebody's address."""
+    """Reported by name if the name is a word, and without it if it could be an address of a person."""
     body = {"reference": "r", "loyalty": {"points": 1}, "anna@example.com": None}
     cart = Cart.from_dict(body)
     assert cart.additional_properties == {"loyalty": {"points": 1}, "anna@example.com": None}

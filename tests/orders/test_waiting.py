@@ -135,7 +135,7 @@ async def test_what_can_not_be_waited_for(awaited: OrderStatus, timeout: float) 
 
 
 async def test_over_a_socket(norce: NorceOrderClient) -> None:
-    """While somebody else moves the order."""
+    """While another program moves the order."""
     order = await an_order(norce, paid=True)
     other = norce.orders(order.id)
     async with anyio.create_task_group() as tasks:

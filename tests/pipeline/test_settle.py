@@ -248,7 +248,7 @@ async def test_a_conflict_without_an_order_to_show_is_refused() -> None:
 
 
 async def test_a_conflict_at_the_first_try_is_the_callers() -> None:
-    """Nothing of theirs was lost, so somebody else's order is not adopted."""
+    """No answer was lost, so an order of another program is not adopted."""
     stand_ = stand([answer(409, {"code": "exists"})])
     with pytest.raises(ConflictError) as caught:
         await stand_.call(CREATE_ORDER)
@@ -272,7 +272,7 @@ async def test_what_was_never_sent_does_not_count_as_once_more() -> None:
 
 
 async def test_the_repeat_can_be_turned_off() -> None:
-    """For whoever does not trust the service to refuse a second order."""
+    """For programs that do not trust the service to refuse a second order."""
     stand_ = stand([lost("read"), *NONE])
     with pytest.raises(OutcomeUnknownError, match="no order with the cart reference"):
         await stand_.call(CREATE_ORDER, options=CallOptions(repeat_order_creation=False))

@@ -37,7 +37,7 @@ RECIPE = Recipe(base_url="https://orders.example", merchant="acme", channel="se"
 """A database that can't be reached."""
 
 A_RUN = "a run of a job, which is there only inside of it"
-"""Stands for one: whoever makes the call begins the job."""
+"""Stands for a job: the caller of this method begins it."""
 
 GIVEN_AND_NOT_MADE = frozenset(
     {

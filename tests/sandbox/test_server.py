@@ -324,7 +324,7 @@ LIST = "/checkout/order/api/v0/checkout/orders"
     ],
 )
 def test_only_requests_for_this_server_are_answered(path: str, host: str, served_as: list[str], status: int) -> None:
-    """A name that somebody outside has pointed at this machine is none of it, with the right token too."""
+    """A name that an outsider has pointed at this machine is refused, even with the right token."""
     with Sandbox(token=TOKEN, served_as=served_as) as sandbox:
         assert asked(sandbox, path, host=host) == status
 

@@ -1,4 +1,4 @@
-"""Nothing of OpenTelemetry is loaded by whoever does not ask for it."""
+"""A program that does not use OpenTelemetry loads nothing of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call to a real Norce host fails the test, whoever makes it and whatever becomes of the exception."""
+"""A call to a real Norce host fails the test, even from other code or if the exception is caught."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ async def test_drift_is_shown_a_kind_a_line() -> None:
 
 
 async def test_a_report_is_shown_a_problem_a_line() -> None:
-    """Codes and who reported them; an explanation, or a code that is none, may name somebody."""
+    """Codes and who reported them; an explanation, or text in place of a code, may name a person."""
     odd = {"code": "blocked: sekret@example.com", "adapterId": "risk", "message": "sekret is blocked"}
     missing = {"code": "payment-missing", "adapterId": "norce", "message": "sekret has not paid"}
     service = stand([answer(400, {"errors": [missing, odd]}), answer(200, {"errors": []})])

@@ -20,7 +20,7 @@ from tests.support.pipeline import Stand, stand
 pytestmark = pytest.mark.anyio
 
 ODD_BELOW = order_body("accepted", reference="r1", created="2026-01-02T03:04:05.678Z", cart={"items": [{"sku": 5}]})
-"""Odd in its cart alone: whoever decodes it whole meets drift."""
+"""Odd in its cart only: decoding all of it counts drift."""
 
 
 def service_of(*orders: Any, **around: Any) -> Stand:
@@ -258,7 +258,7 @@ async def test_middleware_that_asks_for_the_models_gives_them_to_the_handle() ->
 
 @pytest.mark.parametrize("body", [[], "o1", 5, [{"id": "oAbCdEfG"}]], ids=repr)
 async def test_an_answer_that_is_not_an_order_is_reported_and_raised(body: Any) -> None:
-    """At once, and not when somebody looks at it."""
+    """At once, and not at the first use."""
     service = stand([answer(200, body)])
     with pytest.raises(UnavailableError, match="the answer holds no order"):
         await service.client.orders.get("oAbCdEfG")
@@ -301,7 +301,7 @@ async def test_an_answer_that_is_not_a_page_is_reported_and_raised(page: Any, to
 
 
 async def test_the_answer_of_a_listing_still_has_its_models() -> None:
-    """For whoever captures it: made when asked for, and once."""
+    """For a program that keeps it: made at the first use, and once."""
     service = service_of(ODD_BELOW)
     with capture_answers() as answers:
         await service.client.orders.list()
