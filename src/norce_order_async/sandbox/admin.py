@@ -13,6 +13,7 @@ GET   `deliveries`  each notification with its attempts; `?order=` for one order
 POST  `deliveries`  `{"id": ...}` sends one again, as it was
 GET   `faults`      the faults played
 POST  `faults`      `{"plan": "chaos"}`, a plan as data, or `{"plan": null}` for none
+POST  `inspector`   `{"link": ...}`: the path of a new link to the inspector, if there is one
 ====  ============  =====================================================================
 
 They demand the token, because the log of requests holds bodies that clients sent. They are not part of the service, so
@@ -57,7 +58,7 @@ class Admin:
 
     max_body = _SNAPSHOT_BOUND
 
-    def __init__(self, control: Control, tokens: Collection[str]) -> None:
+    def __init__(self, control: Control, tokens: Collection[str], new_link: Callable[[], str] | None = None) -> None:
         self._control = control
         self._tokens = tokens
         self._endpoints: Mapping[str, Mapping[str, _Endpoint]] = {
@@ -71,6 +72,8 @@ class Admin:
             "deliveries": {"GET": self._deliveries, "POST": self._deliver_again},
             "faults": {"GET": self._played, "POST": self._play},
         }
+        if new_link is not None:
+            self._endpoints = {**self._endpoints, "inspector": {"POST": partial(_link, new_link)}}
 
     async def answer(self, request: ReceivedRequest, authorization: str | None) -> ServiceAnswer:
         """Answer a request; raises `Refusal` if it is rejected."""
@@ -167,6 +170,10 @@ class Admin:
             raise bad_request(str(error)) from None
         self._control.faults.play(plan)
         return DONE
+
+
+async def _link(new_link: Callable[[], str], _request: ReceivedRequest) -> ServiceAnswer:
+    return answer({"link": new_link()})
 
 
 def _shown(request: ReceivedRequest) -> Json:

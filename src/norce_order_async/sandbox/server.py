@@ -203,6 +203,7 @@ class Sandbox:
         self._control = Control(world, self.requests, self.faults, self._deferred, seed)
         tokens = [token] if secondary_token is None else [token, secondary_token]
         self._inspector = None if traffic is None else _inspector(self._control, traffic)
+        new_link = None if self._inspector is None else self._inspector.new_link
         self.app = App(
             description,
             world,
@@ -211,7 +212,7 @@ class Sandbox:
             self._deferred,
             tokens=tokens,
             max_body=max_body,
-            admin=Admin(self._control, tokens) if admin else None,
+            admin=Admin(self._control, tokens, new_link) if admin else None,
             on_request=on_request,
             on_answer=None if traffic is None else traffic.answered,
             inspector=self._inspector,

@@ -144,3 +144,15 @@ async def test_its_pages_are_the_same_on_either_loop(inspected: Sandbox) -> None
             assert (await browser.get(f"/__inspect{path}")).status_code == 200
         taken = await browser.post("/__inspect/state/take", headers={"origin": "http://localhost"})
         assert taken.status_code == 303
+
+
+def test_who_has_the_token_gets_another_link(inspected: Sandbox) -> None:
+    asked = f"{origin(inspected)}/__sandbox/inspector"
+    assert httpx.post(asked, verify=NO_TLS).status_code == 401
+    given = httpx.post(asked, headers={"authorization": "Bearer sandbox-token"}, verify=NO_TLS).json()
+    assert httpx.get(origin(inspected) + given["link"], verify=NO_TLS).status_code == 200
+    with Sandbox() as other:
+        missing = httpx.post(
+            f"{origin(other)}/__sandbox/inspector", headers={"authorization": f"Bearer {other.token}"}, verify=NO_TLS
+        )
+        assert missing.status_code == 404
