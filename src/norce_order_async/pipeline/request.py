@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from norce_order_async._api import path_segment
+from norce_order_async import _api
 from norce_order_async._json import list_or_empty, mapping_or_empty, write_json
 from norce_order_async.context import Context
 from norce_order_async.errors import InvalidRequestError
@@ -84,7 +84,7 @@ def _segment(operation: Operation, name: str, value: object) -> str:
     if isinstance(value, str) and _NEEDS_NO_CARE.fullmatch(value):
         return value
     try:
-        return path_segment(check_id(name, value), name)
+        return _api.path_segment(check_id(name, value), name)
     except ValueError as error:
         if isinstance(error, InvalidRequestError):
             raise

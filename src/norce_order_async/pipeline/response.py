@@ -16,7 +16,7 @@ from http import HTTPStatus
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from norce_order_async._api import DRIFT
+from norce_order_async import _api
 from norce_order_async._json import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
 from norce_order_async.display import table_in_html
 from norce_order_async.engines.base import WireResponse
@@ -95,11 +95,11 @@ class DriftRecord:
 
     def reading(self, operation: str, parse: Callable[..., T], *args: Any, **named: Any) -> T:
         """What a generated parser makes of an answer of this operation, or of a part of one."""
-        token = DRIFT.set(self.listener(operation))
+        token = _api.DRIFT.set(self.listener(operation))
         try:
             return parse(*args, **named)
         finally:
-            DRIFT.reset(token)
+            _api.DRIFT.reset(token)
 
     def add(self, operation: str, where: str, kind: str) -> None:
         """Count one surprise; log it when it is the first of its kind."""
