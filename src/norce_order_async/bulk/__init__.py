@@ -7,7 +7,8 @@ file, or a PostgreSQL database that several machines share). Its workers (``work
 (``results.py``) for the caller to iterate. ``breaker.py`` holds the workers back while the service is away, and
 ``signals.py`` stops a job on Ctrl-C; ``showing.py`` shows how far it is.
 
-``actions/`` has the actions that are ready to use and the base of new ones; ``load/`` limits concurrency and rate.
+``actions/`` has the actions that are ready to use and the base of new ones; ``load/`` limits concurrency and rate;
+``report/`` makes a page of what a journal holds.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
         read_journal,
         read_results,
     )
+    from norce_order_async.bulk.journal.samples import Sample
     from norce_order_async.bulk.load.shared import Shared
+    from norce_order_async.bulk.report.page import HtmlReport, html_report
     from norce_order_async.bulk.shards.driver import list_shards, spread
     from norce_order_async.bulk.shards.journal import PostgresJournal
     from norce_order_async.bulk.shards.recipe import Recipe
@@ -35,13 +38,16 @@ if TYPE_CHECKING:
     from norce_order_async.bulk.signals import stopped_by_signals
 
 _HOMES = {
+    "HtmlReport": "report.page",
     "ItemResult": "journal.inspect",
     "JournalReport": "journal.inspect",
     "PostgresJournal": "shards.journal",
     "Recipe": "shards.recipe",
+    "Sample": "journal.samples",
     "ShardReport": "journal.inspect",
     "Shared": "load.shared",
     "as_it_was": "actions.cells",
+    "html_report": "report.page",
     "list_shards": "shards.driver",
     "plan_again": "journal.inspect",
     "progress": "showing",
@@ -53,13 +59,16 @@ _HOMES = {
 }
 
 __all__ = [
+    "HtmlReport",
     "ItemResult",
     "JournalReport",
     "PostgresJournal",
     "Recipe",
+    "Sample",
     "ShardReport",
     "Shared",
     "as_it_was",
+    "html_report",
     "list_shards",
     "plan_again",
     "progress",

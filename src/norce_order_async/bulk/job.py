@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sized
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
 import anyio
 
@@ -36,6 +36,9 @@ from norce_order_async.pipeline.retry import RetryBudget
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.settings import CallOptions
 from norce_order_async.pipeline.tasks import SendTasks
+
+if TYPE_CHECKING:
+    from norce_order_async.bulk.report.page import HtmlReport
 
 T = TypeVar("T")
 
@@ -121,6 +124,19 @@ class Job(StaysInProcess):
     def journal(self) -> Path | PostgresJob | None:
         """Where the journal is; None without one."""
         return self._place
+
+    def report(self) -> HtmlReport:
+        """The report of what its journal holds, also while the job runs: a page that a notebook shows. Blocking.
+
+        Raises:
+            ConfigurationError: the job has no journal.
+            JournalError: the journal can't be read.
+        """
+        from norce_order_async.bulk.report.page import html_report
+
+        if self._place is None:
+            raise ConfigurationError("a job without a journal has no report: give it one, norce.bulk('close.journal')")
+        return html_report(self._place)
 
     def run(
         self,

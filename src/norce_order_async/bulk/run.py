@@ -112,6 +112,8 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
             with self._beginning:
                 prepared = await begin(self._plan, self._journal, self._summary)
                 self._output = prepared.output
+                if self._journal is not None:
+                    await self._journal.sample(self._plan.session.limiter)
                 if not self._summary.stopped:
                     self._work = Workers(
                         self._plan, prepared, self._journal, self._tasks, self._buffer, self._notifier, self._summary

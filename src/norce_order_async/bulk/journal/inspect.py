@@ -17,6 +17,7 @@ from norce_order_async.bulk.journal.errors import JournalError, JournalLockedErr
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
 from norce_order_async.bulk.journal.reading import SETTLES, State
+from norce_order_async.bulk.journal.samples import Sample, samples_in
 from norce_order_async.bulk.journal.sqlite import SqliteStore, check_header, file_errors
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.checking import as_given, check_kind, path_of
@@ -86,6 +87,8 @@ class JournalReport:
     """Attempts a second that its workers share; None without such a limit."""
     members: int = 0
     """How many runs share that rate now."""
+    samples: tuple[Sample, ...] = field(default=(), repr=False)
+    """How hard it worked, over time; none of a job in a database."""
 
     @property
     def left(self) -> int:
@@ -205,6 +208,7 @@ def _report(
         shards=shards,
         max_rate=max_rate,
         members=members,
+        samples=samples_in(facts),
     )
 
 

@@ -19,8 +19,10 @@ from norce_order_async._json import is_mapping, mapping_or_empty
 from norce_order_async.bulk.actions.output import OutputFile
 from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
 from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, MAX_RATE, SETTLES, SOURCE, SPOOLED, State
+from norce_order_async.bulk.journal.samples import Sampler, samples_in
 from norce_order_async.bulk.journal.store import Change, Store
 from norce_order_async.bulk.source import Item, asked_for_differently, some_of
+from norce_order_async.pipeline.limiter import Limiter
 from norce_order_async.pipeline.tasks import SendTasks
 from norce_order_async.storage.groups import Groups
 
@@ -42,6 +44,7 @@ class Journal:
     _groups: Groups[Change, None] = field(init=False)
     _broken: JournalError | None = None
     _output: OutputFile[Any] | None = None
+    _sampler: Sampler | None = None
     _inherited: bool = False
     """Whether this is a forked child's copy."""
 
@@ -204,6 +207,10 @@ class Journal:
         await self._in_thread(opened)
         self._output = output
 
+    async def sample(self, limiter: Limiter) -> None:
+        """Write down from now on how hard the job works."""
+        self._sampler = Sampler(limiter, samples_in(await self._in_thread(self._store.facts)))
+
     async def record(self, item: Item, state: State) -> None:
         """Record the new state of an item, and return when it is on disk.
 
@@ -231,7 +238,8 @@ class Journal:
         if self._broken is not None:
             raise self._broken
         try:
-            await self._in_thread(partial(self._commit, changes))
+            facts = dict(self._sampler.facts()) if self._sampler is not None else {}
+            await self._in_thread(partial(self._commit, changes, facts))
         except JournalError as error:
             self._broken = error
             raise
@@ -245,8 +253,7 @@ class Journal:
         self._broken = self._broken or JournalError(f"journal {self.name}: writing was cut off{by}")
         return self._broken
 
-    def _commit(self, changes: Sequence[Change]) -> None:
-        facts: dict[str, Any] = {}
+    def _commit(self, changes: Sequence[Change], facts: dict[str, Any]) -> None:
         lines = [change.line for change in changes if change.line]
         if lines and self._output is not None:
             self._output.append(lines, durable=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from norce_order_async.cli.bulk.journals import results, retry, status, work
+from norce_order_async.cli.bulk.journals import report, results, retry, status, work
 from norce_order_async.cli.bulk.options import How, Which, how_options, which_options, writing_options
 from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.filters import STATUSES
@@ -149,5 +149,5 @@ def export(
     return run(Request(connection, action, f"export to {out}", how), which)
 
 
-for _command in (status, results, retry, work):
+for _command in (status, results, report, retry, work):
     bulk.add_command(_command)

@@ -67,6 +67,26 @@ def _watch(path: str) -> None:
         time.sleep(WATCHED_EVERY)
 
 
+@click.command(short_help="Make a page of a job.")
+@click.argument("path", metavar="JOURNAL")
+@click.option("--html", "out", metavar="FILE", required=True, help="The page to write; it needs no other file.")
+@click.option("--force", is_flag=True, help="Replace a file of that name.")
+def report(path: str, out: str, force: bool) -> None:
+    """Make a page of a job: totals, verdicts over time, load, durations, refusals, the slowest and the unknown orders.
+
+    JOURNAL is a file, or postgresql://HOST/DATABASE#JOB; its job may be running. The page names orders, and what the
+    service said of them.
+    """
+    from norce_order_async.bulk.report.page import html_report
+    from norce_order_async.errors import NorceError
+
+    try:
+        html_report(place_of(path)).write(out, overwrite=force)
+    except NorceError as error:
+        raise BadInput(one_line(error).replace("give overwrite=True", "give --force")) from error
+    click.echo(printable(out))
+
+
 @click.command(short_help="Work on a job that several machines share.")
 @click.argument("path", metavar="JOURNAL")
 @connection_options
