@@ -46,7 +46,7 @@ CLASSES = sorted(
     {value for value in NAMES.values() if inspect.isclass(value) and value.__module__.startswith("norce_order_async.")},
     key=lambda value: (value.__module__, value.__name__),
 )
-BROUGHT = {"vault", "secret", "norce_callbacks", "read_journal", "read_results"}
+BROUGHT = {"vault", "secret", "norce_callbacks", "html_report", "read_journal", "read_results"}
 """Names that an example has not given itself and that need something of the reader's: a secret, a test, the journal of
 an earlier job."""
 

@@ -83,7 +83,7 @@ def report(path: str, out: str, force: bool) -> None:
     try:
         html_report(place_of(path)).write(out, overwrite=force)
     except NorceError as error:
-        raise BadInput(one_line(error).replace("give overwrite=True", "give --force")) from error
+        raise BadInput(one_line(error).replace("give --overwrite", "give --force")) from error
     click.echo(printable(out))
 
 

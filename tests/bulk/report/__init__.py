@@ -1,0 +1,1 @@
+"""The report of a job, made of its journal."""

@@ -1,0 +1,139 @@
+"""The page of a report: whole, safe whatever the service said, and made by the command and in notebooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from norce_order_async import ConfigurationError
+from norce_order_async.bulk import html_report
+from norce_order_async.sandbox import Sandbox
+from tests.bulk.support import client_of
+from tests.cli.inside import inside
+from tests.support.browser import VIEWS, View, browser, page, sticking_out
+
+from .made import Done, journal_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[31m\" onload='x'"
+
+
+def job(folder: Path, said: str = "sold out", key: str = "o") -> Path:
+    orders = [Done(f"o{number}", number / 10, number / 10 + 0.3) for number in range(60)]
+    orders += [
+        Done(f"{key}r", 1.0, 2.0, "refused", "400 sold-out", "sold-out", said),
+        Done("ou", 2.0, 4.0, "unknown", said),
+    ]
+    loads: dict[str, Any] = {f"sample {slot}": [1_800_000_000.0 + slot, 4, 2, slot / 2] for slot in range(6)}
+    return journal_of(folder / "close.journal", orders, **loads)
+
+
+class Elements(HTMLParser):
+    """What a browser would make of it, roughly."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def test_it_shows_the_job_and_needs_nothing_else(tmp_path: Path) -> None:
+    html = html_report(job(tmp_path)).html
+    for shown in (
+        "transition: close.journal",
+        "<strong>60</strong> done",
+        "sold out",
+        "unknown outcome",
+        "The slowest",
+    ):
+        assert shown in html
+    found = Elements(html)
+    assert not found.addresses
+    assert found.tags.count("script") == 1
+    assert len(re.findall(r'<div class="chart" id="', html)) == 5
+    assert html.count('<svg class="paper"') == 5
+
+
+def test_what_the_service_and_the_ids_say_is_text(tmp_path: Path) -> None:
+    html = html_report(job(tmp_path, HOSTILE, HOSTILE)).html
+    found = Elements(html)
+    assert found.tags.count("script") == 1
+    assert "img" not in found.tags
+    assert not found.handlers
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b]", html)
+
+
+def test_the_command_writes_it_and_replaces_nothing(tmp_path: Path) -> None:
+    journal, out = job(tmp_path), tmp_path / "out.html"
+    ran = inside("bulk", "report", str(journal), "--html", str(out))
+    assert (ran.code, ran.out, ran.err) == (0, f"{out}\n", "")
+    first = out.read_text("utf-8")
+    assert first.startswith("<!doctype html>")
+    again = inside("bulk", "report", str(journal), "--html", str(out))
+    assert again.code == 2
+    assert "--force" in again.err
+    assert inside("bulk", "report", str(journal), "--html", str(out), "--force").code == 0
+    absent = inside("bulk", "report", str(tmp_path / "no.journal"), "--html", str(out), "--force")
+    assert (absent.code, out.read_text("utf-8")[:15]) == (2, first[:15])
+    nowhere = inside("bulk", "report", str(journal), "--html", str(tmp_path / "no" / "out.html"))
+    assert (nowhere.code, "can't be written" in nowhere.err) == (2, True)
+
+
+def _in_notebook(value: object) -> str:
+    """What a notebook shows of the value of a cell."""
+    made: Callable[[], str] = getattr(value, "_repr_html_")  # noqa: B009 - found by its name, as a notebook does
+    return made()
+
+
+@pytest.mark.anyio
+async def test_a_notebook_shows_that_of_a_job(tmp_path: Path) -> None:
+    place = job(tmp_path)
+    with Sandbox() as sandbox:
+        async with client_of(sandbox) as norce:
+            shown = _in_notebook(norce.bulk(place).report())
+            assert shown.startswith('<iframe sandbox="allow-scripts"')
+            assert Elements(shown).tags == ["iframe"]
+            with pytest.raises(ConfigurationError, match="a job without a journal has no report"):
+                norce.bulk().report()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    html_report(job(folder, HOSTILE)).write(folder / "out.html")
+    return folder / "out.html"
+
+
+@pytest.mark.slow(group="browser")
+def test_in_a_browser_every_chart_is_drawn_and_nothing_sticks_out(written: Path) -> None:
+    with browser() as opened:
+        for view in VIEWS:
+            _looked_at(opened, view, written)
+
+
+def _looked_at(opened: Browser, view: View, written: Path) -> None:
+    with page(opened, view) as shown:
+        said: list[str] = []
+        shown.on("console", lambda message: said.append(message.text))
+        shown.on("pageerror", lambda error: said.append(str(error)))
+        shown.goto(written.as_uri())
+        assert shown.locator(".chart canvas").count() == 5
+        assert not said
+        assert not sticking_out(shown)
+        assert not shown.locator(".paper").first.is_visible()
+        shown.emulate_media(media="print")
+        assert shown.locator(".paper").first.is_visible()

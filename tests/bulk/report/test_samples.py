@@ -1,0 +1,99 @@
+"""Samples of how hard a job works: bounded, in order, and written with what is written anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from norce_order_async.bulk import actions, read_journal
+from norce_order_async.bulk.journal import samples
+from norce_order_async.bulk.journal.samples import SLOTS, Sampler, samples_in
+from norce_order_async.sandbox import Sandbox
+from tests.bulk.support import client_of, new_orders
+
+
+@dataclass
+class Load:
+    limit: int = 4
+    in_flight: int = 2
+    throttled_seconds: float = 0.0
+
+
+class Seconds:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Seconds:
+    clock = Seconds()
+    monkeypatch.setattr(samples, "time", clock)
+    return clock
+
+
+def test_there_are_never_too_many_and_they_stay_in_order(clock: Seconds) -> None:
+    """Over a day, in two runs: the journal holds what a program would read after each write."""
+    facts: dict[str, Any] = {}
+    sampler = Sampler(Load())
+    for second in range(86_400):
+        clock.now += 1
+        if second == 40_000:
+            sampler = Sampler(Load(), samples_in(facts))
+        facts.update(sampler.facts())
+        if second % 997 == 0 or second > 86_390:
+            found = samples_in(facts)
+            assert 1 <= len(found) <= SLOTS
+            assert [sample.at for sample in found] == sorted({sample.at for sample in found})
+    found = samples_in(facts)
+    assert len(found) > SLOTS / 3
+    assert found[0].at == 1_800_000_001.0
+    assert found[-1].at > clock.now - 700
+    assert len(facts) <= SLOTS
+
+
+def test_one_a_second_at_most(clock: Seconds) -> None:
+    sampler = Sampler(Load())
+    assert sampler.facts()
+    clock.now += 0.5
+    assert not sampler.facts()
+    clock.now += 0.6
+    assert sampler.facts()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([f"sample {slot}" for slot in range(4)]), JSON, max_size=4))
+@settings(max_examples=60)
+def test_what_is_no_sample_is_passed_over(facts: dict[str, Any]) -> None:
+    found = samples_in(facts)
+    assert len(found) <= len(facts)
+
+
+@pytest.mark.anyio
+async def test_a_job_leaves_samples_in_its_journal(tmp_path: Path) -> None:
+    place = tmp_path / "a.journal"
+    with Sandbox() as sandbox:
+        async with client_of(sandbox) as norce:
+            ids = await new_orders(norce, 20)
+            async with norce.bulk(place) as job:
+                async for _ in job.run(ids, actions.transition("removed")):
+                    pass
+                ran = job.limiter.limit
+    (first, *_) = read_journal(place).samples
+    assert first.limit >= 1
+    assert 0 <= first.in_flight <= max(first.limit, ran)
