@@ -208,6 +208,30 @@ def test_building_a_client_loads_only_its_engine() -> None:
         assert not modules & never
 
 
+WITH_THE_FIRST_CALL = {
+    "attr",
+    "email",
+    "html",
+    "urllib.request",
+    "norce_order_api.types",
+    "norce_order_async.orders.order",
+}
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the system's proxies are asked there")
+def test_building_a_client_loads_nothing_of_orders_and_models() -> None:
+    """A program may make one and never call; what a call needs comes with the first."""
+    build = (
+        "import os\n"
+        "for name in [*os.environ]:\n"
+        "    if name[-6:].lower() == '_proxy': del os.environ[name]\n"
+        "from norce_order_async import NorceOrderClient\n"
+        "NorceOrderClient(base_url='https://a.example', merchant='a', channel='b', token='t'){}"
+    )
+    assert not loaded(build.format("")) & WITH_THE_FIRST_CALL
+    assert "norce_order_async.orders.order" in loaded(build.format(".orders('o1')"))
+
+
 CALLING = """
 import anyio
 from norce_order_async import NorceOrderClient, NotFoundError
