@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -22,8 +19,11 @@ from norce_order_async import NorceError
 from norce_order_async.sandbox import ReceivedRequest, Sandbox
 from tests.orders.test_every_operation import CALLS, Stage
 from tests.support.orders import CART, CONTEXT, client_of
+from tests.testing.support import run
 
 from .support import Caller, entered
+
+pytest_plugins = ["pytester"]
 
 ODD = 'it\'s "odd" \\ $HOME `id` %s \u202e\u0000\x1b[1m\U0001f600 </pre><script>alert(1)</script>'
 
@@ -62,7 +62,7 @@ def wire(request: ReceivedRequest) -> tuple[Any, ...]:
     return request.method, request.path, request.query, request.body, ours
 
 
-def run(code: str) -> None:
+def executed(code: str) -> None:
     """A copied program. That the service refuses it a second time is no matter."""
     assert "the-token" not in code
     with suppress(NorceError):
@@ -99,7 +99,7 @@ def test_the_program_calls_the_client(shop: Sandbox, browser: httpx.Client, oper
     code = copied(browser, latest(shop, browser), "python")
     assert code is not None
     assert "from norce_order_async import NorceOrderClient" in code
-    run(code)
+    executed(code)
     first, again = [wire(one) for one in shop.requests.of(operation)][-2:]
     assert first == again
 
@@ -126,7 +126,7 @@ def test_what_the_client_would_not_send_is_sent_by_httpx(
     number = latest(shop, browser)
     code = copied(browser, number, "python")
     assert code is not None
-    run(code)
+    executed(code)
     assert wire(shop.requests[-1]) == first
     again = copied(browser, number, "curl")
     assert again is not None
@@ -148,7 +148,7 @@ def test_odd_words_arrive_as_they_were(shop: Sandbox, browser: httpx.Client) -> 
     assert code is not None
     assert code.isascii()
     assert max(map(len, code.split("\n"))) < 130
-    run(code)
+    executed(code)
     assert json.loads(shop.requests[-1].body) == json.loads(first)
     command = copied(browser, number, "curl")
     if command is not None and shutil.which("curl") is not None:
@@ -156,14 +156,14 @@ def test_odd_words_arrive_as_they_were(shop: Sandbox, browser: httpx.Client) -> 
         assert shop.requests[-1].body == first
 
 
-def test_the_tests_pass(tmp_path: Path) -> None:
+def test_the_tests_pass(pytester: pytest.Pytester) -> None:
     """Several copies, run by pytest together: each does what came before, and demands what was answered."""
     with (
         Sandbox(inspect=True, readings={"cart-total": "zero-when-missing"}, seed=8) as sandbox,
         entered(sandbox) as browser,
     ):
         sandbox.seed_orders(3)
-        (tmp_path / "sandbox.sqlite").write_bytes(sandbox.snapshot())
+        (pytester.path / "sandbox.sqlite").write_bytes(sandbox.snapshot())
         with Caller(sandbox) as caller, Caller(sandbox, **{"x-merchant": "demo"}) as other:
             order = caller.order(cart=CART, reference="ours")
             payment = caller.send("POST", f"/orders/{order}/payments", {"amount": 125.0}).json()["id"]
@@ -184,16 +184,8 @@ def test_the_tests_pass(tmp_path: Path) -> None:
     for number, test in enumerate(tests):
         assert test is not None
         assert '{"readings": {"cart-total": "zero-when-missing"}}' in test
-        (tmp_path / f"test_{number}.py").write_text(test, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8"
+        (pytester.path / f"test_{number}.py").write_text(test, encoding="utf-8")
+    result = run(
+        pytester, plugins=("asyncio",), ini="asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
-        check=False,
-    )
-    assert "10 passed" in done.stdout, done.stdout
+    result.assert_outcomes(passed=10)
