@@ -107,10 +107,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def looks(session: nox.Session) -> None:
-    """Every page of the site in the system's Chromium, at a desk and on a phone; pictures in build/looks."""
+    """Every page of the site in the system's Chromium, at a desk and on a phone; pictures in build/looks.
+
+    Three of them are those of CONTRIBUTING.
+    """
     docs(session)
     session.install("--group", "dev")
     session.run("pytest", "-m", 'slow(group="browser")', "tests/docs")
+    for name in ("docs-index-desktop-light", "docs-api-orders-desktop-dark", "docs-operations-phone-dark"):
+        shutil.copy(Path("build", "looks", f"{name}.png"), Path("docs", "images", f"site-{name}.png"))
 
 
 @nox.session(default=False)

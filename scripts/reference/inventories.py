@@ -49,6 +49,8 @@ PLACES = {
     "opentelemetry": "api/{last}.html#{full}",
 }
 """Where each site has a name."""
+ELSEWHERE = {"httpx.AsyncBaseTransport": "advanced/transports/#custom-transports"}
+"""Names that are at another place of their site."""
 
 
 def uris() -> dict[str, str]:
@@ -70,7 +72,8 @@ def _places(site: str) -> list[tuple[str, str]]:
     return [
         (
             f"{module}.{name}",
-            PLACES[site].format(
+            ELSEWHERE.get(f"{module}.{name}")
+            or PLACES[site].format(
                 module=module, last=module.rpartition(".")[2], full=f"{module}.{name}", lower=name.lower()
             ),
         )
