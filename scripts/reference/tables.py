@@ -19,7 +19,8 @@ from typing import Any, assert_never, cast
 import norce_order_async
 from norce_order_async import NorceError, NorceOrderClient, Settings, adapter
 from norce_order_async.cli.profiles import CHOSEN
-from norce_order_async.cli.sandbox import CALLBACK_TOKEN, TOKEN
+from norce_order_async.cli.sandbox.command import CALLBACK_TOKEN
+from norce_order_async.cli.sandbox.running import TOKEN
 from norce_order_async.client import ENVIRONMENT_VARIABLES
 from norce_order_async.pipeline.operations import OPERATIONS, Kind, Operation
 from norce_order_async.pipeline.retry import Outcome, Step, step_after

@@ -53,8 +53,9 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("NORCE_", "PYTHONIOENCODING")) and name not in ("FORCE_COLOR", "NO_COLOR", "COLUMNS")
     }
-    # Without this the profiles of the user who runs the tests would be used.
-    plain = {"TERM": "xterm-256color", "PYTHONUTF8": "1", "XDG_CONFIG_HOME": os.devnull}
+    # Without this the profiles and the local services of the user who runs the tests would be used.
+    nowhere = {"XDG_CONFIG_HOME": os.devnull, "XDG_RUNTIME_DIR": os.devnull}
+    plain = {"TERM": "xterm-256color", "PYTHONUTF8": "1", **nowhere}
     return kept | plain | dict(changes or {})
 
 

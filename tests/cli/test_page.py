@@ -46,7 +46,12 @@ def _command(group: click.Group, name: str) -> click.Command:
 def _options(command: click.Command) -> set[str]:
     if isinstance(command, click.Group):
         context = click.Context(command)
-        return {name for one in command.list_commands(context) for name in _options(_command(command, one))}
+        below = (_options(_command(command, one)) for one in command.list_commands(context))
+        return _own(command).union(*below)
+    return _own(command)
+
+
+def _own(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
 
 

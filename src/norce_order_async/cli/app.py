@@ -42,9 +42,10 @@ _COMMANDS: Final = {
     "get": ("get:get", "Show an order."),
     "inbox": ("inbox:inbox", "Look after notifications that an adapter has stored."),
     "list": ("listing:list_orders", "List the newest orders."),
+    "open": ("sandbox.open_page:open_page", "Open the inspector of a local service in a browser."),
     "payments": ("parts:payments", "List the payments of an order."),
     "profiles": ("profiles:list_profiles", "List the profiles."),
-    "sandbox": ("sandbox:sandbox", "Run a local imitation of the order service."),
+    "sandbox": ("sandbox.command:sandbox", "Run a local imitation of the order service."),
     "set-reference": ("parts:set_reference", "Set the reference of an order."),
     "transition": ("transition:transition", "Move an order to another status."),
 }

@@ -8,6 +8,7 @@ POST  `restore`     these bytes: the state is again what it was then
 GET   `clock`       `{"now": ...}`
 POST  `clock`       `{"seconds": 3600}` moves it ahead
 GET   `requests`    each request as it was received; `?operation=` for one operation's
+GET   `log`         the requests that are over, in a line each; `?after=` for those after a number
 GET   `effects`     each change that took effect; `?operation=` and `?order=`
 GET   `deliveries`  each notification with its attempts; `?order=` for one order's
 POST  `deliveries`  `{"id": ...}` sends one again, as it was
@@ -68,6 +69,7 @@ class Admin:
             "restore": {"POST": self._restore},
             "clock": {"GET": self._clock, "POST": self._move_clock},
             "requests": {"GET": self._requests},
+            "log": {"GET": self._log},
             "effects": {"GET": self._effects},
             "deliveries": {"GET": self._deliveries, "POST": self._deliver_again},
             "faults": {"GET": self._played, "POST": self._play},
@@ -132,6 +134,13 @@ class Admin:
         return answer(
             [_shown(one) for one in self._control.requests if operation is None or one.operation == operation]
         )
+
+    async def _log(self, request: ReceivedRequest) -> ServiceAnswer:
+        after = _query(request).get("after", "0")
+        if not (after.isascii() and after.isdecimal()):
+            raise bad_request("after must be a number of the log.")
+        last, ended = self._control.ended.after(int(after))
+        return answer({"last": last, "requests": [{**dataclasses.asdict(one), "at": written(one.at)} for one in ended]})
 
     async def _effects(self, request: ReceivedRequest) -> ServiceAnswer:
         query = _query(request)

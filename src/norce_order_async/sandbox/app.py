@@ -21,7 +21,7 @@ from norce_order_async.sandbox.faults.kinds import Breaking, ending
 from norce_order_async.sandbox.faults.wire import OutgoingAnswer, refused_in_process, transport_of
 from norce_order_async.sandbox.policy import STATE_DELAY, done_despite
 from norce_order_async.sandbox.readings import ReadingsInUse, noted_in
-from norce_order_async.sandbox.records import ReceivedRequest, RequestLog, masked
+from norce_order_async.sandbox.records import EndedRequests, ReceivedRequest, RequestLog, masked
 from norce_order_async.sandbox.schema import Description, Operation
 from norce_order_async.sandbox.service.admission import admit
 from norce_order_async.sandbox.service.answers import refused
@@ -60,6 +60,7 @@ class App:
         description: Description,
         world: World,
         requests: RequestLog,
+        ended: EndedRequests,
         faults: Faults,
         deferred: Deferred,
         *,
@@ -71,6 +72,7 @@ class App:
         inspector: ASGIApp | None = None,
     ) -> None:
         self._requests = requests
+        self._ended = ended
         self._faults = faults
         self._deferred = deferred
         self._admin = admin
@@ -132,6 +134,7 @@ class App:
             await self._write(exchange.reply, exchange.fault, scope, receive, send)
         finally:
             request.seconds = time.perf_counter() - started
+            self._ended.add(request)
             if self._on_answer is not None:
                 self._on_answer(request, exchange.reply)
             if self._on_request is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from norce_order_async.sandbox.faults import Faults
-from norce_order_async.sandbox.records import RequestLog
+from norce_order_async.sandbox.records import EndedRequests, RequestLog
 from norce_order_async.sandbox.seeding import seed_orders
 from norce_order_async.sandbox.service.calls import World
 from norce_order_async.sandbox.service.clock import MovableClock
@@ -16,10 +16,17 @@ class Control:
     """The operations that `Sandbox` and the admin endpoints share."""
 
     def __init__(
-        self, world: World, requests: RequestLog, faults: Faults, deferred: Deferred, seed: int | None
+        self,
+        world: World,
+        requests: RequestLog,
+        ended: EndedRequests,
+        faults: Faults,
+        deferred: Deferred,
+        seed: int | None,
     ) -> None:
         self.world = world
         self.requests = requests
+        self.ended = ended
         self.faults = faults
         self._deferred = deferred
         self._seed = seed
@@ -32,6 +39,7 @@ class Control:
         self.world.presentation.clear()
         self.world.ids.restart()
         self.requests.clear()
+        self.ended.clear()
         self.world.deliveries.clear()
         self.faults.restart()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from norce_order_async.sandbox.arguments import check_is, check_text, check_whole, near, shown
 from norce_order_async.sandbox.live import LiveSequence
@@ -97,6 +98,64 @@ class RequestLog(LiveSequence[ReceivedRequest]):
     def _kept(self) -> list[ReceivedRequest]:
         with self._lock:
             return list(self._requests)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRequest:
+    """What a line of a log shows of a request that is over: no query and no body, which may hold personal data."""
+
+    number: int
+    """They are counted as they end, from 1."""
+    at: datetime
+    """When it ended, by the sandbox's clock."""
+    method: str
+    path: str
+    operation: str | None
+    status: int | None
+    """None if its sender got no answer."""
+    seconds: float
+    faults: Sequence[str]
+    correlation_id: str
+    """What the caller calls it; empty without a word of it."""
+
+
+class EndedRequests:
+    """The latest requests that are over, in the order in which they ended."""
+
+    def __init__(self, keep: int, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._ended: deque[EndedRequest] = deque(maxlen=keep)
+        self._count = 0
+
+    def add(self, request: ReceivedRequest) -> None:
+        """Add a request that is over; the oldest is dropped when there are too many."""
+        with self._lock:
+            self._count += 1
+            self._ended.append(
+                EndedRequest(
+                    self._count,
+                    self._now(),
+                    request.method,
+                    request.path,
+                    request.operation,
+                    request.status,
+                    request.seconds or 0.0,
+                    request.faults,
+                    request.headers.get("x-correlation-id", ""),
+                )
+            )
+
+    def after(self, number: int) -> tuple[int, Sequence[EndedRequest]]:
+        """The number of the last one, and those with a higher number than this that are kept."""
+        with self._lock:
+            wanted = min(self._count - number, len(self._ended))
+            return self._count, [] if wanted <= 0 else list(self._ended)[-wanted:]
+
+    def clear(self) -> None:
+        """Drop all of them; the count goes on."""
+        with self._lock:
+            self._ended.clear()
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:

@@ -38,7 +38,7 @@ from norce_order_async.sandbox.control import Control
 from norce_order_async.sandbox.faults import NO_PLAN, Faults, PlanLike
 from norce_order_async.sandbox.policy import MAX_BODY
 from norce_order_async.sandbox.readings import Readings, ReadingsInUse, ReadingsLike, readings_of
-from norce_order_async.sandbox.records import Effects, ReceivedRequest, RequestLog
+from norce_order_async.sandbox.records import Effects, EndedRequests, ReceivedRequest, RequestLog
 from norce_order_async.sandbox.schema import published
 from norce_order_async.sandbox.service.calls import World
 from norce_order_async.sandbox.service.clock import ServiceClock, SystemClock
@@ -200,7 +200,8 @@ class Sandbox:
             presentation,
         )
         self._deferred = Deferred(world)
-        self._control = Control(world, self.requests, self.faults, self._deferred, seed)
+        ended = EndedRequests(keep_requests, self.clock.now)
+        self._control = Control(world, self.requests, ended, self.faults, self._deferred, seed)
         tokens = [token] if secondary_token is None else [token, secondary_token]
         self._inspector = None if traffic is None else _inspector(self._control, traffic)
         new_link = None if self._inspector is None else self._inspector.new_link
@@ -208,6 +209,7 @@ class Sandbox:
             description,
             world,
             self.requests,
+            ended,
             self.faults,
             self._deferred,
             tokens=tokens,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from norce_order_async.cli.sandbox import CALLBACK_TOKEN, CHANNEL, MERCHANT
+from norce_order_async.cli.sandbox.command import CALLBACK_TOKEN, CHANNEL, MERCHANT
 from norce_order_async.display import printable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from norce_order_async.cli.adapter.served import ORDER, READY_PATH, TARGET
-from norce_order_async.cli.sandbox import CHANNEL, MERCHANT
+from norce_order_async.cli.sandbox.command import CHANNEL, MERCHANT
 
 if TYPE_CHECKING:
     from norce_order_async.sandbox import Sandbox

@@ -1,4 +1,4 @@
-"""``norce-order sandbox``: runs the local order service until Ctrl-C, and prints a line for each request."""
+"""The options of ``norce-order sandbox``. It runs the local order service until Ctrl-C, and prints each request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import json
 import os
 import secrets
 import shlex
-from functools import partial
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from norce_order_async.cli.connection import secret_in
+from norce_order_async.cli.sandbox.lines import print_line
+from norce_order_async.cli.sandbox.running import TOKEN, announced
+from norce_order_async.cli.sandbox.tail import tail
 from norce_order_async.cli.tables import table
 from norce_order_async.display import printable
 from norce_order_async.environments import is_loopback
@@ -22,14 +26,14 @@ if TYPE_CHECKING:
 
 MERCHANT, CHANNEL = "demo", "se"
 
-TOKEN, CALLBACK_TOKEN = "NORCE_SANDBOX_TOKEN", "NORCE_SANDBOX_CALLBACK_TOKEN"
-"""Variables that hold the tokens if no file is given."""
+CALLBACK_TOKEN = "NORCE_SANDBOX_CALLBACK_TOKEN"  # noqa: S105 - a name
+"""The variable that holds this token if no file is given."""
 
 EVERY_ADAPTER = "*"
 """The key for all adapters in ``Sandbox(configuration=...)``."""
 
 
-@click.command(short_help="Run a local imitation of the order service.")
+@click.group(invoke_without_command=True, short_help="Run a local imitation of the order service.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="Port; 0 picks a free one."
@@ -88,7 +92,9 @@ EVERY_ADAPTER = "*"
 @click.option(
     "--inspect", is_flag=True, help="Show requests, orders, callbacks and faults in a browser, and print a link to it."
 )
+@click.pass_context
 def sandbox(
+    context: click.Context,
     host: str,
     port: int,
     token_file: str | None,
@@ -111,7 +117,12 @@ def sandbox(
     Without --db the orders are kept in memory, and lost when it stops.
 
     Ready-made plans for --faults: flaky-network, rate-limited, lost-answers, slow, deploy, chaos.
+
+    `norce-order sandbox tail` prints the requests of one that runs, and `norce-order open` its inspector.
     """
+    if context.invoked_subcommand is not None:
+        _check_no_options(context, context.invoked_subcommand)
+        return
     try:
         from norce_order_async.sandbox import (
             DatabaseFileError,
@@ -158,12 +169,27 @@ def sandbox(
     try:
         if seed_orders:
             service.seed_orders(seed_orders, merchant=MERCHANT)
-        serve(service, on_start=partial(_introduce, db=db, faults=faults, admin=admin, inspect=inspect))
+        with ExitStack() as while_it_runs:
+
+            def started(running: Sandbox) -> None:
+                if admin:
+                    while_it_runs.enter_context(announced(_callable(running.base_url), running.token))
+                _introduce(running, db=db, faults=faults, admin=admin, inspect=inspect)
+
+            serve(service, on_start=started)
     except (SandboxStartError, SeedingError) as error:
         raise click.ClickException(str(error)) from error
     finally:
         service.close()
     click.echo("stopped")
+
+
+def _check_no_options(context: click.Context, subcommand: str) -> None:
+    """The options are those of a service that is started here."""
+    for name in context.params:
+        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
+            option = next(one for one in context.command.params if one.name == name)
+            raise click.UsageError(f"{option.opts[0]} is an option of `norce-order sandbox` without {subcommand}")
 
 
 def _readings(chosen: tuple[str, ...], many: str | None) -> Readings:
@@ -346,18 +372,11 @@ asyncio.run(main())
 
 
 def _request_line(request: ReceivedRequest) -> None:
-    """Print method, path, status, time and faults; not the query or a body, which may hold personal data."""
-    status = request.status
-    shown = click.style("---", fg="red") if status is None else click.style(str(status), fg=_colour(status))
-    took = (request.seconds or 0) * 1000
-    faults = click.style(f"  [{', '.join(request.faults)}]", fg="magenta") if request.faults else ""
-    line = f"  {printable(request.method):<6} {printable(request.path)}"
     try:
-        click.echo(f"{line} {shown} {took:.1f} ms{faults}")
+        print_line(request.method, request.path, request.status, request.seconds or 0, request.faults)
     except OSError:
         # The reader of the lines has gone; the service goes on.
         return
 
 
-def _colour(status: int) -> str:
-    return "green" if status < 300 else "yellow" if status < 500 else "red"
+sandbox.add_command(tail)
