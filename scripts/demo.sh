@@ -5,5 +5,5 @@ set -euo pipefail
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/lib/venv.sh"
 
-ensure_venv "sandbox,cli"
+ensure_venv "sandbox,cli,fast"
 exec "$root/.venv/bin/norce-order" demo "$@"

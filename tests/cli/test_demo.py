@@ -29,6 +29,8 @@ STEPS = [
     "raises TransitionRefusedError",
     "7 of 7 orders",
     "7 of 7 are completed in the service's own list",
+    "A burst of 28 reads",
+    "reads a second, measured in this run",
 ]
 """What has to come in this order."""
 
@@ -50,7 +52,7 @@ def test_in_a_pipe(loop: str) -> None:
     assert "\x1b" not in ran.out
     assert "\r" not in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
-    assert f"httpx on {loop}" in ran.out
+    assert f"{'aiohttp' if loop == 'asyncio' else 'httpx'} on {loop}" in ran.out
     rest = ran.out
     for step in STEPS:
         before, found, rest = rest.partition(step)
@@ -99,6 +101,7 @@ def test_against_a_service_with_settings() -> None:
             assert (ran.code, ran.err) == (0, "")
             assert "merchant acme, channel no" in ran.out
             assert "5 of 5 are completed" in ran.out
+            assert "burst" not in ran.out
             assert sandbox.token not in ran.out
         created = sandbox.requests.of("CreateCheckoutOrder")
         assert {request.status for request in created} == {201}

@@ -78,10 +78,10 @@ def test_first_run_installs_and_the_next_does_not(checkout: Checkout) -> None:
     first, second = checkout.demo("--orders", "3"), checkout.demo("--orders", "3")
     ran = f"ran norce-order demo --orders 3 in {checkout.elsewhere}\n"
     assert (first.stdout, second.stdout) == (ran, ran), first.stderr
-    assert "Installing norce-order-async with [sandbox,cli] into .venv" in first.stderr
+    assert "Installing norce-order-async with [sandbox,cli,fast] into .venv" in first.stderr
     assert second.stderr == ""
     assert len(checkout.installs) == 1
-    assert checkout.installs[0].endswith("install -e .[sandbox,cli]")
+    assert checkout.installs[0].endswith("install -e .[sandbox,cli,fast]")
 
 
 def test_changed_project_is_installed_again(checkout: Checkout) -> None:

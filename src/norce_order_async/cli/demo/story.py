@@ -20,12 +20,14 @@ from norce_order_async.cli.demo.timeline import Recorder, Timeline, hanging
 from norce_order_async.cli.failures import one_line
 from norce_order_async.models import Address, Cart, Consent, Item, OrderStatus, Payment, Shipping
 from norce_order_async.money import from_including, line, total_of
-from norce_order_async.runtime.clock import SystemClock
+from norce_order_async.runtime.clock import Clock, SystemClock
 
 Connect = Callable[..., NorceOrderClient]
 """Makes a client; takes further arguments of ``NorceOrderClient``."""
 
 AT_ONCE = 25
+READS_OF_EACH, READS_AT_ONCE = 4, 64
+"""How often the burst reads each order of the batch, and how many reads are in flight."""
 SKEW = 300.0
 """Seconds that the service's clock may be behind ours when its list is filtered by time."""
 OTHERS = 500
@@ -47,7 +49,7 @@ async def show(connect: Connect, console: Console, count: int, loop: str, *, loc
     recorder = Recorder(clock)
     # Cart references must be new each time: on a real service the orders of earlier runs are still there.
     run = f"demo-{uuid4().hex[:10]}"
-    async with connect(engine="httpx", attempt_middleware=[recorder.record]) as norce:
+    async with connect(attempt_middleware=[recorder.record]) as norce:
         console.print(Text("norce-order demo", "bold"))
         service = "a local imitation of the Norce Checkout order service" if local else "Norce Checkout order service"
         _fact(console, "service", f"{service}, {norce.base_url}")
@@ -77,6 +79,18 @@ async def show(connect: Connect, console: Console, count: int, loop: str, *, loc
     _fact(console, "read back", f"{len(listed)} of {count} are completed in the service's own list")
     if len(listed) < count:
         raise click.ClickException(f"the service lists only {len(listed)} of {count} orders as completed")
+    if local:
+        # Nothing but the local service is asked for all that it can give.
+        reads = count * READS_OF_EACH
+        timeline.chapter(
+            f"A burst of {reads:,} reads",
+            f"Orders of this batch, {min(READS_AT_ONCE, reads)} in flight, as a busy program reads them.\n",
+        )
+        # Without the recorder of the chapters before.
+        async with connect() as norce:
+            seconds = await burst(norce, sorted(ids), clock)
+        _fact(console, "took", f"{seconds:.1f} s, client and service in one process")
+        _fact(console, "rate", f"{reads / seconds:,.0f} reads a second, measured in this run")
     console.print("\nNext: the first program in README.md.")
     if local:
         console.print("The command `norce-order sandbox` runs this local service for it.")
@@ -189,6 +203,27 @@ async def complete_many(
         for _ in range(min(at_once, count)):
             workers.start_soon(work)
     return ids, failures
+
+
+async def burst(norce: NorceOrderClient, ids: list[str], clock: Clock) -> float:
+    """Read each of the orders :data:`READS_OF_EACH` times; returns the seconds that it took.
+
+    Raises:
+        NorceError: A read failed.
+    """
+    rest = iter(ids * READS_OF_EACH)
+
+    async def work() -> None:
+        for order_id in rest:
+            await norce.orders.get(order_id)
+
+    # The first call opens a connection and imports what every later one needs.
+    await norce.orders.get(ids[0])
+    started = clock.monotonic()
+    async with anyio.create_task_group() as workers:
+        for _ in range(min(READS_AT_ONCE, len(ids) * READS_OF_EACH)):
+            workers.start_soon(work)
+    return clock.monotonic() - started
 
 
 async def listed_as_completed(norce: NorceOrderClient, ids: set[str], since: float) -> set[str]:
