@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from norce_order_async._api import Client
     from norce_order_async.bulk.job import Job
-    from norce_order_async.bulk.journal.postgres import PostgresJob
+    from norce_order_async.bulk.journal.place import PostgresJob
     from norce_order_async.bulk.load.limiters import Load
     from norce_order_async.bulk.shards.recipe import Recipe
     from norce_order_async.orders.collection import OrderCollection

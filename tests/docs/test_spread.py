@@ -12,7 +12,8 @@ import click
 import pytest
 import yaml
 
-from norce_order_async.bulk.journal import postgres as journal
+from norce_order_async.bulk.journal import lease as journal
+from norce_order_async.bulk.journal.place import LEASE
 from norce_order_async.cli.app import norce_order
 
 from .shell import ROOT, paste, pasted
@@ -29,8 +30,8 @@ def test_its_code_runs(postgres: str, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_its_numbers() -> None:
     """Are the code's."""
     text = " ".join(PAGE.split())
-    assert f"A run has the job for {journal.LEASE:g} s" in text
-    assert f"renews that every {journal.LEASE / journal.RENEWALS:g} s" in text
+    assert f"A run has the job for {LEASE:g} s" in text
+    assert f"renews that every {LEASE / journal.RENEWALS:g} s" in text
 
 
 def test_its_figures() -> None:

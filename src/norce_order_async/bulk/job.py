@@ -17,7 +17,8 @@ from norce_order_async.auth.providers import StaysInProcess
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.duplicates import MAX_REMEMBERED
 from norce_order_async.bulk.journal.journal import Journal
-from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
+from norce_order_async.bulk.journal.place import PostgresJob
+from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.bulk.load.limiters import Adaptive, Fixed, Load

@@ -97,17 +97,10 @@ class PostgresConnection:
             fresh = True
 
     def _connected(self) -> psycopg.Connection[Any]:
-        import psycopg
-
         if self._connection is None:
             # No prepared statements: a pooler in front of the database may give each transaction another session.
-            connection = psycopg.connect(**self._settings(), autocommit=True, prepare_threshold=None)
+            connection = connected(self._settings(), prepare_threshold=None)
             try:
-                # What is reported as stored must be on disk.
-                connection.execute(
-                    "SELECT set_config('synchronous_commit', 'on', false) "
-                    "WHERE current_setting('synchronous_commit') = 'off'"
-                )
                 self._prepare(connection)
             except BaseException:
                 connection.close()
@@ -124,15 +117,49 @@ class PostgresConnection:
         return f"{what} ({printable(text[:200]) or type(error).__name__})"
 
 
-def _settings(dsn: str) -> Callable[[], dict[str, Any]]:
-    """The settings of a connection, in a function, so that no repr and no walk over members finds the password."""
+def driver() -> Any:
+    """The module ``psycopg``.
+
+    Raises:
+        ConfigurationError: the extra ``postgres`` is not installed.
+    """
     try:
-        from psycopg import Error
-        from psycopg.conninfo import conninfo_to_dict
+        import psycopg
     except ImportError as error:
         raise ConfigurationError(
             "PostgreSQL needs the extra 'postgres': install norce-order-async with [postgres]"
         ) from error
+    return psycopg
+
+
+def connected(settings: Mapping[str, Any], **named: Any) -> psycopg.Connection[Any]:
+    """A new connection, whose commits wait for the disk.
+
+    Args:
+        settings: of the connection; those that are left out are ours.
+        named: more of psycopg's own.
+
+    Raises:
+        psycopg.Error: the database can't be reached, or a setting can't be used.
+    """
+    connection: psycopg.Connection[Any] = driver().connect(**{**_DEFAULTS, **settings}, autocommit=True, **named)
+    try:
+        # What is reported as stored must be on disk, also where the server's default is that it need not be.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _settings(dsn: str) -> Callable[[], dict[str, Any]]:
+    """The settings of a connection, in a function, so that no repr and no walk over members finds the password."""
+    driver()
+    from psycopg import Error
+    from psycopg.conninfo import conninfo_to_dict
+
     if not isinstance(dsn, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"dsn must be a string, not {type(dsn).__name__}")
     given: dict[str, Any] | None
@@ -143,7 +170,7 @@ def _settings(dsn: str) -> Callable[[], dict[str, Any]]:
     if given is None:
         # Without the driver's error, which quotes the address.
         raise ConfigurationError("dsn must be an address such as postgresql://user:password@host/database")
-    settings = {**_DEFAULTS, **given}
+    settings = given
     return lambda: settings
 
 

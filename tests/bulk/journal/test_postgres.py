@@ -23,7 +23,8 @@ from norce_order_async import (
     Settings,
 )
 from norce_order_async.bulk import PostgresJournal, actions, read_journal
-from norce_order_async.bulk.journal.postgres import PostgresStore, read
+from norce_order_async.bulk.journal.place import read
+from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.store import Change
 from norce_order_async.bulk.prepare import wait_for_late_ones
 from norce_order_async.runtime.clock import boottime
@@ -146,7 +147,7 @@ def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch
     """Counted from before its renewal was asked for, by a clock that goes on while the machine sleeps."""
     store = PostgresStore(PostgresJournal(postgres, JOB, lease=100.0))
     now = boottime()
-    monkeypatch.setattr("norce_order_async.bulk.journal.postgres.boottime", lambda: now)
+    monkeypatch.setattr("norce_order_async.bulk.journal.lease.boottime", lambda: now)
     store.take()
     now += 79.9
     assert store.kept_back() is None
@@ -386,7 +387,7 @@ async def test_a_run_whose_lease_ended_sends_nothing(
 
     monkeypatch.setattr(PostgresStore, "take", take)
     passed = 0.0
-    monkeypatch.setattr("norce_order_async.bulk.journal.postgres.boottime", lambda: boottime() + passed)
+    monkeypatch.setattr("norce_order_async.bulk.journal.lease.boottime", lambda: boottime() + passed)
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 40)
         async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:

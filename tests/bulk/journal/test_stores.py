@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 )
 
 from norce_order_async import JournalError, JournalLockedError
-from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
+from norce_order_async.bulk.journal.place import PostgresJob
+from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.reading import DUPLICATES, LISTED, SETTLES, State
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.journal.store import Change, Store

@@ -12,14 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from norce_order_async.bulk.journal import members, postgres, reading
+from norce_order_async.bulk.journal import members, reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
-from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
+from norce_order_async.bulk.journal.place import PostgresJob
+from norce_order_async.bulk.journal.place import read as read_database
+from norce_order_async.bulk.journal.postgres import ROW, PostgresStore
 from norce_order_async.bulk.journal.reading import SETTLES, State
 from norce_order_async.bulk.journal.samples import Sample, samples_in
 from norce_order_async.bulk.journal.sqlite import SqliteStore, check_header, file_errors
 from norce_order_async.bulk.journal.store import Store
+from norce_order_async.bulk.journal.tables import THERE, WHOLE
 from norce_order_async.checking import as_given, check_kind, path_of
 from norce_order_async.display import table_in_html
 from norce_order_async.errors import ConfigurationError
@@ -142,7 +145,7 @@ def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> Jou
 
 def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
     def found(connection: Any) -> tuple[Any, Any, Any, Any]:
-        if connection.execute(postgres.THERE).fetchone() == (None,):
+        if connection.execute(THERE).fetchone() == (None,):
             return None, [], [], (None, 0)
         row = connection.execute("SELECT id FROM norce_job WHERE name = %s", (job.job,)).fetchone()
         if row is None:
@@ -160,7 +163,7 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
         )
         return facts, shards, whys.fetchall() if reasons else [], members.rate_of(connection, *row)
 
-    facts, rows, whys, (max_rate, sharing) = postgres.read(job, found)
+    facts, rows, whys, (max_rate, sharing) = read_database(job, found)
     if facts is None:
         raise JournalError(f"there is no journal {job}")
     shards = [
@@ -173,7 +176,7 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
         +sum((shard.counts for shard in shards), Counter[str]()),
         dict(whys),
         running=any(shard.owner for shard in shards),
-        shards=tuple(shard for shard in shards if shard.number != postgres.WHOLE),
+        shards=tuple(shard for shard in shards if shard.number != WHOLE),
         max_rate=max_rate,
         members=sharing,
     )
@@ -336,14 +339,14 @@ def _page(connection: Any, *, query: bytes, given: tuple[Any, ...]) -> list[Any]
 
 def _pages_of_database(job: PostgresJob, others: str) -> Iterator[list[reading.Row]]:
     query = (
-        f"SELECT shard, {postgres.ROW} FROM norce_job_item "  # noqa: S608
+        f"SELECT shard, {ROW} FROM norce_job_item "  # noqa: S608
         "WHERE job = (SELECT id FROM norce_job WHERE name = %s) AND (shard, number) > (%s, %s) "
         "AND NOT %s::jsonb ? state ORDER BY shard, number LIMIT %s"
     ).encode()
     after = (0, 0)
     while True:
         given = (job.job, *after, others, PAGE)
-        rows = postgres.read(job, partial(_page, query=query, given=given))
+        rows = read_database(job, partial(_page, query=query, given=given))
         yield [reading.row(str(job), values[1:]) for values in rows]
         if len(rows) < PAGE:
             return

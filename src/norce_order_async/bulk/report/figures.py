@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, read_journal, read_results
-from norce_order_async.bulk.journal.postgres import PostgresJob
+from norce_order_async.bulk.journal.place import PostgresJob
 
 BUCKETS: Final = 600
 """At most this many points over time."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from norce_order_async.bulk.journal.inspect import ItemResult
-from norce_order_async.bulk.journal.postgres import PostgresJob
+from norce_order_async.bulk.journal.place import PostgresJob
 from norce_order_async.bulk.report.drawing import Line, drawn
 from norce_order_async.bulk.report.figures import PERCENTILES, UNKNOWN, Figures, Moment, figures_of, percentile
 from norce_order_async.checking import path_of

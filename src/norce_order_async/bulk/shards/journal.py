@@ -8,7 +8,7 @@ from typing import Any
 
 from norce_order_async.bulk.actions.base import Action
 from norce_order_async.bulk.journal.inspect import JournalReport
-from norce_order_async.bulk.journal.postgres import PostgresJob
+from norce_order_async.bulk.journal.place import PostgresJob
 from norce_order_async.bulk.load.limiters import Load
 from norce_order_async.bulk.shards.recipe import Recipe
 from norce_order_async.bulk.shards.work import work_on

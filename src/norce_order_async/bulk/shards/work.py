@@ -18,7 +18,8 @@ from norce_order_async.bulk.actions.builtin import from_journal
 from norce_order_async.bulk.job import Job
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
-from norce_order_async.bulk.journal.postgres import PostgresJob, PostgresStore
+from norce_order_async.bulk.journal.place import PostgresJob
+from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.bulk.load.limiters import MAX_IN_FLIGHT, Load
 from norce_order_async.bulk.load.shared import Part, Share, Shared, check_load
