@@ -81,6 +81,7 @@ class Cart(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -95,12 +96,13 @@ class Cart(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.items = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.items.append(_new_item().__fill__(_one))
-            if len(self.items) != len(_v):
-                _keep_list(self, _v, "items", "Cart.items")
+            self.items = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_item().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "items", "Cart.items")
         else:
             self.items = _or_keep(self, _v, "items", "Cart.items")
 
@@ -108,12 +110,13 @@ class Cart(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.discounts = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.discounts.append(_new_discount().__fill__(_one))
-            if len(self.discounts) != len(_v):
-                _keep_list(self, _v, "discounts", "Cart.discounts")
+            self.discounts = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_discount().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "discounts", "Cart.discounts")
         else:
             self.discounts = _or_keep(self, _v, "discounts", "Cart.discounts")
 

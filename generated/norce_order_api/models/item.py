@@ -156,6 +156,7 @@ class Item(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -196,12 +197,13 @@ class Item(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.items = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.items.append(_new_item().__fill__(_one))
-            if len(self.items) != len(_v):
-                _keep_list(self, _v, "items", "Item.items")
+            self.items = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_item().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "items", "Item.items")
         else:
             self.items = _or_keep(self, _v, "items", "Item.items")
 
@@ -263,12 +265,13 @@ class Item(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.discounts = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.discounts.append(_new_discount().__fill__(_one))
-            if len(self.discounts) != len(_v):
-                _keep_list(self, _v, "discounts", "Item.discounts")
+            self.discounts = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_discount().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "discounts", "Item.discounts")
         else:
             self.discounts = _or_keep(self, _v, "discounts", "Item.discounts")
 

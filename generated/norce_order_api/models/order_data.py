@@ -168,6 +168,7 @@ class OrderData(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -246,12 +247,13 @@ class OrderData(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.shippings = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.shippings.append(_new_shipping().__fill__(_one))
-            if len(self.shippings) != len(_v):
-                _keep_list(self, _v, "shippings", "OrderData.shippings")
+            self.shippings = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_shipping().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "shippings", "OrderData.shippings")
         else:
             self.shippings = _or_keep(self, _v, "shippings", "OrderData.shippings")
 
@@ -259,12 +261,13 @@ class OrderData(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.payments = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.payments.append(_new_payment().__fill__(_one))
-            if len(self.payments) != len(_v):
-                _keep_list(self, _v, "payments", "OrderData.payments")
+            self.payments = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_payment().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "payments", "OrderData.payments")
         else:
             self.payments = _or_keep(self, _v, "payments", "OrderData.payments")
 
@@ -280,12 +283,13 @@ class OrderData(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.consents = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.consents.append(_new_consent().__fill__(_one))
-            if len(self.consents) != len(_v):
-                _keep_list(self, _v, "consents", "OrderData.consents")
+            self.consents = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_consent().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "consents", "OrderData.consents")
         else:
             self.consents = _or_keep(self, _v, "consents", "OrderData.consents")
 
@@ -293,12 +297,13 @@ class OrderData(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.validations = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.validations.append(_new_callback().__fill__(_one))
-            if len(self.validations) != len(_v):
-                _keep_list(self, _v, "validations", "OrderData.validations")
+            self.validations = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_callback().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "validations", "OrderData.validations")
         else:
             self.validations = _or_keep(self, _v, "validations", "OrderData.validations")
 
@@ -306,12 +311,13 @@ class OrderData(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.hooks = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.hooks.append(_new_hook().__fill__(_one))
-            if len(self.hooks) != len(_v):
-                _keep_list(self, _v, "hooks", "OrderData.hooks")
+            self.hooks = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_hook().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "hooks", "OrderData.hooks")
         else:
             self.hooks = _or_keep(self, _v, "hooks", "OrderData.hooks")
 
@@ -319,12 +325,13 @@ class OrderData(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.notifications = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.notifications.append(_new_notification().__fill__(_one))
-            if len(self.notifications) != len(_v):
-                _keep_list(self, _v, "notifications", "OrderData.notifications")
+            self.notifications = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_notification().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "notifications", "OrderData.notifications")
         else:
             self.notifications = _or_keep(self, _v, "notifications", "OrderData.notifications")
 

@@ -61,6 +61,7 @@ class OrderPaginationSet(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -69,12 +70,13 @@ class OrderPaginationSet(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.data = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.data.append(_new_order_data().__fill__(_one))
-            if len(self.data) != len(_v):
-                _keep_list(self, _v, "data", "OrderPaginationSet.data")
+            self.data = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_order_data().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "data", "OrderPaginationSet.data")
         else:
             self.data = _or_keep(self, _v, "data", "OrderPaginationSet.data")
 

@@ -150,6 +150,7 @@ class Payment(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -238,12 +239,13 @@ class Payment(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.actions = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.actions.append(_new_payment_action().__fill__(_one))
-            if len(self.actions) != len(_v):
-                _keep_list(self, _v, "actions", "Payment.actions")
+            self.actions = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_payment_action().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "actions", "Payment.actions")
         else:
             self.actions = _or_keep(self, _v, "actions", "Payment.actions")
 

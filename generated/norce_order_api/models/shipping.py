@@ -134,6 +134,7 @@ class Shipping(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -226,12 +227,13 @@ class Shipping(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.addons = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.addons.append(_new_addon().__fill__(_one))
-            if len(self.addons) != len(_v):
-                _keep_list(self, _v, "addons", "Shipping.addons")
+            self.addons = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_addon().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "addons", "Shipping.addons")
         else:
             self.addons = _or_keep(self, _v, "addons", "Shipping.addons")
 

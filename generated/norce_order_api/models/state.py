@@ -67,6 +67,7 @@ class State(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -87,12 +88,13 @@ class State(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.transitions = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.transitions.append(_new_transition().__fill__(_one))
-            if len(self.transitions) != len(_v):
-                _keep_list(self, _v, "transitions", "State.transitions")
+            self.transitions = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_transition().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "transitions", "State.transitions")
         else:
             self.transitions = _or_keep(self, _v, "transitions", "State.transitions")
 

@@ -77,6 +77,7 @@ class Upsell(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -97,12 +98,13 @@ class Upsell(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.transactions = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.transactions.append(_new_upsell_transaction().__fill__(_one))
-            if len(self.transactions) != len(_v):
-                _keep_list(self, _v, "transactions", "Upsell.transactions")
+            self.transactions = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_upsell_transaction().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "transactions", "Upsell.transactions")
         else:
             self.transactions = _or_keep(self, _v, "transactions", "Upsell.transactions")
 

@@ -56,6 +56,7 @@ class ValidationErrors(Model):
 
     def __fill__(self, src_dict: dict[str, Any]) -> Self:
         """Gives every member its value from decoded JSON, whatever that holds."""
+        _list: list[Any]
         _v: Any
         self._rest = self._came = None
         _places = len(src_dict)
@@ -64,12 +65,13 @@ class ValidationErrors(Model):
         if _v is None:
             _places += 1
         elif _v.__class__ is list:
-            self.errors = []
-            for _one in _v:
-                if _one.__class__ is dict:
-                    self.errors.append(_new_validation_error().__fill__(_one))
-            if len(self.errors) != len(_v):
-                _keep_list(self, _v, "errors", "ValidationErrors.errors")
+            self.errors = _list = []
+            if _v:
+                for _one in _v:
+                    if _one.__class__ is dict:
+                        _list.append(_new_validation_error().__fill__(_one))
+                if len(_list) != len(_v):
+                    _keep_list(self, _v, "errors", "ValidationErrors.errors")
         else:
             self.errors = _or_keep(self, _v, "errors", "ValidationErrors.errors")
 
