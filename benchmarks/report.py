@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks import chart, goals
-from benchmarks.figures import Figures
+from benchmarks.figures import Figures, Table
 from benchmarks.parts import NAMES, part
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -55,7 +55,7 @@ def write_docs(results: Results, docs: Path = DOCS) -> None:
     """Replace what stands between the markers of the page, and the picture."""
     page = docs / PAGE
     text = page.read_text("utf-8")
-    for name, block in blocks(results).items():
+    for name, block in {**blocks(results), "goals": _goals(results, text)}.items():
         text = replaced(text, name, block)
     page.write_text(text, "utf-8")
     if "throughput" in results["parts"]:
@@ -71,7 +71,21 @@ def replaced(text: str, name: str, block: str) -> str:
     return f"{before}{begin}\n{block}\n\n{end}{after}"
 
 
+def _goals(results: Results, page: str) -> str:
+    """The table of goals. Those whose part was not measured keep the row that the page has."""
+    known: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and len(cells) == len(goals.COLUMNS):
+            known.setdefault(cells[0], cells)
+    rows = [goal.row(results["parts"]) or known.get(goal.what) for goal in goals.GOALS]
+    return Table(goals.COLUMNS, [row for row in rows if row is not None]).markdown()
+
+
 def _machine(results: Results) -> str:
     described = "; ".join(f"{name} {value}" for name, value in results["machine"].items())
     few = " in a quick run, with few rounds" if results["quick"] else ""
-    return f"Taken on {results['date']}{few}: {described}."
+    text = f"Taken on {results['date']}{few}: {described}."
+    if absent := [part(name).TITLE for name in NAMES if name not in results["parts"]]:
+        text += f" Taken before, and kept: {', '.join(absent)}."
+    return text
