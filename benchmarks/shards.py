@@ -310,6 +310,8 @@ def main() -> None:
     libraries = ("norce-order-async", "aiohttp", "psycopg")
     results["machine"] = {name: value for name, value in describe(libraries).items() if name != "cores"}
     results["machine"]["processors"] = str(os.cpu_count())
+    # Other work takes its share, of what waits for one thing after the other more than of what does two at once.
+    results["machine"]["load average before"] = f"{os.getloadavg()[0]:.0f}"
     with PostgresServer(settings={"fsync": "on", "full_page_writes": "on"}) as server:
         if "overhead" in given.only:
             results["overhead"] = overhead(server.dsn(), given.overhead_items, given.rounds)
