@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from norce_order_api.models import OrderData
@@ -197,6 +197,7 @@ def read_by(codec: object, body: bytes) -> Any:
 
 
 @given(value=json_data)
+@settings(deadline=None)
 def test_both_write_the_same_data(value: Any) -> None:
     """Or refuse it both; the numbers may be spelled differently, and are the same to the last bit."""
     fast, standard = written_by(plain.orjson, value), written_by(None, value)
@@ -206,12 +207,14 @@ def test_both_write_the_same_data(value: Any) -> None:
 
 
 @given(body=st.binary() | json_data.map(lambda value: json.dumps(value).encode()))
+@settings(deadline=None)
 def test_both_read_the_same_data(body: bytes) -> None:
     """From any bytes."""
     assert shown(read_by(plain.orjson, body)) == shown(read_by(None, body))
 
 
 @given(digits=st.from_regex(rb"\A-?[1-9][0-9]{15,30}\Z"), before=st.integers(0, 9))
+@settings(deadline=None)
 def test_no_digit_of_a_long_number_is_lost(digits: bytes, before: int) -> None:
     """Wherever in the body it stands."""
     body = b'{"a":"' + b"x" * before + b'","b":[' + digits + b"]}"
@@ -219,6 +222,7 @@ def test_no_digit_of_a_long_number_is_lost(digits: bytes, before: int) -> None:
 
 
 @given(amount=st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
 def test_an_amount_makes_the_round_to_the_last_bit(amount: float) -> None:
     """Model to bytes to model."""
     sent = written_by(plain.orjson, OrderData.from_dict({"total": {"includingVat": amount}}).to_dict())

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from norce_order_api import models
@@ -101,6 +101,7 @@ def test_a_time_without_zone_is_refused_by_name() -> None:
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
+@settings(deadline=None)
 def test_a_time_in_utc_is_written_as_isoformat_does(time: datetime) -> None:
     """Any year, with and without a fraction; from what is written, the same time is read."""
     text = OrderData(created=time).to_dict()["created"]

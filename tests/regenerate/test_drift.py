@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -214,6 +214,7 @@ INERT = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "tex
 
 
 @given(st.lists(hostile.texts | st.sampled_from(ACTIVE)))
+@settings(deadline=None)
 def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str]) -> None:
     """Names, texts and places: code where a description speaks, and nothing that links, mentions, pictures or heads."""
     change: Any = importlib.import_module("regenerate.drift.change")

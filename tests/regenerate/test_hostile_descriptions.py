@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.regenerate import hostile
@@ -96,6 +96,7 @@ def test_texts_of_any_kind_have_no_effect(number: int, tree: Path) -> None:
 
 
 @given(st.text() | hostile.texts)
+@settings(deadline=None)
 def test_a_quoted_text_is_a_literal_of_it(value: str) -> None:
     """With nothing lost, on one line, in ASCII and Latin letters; surrogates too."""
     for one in (value, value + "\ud800"):
@@ -105,6 +106,7 @@ def test_a_quoted_text_is_a_literal_of_it(value: str) -> None:
 
 
 @given(st.text() | hostile.texts, st.sampled_from([76, 106, 110]), st.sampled_from(["", "."]))
+@settings(deadline=None)
 def test_prose_is_a_docstring_and_nothing_else(value: str, width: int, end: str) -> None:
     """Whatever stands around it, what is between the quotes is one text, of the words that can be seen."""
     written = text.prose(value, width, 4, end=end)

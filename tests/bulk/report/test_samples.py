@@ -78,7 +78,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([f"sample {slot}" for slot in range(4)]), JSON, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_what_is_no_sample_is_passed_over(facts: dict[str, Any]) -> None:
     found = samples_in(facts)
     assert len(found) <= len(facts)
