@@ -10,20 +10,26 @@ With ``norce.adapter(..., telemetry=OpenTelemetry())`` each call that an adapter
 in seconds with one value per call, by kind, route and outcome; ``norce.adapter.inbox.depth`` and
 ``norce.adapter.inbox.age`` say how many stored notifications wait, and for how many seconds the oldest has.
 
+With ``telemetry.watch_job(job, job.run(...), name)`` a job over many orders is measured: orders by verdict, requests in
+flight and their limit, the seconds that the service held it back, and the time that each order's requests took.
+
 Source: OpenTelemetry semantic conventions, "HTTP spans" and "HTTP metrics" (stable since 1.23).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from norce_order_async._version import __version__
 from norce_order_async.engines.base import SendError, WireRequest, WireResponse
-from norce_order_async.errors import CallError
+from norce_order_async.errors import Attempt, CallError
 from norce_order_async.pipeline.middleware import AttemptInfo, AttemptNext, CallInfo, CallNext
 from norce_order_async.runtime.clock import Clock, SystemClock
 
@@ -37,15 +43,56 @@ except ImportError as missing:
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
     from norce_order_async.pipeline.answer import Answer
 
-__all__ = ["BUCKETS", "OpenTelemetry"]
+__all__ = ["BUCKETS", "MeasuredJob", "MeasuredOutcome", "OpenTelemetry"]
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The boundaries of the histogram in seconds, as the conventions advise."""
+
+
+class MeasuredOutcome(Protocol):
+    """What is measured of the outcome of one order: an ``ItemOutcome`` of a job.
+
+    Example::
+
+        outcome: MeasuredOutcome = ItemOutcome(key="o1", verdict="done")
+    """
+
+    @property
+    def verdict(self) -> str:
+        """The verdict as a word."""
+        ...
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        """The attempts of all calls made for the order."""
+        ...
+
+
+class MeasuredJob(Protocol):
+    """What is measured of a job over many orders: the object that ``norce.bulk(...)`` makes.
+
+    Example::
+
+        job: MeasuredJob = norce.bulk()
+    """
+
+    @property
+    def limiter(self) -> Any:
+        """Has ``in_flight`` and ``limit``."""
+        ...
+
+    @property
+    def summary(self) -> Any:
+        """Has ``throttled_seconds``."""
+        ...
+
+
+OutcomeT = TypeVar("OutcomeT", bound=MeasuredOutcome)
 
 
 class OpenTelemetry:
@@ -71,7 +118,7 @@ class OpenTelemetry:
     ) -> None:
         self._clock = clock or SystemClock()
         self._tracer = trace.get_tracer("norce_order_async", __version__, tracer_provider)
-        meter = metrics.get_meter("norce_order_async", __version__, meter_provider)
+        self._meter = meter = metrics.get_meter("norce_order_async", __version__, meter_provider)
         self._duration = meter.create_histogram(
             "http.client.request.duration",
             unit="s",
@@ -192,11 +239,109 @@ class OpenTelemetry:
             set_status_on_exception=False,
         )
 
+    def watch_job(self, job: MeasuredJob, outcomes: AsyncIterator[OutcomeT], /, name: str) -> AsyncIterator[OutcomeT]:
+        """The same outcomes, measured as they come. The job is measured until they end.
+
+        Args:
+            job: The job.
+            outcomes: What ``job.run(...)`` gives.
+            name: Of the job, for the attribute ``norce.job.name``; one of few, such as ``close-abandoned``.
+
+        Example::
+
+            async with norce.bulk() as job:
+                run = job.run(order_ids, actions.transition("removed"))
+                async for outcome in telemetry.watch_job(job, run, "close-abandoned"):
+                    print(outcome.key, outcome.verdict)
+        """
+        return _Watched(self._jobs, job, outcomes, name)
+
+    @cached_property
+    def _jobs(self) -> _JobInstruments:
+        return _JobInstruments(self._meter)
+
     def inbox(self, adapter_id: str, depth: int, oldest: float, /) -> None:
         """Record how many stored notifications wait, and the age of the oldest in seconds."""
         attributes = {"norce.adapter.id": adapter_id}
         self._inbox_depth.set(depth, attributes)
         self._inbox_age.set(oldest, attributes)
+
+
+class _JobInstruments:
+    """Made with the first job, so that a program without jobs has none of them."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.orders = meter.create_counter(
+            "norce.job.orders", unit="{order}", description="Orders of jobs that have a verdict."
+        )
+        self.throttled = meter.create_counter(
+            "norce.job.throttled", unit="s", description="Time that jobs waited because of the service."
+        )
+        self.duration = meter.create_histogram(
+            "norce.job.duration",
+            unit="s",
+            description="Time that the requests of an order took together, up to its verdict.",
+            explicit_bucket_boundaries_advisory=BUCKETS,
+        )
+        self._lock = threading.Lock()
+        self._running: WeakKeyDictionary[MeasuredJob, str] = WeakKeyDictionary()
+        # Asked when metrics are exported, so that they are right also while no outcome comes.
+        for gauge, what, description in (
+            ("norce.job.in_flight", "in_flight", "Requests of jobs that are in flight."),
+            ("norce.job.limit", "limit", "Requests that jobs have in flight at most, as learned from the service."),
+        ):
+            observe = partial(self._observe, what)
+            meter.create_observable_gauge(gauge, [observe], unit="{request}", description=description)
+
+    def begin(self, job: MeasuredJob, name: str) -> None:
+        with self._lock:
+            self._running[job] = name
+
+    def end(self, job: MeasuredJob) -> None:
+        with self._lock:
+            self._running.pop(job, None)
+
+    def _observe(self, what: str, _options: CallbackOptions) -> Iterable[metrics.Observation]:
+        with self._lock:
+            running = list(self._running.items())
+        # Jobs of one name are one series.
+        sums: dict[str, int] = {}
+        for job, name in running:
+            sums[name] = sums.get(name, 0) + getattr(job.limiter, what)
+        return [metrics.Observation(value, {"norce.job.name": name}) for name, value in sums.items()]
+
+
+class _Watched(AsyncIterator[OutcomeT]):
+    """The outcomes of a job, measured."""
+
+    def __init__(self, to: _JobInstruments, job: MeasuredJob, outcomes: AsyncIterator[OutcomeT], name: str) -> None:
+        self._to = to
+        self._job = job
+        self._outcomes = outcomes
+        self._name = {"norce.job.name": name}
+        self._throttled = 0.0
+        to.begin(job, name)
+
+    async def __anext__(self) -> OutcomeT:
+        try:
+            outcome = await anext(self._outcomes)
+        except BaseException as error:
+            self._count_throttled()
+            if isinstance(error, Exception):
+                self._to.end(self._job)
+            raise
+        attributes = {**self._name, "norce.job.verdict": outcome.verdict}
+        self._to.orders.add(1, attributes)
+        if outcome.attempts:
+            self._to.duration.record(sum(attempt.seconds for attempt in outcome.attempts), attributes)
+        self._count_throttled()
+        return outcome
+
+    def _count_throttled(self) -> None:
+        seconds: float = self._job.summary.throttled_seconds
+        if seconds > self._throttled:
+            self._to.throttled.add(seconds - self._throttled, self._name)
+            self._throttled = seconds
 
 
 def _failed(span: Span, error: BaseException) -> None:

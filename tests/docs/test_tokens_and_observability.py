@@ -25,8 +25,8 @@ SEEN = "print('seen', [request.status for request in sandbox.requests]); sandbox
     [
         # Nothing, a token that was replaced, a function, an account, an older token of a provider's, the end.
         ("tokens", [[], [401, 200], [200], [200], [401, 200], []]),
-        # Nothing; a creation and a read; then one read each, and the end.
-        ("observability", [[], [201, 200], [200], [200], [200], []]),
+        # Nothing; a creation and a read; then one read each, a job over no orders, a read, and the end.
+        ("observability", [[], [201, 200], [200], [200], [], [200], []]),
     ],
 )
 def test_what_its_programs_call(page: str, statuses: list[list[int]], tmp_path: Path) -> None:
