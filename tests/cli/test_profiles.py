@@ -162,3 +162,47 @@ def test_completion_is_a_script_of_that_shell(shell: str) -> None:
     ran = inside("completion", shell)
     assert ran.code == 0
     assert "_NORCE_ORDER_COMPLETE" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[profiles.shop]\ntoken_command = " "', "token_command must be a command"),
+        ("[profiles.shop]\ntoken_command = 'pass \"show'", "token_command must be a command"),
+        ('[profiles.shop]\ntoken_command = [""]', "token_command must be a command"),
+        ('[profiles.shop]\nmerchant = "a\\u0000b"', "merchant must be a text"),
+        ('[profiles.shop]\ntoken_file = "/tmp/a\\u0000b"', "token_file must be a text"),
+        ("default = []\n[profiles.shop]", "default must be the name of a profile"),
+        ("default = {}\n[profiles.shop]", "default must be the name of a profile"),
+        (f"a = {'[' * 100_000}", "can't be read: RecursionError"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_sent(tmp_path: Path, text: str, said: str) -> None:
+    ran = with_profiles(tmp_path, text, "get", "o1", "--profile", "shop")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_a_home_that_is_not_there_gives_no_token(here: Shop, tmp_path: Path) -> None:
+    ran = with_profiles(tmp_path, profile(here, 'token_file = "~no-such-user/token"'), "list", "--profile", "shop")
+    assert ran.code == 1
+    assert "profile shop: token_file gives no token: " in ran.err
+
+
+@pytest.mark.parametrize("option", ["--base-url", "--environment", "--slug"])
+def test_the_default_gives_way_to_options_that_name_a_service(here: Shop, tmp_path: Path, option: str) -> None:
+    """Otherwise the token of the default's account would go to the service of another."""
+    asked = tmp_path / "asked"
+    line = f"token_command = {json.dumps(['touch', str(asked)])}"
+    text = f'default = "shop"\n{profile(here, line)}'
+    named = {"--base-url": here.sandbox.base_url, "--environment": "stage", "--slug": "acme"}[option]
+    account = ("--merchant", "demo", "--channel", "se") if option == "--base-url" else ()
+    ran = with_profiles(tmp_path, text, "list", option, named, *account, NORCE_TOKEN=TOKEN)
+    assert not asked.exists()
+    assert ran.code == (0 if option == "--base-url" else 2), ran.err
+
+
+def test_a_default_that_is_chosen_by_name_takes_options(here: Shop, tmp_path: Path) -> None:
+    text = f'default = "shop"\n{profile(here)}'.replace(here.sandbox.base_url, "http://127.0.0.1:9")
+    by_name = ("--profile", "shop", "--base-url", here.sandbox.base_url)
+    assert with_profiles(tmp_path, text, "list", *by_name, NORCE_TOKEN=TOKEN).code == 0

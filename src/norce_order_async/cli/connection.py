@@ -165,7 +165,7 @@ def connection_options(command: Command) -> Command:
             "adapter_id": adapter_id,
         }
         given = {name: value for name, value in named.items() if value is not None}
-        used = chosen(profile)
+        used = chosen(profile, given)
         if used is not None:
             _stand_in(used, given)
         return command(connection=Connection(given, token_file, used), **others)

@@ -10,7 +10,7 @@ import os
 import shlex
 import subprocess
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
@@ -33,7 +33,8 @@ _COMMAND_WITHIN: Final = 60.0
 
 _SETTINGS: Final = ("environment", "slug", "location", "base_url", "merchant", "channel", "adapter_id")
 _SOURCES: Final = ("token_command", "token_keyring", "token_file", "token")
-_ADDRESS: Final = ("NORCE_BASE_URL", "NORCE_ENVIRONMENT", "NORCE_SLUG")
+_ADDRESS: Final = {"base_url": "NORCE_BASE_URL", "environment": "NORCE_ENVIRONMENT", "slug": "NORCE_SLUG"}
+"""What names a service: an option or its variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class Profile:
         """
         match self.source:
             case "token_command":
-                return self._printed(shlex.split(self.value) if isinstance(self.value, str) else list(self.value))
+                return self._printed(_command(self.value))
             case "token_keyring":
                 return self._from_keyring(str(self.value))
             case "token_file":
-                return self._from_file(Path(str(self.value)).expanduser())
+                return self._from_file(str(self.value))
             case "token":
                 return str(self.value)
             case _:
@@ -90,11 +91,11 @@ class Profile:
             raise self._no_token(f"the keyring: {type(error).__name__}") from None
         return self._not_empty(secret, f"the keyring has no password of {user!r} for {service!r}")
 
-    def _from_file(self, file: Path) -> str:
+    def _from_file(self, file: str) -> str:
         try:
-            return self._not_empty(file.read_text("utf-8"), f"{file} is empty")
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._no_token(f"{file}: {type(error).__name__}") from None
+            return self._not_empty(Path(file).expanduser().read_text("utf-8"), f"{printable(file)} is empty")
+        except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: ~USER has no home
+            raise self._no_token(f"{printable(file)}: {type(error).__name__}") from None
 
     def _not_empty(self, secret: object, otherwise: str) -> str:
         if isinstance(secret, str) and secret.strip():
@@ -129,7 +130,7 @@ def profiles() -> tuple[Mapping[str, Profile], str | None]:
             found = tomllib.load(opened)
     except (FileNotFoundError, NotADirectoryError):
         return {}, None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         # The error of a decoder may quote the line, and the line may hold a token.
         raise UnusableFile(f"{file} can't be read: {type(error).__name__}") from None
     tokens_allowed = found.pop("token_in_file", False)
@@ -141,17 +142,20 @@ def profiles() -> tuple[Mapping[str, Profile], str | None]:
     made: dict[str, Profile] = {}
     for name, one in cast("dict[str, object]", named).items():
         made[name] = _profile(file, name, one, tokens_allowed=tokens_allowed is True)
+    if not isinstance(default, str | None):
+        raise UnusableFile(f"{file}: default must be the name of a profile, in quotes")
     if default is not None and default not in made:
-        raise UnusableFile(f"{file}: default = {default!r} names no profile{_meant(str(default), made)}")
+        raise UnusableFile(f"{file}: default = {default!r} names no profile{_meant(default, made)}")
     return made, default
 
 
-def chosen(name: str | None) -> Profile | None:
+def chosen(name: str | None, given: Mapping[str, str]) -> Profile | None:
     """The profile that this command uses, or None.
 
     Args:
         name: The one given by ``--profile``. Otherwise it is the one in ``NORCE_PROFILE``, or the file's default where
-            no variable names a service.
+            neither an option nor a variable names a service.
+        given: What options give, by name.
 
     Raises:
         UsageError: There is no such profile.
@@ -160,7 +164,8 @@ def chosen(name: str | None) -> Profile | None:
     wanted, option = (name, "--profile") if name else (os.environ.get(CHOSEN) or None, CHOSEN)
     made, default = profiles()
     if wanted is None:
-        if default is None or any(os.environ.get(variable) for variable in _ADDRESS):
+        # A default that nobody asked for must not send its token to the service that an option names.
+        if default is None or any(name in given or os.environ.get(variable) for name, variable in _ADDRESS.items()):
             return None
         return made[default]
     if wanted not in made:
@@ -179,10 +184,12 @@ def _profile(file: Path, name: str, given_table: object, *, tokens_allowed: bool
     for key, value in given.items():
         if key not in (*_SETTINGS, *_SOURCES):
             raise _unknown(f"{here}", key, (*_SETTINGS, *_SOURCES))
-        if key == "token_command" and _are_words(value):
+        if key == "token_command":
+            if not _command(value):
+                raise UnusableFile(f"{here}: token_command must be a command, as a text or as a list of words")
             continue
-        if not isinstance(value, str) or not value:
-            raise UnusableFile(f"{here}: {key} must be a text that is not empty")
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise UnusableFile(f"{here}: {key} must be a text that is not empty, without a null character")
         if key in _SETTINGS:
             settings[key] = value
     if len(sources) > 1:
@@ -198,10 +205,15 @@ def _profile(file: Path, name: str, given_table: object, *, tokens_allowed: bool
     return Profile(name, settings, source, given.get(source) if source else None)
 
 
-def _are_words(value: object) -> bool:
-    if not isinstance(value, list) or not value:
-        return False
-    return all(isinstance(word, str) for word in cast("list[object]", value))
+def _command(given: object) -> list[str]:
+    """The words of a command; none if it can't be run."""
+    words: Sequence[object]
+    try:
+        words = shlex.split(given) if isinstance(given, str) else list(cast("list[object]", given))
+    except (TypeError, ValueError):  # no list; a quotation mark that is not closed
+        return []
+    texts = [word for word in words if isinstance(word, str) and "\0" not in word]
+    return texts if texts and texts[0] and len(texts) == len(words) else []
 
 
 def _unknown(where: object, key: str, known: tuple[str, ...]) -> UnusableFile:
