@@ -6,10 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import anyio
+import click
 import pytest
+
+from norce_order_async.cli.rows import Form, Rows
+from norce_order_async.cli.watching import again_and_again
 
 from .inside import inside
 from .shop import Shop, shop
@@ -104,3 +110,58 @@ def test_payments_are_rows(here: Shop) -> None:
     assert "did you mean 'amount'" in inside("payments", order_id, "--columns", "amuont", env=here.env).err
     none = here.ids(1, "checkout")[0]
     assert inside("payments", none, env=here.env).err in ("no payments\n", "")
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "[" * 100_000, "1" * 5_000, '{"a": 1, "a": 2}', "x"])
+def test_an_attribute_that_is_no_json_is_refused_before_anything_is_sent(here: Shop, value: str) -> None:
+    order_id = here.ids(1)[0]
+    before = len(here.sandbox.requests)
+    ran = inside("attributes", order_id, f"a\u202eb:={value}", env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert "a\\u202eb: what stands after := is not JSON" in ran.err
+    assert len(here.sandbox.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[" * 100_000, "is not JSON"),
+        ('{"currency": "SEK", "currency": "EUR"}', "is not JSON"),
+        ('{"attributes": {"a": NaN}}', "is not JSON"),
+    ],
+)
+def test_create_refuses_what_json_does_not_have(here: Shop, tmp_path: Path, text: str, told: str) -> None:
+    """A name that comes twice too: one of its values would be dropped."""
+    file = tmp_path / "order.json"
+    file.write_text(text)
+    before = len(here.sandbox.requests)
+    ran = inside("create", str(file), env=here.env)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+    assert len(here.sandbox.requests) == before
+
+
+def test_a_number_below_zero_is_a_number_in_csv() -> None:
+    """Only a text can be run by a spreadsheet: a ``'`` in front would make the number a text."""
+    rows = Rows[float](Form("csv", ("sum",)), {"sum": lambda one: one}, lambda _: {}, "OrderData")
+    with redirect_stdout(io.StringIO()) as printed:
+        rows.add(-12.5)
+    assert printed.getvalue().splitlines() == ["sum", "-12.5"]
+
+
+def test_a_watch_that_finds_nothing_says_it_once(capsys: pytest.CaptureFixture[str]) -> None:
+    class EnoughError(Exception):
+        pass
+
+    shows = 0
+
+    async def show() -> None:
+        nonlocal shows
+        shows += 1
+        if shows > 3:
+            raise EnoughError
+        click.echo("no orders match", err=True)
+
+    with pytest.raises(EnoughError):
+        anyio.run(again_and_again, show, 0.001)
+    assert capsys.readouterr().err.count("no orders match") == 1

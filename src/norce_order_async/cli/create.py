@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -56,14 +57,43 @@ async def _create(norce: NorceOrderClient, body: dict[str, Any]) -> str:
 
 def _text_of(file: str) -> str:
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
+        return sys.stdin.read().removeprefix("\ufeff") if file == "-" else Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableInput(f"{printable(file)} can't be read: {type(error).__name__}") from None
 
 
+def strict_json(text: str) -> Any:
+    """The data that is meant.
+
+    Raises:
+        ValueError: It is not JSON; also a number that JSON can't have, a name twice in one object, or too deep.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_each_once)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(word)
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError("beyond all numbers")
+    return number
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name twice")
+    return members
+
+
 def _json_object(text: str, name: str) -> dict[str, Any]:
     try:
-        found: Any = json.loads(text)
+        found = strict_json(text)
     except ValueError as error:
         # The error has the whole text; the place in it is enough.
         where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from norce_order_async.cli.connection import Connection, connection_options
+from norce_order_async.cli.create import strict_json
 from norce_order_async.cli.production import confirm, production_option
 from norce_order_async.cli.rows import Form, Rows, row_options
 from norce_order_async.cli.tables import facts
@@ -56,9 +57,9 @@ def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str
             raise click.BadParameter("must be NAME=TEXT or NAME:=JSON, each name once")
         if typed:
             try:
-                changes[name] = json.loads(value)
+                changes[name] = strict_json(value)
             except ValueError:
-                raise click.BadParameter(f"{name}: what stands after := is not JSON") from None
+                raise click.BadParameter(f"{printable(name)}: what stands after := is not JSON") from None
         else:
             changes[name] = value
     return changes

@@ -137,5 +137,7 @@ def _csv(cells: list[Any] | tuple[Any, ...]) -> str:
     from norce_order_async.bulk.actions.cells import harmless
 
     line = io.StringIO()
-    csv.writer(line).writerow(["" if cell is None else harmless(_text(cell)) for cell in cells])
+    csv.writer(line).writerow(
+        ["" if cell is None else harmless(cell) if isinstance(cell, str) else _text(cell) for cell in cells]
+    )
     return line.getvalue()

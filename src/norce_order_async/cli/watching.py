@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import Final
 
@@ -30,13 +30,15 @@ async def again_and_again(show: Callable[[], Awaitable[None]], every: float | No
     if every is None:
         await show()
         return
-    before: str | None = None
+    before: tuple[str, str] | None = None
     while True:
-        printed = StringIO()
-        with redirect_stdout(printed):
+        printed, said = StringIO(), StringIO()
+        with redirect_stdout(printed), redirect_stderr(said):
             await show()
-        if printed.getvalue() != before:
-            before = printed.getvalue()
+        now = (printed.getvalue(), said.getvalue())
+        if now != before:
+            before = now
             click.echo(f"{time.strftime('%H:%M:%S')}", err=True)
-            click.echo(before, nl=False)
+            click.echo(now[1], nl=False, err=True)
+            click.echo(now[0], nl=False)
         await anyio.sleep(every)

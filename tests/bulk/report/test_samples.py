@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from norce_order_async.bulk import actions, read_journal
+from norce_order_async.bulk import actions, html_report, read_journal
 from norce_order_async.bulk.journal import samples
 from norce_order_async.bulk.journal.samples import SLOTS, Sampler, samples_in
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import client_of, new_orders
+
+from .made import Done, journal_of
 
 
 @dataclass
@@ -97,3 +100,13 @@ async def test_a_job_leaves_samples_in_its_journal(tmp_path: Path) -> None:
     (first, *_) = read_journal(place).samples
     assert first.limit >= 1
     assert 0 <= first.in_flight <= max(first.limit, ran)
+
+
+@pytest.mark.parametrize("written", [f"[{'9' * 400}, 1, 1, 1]", f"[5, {'9' * 400}, 1, 1]"])
+def test_a_sample_of_a_damaged_journal_does_not_cost_the_report(tmp_path: Path, written: str) -> None:
+    journal = journal_of(tmp_path / "a.journal", [Done("o1", 1.0, 2.0)])
+    with sqlite3.connect(journal) as connection:
+        connection.executemany("INSERT INTO fact VALUES (?, ?)", [("sample 0", "[1, 1, 1, 1]"), ("sample 1", written)])
+    connection.close()
+    assert len(read_journal(journal).samples) == 1
+    assert "o1" in html_report(journal).html

@@ -17,6 +17,8 @@ from norce_order_async._json import is_list
 
 SLOTS: Final = 512
 _NAME: Final = "sample "
+_MOST: Final = 1e15
+"""No moment, limit or count of seconds is beyond it; a chart of larger ones can't be drawn."""
 
 
 class _Limiter(Protocol):
@@ -80,7 +82,9 @@ def samples_in(facts: Mapping[str, Any]) -> tuple[Sample, ...]:
         if not is_list(written) or len(written) != 4:
             break
         at, limit, in_flight, throttled = written
-        if not all(isinstance(value, int | float) for value in written) or (found and at <= found[-1].at):
+        if not all(isinstance(value, int | float) and abs(value) <= _MOST for value in written):
+            break
+        if found and at <= found[-1].at:
             break
         found.append(Sample(float(at), int(limit), int(in_flight), float(throttled)))
     return tuple(found)
