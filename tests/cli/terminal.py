@@ -108,6 +108,7 @@ def address_in(said: str) -> str:
 def on_terminal(
     *arguments: str,
     env: Mapping[str, str] | None = None,
+    columns: int = 80,
     wait_for: str = "",
     then: bytes = b"",
     on: Mapping[str, Callable[[], object]] | None = None,
@@ -116,7 +117,7 @@ def on_terminal(
     it."""
     calls = dict(on or {})
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = OURS.start(
         _START, *arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(env), terminal=True
     )

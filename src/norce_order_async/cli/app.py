@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
 
@@ -63,6 +65,16 @@ class _Commands(click.Group):
             module, _, name = _COMMANDS[cmd_name][0].partition(":")
             self.add_command(getattr(import_module(f"norce_order_async.cli.{module}"), name), cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            # click knows only the commands that have been imported.
+            close = get_close_matches(args[0], self.list_commands(ctx), 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {printable(args[0])!r}.{meant}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         # click's own asks every command for its line.
@@ -119,7 +131,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with _until_reader_leaves():
-            code: object = norce_order.main(given, prog_name=NAME, standalone_mode=False)
+            # click itself asks for the terminal alone.
+            colour = False if os.environ.get("NO_COLOR") else None
+            code: object = norce_order.main(given, prog_name=NAME, standalone_mode=False, color=colour)
             sys.stdout.flush()
     except ReaderGoneError:
         silence(sys.stdout)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import click
@@ -10,6 +13,9 @@ from norce_order_async.display import printable
 
 _NAMES = 12
 """Least width of the names, so that the values of most lists are aligned."""
+
+_LEAST = 20
+"""Characters of a column that goes on below itself."""
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
@@ -21,8 +27,47 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; each column is as wide as its widest cell."""
+    """Print a table; each column is as wide as its widest cell.
+
+    On a terminal that is too narrow for it, the last column goes on below itself, or each row is a list of facts.
+    Elsewhere every row is one line.
+    """
     shown = [list(heads), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = shutil.get_terminal_size().columns - before if sys.stdout.isatty() else widths[-1]
+    if room < widths[-1] and room < max(_LEAST, *(len(word) for row in shown for word in row[-1].split())):
+        _one_by_one(shown)
+        return
     for row in shown:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        first, *more = (_wrapped(row[-1], room) or [""]) if room < widths[-1] else [row[-1]]
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        click.echo("  ".join([*cells, first]).rstrip())
+        for line in more:
+            click.echo(" " * before + line)
+
+
+def _one_by_one(shown: Sequence[Sequence[str]]) -> None:
+    heads, *rows = shown
+    width = max(len(head.strip()) for head in heads)
+    columns = shutil.get_terminal_size().columns
+    if columns - width - 2 < _LEAST:
+        # The longest names go on lines of their own.
+        width = max(0, *(len(head.strip()) for head in heads if len(head.strip()) <= columns - 2 - _LEAST))
+    room = max(_LEAST, columns - width - 2)
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        for head, cell in zip(heads, row, strict=True):
+            name = head.strip()
+            if cell and len(name) > width:
+                click.echo(name)
+                name = ""
+            for part in _wrapped(cell, room):
+                click.echo(f"{name.ljust(width)}  {part}")
+                name = ""
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """The text in lines; a word that is longer than one stays whole, so that it can be copied."""
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)

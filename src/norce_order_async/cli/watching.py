@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -23,6 +24,17 @@ watch_option = click.option(
 )
 
 
+class _Printed(StringIO):
+    """Collects what is printed, in the form that it has where it will be printed."""
+
+    def __init__(self, destination: TextIO) -> None:
+        super().__init__()
+        self._destination = destination
+
+    def isatty(self) -> bool:
+        return self._destination.isatty()
+
+
 async def again_and_again(show: Callable[[], Awaitable[None]], every: float | None) -> None:
     """Show it once; with ``every``, read it again after so many seconds, and show it whenever it is not the same."""
     import anyio
@@ -32,7 +44,7 @@ async def again_and_again(show: Callable[[], Awaitable[None]], every: float | No
         return
     before: tuple[str, str] | None = None
     while True:
-        printed, said = StringIO(), StringIO()
+        printed, said = _Printed(sys.stdout), _Printed(sys.stderr)
         with redirect_stdout(printed), redirect_stderr(said):
             await show()
         now = (printed.getvalue(), said.getvalue())

@@ -231,7 +231,7 @@ def _show_readings(in_force: Readings) -> None:
         for reading in rule.readings
     ]
     table(("rule", "certainty", "  reading", "", "what a caller notices"), rows)
-    click.echo("\n* in force. The first of a rule is the default; harsh ones break careless programs.")
+    click.echo("\n* in force\nThe first of a rule is the default.\nHarsh ones break careless programs.")
 
 
 def _token(file: str | None) -> str | None:

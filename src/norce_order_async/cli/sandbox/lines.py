@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import click
@@ -17,7 +18,9 @@ def print_line(method: str, path: str, status: int | None, seconds: float, fault
     """
     shown = click.style("---", fg="red") if status is None else click.style(str(status), fg=_colour(status))
     played = click.style(f"  [{printable(', '.join(faults))}]", fg="magenta") if faults else ""
-    click.echo(f"  {printable(method):<6} {printable(path)} {shown} {seconds * 1000:.1f} ms{played}")
+    # On the thread of the server there is no context of click that says it.
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"  {printable(method):<6} {printable(path)} {shown} {seconds * 1000:.1f} ms{played}", color=colour)
 
 
 def _colour(status: int) -> str:

@@ -1,0 +1,110 @@
+"""Tables from 40 to 200 columns, colours, and errors that say what may have been meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .inside import inside
+from .shop import Shop, shop
+from .terminal import on_terminal
+
+PROFILES = """
+[profiles.stage]
+environment = "stage"
+slug = "acme-with-a-long-name"
+merchant = "acme"
+channel = "se"
+"""
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Shop]:
+    with shop(40) as opened:
+        yield opened
+
+
+@pytest.fixture
+def env(here: Shop, tmp_path: Path) -> dict[str, str]:
+    file = tmp_path / "norce-order" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(PROFILES)
+    return here.env | {"XDG_CONFIG_HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def commands(here: Shop) -> dict[str, tuple[str, ...]]:
+    """Those that print tables."""
+    (order,) = here.ids(1, "completed")
+    return {
+        "list": ("list", "--limit", "3"),
+        "get": ("get", order),
+        "payments": ("payments", order),
+        "profiles": ("profiles",),
+        "readings": ("sandbox", "--list-readings"),
+        "doctor": ("doctor",),
+        "demo": ("demo", "--orders", "1"),
+    }
+
+
+TABLES = ["list", "get", "payments", "profiles", "readings", "doctor", "demo"]
+
+
+@pytest.mark.parametrize("command", ["list", "payments", "profiles", "readings"])
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_table_fits_its_terminal(
+    commands: dict[str, tuple[str, ...]], env: dict[str, str], command: str, columns: int
+) -> None:
+    """No line goes on in the next one, but for a word that is wider than the terminal; and every word is there."""
+    ran = on_terminal(*commands[command], env=env, columns=columns)
+    assert ran.code == 0
+    lines = ran.out.replace("\r\n", "\n").splitlines()
+    for line in lines:
+        assert len(line) <= columns or len(line.split(maxsplit=1)[-1].split()) == 1, line
+    piped = inside(*commands[command], env=env).out
+    missing = {word for word in piped.split() if word.lower() not in ran.out.lower()}
+    assert not missing
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_no_colours_in_pipes_and_with_no_color(
+    commands: dict[str, tuple[str, ...]], env: dict[str, str], command: str
+) -> None:
+    assert "\x1b" not in inside(*commands[command], env=env).out
+    assert "\x1b[3" not in on_terminal(*commands[command], env=env | {"NO_COLOR": "1"}).out
+
+
+def test_colours_on_a_terminal(env: dict[str, str]) -> None:
+    """So that the test before can fail."""
+    assert "\x1b[3" in on_terminal("doctor", env=env).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("lst",), "'list'"),
+        (("sandbx",), "'sandbox'"),
+        (("bulk", "statsu"), "'status'"),
+        (("list", "--colums", "id"), "--columns"),
+        (("list", "--columns", "cart.item"), "'cart.items'"),
+        (("transition", "o1", "--to", "complted"), "'completed'"),
+        (("list", "--status", "complted"), "completed"),
+        (("list", "--profile", "stag"), "did you mean stage?"),
+    ],
+)
+def test_an_error_says_what_may_have_been_meant(env: dict[str, str], arguments: tuple[str, ...], meant: str) -> None:
+    """Of a command, an option, a column, a status word and a profile; in JSON too."""
+    ran = inside(*arguments, env=env)
+    assert (ran.code, ran.out) == (2, "")
+    assert meant in ran.err
+    if arguments[0] != "bulk":
+        told = json.loads(inside(*arguments, "--json", env=env).err)
+        assert meant in told["message"]
+
+
+def test_nothing_is_near(env: dict[str, str]) -> None:
+    ran = inside("xyzzy", env=env)
+    assert (ran.code, "mean" in ran.err) == (2, False)
