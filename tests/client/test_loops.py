@@ -42,7 +42,7 @@ def on_asyncio(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 RUNS: dict[str, Run] = {"asyncio": on_asyncio, "trio": trio.run}
 
 
-@pytest.fixture(params=["auto", "httpx"])
+@pytest.fixture(params=["auto", "httpx", "httpx2"])
 def engine(request: pytest.FixtureRequest) -> EngineName:
     name: EngineName = request.param
     return name
@@ -124,9 +124,9 @@ def test_the_engine_is_chosen_again(sandbox: Sandbox) -> None:
         await norce.orders.list()
         return norce.engine
 
-    assert [RUNS[loop](work) for loop in ("asyncio", "trio", "asyncio")] == ["aiohttp", "httpx", "aiohttp"]
+    assert [RUNS[loop](work) for loop in ("asyncio", "trio", "asyncio")] == ["aiohttp", "httpx2", "aiohttp"]
     agents = [request.headers["user-agent"].rpartition(" ")[2] for request in sandbox.requests]
-    assert agents == ["aiohttp", "httpx", "aiohttp"]
+    assert agents == ["aiohttp", "httpx2", "aiohttp"]
 
 
 def test_a_loop_that_is_only_closed_is_over_too(norce: NorceOrderClient, sandbox: Sandbox) -> None:

@@ -12,7 +12,7 @@ import httpx
 import httpx2
 import pytest
 
-from norce_order_async import CallError, ConfigurationError, NorceOrderClient
+from norce_order_async import CallError, ConfigurationError, NorceOrderClient, NotSentError
 from norce_order_async.engines.select import ENGINES, EngineName, NamedEngine
 from tests.support.plain import NO_TLS
 
@@ -92,6 +92,23 @@ async def test_an_engine_by_name(engine: str) -> None:
 async def test_a_client_handed_in_is_sent_with_as_what_it_is(library: Any) -> None:
     async with library.AsyncClient(verify=NO_TLS) as theirs, client_of(http_client=theirs) as norce:
         assert norce.engine == library.__name__
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_a_client_handed_in_that_is_closed_sends_nothing(library: Any) -> None:
+    """So the outcome of a creation is known: it was not sent."""
+    theirs = library.AsyncClient(verify=NO_TLS)
+    async with client_of(http_client=theirs) as norce:
+        await theirs.aclose()
+        with pytest.raises(NotSentError, match="the http_client is closed"):
+            await norce.orders.create(culture="sv-SE", currency="SEK", country="SE")
+
+
+@pytest.mark.parametrize("given", [object(), httpx.Client(verify=NO_TLS), httpx2.Client(verify=NO_TLS)])
+def test_a_client_that_is_none_is_refused(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"http_client must be an httpx.AsyncClient or an httpx2.AsyncClient"):
+        client_of(http_client=given)
 
 
 @pytest.mark.anyio

@@ -128,6 +128,7 @@ class HttpxEngine:
         self._no_tls: ssl.SSLContext | None = None
         self._build: Callable[..., Any] = self._library.Request
         self._foreign: _Pool | None = None
+        self._client = client
         if client is not None:
             self._build = client.build_request
             self._foreign = _Pool(_sender(client), client.aclose if closes_client else _leave_open)
@@ -261,6 +262,9 @@ class HttpxEngine:
         if self._closed:
             raise UnsentError("closed", "the engine is closed")
         if self._foreign is not None:
+            # Asked here: the library's own error does not say whether something was sent.
+            if getattr(self._client, "is_closed", False):
+                raise UnsentError("closed", "the http_client is closed")
             return self._foreign
         context = await self._context(secure or (proxy is not None and proxy.url.scheme == "https"))
         if self._closed:

@@ -86,12 +86,16 @@ def choose(
 
     Raises:
         ConfigurationError: There is no engine of that name; or its library is not installed; or it can't be combined
-            with the ``http_client``; or the proxy can't be used.
+            with the ``http_client``; or that is no client that can be sent with; or the proxy can't be used.
         ValueError: The arguments contradict each other.
     """
     proxies = [] if client is not None else _proxies(proxy, addresses if trust_env else ())
     given: dict[str, Any] = {"verify": verify, "cert": cert, "proxy": proxy, "trust_env": trust_env, "clock": clock}
     if client is not None and name in ("auto", "httpx", "httpx2"):
+        if not all(hasattr(client, used) for used in ("build_request", "send", "aclose")):
+            raise ConfigurationError(
+                f"http_client must be an httpx.AsyncClient or an httpx2.AsyncClient, not {type(client).__name__}"
+            )
         engine = _httpx(client=client, closes_client=closes_client, **given)
         if name not in ("auto", engine.name):
             raise ConfigurationError(f"the http_client is one of {engine.name}: leave engine out")
