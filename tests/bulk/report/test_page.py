@@ -77,6 +77,13 @@ def test_what_the_service_and_the_ids_say_is_text(tmp_path: Path) -> None:
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b]", html)
 
 
+def test_a_page_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """As the journal is of which it quotes what the service said."""
+    file = tmp_path / "a.html"
+    html_report(journal_of(tmp_path / "a.journal", [Done("o1", 1.0, 2.0)])).write(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_command_writes_it_and_replaces_nothing(tmp_path: Path) -> None:
     journal, out = job(tmp_path), tmp_path / "out.html"
     ran = inside("bulk", "report", str(journal), "--html", str(out))

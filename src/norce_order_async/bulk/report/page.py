@@ -7,6 +7,7 @@ own words alone. The page forbids every script but its own by a hash.
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,14 +49,14 @@ class HtmlReport:
     """The whole page."""
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the page to a file. It names orders, and what the service said of them.
+        """Write the page to a file, which only its owner may read: it names orders, and what the service said of them.
 
         Raises:
             ConfigurationError: the file is there, and ``overwrite`` was not given; or it can't be written.
         """
         file = path_of("path", path)
         try:
-            with file.open("w" if overwrite else "x", encoding="utf-8") as opened:
+            with open(file, "w" if overwrite else "x", encoding="utf-8", opener=_for_its_owner) as opened:
                 opened.write(self.html)
         except FileExistsError:
             raise ConfigurationError(f"{file} is there already: name another file, or give overwrite=True") from None
@@ -68,6 +69,10 @@ class HtmlReport:
             '<iframe sandbox="allow-scripts" style="width:100%;height:640px;border:0" '
             f'srcdoc="{escape(self.html, quote=True)}"></iframe>'
         )
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def html_report(journal: str | Path | PostgresJob) -> HtmlReport:
