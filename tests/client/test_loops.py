@@ -392,7 +392,8 @@ def test_an_iteration_stays_on_its_loop(norce: NorceOrderClient, sandbox: Sandbo
         for _ in range(3):
             await norce.orders.create(**NEW)
 
-    orders: AsyncIterator[Order] = norce.orders.iterate()
+    # A page that is fetched ahead could arrive while nothing is to.
+    orders: AsyncIterator[Order] = norce.orders.iterate(prefetch=False)
 
     async def take() -> Order:
         return await anext(orders)
