@@ -67,6 +67,14 @@ def test_the_commands_of_the_first_job() -> None:
         command.make_parser(click.Context(command)).parse_args(words)
 
 
+def test_what_is_installed_is_the_package_from_where_the_reader_stands() -> None:
+    folder = ROOT
+    for went, installed in re.findall(r"^cd (\S+)$|^pip install \"(\S+)\[", MACHINES, re.MULTILINE):
+        folder = folder / went
+        assert not installed or folder.joinpath(installed, "pyproject.toml").is_file()
+    assert folder == FOLDER
+
+
 def test_the_compose_file() -> None:
     """Has the services that the page starts, and gives workers what they need."""
     services: Any = yaml.safe_load(FOLDER.joinpath("compose.yaml").read_text("utf-8"))["services"]
