@@ -97,7 +97,19 @@ quick_tests() {
 
 if [ -n "$quick" ]; then
   mapfile -t typed < <(changed | grep -E '^(src|tests|examples|benchmarks)/.*\.py$' || true)
-  [ $# -gt 0 ] || mapfile -t tests < <(changed | tests_of)
+  if [ $# -eq 0 ]; then
+    mapfile -t tests < <(changed | tests_of)
+  else
+    # A folder or file of src stands for its tests; all else is for pytest.
+    mapfile -t given < <(for path in "$@"; do
+      case $path in
+      src/*) if [ -d "$path" ]; then printf '%s/\n' "${path%/}"; else printf '%s\n' "$path"; fi | tests_of ;;
+      *) printf '%s\n' "$path" ;;
+      esac
+    done)
+    [ ${#given[@]} -gt 0 ] || { echo "no tests belong to $*" >&2; exit 2; }
+    set -- "${given[@]}"
+  fi
   step "lint" ruff check --quiet .
   step "format" ruff format --quiet --check .
   if [ ${#typed[@]} -gt 0 ]; then
