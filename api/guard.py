@@ -80,7 +80,7 @@ def api(root: Path) -> list[str]:
 def public(root: Path) -> tuple[dict[str, griffe.Object | None], dict[str, griffe.Class]]:
     """What users import, by module and name, and the classes that they meet without importing them.
 
-    What a name stands for is None when that is not ours or can't be known without running.
+    The value is None for a name that is not of this package, or whose meaning only a running program shows.
 
     Raises:
         ValueError: two classes that public names lead to have the same name.

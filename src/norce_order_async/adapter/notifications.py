@@ -56,7 +56,7 @@ class Notifications:
         inbox: where those are stored that are answered first.
         turns: how many handlers of the others run at the same time.
         workers: how many of stored ones do.
-        route_of: finds a handler by its label; raises LookupError if there is none any more.
+        route_of: finds a handler by its label; raises LookupError if the adapter no longer has it.
         telemetry: records how full the inbox is.
     """
 

@@ -3,7 +3,7 @@
 A member is a run of a shard. It sends at its part: the rate divided by how many members there are. Twice a second its
 *beat* says in the job's database that it is there, and brings back its part and a pause that another was asked for.
 
-The parts add up to no more than the rate, whoever joins, dies or freezes:
+The parts add up to no more than the rate, also when runs join, die or freeze:
 
 * A part holds for :data:`HOLDS` seconds, counted from before its beat was asked for, by a clock that also runs while
   the machine sleeps. Without another beat nothing is sent then.

@@ -21,7 +21,7 @@ TOKEN = "NORCE_TOKEN"  # noqa: S105 - the name of a variable
 _BY_CLIENTS = frozenset(
     {"accept-encoding", "authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
 )
-"""Headers that whoever sends it makes anew."""
+"""Headers that every client makes by itself."""
 
 _IN_PATHS = ":@!$&'()*+,;=~"
 """Characters of a path that are written as they are."""
@@ -231,7 +231,7 @@ def _headers(request: ReceivedRequest) -> Mapping[str, str]:
 def _url(request: ReceivedRequest, origin: str) -> str:
     query = f"?{request.query}" if request.query else ""
     steps = (quote(step, safe=_IN_PATHS) for step in request.path.split("/"))
-    # Steps of dots mean something to whoever reads an address, unless they are spelled out.
+    # Steps of dots have a meaning in an address, unless they are percent-encoded.
     return f"{origin}{'/'.join(_DOTS.get(step, step) for step in steps)}{query}"
 
 
