@@ -32,8 +32,8 @@ AGREED_FOR = {
 is used unchanged as a library that a user can replace, and is no part of what this project ships. docutils builds the
 documentation site and is installed for nothing else; what the GPL is about in it is a mode for Emacs."""
 
-VENDORED = Path(__file__).parents[1] / "src/norce_order_async/sandbox/inspector/static/LICENCES.md"
-"""The list of the files of others that are part of what this project ships."""
+VENDORED = sorted((Path(__file__).parents[1] / "src").rglob("static/LICENCES.md"))
+"""The lists of the files of others that are part of what this project ships; each stands beside these files."""
 
 _OWN = {"norce-order-async", "pip", "setuptools", "wheel"}
 # The words of packages without an SPDX expression, in classifiers or free text.
@@ -113,7 +113,7 @@ def listed(packages: Iterable[Distribution]) -> Iterator[tuple[str, str, str]]:
         yield name, found[name].version, licence(found[name])
 
 
-def shipped(notes: Path = VENDORED) -> Iterator[tuple[str, str, str]]:
+def shipped(notes: Path) -> Iterator[tuple[str, str, str]]:
     """Name, version and licence of each file of others, by the table beside them; one that differs has no licence."""
     row = re.compile(r"^\| `(.+?)` \| (\S+) \| (\S+) \| (\S+) \| `([0-9a-f]{64})` \|$", re.MULTILINE)
     for file, package, version, said, digest in row.findall(notes.read_text("utf-8")):
@@ -126,7 +126,7 @@ def main(folders: list[str]) -> int:
     places = [str(place) for folder in folders for place in Path(folder).glob("lib/python*/site-packages")]
     packages = chain.from_iterable(distributions(path=[place]) for place in places) if folders else distributions()
     refused: list[str] = []
-    for name, version, said in chain(listed(packages), [] if folders else shipped()):
+    for name, version, said in chain(listed(packages), *([] if folders else map(shipped, VENDORED))):
         good = is_agreed(said) or AGREED_FOR.get(name) == said
         print(f"{'' if good else '! '}{name} {version}: {said}")
         if not good:

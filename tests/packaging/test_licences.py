@@ -87,12 +87,14 @@ def test_what_this_runs_with_is_agreed_to() -> None:
 
 def test_the_files_of_others_are_those_that_are_listed(tmp_path: Path) -> None:
     """Each script that pages load is our own or in the list, and has not been touched."""
-    notes = licences.VENDORED
-    found = list(licences.shipped())
-    assert [(name, said) for name, _, said in found] == [
+    report, notes = licences.VENDORED
+    assert [(name, said) for one in (report, notes) for name, _, said in licences.shipped(one)] == [
+        ("uplot (uplot.min.js)", "MIT"),
+        ("uplot (uplot.min.css)", "MIT"),
         ("htmx.org (htmx.min.js)", "0BSD"),
         ("htmx-ext-sse (sse.min.js)", "0BSD"),
     ]
+    assert {path.name for path in report.parent.glob("*.js")} == {"uplot.min.js", "report.js"}
     assert {path.name for path in notes.parent.glob("*.js")} == {"htmx.min.js", "sse.min.js", "inspector.js"}
     for file in notes.parent.glob("*.*"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
