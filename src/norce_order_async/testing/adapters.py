@@ -16,6 +16,7 @@ import uvicorn
 from norce_order_async.adapter import Adapter
 from norce_order_async.client import NorceOrderClient
 from norce_order_async.sandbox import Sandbox
+from norce_order_async.sandbox.serving import PromptServer
 from norce_order_async.testing.fixtures import SandboxClient, client_of
 
 IN_PROCESS = "asgi://adapter"
@@ -86,10 +87,8 @@ class _Served:
         self._listener.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         # Without the access log, which would show the secret of the address.
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                adapter, loop="asyncio", lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=1
-            )
+        self._server = PromptServer(
+            uvicorn.Config(adapter, loop="asyncio", lifespan="on", log_config=None, access_log=False)
         )
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="norce-adapter", daemon=True
@@ -108,6 +107,6 @@ class _Served:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
         self._listener.close()
