@@ -1,14 +1,14 @@
 """Many orders in a job: bounded, resumable, one outcome for each order.
 
-The job (``job.py``) starts a run (``run.py``) from what it was given. A run begins (``prepare.py``) with its
-source (``source.py``; ``duplicates.py`` without a journal) and what an earlier run left in the journal (``journal/``: a
-file, or a PostgreSQL database that several machines share). Its workers (``workers.py``) take items from a queue
-(``queue.py``), run the action on each (``process.py``), and put the outcomes (``outcome.py``) into a buffer
-(``results.py``) for the caller to iterate. ``breaker.py`` holds the workers back while the service is away, and
-``signals.py`` stops a job on Ctrl-C; ``showing.py`` shows how far it is.
+A job (``job.py``) has one run (``run.py``). The run lists its source (``source.py``; ``duplicates.py`` without a
+journal), or continues what an earlier run left in the journal (``prepare.py``; ``journal/``: a file, or a PostgreSQL
+database that several machines share). Its workers (``workers.py``) take items from a queue, run the action on each
+(``process.py``), and put the outcomes (``outcome.py``) into a buffer that the caller iterates (both in ``queue.py``).
+``breaker.py`` holds the workers back while the service is away, ``signals.py`` stops a job on Ctrl-C, and
+``showing.py`` shows its progress.
 
-``actions/`` has the actions that are ready to use and the base of new ones; ``load/`` limits concurrency and rate;
-``report/`` makes a page of what a journal holds.
+``actions/`` has ready actions and the base class of new ones; ``load/`` limits concurrency and rate; ``shards/`` splits
+a job over several machines; ``report/`` makes a page of what a journal holds.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A call that was not sent or was finally turned away puts its item back. After :data:`IN_A_ROW` of these without a
 success between, or at once when the retry budget is empty, the service counts as away. One item at a time is then sent
-as a probe, after a wait of full jitter that doubles up to the longest delay, and never before a Retry-After is over.
+as a probe, after a wait with full jitter that doubles up to the longest delay, and never before a Retry-After is over.
 The first probe that is answered closes the breaker.
 
 Every item is worked on inside :meth:`CircuitBreaker.turn`. Leaving it returns the probe's slot, however the item ended,
@@ -41,7 +41,7 @@ class Slot:
 
 
 class CircuitBreaker:
-    """Whether the service is away, as far as one job has seen."""
+    """Whether the service is away, as one job has seen it."""
 
     def __init__(self, clock: Clock, limiter: Limiter, longest: float) -> None:
         self._clock = clock
@@ -51,8 +51,7 @@ class CircuitBreaker:
         self._waits = 0
         self._prober: Slot | None = None
         """The slot whose item probes whether the service is back."""
-        # Every answer says that the service is there, and mostly nobody waits to hear it: an event for each would be
-        # made in vain, so it is made by who waits.
+        # Usually no task waits when a call is answered. So a task that waits makes an event, rather than every answer.
         self._waiting: list[Wake] = []
         self._asked = 0.0
         self._over = False
@@ -60,8 +59,7 @@ class CircuitBreaker:
         self.away = False
 
     def turn(self) -> Slot:
-        """A slot. Entering it waits: not at all while the service is there, otherwise until it is time for the next
-        probe."""
+        """Return a slot. Entering it waits until the time of the next probe; not at all while the service is there."""
         return Slot(self)
 
     async def enter(self, turn: Slot) -> None:
@@ -79,7 +77,7 @@ class CircuitBreaker:
                 raise
 
     def leave(self, turn: Slot) -> None:
-        """The item of this slot has ended, however it did."""
+        """Return a slot after its item has ended, in whatever way."""
         if self._prober is turn:
             self._prober = None
             self._announce()
@@ -95,7 +93,7 @@ class CircuitBreaker:
         self._stop_waiting()
 
     def answered(self) -> None:
-        """The service answered a call itself, with success or a refusal."""
+        """Close the breaker: the service itself answered a call, with success or a refusal."""
         self._failures = self._waits = 0
         self._asked = 0.0
         self.away = False
@@ -104,7 +102,7 @@ class CircuitBreaker:
             self._stop_waiting()
 
     def failed(self, turn: Slot, *, at_once: bool, asked: float | None) -> bool:
-        """A call was not sent, or finally turned away. Returns whether it was a probe."""
+        """Count a call that was not sent or was finally turned away, and return whether it was a probe."""
         self._failures += 1
         self._asked = asked or 0.0
         self.away = self.away or at_once or self._failures >= IN_A_ROW
@@ -119,7 +117,7 @@ class CircuitBreaker:
                 await self._clock.sleep(max(wait, self._asked))
         finally:
             self._sleeping = None
-            # Throttled seconds are counted in the limiter alone: add what it has not counted itself meanwhile.
+            # The limiter alone counts throttled seconds: add those that it has not counted itself meanwhile.
             waited = self._clock.monotonic() - began
             self._limiter.throttled_seconds = max(self._limiter.throttled_seconds, counted + waited)
 

@@ -1,8 +1,7 @@
 """Orders that a source names twice, in a job without a journal.
 
-A journal knows by itself what is in it. Without one a 16-byte digest of every id is kept, and one of its row where the
-action needs columns. Nothing here guesses: a digest is found only if it was put in, so no order is passed over that was
-not met before.
+A journal finds its duplicates itself. Without one, the job keeps a 16-byte digest of every id, and one of its row if
+the action needs columns. This is exact, unlike a Bloom filter: an order is skipped only if its id came before.
 """
 
 from __future__ import annotations
@@ -13,22 +12,22 @@ from collections.abc import AsyncIterator
 import anyio.lowlevel
 
 from norce_order_async.bulk.outcome import Summary
-from norce_order_async.bulk.source import Item, asked_for_differently
+from norce_order_async.bulk.source import Item, rows_differ
 from norce_order_async.errors import ConfigurationError, InvalidRequestError
 
 MAX_REMEMBERED = 1_000_000
 
 _DIGEST = 16
 _PARTS = 4096
-"""At a million digests each part has 4 kB, which are searched in about a microsecond."""
+"""At a million digests, each part has 4 kB and is searched in about a microsecond."""
 _IN_A_ROW = 100
-"""Duplicates that are passed over before other tasks get a turn."""
+"""Duplicates that are skipped before other tasks get a turn."""
 _NO_JSON = bytes(_DIGEST)
-"""In place of the digest of a row that can't be compared."""
+"""Stands for the digest of a row that is not JSON data and can't be compared."""
 
 
 class Remembered:
-    """Digests of keys, each with that of the row it came with first. 16 bytes each, and a bit for growing."""
+    """Digests of keys, each with the digest of its first row. A digest takes 16 bytes, and some room to grow."""
 
     __slots__ = ("_count", "_parts", "_width")
 
@@ -41,13 +40,13 @@ class Remembered:
         return self._count
 
     def first_row(self, key: bytes, row: bytes = b"") -> bytes | None:
-        """The row that a key came with first; None when it came for the first time, and is remembered from now on."""
+        """Return the first row of a key that came before. A new key is remembered with its row, and gives None."""
         number = key[0] << 4 | key[1] >> 4
         part = self._parts[number]
         if part is None:
             part = self._parts[number] = bytearray()
         at = part.find(key)
-        # What lies across two entries is none.
+        # A match across two entries is not an entry.
         while at > 0 and at % self._width:
             at = part.find(key, at + 1)
         if at >= 0:
@@ -59,11 +58,11 @@ class Remembered:
 
 
 class Once(AsyncIterator[Item]):
-    """Items without those that came before, which are counted in the summary.
+    """Yields each order once, and counts its duplicates in the summary.
 
     Raises:
-        InvalidRequestError: one came before and asked for something else.
-        ConfigurationError: there are more than can be remembered.
+        InvalidRequestError: an order came before with a different row.
+        ConfigurationError: there are more orders than may be remembered.
     """
 
     def __init__(self, items: AsyncIterator[Item], summary: Summary, *, with_rows: bool, most: int | None) -> None:
@@ -81,7 +80,7 @@ class Once(AsyncIterator[Item]):
                 self._summary.total -= 1
             passed_over += 1
             if passed_over % _IN_A_ROW == 0:
-                # A source that is at hand never lets others have a turn.
+                # A source in memory never gives other tasks a turn.
                 await anyio.lowlevel.checkpoint()
         return item
 
@@ -97,7 +96,7 @@ class Once(AsyncIterator[Item]):
                 f"order {item.key} is in the source twice, with rows that are not JSON data and can't be compared"
             )
         if first != row:
-            raise asked_for_differently(item.key)
+            raise rows_differ(item.key)
         return True
 
     def _row_of(self, item: Item) -> bytes:
@@ -116,6 +115,6 @@ class TooManyToRememberError(ConfigurationError):
 def too_many(most: int) -> TooManyToRememberError:
     """The error for such a source."""
     return TooManyToRememberError(
-        f"the source names more than {most:,} orders, and a job without a journal remembers no more of them to do each "
-        "once: use a journal, or duplicates='allow'; max_remembered moves the bound"
+        f"the source names more than {most:,} orders, the most that a job without a journal remembers so as to do each "
+        "once: use a journal, duplicates='allow' or a larger max_remembered"
     )

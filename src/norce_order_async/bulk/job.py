@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Duplicates = Literal["skip", "allow"]
-"""How to treat an order that a source names again: skip it, or do it as often as it comes."""
+"""What to do with an order that a source names again: skip it, or run the action on it each time."""
 
 GRACE = 30.0
 MAX_DELAY = 20.0
@@ -104,16 +104,16 @@ class Job(StaysInProcess):
         self._allow_production = allow_production
         self._resume = resume
         self._allow_duplicates = _check_duplicates(duplicates, journaled=journal is not None) == "allow"
-        # A dry run of a job with a journal looks as far as the job itself.
+        # A journal finds duplicates without a bound. Its dry run opens no journal, but has no bound either.
         self._max_remembered = None if journal is not None else _check_max_remembered(max_remembered)
         self._entered = False
         self._run: Run[Any] | None = None
         self._stopped_before = ""
-        """Why it was stopped before it had a run; empty if it was not."""
+        """Why the job was stopped before it had a run; empty if it was not."""
 
     @property
     def limiter(self) -> Limiter:
-        """The limiter of its calls: how many are in flight, the rate, and the seconds it was throttled."""
+        """The limiter of the job's calls: how many are in flight, the rate, and the seconds it was throttled."""
         return self._session.limiter
 
     @property
@@ -127,7 +127,9 @@ class Job(StaysInProcess):
         return self._place
 
     def report(self) -> HtmlReport:
-        """The report of what its journal holds, also while the job runs: a page that a notebook shows. Blocking.
+        """Return a report of what the job's journal holds: one HTML page, which a notebook shows.
+
+        It can be called while the job runs. It reads the journal and blocks until it is done.
 
         Raises:
             ConfigurationError: the job has no journal.
@@ -146,7 +148,7 @@ class Job(StaysInProcess):
         *,
         key: Key = "order_id",
     ) -> Run[T]:
-        """Run an action on every order of a source, and yield the outcomes as they come.
+        """Run an action on every order of a source, and yield one outcome per order as it ends.
 
         With a journal, and for an ``OrderFilter``, the whole source is listed first. Otherwise it is read as the work
         goes on. Items that an earlier run of the journal finished are not yielded again.
@@ -164,6 +166,10 @@ class Job(StaysInProcess):
         Raises:
             ConfigurationError: the job was not entered or has a run already, a function without a name is used with a
                 journal, or orders in production would be changed without ``allow_production``.
+
+        The iteration raises ``ConfigurationError`` and ``InvalidRequestError`` for a source that can't be used,
+        ``JournalError`` for its journal, and whatever ends the job as a whole, such as a token that is refused.
+        Errors of single orders are in their outcomes.
         """
         if not self._entered or self._home is None:
             raise ConfigurationError("use the job with 'async with'")
@@ -281,10 +287,10 @@ class Job(StaysInProcess):
 
 
 def check_engine(engine: Engine) -> None:
-    """Refuse an engine that does not ask whether its run still has the journal, right before it sends.
+    """Reject an engine that does not check, right before it sends, whether its run still has the journal.
 
     Raises:
-        ConfigurationError: it does not.
+        ConfigurationError: the engine has no such check.
     """
     if not asks_before_first_byte(engine):
         raise ConfigurationError(
@@ -294,10 +300,10 @@ def check_engine(engine: Engine) -> None:
 
 
 def guard_production(session: Session, action: Action[Any], source: Source | None, *, allowed: bool) -> None:
-    """Refuse to change orders in production unless that is allowed.
+    """Reject an action that would change orders in production, unless that is allowed.
 
     Raises:
-        ConfigurationError: it is not.
+        ConfigurationError: it would, and it is not allowed.
     """
     core, context = session.core, session.context
     if not action.writes or allowed or not is_production(core.base_url):
@@ -310,11 +316,11 @@ def guard_production(session: Session, action: Action[Any], source: Source | Non
 
 
 def place_of(journal: object) -> Path | PostgresJob:
-    """Where the journal is.
+    """Return where the journal is, from what the user gave.
 
     Raises:
-        ConfigurationError: it is neither a path nor a journal in a database. An address is not shown: it may hold a
-            password.
+        ConfigurationError: it is neither a path nor a journal in a database. The error does not show an address, which
+            may hold a password.
     """
     if isinstance(journal, PostgresJob):
         return journal

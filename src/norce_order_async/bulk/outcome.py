@@ -18,8 +18,8 @@ from norce_order_async.errors import (
 T = TypeVar("T")
 
 Verdict = Literal["done", "already done", "refused", "unknown", "not tried"]
-"""It took effect; it was so before; the service (or a check here) said no; it may or may not have taken effect; nothing
-was sent, or all of it was turned away."""
+"""``done``: it took effect. ``already done``: it was so before. ``refused``: the service, or a check here, refused it.
+``unknown``: it may or may not have taken effect. ``not tried``: nothing was sent, or all of it was turned away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class ItemOutcome(Generic[T]):
     verdict: Verdict
     """``"done"``, ``"already done"``, ``"refused"``, ``"unknown"`` or ``"not tried"``."""
     value: T | None = field(default=None, repr=False)
-    """What the action returned; None when it was not called, did not succeed, or its effect was found by reading."""
+    """What the action returned; None if it did not run, did not succeed, or its effect was found by reading."""
     error: Exception | None = field(default=None, repr=False)
-    """The error that kept it from being done; mostly a ``CallError``."""
+    """Why it was not done; usually a ``CallError``."""
     attempts: tuple[Attempt, ...] = field(default=(), repr=False)
     """The attempts of all calls made for the item, in order."""
     note: str = ""
@@ -48,12 +48,12 @@ class ItemOutcome(Generic[T]):
 
     @property
     def reason(self) -> str:
-        """Why it was not done, in a word for counting: status and the service's code, or the kind of error."""
+        """A short reason for counting: the status and the service's code, or the kind of error; empty if none."""
         return reason_of(self.error) if self.error else ""
 
 
 def reason_of(error: Exception) -> str:
-    """An error in a word for counting, without personal data."""
+    """A short name of an error for counting, without personal data."""
     if isinstance(error, RefusedError):
         return f"{error.status} {shown_code(error.code)}" if error.code else str(error.status)
     if isinstance(error, InvalidRequestError):
@@ -86,7 +86,7 @@ class Summary:
     verdicts: Counter[str] = field(default_factory=Counter[str])
     """Verdicts of this run."""
     refusals: Counter[str] = field(default_factory=Counter[str])
-    """Why items were refused, in this run."""
+    """How many items of this run were refused for which reason."""
     retries: int = 0
     """Attempts beyond the first of each call, and items tried again after the service was away."""
     throttled: int = 0
@@ -94,19 +94,19 @@ class Summary:
     throttled_seconds: float = 0.0
     """Seconds that the job waited because of the service."""
     failed_probes: int = 0
-    """Single calls made while the service was away that failed too."""
+    """Probes of a service that was away which failed too."""
     elapsed: float = 0.0
     """Seconds since the run began."""
     duplicates: int = 0
-    """Entries of the source that asked for the same as an earlier one; no outcome, and not in ``total``."""
+    """Entries of the source that repeat an earlier one; they have no outcome and are not in ``total``."""
     note: str = ""
-    """A remark about the source: the journal was continued although its filter had other dates."""
+    """A remark about the source, such as that the journal's filter had other dates; empty if there is none."""
     stopped: str = ""
-    """Why the job ended early; empty when it did not."""
+    """Why the job ended early; empty if it did not."""
 
     @property
     def done(self) -> int:
-        """Done and already done, in this run."""
+        """Items of this run that are done or already done."""
         return self.verdicts["done"] + self.verdicts["already done"]
 
     @property
@@ -135,8 +135,8 @@ class Summary:
         rows += [(f"refused: {reason}", f"{count:,}") for reason, count in self.refusals.items()]
         rows += [("before", f"{sum(self.before.values()):,}")] if self.before else []
         rows += [("left", "not known" if self.left is None else f"{self.left:,}")]
-        rows += [("repeats", f"{self.retries:,}"), ("told to slow down", f"{self.throttled:,}")]
-        rows += [("seconds", f"{self.elapsed:.1f}"), ("a second", f"{self.rate:,.1f}")]
+        rows += [("retries", f"{self.retries:,}"), ("throttled", f"{self.throttled:,}")]
+        rows += [("seconds", f"{self.elapsed:.1f}"), ("orders per second", f"{self.rate:,.1f}")]
         rows += [("stopped", self.stopped)] if self.stopped else []
         return table_in_html(("Job", "" if self.total is None else f"{self.total:,} orders"), rows)
 

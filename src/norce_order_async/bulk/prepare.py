@@ -1,7 +1,7 @@
-"""The plan of a run, and preparing it: list its items, or continue with those that an earlier run of the journal left.
+"""The plan of a run, and its preparation: list the items, or continue with those that an earlier run left.
 
-With a journal the whole source is listed into it before the first item is sent; when the journal is continued, the list
-is compared with the source. Without a journal only a filter is listed, in memory.
+With a journal, the whole source is listed into it before the first item is sent. When the journal is continued, its
+list is compared with the source. Without a journal only a filter is listed, in memory.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Plan(Generic[T]):
     session: Session
     action: Action[T]
     source: Source | None
-    """None: what is in the journal."""
+    """None to continue with what is in the journal."""
     key: Key
     partition: Partition
     workers: int
@@ -53,7 +53,7 @@ class Plan(Generic[T]):
     max_remembered: int | None = None
     """How many orders are remembered without a journal, so that each is done once; None for no bound."""
     resume: bool = False
-    """Whether a journal with nothing left to do is fine although its source can't be compared."""
+    """Whether a finished journal is accepted although its list can't be compared with the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Pre
 
     Raises:
         ConfigurationError: the source is not a valid one.
-        JournalFinishedError: nothing is left to do, and the source finds other orders now.
+        JournalFinishedError: nothing is left to do, and the source may find other orders now.
         JournalError: the journal can't be written, or it belongs to another job.
     """
     if plan.source is not None:
@@ -133,7 +133,7 @@ async def _begin_journaled(
         await to_thread.run_sync(output.check)
         await journal.use_output(output)
     if counts["sent"]:
-        await wait_for_late_ones(plan, journal)
+        await wait_for_late_requests(plan, journal)
     return Prepared(journal, output, settling=bool(counts["sent"]))
 
 
@@ -173,10 +173,10 @@ def _other_dates(listed: Mapping[str, str], now: Mapping[str, str]) -> str:
     return f"continued with the orders that the journal was begun with: {changes}"
 
 
-async def wait_for_late_ones(plan: Plan[Any], journal: Journal) -> None:
-    """Wait for the last requests of an earlier run: they may still arrive, and a read before that would be too early.
+async def wait_for_late_requests(plan: Plan[Any], journal: Journal) -> None:
+    """Wait until the last requests of an earlier run must have arrived: a read before that would be too early.
 
-    Of a run that was taken over it is not known when it ended: it may have begun an attempt just before.
+    It is not known when a run that was taken over ended. It may have begun an attempt just before.
     """
     passed, late = await journal.since_sent(), journal.since_late
     pause = plan.session.settings.settling_pause

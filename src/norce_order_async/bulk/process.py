@@ -1,7 +1,7 @@
-"""One item: run the action, and turn its end into an outcome or put the item back.
+"""Process one item: run the action, and decide whether the item gets an outcome or goes back into the queue.
 
-An item is sent again only if it is known, or a read has shown, that nothing was done. If a read can't show it either
-way, the item is unknown.
+An item is sent again only if nothing was done for it, which must be certain or shown by a read. If a read can't show
+whether it was done, the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from norce_order_async.runtime.stop import ItemCalls, made_for
 T = TypeVar("T")
 
 TRIES = 3
-"""An item is sent at most this often if its answers are lost and reads show that it was not done; and read at most this
-often if the service answers with a fault."""
+"""How often an item is sent if its answers are lost and reads show that it was not done; and how often it is read if
+the service answers with a fault."""
 _AWAY = frozenset({408, 502, 503, 504, *range(520, 525)})
-"""Statuses with which a proxy in front of the service says that it is away or too slow."""
+"""Statuses that a proxy returns if the service behind it is away or too slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,59 +104,59 @@ class ItemProcessor(Generic[T]):
         order = Order(self._session, item.key)
         with made_for(calls), capture_answers() as answers:
             if self._dry_run:
-                return await self._previewed(item, order, calls)
-            came = await (self._settled(item, order, calls) if item.in_flight else self._applied(item, order, calls))
+                return await self._preview(item, order, calls)
+            result = await (self._settle(item, order, calls) if item.in_flight else self._apply(item, order, calls))
             attempts = tuple(attempt for answer in answers for attempt in answer.attempts)
-        if not isinstance(came, ItemOutcome):
-            return came
-        lost = came.error.attempts if isinstance(came.error, CallError) else ()
-        return replace(came, attempts=(*attempts, *lost))
+        if not isinstance(result, ItemOutcome):
+            return result
+        lost = result.error.attempts if isinstance(result.error, CallError) else ()
+        return replace(result, attempts=(*attempts, *lost))
 
-    async def _applied(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | Requeue | HeldBack:
+    async def _apply(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | Requeue | HeldBack:
         if self._journal is not None:
             await self._journal.record(item, "sent")
         item.tries += 1
         try:
             value = await self._action.apply(order, item.row)
         except Exception as error:  # noqa: BLE001 - each kind is decided on in one place
-            return await self._decided(item, order, calls, error)
+            return await self._decide(item, order, calls, error)
         if calls.held_back and not calls.written:
             # The action swallowed the error that kept it from being sent.
             return HeldBack()
         nothing = self._action.did_nothing(value)
         return ItemOutcome(key=item.key, verdict="already done" if nothing else "done", value=value)
 
-    async def _decided(
+    async def _decide(
         self, item: Item, order: Order, calls: ItemCalls, error: Exception
     ) -> ItemOutcome[T] | Requeue | HeldBack:
         """Decide what an error of the action means for its item."""
         if calls.held_back and not calls.written:
             return HeldBack(error)
-        if _may_go_back(item, error, reading=not self._action.writes):
+        if _count_and_may_retry(item, error, reading=not self._action.writes):
             if not calls.written:
                 return Requeue(error)
-            # The action has made an earlier call, and running it again could do that twice.
-            return await self._looked_at(item, order, calls, error)
+            # The action has made an earlier call, which running it again could repeat.
+            return await self._decide_by_reading(item, order, calls, error)
         if not isinstance(error, NorceError):
             return _outcome(item, "unknown", error, "the action failed by itself")
         if isinstance(error, InvalidRequestError | ValidationFailedError):
             return _outcome(item, "refused", error)
         if isinstance(error, RefusedError):
-            return await self._refused(item, order, calls, error)
+            return await self._decide_refusal(item, order, calls, error)
         if isinstance(error, DuplicateOrderError):
             # A read could say "done" and hide that there are two orders.
             return _outcome(item, "unknown", error, "there are two orders")
         if must_wait(error) and can_settle(self._action):
-            # It counts as in flight, and is read when the service may be called again.
+            # The item counts as in flight, and is read when the service may be called again.
             item.in_flight = True
             return Requeue(error)
-        return await self._looked_at(item, order, calls, error)
+        return await self._decide_by_reading(item, order, calls, error)
 
-    async def _looked_at(
+    async def _decide_by_reading(
         self, item: Item, order: Order, calls: ItemCalls, error: Exception
     ) -> ItemOutcome[T] | Requeue | HeldBack:
         """Read the order of an item that was sent, and decide by what the read shows."""
-        looked = await self._look(item, order, calls)
+        looked = await self._read_back(item, order, calls)
         if isinstance(looked, Requeue):
             return looked
         if looked == "done":
@@ -168,11 +168,11 @@ class ItemProcessor(Generic[T]):
             return Requeue(error)
         return _outcome(item, "unknown", error)
 
-    async def _refused(
+    async def _decide_refusal(
         self, item: Item, order: Order, calls: ItemCalls, error: RefusedError
     ) -> ItemOutcome[T] | Requeue:
         if error.maybe_changed:
-            looked = await self._look(item, order, calls)
+            looked = await self._read_back(item, order, calls)
             if isinstance(looked, Requeue):
                 return looked
             verdicts: Mapping[Settlement, Verdict] = {"done": "done", "not done": "refused", "unknown": "unknown"}
@@ -180,36 +180,36 @@ class ItemProcessor(Generic[T]):
             return _outcome(item, verdicts[looked], None if looked == "done" else error, note)
         if item.was_sent and self._action.shows_done(error):
             return _outcome(item, "done", note="found when it was sent again")
-        if self._action.excuses(error) and await self._was_so_before(item, order, calls):
+        if self._action.excuses(error) and await self._is_done(item, order, calls):
             # After an earlier request of ours, the change counts as made by us.
             return _outcome(item, "done" if item.was_sent else "already done", note="found by reading")
         return _outcome(item, "refused", error)
 
-    async def _look(self, item: Item, order: Order, calls: ItemCalls) -> Settlement | Requeue:
-        """Whether it was done. While the order can't be read the item is in flight, and is read later."""
+    async def _read_back(self, item: Item, order: Order, calls: ItemCalls) -> Settlement | Requeue:
+        """Read whether the item was done. While the order can't be read, the item is in flight and is read later."""
         calls.looks = True
         try:
             return await self._action.settle(order, item.row)
         except NorceError as error:
-            if not _may_go_back(item, error, reading=True):
+            if not _count_and_may_retry(item, error, reading=True):
                 return "unknown"
             item.in_flight = True
             return Requeue(error)
 
-    async def _was_so_before(self, item: Item, order: Order, calls: ItemCalls) -> bool:
+    async def _is_done(self, item: Item, order: Order, calls: ItemCalls) -> bool:
         calls.looks = True
         try:
             return await self._action.settle(order, item.row) == "done"
         except NorceError:
             return False
 
-    async def _settled(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | Requeue | StillToDo:
+    async def _settle(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | Requeue | StillToDo:
         """Decide about an item in flight by reading only."""
         calls.looks = True
         try:
             looked = await self._action.settle(order, item.row)
         except Exception as error:  # noqa: BLE001 - each kind is decided on here
-            if _may_go_back(item, error, reading=True):
+            if _count_and_may_retry(item, error, reading=True):
                 return Requeue(error)
             # The read failed, which says nothing about the write.
             note = "" if isinstance(error, NorceError) else "the action failed by itself"
@@ -219,7 +219,7 @@ class ItemProcessor(Generic[T]):
         by = "found by reading" if item.tries else "was in flight when an earlier run ended"
         return _outcome(item, "done" if looked == "done" else "unknown", note=by)
 
-    async def _previewed(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | HeldBack:
+    async def _preview(self, item: Item, order: Order, calls: ItemCalls) -> ItemOutcome[T] | HeldBack:
         try:
             note = await self._action.preview(order, item.row)
         except Exception as error:  # noqa: BLE001 - becomes the outcome's error
@@ -239,11 +239,11 @@ def asked_to_wait(error: Exception | None) -> float | None:
     return error.retry_after if isinstance(error, RejectedError | OutcomeUnknownError) else None
 
 
-def _may_go_back(item: Item, error: Exception, *, reading: bool) -> bool:
-    """Whether nothing was changed and the item may be tried again, as after any read.
+def _count_and_may_retry(item: Item, error: Exception, *, reading: bool) -> bool:
+    """Count a fault of a read, and return whether nothing was changed and the item may be tried again.
 
     Connection failures are retried for ever. If the service itself answers a read of this order with a fault, it will
-    do so again, so that is tried three times.
+    probably do so again, so the item is read three times.
     """
     if isinstance(error, NotSentError | RejectedError | TokenError):
         return True

@@ -1,4 +1,4 @@
-"""What waits in a run: items for a worker, and outcomes for the caller; and the signal that something has changed."""
+"""The queues of a run: items for the workers, outcomes for the caller, and the notifier that wakes both."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Notifier:
 
     def __init__(self) -> None:
         self._idle: deque[Wake] = deque()
-        # Something changes several times an item, and mostly nobody waits: an event for each change would be made in
-        # vain, so it is made by who waits.
+        # Several changes happen for each item, and usually no task waits for them. So a task that waits makes an event,
+        # rather than every change.
         self._waiting: list[Wake] = []
 
     async def wait_for_work(self) -> None:
@@ -67,9 +67,9 @@ class WorkQueue:
         self._read: deque[Item] = deque()
         self._read_up_to = 0
         self._is_read = False
-        """Whether all that is planned in the journal was read."""
+        """Whether all planned items of the journal were read."""
         self.settling = settling
-        """Whether the items given are those that were in flight when an earlier run ended."""
+        """Whether the items handed out are those that were in flight when an earlier run ended."""
         self.is_exhausted = False
         """Whether the source was read to its end."""
         self.busy = 0
@@ -77,7 +77,7 @@ class WorkQueue:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing can come any more, once there was nothing."""
+        """Whether no item will come any more, after :meth:`next` has returned None."""
         return not self.busy and not self.settling
 
     @property
@@ -86,10 +86,10 @@ class WorkQueue:
         return bool(self._back)
 
     async def next(self) -> Item | None:
-        """An item to work on; None when there is none now."""
+        """Return an item to work on; None if there is none now."""
         item = self._at_hand()
         if item is None:
-            # Only who reads on takes the lock: taking it costs a turn of the event loop for each item.
+            # Only a worker that must read on takes the lock: taking it costs a turn of the event loop for each item.
             async with self._reading:
                 item = self._at_hand() or await self._first_time()
         if item is not None:
@@ -97,12 +97,12 @@ class WorkQueue:
         return item
 
     def put_back(self, item: Item) -> None:
-        """It is to be given again."""
+        """Put an item back, to be handed out again."""
         self._back.append(item)
         self.ended()
 
     def ended(self) -> None:
-        """An item is not being worked on any more."""
+        """Note that an item is not being worked on any more."""
         self.busy -= 1
         if self.busy:
             self._notifier.notify()
@@ -110,13 +110,13 @@ class WorkQueue:
             self._notifier.notify_all()
 
     def left_over(self) -> list[Item]:
-        """Items that were put back and not given again; they are given up."""
+        """Remove and return the items that were put back and not handed out again."""
         left = list(self._back)
         self._back.clear()
         return left
 
     def _at_hand(self) -> Item | None:
-        """One that was put back, or that was read before."""
+        """An item that was put back or read before; None if there is none."""
         return self._back.popleft() if self._back else self._read.popleft() if self._read else None
 
     async def _first_time(self) -> Item | None:
@@ -141,19 +141,19 @@ class WorkQueue:
         if self._read:
             self._read_up_to = self._read[-1].number
         else:
-            # Nothing is added to a list that is whole: without this, each worker would ask once more at the end.
+            # Nothing is added to a whole list: without this, each worker would read the journal once more at the end.
             self._is_read = not self.settling
 
 
 class ResultBuffer(Generic[T]):
-    """Outcomes that the caller has not taken yet: as they come, or in the order in which their items were taken."""
+    """Outcomes that the caller has not taken yet, as they come or in the order in which their items were taken."""
 
     def __init__(self, *, ordered: bool) -> None:
         self._ordered = ordered
         self._ready: deque[ItemOutcome[T]] = deque()
         self._places: OrderedDict[int, ItemOutcome[T] | None] = OrderedDict()
-        """By number of the item, in the order they were taken: outcomes that wait for one before them, and None for
-        those still to come. Only where the order matters."""
+        """Only if ``ordered``: the outcomes that wait for an earlier one, and None for each that is still to come. By
+        number of the item, in the order in which the items were taken."""
         self._closed = False
 
     def __len__(self) -> int:
@@ -161,12 +161,12 @@ class ResultBuffer(Generic[T]):
         return len(self._ready) + len(self._places)
 
     def expect(self, item: Item) -> None:
-        """An item was taken. One that is taken again keeps its place."""
+        """Reserve the place of an item that was taken. An item that is taken again keeps its place."""
         if self._ordered:
             self._places.setdefault(item.number)
 
     def forget(self, item: Item) -> None:
-        """No outcome will come for it before it is taken again, as if for the first time."""
+        """Give up the place of an item. If it is taken again, it gets a new place."""
         self._places.pop(item.number, None)
         self._move_on()
 
@@ -181,16 +181,16 @@ class ResultBuffer(Generic[T]):
         self._move_on()
 
     def take(self) -> ItemOutcome[T] | None:
-        """The next outcome, if it is there."""
+        """Remove and return the next outcome; None if there is none yet."""
         return self._ready.popleft() if self._ready else None
 
     def end(self) -> None:
-        """Nothing more will come: what waited for outcomes that are missing waits no longer."""
+        """Release the outcomes that wait for missing ones: no more will come."""
         self._ready.extend(outcome for outcome in self._places.values() if outcome is not None)
         self._places.clear()
 
     def close(self) -> None:
-        """The caller takes no more outcomes: drop them from now on."""
+        """Drop all outcomes, now and later: the caller takes no more."""
         self._closed = True
         self._ready.clear()
         self._places.clear()

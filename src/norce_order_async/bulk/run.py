@@ -44,7 +44,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         self._work: Workers[T] | None = None
         self._beginning = anyio.CancelScope()
         self._has_begun = False
-        """Whether there is work, or never will be."""
+        """Whether the run is prepared: its workers have started, or never will."""
         self._failure: Exception | None = None
         self._ending = anyio.Lock()
         self._started: float | None = None
@@ -83,7 +83,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         self._beginning.cancel()
 
     def leave(self) -> None:
-        """The caller takes no more outcomes."""
+        """Drop all outcomes from now on: the caller takes no more."""
         self._buffer.close()
         if self._work is not None:
             self._work.leave()
@@ -108,7 +108,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
 
     async def _begin(self) -> None:
         try:
-            # A stop may come before this, or while the source is being listed.
+            # The run may be stopped before this, or while the source is being listed.
             with self._beginning:
                 prepared = await begin(self._plan, self._journal, self._summary)
                 self._output = prepared.output

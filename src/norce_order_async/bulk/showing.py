@@ -1,4 +1,4 @@
-"""How far a run is, shown where its program runs: a line in a terminal, a table in a notebook."""
+"""The progress of a run: a line in a terminal, a table in a notebook."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from norce_order_async.errors import ConfigurationError
 T = TypeVar("T")
 
 EVERY: Final = 0.2
-"""Seconds between two looks at the counts."""
+"""Seconds between two updates, at least."""
 WIDTH: Final = 24
-"""Characters of the bar."""
+"""The bar's length in characters."""
 
 Show = Callable[[Summary, bool], None]
 """Shows the counts; the second argument is whether these are the last ones."""
 
 
 def progress(run: Run[T]) -> AsyncIterator[ItemOutcome[T]]:
-    """The outcomes of a run, with its counts shown while it goes on.
+    """Yield the outcomes of a run, and show its counts meanwhile.
 
-    In a terminal they are a line on standard error, in a notebook a table below the cell. Where there is neither, such
-    as in a pipe or a service, nothing is shown. No library is needed for it.
+    A terminal shows them as a line on standard error, a notebook as a table below the cell. Where there is neither,
+    such as in a pipe or a service, nothing is shown. It needs no other library.
 
     For example::
 
@@ -38,7 +38,7 @@ def progress(run: Run[T]) -> AsyncIterator[ItemOutcome[T]]:
         run: what ``job.run(...)`` returns.
 
     Raises:
-        ConfigurationError: this is no run.
+        ConfigurationError: ``run`` is not a run of a job.
     """
     check_kind("run", run, Run, "what job.run(...) returns", ConfigurationError)
     return _Shown(run, _place())
@@ -66,8 +66,8 @@ class _Shown(AsyncIterator[ItemOutcome[T]]):
 
 
 def _place() -> Show:
-    """Where this program shows something."""
-    # Nobody imports IPython for this: in a notebook it is there.
+    """Choose how this program shows its progress."""
+    # IPython is not imported for this: in a notebook it already is.
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is not None and hasattr(shell, "kernel"):
@@ -112,7 +112,7 @@ def _in_terminal(stream: TextIO) -> Show:
 
 
 def line(summary: Summary) -> str:
-    """The counts in a line: a bar if it is known how many orders there are, and what is not done."""
+    """The counts in one line: a bar if the total is known, the rate, and how many were refused or are unknown."""
     finished, total = summary.finished, summary.total
     parts = [f"{finished:,} done"] if total is None else []
     if total is not None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a job runs: once lets what is in flight finish, twice stops now."""
+"""Ctrl-C and SIGTERM while a job runs: the first lets calls in flight finish, the second cancels them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 async def stopped_by_signals(
     job: Job, tell: Callable[[signal.Signals, bool], None] | None = None
 ) -> AsyncGenerator[None]:
-    """While inside, signals stop the job instead of the program. For the main thread, as signals are.
+    """Inside, Ctrl-C and SIGTERM stop the job instead of the program.
 
-    Leaving the client still waits for a write in flight, 25 s at most. ``await norce.aclose(grace=0)`` does not.
+    The first signal begins nothing new and lets calls in flight finish within the job's ``grace``; the second cancels
+    them. Use it in the main thread: Python delivers signals only there. Leaving the client still waits for a write in
+    flight, 25 s at most; ``await norce.aclose(grace=0)`` does not.
 
     Args:
-        job: the one to stop.
-        tell: called with each signal, and with True if it is the second one or a later one.
+        job: the job to stop.
+        tell: called with each signal, and with True if it is not the first.
 
     Raises:
-        ConfigurationError: ``job`` is no job, or ``tell`` can't be called.
+        ConfigurationError: ``job`` is not a job, or ``tell`` can't be called.
     """
     check_kind("job", job, Job, "a job", ConfigurationError)
     if tell is not None and not callable(tell):

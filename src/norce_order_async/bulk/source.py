@@ -33,26 +33,26 @@ class Item:
     key: str
     row: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     tries: int = 0
-    """How often it was sent on its way in this run."""
+    """How often the action was run on it in this run."""
     faults: int = 0
-    """How often the service answered a read of it with a fault."""
+    """How often the service answered a read of this order with a fault."""
     was_sent: bool = False
     """Whether it was sent before, in this run or an earlier one, and may have taken effect then."""
     in_flight: bool = False
-    """Whether it is in flight: it was sent, with unknown result, and is read before it is sent again."""
+    """Whether it was sent with unknown result, so that the order is read before it is sent again."""
 
     @property
     def hash(self) -> bytes:
-        """Of what was asked for this item."""
+        """A digest of the key and the row: equal if the same was asked for."""
         return hashlib.sha256(f"{self.key}\n{as_json(self.row)}".encode()).digest()[:16]
 
 
-# json.dumps makes one for each call, which takes longer than a row.
+# json.dumps makes an encoder for each call, which takes longer than encoding a row.
 _JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 def as_json(data: Any) -> str:
-    """One text for the same data.
+    """Return data as JSON; equal data gives equal text.
 
     Raises:
         ConfigurationError: it is not JSON data.
@@ -72,7 +72,7 @@ class Partition:
 
     @classmethod
     def create(cls, given: tuple[int, int] | None) -> Partition:
-        """``(index, of)`` counts from 1: ``(1, 4)`` is the first quarter.
+        """Make a partition of ``(index, of)``, where ``(1, 4)`` is the first quarter; None is the whole.
 
         Raises:
             ConfigurationError: there is no such part.
@@ -83,7 +83,7 @@ class Partition:
         return cls(index, of)
 
     def holds(self, key: str) -> bool:
-        """By a hash that is the same on every machine."""
+        """Whether a key is in this partition, by a hash that is the same on every machine."""
         if self.of == 1:
             return True
         return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % self.of == self.index - 1
@@ -136,20 +136,20 @@ class Items(AsyncIterator[Item]):
         raise StopAsyncIteration
 
 
-async def some_of(items: AsyncIterator[Item], count: int) -> list[Item]:
-    """The next few items; none at the end."""
-    some: list[Item] = []
-    while len(some) < count:
+async def take(items: AsyncIterator[Item], count: int) -> list[Item]:
+    """Return up to ``count`` of the next items; an empty list at the end."""
+    taken: list[Item] = []
+    while len(taken) < count:
         try:
-            some.append(await anext(items))
+            taken.append(await anext(items))
         except StopAsyncIteration:
             break
-    return some
+    return taken
 
 
-def asked_for_differently(key: str) -> InvalidRequestError:
+def rows_differ(key: str) -> InvalidRequestError:
     """The error for an order that a source names twice, with rows that differ."""
-    return InvalidRequestError(f"order {key} is in the source twice, asked for differently")
+    return InvalidRequestError(f"order {key} is in the source twice, with different rows")
 
 
 def check_source(source: object) -> None:
@@ -160,7 +160,7 @@ def check_source(source: object) -> None:
     """
     if isinstance(source, str | bytes | Mapping) or not isinstance(source, Iterable | AsyncIterable | OrderFilter):
         raise ConfigurationError(
-            "source must be an iterable of ids, handles or rows, or an OrderFilter; for one, [one]"
+            "source must be an iterable of ids, handles or rows, or an OrderFilter; put a single one in a list"
         )
 
 

@@ -78,13 +78,13 @@ class Workers(Generic[T]):
         self._scopes: set[anyio.CancelScope] = set()
         self._timer: anyio.CancelScope | None = None
         self._to_come = 0
-        """Workers that may still be called."""
-        self._tasks_left = 0
-        """Workers, and tasks that write down what came of their items."""
+        """Workers that may still be started."""
+        self._pending = 0
+        """Workers that have not ended, and outcomes that are not recorded yet."""
         self._stopping = False
         self._stop = Stop()
         self._cut_short = False
-        """Whether items were given up that had been started."""
+        """Whether items that had been started were given up."""
         self._unread = False
         """Whether the caller takes no more outcomes."""
         self.failure: Exception | None = None
@@ -92,17 +92,20 @@ class Workers(Generic[T]):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is being done any more."""
-        return self._tasks_left == 0
+        """Whether all workers have ended and all outcomes are recorded."""
+        return self._pending == 0
 
     def start(self) -> None:
-        """Set the first worker to work; each calls another when it takes an item, as long as there may be more."""
+        """Start the first worker. Each worker starts another when it takes an item, as long as there may be more."""
         left = self._summary.left
         self._to_come = self._plan.workers if left is None else min(self._plan.workers, max(1, left))
-        self._call_another()
+        self._start_another()
 
     def stop(self, grace: float | None, why: str) -> None:
-        """Send only reads of items that were sent; cancel the rest after ``grace`` seconds, or at once for None."""
+        """From now on, send only reads of items that were sent before.
+
+        Calls that are still in flight after ``grace`` seconds are cancelled; with None, at once.
+        """
         if not self._stopping:
             self._stopping = True
             self._summary.stopped = why
@@ -115,7 +118,7 @@ class Workers(Generic[T]):
         self._notifier.notify_all()
 
     def leave(self) -> None:
-        """The caller takes no more outcomes: a full buffer stops no worker from now on."""
+        """Let a full buffer hold back no worker from now on: the caller takes no more outcomes."""
         self._unread = True
         self._notifier.notify_all()
 
@@ -128,20 +131,20 @@ class Workers(Generic[T]):
             except Exception as error:  # noqa: BLE001 - raised from the iteration
                 self._fail(error)
             finally:
-                self._tasks_left -= 1
+                self._pending -= 1
                 if self.is_over:
                     self._end()
 
         self._tasks.start(to_its_end)
-        self._tasks_left += 1
+        self._pending += 1
 
-    def _call_another(self) -> None:
+    def _start_another(self) -> None:
         if self._to_come and not self._stopping:
             self._to_come -= 1
             try:
                 self._start(self._worker)
             except UnsentError:
-                # The job was left: those there are see it to its end.
+                # The job was left: the workers that there are finish it.
                 self._to_come = 0
 
     async def _worker(self) -> None:
@@ -170,64 +173,64 @@ class Workers(Generic[T]):
         return len(self._buffer) >= WINDOW * self._plan.workers
 
     async def _work_on_one(self) -> bool:
-        """Work on the next item. False when there is none, or none may be started."""
+        """Work on the next item; False if there is none, or none may be started."""
         if self._journal is not None and self._kept_back is not None and self._kept_back() is not None:
-            # An item that is marked as sent now would be kept back.
+            # Without this, the next item would be marked as sent and its request would then be held back.
             await self._journal.renew()
         async with self._breaker.turn() as turn:
             item = None if self._stopping else await self._queue.next()
             if item is None:
                 return False
             self._buffer.expect(item)
-            self._call_another()
+            self._start_another()
             calls = ItemCalls(self._stop, self._kept_back)
             try:
-                came = await self._handling.handle(item, calls)
+                result = await self._handling.handle(item, calls)
             except anyio.get_cancelled_exc_class():
-                self._cut_off(item, calls)
+                self._give_up(item, calls)
                 raise
             except JournalError:
-                # It could not be marked as sent, so it was not.
+                # The item could not be marked as sent, so nothing was sent.
                 self._queue.put_back(item)
                 raise
-            if isinstance(came, HeldBack):
-                self._count_attempts(came.error, beyond=-1)
+            if isinstance(result, HeldBack):
+                self._count_attempts(result.error, beyond=-1)
                 await self._hold_back(item)
                 return True
-            if isinstance(came, Requeue):
-                await self._goes_back(item, turn, came)
+            if isinstance(result, Requeue):
+                await self._put_back(item, turn, result)
                 return True
-            if isinstance(came, ItemOutcome) and must_wait(came.error):
-                self._failed(turn, at_once=True, asked=asked_to_wait(came.error))
+            if isinstance(result, ItemOutcome) and must_wait(result.error):
+                self._failed(turn, at_once=True, asked=asked_to_wait(result.error))
             else:
                 self._breaker.answered()
-        if isinstance(came, ItemOutcome) and not isinstance(came.error, NorceError | None):
-            # A fault in the action itself: the next item would meet it too.
-            self._fail(came.error)
-        if isinstance(came, StillToDo):
+        if isinstance(result, ItemOutcome) and not isinstance(result.error, NorceError | None):
+            # The action itself is faulty and would fail on the next item too.
+            self._fail(result.error)
+        if isinstance(result, StillToDo):
             await self._plan_again(item)
         else:
-            self._write_down(item, came)
+            self._record(item, result)
         return True
 
-    # What came of an item
+    # Results
 
-    async def _goes_back(self, item: Item, turn: Slot, came: Requeue) -> None:
-        error, summary = came.error, self._summary
-        if came.ends_run:
+    async def _put_back(self, item: Item, turn: Slot, result: Requeue) -> None:
+        error, summary = result.error, self._summary
+        if result.ends_run:
             self._fail(error)
         else:
             summary.retries += 1
-            self._failed(turn, at_once=came.is_away, asked=came.asked)
+            self._failed(turn, at_once=result.is_away, asked=result.asked)
         self._count_attempts(error)
         if item.in_flight:
-            # One that is still to be looked at stays as sent.
+            # An item that must still be read stays marked as sent.
             self._queue.put_back(item)
         else:
             await self._hold_back(item)
 
     async def _hold_back(self, item: Item) -> None:
-        """Nothing of it was done."""
+        """Put back an item for which nothing was done."""
         try:
             if self._journal is not None:
                 await self._journal.record(item, "planned")
@@ -249,7 +252,7 @@ class Workers(Generic[T]):
             self._check_failures()
 
     async def _plan_again(self, item: Item) -> None:
-        """It was in flight and is not done."""
+        """Plan an item again that was in flight and is not done."""
         item.in_flight = False
         item.was_sent = True
         try:
@@ -263,14 +266,14 @@ class Workers(Generic[T]):
             else:
                 self._queue.put_back(item)
 
-    def _write_down(self, item: Item, outcome: ItemOutcome[T]) -> None:
-        """Have an outcome recorded, and given to the caller when that is on disk.
+    def _record(self, item: Item, outcome: ItemOutcome[T]) -> None:
+        """Record an outcome, and give it to the caller when the record is on disk.
 
-        Nobody waits for it, so that the last change of this item and the first of the next go to disk together.
+        The worker does not wait for that, so the last change of this item and the first of the next share one write.
         """
-        # A function and not a task: a task for each item was a third of what a journal costs.
-        then = partial(self._give, item, outcome)
-        self._tasks_left += 1
+        # A callback, not a task: a task for each item was a third of a journal's cost.
+        then = partial(self._deliver, item, outcome)
+        self._pending += 1
         try:
             line = b""
             if self._output is not None and outcome.verdict == "done" and outcome.value is not None:
@@ -286,7 +289,7 @@ class Workers(Generic[T]):
         else:
             then(None)
 
-    def _give(self, item: Item, outcome: ItemOutcome[T], error: Exception | None) -> None:
+    def _deliver(self, item: Item, outcome: ItemOutcome[T], error: Exception | None) -> None:
         """Give an outcome to the caller, unless it could not be recorded."""
         try:
             if error is None:
@@ -297,12 +300,12 @@ class Workers(Generic[T]):
                 self._fail(error)
         finally:
             self._queue.ended()
-            self._tasks_left -= 1
+            self._pending -= 1
             if self.is_over:
                 self._end()
 
-    def _cut_off(self, item: Item, calls: ItemCalls) -> None:
-        """A worker was cancelled. What it had sent may have arrived, so a journal keeps the item as sent."""
+    def _give_up(self, item: Item, calls: ItemCalls) -> None:
+        """Give up the item of a cancelled worker; its request may have arrived, so a journal keeps it as sent."""
         if not item.in_flight and (item.tries == 0 or (calls.held_back and not calls.written)):
             try:
                 # In a task of its own: nothing can be awaited in a cancelled worker.
@@ -311,10 +314,10 @@ class Workers(Generic[T]):
                 self._queue.put_back(item)
             return
         self._cut_short = True
-        self._put_at_once(item, sent=item.tries > 0)
+        self._put_unfinished(item, sent=item.tries > 0)
         self._queue.ended()
 
-    def _put_at_once(self, item: Item, *, sent: bool) -> None:
+    def _put_unfinished(self, item: Item, *, sent: bool) -> None:
         outcome: ItemOutcome[T] = ItemOutcome(key=item.key, verdict="not tried")
         if sent and self._plan.action.writes:
             outcome = ItemOutcome(key=item.key, verdict="unknown", note="stopped while it was in flight")
@@ -324,10 +327,10 @@ class Workers(Generic[T]):
     # Ending
 
     def _end(self) -> None:
-        """The last worker has ended: yield an outcome for the items that were put back and not tried again too."""
+        """End the run after the last worker, with an outcome for each item that was put back and not tried again."""
         for item in self._queue.left_over():
             self._cut_short = True
-            self._put_at_once(item, sent=item.in_flight and item.tries > 0)
+            self._put_unfinished(item, sent=item.in_flight and item.tries > 0)
         if not self._cut_short and self.failure is None and self._is_through():
             # The stop came so late that nothing was left to do.
             self._summary.stopped = ""

@@ -26,7 +26,7 @@ from norce_order_async.bulk import PostgresJournal, actions, read_journal
 from norce_order_async.bulk.journal.place import read
 from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.store import Change
-from norce_order_async.bulk.prepare import wait_for_late_ones
+from norce_order_async.bulk.prepare import wait_for_late_requests
 from norce_order_async.runtime.clock import boottime
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.journal.test_stores import items, listed
@@ -249,7 +249,7 @@ async def test_how_long_late_requests_are_waited_for(
     core = SimpleNamespace(clock=SimpleNamespace(sleep=sleep))
     plan = SimpleNamespace(session=SimpleNamespace(core=core, settings=Settings()))
     journal = SimpleNamespace(since_sent=since_sent, since_late=late)
-    await wait_for_late_ones(cast("Any", plan), cast("Any", journal))
+    await wait_for_late_requests(cast("Any", plan), cast("Any", journal))
     assert pauses == ([] if waited is None else [waited])
 
 

@@ -21,7 +21,7 @@ from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchE
 from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, MAX_RATE, SETTLES, SOURCE, SPOOLED, State
 from norce_order_async.bulk.journal.samples import Sampler, samples_in
 from norce_order_async.bulk.journal.store import Change, Store
-from norce_order_async.bulk.source import Item, asked_for_differently, some_of
+from norce_order_async.bulk.source import Item, rows_differ, take
 from norce_order_async.pipeline.limiter import Limiter
 from norce_order_async.pipeline.tasks import SendTasks
 from norce_order_async.storage.groups import Groups
@@ -137,10 +137,10 @@ class Journal:
             return mapping_or_empty(found.get(DATES))
         await self._in_thread(lambda: self._store.begin({**facts, DATES: dict(dates), SETTLES: settles}))
         given, duplicates = items(), 0
-        while some := await some_of(given, LISTED_AT_ONCE):
+        while some := await take(given, LISTED_AT_ONCE):
             again, other = await self._in_thread(partial(self._store.add, some))
             if other is not None:
-                raise asked_for_differently(other)
+                raise rows_differ(other)
             duplicates += again
         await self._in_thread(lambda: self._store.put_facts({LISTED: True, DUPLICATES: duplicates}))
         return None
@@ -163,7 +163,7 @@ class Journal:
 
     async def _compare(self, items: AsyncIterator[Item]) -> None:
         await self._in_thread(self._store.begin_comparison)
-        while some := await some_of(items, LISTED_AT_ONCE):
+        while some := await take(items, LISTED_AT_ONCE):
             await self._in_thread(partial(self._store.compare, some))
         difference = await self._in_thread(self._store.difference)
         if difference:
