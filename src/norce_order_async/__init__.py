@@ -1,6 +1,7 @@
 """An async client for the Order Management API of Norce Checkout.
 
-Every public name is here and is imported when it is first used; models are in :mod:`norce_order_async.models`.
+The names that most programs need are here. Each is imported when it is first used. The models of the API are in
+:mod:`norce_order_async.models`.
 """
 
 from __future__ import annotations

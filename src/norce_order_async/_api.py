@@ -1,7 +1,7 @@
-"""The generated package by name: all that the package runs on of it, except the models, which are in ``models.py``.
+"""Everything that this package uses of the generated package, except its models, which are in ``models.py``.
 
-No other module names it. So a version of the API that has a generated package of its own changes this file and
-``models.py``, and no imports elsewhere; what calls it is the ``Api`` in ``pipeline/operations.py``.
+No other module names the generated package. If a new version of the API comes with a generated package of its own, only
+this file and ``models.py`` change. Calls reach it through the ``Api`` in ``pipeline/operations.py``.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from typing import Any
 
 
 def on_first_use(module: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package.
+    """``__getattr__`` and ``__dir__`` for a package.
 
     Args:
         module: the package's ``__name__``.
-        homes: where each name is, as a module below the package.
+        homes: for each public name, the module below the package that defines it.
     """
     names = vars(sys.modules[module])
 

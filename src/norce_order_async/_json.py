@@ -1,7 +1,7 @@
-"""JSON data: from bytes and to bytes, and looking into what is of unknown shape, without surprises and with types.
+"""Reads and writes JSON, and gives typed access to JSON data of unknown shape.
 
-orjson does the work where it is installed (the ``fast`` extra), the standard library elsewhere. Where they differ, the
-standard library has the last word, so that what is read and sent does not depend on what is installed.
+orjson is used where it is installed (the ``fast`` extra), the standard library elsewhere. Where the two differ, the
+standard library decides, so a program reads and sends the same data with and without orjson.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ except ImportError:
     orjson = None
 
 UNREADABLE: Final = object()
-"""Stands for a body that is no JSON."""
+"""Stands for a body that is not JSON, or exceeds a limit below."""
 
 LARGE: Final = 1024 * 1024
-"""Bytes of a body beyond which it is read in a thread."""
+"""Bodies of more bytes are read in a thread."""
 
 DEEPEST: Final = 254
-"""How many objects and arrays of a body may stand one in another. What is nested deeper is taken for no JSON, because
-whatever looks at it by recursion would fail."""
+"""The deepest nesting of objects and arrays in a body. A deeper body counts as unreadable, because recursive code would
+fail on it."""
 
 MOST_CONTAINERS: Final = 500_000
-"""How many objects and arrays a body over :data:`LARGE` may hold. An empty one takes three bytes on the wire and ninety
-or more in memory, so the size alone does not bound what a body comes to."""
+"""The most objects and arrays in a body over :data:`LARGE`. An empty one takes three bytes on the wire and ninety or
+more in memory, so the size of the body does not limit the memory that its data take."""
 
 MOST_VALUES: Final = 4_000_000
-"""How many values it may hold in all, as commas between them."""
+"""The most values in such a body, counted by the commas between them."""
 
-# What the standard library does not write either.
+# The standard library does not write dataclasses and datetimes, so orjson must not either.
 _OPTIONS: Final = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _LONG: Final = b"0" * 19
-"""Whole numbers of so many digits can be beyond 64 bits."""
+"""A whole number with this many digits may not fit into 64 bits."""
 
 
-# Lower camel case or with underscores, as APIs spell members; not a person's name, an address, a number of theirs.
+# Lower camel case or with underscores, as APIs spell members. Names, addresses and numbers of persons do not match.
 _API_NAME: Final = re.compile(r"(?!.*[0-9]{4})[a-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
@@ -56,7 +56,7 @@ def is_api_name(name: str) -> bool:
 
 
 class Unshown:
-    """JSON data on their way out, which no traceback shows: neither a repr nor a walk over members finds them."""
+    """JSON data that is about to be sent, hidden from tracebacks: neither the repr nor the attributes show it."""
 
     __slots__ = ("to_dict",)
 
@@ -68,9 +68,14 @@ class Unshown:
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON data of a body, or :data:`UNREADABLE`, which is also what is nested deeper than :data:`DEEPEST` and what
-    holds more than :data:`MOST_CONTAINERS` or :data:`MOST_VALUES`. NaN and infinities, which JSON has not, read as
-    null."""
+    """The JSON data of a body.
+
+    NaN and infinities, which JSON does not have, are read as null.
+
+    Returns:
+        The data; :data:`UNREADABLE` if the body is not JSON, is nested deeper than :data:`DEEPEST`, or is large and
+        holds more than :data:`MOST_CONTAINERS` or :data:`MOST_VALUES`.
+    """
     if len(body) > LARGE and _is_crowded(body):
         return UNREADABLE
     data = _read(body)
@@ -82,7 +87,7 @@ def _read(body: bytes) -> Any:
         try:
             return orjson.loads(body)
         except ValueError:
-            pass  # no JSON, or what only the standard library reads: NaN, UTF-16, half a surrogate pair
+            pass  # not JSON, or something that only the standard library reads: NaN, UTF-16, half a surrogate pair
     try:
         return json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -93,16 +98,16 @@ def write_json(data: Any) -> bytes:
     """JSON data as bytes.
 
     Raises:
-        ValueError: NaN, an infinity, half a surrogate pair, or nested without end.
-        TypeError: something that is no JSON data.
+        ValueError: the data hold NaN, an infinity or half a surrogate pair, or are nested without end.
+        TypeError: the data hold something that JSON does not have.
     """
     if orjson is not None:
         try:
             body: bytes = orjson.dumps(data, None, _OPTIONS)
         except TypeError:
-            pass  # no JSON data, or what only the standard library writes: numbers beyond 64 bits, keys that are none
+            pass  # not JSON data, or something that only the standard library writes: numbers beyond 64 bits
         else:
-            # NaN and infinities come out as null. Searching from the end takes a third of the time here.
+            # orjson writes NaN and infinities as null. Searching from the end takes a third of the time here.
             if body.rfind(b"null") < 0:
                 return body
     try:
@@ -111,13 +116,13 @@ def write_json(data: Any) -> bytes:
         why = "it is nested too deeply"
     except UnicodeEncodeError:
         why = "a text in it holds half a surrogate pair"
-    # Here and not where it was caught: Python's own error holds the whole body.
+    # Raised here and not in the except block: Python's own error holds the whole body.
     raise ValueError(why)
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether it is a JSON object."""
-    # The class that JSON is read into first: asking an abstract class takes ten times as long, several times a call.
+    # dict first: a check against an abstract class takes ten times as long, and a call makes several checks.
     return type(value) is dict or isinstance(value, Mapping)
 
 
@@ -142,16 +147,16 @@ def text_or_none(value: object) -> str | None:
 
 
 def _has_long_number(body: bytes) -> bool:
-    """Whether so many digits stand in a row that orjson might make a float of a whole number.
+    """Whether a number has so many digits that orjson might read a whole number as a float.
 
-    A look at every fourth byte settles it for nearly every body, in a sixth of the time that decoding takes.
+    Checking every fourth byte is enough for nearly every body, and takes a sixth of the time that decoding takes.
     """
     return body[::4].translate(_DIGITS).rfind(b"0000") >= 0 and _LONG in body.translate(_DIGITS)
 
 
 def _is_crowded(body: bytes) -> bool:
-    """Whether it holds more objects, arrays or values than allowed. Those in its texts count too, so that the
-    body need not be parsed."""
+    """Whether it holds more objects, arrays or values than allowed. Brackets and commas inside strings count too, so
+    that the body need not be parsed."""
     return body.count(b"[") + body.count(b"{") > MOST_CONTAINERS or body.count(b",") > MOST_VALUES
 
 
@@ -161,10 +166,10 @@ def _is_deep(body: bytes, data: Any) -> bool:
         return False
     if orjson is not None:
         try:
-            # Refuses what is deeper, and is quicker than any look at it from here.
+            # orjson refuses to write deeper data, and is quicker than a check in Python.
             orjson.dumps(data)
         except TypeError:
-            pass  # that, or a number beyond 64 bits
+            pass  # too deep, or a number beyond 64 bits
         else:
             return False
     level = [data]
@@ -189,7 +194,7 @@ def _as_orjson_does(value: object) -> Any:
         return value.value
     if isinstance(value, UUID):
         return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON data")
+    raise TypeError(f"{type(value).__name__} is not JSON data")
 
 
 _STANDARD: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_orjson_does)

@@ -1,4 +1,4 @@
-"""Arguments of a caller's, refused by name and kind before they can fail as something else further in."""
+"""Checks a caller's arguments early, so that an error names the argument instead of failing further in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Refusal = type[ConfigurationError] | type[InvalidRequestError]
 
 
 def as_given(value: object) -> str:
-    """What was given, for an error's text; its kind alone where it can't be written, or would be long."""
+    """The value for an error's text; only its type if the value is long or of another kind."""
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**18):
         return repr(value)
     if isinstance(value, str) and len(value) <= 80:
@@ -23,30 +23,38 @@ def as_given(value: object) -> str:
 
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], words: str, refusal: Refusal) -> None:
-    """Refuse what is no instance.
+    """Refuse a value of the wrong type.
+
+    Args:
+        name: the argument's name.
+        value: what was given.
+        kind: the allowed type or types.
+        words: the allowed types in words, such as "a list".
+        refusal: the class of the error.
 
     Raises:
-        ConfigurationError, InvalidRequestError: as ``refusal`` says. The text names the argument and the type given.
+        ConfigurationError, InvalidRequestError: the class given as ``refusal``. The text names the argument and the
+            type given.
     """
     if not isinstance(value, kind):
         raise refusal(f"{name} must be {words}, not {type(value).__name__}")
 
 
 def check_whole(name: str, value: object, least: int, refusal: Refusal) -> None:
-    """Refuse what is no whole number from ``least`` on, or one beyond 64 bits.
+    """Refuse a value that is not a whole number, is below ``least`` or does not fit into 64 bits.
 
     Raises:
-        ConfigurationError, InvalidRequestError: as ``refusal`` says.
+        ConfigurationError, InvalidRequestError: the class given as ``refusal``.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
         raise refusal(f"{name} must be a whole number, {least} or more; got {as_given(value)}")
 
 
 def check_number(name: str, value: object, words: str, refusal: Refusal, *, above: bool = False) -> None:
-    """Refuse what is no finite number, or is below 0; with ``above`` also 0.
+    """Refuse a value that is not a finite number or is below 0; with ``above`` also 0.
 
     Raises:
-        ConfigurationError, InvalidRequestError: as ``refusal`` says.
+        ConfigurationError, InvalidRequestError: the class given as ``refusal``.
     """
     try:
         right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -57,10 +65,11 @@ def check_number(name: str, value: object, words: str, refusal: Refusal, *, abov
 
 
 def path_of(name: str, value: object, refusal: Refusal = ConfigurationError) -> Path:
-    """The path that was given.
+    """The given path.
 
     Raises:
-        ConfigurationError: it is none, or no system has files of that name.
+        ConfigurationError, InvalidRequestError: the class given as ``refusal``: it is not a path, or this system can't
+            have a file of that name.
     """
     if not isinstance(value, str | os.PathLike):
         raise refusal(f"{name} must be a path, not {type(value).__name__}")
@@ -75,10 +84,10 @@ def path_of(name: str, value: object, refusal: Refusal = ConfigurationError) -> 
 
 
 def mapping_of(name: str, value: object, refusal: Refusal) -> dict[Any, Any]:
-    """A copy of the mapping that was given.
+    """A copy of the given mapping.
 
     Raises:
-        ConfigurationError, InvalidRequestError: as ``refusal`` says: it is none.
+        ConfigurationError, InvalidRequestError: the class given as ``refusal``: it is not a mapping.
     """
     check_kind(name, value, Mapping, "a dict", refusal)
     return dict(cast("Mapping[Any, Any]", value))

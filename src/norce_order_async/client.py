@@ -1,7 +1,7 @@
 """The client: the service, merchant and token it calls with, and everything that its calls share.
 
 A client works with and without ``async with``, may be built before any event loop runs, and belongs to the loop of
-its first call (:mod:`~norce_order_async.pipeline.home`). What is made with it is in
+its first call (:mod:`~norce_order_async.pipeline.home`). Its orders, jobs and views are in
 :mod:`~norce_order_async.scope`.
 """
 
@@ -79,18 +79,18 @@ class NorceOrderClient(Scope):
     Args:
         environment: ``"playground"``, ``"stage"`` or ``"production"``; goes with ``slug``.
         slug: the customer's host name at Norce.
-        location: the region part of the host, ``"api-se"`` when left out.
+        location: the region part of the host, ``"api-se"`` by default.
         base_url: the whole address before ``/api/v0``, instead of the three above.
         merchant: sent as ``x-merchant``.
         channel: sent as ``x-channel``.
         adapter_id: sent as ``x-adapterid``: the adapter that makes the calls, whose own hooks are then not run.
         token: a string with or without ``Bearer``, an async function that returns one, ``ClientCredentials``, or a
             ``TokenProvider`` of your own.
-        secondary_token: tried once, and kept, when the service refuses ``token``.
+        secondary_token: another token, used from the moment that the service refuses ``token``.
         headers: sent with every call.
         options: values other than the defaults of :class:`~norce_order_async.Settings`.
-        max_in_flight: attempts in flight at once, at most; calls that have begun go before new ones.
-        retry_budget: tokens in the bucket that pays for repeats.
+        max_in_flight: the most attempts in flight at once. Attempts of calls that have begun go before new calls.
+        retry_budget: tokens in the bucket that pays for repeats: a repeat costs 14, or 5 after the service throttled.
         call_middleware: async functions around every call, the first one outermost.
         attempt_middleware: async functions around every attempt, the first one outermost.
         observers: their methods are called after every attempt and call, for metrics.
@@ -99,13 +99,13 @@ class NorceOrderClient(Scope):
         http_client: your own ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``) to send with, which you close; or a
             function without arguments that makes one, for use on several event loops one after another or in forked
             processes: each loop or process has its own, which closes with it.
-        verify: False only for a test server; or your own TLS context.
+        verify: whether the server's certificate is checked, or your own TLS context. False only for a test server.
         cert: path of a client certificate, or ``(certificate, key)``.
         proxy: address of a proxy.
         trust_env: whether proxies are also read from the environment.
-        engine: ``"httpx"``, ``"httpx2"`` or ``"aiohttp"``; ``"auto"`` is aiohttp on asyncio where it is installed,
-            otherwise httpx2 where that is, and httpx; or your own engine, or a function without arguments that makes
-            one.
+        engine: ``"httpx"``, ``"httpx2"`` or ``"aiohttp"``. ``"auto"`` takes aiohttp on asyncio if it is installed,
+            else httpx2 if that is installed, else httpx. Or your own engine, or a function without arguments that
+            makes one.
         clock: time, sleep and randomness; for tests.
 
     Raises:
@@ -175,7 +175,7 @@ class NorceOrderClient(Scope):
             try:
                 auth = provider_of(token, secondary_token)
             except ConfigurationError as error:
-                # Without the frames below, which hold the token, too.
+                # Without its traceback, because the frames there hold the token.
                 raise error.with_traceback(None) from None
         settings = Settings() if options is None else Settings().changed(options)
         core = Core(
@@ -218,7 +218,7 @@ class NorceOrderClient(Scope):
         elif overrides.keys() & {"environment", "slug", "location"}:
             found.pop("base_url", None)
         settings = found | overrides
-        _check_named(settings)
+        _check_complete(settings)
         try:
             return cls(**settings)
         except ConfigurationError as error:
@@ -247,18 +247,18 @@ class NorceOrderClient(Scope):
             adapter_id: the adapter's id. Its own calls carry it, so that they do not call its own hooks.
             public_url: the address under which the service reaches the app, such as ``https://erp.example.com/norce``;
                 needed to register.
-            secret: the part of the addresses that nobody can guess, as of ``secrets.token_urlsafe(32)``. A list holds
-                the newest first, while one is exchanged for another: all are accepted, the first is registered.
-            bearer: a token that callers must send, or several; left out, none is asked for.
-            merchants: the merchants that it is called for; the client's alone when left out.
-            channels: the channels that it is called for; the client's alone when left out.
+            secret: the part of the addresses that nobody can guess, such as ``secrets.token_urlsafe(32)``. To exchange
+                it, give a list with the new one first: all are accepted, the first is registered.
+            bearer: a token that callers must send, or several of which they send one. By default they need none.
+            merchants: the merchants that it is called for; by default only the client's.
+            channels: the channels that it is called for; by default only the client's.
             version: the form in which the service sends orders; both are read alike.
-            budget: seconds that a hook or a validation has, from the arrival of the call. A hook that passes it is
-                cancelled and denies.
+            budget: seconds that a hook or a validation has, from the arrival of the call. A hook that takes longer is
+                cancelled, and the change is denied.
             max_concurrent: handlers of one kind that run at the same time. Hooks beyond that are denied at once;
                 notifications wait.
-            inbox: where notifications are kept that are answered before they are handled.
-            workers: handlers of such notifications that run at the same time.
+            inbox: keeps notifications that are answered first and handled afterwards.
+            workers: how many handlers of such notifications run at the same time.
             telemetry: ``norce_order_async.telemetry.OpenTelemetry()``, with the ``otel`` extra.
 
         Raises:
@@ -320,14 +320,14 @@ def _door(
     if not isinstance(engine, str):
         if http_client is not None:
             raise ConfigurationError("give either engine or http_client, not both")
-        if _makes(engine):
+        if _is_factory(engine):
             return Door(partial(made_by, engine, "engine"), clock)
         one = cast("Engine", engine)
         return Door(lambda: one, clock, engine=one, rebuilds=False)
     given: Any = {"verify": http.verify, "cert": http.cert, "proxy": http.proxy, "trust_env": http.trust_env}
     make = partial(choose, engine, **given, clock=clock, addresses=addresses)
-    if not _makes(http_client):
-        # One is made at once, because that finds what is wrong with the arguments.
+    if not _is_factory(http_client):
+        # The engine is made at once, so that wrong arguments are found here.
         return Door(
             partial(make, client=http_client), clock, engine=make(client=http_client), rebuilds=http_client is None
         )
@@ -336,13 +336,13 @@ def _door(
     return Door(lambda: make(client=made_by(http_client, "http_client"), closes_client=True), clock)
 
 
-def _makes(given: Any) -> TypeGuard[Callable[[], Any]]:
-    """Whether this is a function or a class that makes something to send with, and not such a thing itself."""
+def _is_factory(given: Any) -> TypeGuard[Callable[[], Any]]:
+    """Whether this is a function or class that makes an engine or HTTP client, and not one of them."""
     return isinstance(given, type) or (callable(given) and not hasattr(given, "send"))
 
 
-def _check_named(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that lack something, in the words of the environment."""
+def _check_complete(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that lack a needed value. The error names its environment variable."""
     needed = ["merchant", "channel", "token"]
     if settings.get("base_url") is None:
         if settings.get("environment") is None:
@@ -357,7 +357,7 @@ def _check_named(settings: Mapping[str, Any]) -> None:
 
 
 def _check_kinds(**given: tuple[object, type]) -> None:
-    """Refuse arguments of another kind; None is "not given"."""
+    """Refuse arguments of the wrong type; None means "not given"."""
     for name, (value, kind) in given.items():
         if value is not None:
             check_kind(name, value, kind, f"a {kind.__name__}", ConfigurationError)

@@ -73,7 +73,11 @@ class Context:
         adapter_id: str | Literal[Omit.OMIT] | None = None,
         headers: Mapping[str, HeaderValue] | None = None,
     ) -> Context:
-        """This context with some values replaced. None keeps a value, OMIT leaves it out."""
+        """This context with some values replaced. None keeps a value, OMIT leaves it out.
+
+        Raises:
+            ConfigurationError: a value is empty, can't be a header, or is a header that the client sets itself.
+        """
         if merchant is None and channel is None and adapter_id is None and not headers:
             return self
         if adapter_id is OMIT:

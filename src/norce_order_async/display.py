@@ -1,6 +1,6 @@
-"""How words of others are shown: what a service, a file or a user wrote, in texts of ours and on terminals.
+"""Shows foreign text, which a service, a file or a user wrote, in our texts and on terminals.
 
-Nothing of theirs may steer a terminal, break a line of a log, turn the direction of the text around, be taken for
+Foreign text must not steer a terminal, break a line of a log, turn the direction of the text around, be taken for
 markup, or fill a screen.
 """
 
@@ -17,16 +17,16 @@ LONGEST: Final = 80
 
 
 def printable(text: str) -> str:
-    """The text with every control character spelled out: escapes, ends of lines, marks that turn the direction."""
+    """The text with every control character written as an escape: line ends, terminal codes, direction marks."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def shown(word: object, longest: int = LONGEST) -> str:
-    """A foreign word as it may stand in a text of ours: printable, and cut at a length.
+    """A foreign word as our texts may show it: printable, and cut at a length.
 
     Args:
-        word: an id, a status, a currency; what is no string is written as one, or its kind if it can't be written.
-        longest: characters of it that are shown.
+        word: an id, a status, a currency. Another object is shown as ``str`` gives it, or as its type if that fails.
+        longest: the most characters that are shown.
     """
     try:
         text = str(word)
@@ -36,14 +36,14 @@ def shown(word: object, longest: int = LONGEST) -> str:
 
 
 def cell(word: object, longest: int = LONGEST) -> Text:
-    """The same for ``rich``, to which square brackets mean nothing then."""
+    """The same for ``rich``, which then does not read square brackets as markup."""
     from rich.text import Text
 
     return Text(shown(word, longest))
 
 
 def table_in_html(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> str:
-    """A table for notebooks. Foreign words may stand anywhere in it: each is cut, printable and escaped."""
+    """A table for notebooks. Every word in it may be foreign: each is cut, made printable and escaped."""
     from html import escape
 
     def line(kind: str, cells: Sequence[object]) -> str:
@@ -55,12 +55,12 @@ def table_in_html(headings: Sequence[str], rows: Iterable[Sequence[object]], tit
     return f"<table>{caption}<thead><tr>{line('th', headings)}</tr></thead><tbody>{body}</tbody></table>"
 
 
-# A word for machines, or a ProblemDetails' address; nothing with an "@", a space or a personal number in it.
+# A machine-readable word, or a ProblemDetails' address: without an "@", a space or a personal number.
 _CODE = re.compile(r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#-]{1,80}")
 
 
 def shown_code(code: str | None) -> str:
-    """A code of the service's as it may be shown: services put names and addresses into the oddest places."""
+    """A code of the service as our texts may show it. Services may put names and addresses even into codes."""
     if code is None:
         return "?"
     return code if _CODE.fullmatch(code) else "not shown"

@@ -77,8 +77,8 @@ def is_loopback(url: str) -> bool:
 def is_production(base_url: str) -> bool:
     """Whether an address is a Norce production host: no environment part in front of ``norce.tech``.
 
-    Full-width letters, ideographic full stops and characters that resolvers drop are seen through. A doubtful address
-    counts as production.
+    The host is compared as resolvers read it: full-width letters and ideographic full stops count as plain ones, and
+    characters that resolvers drop are ignored. A doubtful address counts as production.
     """
     host = unicodedata.normalize("NFKC", urlsplit(base_url).hostname or "").replace("\u3002", ".").lower()
     labels = host.rstrip(".").split(".")

@@ -13,15 +13,15 @@
     └── CallError                                  a call that did not succeed
         ├── RefusedError                           the service answered and said no
         │   ├── BadRequestError             400
-        │   │   └── ChangeRefusedError          400 to an edit; knows what was proposed
+        │   │   └── ChangeRefusedError          400 to an edit; `proposed` is the model that was sent
         │   ├── UnauthorizedError           401
         │   ├── ForbiddenError              403
         │   ├── NotFoundError               404
         │   ├── ConflictError               409
         │   └── TransitionRefusedError             a change of status it does not allow
         ├── NotSentError                           no attempt left this machine
-        ├── RejectedError                          turned away unprocessed (429, 425; 503 with Retry-After to what
-        │                                          may be done twice)
+        ├── RejectedError                          turned away unprocessed (429, 425; for calls that may be done twice
+        │                                          also 503 with Retry-After)
         ├── UnavailableError                       a read that brought no usable answer; nothing was changed
         ├── OutcomeUnknownError                    a write that may or may not have taken effect
         ├── DuplicateOrderError                    a lost creation was repeated, and the service took both
@@ -104,7 +104,7 @@ class Attempt:
 def revived(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
     """An exception that was pickled or copied, before its attributes are put back.
 
-    Not through its ``__init__``, as Python would do it: that takes other arguments than ``args`` holds.
+    Python would call its ``__init__`` with ``args``. These classes take other arguments, so ``__init__`` is not called.
     """
     error = kind.__new__(kind)
     error.args = args
@@ -302,7 +302,7 @@ class ChangeRefusedError(BadRequestError):
 
     @classmethod
     def of(cls, refused: BadRequestError, proposed: object) -> ChangeRefusedError:
-        """The refusal with what was proposed."""
+        """The refusal with the model that was proposed."""
         error = cls.__new__(cls)
         error.__dict__.update(refused.__dict__)
         error.args = refused.args
@@ -361,7 +361,7 @@ class TransitionRefusedError(RefusedError):
         known: str,
         advice: str,
     ) -> TransitionRefusedError:
-        """The refusal with what was asked for; ``known`` says from where to where, and what is known of that."""
+        """The refusal with the status that was asked for. ``known`` describes the change, for the error's text."""
         error = cls.__new__(cls)
         what = f"{refused.args[0]} {known}"
         error.__dict__.update(refused.__dict__, _what=what, _advice=advice)

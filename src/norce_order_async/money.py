@@ -155,7 +155,7 @@ def line(unit: Amount, quantity: int, vat_rate: Amount, *, discount: Amount = 0)
         unit: price of one, including VAT.
         quantity: how many.
         vat_rate: a fraction; 0.25 stands for 25 %.
-        discount: taken off the line, including VAT.
+        discount: the amount taken off the line, including VAT.
 
     Raises:
         InvalidRequestError: an amount or the quantity is not a number, or the VAT rate is not a fraction below 1.

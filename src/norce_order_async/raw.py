@@ -30,7 +30,7 @@ class _ProviderAuth(httpx.Auth):
         try:
             yield request
         finally:
-            # Closed by another task, it is in another context.
+            # Another task may close this generator, and it has another context.
             with contextlib.suppress(ValueError):
                 OURS.reset(before)
 
@@ -50,7 +50,7 @@ def raw_client(core: Core) -> Client:
         verify_ssl=core.http.verify,
         httpx_args={
             "auth": _ProviderAuth(core.auth),
-            # None is kept: what is set for one merchant would be sent for the next.
+            # No cookie is kept: one set for a merchant would be sent for the next.
             "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             "cert": core.http.cert,
             "proxy": core.http.proxy,

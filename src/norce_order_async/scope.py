@@ -1,6 +1,6 @@
 """The view of a client for one merchant, channel and adapter: its orders, its jobs, and views of other channels.
 
-The client itself is one; :meth:`Scope.scoped` makes light ones that share all else with it.
+The client itself is a scope; :meth:`Scope.scoped` makes light ones that share everything else with it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Scope:
     def orders(self) -> OrderCollection:
         """The orders of this merchant and channel."""
         if self._orders is None:
-            # A third of the modules that a client calls with, which making one does not need.
+            # Imported here: a third of the modules that calls need, and making a client does not need them.
             from norce_order_async.orders.collection import OrderCollection
 
             self._orders = OrderCollection(self._session)
@@ -71,7 +71,7 @@ class Scope:
 
     @property
     def engine(self) -> str:
-        """The HTTP engine that sends: ``"aiohttp"``, ``"httpx"`` or the name of your own.
+        """The HTTP engine that sends: ``"aiohttp"``, ``"httpx"``, ``"httpx2"`` or the name of your own.
 
         With ``engine="auto"`` this is ``"auto"`` until an event loop runs. If you gave a function that makes
         the engine, it is ``"auto"`` until the first call.
@@ -113,7 +113,8 @@ class Scope:
         holds for all views.
 
         Raises:
-            ConfigurationError: a value is empty or can't be a header.
+            ConfigurationError: a value is empty or can't be a header, or a limit is not a whole number.
+            InvalidRequestError: ``options`` is not ``CallOptions``.
         """
         check_limits(max_in_flight, retry_budget)
         session = self._session if options is None else self._session.scoped(options)
@@ -148,8 +149,8 @@ class Scope:
     ) -> Job:
         """A job over many orders, for use with ``async with``.
 
-        Its calls have no deadline, waits of up to 20 s between attempts, and a retry budget and a limiter of their
-        own; what ``options`` sets wins over that.
+        Its calls have no deadline, wait up to 20 s between attempts, and have a retry budget and a limiter of their
+        own. A setting in ``options`` wins over that.
 
         Args:
             journal: a file that records the items and their outcomes, so that a job that was stopped or killed can
@@ -165,7 +166,7 @@ class Scope:
             allow_production: permission to change orders in production.
             resume: whether a filter may be run again with a finished journal. By default that is an error, because
                 nothing would be done for the orders that the filter matches now.
-            duplicates: what to do with an order that the source names again for the same: ``"skip"`` passes it over and
+            duplicates: what to do when the source names an order twice with the same row: ``"skip"`` passes it over and
                 counts it (``summary.duplicates``), ``"allow"`` does it again. An order that comes again with another
                 row is refused.
             max_remembered: how many orders a job without a journal remembers to find duplicates, at about 22 bytes
@@ -195,7 +196,7 @@ class Scope:
     def recipe(self, *, token: str = "env:NORCE_TOKEN") -> Recipe:  # noqa: S107 - where a token is
         """How another process makes this client: address, merchant, channel and adapter. It holds no token.
 
-        What else a client was given stays here: the other one has the defaults.
+        Other arguments of this client are not in it: the other client has the defaults.
 
         Args:
             token: where the other process finds the token: ``"env:NAME"``, or ``"provider:package.module:name"``.
@@ -232,7 +233,7 @@ class Scope:
 
 
 def check_limits(max_in_flight: int | None, retry_budget: int | None) -> None:
-    """Refuse limits of a client or a scope that can't be; None is "not given".
+    """Refuse wrong limits of a client or a scope; None means "not given".
 
     Raises:
         ConfigurationError: one is not a whole number, or too small.
@@ -244,5 +245,5 @@ def check_limits(max_in_flight: int | None, retry_budget: int | None) -> None:
 
 
 def session_of(scope: Scope) -> Session:
-    """What a client or a view of one makes its calls with. Internal: for code of this package and its tests."""
+    """The session that a client or a view of one makes its calls with. Internal: for this package and its tests."""
     return scope._session  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -1,7 +1,7 @@
 """OpenTelemetry spans and metrics, with the extra ``otel``: ``NorceOrderClient(..., telemetry=OpenTelemetry())``.
 
 A call is an INTERNAL span named after its operation. Each attempt is a CLIENT span inside it; the span follows the
-semantic conventions for HTTP clients, and the request's headers carry the trace on. The metric is
+semantic conventions for HTTP clients, and the request's headers hold the trace context. The metric is
 ``http.client.request.duration``, a histogram in seconds with one value per attempt. Addresses are recorded without
 their query; headers and bodies are not recorded.
 
@@ -245,7 +245,8 @@ class OpenTelemetry:
         Args:
             job: The job.
             outcomes: What ``job.run(...)`` gives.
-            name: Of the job, for the attribute ``norce.job.name``; one of few, such as ``close-abandoned``.
+            name: The job's name for the attribute ``norce.job.name``, such as ``close-abandoned``. Each name is a
+                series of its own, so use few.
 
         Example::
 
@@ -268,7 +269,7 @@ class OpenTelemetry:
 
 
 class _JobInstruments:
-    """Made with the first job, so that a program without jobs has none of them."""
+    """The instruments for jobs. They are made with the first job, so a program without jobs has none of them."""
 
     def __init__(self, meter: Meter) -> None:
         self.orders = meter.create_counter(
@@ -285,7 +286,7 @@ class _JobInstruments:
         )
         self._lock = threading.Lock()
         self._running: WeakKeyDictionary[MeasuredJob, str] = WeakKeyDictionary()
-        # Asked when metrics are exported, so that they are right also while no outcome comes.
+        # The gauges are read when metrics are exported, so they are right also while no outcome comes.
         for gauge, what, description in (
             ("norce.job.in_flight", "in_flight", "Requests of jobs that are in flight."),
             ("norce.job.limit", "limit", "Requests that jobs have in flight at most, as learned from the service."),

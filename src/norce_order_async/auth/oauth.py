@@ -39,7 +39,7 @@ from norce_order_async.runtime.clock import Clock
 from norce_order_async.runtime.once import OnePerProcess
 
 LIFE: Final = 3600.0
-"""Seconds that a token is documented to live; used when an answer does not say."""
+"""Seconds that a token lives according to the documentation; used if an answer has no ``expires_in``."""
 EARLY_SHARE, EARLY_AT_MOST = 0.25, 300.0
 DUE_SHARE, DUE_AT_MOST = 0.1, 60.0
 TRIES: Final = 3
@@ -60,7 +60,7 @@ ERROR_CODES: Final = frozenset(
         "unsupported_grant_type",
     }
 )
-"""The codes of RFC 6749, 5.2. Only these are shown: another text from the service may quote the credentials."""
+"""The codes of RFC 6749, 5.2. Only these are shown, because another text from the service may quote the credentials."""
 
 Send = Callable[[WireRequest], Awaitable[WireResponse]]
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]

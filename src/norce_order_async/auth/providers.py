@@ -31,7 +31,7 @@ class TokenProvider(Protocol):
     """
 
     async def token(self) -> str:
-        """The token to send now. May do I/O; it is called for every attempt, so it should cache the token.
+        """The token to send now. It is called for every attempt and may do I/O, so it should cache the token.
 
         Raises:
             TokenError: There is no token.

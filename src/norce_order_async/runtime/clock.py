@@ -35,7 +35,7 @@ class Clock(Protocol):
 
 
 def boottime() -> float:
-    """Seconds that never decrease, and that pass while the machine sleeps too, where the system counts those."""
+    """Seconds that never decrease. On Linux they also count the time that the machine sleeps."""
     return time.clock_gettime(_BOOTTIME) if _BOOTTIME is not None else time.monotonic()
 
 
@@ -48,7 +48,7 @@ class SystemClock:
     __slots__ = ("_random",)
 
     def __init__(self, seed: int | None = None) -> None:
-        # Without a seed, the system's random source: forked processes share no state of it.
+        # Without a seed this is the system's random source, which has no state that forked processes would share.
         self._random = random.SystemRandom() if seed is None else random.Random(seed)
 
     def monotonic(self) -> float:
@@ -73,9 +73,11 @@ class SystemClock:
 
 
 class Deadline:
-    """The deadline of one call, over every attempt, read-back and sleep. Starts with the first permit.
+    """The deadline of one call, over every attempt, read-back and sleep. It starts with the first permit.
 
-    Without seconds it never ends.
+    Args:
+        clock: where time comes from.
+        seconds: the time from the start to the end; None for no end.
     """
 
     __slots__ = ("_clock", "_end", "seconds", "started")
@@ -88,7 +90,7 @@ class Deadline:
         """Whether the countdown has begun."""
 
     def start(self) -> None:
-        """Begin to count; a second call does nothing."""
+        """Start the countdown; a second call does nothing."""
         if self.started:
             return
         self.started = True

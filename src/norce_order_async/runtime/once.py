@@ -1,4 +1,4 @@
-"""Things that a process has one of."""
+"""Objects of which a process has one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 @final
 class OnePerProcess(Generic[P, T]):
-    """Like ``functools.cache``, but threads that are the first to ask at the same time get the same object, too.
+    """Like ``functools.cache``, but threads that call it for the first time at the same moment get the same object.
 
-    Each of them may make one then, and all are given the one that was finished first: ``make`` must do no harm when it
-    is called in vain. There is no lock, because a process can be forked while another thread holds one.
+    Each of these threads may call ``make``; all get the object that was finished first, and the others are dropped. So
+    a call of ``make`` must do no harm. There is no lock, because a process can be forked while another thread holds it.
 
     Args:
-        make: takes arguments by position that can be hashed.
+        make: makes the object. Its arguments are positional and hashable.
     """
 
     __slots__ = ("_made", "_make")
@@ -27,11 +27,11 @@ class OnePerProcess(Generic[P, T]):
         self._made: dict[object, T] = {}
 
     def __call__(self, *key: P.args, **named: P.kwargs) -> T:
-        """The one for these arguments."""
+        """The object for these arguments."""
         found = self._made.get(key)
-        # setdefault is atomic: nothing comes between its look and its change.
+        # setdefault is atomic: no other thread runs between its look-up and its change.
         return self._made.setdefault(key, self._make(*key, **named)) if found is None else found
 
     def forget(self) -> None:
-        """Make them anew. For tests."""
+        """Forget the objects, so that they are made again. For tests."""
         self._made.clear()

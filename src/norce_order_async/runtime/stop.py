@@ -51,8 +51,8 @@ class ItemCalls:
 
     Args:
         stop: Whether the job was stopped.
-        kept_back: Says why nothing may be sent for the item any more, in a job whose items change hands: that its
-            worker no longer holds it. None, or left out, while it may.
+        kept_back: Called before each attempt in a job whose items can move to another worker. Returns the reason if
+            nothing more may be sent for the item, and None otherwise.
     """
 
     __slots__ = ("_kept_back", "_stop", "held_back", "looks", "written")
@@ -69,11 +69,15 @@ class ItemCalls:
 
     @property
     def before_first_byte(self) -> Callable[[], str | None] | None:
-        """What an engine asks for each attempt, reads too; None where items never change hands."""
+        """The function that an engine calls before each attempt, reads too; None if items never change workers."""
         return None if self._kept_back is None else self._ask
 
     def may_leave(self, *, reads: bool) -> bool:
-        """Whether an attempt may be sent now."""
+        """Whether an attempt may be sent now.
+
+        Args:
+            reads: Whether the attempt only reads.
+        """
         if self._kept_back is not None and self._ask() is not None:
             return False
         return not self._stop.came or self._settles(reads)

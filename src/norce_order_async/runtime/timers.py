@@ -109,7 +109,7 @@ class _Shared:
 
     def cancel(self) -> None:
         self._sharing.discard(self)
-        # What would be called has this alarm: without that circle, no garbage collection is needed for either.
+        # The function refers to this alarm. Without that circle neither needs the garbage collector.
         self.call = _nothing
 
     def when(self) -> float:
@@ -276,12 +276,13 @@ class Watch(_Scope):
         self._enter(self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look))
 
     def begin(self, ends: Ends) -> None:
-        """Watch a send that is no task of its own, until :meth:`finish`: ``ends`` is cancelled when it has to end."""
+        """Watch a send that has no task of its own, until :meth:`finish`. If the send has to end, ``ends`` is
+        cancelled."""
         self._task = cast("asyncio.Task[Any]", ends)
         self._alarm = self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look)
 
     def finish(self) -> None:
-        """Watch it no longer, and know nothing of it."""
+        """Stop watching the send, and drop the reference to it."""
         self.left = True
         self._alarm.cancel()
         del self._task

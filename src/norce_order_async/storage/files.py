@@ -1,7 +1,6 @@
-"""Files of ours in SQLite: made whole, recognised before they are touched, and their failures in words.
+"""Our SQLite files: created whole, recognised before they are changed, and with readable errors.
 
-Every commit is brought to disk before it counts (``synchronous=FULL``), so that neither ``kill -9`` nor a power cut
-takes it back.
+Every commit is on disk before it counts (``synchronous=FULL``), so neither ``kill -9`` nor a power cut undoes it.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ _MAGIC: Final = b"SQLite format 3\x00"
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """What one kind of file is called, how it is recognised, and what is in a new one."""
+    """One kind of file: its name, how it is recognised, and the tables of a new one."""
 
     name: str
-    """In texts, such as ``"inbox"``."""
+    """The name in texts, such as ``"inbox"``."""
     of: str
-    """What it belongs to, with its article, such as ``"an adapter"``."""
+    """The owner with its article, such as ``"an adapter"``."""
     application_id: int
     version: int
     schema: str
     error: type[NorceError]
-    """Raised with the text as its only argument."""
+    """The class of errors. It takes the text as its only argument."""
     on_full: str = "free some space"
-    """What to do when the disk is full."""
+    """The advice for a full disk."""
 
     def connect(self, path: Path, check: Callable[[sqlite3.Connection], None] | None = None) -> sqlite3.Connection:
-        """Open a file, made if it is not there. The connection may be used by one thread at a time.
+        """Open a file, or create it. One thread at a time may use the connection.
 
         Args:
             path: the file.
-            check: looks at what is in it, before anything is changed.
+            check: called with the connection before anything is changed; raises if the contents are wrong.
 
         Raises:
-            NorceError: of the kind's class: the file can't be opened, is damaged, or is something else.
+            NorceError: the class of this kind: the file can't be opened, is damaged, or is another kind of file.
         """
         with self.errors(path):
             if not path.exists():
@@ -65,26 +64,26 @@ class FileKind:
         return connection
 
     def check_header(self, path: Path) -> None:
-        """Look at a file's first bytes without touching it.
+        """Check a file's first bytes without changing it.
 
         Raises:
-            NorceError: of the kind's class: it is another kind of file.
+            NorceError: the class of this kind: it is another kind of file.
         """
         with self.errors(path), path.open("rb") as file:
             header = file.read(100)
         if len(header) < 100 or not header.startswith(_MAGIC):
-            raise self.error(f"{path} is no {self.name} of {self.of}: it was left as it is; name another file")
+            raise self.error(f"{path} is not the {self.name} of {self.of}: it was left as it is; name another file")
         if int.from_bytes(header[68:72], "big") != self.application_id:
-            raise self.error(f"{path} is a database of something else: it was left as it is; name another file")
+            raise self.error(f"{path} is a database of another program: it was left as it is; name another file")
         if (version := int.from_bytes(header[60:64], "big")) != self.version:
-            raise self.error(f"{path} has format {version} of the {self.name}, and this version knows {self.version}")
+            raise self.error(f"{path} has format {version} of the {self.name}, and this version reads {self.version}")
 
     @contextmanager
     def errors(self, path: Path) -> Generator[None]:
-        """Failures of the file in words.
+        """Translates errors of the file.
 
         Raises:
-            NorceError: of the kind's class, instead of what SQLite or the operating system raised.
+            NorceError: the class of this kind, instead of the error of SQLite or of the operating system.
         """
         try:
             yield
@@ -104,7 +103,7 @@ class FileKind:
             raise self.error(f"{self.name} {path}: {error.strerror or error}") from error
 
     def _build(self, path: Path) -> None:
-        # Aside, under a name that no other process has, and moved into place whole.
+        # Built under a name that no other process uses, then moved into place whole.
         aside = path.with_name(f"{path.name}.{os.getpid()}.new")
         aside.unlink(missing_ok=True)
         os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -118,7 +117,7 @@ class FileKind:
                 )
             finally:
                 connection.close()
-            # A link and not a rename: a file that another process has made meanwhile stays.
+            # A link and not a rename, which would replace a file that another process has made meanwhile.
             with suppress(FileExistsError):
                 os.link(aside, path)
         finally:
@@ -138,7 +137,7 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A full disk may have ended it already.
+        # A full disk may have ended the transaction already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -146,12 +145,12 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
 
 @final
 class FileLock:
-    """A lock that the operating system drops with the process, however it ends.
+    """A lock that the operating system releases when the process ends, also when it is killed.
 
-    It is on a file of its own beside the other one, because SQLite locks and unlocks that.
+    The lock is on a file of its own beside the database, because SQLite locks and unlocks the database itself.
 
     Args:
-        path: of the file that is locked.
+        path: the file to lock.
     """
 
     __slots__ = ("_file", "path")
@@ -161,10 +160,10 @@ class FileLock:
         self._file: int | None = None
 
     def take(self) -> bool:
-        """Take the lock without waiting: whether it was free.
+        """Take the lock without waiting. True if it was free.
 
         Raises:
-            OSError: the file can't be made.
+            OSError: the lock file can't be made.
         """
         while self._file is None:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -174,7 +173,7 @@ class FileLock:
             if self._is_there(file):
                 self._file = file
             else:
-                # The one before removed it between the two: a lock on it would keep no process out.
+                # The last owner removed the file between opening and locking: this lock would keep no process out.
                 os.close(file)
         return True
 
@@ -182,11 +181,11 @@ class FileLock:
         """Release the lock.
 
         Args:
-            remove: whether the file goes, too. Where an open file can't be removed, as on Windows, it stays.
+            remove: whether to remove the lock file too. On Windows, where an open file can't be removed, it stays.
         """
         if self._file is not None:
             if remove:
-                # While it is locked, so that no other process has taken it.
+                # Removed while it is locked, so that no other process holds it.
                 with suppress(OSError):
                     self.path.unlink()
             os.close(self._file)

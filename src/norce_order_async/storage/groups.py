@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint
 from norce_order_async.runtime.loop import wake
 
 TURNS: Final = 10
-"""Turns of the event loop that a group waits for more, at most."""
+"""The most turns of the event loop that a group waits for more changes."""
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ class _Group(Generic[C, R]):
     def __init__(self) -> None:
         self.changes: list[C] = []
         self.then: list[Callable[[Exception | None], None]] = []
-        """Called with the error, or None, when it is written."""
+        """Called when the group is written, with None; or with the error."""
         self.error: Exception | None = None
         self.results: Sequence[R] = ()
 
@@ -39,9 +39,9 @@ class Groups(Generic[C, R]):
     """Changes on their way to disk.
 
     Args:
-        start: runs the writing in a task that no writer's cancellation ends.
+        start: runs the writing in a task that is not cancelled with a writer.
         write: writes a group, wholly or not at all, and returns one result for each change.
-        cut_off: makes the error of writers whose group was not written because the task of the writing was ended.
+        cut_off: makes the error for writers whose group was not written because that task was cancelled.
     """
 
     __slots__ = ("_cut_off", "_group", "_start", "_write", "_writing")
@@ -62,9 +62,9 @@ class Groups(Generic[C, R]):
         """Write a change, and return its result when it is on disk.
 
         Raises:
-            Exception: what ``write`` raised for its group, or ``cut_off`` made.
+            Exception: the error that ``write`` raised for the group, or that ``cut_off`` made.
         """
-        # Each writer is woken by an event of its own: one that all of a group wait for costs twice as much a writer.
+        # Each writer waits for an event of its own: one event for the whole group costs twice as much per writer.
         written = wake()
         group = self._put(change, lambda _: written.set())
         place = len(group.changes) - 1
@@ -74,11 +74,12 @@ class Groups(Generic[C, R]):
         return group.results[place]
 
     def put(self, change: C, then: Callable[[Exception | None], None]) -> None:
-        """Write a change, and go on.
+        """Write a change without waiting for it.
 
         Args:
-            change: what is written.
-            then: called when it is on disk, with None, or with what ``add`` would raise; must not raise.
+            change: what to write.
+            then: called with None when the change is on disk, or with the error that ``add`` would raise. It must not
+                raise.
         """
         self._put(change, then)
 
@@ -113,8 +114,8 @@ class Groups(Generic[C, R]):
     async def _gather(self) -> None:
         """Wait for more changes as long as each turn of the event loop brings some.
 
-        What a write costs hardly depends on how many share it, so a busy loop pays half as much for each. Where nothing
-        else happens it is one turn.
+        A write costs almost the same for one change and for many, so on a busy loop each change costs half as much. On
+        an idle loop this waits one turn.
         """
         for _ in range(TURNS):
             before = len(self._group.changes)
@@ -128,7 +129,7 @@ class Groups(Generic[C, R]):
         except Exception as error:  # noqa: BLE001 - its writers raise it
             group.error = error
         except BaseException:
-            # A write that is cut off must not pass for written.
+            # A write that was cancelled does not count as written.
             group.error = self._cut_off()
             raise
         finally:

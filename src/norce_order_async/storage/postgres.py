@@ -1,6 +1,6 @@
-"""A connection to PostgreSQL that is made again when it was lost. Blocking; for one thread at a time.
+"""A connection to PostgreSQL that reconnects when it was lost. It blocks, and is for one thread at a time.
 
-The password of the address appears in no text, repr or traceback of ours.
+The password in the address appears in no text, repr or traceback of ours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _DEFAULTS: Final[Mapping[str, str]] = {
     "connect_timeout": "5",
-    # A peer that is gone without a word is noticed within about ten seconds.
+    # A lost peer is noticed within about ten seconds.
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
@@ -34,8 +34,8 @@ class PostgresConnection:
 
     Args:
         dsn: the address, ``postgresql://user:password@host/database`` or ``key=value`` pairs.
-        name: what is kept there, in texts.
-        error: raised with the text as its only argument.
+        name: the name of what is kept there, for texts.
+        error: the class of errors. It takes the text as its only argument.
 
     Raises:
         ConfigurationError: the extra ``postgres`` is not installed, or the address can't be read.
@@ -72,10 +72,11 @@ class PostgresConnection:
             connection.close()
 
     def run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
-        """What ``work`` returns. It runs a second time, on a new connection, if the first was lost meanwhile.
+        """Call ``work`` with the connection, and return its result. If the connection was lost, ``work`` runs a second
+        time on a new one.
 
         Raises:
-            NorceError: of the class given: the database can't be reached, or refuses the work.
+            NorceError: the class given as ``error``: the database can't be reached, or refuses the work.
         """
         import psycopg
 
@@ -136,15 +137,15 @@ def connected(settings: Mapping[str, Any], **named: Any) -> psycopg.Connection[A
     """A new connection, whose commits wait for the disk.
 
     Args:
-        settings: of the connection; those that are left out are ours.
-        named: more of psycopg's own.
+        settings: settings of the connection. Ours apply where it has none.
+        named: further arguments for ``psycopg.connect``.
 
     Raises:
         psycopg.Error: the database can't be reached, or a setting can't be used.
     """
     connection: psycopg.Connection[Any] = driver().connect(**{**_DEFAULTS, **settings}, autocommit=True, **named)
     try:
-        # What is reported as stored must be on disk, also where the server's default is that it need not be.
+        # What we report as stored must be on disk, also if the server's default is to commit before that.
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
@@ -155,7 +156,7 @@ def connected(settings: Mapping[str, Any], **named: Any) -> psycopg.Connection[A
 
 
 def _settings(dsn: str) -> Callable[[], dict[str, Any]]:
-    """The settings of a connection, in a function, so that no repr and no walk over members finds the password."""
+    """The settings of a connection. They are in a function so that neither a repr nor attributes show the password."""
     driver()
     from psycopg import Error
     from psycopg.conninfo import conninfo_to_dict
@@ -168,7 +169,7 @@ def _settings(dsn: str) -> Callable[[], dict[str, Any]]:
     except Error:
         given = None
     if given is None:
-        # Without the driver's error, which quotes the address.
+        # Raised without the driver's error as its cause, because that quotes the address.
         raise ConfigurationError("dsn must be an address such as postgresql://user:password@host/database")
     settings = given
     return lambda: settings

@@ -116,7 +116,7 @@ def test_a_file_that_is_not_an_inbox(tmp_path: Path) -> None:
     assert not missing.exists()
     ran = inside("inbox", "list", str(other))
     assert ran.code == 2
-    assert "is no inbox of an adapter: it was left as it is" in ran.err
+    assert "is not the inbox of an adapter: it was left as it is" in ran.err
     assert other.read_text() == "notes"
     assert inside("inbox", "retry", str(missing), "0").code == 2
 

@@ -85,10 +85,10 @@ async def test_it_is_for_its_owner_alone(file: InFile) -> None:
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        (b"notes" * 100, "is no inbox of an adapter: it was left as it is"),
-        (b"", "is no inbox of an adapter: it was left as it is"),
-        ("database", "is a database of something else"),
-        ("newer", "has format 9 of the inbox, and this version knows 1"),
+        (b"notes" * 100, "is not the inbox of an adapter: it was left as it is"),
+        (b"", "is not the inbox of an adapter: it was left as it is"),
+        ("database", "is a database of another program"),
+        ("newer", "has format 9 of the inbox, and this version reads 1"),
         ("damaged", "it is damaged and was left as it is"),
         ("folder", "Is a directory"),
     ],
