@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from norce_order_async.cli.connection import Connection
+from norce_order_async.cli.profiles import Profile
 from norce_order_async.sandbox import Sandbox
 
 from .inside import inside
@@ -155,6 +158,22 @@ def test_a_long_job_asks_the_source_again(tmp_path: Path) -> None:
         ran = with_profiles(tmp_path, text, "list", "--profile", "shop")
     assert (ran.code, ran.err) == (0, "no orders match\n")
     assert [request.status for request in sandbox.requests] == [401, 200]
+
+
+def test_a_command_asks_the_source_once(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many clients it makes; asking may cost a second, or a touch of a key."""
+    count = tmp_path / "count"
+    script = f"open({str(count)!r}, 'a').write('x'); print({TOKEN!r})"
+    text = profile(here, f"token_command = {json.dumps([sys.executable, '-c', script])}")
+    ran = with_profiles(tmp_path, text, "bulk", "validate", "--all", "--profile", "shop")
+    assert (ran.code, count.read_text()) == (3, "x"), ran.err
+    count.unlink()
+    monkeypatch.setenv("NORCE_TOKEN", "")
+    settings = {"base_url": here.sandbox.base_url, "merchant": "demo", "channel": "se"}
+    command = json.dumps([sys.executable, "-c", script])
+    connection = Connection(settings, profile=Profile("shop", settings, "token_command", json.loads(command)))
+    assert connection.recipe().merchant == "demo"
+    assert (os.environ["NORCE_TOKEN"], count.read_text()) == (TOKEN, "x")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @asynccontextmanager
 async def stopped_by_signals(
-    job: Job, tell: Callable[[signal.Signals, bool], None] | None = None
+    job: Job, on_signal: Callable[[signal.Signals, bool], None] | None = None
 ) -> AsyncGenerator[None]:
     """Inside, Ctrl-C and SIGTERM stop the job instead of the program.
 
@@ -28,14 +28,14 @@ async def stopped_by_signals(
 
     Args:
         job: the job to stop.
-        tell: called with each signal, and with True if it is not the first.
+        on_signal: called with each signal, and with True if it is not the first.
 
     Raises:
-        ConfigurationError: ``job`` is not a job, or ``tell`` can't be called.
+        ConfigurationError: ``job`` is not a job, or ``on_signal`` can't be called.
     """
     check_kind("job", job, Job, "a job", ConfigurationError)
-    if tell is not None and not callable(tell):
-        raise ConfigurationError(f"tell must be a function, not {type(tell).__name__}")
+    if on_signal is not None and not callable(on_signal):
+        raise ConfigurationError(f"on_signal must be a function, not {type(on_signal).__name__}")
     tasks = SendTasks()
     scope = anyio.CancelScope()
     ready = anyio.Event()
@@ -46,8 +46,8 @@ async def stopped_by_signals(
             again = False
             async for each in signals:
                 job.stop(now=again, why=each.name)
-                if tell is not None:
-                    tell(each, again)
+                if on_signal is not None:
+                    on_signal(each, again)
                 again = True
 
     tasks.start(watch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ def secret_in(file: str, option: str) -> str:
     return secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Connection:
     """The service and account as the command line gives them; the environment has the rest."""
 
@@ -51,8 +51,11 @@ class Connection:
     token_file: str | None = None
     profile: Profile | None = None
 
+    @cached_property
     def token(self) -> str | None:
         """The token in the file or of the profile; None if neither was given, so that it is in ``NORCE_TOKEN``.
+
+        Its source is asked once for all clients of a command: that may take a second, or need the user.
 
         Raises:
             UsageError: The file can't be read or is empty.
@@ -74,7 +77,7 @@ class Connection:
         from norce_order_async.client import NorceOrderClient
         from norce_order_async.errors import ConfigurationError
 
-        token = self.token()
+        token = self.token
         secret: dict[str, Any] = {} if token is None else {"token": token}
         if token is not None and self.token_file is None and self.profile is not None:
             secret = {"token": _TokenOfProfile(self.profile, token)}
@@ -92,8 +95,8 @@ class Connection:
         from norce_order_async.client import ENVIRONMENT_VARIABLES
 
         recipe = self.client().recipe()
-        if (token := self.token()) is not None:
-            os.environ[ENVIRONMENT_VARIABLES["token"]] = token
+        if self.token is not None:
+            os.environ[ENVIRONMENT_VARIABLES["token"]] = self.token
         return recipe
 
     def arguments(self) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +86,47 @@ def test_a_page_is_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / "a.html"
     html_report(journal_of(tmp_path / "a.journal", [Done("o1", 1.0, 2.0)])).write(file)
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@contextmanager
+def _room(size: int) -> Generator[None]:
+    """No file of this process may grow beyond this many bytes, as on a disk that is nearly full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_page_that_does_not_fit_on_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither half of itself, nor a page of that name that was there before in pieces."""
+    report, file = html_report(job(tmp_path)), tmp_path / "out.html"
+    before = sorted(tmp_path.iterdir())
+    with _room(10_000), pytest.raises(ConfigurationError, match=r"out\.html can't be written: File too large"):
+        report.write(file)
+    assert sorted(tmp_path.iterdir()) == before
+    report.write(file)
+    with _room(10_000), pytest.raises(ConfigurationError, match="can't be written"):
+        report.write(file, overwrite=True)
+    assert file.read_text("utf-8") == report.html
+    assert sorted(tmp_path.iterdir()) == sorted([*before, file])
+
+
+def test_a_page_may_be_written_where_a_link_leads_or_into_a_pipe(tmp_path: Path) -> None:
+    report, link, pipe = html_report(job(tmp_path)), tmp_path / "link.html", tmp_path / "pipe"
+    (tmp_path / "out.html").write_text("old")
+    link.symlink_to("out.html")
+    with pytest.raises(ConfigurationError, match="is there already"):
+        report.write(link)
+    report.write(link, overwrite=True)
+    assert link.is_symlink()
+    assert (tmp_path / "out.html").read_text("utf-8") == report.html
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as readers:
+        read = readers.submit(pipe.read_text, "utf-8")
+        report.write(pipe, overwrite=True)
+        assert read.result() == report.html
 
 
 def test_the_command_writes_it_and_replaces_nothing(tmp_path: Path) -> None:

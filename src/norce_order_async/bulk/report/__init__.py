@@ -1,5 +1,5 @@
-"""A job's report: one page that needs nothing but itself.
+"""A job's report as one HTML page.
 
-`figures` counts what a journal holds, in one pass and constant memory. `page` makes HTML of it, with charts that
-`drawing` draws for paper and `static/` draws on a screen.
+`figures` counts what a journal holds, in one pass and constant memory. `page` makes HTML of the figures, with charts
+that `drawing` draws for paper and the scripts in `static/` draw on a screen.
 """

@@ -1,4 +1,4 @@
-"""Charts as SVG: for paper, and where no script runs."""
+"""Charts as SVG, for paper and for pages whose scripts don't run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BELOW: Final = 22
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a chart: its name, its colour, and a value for each moment; None where there is none."""
+    """One line of a chart: its name, its colour, and a value or None for each time."""
 
     name: str
     colour: str
@@ -23,7 +23,7 @@ class Line:
 
 
 def drawn(title: str, times: Sequence[float], lines: Sequence[Line], unit: str) -> str:
-    """A chart over time, which begins at 0."""
+    """Draw a chart over time. Its vertical axis begins at 0."""
     most = max((value for line in lines for value in line.values if value is not None), default=0.0) or 1.0
     first, last = times[0], times[-1]
     span = (last - first) or 1.0

@@ -1,7 +1,7 @@
-"""What a journal says of its job in numbers, counted in one pass and constant memory.
+"""The numbers of a job's report, counted from its journal in one pass and constant memory.
 
-Over time: a bucket is a second at first. When there are too many, two become one, so a job of a month has no more than
-a job of an hour.
+The course of the job is counted in buckets of time. A bucket is a second wide at first. When there are too many, pairs
+are merged, so a job of a month has no more buckets than a job of an hour.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, re
 from norce_order_async.bulk.journal.place import PostgresJob
 
 BUCKETS: Final = 600
-"""At most this many points over time."""
+"""Points over time, at most."""
 SLOWEST: Final = 20
+"""How many of the slowest orders are listed."""
 UNKNOWN: Final = 100
-"""Orders that are named, each."""
+"""How many of the orders with an unknown outcome are listed."""
 REFUSALS: Final = 200
-"""Kinds of refusal that are kept apart; what comes beyond is counted together."""
+"""Reasons that are counted separately; the rest are counted together."""
 PERCENTILES: Final = (0.5, 0.9, 0.99, 1.0)
 _STEP: Final = 1.02
-"""Two durations in one class of the histogram differ by at most two percent."""
+"""Two durations in one class of the histogram differ by two percent at most."""
 
 
 @dataclass(slots=True)
@@ -35,12 +36,12 @@ class Moment:
 
     verdicts: Counter[str] = field(default_factory=Counter[str])
     sent: int = 0
-    """Orders sent in it, by their last sending."""
+    """Orders whose last send was in it."""
     durations: Counter[int] = field(default_factory=Counter[int])
-    """Orders by class of their duration."""
+    """Orders by the class of their duration in the histogram."""
 
     def add(self, other: Moment) -> None:
-        """Count another in."""
+        """Add the counts of another bucket."""
         self.verdicts += other.verdicts
         self.sent += other.sent
         self.durations += other.durations
@@ -48,28 +49,29 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why orders were refused or are unknown."""
+    """A reason why orders were refused or are unknown."""
 
     verdict: str
     reason: str
     message: str
-    """The service's own words, of one of them."""
+    """The service's message for one of them."""
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """All that the page shows."""
+    """All numbers that the page shows."""
 
     journal: str
     job: JournalReport
     began: float | None
-    """When the first order was sent that is known, in seconds since 1970; None when none was."""
+    """The earliest time at which an order was last sent, in seconds since 1970; None if none was sent."""
     ended: float | None
+    """When the last verdict was recorded, in seconds since 1970; None if there is none."""
     width: int
-    """Seconds of a bucket."""
+    """The width of a bucket in seconds."""
     moments: Mapping[int, Moment]
-    """By the number of the bucket, counted from 1970."""
+    """The buckets by number, counted from 1970."""
     durations: Counter[int]
     slowest: tuple[tuple[float, ItemResult], ...]
     unknown: tuple[ItemResult, ...]
@@ -77,15 +79,15 @@ class Figures:
 
     @property
     def seconds(self) -> float:
-        """From the first sending to the last verdict."""
+        """Seconds from the first send to the last verdict."""
         return 0.0 if self.began is None or self.ended is None else max(self.ended - self.began, 0.0)
 
     def percentile(self, share: float) -> float | None:
-        """The duration that this share of the orders does not exceed, in seconds, to two percent."""
+        """The duration in seconds that this share of the orders does not exceed, precise to two percent."""
         return percentile(self.durations, share)
 
     def over_time(self) -> Iterator[tuple[int, Moment]]:
-        """Every bucket from the first to the last, those without anything too: when it begins, and what is in it."""
+        """Yield every bucket from the first to the last with its start in seconds since 1970; empty ones too."""
         if not self.moments:
             return
         for bucket in range(min(self.moments), max(self.moments) + 1):
@@ -93,7 +95,7 @@ class Figures:
 
 
 def percentile(durations: Counter[int], share: float) -> float | None:
-    """The duration in seconds that this share does not exceed."""
+    """The duration in seconds that this share of the orders does not exceed; None without orders."""
     wanted = math.ceil(durations.total() * share)
     seen = 0
     for kind in sorted(durations):
@@ -156,7 +158,7 @@ def figures_of(journal: Path | PostgresJob) -> Figures:
 
 
 class _OverTime:
-    """Buckets of time, as wide as they have to be."""
+    """Buckets of time, which get wider as the time they cover grows."""
 
     def __init__(self) -> None:
         self.width = 1
@@ -165,7 +167,7 @@ class _OverTime:
         self._last = 0
 
     def at(self, moment: float) -> Moment:
-        """The bucket of a moment, in seconds since 1970."""
+        """Return the bucket of a time in seconds since 1970."""
         second = int(moment)
         if self._first is None:
             self._first = self._last = second

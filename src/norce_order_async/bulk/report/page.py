@@ -1,7 +1,7 @@
-"""A job's report as one HTML file that needs nothing else: no network, no other file.
+"""A job's report as one HTML file that needs no network and no other file.
 
-Texts of the service and ids are data of strangers: each is escaped, and the data for the charts holds numbers and our
-own words alone. The page forbids every script but its own by a hash.
+Ids and texts of the service are not trusted: each is escaped, and the data for the charts holds only numbers and fixed
+words. The page's policy allows its own script alone, by a hash.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from norce_order_async.errors import ConfigurationError
 
 _COLOURS: Final = {"done": "#2e7d32", "refused": "#c77700", "unknown": "#c62828"}
 _ADVICE: Final = {
-    "unknown": "The answer was lost, and reading did not settle it. Look at these orders, or run "
-    "<code>norce-order bulk retry --only unknown</code>, which reads each first.",
-    "left": "Run the same job again: it goes on where it ended.",
+    "unknown": "The answer was lost, and a read could not show what happened. Check these orders, or run "
+    "<code>norce-order bulk retry --only unknown</code>, which reads each order first.",
+    "left": "Run the same job again: it continues where it ended.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlReport:
-    """A job's report. A notebook shows it where it is the value of a cell.
+    """A job's report as an HTML page. A notebook shows it if it is the value of a cell.
 
     For example::
 
@@ -49,15 +49,24 @@ class HtmlReport:
     """The whole page."""
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the page to a file, which only its owner may read: it names orders, and what the service said of them.
+        """Write the page to a file that only its owner may read: it holds order ids and messages of the service.
+
+        The file appears when the page is complete. If writing fails, a file of that name stays as it was.
+
+        Args:
+            path: the file.
+            overwrite: whether to replace an existing file.
 
         Raises:
-            ConfigurationError: the file is there, and ``overwrite`` was not given; or it can't be written.
+            ConfigurationError: the file exists and ``overwrite`` was not given, or it can't be written.
         """
         file = path_of("path", path)
         try:
-            with open(file, "w" if overwrite else "x", encoding="utf-8", opener=_for_its_owner) as opened:
-                opened.write(self.html)
+            if overwrite and file.exists() and not file.is_file():
+                # A pipe or a terminal; a folder raises here.
+                file.write_text(self.html, "utf-8")
+            else:
+                _write_whole(file.resolve() if overwrite else file, self.html, overwrite=overwrite)
         except FileExistsError:
             raise ConfigurationError(f"{file} is there already: name another file, or give overwrite=True") from None
         except OSError as error:
@@ -75,8 +84,30 @@ def _for_its_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _write_whole(file: Path, text: str, *, overwrite: bool) -> None:
+    """Write a file aside and move it into place, so that it is whole or not there.
+
+    Raises:
+        FileExistsError: the file exists, and is not to be overwritten.
+        OSError: it can't be written.
+    """
+    if not overwrite and os.path.lexists(file):
+        raise FileExistsError
+    aside = file.with_name(f"{file.name}.{os.getpid()}.new")
+    aside.unlink(missing_ok=True)
+    try:
+        with open(aside, "x", encoding="utf-8", opener=_for_its_owner) as opened:
+            opened.write(text)
+        if not overwrite:
+            # Take the name, unless another program has taken it meanwhile. Not every disk has links for this.
+            open(file, "x", opener=_for_its_owner).close()
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def html_report(journal: str | Path | PostgresJob) -> HtmlReport:
-    """A job's report, of what its journal holds; also while the job runs. Blocking; reads every order once.
+    """Return a report of what a job's journal holds, also while the job runs. Blocking; reads every order once.
 
     Args:
         journal: the journal.
@@ -134,7 +165,8 @@ def _head(figures: Figures) -> str:
         finished = sum(job.counts[state] for state in ("confirmed", "refused", "unknown"))
         facts.append(("rate", f"{finished / figures.seconds:,.1f} orders a second"))
     if job.shards:
-        facts.append(("shards", f"{len(job.shards)}, of which {sum(1 for shard in job.shards if shard.left)} are left"))
+        unfinished = sum(1 for shard in job.shards if shard.left)
+        facts.append(("shards", f"{len(job.shards)}, {unfinished} of them not finished"))
     rows = "".join(f"<div><dt>{name}</dt><dd>{_words(value)}</dd></div>" for name, value in facts)
     return f"<dl>{rows}</dl>"
 
@@ -188,14 +220,14 @@ def _charts(figures: Figures) -> Iterable[_Chart]:
         yield _chart("limit", "Attempts allowed at once", times, [Line("limit", "#1565c0", limit)], "")
         held: list[float | None] = [0.0]
         for before, now in pairwise(samples):
-            # A run that goes on counts from 0 again.
+            # Each run counts from 0.
             waited = now.throttled - before.throttled if now.throttled >= before.throttled else now.throttled
             held.append(min(waited / (now.at - before.at), 1.0) * 100)
         yield _chart("held", "Held back by the service", times, [Line("share of time", "#ad1457", held)], "%")
 
 
 def _in_flight(moments: Sequence[Moment]) -> Line:
-    """How many were sent and had no verdict yet, at the end of each bucket."""
+    """How many orders were sent and had no verdict yet, at the end of each bucket."""
     now = 0
     values: list[float | None] = []
     for moment in moments:
@@ -219,7 +251,7 @@ def _durations(figures: Figures) -> str:
     if not figures.durations:
         return ""
     rows = ((f"{share:.0%}" if share < 1 else "all", f"{took:,.3g} s") for share, took in found if took is not None)
-    text = "From the last sending of an order to its verdict in the journal, to two percent; orders that were done."
+    text = "Orders that were done, from their last send to the verdict in the journal. Precise to two percent."
     return f"<section><h2>How long it took</h2><p>{text}</p>{_table(('of the orders', 'within'), rows)}</section>"
 
 
@@ -227,7 +259,7 @@ def _refusals(figures: Figures) -> str:
     if not figures.refusals:
         return ""
     rows = ((each.verdict, f"{each.count:,}", each.reason, each.message) for each in figures.refusals)
-    heads = ("verdict", "orders", "reason", "the service said, of one of them")
+    heads = ("verdict", "orders", "reason", "the service's message for one of them")
     return f"<section><h2>Refused and unknown, by reason</h2>{_table(heads, rows)}</section>"
 
 
@@ -267,7 +299,7 @@ def _words(text: str) -> str:
 
 
 def _script(charts: Sequence[_Chart]) -> str:
-    # In a script element nothing is escaped, and "</" would end it. The data is numbers and words of ours.
+    # HTML has no escapes inside a script, and "</" would end it. The data is numbers and fixed words.
     data = json.dumps([chart.data for chart in charts]).replace("<", "\\u003c")
     return f"{_static('uplot.min.js')}\nconst CHARTS = {data};\n{_static('report.js')}"
 

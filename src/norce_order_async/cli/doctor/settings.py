@@ -69,7 +69,7 @@ class Configured:
             UsageError: The file can't be read.
             ClickException: The profile's source gives no token.
         """
-        from_file = self._connection.token()
+        from_file = self._connection.token
         profile = self._connection.profile
         if from_file and self.token_file is None and profile is not None:
             return from_file, f"profile {profile.name}, {profile.source}"
