@@ -21,6 +21,7 @@ import anyio
 from starlette.types import ASGIApp
 
 from norce_order_async.sandbox.admin import MERCHANT, Admin
+from norce_order_async.sandbox.admin import PREFIX as ADMIN_PREFIX
 from norce_order_async.sandbox.app import INSPECTOR_PREFIX, PREFIX, App
 from norce_order_async.sandbox.arguments import (
     check_has,
@@ -222,6 +223,8 @@ class Sandbox:
         self._host = host
         self._port = port
         self._served_as = (host, *served_as)
+        # The paths that are not the service's: faults leave their connections alone.
+        self._exempt = [*([ADMIN_PREFIX] if admin else []), *([f"{INSPECTOR_PREFIX}/"] if inspect else [])]
 
     def __repr__(self) -> str:
         return f"<Sandbox {'at ' + self.base_url if self._running else 'not running'}>"
@@ -407,7 +410,8 @@ class Sandbox:
     def _run(self) -> Serving:
         if self._running is not None:
             raise RuntimeError(f"the sandbox is running already, at {self.base_url}")
-        self._running = Serving(OwnHosts(self.app, self._served_as), self.faults, self._host, self._port)
+        own = OwnHosts(self.app, self._served_as)
+        self._running = Serving(own, self.faults, self._host, self._port, self._exempt)
         return self._running
 
 

@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -79,12 +79,17 @@ class PromptServer(uvicorn.Server):
         for each in sockets or []:
             each.close()
         state = self.server_state
-        for connection in list(state.connections):
-            connection.shutdown()
+        asked: set[object] = set()
         try:
             async with asyncio.timeout(_LAST_ANSWERS_WITHIN):
-                while state.connections or state.tasks:  # noqa: ASYNC110 - uvicorn has no event for it
+                while True:
+                    # Connections that were being accepted appear a moment later.
                     await asyncio.sleep(_TICK)
+                    for connection in state.connections - asked:
+                        asked.add(connection)
+                        connection.shutdown()
+                    if not (state.connections or state.tasks):
+                        break
         except TimeoutError:
             _log.error("the server stops, and cancels %d requests that it is still answering", len(state.tasks))
             for task in state.tasks:
@@ -93,9 +98,12 @@ class PromptServer(uvicorn.Server):
 
 
 class Serving:
-    """A server in a thread. `starting()` and `stopping()` yield each time that the caller should wait a little."""
+    """A server in a thread. `starting()` and `stopping()` yield each time that the caller should wait a little.
 
-    def __init__(self, app: OwnHosts, faults: Faults, host: str, port: int) -> None:
+    `exempt` has the starts of paths whose connections no fault refuses.
+    """
+
+    def __init__(self, app: OwnHosts, faults: Faults, host: str, port: int, exempt: Sequence[str] = ()) -> None:
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._faults = faults
@@ -103,7 +111,7 @@ class Serving:
         self._server = PromptServer(
             uvicorn.Config(
                 app,
-                http=protocol(faults.refuses_connection),
+                http=protocol(faults.refuses_connection, exempt),
                 loop="asyncio",
                 lifespan="on",
                 ws="none",

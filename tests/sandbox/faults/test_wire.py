@@ -139,17 +139,72 @@ def test_a_drip_arrives_bit_by_bit_and_whole(sandbox: Sandbox) -> None:
     assert sandbox.requests[0].status == 201
 
 
-def test_a_connection_is_reset_as_soon_as_it_is_there(sandbox: Sandbox) -> None:
+def test_a_connection_is_reset_at_its_first_request(sandbox: Sandbox) -> None:
     sandbox.faults.play(FaultPlan([FaultRule(RefuseConnection(), every=2)]))
     with Raw(sandbox) as raw:
         raw.send()
         assert raw.answer().startswith(b"HTTP/1.1 201")
-    # The reset may come while connecting, before the bytes left or after; nobody reads them.
-    with pytest.raises(ConnectionError), Raw(sandbox) as raw:
+    with Raw(sandbox) as raw, pytest.raises(ConnectionResetError):
         raw.exchanged()
     assert orders(sandbox) == len(sandbox.requests) == 1
     (played,) = sandbox.faults
     assert (played.operation, played.request, played.fault) == (None, 2, "connection refused")
+
+
+@pytest.mark.parametrize("parser", [H11Protocol, HttpToolsProtocol], ids=["h11", "httptools"])
+def test_the_pages_about_the_sandbox_are_never_refused(
+    parser: type[asyncio.Protocol], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else a plan that refuses every connection could not be stopped from there. They count as no connection."""
+    monkeypatch.setattr(norce_order_async.sandbox.serving, "protocol", partial(protocol, parser=parser))
+    plan = FaultPlan([FaultRule(RefuseConnection(), first=1)])
+    with Sandbox(token="sandbox-token", inspect=True, faults=plan) as sandbox:
+        for path, status in (("/__inspect/", 403), ("/__sandbox/faults", 200)):
+            with Raw(sandbox) as raw:
+                # In pieces, as a network may deliver them.
+                raw.socket.sendall(b"GET " + path[:5].encode())
+                raw.socket.sendall(f"{path[5:]} HTTP/1.1\r\nhost: localhost\r\n".encode())
+                raw.socket.sendall(b"authorization: Bearer sandbox-token\r\nconnection: close\r\n\r\n")
+                assert raw.received().startswith(f"HTTP/1.1 {status} ".encode())
+        assert not sandbox.faults
+        with Raw(sandbox) as raw, pytest.raises(ConnectionResetError):
+            raw.exchanged()
+        with Raw(sandbox) as raw:
+            raw.send()
+            assert raw.answer().startswith(b"HTTP/1.1 201")
+        assert [played.request for played in sandbox.faults] == [1]
+
+
+@pytest.mark.parametrize("path", ["/__inspect/", "/__sandbox/faults"])
+def test_paths_of_pages_that_are_not_there_are_refused_as_others(path: str) -> None:
+    with Sandbox(admin=False, faults=FaultPlan([FaultRule(RefuseConnection())])) as sandbox, Raw(sandbox) as raw:
+        raw.send("GET", path)
+        with pytest.raises(ConnectionResetError):
+            raw.received()
+
+
+def test_leaving_does_not_wait_for_a_connection_without_a_request(caplog: pytest.LogCaptureFixture) -> None:
+    with Sandbox(faults=FaultPlan([FaultRule(RefuseConnection())])) as sandbox, Raw(sandbox) as raw:
+        raw.socket.sendall(b"GET /")
+        with Raw(sandbox) as later:
+            # Once this is answered, the connection before it was accepted too.
+            later.send("GET", "/__sandbox/clock")
+            later.answer()
+        sandbox.close()
+        assert raw.received() == b""
+    assert not caplog.records
+
+
+def flood(raw: Raw) -> None:
+    """Send until the other side ends the connection."""
+    while True:
+        raw.socket.sendall(b"x" * 10_000)
+
+
+def test_a_first_line_without_an_end_is_refused(sandbox: Sandbox) -> None:
+    sandbox.faults.play(FaultPlan([FaultRule(RefuseConnection())]))
+    with Raw(sandbox) as raw, pytest.raises(ConnectionError):
+        flood(raw)
 
 
 def test_what_else_goes_over_the_connection_is_untouched(sandbox: Sandbox) -> None:

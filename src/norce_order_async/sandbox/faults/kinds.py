@@ -114,7 +114,9 @@ class LognormalDelay:
 
 @dataclass(frozen=True, slots=True)
 class RefuseConnection:
-    """A new connection is reset at once, before any request: as near to a refused one as a running server can get.
+    """A new connection is reset at its first request: as near to a refused one as a running server can get.
+
+    Connections to the inspector and to the admin endpoints are not refused, and not counted.
 
     Example::
 

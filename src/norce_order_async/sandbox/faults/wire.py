@@ -1,8 +1,8 @@
-"""Breaking an answer on its way: what a fault does to the connection below ASGI.
+"""What a fault does to a connection, below ASGI.
 
-`protocol` makes uvicorn's own protocol, whichever parser is installed, and puts it into the state of its requests'
-scopes; there an `OutgoingAnswer` finds the transport to reset, close or write to. A request that came without a server
-has none; its caller gets the httpx exception that the same fault gives over a socket.
+`protocol` makes uvicorn's own protocol, whichever parser is installed, and puts it into the state of the ASGI scope.
+There an `OutgoingAnswer` finds the transport to reset, close or write to. A request that came without a server has no
+transport: its caller gets the httpx exception that the same fault causes over a socket.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Never, Protocol, cast
 
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.server import ServerState
 
 _KEY = "norce-order-sandbox"
+_LONGEST_LINE = 64 * 1024
+"""Bytes of a request line that are waited for; no path is looked for in a longer one."""
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 """On, for no time at all: closing then resets."""
@@ -27,27 +30,78 @@ class _HasTransport(Protocol):
     transport: asyncio.Transport
 
 
-def protocol(refuses: Callable[[], bool], parser: type[asyncio.Protocol] = AutoHTTPProtocol) -> type[asyncio.Protocol]:
-    """What uvicorn is to make for each connection; `refuses` is asked whether it is to be turned away."""
+def protocol(
+    refuses: Callable[[], bool], exempt: Sequence[str] = (), parser: type[asyncio.Protocol] = AutoHTTPProtocol
+) -> type[asyncio.Protocol]:
+    """The protocol that uvicorn makes for each connection.
+
+    Args:
+        refuses: Called once for each connection; returns whether to reset it.
+        exempt: The starts of paths whose connections are never reset, and not counted.
+        parser: uvicorn's own protocol.
+    """
     make = cast("Callable[..., asyncio.Protocol]", parser)
+    exempt_paths = tuple(path.encode() for path in exempt)
 
-    def made(*, app_state: dict[str, Any], **arguments: Any) -> asyncio.Protocol:
-        if refuses():
-            return _Refusal()
-        state = dict(app_state)
-        connection = make(app_state=state, **arguments)
-        state[_KEY] = connection
-        return connection
+    def made(*, app_state: dict[str, Any], server_state: ServerState, **arguments: Any) -> asyncio.Protocol:
+        def accepted() -> asyncio.Protocol:
+            state = dict(app_state)
+            connection = make(app_state=state, server_state=server_state, **arguments)
+            state[_KEY] = connection
+            return connection
 
-    # uvicorn calls it and asks no more of it.
+        def is_refused(path: bytes) -> bool:
+            return not path.startswith(exempt_paths) and refuses()
+
+        return _NewConnection(accepted, is_refused, cast("set[object]", server_state.connections))
+
+    # uvicorn only calls it, so a function will do.
     return cast("type[asyncio.Protocol]", made)
 
 
-class _Refusal(asyncio.Protocol):
-    """A connection that is reset as soon as it is there."""
+class _NewConnection(asyncio.Protocol):
+    """A connection up to its first request line: then it is reset, or uvicorn's own protocol takes over."""
+
+    def __init__(
+        self,
+        accepted: Callable[[], asyncio.Protocol],
+        is_refused: Callable[[bytes], bool],
+        connections: set[object],
+    ) -> None:
+        self._accepted = accepted
+        self._is_refused = is_refused
+        self._connections = connections
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        reset(cast("asyncio.Transport", transport))
+        self._transport = cast("asyncio.Transport", transport)
+        # uvicorn calls `shutdown` of these when it stops.
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        line, end, _ = self._received.lstrip(b"\r\n").partition(b"\n")
+        if self._transport is None or not (end or len(line) > _LONGEST_LINE):
+            return
+        self._connections.discard(self)
+        _, _, target = line.partition(b" ")
+        if self._is_refused(target):
+            reset(self._transport)
+            return
+        connection = self._accepted()
+        self._transport.set_protocol(connection)
+        connection.connection_made(self._transport)
+        connection.data_received(self._received)
+
+    def shutdown(self) -> None:
+        """Close the connection, because the server stops."""
+        if self._transport is not None:
+            self._transport.close()
 
 
 def transport_of(scope: Scope) -> asyncio.Transport | None:
