@@ -145,7 +145,7 @@ async def test_what_a_function_had_in_flight_is_unknown(sandbox: Sandbox, journa
         async with norce.bulk(journal, load=FEW) as job:
             await all_of(job.run(None, action))
     assert len(effects(sandbox)) == 4
-    with pytest.raises(ConfigurationError, match="none of the ready"):
+    with pytest.raises(ConfigurationError, match="not a ready action"):
         actions.from_journal(read_journal(journal).action, {})
 
 
@@ -209,7 +209,7 @@ def test_a_function_is_not_taken_for_a_ready_action(name: str) -> None:
 
 def test_an_action_of_ones_own_with_a_ready_name_is_kept_apart() -> None:
     """As far as its parameters tell."""
-    with pytest.raises(ConfigurationError, match="none of the ready"):
+    with pytest.raises(ConfigurationError, match="not a ready action"):
         actions.from_journal("transition", {"status": "removed"})
 
 

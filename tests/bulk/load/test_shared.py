@@ -151,14 +151,14 @@ async def test_a_pause_is_told_at_once_and_once() -> None:
         assert not member.limiter.take()
         await clock.wait(0.1)
     assert member.rung == 1
-    assert member.share.told == pytest.approx(2.5)
+    assert member.share.own_pause == pytest.approx(2.5)
     member.limiter.wanted_nothing(600.0)
     assert member.rung == 2
-    assert member.share.told == pytest.approx(600.0)
+    assert member.share.own_pause == pytest.approx(600.0)
     other = Member(clock)
     other.beat(paused=5.0)
     assert not other.limiter.take()
-    assert (other.rung, other.share.told) == (0, 0.0)
+    assert (other.rung, other.share.own_pause) == (0, 0.0)
 
 
 async def test_a_job_that_lost_its_rate_has_none() -> None:

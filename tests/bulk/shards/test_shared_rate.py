@@ -166,7 +166,7 @@ def test_a_pause_reaches_all_and_outlives_its_member(table: Table) -> None:
     table.join(third)
     assert 28.0 < third.paused <= 30.0
     # What was told by another is not told on.
-    assert (first.told, third.told) == (0.0, 0.0)
+    assert (first.own_pause, third.own_pause) == (0.0, 0.0)
 
 
 def busiest(sandbox: Sandbox) -> int:

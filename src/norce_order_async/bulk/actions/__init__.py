@@ -1,4 +1,4 @@
-"""The actions of a job that are ready to use."""
+"""Ready actions for jobs."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ Row = Mapping[str, Any]
 """The columns of an item's row that the action needs (:attr:`Action.columns`), by name."""
 
 Settlement = Literal["done", "not done", "unknown"]
-"""``"not done"`` may be said only where applying again does no harm even if the first one lands late."""
+"""Return ``"not done"`` only if applying the action again does no harm, even if the first request still arrives."""
 
 
 class Action(ABC, Generic[T]):
-    """What a job does to each order. Base class for actions of your own; must not change once made.
+    """What a job does to each order: the base class for actions of your own. An action must not change once made.
 
     For example::
 
@@ -50,35 +50,35 @@ class Action(ABC, Generic[T]):
     columns: tuple[str, ...] = ()
     """The columns of a row that the action needs. A journal keeps only these."""
     writes: ClassVar[bool] = True
-    """Whether it changes orders. An action that only reads can be repeated freely, also in production."""
+    """Whether the action changes orders. One that only reads may run in production, and again after any failure."""
 
     @abstractmethod
     async def apply(self, order: Order, row: Row) -> T:
-        """Do the action to one order; what it returns becomes the outcome's ``value``."""
+        """Do the action to one order; the result becomes the outcome's ``value``."""
 
     async def settle(self, order: Order, row: Row) -> Settlement:
-        """Read whether it was done; called when the answer was lost. ``"done"``, ``"not done"`` or ``"unknown"``."""
+        """Read whether the action was done, after its answer was lost. ``"done"``, ``"not done"`` or ``"unknown"``."""
         del order, row
         return "unknown" if self.writes else "not done"
 
     async def preview(self, order: Order, row: Row) -> str:
-        """Say what it would do to an order, in words; called in a dry run, and may only read."""
+        """Return what the action would do to an order, in words. Called in a dry run; it may only read."""
         del row
         await order.refresh()
         return f"would {self.name}; the order is {shown(order.status)}"
 
     def did_nothing(self, value: T) -> bool:
-        """Whether the value that ``apply`` returned means that the order was in the wanted state before."""
+        """Whether the value that ``apply`` returned shows that the order was in the wanted state before."""
         del value
         return False
 
     def shows_done(self, error: Exception) -> bool:
-        """Whether this refusal, of an item that was sent before, means that it took effect then."""
+        """Whether the refusal of an item that was sent before shows that it took effect then."""
         del error
         return False
 
     def excuses(self, error: Exception) -> bool:
-        """Whether this refusal may mean that the order was in the wanted state before; ``settle`` is called then."""
+        """Whether a refusal may mean that the order was in the wanted state before; if so, ``settle`` is called."""
         del error
         return False
 
@@ -88,7 +88,7 @@ class Action(ABC, Generic[T]):
 
 
 class Plain(Action[T]):
-    """An async function as an action. With a name it can be journaled; what was in flight at a crash is unknown."""
+    """An async function as an action. With a name it can be journaled; items in flight at a crash are unknown."""
 
     def __init__(self, function: Callable[[Order], Awaitable[T]], name: str = "") -> None:
         self.name = name
@@ -96,7 +96,7 @@ class Plain(Action[T]):
         self._function = function
 
     async def apply(self, order: Order, row: Row) -> T:
-        """Await the function with the order; returns its result."""
+        """Await the function with the order, and return its result."""
         del row
         return await self._function(order)
 
@@ -107,10 +107,10 @@ def can_settle(action: Action[Any]) -> bool:
 
 
 def action_of(given: Action[T] | Callable[[Order], Awaitable[T]], *, journaled: bool) -> Action[T]:
-    """The action that was given, or a function as one.
+    """Return the given action, or make one of a function.
 
     Raises:
-        ConfigurationError: a function without a name where there is a journal.
+        ConfigurationError: it is neither, or it is a function and the job has a journal, which needs a name.
     """
     if not isinstance(given, Action) and (not callable(given) or isinstance(given, type)):
         raise ConfigurationError(f"action must be an action or an async function, not {type(given).__name__}")

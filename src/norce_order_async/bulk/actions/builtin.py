@@ -1,7 +1,7 @@
-"""The actions that are ready to use.
+"""The ready actions.
 
 :func:`from_journal` makes each of them again from the name and parameters in a journal. They settle by reading the
-order. All of them set something to a value, so doing one again after it landed late changes nothing.
+order. Each sets something to a value, so running one again after its first request arrived late changes nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHOWN_WITHIN = 60.0
-"""Seconds for one change of status. Other calls of a job have no deadline, but the service may drop a change that it
-accepted (202), and the job would wait for it for ever."""
+"""Seconds for one change of status. Other calls of a job have no deadline. But the service may drop a change that it
+accepted (202), and the job would wait for that one for ever."""
 _IN_TIME = CallOptions(deadline=SHOWN_WITHIN)
 
 __all__ = [
@@ -84,7 +84,7 @@ class Transition(Action[Transitioned]):
 
 
 class Validate(Action[ValidationReport]):
-    """Have the service check orders; the reports are the values."""
+    """Have the service validate orders. The reports are the values of the outcomes."""
 
     name = "validate"
     writes = False
@@ -98,7 +98,7 @@ class Validate(Action[ValidationReport]):
 
 
 class SetReference(Action[None]):
-    """Give orders their identifier in another system: one for all, or each its own from a column of the source."""
+    """Set the identifier of orders in another system: the same for all, or from a column of the source."""
 
     name = "set reference"
 
@@ -130,7 +130,7 @@ class SetReference(Action[None]):
 
 
 class PatchAttributes(Action[None]):
-    """Set attributes: the same for all, or from columns of the source that have the attributes' names."""
+    """Set attributes: the same for all orders, or from columns of the source with the attributes' names."""
 
     name = "patch attributes"
 
@@ -191,26 +191,26 @@ class Delete(Action[None]):
 
 
 def transition(to: OrderStatus, *, validate: bool = False, explain: bool = False) -> Transition:
-    """Move orders to a status. Those that are there count as already done.
+    """Move orders to a status. Orders that have it count as already done.
 
     Args:
         to: the status.
-        validate: have the service check each order first. One that does not validate is refused and left as it is.
-        explain: have the service check each order that is refused, and add what is missing to the outcome's error.
+        validate: have the service validate each order first. An invalid order is refused and left as it is.
+        explain: have the service validate each refused order, and add what is missing to the outcome's error.
 
     Raises:
-        InvalidRequestError: no such status.
+        InvalidRequestError: there is no such status.
     """
     return Transition(to, validate=validate, explain=explain)
 
 
 def remove() -> Transition:
-    """Set orders to ``removed``: abandoned, and kept readable."""
+    """Move orders to ``removed``: they are abandoned, and can still be read."""
     return Transition("removed")
 
 
 def validate() -> Validate:
-    """Have the service check orders. The verdict is ``done`` either way; ``outcome.value`` is the report."""
+    """Have the service validate orders. The verdict is ``done`` either way; ``outcome.value`` is the report."""
     return Validate()
 
 
@@ -225,23 +225,23 @@ def export(
     """Read orders and write them to a file.
 
     Args:
-        out: the file, made when every order has been read; until then it grows beside it as ``<name>.part``.
+        out: the file. It appears when every order has been read; until then its lines are in ``<name>.part``.
         fields: columns and where they are in an order, such as ``{"total": "total.includingVat", "first":
-            "cart.items.0.sku", "paid": "payments[*].amount"}``. Left out, JSON Lines hold the whole order, and CSV and
-            Parquet a few columns without personal data.
-        format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); left out, by the file's ending.
-        overwrite: whether to replace an existing file. By default the job is refused before an order is read.
-        raw_cells: leave texts in CSV as they are. Otherwise one that a spreadsheet would run as a formula gets a ``'``
-            in front, which ``norce_order_async.bulk.as_it_was`` takes off again.
+            "cart.items.0.sku", "paid": "payments[*].amount"}``. By default, JSON Lines hold the whole order, and CSV
+            and Parquet a few columns without personal data.
+        format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); by default, the file's ending.
+        overwrite: whether to replace an existing file. By default, the job fails before an order is read.
+        raw_cells: whether to leave texts in CSV as they are. By default, a text that a spreadsheet would run as a
+            formula gets a ``'`` in front, which ``norce_order_async.bulk.as_it_was`` removes.
 
     Raises:
-        ConfigurationError: an unknown format, a field that no order has, or the extra is missing.
+        ConfigurationError: the format is unknown, no order has a field, or the extra is missing.
     """
     return Export(path_of("out", out), fields, format, overwrite=overwrite, raw_cells=raw_cells)
 
 
 def set_reference(value: str | None = None, *, column: str | None = None) -> SetReference:
-    """Set the identifier in another system, to one value or from a column of the source's rows.
+    """Set the identifier of orders in another system, to one value or from a column of the source's rows.
 
     Raises:
         ConfigurationError: neither or both are given.
@@ -250,10 +250,14 @@ def set_reference(value: str | None = None, *, column: str | None = None) -> Set
 
 
 def patch_attributes(changes: Mapping[str, Any] | None = None, *, columns: tuple[str, ...] = ()) -> PatchAttributes:
-    """Set attributes, to the same values for all orders, from columns of the source's rows, or both.
+    """Set attributes to the same values for all orders, from columns of the source's rows, or both.
+
+    Args:
+        changes: attributes and their values.
+        columns: columns of the rows; each sets the attribute of that name.
 
     Raises:
-        ConfigurationError: nothing is to be set.
+        ConfigurationError: neither is given, or one is of a wrong type.
     """
     return PatchAttributes(changes, columns)
 
@@ -264,12 +268,12 @@ def delete() -> Delete:
 
 
 def plain(name: str, function: Callable[[Order], Awaitable[T]]) -> Plain[T]:
-    """An async function as an action with a name, so that it can be journaled.
+    """Make an action of an async function, with a name by which a journal recognises it.
 
     A job can't read whether a function took effect: items in flight at a crash become ``unknown``.
 
     Raises:
-        ConfigurationError: the name is that of a ready action, which the journal would be taken to be of.
+        ConfigurationError: the name is that of a ready action, or ``function`` is not a function.
     """
     check_kind("name", name, str, "a string", ConfigurationError)
     if not callable(function):
@@ -280,21 +284,21 @@ def plain(name: str, function: Callable[[Order], Awaitable[T]]) -> Plain[T]:
 
 
 def from_journal(name: str, parameters: Mapping[str, Any]) -> Action[Any]:
-    """The ready action that a journal names.
+    """Return the ready action that a journal names.
 
     Raises:
-        ConfigurationError: it is none of the ready ones, or its parameters are not that action's.
+        ConfigurationError: it is not a ready action, or the parameters are not those of that action.
     """
     check_kind("name", name, str, "a string", ConfigurationError)
     check_kind("parameters", parameters, Mapping, "a dict", ConfigurationError)
     made = _MADE.get(name)
     if made is None:
-        raise ConfigurationError(f"{name!r} is none of the ready actions: run it from the program it is from")
+        raise ConfigurationError(f"{name!r} is not a ready action: continue the job in the program that began it")
     try:
         return made(parameters)
     except (KeyError, TypeError, AttributeError):
         raise ConfigurationError(
-            f"{name!r} with these parameters is none of the ready actions: run it from the program it is from"
+            f"{name!r} with these parameters is not a ready action: continue the job in the program that began it"
         ) from None
 
 
@@ -308,4 +312,4 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], Action[Any]]] = {
     "patch attributes": lambda kept: PatchAttributes(kept["changes"], tuple(kept["columns"])),
     "delete": lambda _: Delete(),
 }
-"""Each ready action from its parameters as a journal has them."""
+"""Makes each ready action from its parameters in a journal."""

@@ -1,8 +1,8 @@
-"""The members of a job's shared rate, in its database: who is there, the rate, and a pause for all.
+"""The members of a job's shared rate, in its database: the list of them, the rate, and a pause for all.
 
-One that joins may not send before every other has counted it. Its first beat adds its row. Its second one begins when
-that row can be seen, and notes the moment as ``announced``. A beat of another that began later has read the row, so the
-new member may send when all have had one.
+A member that joins may not send before every other member has counted it. Its first beat adds its row. Its second beat
+begins when that row can be seen, and records the time as ``announced``. Beats of other members that begin later read
+the row. So the new member may send when every other has made such a beat.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS norce_job_member (
 ) WITH (fillfactor = 50);
 """
 ALIVE: Final = f"seen > statement_timestamp() - interval '{OLD} s'"
-"""Whether a member is counted."""
+"""The condition under which a member is counted."""
 _LIMIT: Final = (
     f"(SELECT nullif(value, 'null')::float8 FROM norce_job_fact WHERE job = %(job)s AND name = '{MAX_RATE}')"  # noqa: S608
 )
@@ -69,24 +69,24 @@ _FORGET: Final = (
 
 
 def join(connection: Connection[Any], job: int, share: Share, owner: str) -> None:
-    """Be a member from now on. Alone it may send at once."""
+    """Add a member. If there is no other, it may send at once."""
     if not share.rate:
-        # One that goes on as the member of an earlier run keeps its part.
+        # A member that continues from an earlier run keeps its part and needs one beat only.
         connection.execute(_FORGET, (job,))
         beat(connection, job, share, owner)
     beat(connection, job, share, owner)
 
 
 def beat(connection: Connection[Any], job: int, share: Share, owner: str) -> None:
-    """Say that a member is there, and hear its part."""
+    """Make a beat: record that a member is there, and take over its part of the rate."""
     began = share.now
-    given = {"job": job, "member": share.name, "owner": owner, "max_rate": share.max_rate, "pause": share.told}
+    given = {"job": job, "member": share.name, "owner": owner, "max_rate": share.max_rate, "pause": share.own_pause}
     rate, others, counts, paused = connection.execute(_BEAT.encode(), given).fetchone() or (None, 0, False, 0.0)
     share.heard(Beat(rate, others, counts, max(0.0, paused)), began)
 
 
 def rate_of(connection: Connection[Any], job: int) -> tuple[float | None, int]:
-    """The rate that a job's members share, and how many are counted."""
+    """Return the rate that a job's members share, and how many members are counted."""
     query = f"SELECT least(min(max_rate), {_LIMIT}), count(*) FROM norce_job_member WHERE job = %(job)s AND {ALIVE}"  # noqa: S608
     rate, members = connection.execute(query.encode(), {"job": job}).fetchone() or (None, 0)
     return rate, members

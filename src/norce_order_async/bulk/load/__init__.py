@@ -1,4 +1,4 @@
-"""How many requests a job may have in flight, and how many a second."""
+"""Concurrency and rate limits of jobs."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Concurrency and rate limits of a job: the load that a user chooses, and the limiter that it makes.
 
-:class:`Fixed` has fixed numbers. :class:`Adaptive` measures: "too many requests" sets the rate (:mod:`.cubic`), latency
-and requests without an answer set how many are in flight (:mod:`.vegas`), and both stay within ceilings. A permit is
-granted when fewer attempts are in flight than the limit, the bucket (:mod:`.rates`) has a token, and no pause is on.
-Everything is learned from attempts as they end; nothing runs in the background.
+:class:`Fixed` has fixed numbers. :class:`Adaptive` learns from attempts as they end; nothing runs in the background.
+"Too many requests" sets the rate (:mod:`.cubic`). Latency, and requests without an answer, set how many are in flight
+(:mod:`.vegas`). Both stay within ceilings. A permit is granted when fewer attempts are in flight than the limit, the
+bucket (:mod:`.rates`) has a token, and there is no pause.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from norce_order_async.runtime.clock import Clock
 MAX_IN_FLIGHT = 100
 
 _OVERLOADED = frozenset({408, 502, 503, 504})
-"""Statuses that say that the service, or a proxy in front of it, was too slow or overloaded."""
+"""Statuses of a service, or a proxy in front of it, that is too slow or overloaded."""
 
 
 class Load(Protocol):
-    """What the ``load`` of a job must have; :class:`Fixed` and :class:`Adaptive` do."""
+    """The protocol of a job's ``load``; :class:`Fixed` and :class:`Adaptive` implement it."""
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
-        """A fresh limiter for one job."""
+        """Make a limiter for one job."""
         ...
 
 
@@ -54,7 +54,7 @@ class Fixed:
         check_limits("in_flight", self.in_flight, "rate", self.rate)
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
-        """A fresh limiter for one job, with these numbers."""
+        """Make a limiter for one job, with these numbers."""
         return PacedLimiter(self.in_flight, self.rate, clock, pause)
 
 
@@ -78,7 +78,7 @@ class Adaptive:
         check_limits("max_in_flight", self.max_in_flight, "max_rate", self.max_rate)
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
-        """A fresh limiter for one job, within these ceilings."""
+        """Make a limiter for one job, within these ceilings."""
         return AdaptiveLimiter(self.max_in_flight, self.max_rate, clock, pause)
 
 
@@ -97,14 +97,14 @@ class PacedLimiter(Limiter):
         return self._bucket.rate
 
     def change_rate(self, rate: float | None) -> None:
-        """From now on at another rate, also for those who wait."""
+        """Change the rate from now on, also for callers that wait."""
         if rate == self._bucket.rate:
             return
         now = self._clock.monotonic()
         left = self._bucket.wait(now)
         self._bucket.change(rate, now)
         if left - self._bucket.wait(now) > BURST_SECONDS:
-            # Less is made up for by the bucket, and a rate that follows the service changes with every answer.
+            # Smaller differences are left to the bucket: a rate that follows the service changes with every answer.
             self._look_again()
 
     def _held(self) -> float:
@@ -130,7 +130,7 @@ class AdaptiveLimiter(PacedLimiter):
         super().__init__(self._vegas.limit, max_rate, clock, pause)
 
     def learned(self, outcome: Outcome, *, seconds: float, throttled: bool, status: int | None) -> None:
-        """Adjust rate and limit by an attempt that ended."""
+        """Adjust the rate and the limit after an attempt has ended."""
         now = self._clock.monotonic()
         sent = now - seconds
         if throttled:
@@ -139,7 +139,7 @@ class AdaptiveLimiter(PacedLimiter):
                 self._ramp.throttled()
         elif outcome in (Outcome.SUCCEEDED, Outcome.REFUSED):
             self._cubic.admitted(now, measured=self._meter.rate(now))
-            # Its own permit was returned already.
+            # The attempt's own permit was returned already.
             (self._ramp or self._vegas).answered(now, sent=sent, in_flight=self.in_flight + 1)
         elif status is None or status in _OVERLOADED:
             if self._ramp is not None:
@@ -166,10 +166,10 @@ class AdaptiveLimiter(PacedLimiter):
 
 
 def check_limits(limit_name: str, limit: int, rate_name: str, rate: float | None) -> None:
-    """Refuse limits that can't be.
+    """Reject limits that are out of range.
 
     Raises:
-        ConfigurationError: one of them can't.
+        ConfigurationError: the limit is below 1, or the rate is not a finite number above 0.
     """
     if not isinstance(limit, int) or not 1 <= limit < 2**63:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"{limit_name} must be at least 1; got {as_given(limit)}")

@@ -1,18 +1,18 @@
-"""Keeping to a rate, and measuring one. Moments are handed in."""
+"""A token bucket that keeps to a rate, and a meter that measures one. The caller passes the time."""
 
 from __future__ import annotations
 
 from collections import deque
 
 BURST_SECONDS = 0.05
-"""How much of a second's permits may be given at once, to make up for a timer that rang late."""
+"""Seconds whose permits may be given at once, to make up for a timer that rang late."""
 
 _ENOUGH = 1 - 1e-9
-"""A whole token, but for what rounding takes: a wait too short to move the clock would never end."""
+"""A whole token, less rounding errors: a wait too short to move the clock would never end."""
 
 
 class TokenBucket:
-    """Gives tokens evenly at a rate that may change; with no rate it never runs dry."""
+    """Gives tokens evenly at a rate that may change; without a rate there is always a token."""
 
     __slots__ = ("_filled_at", "_tokens", "rate")
 
@@ -22,7 +22,7 @@ class TokenBucket:
         self._filled_at = now
 
     def change(self, rate: float | None, now: float) -> None:
-        """From now on at another rate; what is in the bucket stays, as far as it still fits."""
+        """Change the rate from now on. Tokens in the bucket stay, as far as they still fit."""
         if rate == self.rate:
             return
         self._fill(now)
@@ -61,7 +61,7 @@ class Meter:
         self._began = 0.0
 
     def count(self, now: float) -> None:
-        """One event, at this moment."""
+        """Count one event now."""
         self._forget(now)
         slot = int(now * self.SLOTS_A_SECOND)
         if not self._slots:
@@ -72,14 +72,13 @@ class Meter:
         self._total += 1
 
     def rate(self, now: float) -> float:
-        """Events a second; of a stretch that began less than a second ago, over that stretch, which counts as no
-        shorter than a burst."""
+        """Events a second over the last second, or since the first event if that is less, but at least over a burst."""
         first = self._forget(now)
         began = max(self._began, first / self.SLOTS_A_SECOND)
         return self._total / max(BURST_SECONDS, now - began)
 
     def _forget(self, now: float) -> int:
-        """Drop what is too old; the first slot that still counts."""
+        """Drop slots that are too old, and return the number of the first that counts."""
         first = int(now * self.SLOTS_A_SECOND) - self.SLOTS_A_SECOND + 1
         while self._slots and self._slots[0][0] < first:
             self._total -= self._slots.popleft()[1]

@@ -1,16 +1,18 @@
 """One rate for all members of a job that several machines share.
 
-A member is a run of a shard. It sends at its part: the rate divided by how many members there are. Twice a second its
-*beat* says in the job's database that it is there, and brings back its part and a pause that another was asked for.
+A member is a run of a shard. It sends at its part: the rate divided by the number of members. Twice a second it makes a
+*beat*, a statement in the job's database: it records that the member is there, and returns the member's part and a
+pause that the service asked of any member.
 
 The parts add up to no more than the rate, also when runs join, die or freeze:
 
-* A part holds for :data:`HOLDS` seconds, counted from before its beat was asked for, by a clock that also runs while
-  the machine sleeps. Without another beat nothing is sent then.
+* A part is valid for :data:`HOLDS` seconds from the start of its beat, by a clock that also runs while the machine
+  sleeps. After that, the member sends nothing until its next beat.
 * A member is counted until its last beat is :data:`OLD` seconds old, which is later.
-* One that joins sends nothing until each of the others has had a beat that counted it (``bulk/journal/members.py``).
+* A member that joins sends nothing until each of the others has had a beat that counted it
+  (``bulk/journal/members.py``).
 
-So a member that dies leaves its part unused for a while, and none is ever used twice.
+So a member that dies leaves its part unused for a while, and no part is ever used twice.
 """
 
 from __future__ import annotations
@@ -30,29 +32,30 @@ from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.runtime.clock import Clock, boottime
 
 BEAT: Final = 0.5
-"""Seconds between two beats, so that a pause reaches all within a second."""
+"""Seconds between two beats, so that a pause reaches all members within a second."""
 OLD: Final = 4.0
 """Seconds since its last beat after which a member does not count any more."""
 HOLDS: Final = 0.8 * OLD
 """Seconds that a part of the rate may be used without another beat."""
 
 _LOOK: Final = 0.25
-"""A caller that waits for a permit looks again at least so often: beats come in another thread and wake nobody."""
+"""Seconds after which a caller that waits for a permit looks again, at most: beats run in another thread and can't wake
+it."""
 _MUCH: Final = 0.05
-"""A pause that is longer by less is not told at once."""
+"""Seconds by which a pause must be longer than the last shared one to be shared at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """One rate for all workers of a job that several machines share.
 
-    Each sends at its part of it; within that it follows the service, like ``Adaptive``. For example, 200 attempts a
-    second, however many workers there are, for ``spread(..., load=load)``::
+    Each worker sends at its part of the rate, and within that it follows the service, like ``Adaptive``. For example,
+    200 attempts a second, however many workers there are, for ``spread(..., load=load)``::
 
         load = Shared(max_rate=200)
 
-    A worker without a ``load`` takes the rate that the job was given. Where workers were given different rates, the
-    lowest counts.
+    A worker without a ``load`` takes the rate that the job was given. If workers were given different rates, the lowest
+    applies.
 
     Args:
         max_rate: attempts a second of all workers together, at most.
@@ -70,7 +73,7 @@ class Shared:
         check_limits("max_in_flight", self.max_in_flight, "max_rate", self.max_rate)
 
     def limiter(self, clock: Clock, pause: Pause) -> NoReturn:
-        """A job of a single run has nobody to share with.
+        """Raise an error: a job of a single run has no other worker to share a rate with.
 
         Raises:
             ConfigurationError: always.
@@ -80,14 +83,14 @@ class Shared:
 
 
 def check_load(load: object, *, alone: bool = False) -> None:
-    """Refuse what is no load.
+    """Reject a value that is not a load.
 
     Args:
-        load: what was given; None for the default.
+        load: the value; None for the default.
         alone: whether it is for a job of a single run.
 
     Raises:
-        ConfigurationError: it is none, or needs a job that several machines share.
+        ConfigurationError: it is not a load, or it needs a job that several machines share.
     """
     if load is None:
         return
@@ -106,16 +109,16 @@ NOT_ALONE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What the database says to a member's beat."""
+    """The database's answer to a member's beat."""
 
     rate: float | None
-    """Of all members together; None if none of them was given one."""
+    """Attempts a second of all members together; None if no member was given a rate."""
     others: int
     """Other members that are counted."""
     counts: bool
     """Whether all of them have counted this one."""
     paused: float
-    """Seconds for which the service wants nothing, as far as any member was told."""
+    """Seconds left of the longest pause that the service asked of another member."""
 
 
 @final
@@ -123,32 +126,32 @@ class Share:
     """A member's part of the rate. Beats set it in a thread; its limiter uses it in the event loop.
 
     Args:
-        max_rate: what this member was given for all; None if nothing was.
-        now: the time, also while the machine sleeps.
+        max_rate: the rate of all members together, as this member was given it; None if it was given none.
+        now: a clock that also runs while the machine sleeps.
     """
 
     def __init__(self, max_rate: float | None, *, now: Callable[[], float] = boottime) -> None:
         self.name = uuid4().hex
         self.max_rate = max_rate
         self.ring: Callable[[], None] = _nobody
-        """Has the next beat made at once."""
+        """Makes the next beat start at once."""
         self.asked: Callable[[], float] = _no_pause
-        """Seconds for which the service told this member to send nothing; may be called in any thread."""
+        """Returns the seconds for which the service asked this member to send nothing; for any thread."""
         self._now = now
-        # Several that begin at the same moment don't send at the same moment.
+        # A random fill, so that members that begin together don't send together.
         self._bucket = TokenBucket(None, now(), tokens=random.random())
         self._part: tuple[float, float] = (0.0, -inf)
-        """Attempts a second, and until when."""
+        """Attempts a second, and when the part ends."""
         self._paused_until = -inf
-        self._told_until = -inf
+        self._announced_until = -inf
         self._extra = -inf
 
     def heard(self, beat: Beat, began: float) -> None:
-        """Take what a beat brought.
+        """Take over the answer to a beat.
 
         Args:
-            beat: what the database said.
-            began: the moment before it was asked.
+            beat: the answer.
+            began: the time before the beat was sent.
         """
         self._paused_until = self._now() + beat.paused
         part = (inf if beat.rate is None else beat.rate / (beat.others + 1)) if beat.counts else 0.0
@@ -156,34 +159,34 @@ class Share:
 
     @property
     def now(self) -> float:
-        """This moment, by the clock of beats."""
+        """The time by the clock of beats."""
         return self._now()
 
     @property
     def rate(self) -> float:
-        """Attempts a second that this member may make now; infinite where none was given a rate."""
+        """Attempts a second that this member may make now; infinite if no member was given a rate."""
         part, until = self._part
         return part if self._now() < until else 0.0
 
     @property
     def paused(self) -> float:
-        """Seconds of a pause that the limiter does not know of: another member's, or a long one."""
+        """Seconds left of a pause that is not this member's limiter's own: another member's, or a long one."""
         return max(0.0, self._paused_until - self._now(), self._extra - self._now())
 
     @property
-    def told(self) -> float:
-        """Seconds of the pause to tell the others."""
+    def own_pause(self) -> float:
+        """Seconds left of this member's pause, which its beats share with the others."""
         return max(0.0, self._extra - self._now(), self.asked())
 
-    def tell(self, seconds: float) -> None:
-        """Have the others told of a pause at once, unless they were."""
+    def announce(self, seconds: float) -> None:
+        """Share a pause with the other members at once, unless that was done."""
         until = self._now() + seconds
-        if until > self._told_until + _MUCH:
-            self._told_until = until
+        if until > self._announced_until + _MUCH:
+            self._announced_until = until
             self.ring()
 
     def pause(self, seconds: float) -> None:
-        """A pause for all that no limiter knows of."""
+        """Pause all members, where the limiter itself does not pause."""
         self._extra = max(self._extra, self._now() + seconds)
         self.ring()
 
@@ -197,13 +200,13 @@ class Share:
         return min(_LOOK, max(self.paused, self._bucket.wait(now)))
 
     def take(self) -> None:
-        """One attempt is made."""
+        """Count one attempt."""
         self._bucket.take(self._now())
 
 
 @final
 class SharedLimiter(AdaptiveLimiter):
-    """A limiter that follows the service within a member's part of the rate."""
+    """A limiter that follows the service, within a member's part of the shared rate."""
 
     __slots__ = ("_share",)
 
@@ -220,13 +223,13 @@ class SharedLimiter(AdaptiveLimiter):
         return None if rate == inf else rate
 
     def wanted_nothing(self, seconds: float) -> None:
-        """Have all members wait."""
+        """Pause all members, because the service asked for a wait."""
         self._share.pause(seconds)
 
     def _held(self) -> float:
         own = self._pause.left()
         if own:
-            self._share.tell(own)
+            self._share.announce(own)
         return max(super()._held(), self._share.wait())
 
     def _throttled(self) -> bool:
@@ -245,12 +248,12 @@ class Part:
     share: Share
 
     def limiter(self, clock: Clock, pause: Pause) -> Limiter:
-        """A limiter that keeps to this part."""
+        """Make the limiter that keeps to this part."""
         return SharedLimiter(self.max_in_flight, self.share, clock, pause)
 
 
 def _nobody() -> None:
-    """There are no beats."""
+    """Used while no thread makes beats."""
 
 
 def _no_pause() -> float:

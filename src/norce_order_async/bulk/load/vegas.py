@@ -1,17 +1,18 @@
-"""How many requests a service works on at once, learned from how long it takes: TCP Vegas, counted in requests.
+"""How many requests a service works on at once, learned from its latency: TCP Vegas, counted in requests.
 
-With ``base`` the time a request takes when nothing queues and ``mean`` the time they take now, ``limit * (1 - base /
-mean)`` of them are waiting somewhere (Little's law). A window of requests with few waiting raises the limit, one with
-many lowers it; in between it stays. What counts as few and many grows with ``log10(limit)``, as in Netflix's
-concurrency-limits. A request that got no answer takes a tenth off, at most once for those in flight together.
+With ``base`` the time that a request takes when nothing queues, and ``mean`` the time that requests take now, ``limit *
+(1 - base / mean)`` of them are waiting somewhere (Little's law). A window of requests with few waiting raises the
+limit; one with many lowers it; in between, the limit stays. The bounds of "few" and "many" grow with ``log10(limit)``,
+as in Netflix's concurrency-limits. A request that got no answer lowers the limit by a tenth, at most once for those in
+flight together.
 
-``base`` goes stale, and under load it can't be measured. So every :data:`PROBE_EVERY` seconds one window runs at half
-the limit, which empties the queue, and its mean becomes the new base (BBR probes the same way). Means, not minima: the
-smallest of many noisy times would pass for a queue where none is.
+``base`` goes stale, and can't be measured under load. So every :data:`PROBE_EVERY` seconds one window runs at half the
+limit, which empties the queue, and its mean becomes the new base (BBR probes the same way). It is a mean and not a
+minimum: next to the smallest of many noisy times, normal ones would look like a queue.
 
-A load begins with a :class:`Ramp`, and :class:`Vegas` goes on from where it ends.
+A load begins with a :class:`Ramp`, and :class:`Vegas` continues where it ends.
 
-Nothing here waits or looks at a clock: moments are handed in.
+Nothing here waits or reads a clock: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ START = 4
 """The limit to begin with."""
 
 FEW, SOME, MANY = 1.0, 3.0, 6.0
-"""Requests waiting, in units of ``log10(limit)``: up to few it grows by many, up to some by one, past many it shrinks
-by one."""
+"""Requests waiting, in units of ``log10(limit)``. Up to ``FEW``, the limit grows by ``MANY`` units; below ``SOME``, by
+one unit; above ``MANY``, it shrinks by one unit."""
 
 KEPT_AFTER_LOSS = 0.9
-"""What is left of the limit after a request without an answer."""
+"""The share of the limit that remains after a request without an answer."""
 
 WINDOW = 30
 ROUNDS = 4
-"""A window is at least so many answers, and at least so many for every request that may be in flight."""
+"""A window has at least ``WINDOW`` answers, and at least ``ROUNDS`` for each request that may be in flight."""
 
 PROBE_EVERY = 30.0
 """Seconds between two measurements of ``base``."""
@@ -40,15 +41,15 @@ CLEARLY_FASTER = 0.6
 
 
 class Ramp:
-    """The limit until the first sign of pressure: one more in flight for every answer.
+    """The limit until the first sign of pressure: it grows by one for every answer.
 
-    It doubles each time the service has answered all requests in flight. Signs are "too many requests", a request
-    without an answer, and answers that take so much longer than the first ones that a good part of the requests must be
-    waiting somewhere (by Little's law). The times are means over a round: from one moment until the first request is
-    answered that was sent after it, or until as many are answered as may be in flight.
+    So it doubles each time the service has answered all requests in flight. Signs of pressure are "too many requests",
+    a request without an answer, and answers that take so much longer than the first ones that a good part of the
+    requests must be waiting somewhere (by Little's law). The times are means over a round. A round ends when a request
+    is answered that was sent after its start, or when as many were answered as may be in flight.
 
     Args:
-        ceiling: the limit never exceeds it.
+        ceiling: the highest limit.
     """
 
     __slots__ = ("_ceiling", "_count", "_round_began", "_total", "_was_full", "base", "is_over", "limit")
@@ -60,7 +61,7 @@ class Ramp:
         self.base = 0.0
         """The shortest mean of a round, in seconds; 0 until there was one."""
         self.is_over = False
-        """Whether there was a sign, or none at the ceiling either."""
+        """Whether there was a sign of pressure, or a whole round at the ceiling without one."""
         self._was_full = False
         """Whether the round began at the ceiling."""
         self._round_began = -math.inf
@@ -68,12 +69,12 @@ class Ramp:
         self._total = 0.0
 
     def answered(self, now: float, *, sent: float, in_flight: int) -> None:
-        """A request was answered.
+        """Learn from a request that was answered.
 
         Args:
-            now: this moment.
+            now: the time.
             sent: when it was sent.
-            in_flight: how many were in flight with it.
+            in_flight: how many requests were in flight with it.
         """
         if self._count >= (START if sent >= self._round_began else self.limit):
             self._end_round(now)
@@ -86,12 +87,12 @@ class Ramp:
             self.limit = min(self._ceiling, self.limit + 1)
 
     def lost(self) -> None:
-        """A request got no answer in time: as much of the limit as was added last goes."""
+        """End the ramp after a request without an answer, and halve the limit."""
         self.limit = max(min(START, self.limit), self.limit // 2)
         self.is_over = True
 
     def throttled(self) -> None:
-        """The service said "too many"."""
+        """End the ramp after "too many requests"."""
         self.is_over = True
 
     def _end_round(self, now: float) -> None:
@@ -101,10 +102,10 @@ class Ramp:
         self._count = 0
         self._total = 0.0
         self.base = min(self.base or mean, mean)
-        # A clock too coarse for these answers says that they take no time.
+        # With a coarse clock, answers may seem to take no time.
         waiting = self.limit * (1 - self.base / mean) if mean else 0.0
         if waiting > MANY * max(1.0, math.log10(self.limit)):
-            # As many as are not waiting.
+            # Keep as many as are not waiting.
             self.limit = max(1, round(self.limit - waiting))
             self.is_over = True
         elif was_full:
@@ -113,10 +114,10 @@ class Ramp:
 
 
 class Vegas:
-    """The limit, and the window of answers it is judged by.
+    """The limit, and the window of answers by which it is adjusted.
 
     Args:
-        ceiling: the limit never exceeds it.
+        ceiling: the highest limit.
     """
 
     __slots__ = (
@@ -152,11 +153,14 @@ class Vegas:
         return max(1, int(self._limit / 2 if halved else self._limit))
 
     def begin(self, now: float, *, limit: int, base: float) -> None:
-        """Go on from a limit that was found by other means, and measure its base soon.
+        """Continue from the limit and the base that a :class:`Ramp` found.
+
+        The base is measured at once if it is unknown or the limit is below the ceiling, and after
+        :data:`PROBE_EVERY` seconds otherwise.
 
         Args:
-            now: this moment.
-            limit: what was found.
+            now: the time.
+            limit: the limit to begin with.
             base: seconds that a request took while few were in flight; 0 if that is not known.
         """
         self._limit = float(limit)
@@ -166,12 +170,12 @@ class Vegas:
         self._begin_window(now)
 
     def answered(self, now: float, *, sent: float, in_flight: int) -> None:
-        """A request was answered.
+        """Learn from a request that was answered.
 
         Args:
-            now: this moment.
+            now: the time.
             sent: when it was sent.
-            in_flight: how many were in flight with it.
+            in_flight: how many requests were in flight with it.
         """
         if self._probing and sent < self._since:
             return
@@ -182,7 +186,7 @@ class Vegas:
             self._judge(now)
 
     def lost(self, now: float, *, sent: float) -> None:
-        """A request got no answer in time, or none of the service's own."""
+        """Lower the limit after a request that got no answer in time, or none from the service itself."""
         if sent < self._cut_at:
             return
         self._limit = max(1.0, self._limit * KEPT_AFTER_LOSS)
