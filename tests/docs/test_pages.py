@@ -109,11 +109,11 @@ def test_what_does_not_run_is_seen(typed: str, tmp_path: Path) -> None:
 
 
 def test_the_published_edges_are_those_of_the_table() -> None:
-    """In words as in data."""
+    """The page names in words what the table has as data."""
     from norce_order_async.orders.lifecycle import EDGES
 
     text = " ".join(DOCS.joinpath("transitions.md").read_text("utf-8").split())
-    (told,) = re.findall(r"Published are (.*?)[.] ", text)
-    assert set(re.findall(r"(\w+) → (\w+)", told)) == {
+    (published,) = re.findall(r"Three changes are published: (.*?)[.] ", text)
+    assert set(re.findall(r"(\w+) → (\w+)", published)) == {
         (origin, target) for origin, edges in EDGES.items() for target, sure in edges.items() if sure == "published"
     }

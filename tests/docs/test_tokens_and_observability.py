@@ -68,19 +68,19 @@ def test_the_numbers_of_tokens() -> None:
 
 
 def test_tokens_says_what_is_not_known() -> None:
-    told = " ".join(TOKENS.replace("**", "").split())
-    assert "documents these accounts for Norce Commerce. Whether Norce Checkout" in told
-    assert "is not published and has not been tried" in told
+    text = " ".join(TOKENS.replace("**", "").split())
+    assert "documents these accounts for Norce Commerce. This package is about Norce Checkout." in text
+    assert "It is not published whether Norce Checkout accepts tokens of these accounts, and nobody has tried it." in text
 
 
-def test_the_harmless_members_are_of_the_kinds_told() -> None:
-    """Ids, codes, statuses, moments, currency, culture, country, sku: nothing else may be on the list."""
-    assert "ids, codes, statuses, moments, currency, culture, country, sku" in " ".join(SEEING.split())
+def test_the_harmless_members_are_of_the_kinds_on_the_page() -> None:
+    """Ids, codes, statuses, times, currency, culture, country, sku: nothing else may be on the list."""
+    assert "ids, codes, statuses, times, currency, culture, country, sku" in " ".join(SEEING.split())
     kinds = {
         "ids": {"id", "orderId", "adapterId", "merchant", "channel"},
         "codes": {"code", "type", "productType", "version", "event"},
         "statuses": {"state", "status", "currentStatus"},
-        "moments": {"created", "lastModified", "timeStamp"},
+        "times": {"created", "lastModified", "timeStamp"},
         "as they are": {"currency", "culture", "country", "sku"},
     }
     assert set().union(*kinds.values()) == SHOWN_MEMBERS
