@@ -98,7 +98,7 @@ async def fails_by(
     """By the fault, in the middle of what the server plays; what it was, and what was asked for. Where the server had
     hardly begun when the bound was reached, on a slow machine, it is tried again with a longer one."""
     for number in itertools.count():
-        seconds = 0.3 * 4**number
+        seconds = 0.1 * 4**number
         server.said_all = None
         target = f"/{fault.play}/{number}"
         timeouts = replace(PATIENT, read=seconds) if fault.ends_by == "read" else PATIENT
