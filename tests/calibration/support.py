@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
+import pytest
 
 from norce_order_async.calibration.masking import Masking
 from norce_order_async.calibration.probes import CouldNotTell, Follows, Neither
@@ -21,12 +24,16 @@ from norce_order_async.engines.base import Engine, WireRequest, WireResponse
 from norce_order_async.engines.select import choose
 from norce_order_async.runtime.clock import SystemClock
 from norce_order_async.sandbox import Sandbox
+from norce_order_async.sandbox.callbacks.outgoing import Caller, Reply, TooLateError
+from norce_order_async.sandbox.storage.store import Scope
+from tests.support.waiting import until
 
 MERCHANT, CHANNEL, OTHER = "acme", "se", "no"
 
 
 class SandboxTime(SystemClock):
-    """The machine's time; a sleep moves it and the sandbox's clock ahead instead of waiting."""
+    """The machine's time. A sleep moves it and the sandbox's clock ahead instead of waiting; so does a callback that is
+    not answered (:func:`no_waiting_for_callbacks`)."""
 
     __slots__ = ("_sandbox", "ahead")
 
@@ -43,11 +50,61 @@ class SandboxTime(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            self.ahead += seconds
+            self.pass_by(seconds)
             if self._sandbox is not None:
-                self._sandbox.advance(seconds)
                 await self._sandbox.deliver_due()
         await anyio.lowlevel.checkpoint()
+
+    def pass_by(self, seconds: float) -> None:
+        """Let so many seconds pass at once."""
+        self.ahead += seconds
+        if self._sandbox is not None:
+            self._sandbox.advance(seconds)
+
+
+class Holding(Receiver):
+    """A receiver that says which call it does not answer."""
+
+    def __init__(self, clock: SandboxTime) -> None:
+        super().__init__(0, "", clock)
+        self.public_url = f"http://127.0.0.1:{self.port}"
+        self._unanswered: set[str] = set()
+
+    def answer(self, name: str, status: int, data: Any = None) -> None:
+        self._unanswered.discard(name)
+        super().answer(name, status, data)
+
+    def hold(self, name: str) -> None:
+        self._unanswered.add(name)
+        super().hold(name)
+
+    def holds(self, url: str) -> str:
+        """The name in an address whose calls are not answered, or nothing."""
+        name = url.rpartition("/")[2]
+        return name if name in self._unanswered and url == self.url(name) else ""
+
+
+@contextmanager
+def no_waiting_for_callbacks(receiver: Holding, clock: SandboxTime) -> Generator[None]:
+    """The sandbox gives up a call that is held as soon as it has arrived: then the time that it would have waited has
+    passed. It is the sandbox that says how long that is, by its readings."""
+    post = Caller.post
+
+    async def post_in_no_time(caller: Caller, url: str, body: bytes, scope: Scope, *, within: float) -> Reply:
+        name = receiver.holds(url)
+        if not name:
+            return await post(caller, url, body, scope, within=within)
+        before = len(receiver.calls(name))
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(post, caller, url, body, scope, within=within))
+            await until(lambda: len(receiver.calls(name)) > before)
+            group.cancel_scope.cancel()
+        clock.pass_by(within)
+        raise TooLateError(f"did not answer within {within:g} s")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Caller, "post", post_in_no_time)
+        yield
 
 
 Change = Callable[[WireRequest, WireResponse], WireResponse]
@@ -100,20 +157,26 @@ def calibrated(
     through: Callable[[Engine, SandboxTime], Engine] = lambda engine, _: engine,
     backend: str = "asyncio",
     clean_only: bool = False,
+    waits: bool = False,
     say: Callable[[str], None] = lambda _: None,
     **how: Any,
 ) -> Result:
-    """What a calibration comes to; ``reachable`` gives the service an address to call."""
+    """What a calibration comes to.
+
+    Args:
+        reachable: The service has an address to call.
+        waits: It really waits for callbacks that are not answered.
+    """
 
     async def run() -> Result:
         clock = SandboxTime(sandbox)
         engine = Between(through(an_engine(), clock), change, instead)
-        receiver = Receiver(0, "", clock) if reachable else None
-        if receiver is not None:
-            receiver.public_url = f"http://127.0.0.1:{receiver.port}"
+        receiver = Holding(clock) if reachable else None
+        at_once = nullcontext() if receiver is None or waits else no_waiting_for_callbacks(receiver, clock)
         try:
             plan = plan_for(sandbox, folder, only=only, other_channel=OTHER, **how)
-            return await calibrate(plan, engine, clock, receiver=receiver, say=say, clean_only=clean_only)
+            with at_once:
+                return await calibrate(plan, engine, clock, receiver=receiver, say=say, clean_only=clean_only)
         finally:
             if receiver is not None:
                 receiver.close()

@@ -5,6 +5,7 @@ One sandbox for each reading that a probe claims to tell; then all the harsh one
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from random import Random
 
@@ -14,6 +15,7 @@ from norce_order_async.calibration.bench import MOST_ORDERS
 from norce_order_async.calibration.probes import NOT_PROBED, PROBES
 from norce_order_async.calibration.run import Result
 from norce_order_async.sandbox import RULES, Readings, Sandbox
+from tests.support.turns import for_soak
 
 from .support import calibrated, left_in, made_in, named
 
@@ -25,11 +27,19 @@ DEMANDS = "entry-demands"
 """Two of its readings differ in accepted alone, so that they are told only with --allow-completing."""
 
 
-def _recovered(folder: Path, readings: Readings, only: tuple[str, ...] = (), backend: str = "asyncio") -> Result:
+def _recovered(
+    folder: Path, readings: Readings, only: tuple[str, ...] = (), *, backend: str = "asyncio", waits: bool = False
+) -> Result:
     reachable = not only or any(PROBES[rule].needs == "public-url" for rule in only)
     with Sandbox(readings=readings) as sandbox:
         result = calibrated(
-            sandbox, folder, only, reachable=reachable, allow_completing=DEMANDS in only or not only, backend=backend
+            sandbox,
+            folder,
+            only,
+            reachable=reachable,
+            allow_completing=DEMANDS in only or not only,
+            backend=backend,
+            waits=waits,
         )
         assert result.stopped is None
         assert result.left == []
@@ -44,6 +54,23 @@ def _recovered(folder: Path, readings: Readings, only: tuple[str, ...] = (), bac
 def test_the_reading_is_named(rule: str, reading: str, tmp_path: Path) -> None:
     result = _recovered(tmp_path, Readings({rule: reading}), (rule,))
     assert named(result) == {rule: reading}, result.verdicts
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        ("hook-timeout", "2-s"),
+        ("validation-timeout", "1-s"),
+        *for_soak([("hook-timeout", "10-s"), ("validation-timeout", "5-s")]),
+    ],
+    ids="=".join,
+)
+def test_a_time_out_that_is_really_waited_for_is_named(reading: tuple[str, str], tmp_path: Path) -> None:
+    """In the other tests the time of what is not answered passes at once."""
+    rule, seconds = reading
+    began = time.monotonic()
+    assert named(_recovered(tmp_path, Readings({rule: seconds}), (rule,), waits=True)) == {rule: seconds}
+    assert time.monotonic() - began >= 3 * float(seconds.removesuffix("-s"))
 
 
 def test_all_first_readings_at_once(tmp_path: Path) -> None:
