@@ -87,8 +87,8 @@ def test_the_table_of_settings_is_the_class_of_settings() -> None:
 
 
 def test_what_is_set_on_the_client() -> None:
-    assert number(r"`max_in_flight` (\d+) attempts at once") == MAX_IN_FLIGHT
-    assert number(r"`retry_budget` (\d+) tokens") == CAPACITY
+    assert number(r"`max_in_flight`, (\d+) attempts at once") == MAX_IN_FLIGHT
+    assert number(r"`retry_budget`, (\d+) tokens") == CAPACITY
 
 
 # Formulas
@@ -123,7 +123,7 @@ def test_retry_after_is_read_in_the_documented_forms() -> None:
 
 def test_the_retry_budget() -> None:
     """Size, costs, refund, and the bound that follows from them."""
-    assert number(r"A bucket of (\d+) tokens") == CAPACITY
+    assert number(r"a bucket of (\d+) tokens") == CAPACITY
     assert number(r"A repeat takes (\d+),") == RETRY_COST
     assert number(r"one after throttling (\d+);") == THROTTLED_RETRY_COST
     assert number(r"a success at the first try gives (\d+) back") == FIRST_TRY_REFUND
@@ -192,7 +192,7 @@ def test_what_was_turned_away_is_repeated(kind: Kind) -> None:
 
 def test_what_throttles() -> None:
     """Whatever the outcome."""
-    assert "Every 429, every 425 and every 503 with Retry-After counts" in FLOWING
+    assert "Every 429, every 425 and every 503 with Retry-After is a sign of overload" in FLOWING
     for retry_after, expected in ((True, {425, 429, 503}), (False, {425, 429})):
         assert {status for status in range(200, 600) if throttles(status, retry_after=retry_after)} == expected
 
@@ -232,7 +232,7 @@ def test_a_lost_order_is_looked_for_as_documented() -> None:
     later = [after - before for before, after in itertools.pairwise(moments[settle.READS - 1 :])]
     assert later == [EVERY_LATER] * 3
     assert settle.PAGES == 10
-    assert "Ten pages are read at most" in FLOWING
+    assert "The client reads ten pages at most" in FLOWING
     assert number(r"only if (\d+) s or more are left of the deadline") == settle.TIME_TO_REPEAT
     assert number(r"within the deadline or, without one, for (\d+) s") == settle.SHOWN_WITHIN
 
