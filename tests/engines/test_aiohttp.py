@@ -17,8 +17,7 @@ import anyio.to_thread
 import pytest
 import trustme
 
-from norce_order_async.engines._aiohttp_connection import Connector
-from norce_order_async.engines.aiohttp import AiohttpEngine
+from norce_order_async.engines.aiohttp import AiohttpEngine, Connector
 from norce_order_async.engines.base import Engine, MaybeSentError, SendError, Timeouts, UnsentError
 from norce_order_async.runtime.clock import SystemClock
 

@@ -12,10 +12,8 @@ import pytest
 
 from norce_order_async import CallError, CallOptions, NorceOrderClient, OutcomeUnknownError, UnavailableError
 from norce_order_async.engines import aiohttp
-from norce_order_async.engines._aiohttp_connection import Connector
-from norce_order_async.engines._aiohttp_exchange import Exchange, Step, head_of
-from norce_order_async.engines._answer import whole_chunks
-from norce_order_async.engines.aiohttp import AiohttpEngine
+from norce_order_async.engines._aiohttp_connection import Exchange, Progress, head_of, whole_chunks
+from norce_order_async.engines.aiohttp import AiohttpEngine, Connector
 from norce_order_async.engines.base import Caller, MaybeSentError, SendError, UnsentError, WireRequest
 from norce_order_async.scope import session_of
 from tests.support.waiting import until, wait_until
@@ -50,7 +48,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[WireRequest]:
     """The requests that were sent at once."""
     found: list[WireRequest] = []
 
-    def made(loop: asyncio.AbstractEventLoop, step: Step, *others: Any) -> Exchange:
+    def made(loop: asyncio.AbstractEventLoop, step: Progress, *others: Any) -> Exchange:
         found.append(step.request)
         return Exchange(loop, step, *others)
 

@@ -94,7 +94,7 @@ def test_the_log_is_bounded_by_the_minute(caplog: pytest.LogCaptureFixture) -> N
     surprise(50, "B")
     told = lines(caplog)[LINES_A_MINUTE:]
     assert len(told) == 1
-    assert "in more ways, which are not logged before a minute is over; client.drift counts them" in told[0]
+    assert "in more ways; they are not logged during this minute, but client.drift counts them" in told[0]
     caplog.clear()
     clock.now += 59
     surprise(5, "C")

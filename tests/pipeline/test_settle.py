@@ -696,7 +696,7 @@ async def test_a_refusal_after_a_lost_read_does_not(operation: Operation) -> Non
 @pytest.mark.parametrize("last", [lost("connect"), answer(429)])
 async def test_a_503_is_not_forgotten_either(last: Step) -> None:
     """What was turned away so may have been done, and is never told as "not sent" or "nothing was changed"."""
-    with pytest.raises(RejectedError, match="twice does the same as once"):
+    with pytest.raises(RejectedError, match="doing it twice has the same effect as once"):
         await stand([answer(503, retry_after="0"), last, last]).call(SET_CART)
 
 

@@ -163,7 +163,7 @@ async def test_no_log_line_has_them(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("body", [b"<html><h1>Not found</h1>", b"", b"[]"])
 async def test_a_404_that_is_not_the_service_s(body: bytes) -> None:
     """A wrong base address answers like this; the id is not to blame."""
-    with pytest.raises(NotFoundError, match="no answer of the order service's: check its address"):
+    with pytest.raises(NotFoundError, match="this may not be the order service: check its address"):
         await stand([answer(404, body=body)]).client.orders.get("o1")
     said = {"code": "order-not-found", "message": "none"}
     with pytest.raises(NotFoundError, match="said: none; check the id, and that merchant and channel"):

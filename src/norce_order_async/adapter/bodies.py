@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from norce_order_async._json import LARGE, is_list, is_mapping, read_json
-from norce_order_async.pipeline.response import aside
+from norce_order_async.pipeline.response import in_thread
 
 MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes of a body."""
@@ -27,7 +27,7 @@ def read_order(body: bytes) -> dict[str, Any] | None:
 
 async def read_order_aside(body: bytes) -> dict[str, Any] | None:
     """The same; a large body is read in a thread."""
-    return read_order(body) if len(body) <= LARGE else await aside(read_order, body)
+    return read_order(body) if len(body) <= LARGE else await in_thread(read_order, body)
 
 
 def in_v0(order: dict[str, Any]) -> dict[str, Any]:

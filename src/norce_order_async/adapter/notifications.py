@@ -24,7 +24,7 @@ from norce_order_async.adapter.inbox.protocol import Inbox, InboxError, Taken
 from norce_order_async.adapter.routing import Admitted, Refused, Route
 from norce_order_async.display import shown
 from norce_order_async.errors import ConfigurationError, NorceError
-from norce_order_async.pipeline.response import aside
+from norce_order_async.pipeline.response import in_thread
 
 READ_WITHIN: Final = 30.0
 """Seconds in which a body must have come."""
@@ -132,7 +132,7 @@ class Notifications:
             received_at=desk.now(),
             data=read.data,
         )
-        delivery = arrived() if len(read.body) <= LARGE else await aside(arrived)
+        delivery = arrived() if len(read.body) <= LARGE else await in_thread(arrived)
         if route.ack == "first":
             return await self._stored(delivery)
         handle = partial(self._turns.run, partial(self._handled, route, delivery, read.data))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from norce_order_async.engines.base import MaybeSentError
 
@@ -32,15 +32,14 @@ MEMBERS: Final = 1000
 """Largest number of members in one gzip body. A member may be empty, so the size limit does not bound their number."""
 
 _TEXT: Final = rb"[\t\x20-\x7e\x80-\xff]*+"
-_HEAD: Final = re.compile(
+HEAD: Final = re.compile(
     rb"HTTP/1\.[01] ([1-9])[0-9][0-9](?: " + _TEXT + rb")?\r\n"
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:" + _TEXT + rb"\r\n)*+\r\n"
 )
+"""A complete head of an answer. The group is the first digit of the status."""
+
 _LENGTH: Final = re.compile(rb"\ncontent-length:[\t ]*[0-9]{1,18}[\t ]*\r")
 _CHUNKED: Final = re.compile(rb"\ntransfer-encoding:[\t ]*chunked[\t ]*\r")
-_ONCE: Final = frozenset({"content-length", "transfer-encoding"})
-_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,7})\r\n")
-_CHUNK_BEGUN: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,7}\r?)?")
 _SWITCHES: Final = b"HTTP/1.1 101"
 
 
@@ -65,7 +64,7 @@ class Heads:
         if self._ahead:
             data = self._ahead + data
         while b"\r\n\r\n" in data:
-            found = _HEAD.match(data)
+            found = HEAD.match(data)
             if found is None:
                 raise _refused("its head is malformed")
             end = found.end()
@@ -86,80 +85,6 @@ class Heads:
             # Some parsers take a bare CR or LF for the end of a line, and perhaps of the head.
             raise _refused("its head is malformed")
         self._ahead = data
-
-
-class Head(NamedTuple):
-    """The head of a plain answer."""
-
-    status: int
-    headers: dict[str, str]
-    """With lower-case names; the values of repeated ones are joined."""
-    end: int
-    """Where the body begins."""
-    length: int
-    """Of the body; -1 if it is chunked."""
-    closes: bool
-    """Whether the server closes the connection."""
-
-
-def plain_head(data: bytes) -> Head | None:
-    """The head at the begin of the first bytes of an answer. None unless it is whole, valid, and of the common form: a
-    final status, and a body with a length or in chunks. What other heads mean, or why one is refused, is not said here.
-    """
-    found = _HEAD.match(data)
-    if found is None or found[1] == b"1" or found.end() > LONGEST or data[7:8] != b"1":
-        return None
-    end = found.end()
-    lines = data[: end - 4].decode("utf-8", "surrogateescape").split("\r\n")
-    status = int(lines[0][9:12])
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        if name in headers:
-            if name in _ONCE:
-                return None
-            value = f"{headers[name]}, {value}"
-        headers[name] = value
-    length = headers.get("content-length")
-    coding = headers.get("transfer-encoding")
-    if "upgrade" in headers or status == 304:
-        return None
-    if length is None:
-        if coding == "chunked" and status != 204:
-            size = -1
-        elif coding is None and status == 204:
-            size = 0
-        else:
-            return None
-    elif coding is None and length.isascii() and length.isdecimal() and len(length) <= 18:
-        size = int(length)
-        if size and status == 204:
-            return None
-    else:
-        return None
-    connection = headers.get("connection")
-    closes = connection is not None and connection.lower() != "keep-alive"
-    return Head(status, headers, end, size, closes)
-
-
-def whole_chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
-    """A chunked body that begins at ``at``, and where it ends; 0 for the end if more has to come. None if it has what
-    is seldom seen, such as extensions, or is malformed."""
-    parts: list[bytes] = []
-    while True:
-        found = _CHUNK.match(data, at)
-        if found is None:
-            return (b"", 0) if _CHUNK_BEGUN.fullmatch(data, at) else None
-        size, at = int(found[1], 16), found.end()
-        end = at + size
-        after = data[end : end + 2]
-        if after != b"\r\n":
-            return (b"", 0) if b"\r\n".startswith(after) and len(data) < end + 2 else None
-        if not size:
-            return b"".join(parts), end + 2
-        parts.append(data[at:end])
-        at = end + 2
 
 
 def _check_framing(head: bytes) -> None:

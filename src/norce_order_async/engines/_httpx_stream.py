@@ -8,8 +8,8 @@ httpx has no public way to choose the network backend of a transport, so :func:`
 httpcore's pool. If a version of httpcore no longer uses the attribute, the tests fail; at run time it uses its own
 sockets, without these limits.
 
-httpx2 has a library of the same kind below it, httpcore2: each connection raises the exceptions of the one it is used
-by. Both are imported when a pool is made. That is slow where trio is installed, because httpcore loads it.
+httpx2 is built on httpcore2 as httpx is on httpcore. A connection raises the exceptions of the library that uses it.
+The library is imported when a pool is made. That is slow where trio is installed, because httpcore loads it.
 """
 
 from __future__ import annotations

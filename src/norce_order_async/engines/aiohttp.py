@@ -3,8 +3,8 @@
 Its parts, in the order in which a request passes them:
 
 * A request on a connection that is idle is written at once, and needs no more of aiohttp than that connection
-  (:mod:`~norce_order_async.engines._aiohttp_exchange`). The rest of this list is the way of all others: the first one
-  on each connection, those through a proxy, and those with a large body or an odd header.
+  (:class:`~norce_order_async.engines._aiohttp_connection.Exchange`). All other requests take the rest of this list: the
+  first one on each connection, those through a proxy, and those with a large body or an odd header.
 * ``send`` checks what aiohttp would change or refuse late. One alarm (:class:`~norce_order_async.runtime.timers.Watch`)
   limits both the total time and the time without bytes; aiohttp's own timeouts would set a timer for each piece.
 * ``_exchange`` has aiohttp send one request and reads the whole answer, within the limits of
@@ -14,6 +14,7 @@ Its parts, in the order in which a request passes them:
   the exception does not matter. It also sends each request only once, because aiohttp would repeat some, and refuses a
   connection that received bytes no request asked for
   (:class:`~norce_order_async.engines._aiohttp_connection.WatchedConnection` notices them).
+* :class:`Connector` opens these connections and keeps idle ones.
 * :class:`_LargeBody` writes a body that does not fit into the socket's buffer, with the write timeout that aiohttp
   lacks.
 
@@ -28,10 +29,11 @@ import base64
 import os
 import re
 import ssl
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -39,8 +41,15 @@ import aiohttp
 import certifi
 import yarl
 
-from norce_order_async.engines._aiohttp_connection import MOST_HEADERS, Connector, WatchedConnection, joined
-from norce_order_async.engines._aiohttp_exchange import Exchange, Step, head_of, read_body
+from norce_order_async.engines._aiohttp_connection import (
+    MOST_HEADERS,
+    Exchange,
+    Progress,
+    WatchedConnection,
+    head_of,
+    joined,
+    read_body,
+)
 from norce_order_async.engines._answer import CODINGS, LONGEST, Body
 from norce_order_async.engines._errors import CALLER_LEFT, system_error
 from norce_order_async.engines.base import (
@@ -57,6 +66,7 @@ from norce_order_async.runtime.timers import Alarms, Watch
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
 
 _ADDRESS: Final = re.compile(r"(https?://[^/?#@\s]+)(/[!-\"$-~]*)?", re.ASCII)
@@ -68,7 +78,7 @@ _AT_ONCE: Final = 64 * 1024
 """Bytes that aiohttp gives to the socket without waiting."""
 
 _MOST_SERVERS: Final = 64
-"""Servers that are remembered."""
+"""The most servers that are remembered."""
 
 _AUTOMATIC: Final = ("Accept", "Content-Type", "User-Agent")
 """Headers that aiohttp would add if the request lacks them, unless they are skipped."""
@@ -125,7 +135,7 @@ class AiohttpEngine:
 
     @property
     def asks_before_first_byte(self) -> bool:
-        """True."""
+        """True: it calls ``WireRequest.before_first_byte``."""
         return True
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -139,7 +149,7 @@ class AiohttpEngine:
                 exchange.cancel()
                 raise
             return exchange.result()
-        session, alarms = self._here()
+        session, alarms = self._opened()
         url = _address(request)
         system = type(self._clock) is SystemClock
         watch = Watch(alarms, request.total if system else None, request.timeouts.read)
@@ -147,29 +157,31 @@ class AiohttpEngine:
             if request.caller.gone:
                 raise UnsentError("pool", CALLER_LEFT)
             request.caller.on_leave(watch.leave)
-        step = Step(request, watch)
+        progress = Progress(request, watch)
         cause: OSError | None = None
         try:
             with nullcontext() if system else self._clock.move_on_after(request.total), watch:
-                return await self._exchange(session, url, request, step)
-            error = step.over()
+                return await self._exchange(session, url, request, progress)
+            error = progress.over()
         except SendError as exc:
             error = exc
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
-            error = step.failed(exc, closed=self._closed)
+            error = progress.failed(exc, closed=self._closed)
             cause = system_error(exc)
         raise error from cause
 
     def _begin(self, request: WireRequest, ended: Callable[[], None]) -> Exchange | None:
-        """Send on a connection that is idle, at once and without a task; ``ended`` is called when that has ended.
+        """Send on an idle connection, at once and without a task. ``ended`` is called when the exchange has ended.
 
         Returns:
-            None if there is no such connection, or the request is none of the common form: :meth:`send` it then.
+            The exchange. None if there is no idle connection or the request is not of the common form; then call
+            :meth:`send`.
 
         Raises:
-            UnsentError: it was not sent, and shall not be.
+            UnsentError: Nothing was sent: the engine is closed, the caller has left, or ``before_first_byte`` gave a
+                reason not to send.
         """
-        session, alarms = self._here()
+        session, alarms = self._opened()
         connector = session.connector
         if self._proxy is not None or self._trust_env or not isinstance(connector, Connector):
             return None
@@ -186,13 +198,13 @@ class AiohttpEngine:
         if caller is not None and caller.gone:
             raise UnsentError("pool", CALLER_LEFT)
         watch = Watch(alarms, request.total, request.timeouts.read)
-        step = Step(request, watch)
+        progress = Progress(request, watch)
         while True:
             connection = connector.take(key)
             if connection is None:
                 return None
-            stale = connection.should_close or connection.writing_paused or connection.idle > step.max_idle
-            if not (stale or connection.speaks()):
+            stale = connection.should_close or connection.writing_paused or connection.idle > progress.max_idle
+            if not (stale or connection.is_readable()):
                 break
             connector.give_back(key, connection, close=True)
         if request.before_first_byte is not None:
@@ -204,10 +216,10 @@ class AiohttpEngine:
             if kept_back is not None:
                 connector.give_back(key, connection, close=False)
                 raise kept_back
-        exchange = Exchange(alarms.loop, step, connection, ended)
+        exchange = Exchange(alarms.loop, progress, connection, ended)
         connection.begin(exchange, partial(connector.give_back, key, connection))
-        step.connection = watch.connection = connection
-        step.sent = True
+        progress.connection = watch.connection = connection
+        progress.sent = True
         watch.begin(exchange)
         watch.heard()
         if caller is not None:
@@ -216,7 +228,7 @@ class AiohttpEngine:
             connection.write(head if body is None else head + body)
         except Exception as exc:  # noqa: BLE001 - nothing but our two exceptions may leave an engine
             exchange.abandon()
-            raise step.failed(exc, closed=False) from system_error(exc)
+            raise progress.failed(exc, closed=False) from system_error(exc)
         return exchange
 
     async def aclose(self) -> None:
@@ -227,14 +239,14 @@ class AiohttpEngine:
             await session.close()
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, url: yarl.URL, request: WireRequest, step: Step
+        self, session: aiohttp.ClientSession, url: yarl.URL, request: WireRequest, progress: Progress
     ) -> WireResponse:
         context = await self._context() if url.scheme == "https" else True
         proxy = self._proxy_for(url) if self._trust_env else self._proxy
         headers = request.headers
         sent: Any = request.body
         if sent is not None and len(sent) > _AT_ONCE:
-            sent = _LargeBody(sent, request.timeouts, step)
+            sent = _LargeBody(sent, request.timeouts, progress)
         reads = sent is None and request.method == "GET"
         complete = headers.keys() >= (_COMPLETE if reads else _COMPLETE_WITH_BODY)
         arguments: dict[str, Any] = {}
@@ -246,7 +258,7 @@ class AiohttpEngine:
                 headers = {**headers, "Proxy-Authorization": proxy.authorization}
             if proxy.url.scheme == "https":
                 context = await self._context()
-        before = _STEP.set(step)
+        before = _PROGRESS.set(progress)
         try:
             while True:
                 try:
@@ -265,11 +277,11 @@ class AiohttpEngine:
                 except _StaleConnectionError:
                     # Nothing was sent, and that connection is closed: try the next one.
                     continue
-            step.answered = True
+            progress.answered = True
             answered = joined(response.headers)
             body = Body(answered, request.max_answer_size)
             try:
-                await read_body(response.content, body, step.watch)
+                await read_body(response.content, body, progress.watch)
             except BaseException:
                 response.close()
                 raise
@@ -278,17 +290,21 @@ class AiohttpEngine:
             else:
                 await response.wait_for_close()
         finally:
-            _STEP.reset(before)
+            _PROGRESS.reset(before)
         content = body.whole()
-        connection = step.connection
+        connection = progress.connection
         if not isinstance(connection, WatchedConnection):
             return WireResponse(response.status, answered, content, unreadable=body.fault)
         if connection.should_close or body.fault:
             connection.close()
         return WireResponse(response.status, answered, content, connection.drop, body.fault)
 
-    def _here(self) -> tuple[aiohttp.ClientSession, Alarms]:
-        """Session and alarms, made at the first send, so that an engine can be made outside a loop."""
+    def _opened(self) -> tuple[aiohttp.ClientSession, Alarms]:
+        """Session and alarms, made at the first send, so that an engine can be made outside a loop.
+
+        Raises:
+            UnsentError: The engine is closed, or this is not the event loop of its first send.
+        """
         if self._closed:
             raise UnsentError("closed", "the engine is closed")
         try:
@@ -357,8 +373,72 @@ class AiohttpEngine:
         return f"<AiohttpEngine{' closed' if self._closed else ''}>"
 
 
-_STEP: ContextVar[Step] = ContextVar("norce_order_async.aiohttp_step")
-"""The step of the send that a request inside aiohttp belongs to; both run in the same task."""
+class Connector(aiohttp.TCPConnector):
+    """Opens :class:`WatchedConnection` objects and keeps idle ones for ``keep_idle`` seconds.
+
+    Connections and timers are made in an empty context: asyncio keeps their context as long as a connection lives, and
+    must not keep a caller's.
+
+    aiohttp has no public way to choose the class of its connections, so this sets a private attribute. If a version of
+    aiohttp no longer uses the attribute, the tests fail; at run time it uses its own connections, without our checks.
+    """
+
+    def __init__(self, now: Callable[[], float], keep_idle: float) -> None:
+        # No limit here: the number of sends in flight is limited above the engine.
+        self._keep_idle = keep_idle
+        super().__init__(limit=0, keepalive_timeout=keep_idle)  # pyright: ignore[reportUnknownMemberType]
+        factory: Any = partial(WatchedConnection, now, self._loop)
+        self._factory = factory
+        self.known: dict[str, tuple[Any, str]] = {}
+        """The servers that a request was sent to without a proxy, by the beginning of their addresses: aiohttp's key
+        for their connections, and the header ``Host``."""
+
+    def take(self, key: Any) -> WatchedConnection | None:
+        """An idle connection that has carried a request: the one that aiohttp would take. None if there is none."""
+        idle = self._conns.get(key)
+        now = time.monotonic()
+        while idle:
+            connection, since = idle[0]
+            if not isinstance(connection, WatchedConnection) or connection.fresh:
+                return None
+            idle.popleft()
+            if connection.is_connected() and now - since <= self._keep_idle:
+                self._acquired.add(connection)
+                return connection
+            connection.close()
+        return None
+
+    def give_back(self, key: Any, connection: WatchedConnection, close: bool) -> None:
+        """Keep a connection that was taken, or close it."""
+        if close or self._closed or self._cleanup_handle is None or connection.should_close:
+            self._release(key, connection, should_close=close)
+        else:
+            # As aiohttp does it, but without its search for requests that wait for a connection: there are none.
+            self._acquired.discard(connection)
+            self._conns[key].append((connection, time.monotonic()))
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        """aiohttp's hook that opens a connection."""
+        opening = self._loop.create_task(super()._create_connection(req, traces, timeout), context=Context())
+        try:
+            return await opening
+        except asyncio.CancelledError:
+            if opening.done() and not opening.cancelled() and opening.exception() is None:
+                opening.result().close()
+            raise
+
+    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        """Called with each connection that is no longer in use; sets the timer that closes idle ones."""
+        if self._cleanup_handle is not None:
+            super()._release(key, protocol, should_close=should_close)
+        else:
+            Context().run(super()._release, key, protocol, should_close=should_close)
+
+
+_PROGRESS: ContextVar[Progress] = ContextVar("norce_order_async.aiohttp_progress")
+"""The progress of the send that a request inside aiohttp belongs to; both run in the same task."""
 
 
 class _SentAlreadyError(Exception):
@@ -374,8 +454,8 @@ class _Request(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Called by aiohttp with an open connection, right before the first byte."""
-        step = _STEP.get()
-        if step.sent:
+        progress = _PROGRESS.get()
+        if progress.sent:
             raise _SentAlreadyError
         connection = conn.protocol
         watched = connection if isinstance(connection, WatchedConnection) else None
@@ -384,24 +464,24 @@ class _Request(aiohttp.ClientRequest):
             raise UnsentError("connect", "the server sent bytes before the request, or closed the connection")
         if connection is None or connection.should_close:
             raise _StaleConnectionError
-        if watched is not None and not watched.fresh and (watched.idle > step.max_idle or watched.speaks()):
+        if watched is not None and not watched.fresh and (watched.idle > progress.max_idle or watched.is_readable()):
             raise _StaleConnectionError
-        if step.watch.expired:
+        if progress.watch.expired:
             # The time ran out while the loop was blocked: a request must not start that late.
-            raise step.ended()
-        if step.request.before_first_byte is not None and (kept_back := step.request.keep_back()) is not None:
+            raise progress.ended()
+        if progress.request.before_first_byte is not None and (kept_back := progress.request.keep_back()) is not None:
             raise kept_back
         if watched is not None:
             watched.ask()
-            step.connection = step.watch.connection = watched
-            self._remember(step.request.url)
-        step.sent = True
+            progress.connection = progress.watch.connection = watched
+            self._remember(progress.request.url)
+        progress.sent = True
         if not isinstance(self.body, _LargeBody):
-            step.watch.heard()
+            progress.watch.heard()
         return await super().send(conn)
 
     def _remember(self, url: str) -> None:
-        """Let later requests to this server take its idle connections without aiohttp's way there."""
+        """Remember the server, so that later requests are written to its idle connections at once."""
         connector, found = self.session.connector, _ADDRESS.fullmatch(url)
         if isinstance(connector, Connector) and found is not None and self.proxy is None:
             if len(connector.known) >= _MOST_SERVERS:
@@ -412,12 +492,12 @@ class _Request(aiohttp.ClientRequest):
 class _LargeBody(aiohttp.Payload):
     """A body written in pieces, each with the write timeout. A body that fits into the socket's buffer needs none."""
 
-    def __init__(self, body: bytes, bounds: Timeouts, step: Step) -> None:
+    def __init__(self, body: bytes, bounds: Timeouts, progress: Progress) -> None:
         super().__init__(body)
         self._size = len(body)
         self._body = memoryview(body)
         self._bounds = bounds
-        self._step = step
+        self._progress = progress
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - aiohttp's signature
         """An empty text: aiohttp logs it on failures, and no log may hold a body."""
@@ -425,14 +505,14 @@ class _LargeBody(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Write the whole body. The watch ends the request if a piece takes too long."""
-        step = self._step
-        step.writing = True
-        step.watch.expect(self._bounds.write)
+        progress = self._progress
+        progress.writing = True
+        progress.watch.expect(self._bounds.write)
         for start in range(0, len(self._body), _AT_ONCE):
             await writer.write(self._body[start : start + _AT_ONCE])
-            step.watch.heard()
-        step.writing = False
-        step.watch.expect(self._bounds.read)
+            progress.watch.heard()
+        progress.writing = False
+        progress.watch.expect(self._bounds.read)
 
 
 class _Proxy:

@@ -12,9 +12,9 @@ the pipeline's only question: *may the service have acted on this request?*
 
 An engine raises :class:`UnsentError` only when it is certain. In doubt it raises :class:`MaybeSentError`.
 
-An engine asks ``WireRequest.before_first_byte`` at the last step before the first byte of a request that its library
-offers, and raises :class:`UnsentError` with the reason given. It says that it does so by an attribute
-``asks_before_first_byte`` that is True; without one it is taken not to ask.
+An engine calls ``WireRequest.before_first_byte`` as late as its library allows before the first byte of a request, and
+raises :class:`UnsentError` with the reason that it returns. An engine that does so has an attribute
+``asks_before_first_byte`` that is True. Without that attribute the client assumes that the engine does not call it.
 
 An engine never retries, never follows redirects and never keeps cookies. It reads proxies or credentials from the
 environment only if it is asked to. It raises only these two exceptions and the event loop's cancellation.
@@ -138,9 +138,9 @@ class WireRequest:
     max_answer_size: int = MAX_ANSWER_SIZE
     """Largest body of the answer in bytes, after decoding. The body of a larger answer is dropped."""
     before_first_byte: Callable[[], str | None] | None = field(default=None, repr=False, compare=False)
-    """Asked when a connection is in hand, right before the first byte of the request is written to it: None lets it go
-    out, a text says why it must not. It must not block. A worker that stood still while it waited for a connection
-    learns here that its work is another's by now."""
+    """Called when there is a connection, right before the first byte of the request is written to it. It returns None
+    to send the request, or the reason not to, and must not block. With it, a worker that was suspended while it waited
+    for a connection finds out that another worker has its item now."""
 
     def keep_back(self) -> UnsentError | None:
         """The error to raise instead of writing the first byte; None if the request may go out."""
@@ -149,7 +149,7 @@ class WireRequest:
 
 
 def asks_before_first_byte(engine: object) -> bool:
-    """Whether an engine says that it asks ``WireRequest.before_first_byte``."""
+    """Whether an engine calls ``WireRequest.before_first_byte``."""
     return getattr(engine, "asks_before_first_byte", False) is True
 
 
@@ -173,8 +173,8 @@ class WireResponse:
     body: bytes = field(repr=False)
     drop_connection: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
     """Closes the connection of this answer at once. It is called if the answer belongs to another request, because no
-    further answer of that connection can be trusted then. A second call does nothing, and neither does the call where
-    the engine can't close a single connection."""
+    further answer of that connection can be trusted then. A second call does nothing. Nor does the first one, if the
+    engine can't close a single connection."""
     unreadable: str | None = None
     """Why the body could not be read; ``body`` is empty then. None if the body was read completely."""
 

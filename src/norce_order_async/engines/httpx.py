@@ -69,7 +69,7 @@ class HttpxEngine:
     """Sends requests with httpx or httpx2, on asyncio or trio.
 
     Args:
-        library: Which of the two. A ``client`` or ``transport`` says it by itself.
+        library: Which of the two to use. A ``client`` or ``transport`` determines it.
         client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with. The other arguments then have no
             effect, except ``closes_client`` and ``clock``.
         closes_client: Whether closing the engine closes that client; otherwise it stays open.
@@ -121,7 +121,7 @@ class HttpxEngine:
         self._closed = False
         self._pools: dict[tuple[bool, float, httpx.Proxy | None], list[_Pool]] = {}
         self._proxies: dict[str, httpx.Proxy | None] = {}
-        """The environment's, by the scheme and host of an address."""
+        """The environment's proxies, by scheme and host."""
         self._tls = verify if isinstance(verify, ssl.SSLContext) else None
         self._tls_lock = anyio.Lock()
         self._alarms: Alarms | None = None
@@ -142,7 +142,8 @@ class HttpxEngine:
 
     @property
     def asks_before_first_byte(self) -> bool:
-        """True, but for a client or transport that was given: what those report of their steps is not known."""
+        """Whether it calls ``WireRequest.before_first_byte``. It does on its own connections, and not with a client or
+        transport that was given, because these may not report their steps."""
         return self._foreign is None
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -262,7 +263,7 @@ class HttpxEngine:
         if self._closed:
             raise UnsentError("closed", "the engine is closed")
         if self._foreign is not None:
-            # Asked here: the library's own error does not say whether something was sent.
+            # Checked here, because the library's own error does not show whether something was sent.
             if getattr(self._client, "is_closed", False):
                 raise UnsentError("closed", "the http_client is closed")
             return self._foreign
@@ -398,7 +399,7 @@ async def _leave_open() -> None:
 
 
 def _library_of(given: object) -> Library:
-    """The library that a client or a transport is of; httpx for one that is of neither."""
+    """The library of a client or transport; httpx if it belongs to neither."""
     roots = {kind.__module__.partition(".")[0] for kind in type(given).__mro__}
     return "httpx2" if "httpx2" in roots else "httpx"
 
@@ -420,7 +421,7 @@ class _Body:
 
 @cache
 def _body_of(library: ModuleType) -> Callable[[bytes], Any]:
-    """The same as a class of a library, which wants its own."""
+    """A class of such bodies that derives from the library's byte stream, which the library requires."""
     return type("Body", (_Body, library.AsyncByteStream), {})
 
 

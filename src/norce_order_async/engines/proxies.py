@@ -55,7 +55,7 @@ class Proxy:
 def from_environment(url: str) -> Proxy | None:
     """The environment's proxy for an address; None if it names none, or excludes the address."""
     if sys.platform not in ("darwin", "win32") and not any(name[-6:].lower() == "_proxy" for name in os.environ):
-        # Elsewhere there are no others, and the module that reads them imports an HTTP client and mail.
+        # On other systems only these variables count, and urllib.request is slow to import.
         return None
     import urllib.request
 

@@ -8,10 +8,8 @@ aiohttp; the proxy may be given or come from the environment. An ``http_client``
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import ssl
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,9 +19,10 @@ from norce_order_async.engines.base import Engine, WireRequest, WireResponse
 from norce_order_async.engines.proxies import Proxy, from_environment
 from norce_order_async.errors import ConfigurationError
 from norce_order_async.runtime.clock import Clock
+from norce_order_async.runtime.loop import loop_name
 
 EngineName = Literal["auto", "httpx", "httpx2", "aiohttp"]
-"""What ``engine`` may be called. Each name but ``"auto"`` has a row in :data:`ENGINES`."""
+"""The allowed names for ``engine``. Each of them except ``"auto"`` has a row in :data:`ENGINES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +30,17 @@ class NamedEngine:
     """An engine of this package, as :data:`ENGINES` lists it."""
 
     make: Callable[..., Engine]
-    """Makes one. Every engine takes ``verify``, ``cert``, ``proxy``, ``trust_env`` and ``clock``."""
+    """Makes the engine. Every engine takes ``verify``, ``cert``, ``proxy``, ``trust_env`` and ``clock``."""
     loops: tuple[str, ...]
-    """The event loops it runs on, of ``"asyncio"`` and ``"trio"``."""
+    """The event loops that it runs on: ``"asyncio"``, ``"trio"`` or both."""
     library: str | None = None
-    """The module that has to be installed; None if nothing has to be."""
+    """The module that has to be installed; None if none has to be."""
     extra: str | None = None
     """The extra that installs it."""
 
     @property
     def installed(self) -> bool:
-        """Whether its library is there."""
+        """Whether its library is installed."""
         return self.library is None or importlib.util.find_spec(self.library) is not None
 
 
@@ -86,7 +85,8 @@ def choose(
 
     Raises:
         ConfigurationError: There is no engine of that name; or its library is not installed; or it can't be combined
-            with the ``http_client``; or that is no client that can be sent with; or the proxy can't be used.
+            with the ``http_client``; or the ``http_client`` is not a client of httpx or httpx2; or the proxy can't be
+            used.
         ValueError: The arguments contradict each other.
     """
     proxies = [] if client is not None else _proxies(proxy, addresses if trust_env else ())
@@ -122,7 +122,7 @@ def choose(
     if cert is not None and isinstance(verify, ssl.SSLContext):
         raise ValueError("load the client certificate into the context given as verify")
     auto = AutoEngine(partial(fast.make, **given), make_elsewhere, elsewhere)
-    return auto if _loop() is None else auto.chosen()
+    return auto if loop_name() is None else auto.chosen()
 
 
 @final
@@ -140,7 +140,7 @@ class AutoEngine:
         """The name of the chosen engine, or of the one that this loop would get; ``"auto"`` if no loop is running."""
         if self._engine is not None:
             return self._engine.name
-        loop = _loop()
+        loop = loop_name()
         if loop is None:
             return "auto"
         return "aiohttp" if loop == "asyncio" else self._named_elsewhere
@@ -148,7 +148,7 @@ class AutoEngine:
     def chosen(self) -> Engine:
         """The engine; the first call chooses it."""
         if self._engine is None:
-            self._engine = self._on_asyncio() if _loop() == "asyncio" else self._elsewhere()
+            self._engine = self._on_asyncio() if loop_name() == "asyncio" else self._elsewhere()
         return self._engine
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -169,16 +169,3 @@ def _proxies(given: str | None, addresses: Sequence[str]) -> list[Proxy]:
     for one in found:
         one.check()
     return found
-
-
-def _loop() -> str | None:
-    """The loop that runs here: ``"asyncio"``, ``"trio"`` or None."""
-    # trio first: in its guest mode an asyncio loop is running as well.
-    trio: Any = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
-        return "trio"
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-    return "asyncio"

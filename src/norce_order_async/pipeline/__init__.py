@@ -1,5 +1,5 @@
-"""One call, its attempts, one send each.
+"""One call and its attempts, each of which sends once.
 
-:mod:`.call` holds the only loop; :mod:`.operations` says what each operation is; :mod:`.outcome` and :mod:`.retry`
-decide what an answer means and what follows; :mod:`.settle` finds out what became of a write whose answer was lost.
+:mod:`.call` holds the only loop. :mod:`.operations` describes each operation. :mod:`.retry` decides what an answer
+means and what follows. :mod:`.readback` finds out whether a write whose answer was lost took effect.
 """

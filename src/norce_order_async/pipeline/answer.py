@@ -1,4 +1,4 @@
-"""What a call that succeeded gives back."""
+"""The answer of a call that succeeded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from norce_order_async.errors import Attempt
 
 
 class LateModels:
-    """Makes the models of an answer when a caller asks for them, and once."""
+    """Makes the models of an answer when a caller first asks for them."""
 
     __slots__ = ("_made", "_make")
 
@@ -25,7 +25,7 @@ class LateModels:
         return self._made
 
     def made_by(self, make: Callable[[], Any]) -> bool:
-        """Let another function make them; False when they are made already."""
+        """Let another function make the models. False if they are made already."""
         if self._make is None:
             return False
         self._make = make
@@ -69,6 +69,6 @@ class Answer:
 
 
 def make_late(answer: Answer, make: Callable[[], Any]) -> bool:
-    """Let a handle make the models of an answer, so that both have the same; False when they are made already."""
+    """Let an ``Order`` make the models of an answer, so that both share them. False if they are made already."""
     models = answer._models  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return isinstance(models, LateModels) and models.made_by(make)

@@ -1,7 +1,7 @@
-"""One attempt: a token, a permit, a send in a task of its own, and what became of it.
+"""One attempt: it takes a token and a permit, sends, and returns the result.
 
-Waiting is the exception. A token at hand and a free permit are taken without a scope, a timer or an event, and the send
-is waited for with one timer; only what has to wait pays for it.
+Fast path: a ready token and a free permit are taken without a cancel scope, timer or event, and the send is awaited
+with one timer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from norce_order_async.pipeline.core import CallScope, Core
 from norce_order_async.pipeline.middleware import AttemptInfo, through_attempt
 from norce_order_async.pipeline.operations import Kind
 from norce_order_async.pipeline.request import Prepared
-from norce_order_async.pipeline.response import aside, brings_enough
+from norce_order_async.pipeline.response import brings_enough, in_thread
 from norce_order_async.pipeline.retry import Outcome, classify, throttles
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
 from norce_order_async.pipeline.tasks import SendTimedOutError
@@ -35,7 +35,7 @@ _WITHOUT_EFFECT = (Outcome.REFUSED, Outcome.REJECTED, Outcome.NOT_SENT)
 
 @dataclass(slots=True)
 class AttemptResult:
-    """One attempt's raw result."""
+    """The raw result of one attempt."""
 
     outcome: Outcome
     reason: str
@@ -48,12 +48,12 @@ class AttemptResult:
     response: WireResponse | None = None
     data: Any = field(default=UNREADABLE, repr=False)
     throttled: bool = False
-    """Whether the answer says "too much", whatever its outcome."""
+    """Whether the service throttled the attempt, whatever its outcome."""
     retry_after: float | None = None
     """Seconds the service asked to wait."""
     seconds: float = 0.0
     number: int = 0
-    """Its place among the call's attempts, once it is written down."""
+    """Its number among the call's attempts, from 1; 0 until it is recorded."""
 
     @property
     def status(self) -> int | None:
@@ -62,10 +62,10 @@ class AttemptResult:
 
 
 async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Deadline, number: int) -> AttemptResult:
-    """Send once, and tell what came of it.
+    """Send once, and return the result.
 
-    The first attempt waits for its permit as long as the queue's timeout allows, and starts the deadline with it; the
-    others wait within the deadline. One that belongs to a job which is stopped meanwhile is not sent.
+    The first attempt waits for its permit within the queue timeout, and its permit starts the deadline. Later attempts
+    wait within the deadline. If the attempt belongs to a job that is stopped meanwhile, it is not sent.
 
     Raises:
         TokenError: there is no token for the first attempt.
@@ -76,12 +76,12 @@ async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Dea
         return _stopped(item)
     queues = number == 1 and not deadline.started
     too_late: GaveUp = "queue" if queues else "deadline"
-    patience: Deadline | None = None
+    wait: Deadline | None = None
     try:
         signed = core.auth.at_hand()
         if signed is None:
-            patience = _patience(scope, deadline, queues=queues)
-            signed = await until_stopped(item, _token(core, patience, deadline), reads=reads)
+            wait = _wait_limit(scope, deadline, queues=queues)
+            signed = await until_stopped(item, _token(core, wait, deadline), reads=reads)
             if item is not None and not item.may_leave(reads=reads):
                 return _stopped(item)
     except TokenError as error:
@@ -91,8 +91,8 @@ async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Dea
     if signed is None:
         return _not_sent(too_late, "no token in time")
     if not limiter.take():
-        patience = patience or _patience(scope, deadline, queues=queues)
-        acquired = limiter.acquire(patience.remaining(), begun=deadline.started)
+        wait = wait or _wait_limit(scope, deadline, queues=queues)
+        acquired = limiter.acquire(wait.remaining(), begun=deadline.started)
         granted = await until_stopped(item, acquired, reads=reads)
         if item is not None and not item.may_leave(reads=reads):
             if granted:
@@ -114,19 +114,19 @@ async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Dea
     return tried
 
 
-def _patience(scope: CallScope, deadline: Deadline, *, queues: bool) -> Deadline:
-    """How long an attempt may wait before it is sent."""
+def _wait_limit(scope: CallScope, deadline: Deadline, *, queues: bool) -> Deadline:
+    """The time that an attempt may wait before it is sent."""
     if not queues:
         return deadline
-    patience = Deadline(scope.core.clock, scope.settings.queue_timeout)
-    patience.start()
-    return patience
+    limit = Deadline(scope.core.clock, scope.settings.queue_timeout)
+    limit.start()
+    return limit
 
 
-async def _token(core: Core, patience: Deadline, deadline: Deadline) -> Signed | None:
-    """A token that has to be waited for; None when none came in time."""
-    # A deadline that has not begun still bounds the wait: a token that never comes must not hang the call.
-    within = min((left for left in (patience.remaining(), deadline.remaining()) if left is not None), default=None)
+async def _token(core: Core, wait: Deadline, deadline: Deadline) -> Signed | None:
+    """Wait for a token; None if none came in time."""
+    # A deadline that has not begun limits the wait too, so that a token that never comes does not hang the call.
+    within = min((left for left in (wait.remaining(), deadline.remaining()) if left is not None), default=None)
     with core.clock.move_on_after(within):
         return await core.auth.signed()
     return None
@@ -193,11 +193,11 @@ def _sender(
 
 
 async def _data(core: Core, response: WireResponse, left: float | None) -> Any:
-    """The JSON data of an answer. A large one is read aside, for no longer than there is time."""
+    """The JSON data of an answer. A large body is read in a thread, within the time left."""
     if len(response.body) <= LARGE:
         return read_json(response.body) if response.body else UNREADABLE
     with core.clock.move_on_after(left):
-        return await aside(read_json, response.body)
+        return await in_thread(read_json, response.body)
     return UNREADABLE
 
 
@@ -214,8 +214,8 @@ def _answered(core: Core, request: Prepared, kind: Kind, response: WireResponse,
         reason += " without a readable body"
         if response.unreadable:
             reason += f": {response.unreadable}"
-    elif outcome is Outcome.SUCCEEDED and request.operation.answers and not _is_of(request, data):
-        # No further answer of this connection can be believed.
+    elif outcome is Outcome.SUCCEEDED and request.operation.answers and not _answers(request, data):
+        # No further answer of this connection can be trusted.
         response.drop_connection()
         outcome = Outcome.UNKNOWN
         reason += f" with another {request.operation.answers}: it is the answer to another request"
@@ -224,8 +224,8 @@ def _answered(core: Core, request: Prepared, kind: Kind, response: WireResponse,
     return tried
 
 
-def _is_of(request: Prepared, data: Any) -> bool:
-    """Whether an answer is of what was addressed; one without an id may be."""
+def _answers(request: Prepared, data: Any) -> bool:
+    """Whether an answer has the id that the request addressed. An answer without an id passes."""
     found = data.get("id") if is_mapping(data) else None
     return not isinstance(found, str) or found == request.path.get(request.operation.answers)
 
@@ -242,8 +242,8 @@ def _unsent_or_unknown(error: SendError) -> AttemptResult:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Takes the way they came from an engine's error and those behind it. The frames of an engine, and of the library
-    below it, hold the header with the token and the bytes of the body, and tools show what frames hold."""
+    """Remove the tracebacks from an engine's error and its causes. The frames of an engine and of its library hold the
+    header with the token and the bytes of the body, and tools show what frames hold."""
     known: set[int] = set()
     while error is not None and id(error) not in known:
         known.add(id(error))

@@ -2,8 +2,8 @@
 
 Each turn is one attempt (:mod:`.attempt`). Its outcome and the operation's kind make a decision (:mod:`.retry`), which
 is carried out here: what follows, how long to wait, whether the client pauses. An unknown outcome may be settled by
-reading back (:mod:`.readback`); the number of attempts, the budget, a Retry-After and the deadline may overrule a
-repeat. What is raised in the end, :mod:`.failures` words.
+reading back (:mod:`.readback`). The number of attempts, the budget, a Retry-After and the deadline may overrule a
+repeat. If the call fails, :mod:`.failures` makes the error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from norce_order_async.pipeline import retry as backoff
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.attempt import AttemptResult, attempt
 from norce_order_async.pipeline.core import CallScope
-from norce_order_async.pipeline.failures import CallRecord
 from norce_order_async.pipeline.operations import Expects, Kind, Operation
 from norce_order_async.pipeline.readback import (
     SHOWN_WITHIN,
@@ -33,14 +32,14 @@ from norce_order_async.pipeline.readback import (
     settle,
 )
 from norce_order_async.pipeline.request import Prepared
-from norce_order_async.pipeline.response import aside, created_id, is_report, models_of, nothing
+from norce_order_async.pipeline.response import created_id, in_thread, is_report, models_of, nothing
 from norce_order_async.pipeline.retry import Decision, Outcome, Step, decide
 from norce_order_async.runtime.clock import Deadline
 from norce_order_async.runtime.stop import ITEM_CALLS, until_stopped
 
 
-class Call(CallRecord):
-    """The state of one call. Made for one run."""
+class Call:
+    """The state of one call. Each call has its own."""
 
     __slots__ = (
         "_before",
@@ -50,10 +49,18 @@ class Call(CallRecord):
         "_scope",
         "_token_replaced",
         "_tokens_taken",
+        "attempts",
+        "kind",
+        "maybe_done",
+        "request",
     )
 
     def __init__(self, scope: CallScope, request: Prepared, before: Baseline | None, deadline: Deadline | None) -> None:
-        super().__init__(request)
+        self.request = request
+        self.kind = request.operation.kind_for(request.json)
+        self.attempts: list[Attempt] = []
+        self.maybe_done = False
+        """Whether an attempt so far may have taken effect."""
         self._scope = scope
         self._before = before
         self._deadline = deadline or scope.deadline()
@@ -61,16 +68,22 @@ class Call(CallRecord):
         self._tokens_taken = 0
         self._token_replaced = False
         self._created_again = False
-        """Whether an order was asked for once more after one that may have been created."""
+        """Whether the creation of an order was repeated after one that may have taken effect."""
+
+    @property
+    def maybe_changed(self) -> bool:
+        """Whether an attempt so far may have taken effect. That includes attempts that got a 503, which a proxy in
+        front of the service may send even after the effect."""
+        return self.maybe_done or (self.kind is not Kind.SAFE and any(one.status == 503 for one in self.attempts))
 
     async def run(self) -> Answer:
-        """Attempt, decide, and again, until there is an outcome."""
+        """Make attempts until there is an outcome, and return the answer or raise."""
         while True:
             tried = await attempt(self._scope, self.request, self.kind, self._deadline, len(self.attempts) + 1)
             if self._before is not None and tried.outcome is Outcome.UNKNOWN:
                 self._before.sent_at = self._scope.core.clock.monotonic() - tried.seconds
             if tried.response and self._is_done(tried):
-                alone = not self._created_again or await self._is_alone(tried, tried.response)
+                alone = not self._created_again or await self._is_unique(tried, tried.response)
                 return await self._answer(tried, tried.response, alone=alone)
             decision = self._decide(tried)
             step, wait = decision.step, decision.wait
@@ -78,27 +91,27 @@ class Call(CallRecord):
                 self._scope.core.pause.extend(decision.pause)
             settled: ReadBack | None = None
             if await self._has_other_token(tried):
-                self._note(tried, "repeat with another token")
+                self._record(tried, "repeat with another token")
                 continue
             if step is Step.REFUSE:
-                self._refuse(tried)
+                self._raise_refused(tried)
             if self.kind is not Kind.SAFE and tried.outcome is Outcome.UNKNOWN:
                 self.maybe_done = True
             if step is Step.STOP:
-                self._fail(tried, "not-repeatable")
+                self._raise_failed(tried, "not-repeatable")
             if step is Step.SETTLE:
                 wait = await self._wait_to_read_back(tried, wait)
                 settled = await self._settle(tried)
                 if settled.verdict == "done":
                     return self._adopt(tried, settled)
                 if settled.verdict == "elsewhere":
-                    self._supersede(tried, settled)
+                    self._raise_superseded(tried, settled)
                 if settled.verdict == "twice":
-                    self._tell_both(tried, settled)
+                    self._raise_duplicate(tried, settled)
                 if tried.outcome is Outcome.REFUSED:
-                    self._refuse(tried)
+                    self._raise_refused(tried)
                 if settled.verdict == "unclear":
-                    self._fail(tried, tried.gave_up or "not-repeatable", settled)
+                    self._raise_failed(tried, tried.gave_up or "not-repeatable", settled)
             await self._wait_to_repeat(tried, wait, settled)
 
     # What an attempt means
@@ -138,7 +151,7 @@ class Call(CallRecord):
     async def _settle(self, tried: AttemptResult) -> ReadBack:
         if not self._deadline.leaves(0.0):
             return ReadBack("unclear", "no time was left to read back")
-        self._note(tried, "read back")
+        self._record(tried, "read back")
         request = self.request
         return await settle(
             request.operation,
@@ -150,16 +163,16 @@ class Call(CallRecord):
             objection=self._objection_to_repeat,
         )
 
-    async def _is_alone(self, tried: AttemptResult, response: WireResponse) -> bool:
-        """Whether it is sure that no other order has the cart reference of the one that was created again."""
-        self._note(tried, "look for another")
+    async def _is_unique(self, tried: AttemptResult, response: WireResponse) -> bool:
+        """Whether it is certain that no other order has the cart reference of the order that was created again."""
+        self._record(tried, "look for another")
         seen = await see_alone(self._looking(), self.request.json, created_id(response, tried.data) or "")
         if seen.verdict == "twice":
-            self._tell_both(tried, seen)
+            self._raise_duplicate(tried, seen)
         return seen.alone
 
     def _objection_to_repeat(self) -> str:
-        """Why an order that was not found may not be created again; empty when it may."""
+        """Why an order that was not found may not be created again; empty if it may."""
         if self._created_again or not self._scope.settings.repeat_order_creation:
             return ", and it is not created again"
         left = self._deadline.remaining()
@@ -172,7 +185,7 @@ class Call(CallRecord):
         scope, request = self._scope, self.request
 
         async def read(operation: Operation, path: Mapping[str, str], query: Mapping[str, Any] | None) -> Any:
-            # Under this call's deadline and correlation id, and no call of its own to middleware.
+            # It has this call's deadline and correlation id, and middleware does not see it as a call.
             prepared = scope.prepare(operation, path, query, None, request.correlation_id)
             return (await Call(scope, prepared, None, self._deadline).run()).data
 
@@ -196,15 +209,15 @@ class Call(CallRecord):
     # Waiting and repeating
 
     async def _wait_to_read_back(self, tried: AttemptResult, wait: float) -> float:
-        """Sleep as long as a service that says "too much" asked for, or raise when that is too long.
+        """Sleep as long as a service that throttles asked, or raise if that is too long.
 
         Returns:
-            Seconds that are left to wait before a repeat.
+            The seconds still to wait before a repeat.
         """
         if not tried.throttled or not wait:
             return wait
         self._check_retry_after(tried, wait)
-        self._note(tried, f"wait {wait:.2f} s")
+        self._record(tried, f"wait {wait:.2f} s")
         await self._scope.core.clock.sleep(wait)
         return 0.0
 
@@ -212,15 +225,15 @@ class Call(CallRecord):
         asked = tried.retry_after
         too_long = asked is not None and asked > self._scope.settings.max_retry_after
         if too_long or not self._deadline.leaves(wait):
-            self._fail(tried, "retry-after", settled)
+            self._raise_failed(tried, "retry-after", settled)
 
     async def _wait_to_repeat(self, tried: AttemptResult, wait: float, settled: ReadBack | None) -> None:
-        """Sleep before the next attempt, or raise when there must be none."""
+        """Sleep before the next attempt, or raise if there must be none."""
         core, settings = self._scope.core, self._scope.settings
         if tried.gave_up:
-            self._fail(tried, tried.gave_up, settled)
+            self._raise_failed(tried, tried.gave_up, settled)
         if self._repeats + 1 >= settings.max_attempts:
-            self._fail(tried, "attempts", settled)
+            self._raise_failed(tried, "attempts", settled)
         delay = backoff.jittered(
             self._repeats + 1,
             base=settings.throttled_base_delay if tried.throttled else settings.base_delay,
@@ -231,21 +244,21 @@ class Call(CallRecord):
             self._check_retry_after(tried, wait, settled)
         delay = max(delay, wait)
         if not self._deadline.leaves(delay):
-            self._fail(tried, "deadline", settled)
+            self._raise_failed(tried, "deadline", settled)
         taken = self._scope.budget.take(throttled=tried.throttled)
         if taken is None:
-            self._fail(tried, "budget", settled)
+            self._raise_failed(tried, "budget", settled)
         self._tokens_taken += taken
         self._repeats += 1
         self._created_again = self._created_again or (self.kind is Kind.CREATE_ORDER and settled is not None)
-        self._note(tried, f"repeat after {delay:.2f} s")
+        self._record(tried, f"repeat after {delay:.2f} s")
         await until_stopped(ITEM_CALLS.get(), core.clock.sleep(delay), reads=self.kind is Kind.SAFE)
 
     # How it ends
 
     async def _answer(self, tried: AttemptResult, response: WireResponse, *, alone: bool) -> Answer:
         self._scope.budget.refund(self._tokens_taken)
-        self._note(tried, "return")
+        self._record(tried, "return")
         operation = self.request.operation
         report = tried.outcome is Outcome.REFUSED and operation.brings is Expects.REPORT
         done_before = tried.outcome is Outcome.REFUSED and not report
@@ -255,10 +268,10 @@ class Call(CallRecord):
         elif len(response.body) <= LARGE:
             models = models_of(core.api, operation, response, tried.data, core.drift)
         else:
-            models = await aside(models_of, core.api, operation, response, tried.data, core.drift)
+            models = await in_thread(models_of, core.api, operation, response, tried.data, core.drift)
             if operation.reads_late and operation.answers:
-                # One thing of this size is decoded here all the same: later it would hold up the event loop.
-                await aside(models)
+                # A single order of this size is decoded now, because decoding it later would block the event loop.
+                await in_thread(models)
         return Answer(
             data=None if tried.data is UNREADABLE else tried.data,
             id=created_id(response, tried.data) if operation.brings is Expects.ID else None,
@@ -273,7 +286,7 @@ class Call(CallRecord):
 
     def _adopt(self, tried: AttemptResult, settled: ReadBack) -> Answer:
         self._scope.budget.refund(self._tokens_taken)
-        self._note(tried, f"return: {settled.detail}")
+        self._record(tried, f"return: {settled.detail}")
         return Answer(
             data=None,
             id=settled.id,
@@ -286,25 +299,25 @@ class Call(CallRecord):
             uniqueness_checked=settled.alone,
         )
 
-    def _refuse(self, tried: AttemptResult) -> NoReturn:
-        self._note(tried, "raise")
+    def _raise_refused(self, tried: AttemptResult) -> NoReturn:
+        self._record(tried, "raise")
         raise failures.refused(self, tried)
 
-    def _tell_both(self, tried: AttemptResult, settled: ReadBack) -> NoReturn:
+    def _raise_duplicate(self, tried: AttemptResult, settled: ReadBack) -> NoReturn:
         self._scope.budget.refund(self._tokens_taken)
-        self._note(tried, f"raise: {settled.detail}")
+        self._record(tried, f"raise: {settled.detail}")
         raise failures.duplicate(self, settled)
 
-    def _supersede(self, tried: AttemptResult, settled: ReadBack) -> NoReturn:
-        self._note(tried, f"raise: {settled.detail}")
+    def _raise_superseded(self, tried: AttemptResult, settled: ReadBack) -> NoReturn:
+        self._record(tried, f"raise: {settled.detail}")
         raise failures.superseded(self, settled)
 
-    def _fail(self, tried: AttemptResult, gave_up: GaveUp, settled: ReadBack | None = None) -> NoReturn:
-        self._note(tried, f"give up: {gave_up}{f'; {settled.detail}' if settled else ''}")
+    def _raise_failed(self, tried: AttemptResult, gave_up: GaveUp, settled: ReadBack | None = None) -> NoReturn:
+        self._record(tried, f"give up: {gave_up}{f'; {settled.detail}' if settled else ''}")
         raise failures.failed(self, tried, gave_up, settled) from tried.cause
 
-    def _note(self, tried: AttemptResult, following: str) -> None:
-        """Write the attempt down; what comes later of the same one is added to its line."""
+    def _record(self, tried: AttemptResult, following: str) -> None:
+        """Record the attempt. A second call for the same attempt adds to its ``next``."""
         if tried.number:
             self.attempts[-1] = replace(self.attempts[-1], next=f"{self.attempts[-1].next}, {following}")
             return

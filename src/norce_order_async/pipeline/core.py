@@ -26,7 +26,7 @@ from norce_order_async.runtime.clock import Clock, Deadline
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpOptions:
-    """How connections are made, for the engine and for the generated client alike."""
+    """Options of connections, both the engine's and the generated client's."""
 
     verify: ssl.SSLContext | bool = True
     cert: str | tuple[str, str] | None = None
@@ -53,27 +53,27 @@ class Core:
 
     @property
     def engine(self) -> Engine:
-        """What sends, at the client's home of this moment; so are the two below."""
+        """The engine of the client's current home."""
         return self.door.home.engine
 
     @property
     def owned(self) -> SendTasks:
-        """The sends that are made there."""
+        """The sends of the client's current home."""
         return self.door.home.owned
 
     @property
     def pause(self) -> Pause:
-        """The pause that the service asked for there."""
+        """The pause that the service asked for, of the client's current home."""
         return self.door.home.pause
 
     @property
     def user_agent(self) -> str:
-        """Product and engine; an engine that is chosen by the loop has its name once one runs."""
+        """The names of the product and the engine. An engine that depends on the loop has a name once a loop runs."""
         return f"{self.product} {self.engine.name}"
 
     @property
     def engine_name(self) -> str:
-        """The engine's, when there is one already."""
+        """The engine's name; ``"auto"`` if there is no engine yet."""
         home = self.door.home
         return home.engine.name if home.has_engine else "auto"
 
@@ -84,7 +84,7 @@ def permits_for(max_in_flight: int, clock: Clock) -> Permits:
 
 
 class CallScope(StaysInProcess):
-    """What a call is made with: the parts of its client, one context, one set of numbers."""
+    """Everything that a call needs: the shared parts of its client, a context and settings."""
 
     __slots__ = ("_requests", "_requests_for", "budget", "context", "core", "permits", "settings", "timeouts")
 
@@ -97,11 +97,11 @@ class CallScope(StaysInProcess):
         self.timeouts = settings.timeouts
         self._requests: Requests | None = None
         self._requests_for: Home | None = None
-        """The home whose engine they name."""
+        """The home that ``_requests`` was made for: its engine is in their User-Agent."""
 
     @property
     def limiter(self) -> Limiter:
-        """The limiter, at the client's home of this moment."""
+        """The limiter of the client's current home."""
         return self.permits.at(self.core.door.home)
 
     def deadline(self, options: CallOptions | None = None) -> Deadline:
@@ -123,7 +123,7 @@ class CallScope(StaysInProcess):
             InvalidRequestError: it can't be sent like this.
         """
         if self._requests_for is not self.core.door.home or self._requests is None:
-            # Not sooner: which engine there is may depend on the loop that runs.
+            # Made here and not earlier, because the engine may depend on the running loop.
             self._requests = Requests(self.core.base_url, self.context, self.core.user_agent, self.core.api)
             self._requests_for = self.core.door.home
         return self._requests.prepare(operation, path, query, body, correlation_id)

@@ -1,15 +1,15 @@
-"""What a client is creating and may have created, so that ``ensure`` creates nothing twice.
+"""Remembers what a client is creating and may have created, so that ``ensure`` creates nothing twice.
 
-The service does not keep payments, shippings, hooks, notifications and validations unique; whether it keeps orders
-unique at once is not known. So the client remembers, for all its scopes and handles, by what tells an entry from
-others (:data:`Key`):
+The service does not keep payments, shippings, hooks, notifications and validations unique. It is not known whether it
+keeps orders unique from the first moment. So the client remembers three things, for all its scopes and handles, by a
+key that identifies the entry (:data:`Key`):
 
-- the flights: an ``ensure`` is one task of the client's, however many callers ask for the same at once;
-- the creations in flight: ``ensure`` waits for them before it looks;
-- the doubts: a creation whose outcome is unknown may land as long as its request may be on its way. In that time
-  ``ensure`` only looks.
+- flights: one ``ensure`` is one task of the client, however many callers ask for the same at the same time;
+- creations in flight: ``ensure`` waits for them before it looks;
+- doubts: a creation whose outcome is unknown may still take effect while its request may be on its way. During that
+  time ``ensure`` only looks.
 
-All of this is within one client. Other clients and other processes know nothing of it.
+All of this is within one client. Other clients and other processes are not protected.
 """
 
 from __future__ import annotations
@@ -43,19 +43,18 @@ from norce_order_async.runtime.clock import Clock, Deadline
 T = TypeVar("T")
 
 Key = tuple[str | None, ...]
-"""Merchant, channel, order (None for an order itself), list, and what tells the entry from others in it. The service's
-address is the client's."""
+"""Merchant, channel, order (None for an order itself), list, and the values that identify the entry in the list."""
 
 IN_DOUBT_FOR: Final = 25.0
-"""Seconds after its send for which a creation may still land: connecting and waiting for an answer, as by default.
-Longer where the settings allow either more time."""
+"""Seconds after its send for which a creation may still take effect: the default timeouts for connecting and for the
+answer. Longer timeouts in the settings make it longer."""
 
 MOST_DOUBTS: Final = 10_000
-"""How many are remembered one by one. When there are more, every key is in doubt until the last of them is over."""
+"""The most doubts that are remembered one by one. If there are more, every key is in doubt until the last one ends."""
 
 
 def untouched(error: BaseException) -> bool:
-    """Whether a write that ended so can't have changed anything."""
+    """Whether a write that ended with this error can't have changed anything."""
     if isinstance(error, RefusedError):
         return not error.maybe_changed
     if isinstance(error, RejectedError):
@@ -65,28 +64,28 @@ def untouched(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """Something that is to be created, by what it is known."""
+    """An entry or order to create, and the key that identifies it."""
 
     key: Key
     operation: Operation
     order_id: str | None
     lasts: float
-    """Seconds after its send for which it may land."""
+    """Seconds after its send for which it may take effect."""
 
     def unknown(self, why: str, gave_up: GaveUp, request: Any = None) -> OutcomeUnknownError:
-        """What is raised for it when no call tells more."""
+        """The error for a creation whose outcome no call has shown."""
         return OutcomeUnknownError(
             f"outcome unknown: {why}",
             operation=self.operation.id,
             order_id=self.order_id,
             gave_up=gave_up,
             request=request,
-            advice=f"ensure again: until {self.lasts:g} s after it was sent that only looks",
+            advice=f"call ensure again: for {self.lasts:g} s after the send it only looks",
         )
 
 
 def lasts(settings: Settings) -> float:
-    """Seconds after its send for which a creation may land."""
+    """Seconds after its send for which a creation may take effect."""
     return max(IN_DOUBT_FOR, settings.connect_timeout + settings.read_timeout)
 
 
@@ -98,7 +97,7 @@ class _Underway:
     def __init__(self) -> None:
         self.count = 0
         self.ended: anyio.Event | None = None
-        """Set when the last one has ended; there when a task waits for that."""
+        """Set when the last one has ended; None if no task waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class _Doubt:
 
 
 class _Begun(Deadline):
-    """No end of its own; says when the first call of a flight has its permit."""
+    """A deadline without an end, with an event that is set when the first call of a flight has its permit."""
 
     __slots__ = ("event",)
 
@@ -126,7 +125,7 @@ class _Begun(Deadline):
 
 @final
 class Flight(Generic[T]):
-    """One ``ensure`` on its way, for all who asked for the same. Each of them waits within a deadline of its own."""
+    """One running ``ensure``, shared by all callers who asked for the same. Each caller has a deadline of its own."""
 
     __slots__ = (
         "_error",
@@ -142,12 +141,12 @@ class Flight(Generic[T]):
 
     def __init__(self, clock: Clock) -> None:
         self.callers = 0
-        """How many wait for it."""
+        """The number of callers who wait for it."""
         self.begun = _Begun(clock)
-        """For its calls, which have no deadline but those who wait."""
+        """The deadline of its calls: without an end, because the callers limit their waits themselves."""
         self.ended = anyio.Event()
         self.is_creating = False
-        """Whether it has begun to create: before that it can be given up without a trace."""
+        """Whether it has begun to create. Before that it can be cancelled without consequences."""
         self._scope = anyio.CancelScope()
         self._results: list[tuple[T, bool]] = []
         self._error: BaseException | None = None
@@ -159,8 +158,8 @@ class Flight(Generic[T]):
         """Whether all callers have left."""
         return self.callers == 0
 
-    async def fly(self, work: Callable[[], Awaitable[tuple[T, bool]]]) -> None:
-        """Do it. What it raises goes to the callers who wait."""
+    async def run(self, work: Callable[[], Awaitable[tuple[T, bool]]]) -> None:
+        """Run ``work``. Its error goes to the waiting callers."""
         try:
             with self._scope:
                 self._results.append(await work())
@@ -170,15 +169,15 @@ class Flight(Generic[T]):
             self.begun.event.set()
             self.ended.set()
 
-    def give_up(self) -> None:
-        """End it: all callers have left, and nothing was created."""
+    def cancel(self) -> None:
+        """Cancel it: all callers have left, and nothing was created."""
         self._scope.cancel()
 
     def result(self, creation: Creation) -> tuple[T, bool]:
         """The result, and whether it was created; only one caller gets True for that.
 
         Raises:
-            NorceError: whatever ended it, to each in an error of its own.
+            NorceError: the error that ended it. Each caller gets a copy.
         """
         if self._results:
             result, created = self._results[0]
@@ -193,7 +192,7 @@ class Flight(Generic[T]):
         raise error
 
     def cut_off(self, creation: Creation, why: str, gave_up: GaveUp) -> NorceError:
-        """The error for a caller who does not wait for its end."""
+        """The error for a caller who stops waiting before its end."""
         may_go_on = not (self.is_left or self.ended.is_set())
         if self.is_creating or may_go_on:
             return creation.unknown(f"{why}, and it may still be created", gave_up)
@@ -209,7 +208,7 @@ class Flight(Generic[T]):
 
 @final
 class Creations:
-    """What one client creates."""
+    """The creations of one client."""
 
     __slots__ = ("_all_until", "_clock", "_doubts", "_flights", "_orders", "_underway")
 
@@ -219,13 +218,13 @@ class Creations:
         self._underway: dict[Key, _Underway] = {}
         self._doubts: OrderedDict[Key, _Doubt] = OrderedDict()
         self._all_until = 0.0
-        """Until when every key is in doubt."""
+        """The time until which every key is in doubt."""
         self._orders: OrderedDict[Key, tuple[str, float]] = OrderedDict()
         """The ids of the orders created lately, each with the time until which it is remembered."""
 
     def start_anew(self) -> None:
-        """Leave the flights to an event loop that is over, or to the process that this one was forked from. What they
-        and others were creating is in doubt."""
+        """Drop the flights, because their event loop has ended or belongs to the parent process. Everything that was
+        being created is in doubt."""
         for key in self._underway:
             self._remember(key, _Doubt(self._clock.monotonic() + IN_DOUBT_FOR, None))
         self._flights = {}
@@ -235,12 +234,12 @@ class Creations:
 
     @contextmanager
     def creating(self, creation: Creation | None, before: Baseline, deadline: Deadline) -> Generator[None]:
-        """Around the call that creates; None for what nothing tells from others.
+        """A context around the call that creates.
 
         Args:
-            creation: what is created.
-            before: of the call, which writes down there when it was sent.
-            deadline: of the call; until it has started nothing was sent.
+            creation: what is created; None if nothing identifies it.
+            before: the baseline of the call, in which the call notes when it was sent.
+            deadline: the deadline of the call. Nothing was sent before it started.
         """
         if creation is None:
             yield
@@ -264,7 +263,7 @@ class Creations:
                     underway.ended.set()
 
     async def others_ended(self, key: Key) -> bool:
-        """Wait until no creation of a key is in flight; False when there was none."""
+        """Wait until no creation of a key is in flight. False if there was none."""
         underway = self._underway.get(key)
         if underway is None:
             return False
@@ -278,7 +277,7 @@ class Creations:
         """Let a flight create what it did not find.
 
         Raises:
-            OutcomeUnknownError: an earlier creation may still land.
+            OutcomeUnknownError: an earlier creation may still take effect.
         """
         doubt = self._doubt(creation)
         if doubt is not None:
@@ -293,15 +292,16 @@ class Creations:
                 return copy.copy(doubt.error)
             return creation.unknown("an earlier creation was cut off while it was in flight", "not-repeatable")
         if self._all_until > now:
-            return creation.unknown(f"it may be one of more than {MOST_DOUBTS} that are unknown", "not-repeatable")
+            why = f"more than {MOST_DOUBTS} creations have an unknown outcome, and this may be one of them"
+            return creation.unknown(why, "not-repeatable")
         return None
 
     def not_shown(self, creation: Creation, error: NorceError) -> None:
-        """It was created and does not show: creating it again is no better than if the answer had been lost."""
+        """Record a doubt: the entry was created but does not show, so creating it again could double it."""
         self._remember(creation.key, _Doubt(self._clock.monotonic() + creation.lasts, copy.copy(error)))
 
     def is_there(self, key: Key) -> None:
-        """It was found, so there is no doubt about it any more."""
+        """End the doubt about a key: the entry was found."""
         self._doubts.pop(key, None)
 
     def _remember(self, key: Key, doubt: _Doubt) -> None:
@@ -338,16 +338,16 @@ class Creations:
         start: Callable[[Callable[[], Awaitable[None]]], None],
         settings: Settings,
     ) -> tuple[T, bool]:
-        """What ``work`` comes to, done once for all who ask for the same at once.
+        """Run ``work`` once for all callers who ask for the same at the same time.
 
         Args:
             creation: what it may create.
-            work: does it, and returns what it came to and whether it created something.
-            start: runs something in a task of the client's.
-            settings: how long this caller waits: the queue's timeout for the first permit, the deadline from then on.
+            work: returns the result and whether it created something.
+            start: runs a function in a task of the client.
+            settings: this caller's limits: the queue timeout until the first permit, the deadline from then on.
 
         Returns:
-            The result, and whether it was created: true for one of the callers at most.
+            The result, and whether it was created. At most one of the callers gets True.
         """
         found: Flight[T] | None = self._flights.get(creation.key)
         flight: Flight[T] = found or Flight(self._clock)
@@ -355,7 +355,7 @@ class Creations:
         if found is None:
             self._flights[creation.key] = flight
             try:
-                start(self._flown(creation.key, flight, work))
+                start(self._flight(creation.key, flight, work))
             except UnsentError:
                 del self._flights[creation.key]
                 # The client is closed; the first call of the work raises the usual error.
@@ -373,19 +373,19 @@ class Creations:
             if flight.is_left and not flight.is_creating and self._flights.get(creation.key) is flight:
                 # The next caller begins anew.
                 del self._flights[creation.key]
-                flight.give_up()
+                flight.cancel()
         if flight.ended.is_set():
             return flight.result(creation)
         raise flight.cut_off(creation, "the deadline was over" if why == "deadline" else "no permit in time", why)
 
-    def _flown(
+    def _flight(
         self, key: Key, flight: Flight[T], work: Callable[[Flight[T]], Awaitable[tuple[T, bool]]]
     ) -> Callable[[], Awaitable[None]]:
-        async def fly() -> None:
+        async def run() -> None:
             try:
-                await flight.fly(lambda: work(flight))
+                await flight.run(lambda: work(flight))
             finally:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
 
-        return fly
+        return run

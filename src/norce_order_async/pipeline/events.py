@@ -1,10 +1,10 @@
-"""What the pipeline tells the outside: log lines by allow-list, and observers for metrics.
+"""Reports attempts and calls: log lines, and observers for metrics.
 
 Log lines go to the logger ``norce_order_async``: successes at DEBUG, everything else at INFO. A line holds the
 operation, the order's id, the attempt's number, status, timing, what follows, and the correlation id. Headers, query
-values, bodies and tokens are not in it. ``NorceOrderClient(log_bodies=True)`` adds, at DEBUG, headers by allow-list,
-the names of query parameters, and bodies in which every text is masked that is not a plain word in a member on the
-list of harmless ones.
+values, bodies and tokens are not in it. ``NorceOrderClient(log_bodies=True)`` adds, at DEBUG, the headers on an
+allow-list, the names of query parameters, and bodies. In bodies every text is masked, except plain words in the members
+on a second allow-list.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SHOWN_HEADERS: Final = frozenset(
         "x-merchant",
     }
 )
-"""Headers whose values may be logged. All others show as their name alone."""
+"""Headers whose values may be logged. Of all others only the name is logged."""
 
 SHOWN_MEMBERS: Final = frozenset(
     {
@@ -67,11 +67,11 @@ SHOWN_MEMBERS: Final = frozenset(
         "version",
     }
 )
-"""Members of bodies whose texts may be logged, when they are plain words. Texts of all others show as ``***``; truth
-values and numbers of up to eight digits are shown, longer ones may be a personal or phone number. ``attributes`` holds
-whatever its users like, and shows nothing."""
+"""Members of bodies whose texts may be logged if they are plain words. Other texts are logged as ``***``. Truth values
+and numbers of up to eight digits are logged; longer ones may be a personal or phone number. ``attributes`` can hold
+anything, so nothing of it is logged."""
 
-# An id or a code, without a space, an "@" or a run of digits as in a personal or phone number; or a moment.
+# An id or a code, without a space, an "@" or a run of digits as in a personal or phone number; or a time.
 _WORD = re.compile(
     r"(?!.*[0-9]{6})[A-Za-z0-9_.:/#+-]{1,80}"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -102,7 +102,7 @@ class CallEvent:
     correlation_id: str
     succeeded: bool
     seconds: float
-    """From the call's begin to its end, waiting for permits included."""
+    """Seconds from the beginning of the call to its end, including waits for permits."""
     attempts: tuple[Attempt, ...]
     error: str | None
     """The error's class name."""
@@ -135,13 +135,13 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Tells log and observers."""
+    """Reports to the log and to observers."""
 
     observers: Sequence[Observer] = ()
     bodies: bool = False
 
     def attempt_ended(self, operation: str, order_id: str | None, correlation_id: str, attempt: Attempt) -> None:
-        """One attempt is over."""
+        """Report an attempt that has ended."""
         level = logging.DEBUG if attempt.outcome == "succeeded" else logging.INFO
         if logger.isEnabledFor(level):
             logger.log(
@@ -164,7 +164,7 @@ class Reporter:
                 _observer_failed(error, under_way)
 
     def call_ended(self, event: CallEvent) -> None:
-        """One call is over."""
+        """Report a call that has ended."""
         under_way = sys.exception()
         for observer in self.observers:
             try:
@@ -173,7 +173,7 @@ class Reporter:
                 _observer_failed(error, under_way)
 
     def exchanged(self, request: WireRequest, response: WireResponse) -> None:
-        """One request was answered; logged only when bodies were asked for."""
+        """Log a request and its answer, if the client logs bodies."""
         if not self.bodies or not logger.isEnabledFor(logging.DEBUG):
             return
         parts = urlsplit(request.url)
@@ -191,7 +191,7 @@ class Reporter:
 
 
 def _observer_failed(error: Exception, under_way: BaseException | None) -> None:
-    """Log what an observer raised, without the error that was on its way already: that one may quote the service."""
+    """Log an observer's error. The error of the call is removed from its context, because it may quote the service."""
     first: BaseException = error
     while first.__context__ is not None and first.__context__ is not under_way:
         first = first.__context__
@@ -200,12 +200,12 @@ def _observer_failed(error: Exception, under_way: BaseException | None) -> None:
 
 
 def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they may be logged."""
+    """Headers in the form that may be logged."""
     return {name: _shown_header(name.lower(), value) for name, value in headers.items()}
 
 
 def masked_body(body: bytes | None) -> Any:
-    """A body as it may be logged: JSON with texts masked but for harmless members; anything else as its length."""
+    """A body in the form that may be logged: JSON with masked texts, or the length of anything else."""
     if not body:
         return None
     data = read_json(body) if len(body) <= LARGE else UNREADABLE

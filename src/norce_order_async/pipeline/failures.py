@@ -1,8 +1,9 @@
-"""What is raised for a call that did not succeed: the class that fits, what is known, and what to do about it."""
+"""Makes the error for a call that did not succeed: its class, the facts, and advice."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from norce_order_async._json import UNREADABLE
 from norce_order_async.display import shown, shown_code
@@ -31,33 +32,43 @@ if TYPE_CHECKING:
 
 _ADVICE = {
     401: "check the token, and that it belongs to this environment",
-    403: "the token does not reach this",
+    403: "the token gives no access to this",
 }
 
-_NOT_THE_SERVICE = "this may be no answer of the order service's: check its address, the path at its end too"
+_NOT_THE_SERVICE = "this may not be the order service: check its address, including the path at its end"
 
 
-class CallRecord:
-    """What is known of a call so far: what was asked for, and what became of its attempts."""
+class CallRecord(Protocol):
+    """The facts about a call that has failed."""
 
-    __slots__ = ("attempts", "kind", "maybe_done", "request")
+    @property
+    def request(self) -> Prepared:
+        """The request."""
+        ...
 
-    def __init__(self, request: Prepared) -> None:
-        self.request = request
-        self.kind = request.operation.kind_for(request.json)
-        self.attempts: list[Attempt] = []
-        self.maybe_done = False
-        """Whether an attempt so far may have taken effect."""
+    @property
+    def kind(self) -> Kind:
+        """The kind of the call."""
+        ...
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        """The attempts so far."""
+        ...
+
+    @property
+    def maybe_done(self) -> bool:
+        """Whether an attempt may have taken effect."""
+        ...
 
     @property
     def maybe_changed(self) -> bool:
-        """Whether an attempt so far may have taken effect, those among them that were turned away with a 503: it comes
-        from in front of the service as often as from it, also after the effect."""
-        return self.maybe_done or (self.kind is not Kind.SAFE and any(one.status == 503 for one in self.attempts))
+        """The same, including attempts that got a 503."""
+        ...
 
 
 def refused(call: CallRecord, tried: AttemptResult) -> RefusedError:
-    """The service answered and said no."""
+    """The error if the service answered and said no."""
     status = tried.status or 0
     said = read_refusal(tried.data, status)
     code = f" ({shown_code(said.code)})" if said.code else ""
@@ -79,12 +90,12 @@ def refused(call: CallRecord, tried: AttemptResult) -> RefusedError:
 
 
 def _after_refusal(call: CallRecord, status: int, said: Refusal) -> str:
-    """What to do after a refusal, where there is something to say beside the service's own words."""
+    """Advice after a refusal; empty if there is nothing to add to the service's own words."""
     if call.maybe_changed:
         return "an earlier attempt may have taken effect: read the order before going on"
     if status == 404:
         if said.code in (None, "not-found"):
-            # A server that has no such path: the service's own codes name the thing that is not there.
+            # The server does not have this path. For a missing thing the service has codes of its own.
             return _NOT_THE_SERVICE
         place = "merchant and channel are those it was made under"
         return f"check the id, and that {place}" if call.request.path else "check merchant and channel"
@@ -96,7 +107,7 @@ def _after_refusal(call: CallRecord, status: int, said: Refusal) -> str:
 
 
 def _said(call: CallRecord, tried: AttemptResult) -> str:
-    """The service's own words, as far as they may be shown."""
+    """The service's own words, masked."""
     if not tried.status or tried.status < 400:
         return ""
     token = tried.signed.header.split()[-1] if tried.signed else ""
@@ -104,7 +115,7 @@ def _said(call: CallRecord, tried: AttemptResult) -> str:
 
 
 def duplicate(call: CallRecord, settled: ReadBack) -> DuplicateOrderError:
-    """An order was created again after a lost answer, and the service took both."""
+    """The error if an order was created again after a lost answer, and the service accepted both."""
     ids = ", ".join(shown_code(each) for each in settled.ids)
     return DuplicateOrderError(
         f"the first answer was lost, and {settled.detail} now: {ids}",
@@ -115,7 +126,7 @@ def duplicate(call: CallRecord, settled: ReadBack) -> DuplicateOrderError:
 
 
 def superseded(call: CallRecord, settled: ReadBack) -> TransitionSupersededError:
-    """The answer to a change of status was lost, and the order was found in a third one."""
+    """The error if the answer to a change of status was lost, and the order was found in a third status."""
     target = str(call.request.json.get("currentStatus"))
     return TransitionSupersededError(
         f"asked for {target}, the answer was lost, and the order is {shown(settled.status)} now",
@@ -127,7 +138,7 @@ def superseded(call: CallRecord, settled: ReadBack) -> TransitionSupersededError
 
 
 def failed(call: CallRecord, tried: AttemptResult, gave_up: GaveUp, settled: ReadBack | None) -> CallError:
-    """No attempt brought a usable answer, and there will be no other."""
+    """The error if no attempt brought a usable answer, and no further attempt is made."""
     facts = _facts(call, gave_up)
     facts["said"] = _said(call, tried)
     wait = "" if tried.retry_after is None else f", asked to wait {tried.retry_after:g} s"
@@ -147,8 +158,8 @@ def failed(call: CallRecord, tried: AttemptResult, gave_up: GaveUp, settled: Rea
             **facts,
         )
     if call.maybe_changed:
-        # A 503 that says when to come back, to what may be done twice; perhaps a later attempt was not even sent.
-        advice = f"{_again(gave_up, later=True)}: twice does the same as once"
+        # A call that may be done twice got a 503 with Retry-After. A later attempt may not even have been sent.
+        advice = f"{_again(gave_up, later=True)}: doing it twice has the same effect as once"
         status = tried.status or 503
         return RejectedError(
             f"turned away with {status}{wait}", status=status, retry_after=tried.retry_after, advice=advice, **facts
@@ -165,12 +176,12 @@ def failed(call: CallRecord, tried: AttemptResult, gave_up: GaveUp, settled: Rea
 
 
 def _again(gave_up: GaveUp, *, later: bool = False) -> str:
-    """Whether the same call can be made again, and with what."""
+    """Advice on whether and how the same call can be made again."""
     match gave_up:
         case "closed":
             return "make another client to call it again"
         case "wrong-loop":
-            return "call it where the client belongs"
+            return "call it on the client's event loop"
         case "stopped":
             return "the job was stopped and makes no more calls"
         case _:

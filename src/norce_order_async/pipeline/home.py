@@ -36,7 +36,7 @@ from norce_order_async.errors import ConfigurationError, GaveUp, NotSentError
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.pipeline.tasks import Begin, SendTasks
 from norce_order_async.runtime.clock import Clock
-from norce_order_async.runtime.loop import running
+from norce_order_async.runtime.loop import runs_on_trio
 from norce_order_async.runtime.once import OnePerProcess
 
 logger = logging.getLogger("norce_order_async")
@@ -218,6 +218,22 @@ def _run(step: Any) -> None:
     """A step of an async generator that waits for nothing, as it does not when it is started or has nothing to do."""
     with contextlib.suppress(StopIteration):
         step.send(None)
+
+
+def running() -> object | None:
+    """The running event loop, to be compared by identity: asyncio's loop, trio's token, or None."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    # Inside an asyncio task the loop is asyncio's: in guest mode trio runs between these tasks. This check is cheaper.
+    if loop is not None and asyncio.current_task(loop) is not None:
+        return loop
+    if runs_on_trio():
+        trio: Any = sys.modules["trio"]
+        token: object = trio.lowlevel.current_trio_token()
+        return token
+    return loop
 
 
 def _is_over(loop: object) -> bool:

@@ -1,7 +1,7 @@
-"""From bytes to models, tolerantly: what is new, missing or odd is recorded, never raised, and no order is lost to it.
+"""Turns answers into models, tolerantly: new, missing or odd members are recorded and never raise, so no order is lost.
 
-The generated parser reports each surprise through its drift outlet; :class:`DriftRecord` counts them by operation and
-field and logs each kind once, all within bounds. A record holds names of fields, never values.
+The generated parser reports each difference from the description; :class:`DriftRecord` counts them by operation and
+field and logs each kind once, within limits. A record holds names of fields, never values.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class DriftRecord:
         return self._others
 
     def listener(self, operation: str) -> Listener:
-        """What the generated parser calls while it reads an answer of this operation."""
+        """The function that the generated parser calls with each difference in an answer of this operation."""
         known = self._listeners.get(operation)
         if known is None:
 
@@ -94,7 +94,7 @@ class DriftRecord:
         return known
 
     def reading(self, operation: str, parse: Callable[..., T], *args: Any, **named: Any) -> T:
-        """What a generated parser makes of an answer of this operation, or of a part of one."""
+        """Parse an answer of this operation, or a part of one, and count the differences."""
         token = _api.DRIFT.set(self.listener(operation))
         try:
             return parse(*args, **named)
@@ -102,7 +102,7 @@ class DriftRecord:
             _api.DRIFT.reset(token)
 
     def add(self, operation: str, where: str, kind: str) -> None:
-        """Count one surprise; log it when it is the first of its kind."""
+        """Count one difference, and log the first of its kind."""
         schema, dot, name = where.partition(".")
         if kind == "extra" and not is_api_name(name):
             where = f"{schema}{dot}?"
@@ -116,7 +116,7 @@ class DriftRecord:
             self._log(drift)
 
     def _log(self, drift: Drift) -> None:
-        """Twenty lines a minute at most: an answer may hold any number of new members."""
+        """Log at most twenty lines a minute, because an answer may hold any number of new members."""
         now = self._clock.monotonic()
         if now - self._minute >= _MINUTE:
             self._minute, self._lines = now, 0
@@ -127,7 +127,7 @@ class DriftRecord:
             )
         elif self._lines == LINES_A_MINUTE + 1:
             logger.warning(
-                "answers differ from the description in more ways, which are not logged before a minute is over; "
+                "answers differ from the description in more ways; they are not logged during this minute, but "
                 "client.drift counts them"
             )
 
@@ -160,7 +160,7 @@ class DriftRecord:
 
 
 def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bool:
-    """Whether a 2xx answer brought what a success of this operation must bring."""
+    """Whether a 2xx answer holds what a success of this operation must hold."""
     match operation.brings:
         case Expects.NOTHING:
             return True
@@ -173,7 +173,7 @@ def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bo
 
 
 def is_report(status: int, data: Any) -> bool:
-    """Whether a 400 answer to validate is a report of failures rather than an error."""
+    """Whether a 400 answer to ``validate`` is a report of failures and not an error."""
     if status != 400:
         return False
     return is_list(data) or is_list(mapping_or_empty(data).get("errors"))
@@ -191,12 +191,12 @@ def created_id(response: WireResponse, data: Any) -> str | None:
 def models_of(
     api: Api, operation: Operation, response: WireResponse, data: Any, drift: DriftRecord
 ) -> Callable[[], Any]:
-    """What gives the models for a successful answer; None where there is nothing to read."""
+    """A function that returns the models of a successful answer, or None if there is nothing to read."""
     generated = api.endpoint(operation)
     status = response.status
     if status not in generated.statuses:
         drift.add(operation.id, f"{operation.id}.{status}", "unknown-status")
-        # A success is taken as the one that the description has: better than losing what it brought.
+        # Read it like the success that the description has, so that its contents are not lost.
         status = min(generated.statuses)
     if data is UNREADABLE:
         if response.unreadable:
@@ -211,20 +211,20 @@ def models_of(
     return lambda: models
 
 
-async def aside(work: Callable[..., T], *args: Any) -> T:
-    """Do what takes long in a thread, while the event loop goes on. A cancelled caller leaves at once."""
+async def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """Run slow work in a thread, so that it does not block the event loop. A cancelled caller leaves at once."""
     import anyio.to_thread
 
     return await anyio.to_thread.run_sync(functools.partial(work, *args), abandon_on_cancel=True)
 
 
 def nothing() -> None:
-    """The models of an answer that has none."""
+    """Returns None: the models of an answer without any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What an error body said."""
+    """The contents of an error body."""
 
     code: str | None
     message: str | None
@@ -234,8 +234,8 @@ class Refusal:
 
 
 def read_refusal(data: Any, status: int) -> Refusal:
-    """What is said by ``{code, message}`` or by ASP.NET's ProblemDetails (RFC 9457, with its ``errors`` by member); all
-    None for anything else."""
+    """Read ``{code, message}`` or ASP.NET's ProblemDetails (RFC 9457, with ``errors`` by member). All members are None
+    for any other body."""
     if not is_mapping(data):
         return Refusal(None, None, None)
     problem = dict(data)
@@ -256,7 +256,7 @@ def read_refusal(data: Any, status: int) -> Refusal:
 
 
 def _problem_code(kind: object, status: int) -> str | None:
-    """The last part of a ProblemDetails' type; the word of the status where the type says no more than that."""
+    """The last part of a ProblemDetails' type; the word of the status if the type says nothing else."""
     address = kind if isinstance(kind, str) else ""
     last = re.split("[/#:]", address.rstrip("/#"))[-1]
     # The framework's own types: about:blank, the status by number, or its section in an RFC.

@@ -171,11 +171,12 @@ class SendTasks:
         if self._closed:
             on_end()
             raise UnsentError("closed", "the client is closed")
-        woken = OnAsyncio(asyncio.get_running_loop())
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def ended() -> None:
             self._landed(exchange, on_end)
-            woken.set()
+            if not done.done():
+                done.set_result(None)
 
         try:
             begun = begin(request, ended)
@@ -187,7 +188,7 @@ class SendTasks:
         exchange = begun
         self._in_flight[exchange] = caller is None
         try:
-            await woken.future
+            await done
         except BaseException:
             self._leave(exchange, on_end, caller, ahead)
             raise

@@ -1,13 +1,13 @@
-"""An event for a single waiter, and questions about the running event loop.
+"""Which library runs the event loop, and an event for a single waiter on either.
 
-Every call waits twice, for a permit and for its send. An ``anyio.Event`` would cost several times as much.
+Calls wait for permits and for sends with such events. An ``anyio.Event`` would cost several times as much.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 if TYPE_CHECKING:
     import trio
@@ -37,20 +37,15 @@ def runs_on_trio() -> bool:
     return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
-def running() -> object | None:
-    """The running event loop, to be compared by identity: asyncio's loop, trio's token, or None."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        loop = None
-    # Inside an asyncio task the loop is asyncio's: in guest mode trio runs between these tasks. This check is cheaper.
-    if loop is not None and asyncio.current_task(loop) is not None:
-        return loop
+def loop_name() -> Literal["asyncio", "trio"] | None:
+    """The name of the loop that runs here; None if none does."""
     if runs_on_trio():
-        trio: Any = sys.modules["trio"]
-        token: object = trio.lowlevel.current_trio_token()
-        return token
-    return loop
+        return "trio"
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return "asyncio"
 
 
 @final

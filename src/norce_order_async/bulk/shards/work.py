@@ -26,9 +26,9 @@ from norce_order_async.bulk.load.shared import Part, Share, Shared, check_load
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
 from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.errors import ConfigurationError
+from norce_order_async.pipeline.home import running
 from norce_order_async.pipeline.session import Session
 from norce_order_async.runtime.clock import boottime
-from norce_order_async.runtime.loop import running
 
 AnyAction = Action[Any] | Callable[[Any], Awaitable[Any]]
 
