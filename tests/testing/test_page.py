@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.turns import for_soak
 from tests.testing.support import run
 
 pytest_plugins = ["pytester"]
@@ -43,12 +44,19 @@ policy.LIST_LAG["3-s"] = 3600.0
 """
 """A list that is 3 s behind is so for the whole of each test, however slow the machine is."""
 
+SOON = """\
+from norce_order_async.sandbox import app
 
-def printed() -> str:
+app.STATE_DELAY = 0.1
+"""
+"""A change of status that is answered before it is done is done soon after, and not 2 s after."""
+
+
+def printed(*settings: str) -> str:
     """The table that the shop's tests close with under each reading."""
     with tempfile.TemporaryDirectory() as folder:
         shop = shutil.copytree(SHOP, Path(folder, "shop"), ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        Path(shop, "conftest.py").write_text(FAR_BEHIND, "utf-8")
+        Path(shop, "conftest.py").write_text("\n".join(settings), "utf-8")
         loaded = [word for name in ("norce_order", "asyncio") for word in ("-p", name)]
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *loaded, "--norce-readings=each"],
@@ -65,14 +73,15 @@ def printed() -> str:
     return found[1]
 
 
-def test_its_table_is_what_is_printed() -> None:
+@pytest.mark.parametrize("settings", [(FAR_BEHIND, SOON), *for_soak([(FAR_BEHIND,)])], ids=len)
+def test_its_table_is_what_is_printed(settings: tuple[str, ...]) -> None:
     """Word for word."""
     (shown,) = re.findall(r"^```text\n(.*?)\n```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert shown == printed(), "run: python -m tests.testing.test_page"
+    assert shown == printed(*settings), "run: python -m tests.testing.test_page"
 
 
 if __name__ == "__main__":
-    table = printed()
+    table = printed(FAR_BEHIND)
     text = re.sub(
         r"(?<=^```text\n).*?(?=\n```$)", lambda _: table, PAGE.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
     )

@@ -20,11 +20,20 @@ Test: TypeAlias = Callable[..., Any]
 
 
 def under(rule: str, expected: Mapping[str, object], **options: Any) -> Callable[[Test], Test]:
-    """Run a test over the wire under each reading of a rule, with what is expected there."""
+    """Run a test over the wire under each reading of a rule, with what is expected there.
+
+    Its loops take turns: the sandbox has a loop of its own, so that the sender's makes no difference.
+    """
     SHOWN.setdefault(rule, set()).update(expected)
     cases = [((rule, reading, options), outcome) for reading, outcome in expected.items()]
     names = [f"{rule}={reading}" for reading in expected]
-    return pytest.mark.parametrize(("wire", "expected"), cases, ids=names, indirect=["wire"])
+    parametrized = pytest.mark.parametrize(("wire", "expected"), cases, ids=names, indirect=["wire"])
+
+    def marked(test: Test) -> Test:
+        test = pytest.mark.in_turn("anyio_backend")(test)
+        return parametrized(test)
+
+    return marked
 
 
 class Wire:
