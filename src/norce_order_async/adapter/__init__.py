@@ -1,7 +1,7 @@
 """Adapters: programs that the order service calls before and after changes, and when an order is validated.
 
-``norce.adapter(...)`` makes an :class:`Adapter`, an ASGI app; see its description for an example. Edits of hooks need
-the extra ``adapter``.
+``norce.adapter(...)`` makes an :class:`Adapter`, an ASGI app; see its description for an example. Hooks and schemas of
+notifications need the extra ``adapter``.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _LONGEST: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """The change may be made, with the edits of the draft; :func:`approve` makes one.
+    """Lets a change pass, with the edits of the draft; :func:`approve` makes one.
 
     Example::
 
@@ -28,7 +28,7 @@ class Approve:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The change may not be made; :func:`deny` makes one.
+    """Denies a change; :func:`deny` makes one.
 
     Example::
 
@@ -43,7 +43,7 @@ class Deny:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an order: a word for machines, and words for people.
+    """One problem of an order: a code for programs, and a message for people.
 
     Example::
 
@@ -57,7 +57,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """What is wrong with an order; :func:`problems` makes one. Without any it validates.
+    """The problems of an order; :func:`problems` makes one. Without problems, the order is valid.
 
     Example::
 
@@ -77,33 +77,35 @@ APPROVED: Final = Approve()
 
 
 def approve() -> Approve:
-    """The answer of a hook that lets the change pass, with the edits made to ``call.draft``. Returning nothing means
-    the same."""
+    """Make the answer of a hook that lets the change pass, with the edits made to ``call.draft``.
+
+    A handler may return None instead.
+    """
     return APPROVED
 
 
 def deny(code: str, message: str = "") -> Deny:
-    """The answer of a hook that does not let the change pass. Edits made to ``call.draft`` are dropped.
+    """Make the answer of a hook that denies the change. Edits made to ``call.draft`` are dropped.
 
     Args:
-        code: a word for machines, such as ``"out-of-stock"``: letters, digits, ``-``, ``_`` and ``.``.
-        message: the reason in words, at most 1,000 characters. It reaches the answer, the log and
+        code: a word for programs, such as ``"out-of-stock"``: letters, digits, ``-``, ``_`` and ``.``, at most 80.
+        message: the reason in words, at most 1,000 characters. It appears in the answer, the log and
             ``adapter.denials``, so it must not hold personal data.
 
     Raises:
-        InvalidRequestError: a code or message that can't be sent.
+        InvalidRequestError: the code or the message can't be sent.
     """
     return Deny(_code(code), _message(message))
 
 
 def problems(*found: tuple[str, str] | str) -> Problems:
-    """The answer of a validation that found something wrong; with no arguments the order validates.
+    """Make the answer of a validation that found problems; without arguments, the order is valid.
 
     Args:
         *found: codes, or pairs of a code and a message, as in :func:`deny`.
 
     Raises:
-        InvalidRequestError: a code or message that can't be sent.
+        InvalidRequestError: a code or a message can't be sent.
     """
     return Problems(tuple(_problem(one) for one in found))
 
@@ -141,7 +143,7 @@ def _message(message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """The answer to the service, and the outcome of the call as a word."""
+    """An answer to the service, and the outcome of the call as a word."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
@@ -155,18 +157,18 @@ VALID: Final = HttpAnswer(200, b"", "valid")
 
 
 def patch_answer(operations: list[dict[str, Any]]) -> HttpAnswer:
-    """Approve with edits."""
+    """Make the approval of a hook: 200, with its edits."""
     return HttpAnswer(200, write_json(operations), "patched") if operations else APPROVED_AS_IT_IS
 
 
 def denial_answer(adapter_id: str, denied: Deny, outcome: str = "denied") -> HttpAnswer:
-    """Deny: 400, with the reason in the form of the service's own errors."""
+    """Make the denial of a hook: 400, with the reason in the form of the service's own errors."""
     body = {"adapterId": adapter_id, "code": denied.code, "message": denied.message}
     return HttpAnswer(400, write_json(body), outcome)
 
 
 def problems_answer(adapter_id: str, found: Problems, outcome: str = "invalid") -> HttpAnswer:
-    """Valid without problems; otherwise 400 with their list."""
+    """Make the answer of a validation: 200 without problems, otherwise 400 with their list."""
     if not found.found:
         return VALID
     body = [{"adapterId": adapter_id, "code": one.code, "message": one.message} for one in found.found]
@@ -176,15 +178,15 @@ def problems_answer(adapter_id: str, found: Problems, outcome: str = "invalid") 
 def error_answer(
     status: int, code: str, message: str, *headers: tuple[bytes, bytes], outcome: str = "refused"
 ) -> HttpAnswer:
-    """An answer to a call that reaches no handler, or whose handler failed."""
+    """Make the answer to a call that reaches no handler, or whose handler failed."""
     return HttpAnswer(status, write_json({"code": code, "message": message}), outcome, headers)
 
 
 def hook_answer(given: object) -> Approve | Deny:
-    """What a hook's handler returned.
+    """Check and return what a hook's handler returned; None approves.
 
     Raises:
-        ConfigurationError: it is no answer of a hook.
+        ConfigurationError: it is not an answer of a hook.
     """
     if given is None:
         return APPROVED
@@ -194,10 +196,10 @@ def hook_answer(given: object) -> Approve | Deny:
 
 
 def validation_answer(given: object) -> Problems:
-    """What a validation's handler returned.
+    """Check and return what a validation's handler returned; None has no problems.
 
     Raises:
-        ConfigurationError: it is no answer of a validation.
+        ConfigurationError: it is not an answer of a validation.
     """
     if given is None:
         return Problems(())

@@ -1,8 +1,8 @@
-"""The adapter: an ASGI app that answers the service's calls by the handlers that it was given.
+"""The adapter: an ASGI app that answers the service's calls with the handlers of a program.
 
 A call passes the gate (:mod:`~norce_order_async.adapter.routing`), its body is read
 (:mod:`~norce_order_async.adapter.bodies`), its handler runs with a call object
-(:mod:`~norce_order_async.adapter.calls`), and what that returns becomes the answer
+(:mod:`~norce_order_async.adapter.calls`), and the handler's result becomes the answer
 (:mod:`~norce_order_async.adapter.answers`).
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 from norce_order_async._json import write_json
 from norce_order_async.adapter import registration as registering
 from norce_order_async.adapter.answers import HttpAnswer
-from norce_order_async.adapter.handling import AdapterTelemetry, Desk, Receive, Turns
+from norce_order_async.adapter.handling import AdapterCore, AdapterTelemetry, HandlerLimit, Receive
 from norce_order_async.adapter.hooks import Hooks, Validations
 from norce_order_async.adapter.inbox.protocol import Inbox
 from norce_order_async.adapter.notifications import Notifications
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 BUDGET: Final = 3.0
 """Seconds that a hook or a validation has, from the arrival of the call. The service's own limit is not published."""
 NOTIFICATION_BUDGET: Final = 30.0
-"""Seconds that the handler of a notification has that is answered after it has returned."""
+"""Seconds that the handler of a notification with ``ack="after"`` has."""
 MAX_CONCURRENT: Final = 100
 """Handlers of one kind that run at the same time."""
 WORKERS: Final = 8
@@ -65,7 +65,7 @@ _JSON: Final = (b"content-type", b"application/json")
 class Adapter:
     """An ASGI app that the order service calls: hooks, validations and notifications of one adapter id.
 
-    ``norce.adapter(...)`` makes one, decorators give it handlers::
+    ``norce.adapter(...)`` makes one, and decorators add handlers to it::
 
         secret = os.environ["ERP_PATH_SECRET"]
         adapter = norce.adapter("erp", public_url="https://erp.example.com/norce", secret=secret)
@@ -78,14 +78,14 @@ class Adapter:
         app = Starlette(routes=[Mount("/norce", adapter)])   # or: uvicorn module:adapter
         await adapter.ensure(order)
 
-    Mounted in another app, it is entered there: ``async with adapter:``. That is needed for handlers with
-    ``ack="first"`` only.
+    If it is mounted in another app, enter it there with ``async with adapter:``. This is needed only for handlers with
+    ``ack="first"``.
 
     Attributes:
-        adapter_id: sent as ``x-adapterid`` with the adapter's own calls.
-        public_url: where the service reaches it, without the secret.
+        adapter_id: the id that the adapter's own calls send as ``x-adapterid``.
+        public_url: the address at which the service reaches the adapter, without the secret.
         version: the form in which the service sends orders.
-        simulate: makes calls to it without a service.
+        simulate: calls the adapter without a service.
     """
 
     def __init__(
@@ -125,24 +125,27 @@ class Adapter:
         self._merchants = _served("merchants", merchants, scope.merchant)
         self._channels = _served("channels", channels, scope.channel)
         self._gate = Gate(self._secret, self._bearer, self._merchants, self._channels)
-        self._desk = Desk(self._scope, adapter_id)
-        self._turns: dict[Kind, Turns] = {"hook": Turns(max_concurrent), "validation": Turns(max_concurrent)}
-        self._hooks = Hooks(self._desk)
-        self._validations = Validations(self._desk)
+        self._core = AdapterCore(self._scope, adapter_id)
+        self._limits: dict[Kind, HandlerLimit] = {
+            "hook": HandlerLimit(max_concurrent),
+            "validation": HandlerLimit(max_concurrent),
+        }
+        self._hooks = Hooks(self._core)
+        self._validations = Validations(self._core)
         self._notifications = Notifications(
-            self._desk, inbox, Turns(max_concurrent), workers, self._notification_route, telemetry
+            self._core, inbox, HandlerLimit(max_concurrent), workers, self._notification_route, telemetry
         )
         self.simulate = Simulate(self, self._address, self._merchants[0], self._channels[0], self._bearer)
 
     @property
     def counts(self) -> Counts:
         """The number of calls, by kind and outcome."""
-        return self._desk.counts
+        return self._core.counts
 
     @property
     def denials(self) -> Denials:
         """The latest changes that were denied."""
-        return self._desk.denials
+        return self._core.denials
 
     # Handlers
 
@@ -155,17 +158,17 @@ class Adapter:
         budget: float | None = None,
         on_error: OnError = "deny",
     ) -> Callable[[H], H]:
-        """Decorates an async function that is asked before a change is made.
+        """A decorator for an async function that is called before a change is made, and decides about it.
 
-        It gets a :class:`HookCall`. It returns ``deny(...)``, or ``approve()`` or nothing to let the change pass with
-        the edits made to ``call.draft``. A handler that raises, or takes longer than its budget, denies.
+        The function gets a :class:`HookCall`. It returns ``deny(...)``, or ``approve()`` or None to let the change pass
+        with the edits made to ``call.draft``. If it raises, or takes longer than its budget, the change is denied.
 
         Args:
-            subscribe_to: the part of the order whose changes it is asked about, such as ``"/state"``.
-            target: the part that its edits may change; left out, any part.
+            subscribe_to: the part of the order whose changes the hook is called for, such as ``"/state"``.
+            target: the part that its edits may change; any part by default.
             name: its segment in addresses, for a second hook on the same part and target.
-            budget: seconds from the arrival of the call; that of the adapter when left out.
-            on_error: ``"approve"`` lets the change pass without edits when the handler can't answer.
+            budget: seconds from the arrival of the call; the adapter's ``budget`` by default.
+            on_error: ``"approve"`` to let the change pass without edits if the handler gives no answer.
 
         Raises:
             ConfigurationError: an argument is wrong, or the extra ``adapter`` is missing.
@@ -187,24 +190,24 @@ class Adapter:
             budget=self._seconds(budget, self._budget),
             on_error=on_error,
         )
-        return self._adding(route)
+        return self._decorator(route)
 
     def validation(self, *, name: str | None = None, budget: float | None = None) -> Callable[[H], H]:
-        """Decorates an async function that is asked whether an order is valid.
+        """A decorator for an async function that decides whether an order is valid.
 
-        It gets a :class:`ValidationCall` and returns ``problems(...)``, or nothing if the order is valid. A handler
-        that raises, or takes longer than its budget, reports a problem ``adapter-error`` or ``adapter-late``.
+        The function gets a :class:`ValidationCall` and returns ``problems(...)``, or None if the order is valid. If it
+        raises, or takes longer than its budget, the order has a problem ``adapter-error`` or ``adapter-late``.
 
         Args:
             name: its segment in addresses, for a second validation.
-            budget: seconds from the arrival of the call; that of the adapter when left out.
+            budget: seconds from the arrival of the call; the adapter's ``budget`` by default.
 
         Raises:
             ConfigurationError: an argument is wrong.
         """
         segment, label = name_of("validation", name, "", None)
         seconds = self._seconds(budget, self._budget)
-        return self._adding(partial(Route, kind="validation", name=segment, label=label, budget=seconds))
+        return self._decorator(partial(Route, kind="validation", name=segment, label=label, budget=seconds))
 
     def notification(
         self,
@@ -218,22 +221,22 @@ class Adapter:
         reference: str | None = None,
         description: str | None = None,
     ) -> Callable[[H], H]:
-        """Decorates an async function that is called after a change was made.
+        """A decorator for an async function that is called after a change was made.
 
-        It gets a :class:`NotificationCall`. The service is answered 200 when it has returned, and 500 if it raises, so
-        that the service calls again. News come at least once and in any order.
+        The function gets a :class:`NotificationCall`. The service gets 200 when it has returned, and 500 if it raises,
+        so that the service calls again. Notifications arrive at least once and in any order.
 
         Args:
             scope: the part of the order whose changes it is called for, such as ``"/state/currentStatus"``.
             schema: JSON Schema that the new value must match, such as ``{"const": "completed"}``.
             name: its segment in addresses, for a second notification of the same part.
-            ack: ``"after"``: the service is answered when the handler has returned. ``"first"``: the notification is
-                stored in the inbox, the service is answered, and then the handler is called, again and again if it
-                raises.
-            budget: seconds that the handler has; left out, 30 with ``"after"`` and no limit with ``"first"``.
+            ack: with ``"after"``, the service gets its answer when the handler has returned. With ``"first"``, the
+                notification is stored in the inbox, the service gets its answer, and then the handler is called, with
+                retries if it raises.
+            budget: seconds that the handler has; by default 30 with ``"after"`` and no limit with ``"first"``.
             delay: milliseconds that the service waits before it calls.
             reference: identifies the notification in the service's logs.
-            description: words for people.
+            description: a description for people.
 
         Raises:
             ConfigurationError: an argument is wrong, or the extra ``adapter`` is missing.
@@ -267,10 +270,10 @@ class Adapter:
             reference=reference,
             description=description,
         )
-        return self._adding(route)
+        return self._decorator(route)
 
-    def _adding(self, route: Callable[..., Route]) -> Callable[[H], H]:
-        """The decorator that adds a handler at a route, which lacks the handler alone."""
+    def _decorator(self, route: Callable[..., Route]) -> Callable[[H], H]:
+        """Return the decorator that adds a handler; ``route`` makes its route from the handler."""
 
         def add(handler: H) -> H:
             self._gate.add(route(handler=_checked(handler)))
@@ -281,11 +284,13 @@ class Adapter:
     # Registration
 
     async def ensure(self, order: Order) -> registering.Plan:
-        """Register on an order what the decorators say, once: what is there stays, what only an earlier secret or an
-        earlier version of the program registered is replaced or deleted.
+        """Register all handlers on an order.
+
+        Entries that are registered already stay. Entries of an earlier secret, or of an earlier version of the program,
+        are replaced or deleted.
 
         Returns:
-            What was added and removed.
+            The entries that were added, removed and kept.
 
         Raises:
             ConfigurationError: the adapter has no ``public_url``.
@@ -294,7 +299,7 @@ class Adapter:
         return await registering.ensure(self._registrar(), order)
 
     async def plan(self, order: Order) -> registering.Plan:
-        """What :meth:`ensure` would add to an order and remove from it. Reads the order, and changes nothing.
+        """Return what :meth:`ensure` would add to an order and remove from it. It reads the order and changes nothing.
 
         Raises:
             ConfigurationError: the adapter has no ``public_url``.
@@ -303,10 +308,10 @@ class Adapter:
         return await registering.plan(self._registrar(), order)
 
     async def withdraw(self, order: Order) -> registering.Plan:
-        """Delete everything from an order that is registered for this adapter id at this ``public_url``.
+        """Delete all entries of an order that are registered for this adapter id at this ``public_url``.
 
         Returns:
-            What was removed.
+            The entries that were removed.
 
         Raises:
             ConfigurationError: the adapter has no ``public_url``.
@@ -315,7 +320,7 @@ class Adapter:
         return await registering.withdraw(self._registrar(), order)
 
     def registration(self) -> registering.Registration:
-        """:meth:`ensure` as an action for a job over many orders: ``job.run(source, adapter.registration())``.
+        """Make an action that does :meth:`ensure` on each order of a job: ``job.run(source, adapter.registration())``.
 
         Raises:
             ConfigurationError: the adapter has no ``public_url``.
@@ -332,10 +337,10 @@ class Adapter:
     # Calls
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Called by an ASGI server for each request, and for its lifespan."""
+        """Handle a request or the lifespan, as an ASGI server calls it."""
         match scope["type"]:
             case "http":
-                answer = await self._answer(scope, receive, self._desk.clock.monotonic())
+                answer = await self._answer(scope, receive, self._core.clock.monotonic())
                 if answer is not None:
                     await _send(send, answer)
             case "lifespan":
@@ -345,7 +350,7 @@ class Adapter:
                 await send({"type": "websocket.close", "code": 1000})
 
     async def __aenter__(self) -> Self:
-        """Open the inbox, and begin to work on what is in it.
+        """Open the inbox, and begin to handle its notifications.
 
         Raises:
             ConfigurationError: the adapter was entered already.
@@ -375,10 +380,10 @@ class Adapter:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, started: float) -> HttpAnswer | None:
-        """What a request is answered; None if its caller has left."""
+        """Return the answer to a request; None if its caller has left."""
         admitted = self._gate.admit(scope)
         if isinstance(admitted, Refused):
-            return self._desk.refused(admitted)
+            return self._core.refused(admitted)
         route = admitted.route
         if self._telemetry is None:
             return await self._counted(admitted, receive, started)
@@ -394,7 +399,7 @@ class Adapter:
         return answer
 
     async def _counted(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
-        kind, counts = admitted.route.kind, self._desk.counts
+        kind, counts = admitted.route.kind, self._core.counts
         counts.add(kind)
         answer = await self._answered(admitted, receive, started)
         counts.add(f"{kind}.{answer.outcome if answer else 'disconnected'}")
@@ -403,17 +408,17 @@ class Adapter:
     async def _answered(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
         kind = admitted.route.kind
         if kind == "notification":
-            # None is turned away: it is not published whether the service would call again.
+            # No notification is turned away: it is not published whether the service would call again.
             return await self._notifications.answer(admitted, receive)
-        turns = self._turns[kind]
+        limit = self._limits[kind]
         if kind == "hook":
-            if turns.busy:
+            if limit.busy:
                 return self._hooks.without_answer(admitted, "busy")
-            with turns.taken():
+            with limit.taken():
                 return await self._hooks.answer(admitted, receive, started)
-        if turns.busy:
+        if limit.busy:
             return self._validations.without_answer("busy")
-        with turns.taken():
+        with limit.taken():
             return await self._validations.answer(admitted, started)
 
     def _address(self, kind: Kind, label: str, order_id: str) -> str:

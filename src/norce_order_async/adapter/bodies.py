@@ -1,7 +1,7 @@
-"""Bodies that the service posts: an order in its v0 or v1 form, read alike.
+"""Reads the bodies that the service posts: orders in their v0 or v1 form.
 
-v1 calls two members otherwise (the address of a validation, and what a hook listens to) and lacks a few. Which of the
-two a body is shows in these members, so the version that was registered need not be known.
+v1 has other names for two members, the address of a validation and the part that a hook subscribes to, and lacks a few.
+The names in a body show its version, so the registered version is not needed here.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from norce_order_async._json import LARGE, is_list, is_mapping, read_json
 from norce_order_async.pipeline.response import in_thread
 
 MAX_BODY: Final = 4 * 1024 * 1024
-"""Bytes of a body."""
+"""Bytes of a body, at most."""
 
 _RENAMED: Final[Mapping[str, tuple[str, str]]] = {"validations": ("invoke", "url"), "hooks": ("scope", "subscribeTo")}
-"""Lists of an order, and the member of their entries that v1 calls otherwise than v0."""
+"""Lists of an order whose entries have a member with another name in v1: the names in v1 and in v0."""
 
 
 def read_order(body: bytes) -> dict[str, Any] | None:
-    """The order in a body, in the v0 form; None for what is no JSON object, or is nested too deeply."""
+    """Read the order in a body, in the v0 form; None if it is not a JSON object or is nested too deeply."""
     data = read_json(body)
     return in_v0(cast("dict[str, Any]", data)) if type(data) is dict else None
 
 
-async def read_order_aside(body: bytes) -> dict[str, Any] | None:
-    """The same; a large body is read in a thread."""
+async def read_order_in_thread(body: bytes) -> dict[str, Any] | None:
+    """Read the order in a body, as :func:`read_order` does; a large body is read in a thread."""
     return read_order(body) if len(body) <= LARGE else await in_thread(read_order, body)
 
 
 def in_v0(order: dict[str, Any]) -> dict[str, Any]:
-    """The order with its members named as in v0."""
+    """Return an order with its members named as in v0."""
     for name, (v1, v0) in _RENAMED.items():
         entries: Any = order.get(name)
         if is_list(entries) and entries:
@@ -46,6 +46,6 @@ def _renamed(entry: Mapping[str, Any], v1: str, v0: str) -> Mapping[str, Any]:
 
 
 def id_in(order: Mapping[str, Any]) -> str | None:
-    """The id that an order says it has."""
+    """The id in an order; None if there is none."""
     found = order.get("id")
     return found if isinstance(found, str) else None

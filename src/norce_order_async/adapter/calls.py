@@ -27,9 +27,9 @@ class Call:
         self.adapter_id = adapter_id
         """The id of this adapter."""
         self.route = route
-        """Which of its handlers was called, such as ``"/state"``."""
+        """The handler that was called, such as ``"/state"``."""
         self.order_id = order_id
-        """Which order the call is about."""
+        """The id of the order that the call is about."""
         self.norce = norce
         """A scope for the merchant and channel of the call, with this adapter's id: changes made with it do not call
         this adapter's own hooks."""
@@ -46,10 +46,10 @@ class Call:
         return self.norce.channel
 
     async def order(self) -> Order:
-        """The order as the service has it now, read at the first use. For a hook this is the order before the change.
+        """Read the order as the service has it now; later calls return the same. A hook gets it before the change.
 
         Raises:
-            CallError: it can't be read.
+            CallError: the order can't be read.
         """
         if self._fetched is None:
             self._fetched = await self.norce.orders.get(self.order_id)
@@ -77,7 +77,7 @@ class _CallWithOrder(Call):
 
     @property
     def plain(self) -> Mapping[str, Any]:
-        """The order in the body as plain JSON data, in the spelling of v0; nothing is decoded for it."""
+        """The order in the body as plain JSON data with the names of v0. No models are made for it."""
         if self._data is None:
             self._data = read_order(self._body) or {}
         return self._data
@@ -123,37 +123,37 @@ class HookCall(_CallWithOrder):
     ) -> None:
         super().__init__(adapter_id, route, order_id, norce, body, data)
         self.target = target
-        """The part of the order that edits may change; None is any part that hooks may change."""
+        """The part of the order that edits may change; None for any part that hooks may change."""
         self._draft: Draft | None = None
 
     @property
     def proposed(self) -> Order:
-        """The order as it will be when the change is made. Reading it makes no call."""
+        """The order as it will be when the change is made. This makes no call."""
         return self._as_sent()
 
     @property
     def draft(self) -> DraftOrder:
-        """The proposed order as models of its own. What the handler changes in it is sent with the answer.
+        """A copy of the proposed order to edit. The edits are sent with the answer.
 
         Lists, attributes and nested objects that the order does not have are empty here, so that they can be filled.
-        None takes a member out, ``NULL`` makes it null.
+        Assign None to remove a member, ``NULL`` to make it null.
         """
         if self._draft is None:
-            # Read anew: the models take over what they are made of.
+            # Parsed again, because models keep parts of the data that they are made of.
             self._draft = Draft(read_order(self._body) or {})
         return self._draft.order
 
     def operations(self) -> list[Operation]:
-        """The edits made to the draft so far as JSON Patch: ``add``, ``replace`` and ``remove`` alone.
+        """Return the edits made to the draft so far as JSON Patch, of ``add``, ``replace`` and ``remove`` alone.
 
         Raises:
-            DraftError: an edit that can't be sent, or lies outside of the hook's target.
+            DraftError: an edit can't be sent, or lies outside of the hook's target.
         """
         return [] if self._draft is None else self._draft.operations(self.target)
 
 
 class ValidationCall(Call):
-    """A question whether an order is valid. It comes without the order: ``await call.order()`` reads it.
+    """A call that asks whether an order is valid. It does not hold the order: ``await call.order()`` reads it.
 
     Example::
 
@@ -168,7 +168,7 @@ class ValidationCall(Call):
 
 
 class NotificationCall(_CallWithOrder):
-    """News of a change that was made to an order.
+    """A notification of a change that was made to an order.
 
     Example::
 
@@ -198,15 +198,15 @@ class NotificationCall(_CallWithOrder):
     ) -> None:
         super().__init__(adapter_id, route, order_id, norce, body, data)
         self.key = key
-        """The same for every delivery of the same news: an idempotency key for what the handler does."""
+        """The same for every delivery of this notification: an idempotency key for the handler's work."""
         self.received_at = received_at
-        """When the news arrived, in UTC."""
+        """When the notification arrived, in UTC."""
         self.attempt = attempt
-        """How often the handler was started for it, counted from 1. Above 1 only with an inbox."""
+        """The number of this attempt, from 1. Above 1 only with an inbox."""
         self.is_stale = is_stale
         """Whether a later change of the same order was handled already."""
 
     @property
     def committed(self) -> Order:
-        """The order as it was when the change was made. Reading it makes no call."""
+        """The order as it was when the change was made. This makes no call."""
         return self._as_sent()

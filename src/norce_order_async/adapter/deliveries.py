@@ -2,7 +2,7 @@
 
 The service sends a notification at least once and in any order, and documents no id of a delivery. So two deliveries
 are twins if adapter, merchant, channel, route, order and the content of the body are equal. Only a delivery whose
-handling succeeded counts as seen. A delivery that is not known is handled: twice at worst, but never lost.
+handling succeeded is remembered. A delivery that is not remembered is handled: twice at worst, but it is never lost.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from norce_order_async.display import shown
 from norce_order_async.runtime.clock import Clock, SystemClock
 
 WINDOW: Final = 24 * 3600.0
-"""Seconds for which a handled delivery is known."""
+"""Seconds for which a handled delivery is remembered."""
 
 KEYS: Final = 100_000
-"""Handled deliveries that are known at most without an inbox, and orders whose newest handled change is known."""
+"""Handled deliveries that are remembered without an inbox, at most; and orders whose newest handled change is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +45,14 @@ class Delivery:
     channel: str
     order_id: str
     body: bytes = field(repr=False)
-    """As received."""
+    """The body as received."""
     received_at: datetime
-    """In UTC."""
+    """When it was received, in UTC."""
     modified: datetime | None = None
-    """``lastModified`` of the order in the body, in UTC; None if it does not say."""
+    """``lastModified`` of the order in the body, in UTC; None if it has none."""
     key: str = field(repr=False)
-    """The same for twins: of the same adapter, merchant, channel, route and order, with the same JSON as their body.
-    A handler that may run twice can use it as its key of idempotency."""
+    """The same for twins: deliveries of the same adapter, merchant, channel, route and order with the same JSON body.
+    A handler that may run twice can use it as an idempotency key."""
 
     @classmethod
     def arrived(
@@ -67,19 +67,19 @@ class Delivery:
         received_at: datetime,
         data: Any = None,
     ) -> Self:
-        """A delivery with the key and the time of change that its body has.
+        """Make a delivery, with its key and the time of change from its body.
 
-        Reads and hashes the whole body, so a large one belongs into a thread.
+        It reads and hashes the whole body, so call it in a thread if the body is large.
 
         Args:
-            adapter_id: whose notification it is.
+            adapter_id: the id of the adapter.
             route: the part of the order, as in the decorator.
-            merchant: of the header x-merchant.
-            channel: of the header x-channel.
-            order_id: of the path.
-            body: as received.
-            received_at: in UTC.
-            data: what :func:`read_json` made of the body, if it was read already.
+            merchant: the merchant in the header x-merchant.
+            channel: the channel in the header x-channel.
+            order_id: the order's id in the path.
+            body: the body as received.
+            received_at: when it was received, in UTC.
+            data: the parsed body, if it was parsed already.
         """
         if data is None:
             data = read_json(body)
@@ -105,7 +105,7 @@ class Delivery:
 
 
 def _key(whose: tuple[str, ...], body: bytes, data: Any) -> str:
-    # The standard library's JSON alone: floats are spelled in one way then, whatever is installed on which machine.
+    # The standard library's JSON, so that floats are spelled the same on every machine, whatever is installed there.
     canonical = body if data is UNREADABLE else json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
     digest = hashlib.sha256(json.dumps(whose).encode())
     digest.update(b"\0")
@@ -125,7 +125,7 @@ def _modified(data: Any) -> datetime | None:
 
 
 class _Run:
-    """The handling of a delivery that has begun."""
+    """The handling of one delivery, from its start."""
 
     __slots__ = ("ended", "error", "succeeded")
 
@@ -133,17 +133,17 @@ class _Run:
         self.ended = anyio.Event()
         self.succeeded = False
         self.error: Exception | None = None
-        """What the handler raised."""
+        """The error that the handler raised."""
 
 
 @final
 class SeenDeliveries:
-    """Which deliveries were handled, in the memory of this process: gone when it ends.
+    """Remembers in this process which deliveries were handled.
 
     Args:
         clock: the source of time.
-        keys: handled deliveries that are known; the oldest is forgotten first.
-        window: seconds for which one is known.
+        keys: deliveries that are remembered, at most; the oldest is forgotten first.
+        window: seconds for which one is remembered.
     """
 
     __slots__ = ("_clock", "_handled", "_keys", "_newest", "_running", "_window")
@@ -153,27 +153,27 @@ class SeenDeliveries:
         self._keys = keys
         self._window = window
         self._handled: OrderedDict[str, float] = OrderedDict()
-        """Until when each is known; in the order of these moments."""
+        """Until when each is remembered, in the order of these times."""
         self._running: dict[str, _Run] = {}
         self._newest: OrderedDict[tuple[str, str, str, str], datetime] = OrderedDict()
 
     def __len__(self) -> int:
-        """Handled deliveries that are known now."""
+        """Handled deliveries that are remembered now."""
         self._forget_old()
         return len(self._handled)
 
     async def once(self, delivery: Delivery, handle: Callable[[], Awaitable[object]]) -> Literal["handled", "twin"]:
         """Run a handler, unless a twin of the delivery was handled already.
 
-        A twin of a delivery that is being handled waits for its end, and ends as it does. If that one is cancelled, the
-        twin is handled in its place.
+        A twin of a delivery that is being handled waits for its end, and has the same result. If that handler is
+        cancelled, the twin is handled in its place.
 
         Returns:
             ``"handled"`` if ``handle`` has run now, ``"twin"`` if it has run for a twin.
 
         Raises:
-            Exception: what ``handle`` raised, for this delivery or for the twin it waited for. The delivery is not
-                known then, and is handled when it comes again.
+            Exception: the error that ``handle`` raised, for this delivery or for the twin it waited for. The delivery
+                is not remembered then, and is handled when it arrives again.
         """
         while (run := self._running.get(delivery.key)) is not None:
             await run.ended.wait()

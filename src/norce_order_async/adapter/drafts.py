@@ -1,10 +1,10 @@
 """The draft of a hook: the proposed order as models that can be edited, and the edits as a patch.
 
 Where the order has no list, no attributes or no nested object, the draft has an empty one, so that
-``draft.attributes["a"] = 1`` and ``draft.payments.append(...)`` work. Those that stay empty are no edit.
+``draft.attributes["a"] = 1`` and ``draft.payments.append(...)`` work. If they stay empty, they don't count as edits.
 """
 
-# Only DraftOrder and its parts say of members that they are never None.
+# DraftOrder and its parts narrow the types of members that are never None in a draft.
 # pyright: reportIncompatibleVariableOverride=false
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         State,
     )
 
-    # What is never None in a draft, for type checkers: while the program runs, these are the models themselves.
+    # Types for type checkers alone: while the program runs, these are the models themselves.
 
     class DraftCart(Cart):
         """A cart with a list of items."""
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         attributes: Attributes
 
     class DraftOrder(OrderData):
-        """An order that has a list, attributes or an object, if only an empty one, where an order may lack it."""
+        """An order whose lists, attributes and nested objects are all there, if only empty."""
 
         state: State
         cart: DraftCart
@@ -65,20 +65,20 @@ if TYPE_CHECKING:
 
 
 NULL: Final[Any] = _NULL
-"""In a draft: null, where None means that the member is not there. ``call.draft.reference = NULL``"""
+"""JSON null in a draft, where None removes the member: ``call.draft.reference = NULL``."""
 
 
 class Draft:
-    """One order, read into models and compared with what became of them.
+    """One order as models that can be edited, and as it was before the edits.
 
     Args:
-        order: the order as proposed, which must not be shared: the models use its parts.
+        order: the proposed order. It must not be shared, because the models use its parts.
     """
 
     __slots__ = ("_before", "_fills", "_partial", "order")
 
     def __init__(self, order: dict[str, Any]) -> None:
-        # A copy of its own before the models are made: they take free-form data over as they are.
+        # Copied before the models are made, because they use its free-form data without a copy.
         self._before = cast("dict[str, Any]", read_json(write_json(order)))
         self.order = cast("DraftOrder", models.OrderData.from_dict(order))
         self._fills: list[_Fill] = []
@@ -86,16 +86,16 @@ class Draft:
         _fill(self.order, self._fills, self._partial)
 
     def operations(self, target: str | None) -> list[Operation]:
-        """The edits as JSON Patch of the documented form, verified by applying it; empty when there are none.
+        """Return the edits as JSON Patch in the documented form, checked by applying it; empty if there are none.
 
         Raises:
-            DraftError: an edit that can't be sent, or one outside of ``target``.
+            DraftError: an edit can't be sent, or lies outside of ``target``.
         """
         return operations(self._before, self._written(), target)
 
     def _written(self) -> dict[str, Any]:
-        """The order with its edits as JSON data."""
-        # Inner ones come first: what they leave may be empty then.
+        """The order with its edits, as JSON data."""
+        # Inner containers come first: without them, the outer ones may be empty.
         away = [fill for fill in reversed(self._fills) if fill.leave_out()]
         try:
             for partial in self._partial:
@@ -107,12 +107,12 @@ class Draft:
                             undo.enter_context(_as_null(model, member))
                 data = read_json(write_json(plain(self.order.to_dict())))
         except (TypeError, ValueError, AttributeError) as wrong:
-            raise DraftError(f"the edited draft is no order that can be sent: {_reason(wrong)}") from wrong
+            raise DraftError(f"the edited draft can't be sent: {_reason(wrong)}") from wrong
         finally:
             for fill in away:
                 fill.put_back()
         if not is_mapping(data):
-            raise DraftError("the edited draft is no order that can be sent: it is nested too deeply")
+            raise DraftError("the edited draft can't be sent: it is nested too deeply")
         return dict(data)
 
 
@@ -121,7 +121,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Member:
-    """One member of a model: its attribute, its name in JSON, and what an empty one is, if it can hold others."""
+    """One member of a model: its attribute, its name in JSON, and a function for an empty value of a container."""
 
     __slots__ = ("attribute", "empty", "name")
 
@@ -149,7 +149,7 @@ def _json_name(attribute: str) -> str:
 
 
 def _empty_of(annotation: str) -> Callable[[], Any] | None:
-    """What makes an empty value of a member that is a list, free-form data, or a model."""
+    """Return a function that makes an empty value, if a member is a list, free-form data or a model."""
     kind = annotation.removesuffix(" | None")
     if kind.startswith("list["):
         return list
@@ -173,7 +173,7 @@ class _Fill:
         self.value = value
 
     def leave_out(self) -> bool:
-        """Take it away if nothing was put into it; :meth:`put_back` undoes that. Whether it was taken away."""
+        """Remove the container if it is still empty, and return whether it was; :meth:`put_back` undoes that."""
         if getattr(self.model, self.attribute) is not self.value or not self._is_empty():
             return False
         setattr(self.model, self.attribute, None)
@@ -186,14 +186,14 @@ class _Fill:
     def _is_empty(self) -> bool:
         if not isinstance(self.value, Model):
             return not self.value
-        # What it was filled with itself was left out before.
+        # Empty containers inside it were removed before.
         return not self.value.additional_properties and all(
             getattr(self.value, member.attribute) is None for member in _members(self.value)
         )
 
 
 class _Partial:
-    """A list of which the model has only those entries that could be read. Written back, it would lose the others."""
+    """A list with entries that could not be read, which the model lacks. To write it back would lose them."""
 
     __slots__ = ("attribute", "before", "model", "name")
 
@@ -204,10 +204,10 @@ class _Partial:
         self.before = self._written()
 
     def refuse_edits(self) -> None:
-        """Refuse a change to it.
+        """Check that the list was not edited.
 
         Raises:
-            DraftError: it was changed.
+            DraftError: it was.
         """
         if self._written() != self.before:
             raise DraftError(
@@ -219,7 +219,7 @@ class _Partial:
 
 
 def _fill(model: Model, fills: list[_Fill], partial: list[_Partial]) -> None:
-    """Give a model and those in it empty containers; the outer ones come first in the list."""
+    """Add empty containers to a model and to those in it, and list them, the outer ones first."""
     for member in _members(model):
         value = getattr(model, member.attribute)
         if value is None and member.empty is not None and member.name not in model.additional_properties:
@@ -247,7 +247,7 @@ def _models_in(model: Model) -> Iterator[Model]:
 
 @contextmanager
 def _as_null(model: Model, member: _Member) -> Generator[None]:
-    """Writes null for a member, until the end of the scope: as one of those that came beside the description."""
+    """Inside, the model writes null for a member, as for one that the description does not have."""
     rest: Mapping[str, Any] = dict(model.additional_properties)
     setattr(model, member.attribute, None)
     model.additional_properties = {**rest, member.name: None}

@@ -1,4 +1,4 @@
-"""What hooks, validations and notifications have in common: bodies, budgets, turns, and a record of what happened."""
+"""The common parts of hooks, validations and notifications: bodies, budgets, limits, and records of calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import anyio
 
 from norce_order_async.adapter.answers import HttpAnswer, error_answer
-from norce_order_async.adapter.bodies import MAX_BODY, id_in, read_order_aside
+from norce_order_async.adapter.bodies import MAX_BODY, id_in, read_order_in_thread
 from norce_order_async.adapter.records import Counts, Denials
 from norce_order_async.adapter.routing import Admitted, Refused
 from norce_order_async.display import printable, shown
@@ -26,11 +26,11 @@ logger = logging.getLogger("norce_order_async.adapter")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 LATE: Final = object()
-"""What comes of a handler that passed its budget."""
+"""The result of a handler that took longer than its budget."""
 
 
 class AdapterTelemetry(Protocol):
-    """What records the calls that an adapter answers: ``norce_order_async.telemetry.OpenTelemetry``.
+    """Records the calls that an adapter answers, as ``norce_order_async.telemetry.OpenTelemetry`` does.
 
     Example::
 
@@ -41,11 +41,11 @@ class AdapterTelemetry(Protocol):
     def received(
         self, kind: str, route: str, attributes: Mapping[str, str], trace: Mapping[str, str], /
     ) -> AbstractContextManager[Callable[[str, int], None]]:
-        """Around a call. Yields a function that is called with the outcome as a word, and the status."""
+        """A context manager around a call. It yields a function that is called with the outcome and the status."""
         ...
 
     def inbox(self, adapter_id: str, depth: int, oldest: float, /) -> None:
-        """How full the inbox is, and the age of its oldest entry in seconds."""
+        """Record the number of entries that are still to be handled, and the age of the oldest in seconds."""
         ...
 
 
@@ -54,7 +54,7 @@ class StrayCancelError(NorceError):
 
 
 class Read:
-    """The body of a call that was let in."""
+    """The body of an admitted call."""
 
     __slots__ = ("body", "data", "order_id")
 
@@ -64,8 +64,8 @@ class Read:
         self.order_id = order_id
 
 
-class Desk:
-    """What all calls of one adapter share.
+class AdapterCore:
+    """The objects that all calls of one adapter share.
 
     Args:
         scope: a scope with the adapter's id.
@@ -87,7 +87,7 @@ class Desk:
         return datetime.fromtimestamp(self.clock.wall(), UTC)
 
     def scope_for(self, merchant: str, channel: str) -> Scope:
-        """What a handler makes its calls with."""
+        """The scope with which a handler makes calls."""
         scope = self._scopes.get((merchant, channel))
         if scope is None:
             scope = self._scope.scoped(merchant=merchant, channel=channel)
@@ -95,7 +95,7 @@ class Desk:
         return scope
 
     def refused(self, refused: Refused) -> HttpAnswer:
-        """Count a call that reaches no handler; the first of a kind is logged."""
+        """Count a call that reaches no handler, and return its answer; the first of a kind is logged."""
         if self.counts.add(f"refused.{refused.reason}") == 1:
             logger.warning(
                 "the adapter %s refused a call (%s); later ones are counted in adapter.counts",
@@ -105,18 +105,18 @@ class Desk:
         return refused.answer
 
     def failed(self, what: str, order_id: str, error: BaseException) -> None:
-        """Log what a handler raised, with its traceback."""
+        """Log the error that a handler raised, with its traceback."""
         logger.error("%s of order %s failed", printable(what), shown(order_id), exc_info=error)
 
     async def read(self, admitted: Admitted, receive: Receive) -> Read | HttpAnswer | None:
-        """The body of a call; the answer if it is refused, None if its caller has left."""
+        """Read the body of a call. Returns the answer if the call is refused, and None if its caller has left."""
         body = await _body(receive)
         if body is None:
             self.counts.add("refused.disconnected")
             return None
         if len(body) > MAX_BODY:
             return self.refused(Refused("size", TOO_LARGE))
-        data = await read_order_aside(body)
+        data = await read_order_in_thread(body)
         if data is None:
             return self.refused(Refused("json", _NOT_JSON))
         order_id, said = admitted.order_id, id_in(data)
@@ -131,11 +131,11 @@ class Desk:
         return Read(body, data, order_id)
 
     async def within(self, deadline: float | None, work: Callable[[], Awaitable[Any]]) -> Any:
-        """What ``work`` returns, or :data:`LATE` if it takes until after the deadline; it is cancelled then.
+        """Return the result of ``work``, or :data:`LATE` if it takes longer than the deadline, which cancels it.
 
         Raises:
-            StrayCancelError: something that it waited for was cancelled.
-            Exception: what it raised.
+            StrayCancelError: something that ``work`` waited for was cancelled.
+            Exception: any error that ``work`` raised.
         """
         clock = self.clock
         given: Any = LATE
@@ -146,15 +146,15 @@ class Desk:
             if _is_cancelled():
                 raise
             raise StrayCancelError("the handler waited for something that was cancelled") from error
-        # A handler that never gave way was not cancelled, and is late all the same.
+        # A handler that never awaits is not cancelled, but is late all the same.
         return LATE if deadline is not None and clock.monotonic() > deadline else given
 
 
-class Turns:
-    """How many handlers run at the same time. Bound to no event loop.
+class HandlerLimit:
+    """Limits how many handlers run at the same time. It is not bound to an event loop.
 
     Args:
-        most: that many.
+        most: handlers at the same time, at most.
     """
 
     __slots__ = ("_most", "_running", "_waiting")
@@ -166,12 +166,12 @@ class Turns:
 
     @property
     def busy(self) -> bool:
-        """Whether there is no turn left."""
+        """Whether as many handlers run as may."""
         return self._running >= self._most
 
     @contextmanager
     def taken(self) -> Generator[None]:
-        """A turn, until the end of the scope; ask :attr:`busy` before."""
+        """Count a handler that runs inside. It does not wait: check :attr:`busy` before."""
         self._running += 1
         try:
             yield
@@ -179,7 +179,7 @@ class Turns:
             self._give_back()
 
     async def run(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Do something when it is its turn, first come, first served."""
+        """Run ``work`` as soon as it may, first come, first served."""
         if self.busy or self._waiting:
             await self._wait()
         else:
@@ -203,18 +203,18 @@ class Turns:
 
     def _give_back(self) -> None:
         if self._waiting:
-            self._waiting.popleft().set()  # its turn goes on to the next one
+            self._waiting.popleft().set()  # the next one takes its place
         else:
             self._running -= 1
 
 
 TOO_LARGE: Final = error_answer(413, "too-large", f"A body may have {MAX_BODY} bytes.")
-_NOT_JSON: Final = error_answer(400, "not-json", "The body is no JSON object, or is nested too deeply.")
+_NOT_JSON: Final = error_answer(400, "not-json", "The body is not a JSON object, or is nested too deeply.")
 WRONG_ORDER: Final = error_answer(400, "wrong-order", "The address does not name the order of the body.")
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The body, or a little more than is allowed of it; None if the caller has left."""
+    """Read the body, up to a little more than is allowed; None if the caller has left."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -229,6 +229,6 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _is_cancelled() -> bool:
-    """Whether it is this task that is cancelled, and not another one that the handler waited for."""
+    """Whether this task is cancelled, and not one that the handler waited for."""
     task = None if runs_on_trio() else asyncio.current_task()
     return task is None or task.cancelling() > 0

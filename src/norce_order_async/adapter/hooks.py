@@ -1,4 +1,4 @@
-"""Hooks and validations, which must be answered in time. If its handler gives no answer, a hook denies."""
+"""Answers hooks and validations, which have a budget. If its handler gives no answer, a hook denies the change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from norce_order_async.adapter.answers import (
     validation_answer,
 )
 from norce_order_async.adapter.calls import HookCall, ValidationCall
-from norce_order_async.adapter.handling import LATE, WRONG_ORDER, Desk, Read, Receive, logger
+from norce_order_async.adapter.handling import LATE, WRONG_ORDER, AdapterCore, Read, Receive, logger
 from norce_order_async.adapter.patches import DraftError
 from norce_order_async.adapter.records import Cause, Denial
 from norce_order_async.adapter.routing import Admitted, Refused
@@ -28,28 +28,28 @@ _WORDS: Final[dict[Cause, Deny]] = {
     "late": Deny("adapter-late", "The adapter did not answer in time."),
     "busy": Deny("adapter-busy", "The adapter has too many calls at once."),
 }
-"""The answers in place of a handler's. They hold no text of an exception."""
+"""The answers if a handler gives none. They hold no text of an exception."""
 
 
 class Hooks:
     """Answers hooks."""
 
-    __slots__ = ("_desk",)
+    __slots__ = ("_core",)
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, core: AdapterCore) -> None:
+        self._core = core
 
     async def answer(self, admitted: Admitted, receive: Receive, started: float) -> HttpAnswer | None:
-        """What the service gets; None if it has left."""
+        """Return the answer of a hook; None if the service has left."""
         route = admitted.route
         deadline = None if route.budget is None else started + route.budget
         try:
-            given = await self._desk.within(deadline, partial(self._asked, admitted, receive))
+            given = await self._core.within(deadline, partial(self._run, admitted, receive))
         except DraftError as error:
-            self._desk.failed(route.source, admitted.order_id, error)
+            self._core.failed(route.source, admitted.order_id, error)
             return self.without_answer(admitted, "edit")
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the service gets an answer
-            self._desk.failed(route.source, admitted.order_id, error)
+            self._core.failed(route.source, admitted.order_id, error)
             return self.without_answer(admitted, "error")
         if given is LATE:
             logger.warning("%s of order %s took more than %g s", route.source, shown(admitted.order_id), route.budget)
@@ -59,14 +59,14 @@ class Hooks:
         answer: HttpAnswer | None = given
         return answer
 
-    async def _asked(self, admitted: Admitted, receive: Receive) -> Any:
-        """A denial, or the answer; None if the service has left."""
-        read = await self._desk.read(admitted, receive)
+    async def _run(self, admitted: Admitted, receive: Receive) -> Any:
+        """Run the handler. Returns a denial or the answer; None if the service has left."""
+        read = await self._core.read(admitted, receive)
         if not isinstance(read, Read):
             return read
         route = admitted.route
-        scope = self._desk.scope_for(admitted.merchant, admitted.channel)
-        call = HookCall(self._desk.adapter_id, route.label, read.order_id, scope, read.body, read.data, route.target)
+        scope = self._core.scope_for(admitted.merchant, admitted.channel)
+        call = HookCall(self._core.adapter_id, route.label, read.order_id, scope, read.body, read.data, route.target)
         given = hook_answer(await route.handler(call))
         return given if isinstance(given, Deny) else patch_answer(call.operations())
 
@@ -77,47 +77,47 @@ class Hooks:
         return self._denied(admitted, cause, _WORDS[cause])
 
     def _denied(self, admitted: Admitted, cause: Cause, denied: Deny) -> HttpAnswer:
-        desk, route = self._desk, admitted.route
-        desk.denials.add(Denial(desk.now(), route.label, admitted.order_id, cause, denied.code, denied.message))
+        core, route = self._core, admitted.route
+        core.denials.add(Denial(core.now(), route.label, admitted.order_id, cause, denied.code, denied.message))
         reason = printable(f"{denied.code}: {denied.message}" if denied.message else denied.code)
         if cause == "handler":
             logger.info("%s denied a change of order %s: %s", route.source, shown(admitted.order_id), reason)
-        elif cause == "busy" and not desk.counts["hook.busy"]:
-            # Thousands may be turned away at once, and one line says so. The other causes were logged where they arose.
+        elif cause == "busy" and not core.counts["hook.busy"]:
+            # Thousands may be turned away at once, so only the first is logged. The other causes were logged before.
             logger.warning("%s is busy and denies changes; later ones are counted in adapter.counts", route.source)
-        return denial_answer(desk.adapter_id, denied, "denied" if cause == "handler" else cause)
+        return denial_answer(core.adapter_id, denied, "denied" if cause == "handler" else cause)
 
 
 class Validations:
     """Answers validations."""
 
-    __slots__ = ("_desk",)
+    __slots__ = ("_core",)
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, core: AdapterCore) -> None:
+        self._core = core
 
     async def answer(self, admitted: Admitted, started: float) -> HttpAnswer:
-        """What the service gets. A body is not read: none is documented."""
+        """Return the answer of a validation. Its body is not read, because none is documented."""
         route = admitted.route
         if admitted.order_id.startswith("{"):
-            # The service did not fill in the placeholder of the address, and there is no body to say the id.
-            self._desk.drift.add(route.source, "address", "placeholder")
-            return self._desk.refused(Refused("id", WRONG_ORDER))
+            # The service did not fill in the placeholder of the address, and there is no body with the id.
+            self._core.drift.add(route.source, "address", "placeholder")
+            return self._core.refused(Refused("id", WRONG_ORDER))
         deadline = None if route.budget is None else started + route.budget
-        scope = self._desk.scope_for(admitted.merchant, admitted.channel)
-        call = ValidationCall(self._desk.adapter_id, route.label, admitted.order_id, scope)
+        scope = self._core.scope_for(admitted.merchant, admitted.channel)
+        call = ValidationCall(self._core.adapter_id, route.label, admitted.order_id, scope)
         try:
-            given = await self._desk.within(deadline, partial(route.handler, call))
+            given = await self._core.within(deadline, partial(route.handler, call))
             found = None if given is LATE else validation_answer(given)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the service gets an answer
-            self._desk.failed(route.source, admitted.order_id, error)
+            self._core.failed(route.source, admitted.order_id, error)
             return self.without_answer("error")
         if found is None:
             logger.warning("%s of order %s took more than %g s", route.source, shown(admitted.order_id), route.budget)
             return self.without_answer("late")
-        return problems_answer(self._desk.adapter_id, found)
+        return problems_answer(self._core.adapter_id, found)
 
     def without_answer(self, cause: Cause) -> HttpAnswer:
-        """The answer if the handler gives none: a problem that says so."""
+        """The answer if the handler gives none: a problem that states it."""
         said = _WORDS[cause]
-        return problems_answer(self._desk.adapter_id, problems((said.code, said.message)), cause)
+        return problems_answer(self._core.adapter_id, problems((said.code, said.message)), cause)

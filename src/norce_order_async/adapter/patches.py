@@ -1,8 +1,8 @@
-"""From the order as proposed and as edited to the JSON Patch that makes the one of the other.
+"""Makes the JSON Patch that turns the proposed order into the edited one.
 
 The `jsonpatch` library finds the operations. `move` and `copy`, which the service's description does not have, become
-`remove` and `add`. The outcome is applied before it is sent; where the library is wrong, a plain comparison takes its
-place.
+`remove` and `add`. Every patch is checked by applying it. If the library's patch is wrong, a plain comparison makes
+another.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ _MISSING: Final = object()
 class DraftError(NorceError):
     """The edits made to a draft can't be sent. The text names the place, and no value.
 
-    A handler does not see it, because edits are looked at when it has returned; the change is denied. Example::
+    Edits are checked when the handler has returned, and the change is denied then. Within the handler, only
+    ``call.operations()`` raises it. Example::
 
         [denial.order_id for denial in adapter.denials if denial.cause == "edit"]
     """
 
 
 def needs(module: str) -> Any:
-    """A library of the extra ``adapter``.
+    """Import a library of the extra ``adapter``.
 
     Raises:
         ConfigurationError: it is not installed.
@@ -48,11 +49,11 @@ def needs(module: str) -> Any:
 
 
 def operations(before: Mapping[str, Any], after: Mapping[str, Any], target: str | None) -> list[Operation]:
-    """What makes ``after`` of ``before``; empty when they are the same.
+    """Return the operations that turn ``before`` into ``after``; empty if they are the same.
 
     Raises:
-        DraftError: an edit lies outside of the target, or of the parts that hooks may change; or the operations were
-            tried and do not give ``after``.
+        DraftError: an edit lies outside of the target, or of the parts that hooks may change; or no operations were
+            found that give ``after``.
     """
     changed = [name for name in {**before, **after} if not same(before.get(name, _MISSING), after.get(name, _MISSING))]
     if not changed:
@@ -63,13 +64,13 @@ def operations(before: Mapping[str, Any], after: Mapping[str, Any], target: str 
     if found is None or not same(applied(found, old), new):
         found = list(_compared(old, new, ""))
         if not same(applied(found, old), new):
-            raise DraftError("the edits of the draft can't be said as JSON Patch")
+            raise DraftError("the edits of the draft can't be expressed as JSON Patch")
     _check_places(found, target)
     return found
 
 
 def applied(found: Collection[Operation], order: Any) -> Any:
-    """A copy of an order with the operations applied, by the library."""
+    """Return a copy of an order with the operations applied."""
     patch: Any = needs("jsonpatch").JsonPatch(list(found))
     return patch.apply(deepcopy(order))
 
@@ -90,7 +91,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def by_library(old: dict[str, Any], new: dict[str, Any]) -> list[Operation] | None:
-    """The library's operations in the documented form; None where it fails."""
+    """The library's operations in the documented form; None if it fails."""
     library = needs("jsonpatch")
     running: Any = deepcopy(old)
     found: list[Operation] = []
@@ -99,16 +100,16 @@ def by_library(old: dict[str, Any], new: dict[str, Any]) -> list[Operation] | No
             for one in _documented(operation, running, library):
                 was = _at(running, one["path"], library)
                 running = library.JsonPatch([one]).apply(running, in_place=True)
-                # The library tells 125 from 125.0, which in JSON are one number.
+                # To the library, 125 and 125.0 differ. In JSON they are the same number.
                 if one["op"] != "replace" or not same(was, one["value"]):
                     found.append(deepcopy(one))
-    except Exception:  # noqa: BLE001 - the library raises whatever it stumbles over; the comparison does without it
+    except Exception:  # noqa: BLE001 - the library raises errors of many kinds, and the comparison does not need it
         return None
     return found
 
 
 def _documented(operation: Mapping[str, Any], running: Any, library: Any) -> list[Operation]:
-    """An operation as those that the description has; ``running`` is the order just before it."""
+    """Convert an operation to those that the description has; ``running`` is the order just before it."""
     op, path = operation["op"], operation["path"]
     if op == "remove":
         return [{"op": op, "path": path}]

@@ -14,8 +14,8 @@ KEPT: Final = 1000
 """Denials that are remembered."""
 
 Cause = Literal["handler", "error", "late", "busy", "edit"]
-"""``handler``: it denied; ``error``: it raised; ``late``: it passed its budget; ``busy``: too many calls at once;
-``edit``: what it changed in the draft can't be sent."""
+"""``handler``: the handler denied. ``error``: it raised. ``late``: it took longer than its budget. ``busy``: too many
+calls ran at once. ``edit``: an edit of the draft can't be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Denials(Sequence[Denial]):
         self._kept: deque[Denial] = deque(maxlen=KEPT)
 
     def add(self, denial: Denial) -> None:
-        """Add a denial; the oldest is dropped when there are too many."""
+        """Add a denial; beyond 1,000, the oldest is dropped."""
         self._kept.append(denial)
 
     def __len__(self) -> int:
@@ -81,12 +81,12 @@ class Counts(Mapping[str, int]):
     ``hook``, ``validation`` and ``notification`` count calls that were admitted. Their outcomes are counted under the
     kind and a word:
 
-    - ``hook.approved``, ``patched``, ``denied``; ``error``, ``late``, ``busy`` and ``edit`` where its handler had no
+    - ``hook.approved``, ``patched`` and ``denied``; ``error``, ``late``, ``busy`` and ``edit`` if the handler gave no
       answer (see :data:`Cause`).
-    - ``validation.valid``, ``invalid``; ``error``, ``late`` and ``busy``.
-    - ``notification.handled``, ``error``; ``twin`` for one that was handled or stored before; ``stored`` and
-      ``unstored`` in an inbox, which is followed by ``handled`` or ``error`` for each try.
-    - ``refused`` for a body that was not taken, ``disconnected`` for a caller that has left.
+    - ``validation.valid`` and ``invalid``; ``error``, ``late`` and ``busy``.
+    - ``notification.handled`` and ``error``; ``twin`` if it was handled or stored before; with an inbox ``stored`` and
+      ``unstored``, and then ``handled`` or ``error`` for each attempt.
+    - ``refused`` if the body was not accepted, ``disconnected`` if the caller has left.
 
     ``refused.secret``, ``refused.bearer``, ``refused.route``, ``refused.method``, ``refused.merchant``, ``refused.id``,
     ``refused.headers``, ``refused.size``, ``refused.slow``, ``refused.json`` and ``refused.disconnected`` count calls
@@ -103,11 +103,7 @@ class Counts(Mapping[str, int]):
         self._counts: Counter[str] = Counter()
 
     def add(self, word: str) -> int:
-        """Count one.
-
-        Returns:
-            How many there are now.
-        """
+        """Count one, and return the new count."""
         count = self._counts[word] + 1
         self._counts[word] = count
         return count

@@ -1,7 +1,7 @@
-"""What an adapter registers on an order, so that the service calls it; compared with what is registered there.
+"""Registers an adapter on orders, so that the service calls it: plans and makes the changes that an order needs.
 
-An entry is this adapter's if it has its id and its address lies below its ``public_url``, with any secret. Entries of
-other programs are left alone.
+An entry of an order belongs to the adapter if it has its id and an address below its ``public_url``, with any secret.
+Entries of other programs are left alone.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _PLACEHOLDER: Final[Mapping[Kind, str]] = {
     "validation": "{order_id}",
     "notification": "{order.id}",
 }
-"""How an address says the order's id: v0 replaces the one in hooks and validations, the other in notifications."""
+"""The placeholder of the order's id in an address. The service replaces it when it calls."""
 
 _KINDS: Final[tuple[Kind, ...]] = ("hook", "validation", "notification")
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A hook, notification or validation on an order, or one that is to be there.
+    """A hook, notification or validation that is registered on an order, or is to be.
 
     Example::
 
@@ -46,11 +46,11 @@ class Registered:
 
     kind: Literal["hook", "validation", "notification"]
     address: str
-    """With ``...`` in place of the secret."""
+    """The address, with ``...`` in place of the secret."""
     route: str
-    """The handler, such as ``"/state"``; of an entry that no handler answers, its name in the address."""
+    """The handler, such as ``"/state"``; if the entry has no handler any more, the name in its address."""
     id: str | None = None
-    """The service's id of an entry that is there."""
+    """The service's id of a registered entry; None if it is not registered yet."""
     entry: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
     """The entry as it is sent or was read. Its address holds the secret."""
 
@@ -60,7 +60,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be added to an order and removed from it, or was.
+    """The entries that are added to an order, removed from it and kept.
 
     Example::
 
@@ -83,7 +83,7 @@ class Plan:
 
 
 class Registrar:
-    """Knows what an adapter registers."""
+    """Compares the entries of an order with those that an adapter registers."""
 
     __slots__ = ("_adapter_id", "_public_url", "_routes", "_secret", "_version")
 
@@ -98,7 +98,7 @@ class Registrar:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What is registered, as JSON data without the secret."""
+        """The entries that are registered, as JSON data without the secret."""
         return {
             "adapter": self._adapter_id,
             "entries": [
@@ -109,12 +109,12 @@ class Registrar:
 
     @property
     def name(self) -> str:
-        """What is done, in words."""
+        """The name of the action in a journal."""
         return f"register {self._adapter_id}"
 
     def plan(self, order: Order) -> Plan:
-        """What is to be done to an order that was read."""
-        there = list(self._there(order))
+        """Plan the changes of an order, from the version that was read last."""
+        there = list(self._registered(order))
         add: list[Registered] = []
         keep: list[Registered] = []
         kept: set[int] = set()
@@ -133,11 +133,11 @@ class Registrar:
         remove = [one for index, one in enumerate(there) if index not in kept]
         return Plan(tuple(add), tuple(remove), tuple(keep))
 
-    def whole(self, order: Order) -> Plan:
-        """The removal of everything."""
-        return Plan((), tuple(self._there(order)), ())
+    def removal(self, order: Order) -> Plan:
+        """Plan the removal of all entries of the adapter."""
+        return Plan((), tuple(self._registered(order)), ())
 
-    def _there(self, order: Order) -> Iterable[Registered]:
+    def _registered(self, order: Order) -> Iterable[Registered]:
         labels = {(route.kind, route.name): route.label for route in self._routes}
         for kind in _KINDS:
             for entry in _entries(order, kind):
@@ -192,7 +192,7 @@ def _entries(order: Order, kind: Kind) -> DeletableEntries[Any, Any]:
 
 
 def _is_like(there: Mapping[str, Any], wanted: Mapping[str, Any], order_id: str) -> bool:
-    """Whether an entry of an order is what is wanted: the service adds an id, and may fill in the order's."""
+    """Whether an entry of an order is the wanted one. The service adds an id, and may fill in the order's id."""
     for name in ("invoke", "url", "subscribeTo", "target", "scope", "schema", "delay", "reference", "description"):
         one, other = there.get(name), wanted.get(name)
         if name in ("invoke", "url") and isinstance(one, str) and isinstance(other, str):
@@ -208,16 +208,16 @@ def _is_like(there: Mapping[str, Any], wanted: Mapping[str, Any], order_id: str)
 
 
 async def plan(registrar: Registrar, order: Order) -> Plan:
-    """Read an order, and say what is to be done."""
+    """Read an order, and plan its changes."""
     await order.refresh()
     return registrar.plan(order)
 
 
 async def ensure(registrar: Registrar, order: Order) -> Plan:
-    """Bring an order to what is wanted."""
+    """Make the changes that an order needs."""
     planned = await plan(registrar, order)
-    # New ones come before old ones go, so that no change passes unasked. One that is replaced at its own address goes
-    # first, because `ensure` could not tell the two apart.
+    # New entries are added before old ones are removed, so that every change meets one of them. An entry that is
+    # replaced at its own address is removed first, because `ensure` could not tell the two apart.
     keys = [_key(one) for one in planned.add]
     first = [one for one in planned.remove if _key(one) in keys]
     await _remove(order, first)
@@ -230,9 +230,9 @@ async def ensure(registrar: Registrar, order: Order) -> Plan:
 
 
 async def withdraw(registrar: Registrar, order: Order) -> Plan:
-    """Take everything of the adapter's off an order."""
+    """Remove all entries of the adapter from an order."""
     await order.refresh()
-    planned = registrar.whole(order)
+    planned = registrar.removal(order)
     await _remove(order, planned.remove)
     if planned.remove:
         await order.refresh()
@@ -243,12 +243,12 @@ async def _remove(order: Order, entries: Iterable[Registered]) -> None:
     for one in entries:
         if one.id is None:
             continue
-        with suppress(NotFoundError):  # another process was quicker
+        with suppress(NotFoundError):  # another process has removed it
             await _entries(order, one.kind).delete(one.id)
 
 
 def _key(one: Registered) -> tuple[Any, ...]:
-    """What the service's lists tell entries apart by."""
+    """The members by which the service distinguishes entries."""
     return (one.kind, *(one.entry.get(name) for name in ("invoke", "url", "subscribeTo", "target", "scope")))
 
 
@@ -268,17 +268,17 @@ class Registration(Action[Plan]):
         self.parameters = registrar.parameters
 
     async def apply(self, order: Order, row: Row) -> Plan:
-        """Register on one order."""
+        """Register the adapter on one order."""
         del row
         return await ensure(self._registrar, order)
 
     async def settle(self, order: Order, row: Row) -> Settlement:
-        """Whether everything is registered."""
+        """Read the order: ``"done"`` if everything is registered."""
         del row
         return "not done" if (await plan(self._registrar, order)).changes else "done"
 
     async def preview(self, order: Order, row: Row) -> str:
-        """What would be registered."""
+        """Count the entries that would be added and removed."""
         del row
         planned = await plan(self._registrar, order)
         return f"would add {len(planned.add)} and remove {len(planned.remove)}" if planned.changes else "is registered"

@@ -1,8 +1,8 @@
 """Routes calls to handlers, and checks who may call.
 
-An address is ``{public_url}/{secret}/{kind}/{name}/{order id}``. The last four segments of a path are looked at, so an
-adapter works under any prefix, whether a framework or a proxy strips it or not. No signature of the service's is
-documented, so the secret is what keeps others out.
+An address is ``{public_url}/{secret}/{kind}/{name}/{order id}``. Only the last four segments of a path count, so an
+adapter works under any prefix, whether a framework or a proxy strips it or not. The service documents no signature, so
+only the secret keeps other callers out.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Route:
     """Its name in texts: the part of the order, such as ``"/state"``, or its own name, such as ``"/paid"``."""
     handler: Handler = field(repr=False)
     pointer: str = ""
-    """What a hook listens to, or a notification is about."""
+    """The part of the order whose changes a hook or a notification is called for."""
     target: str | None = None
     budget: float | None = None
     """Seconds that a call may take."""
@@ -63,15 +63,15 @@ class Route:
 
 
 class Secrets:
-    """Secrets that a caller must send: one, or several during an exchange. No repr shows them."""
+    """Secrets, one of which a caller must send: several while they are being exchanged. No repr shows them."""
 
     __slots__ = ("_words",)
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = tuple(word.encode() for word in words)
 
-    def knows(self, given: bytes) -> bool:
-        """Whether it is one of the words. Takes the same time for every wrong one of the same length."""
+    def accept(self, given: bytes) -> bool:
+        """Whether ``given`` is one of the secrets. Takes the same time for every wrong one of the same length."""
         found = False
         for word in self._words:
             found |= hmac.compare_digest(word, given)
@@ -79,7 +79,7 @@ class Secrets:
 
     @property
     def newest(self) -> str:
-        """The word that new addresses get."""
+        """The secret that new addresses get."""
         return self._words[0].decode()
 
     def __bool__(self) -> bool:
@@ -90,10 +90,10 @@ class Secrets:
 
 
 def path_secrets(given: str | Sequence[str]) -> Secrets:
-    """The secrets of addresses.
+    """Check the secrets of addresses.
 
     Raises:
-        ConfigurationError: one is short, or holds what would change in an address. The text does not show it.
+        ConfigurationError: one is too short, or has characters that an address can't hold. The text does not show it.
     """
     words = _words("secret", given)
     if not words or not all(_SECRET.fullmatch(word) for word in words):
@@ -105,7 +105,7 @@ def path_secrets(given: str | Sequence[str]) -> Secrets:
 
 
 def bearer_secrets(given: str | Sequence[str] | None) -> Secrets:
-    """The bearers that callers may send; none means that none is asked for.
+    """Check the bearer tokens that callers may send; without any, callers need no token.
 
     Raises:
         ConfigurationError: one can't be a header. The text does not show it.
@@ -131,7 +131,7 @@ def _words(name: str, given: str | Sequence[str]) -> list[str]:
 
 
 def check_pointer(name: str, pointer: object, *, deep: bool) -> str:
-    """A pointer that hooks (``deep`` is False) or notifications may have.
+    """Check and return the JSON pointer of a hook (``deep`` is False) or of a notification.
 
     Raises:
         ConfigurationError: it is not such a pointer.
@@ -148,7 +148,7 @@ def check_pointer(name: str, pointer: object, *, deep: bool) -> str:
 
 
 def check_public_url(given: str | None) -> str | None:
-    """The address under which the service reaches the adapter, without a slash at its end.
+    """Check the address at which the service reaches the adapter, and return it without a slash at its end.
 
     Raises:
         ConfigurationError: it is not an address, or a secret would go over plain http through other networks.
@@ -175,10 +175,10 @@ def check_public_url(given: str | None) -> str | None:
 
 
 def name_of(kind: Kind, name: str | None, pointer: str, target: str | None) -> tuple[str, str]:
-    """The segment of a handler in addresses, and what texts call it.
+    """Return the segment of a handler in addresses, and its name in texts.
 
     Raises:
-        ConfigurationError: a name that can't be a segment.
+        ConfigurationError: the name can't be a segment.
     """
     if name is not None:
         check_kind("name", name, str, "a string", ConfigurationError)
@@ -205,7 +205,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A call that reaches no handler: why, as a word to count, and what is answered."""
+    """A call that reaches no handler: the reason, as a word to count, and the answer."""
 
     reason: str
     answer: HttpAnswer
@@ -238,7 +238,7 @@ class Gate:
         """Add a handler.
 
         Raises:
-            ConfigurationError: there is one at its address.
+            ConfigurationError: there is another handler at its address.
         """
         if self._routes.setdefault((route.kind, route.name), route) is not route:
             raise ConfigurationError(
@@ -246,13 +246,13 @@ class Gate:
             )
 
     def admit(self, scope: Mapping[str, Any]) -> Admitted | Refused:
-        """Whether a request is a call that may be made. Nothing of its body is read."""
+        """Admit or refuse a request, by its path and headers. Its body is not read."""
         # Litestar hands a mounted app paths that end with a slash.
         segments: list[str] = scope["path"].removesuffix("/").rsplit("/", 4)
         known = len(segments) == 5
         secret, kind, name, order_id = segments[1:] if known else ("", "", "", "")
         # Checked in any case, so that a short path takes as long as a wrong secret.
-        if not self._secret.knows(secret.encode("utf-8", "surrogatepass")) or not known:
+        if not self._secret.accept(secret.encode("utf-8", "surrogatepass")) or not known:
             return Refused("secret", _NOT_FOUND)
         headers = scope["headers"]
         if len(headers) > _MOST_HEADERS:
@@ -272,7 +272,7 @@ class Gate:
                 trace[_TRACE[header]] = value.decode("latin-1")
             elif header == b"content-length" and not _fits(value):
                 return Refused("size", error_answer(413, "too-large", f"A body may have {MAX_BODY} bytes."))
-        if self._bearer and not (len(bearers) == 1 and self._bearer.knows(_token(bearers[0]))):
+        if self._bearer and not (len(bearers) == 1 and self._bearer.accept(_token(bearers[0]))):
             return Refused("bearer", _UNAUTHORIZED)
         route = self._routes.get((kind, name))
         if route is None:

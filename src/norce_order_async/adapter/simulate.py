@@ -1,4 +1,4 @@
-"""Calls to an adapter as the service makes them, without a service: for tests, and to try a handler."""
+"""Calls an adapter as the service does, without a service: for tests, and to try a handler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """What an adapter answered to a simulated call.
+    """An adapter's answer to a simulated call.
 
     Example::
 
@@ -50,7 +50,7 @@ class Simulated:
 
     @property
     def operations(self) -> list[Operation]:
-        """The edits of a hook that approved, as JSON Patch."""
+        """The edits of a hook that approved, as JSON Patch; empty if there are none."""
         data = self.json
         return cast("list[Operation]", data) if self.success and is_list(data) else []
 
@@ -61,12 +61,12 @@ class Simulated:
 
     @property
     def code(self) -> str | None:
-        """Why a hook denied, or why the call reached no handler."""
+        """The code of a denial, or of the reason why the call reached no handler; None after a success."""
         return mapping_or_empty(self.json).get("code") if not self.success else None
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """What a validation found, as pairs of a code and a message."""
+        """The problems that a validation found, as pairs of a code and a message."""
         data = self.json
         if self.success or not is_list(data):
             return []
@@ -102,7 +102,7 @@ class Simulate:
         """Call a hook with an order as it would be after a change.
 
         Args:
-            route: what it listens to, such as ``"/state"``, or its name.
+            route: the part of the order that it subscribes to, such as ``"/state"``, or its name.
             order: the proposed order: one that was read, a model, or a dict in the API's spelling.
 
         Raises:
@@ -111,11 +111,12 @@ class Simulate:
         return await self._with_order("hook", route, order)
 
     async def notification(self, route: str, order: Order | OrderData | Mapping[str, Any]) -> Simulated:
-        """Call a notification with an order as it is after a change. Called with the same order again, the handler
-        does not run, as for any news that were handled.
+        """Call a notification with an order as it is after a change.
+
+        If it is called again with the same order, the handler does not run, because that notification was handled.
 
         Args:
-            route: what it is about, such as ``"/state/currentStatus"``, or its name.
+            route: the part of the order that it is about, such as ``"/state/currentStatus"``, or its name.
             order: the order: one that was read, a model, or a dict in the API's spelling.
 
         Raises:
@@ -124,7 +125,7 @@ class Simulate:
         return await self._with_order("notification", route, order)
 
     async def validation(self, order: Order | str, route: str = "order") -> Simulated:
-        """Call a validation, which gets the id of an order alone.
+        """Call a validation. It gets only the id of the order.
 
         Args:
             order: an order, or its id.

@@ -1,1 +1,1 @@
-"""Notifications that are stored before they are answered, and worked on until they are handled."""
+"""Inboxes: they store notifications before these are answered, and call handlers until they succeed."""

@@ -29,7 +29,7 @@ CREATE TABLE norce_inbox (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {_
 COMMENT ON TABLE norce_inbox IS '{_COMMENT}{_VERSION}';
 """
 _MAKING: Final = 0x4E6F4962
-"""The lock of the process that makes the table."""
+"""The key of the advisory lock under which the table is made."""
 
 _PARAMETER: Final = re.compile(r"(?<!:):([a-z_]+)")
 _NOW: Final = "EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())::FLOAT8"
@@ -40,9 +40,9 @@ class PostgresInbox(StoredInbox):
     """An inbox in a table of a PostgreSQL database, for an adapter that runs as several processes or on several
     machines.
 
-    The table ``norce_inbox`` is made in the first schema of the search path. An entry that is being handled belongs to
-    its process for a lease, which is renewed. When the process ends, or loses the database for so long, another one
-    takes the entry, and the handler that still runs is cancelled before that.
+    The table ``norce_inbox`` is made in the first schema of the search path. A process that handles an entry has it on
+    a lease, which it renews. If the process ends, or can't reach the database for that long, another one takes the
+    entry; a handler that still runs is cancelled before that.
 
     For example::
 
@@ -53,7 +53,7 @@ class PostgresInbox(StoredInbox):
 
     Args:
         dsn: the address, ``postgresql://user:password@host/database``.
-        max_attempts: handlers are started so often for an entry before it is dead.
+        max_attempts: how often a handler is started for an entry before the entry is dead.
         backoff_base: seconds; the pause before the second attempt is at most this, and the bound doubles each time.
         backoff_cap: seconds; no pause is longer.
         lease: seconds after which an entry whose process has ended is taken by another.
@@ -123,10 +123,10 @@ class _PostgresStore:
 
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:
-    """Make the table, unless there is one.
+    """Make the table if it does not exist.
 
     Raises:
-        InboxError: there is one of another format.
+        InboxError: there is a table of that name with another format.
     """
     if _comment(connection) is None:
         with connection.transaction():
@@ -145,7 +145,7 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
 
 def _comment(connection: psycopg.Connection[Any]) -> str | None:
     """The comment of the table: empty if it has none, None if there is no table."""
-    # Not with to_regclass, which does not see a table that another process has made since this session looked last.
+    # Not to_regclass, which does not see a table that another process has made since this session looked last.
     found = connection.execute(
         "SELECT coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class "
         "WHERE relname = 'norce_inbox' AND pg_table_is_visible(oid)"
@@ -158,7 +158,7 @@ class _PostgresStatements:
         self._connection = connection
 
     def change(self, each: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
-        # Sent together: the answers are waited for once.
+        # Sent together, for one wait.
         with self._connection.pipeline():
             cursors = [self._connection.execute(_query(statement), parameters) for statement, parameters in each]
         return [cursor.rowcount for cursor in cursors]
@@ -169,6 +169,6 @@ class _PostgresStatements:
 
 @lru_cache
 def _query(statement: str) -> bytes:
-    """A statement as the driver has it."""
+    """A statement in the form of the driver."""
     named = _PARAMETER.sub(lambda found: _NOW if found[1] == "now" else f"%({found[1]})s", statement)
     return named.encode()

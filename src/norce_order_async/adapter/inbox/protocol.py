@@ -1,4 +1,4 @@
-"""What an inbox does, wherever it keeps its notifications, and the errors that it raises.
+"""The protocol of inboxes, and their errors.
 
 An entry is in one of four states::
 
@@ -21,7 +21,8 @@ from norce_order_async.display import shown
 from norce_order_async.errors import NorceError
 
 State = Literal["waiting", "working", "handled", "dead"]
-"""To be handled now or after a pause; being handled; handled within the last 24 hours; given up."""
+"""``waiting``: to be handled now or after a pause. ``working``: being handled. ``handled``: within the last 24 hours.
+``dead``: given up."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 
@@ -40,12 +41,12 @@ class InboxError(NorceError):
 
 
 class InboxLockedError(InboxError):
-    """Another process uses the file of this inbox."""
+    """Another process handles the notifications in the file of this inbox."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A notification that is handled now.
+    """A notification that is being handled.
 
     Example::
 
@@ -56,13 +57,13 @@ class Taken:
 
     delivery: Delivery
     attempt: int
-    """Counts from 1. An attempt that ended with its process counts too."""
+    """The number of this attempt, from 1. An attempt whose process ended counts too."""
     is_stale: bool
     """Whether a later change of the same order was handled already."""
 
 
 Handle = Callable[[Taken], Awaitable[object]]
-"""Handles a notification. It is handled when this returns; when it raises, it is tried again after a pause."""
+"""Handles a notification. If it raises, it is called again after a pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +85,16 @@ class InboxEntry:
     channel: str
     order_id: str
     received_at: datetime
-    """In UTC."""
+    """When it was received, in UTC."""
     attempts: int
-    """Times that a handler was started."""
+    """How often a handler was started for it."""
     due: datetime | None
-    """When a waiting one is tried next, in UTC; None in other states."""
+    """When a waiting entry is tried next, in UTC; None in other states."""
     changed: datetime
     """When it came into its state, in UTC."""
     error: str
-    """The class of what the handler raised last; empty if it did not raise."""
+    """The class of the error that the handler raised last; empty if it did not raise. ``the process ended`` if its
+    process ended during the last attempt."""
 
     def __repr__(self) -> str:
         return f"<InboxEntry {self.id} {self.state}: {shown(self.route)} of order {shown(self.order_id)}>"
@@ -100,7 +102,7 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxCounts:
-    """How full an inbox is.
+    """The number of entries in an inbox, and the age of the oldest.
 
     Example::
 
@@ -112,7 +114,7 @@ class InboxCounts:
     counts: Mapping[State, int]
     """Entries by state."""
     oldest: float
-    """Seconds since the oldest entry that waits or is worked on arrived; 0 if there is none."""
+    """Seconds since the oldest entry arrived that is waiting or working; 0 if there is none."""
 
     @property
     def depth(self) -> int:
@@ -121,7 +123,7 @@ class InboxCounts:
 
 
 class Inbox(Protocol):
-    """Keeps notifications until they are handled. Entered once: ``async with inbox:``.
+    """Keeps notifications until they are handled. Enter it once: ``async with inbox:``.
 
     Every method raises an :class:`InboxError` if the inbox can't be used.
 
@@ -136,64 +138,66 @@ class Inbox(Protocol):
     """
 
     async def __aenter__(self) -> Self:
-        """Open it.
-
-        Raises:
-            InboxLockedError: another process uses its file.
-        """
+        """Open the inbox."""
         ...
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what is being stored, and close it."""
+        """Finish the writes that have begun, and close the inbox."""
         ...
 
     async def store(self, delivery: Delivery) -> bool:
         """Store a notification. When this returns, it is on disk and will be handled.
 
         Returns:
-            Whether there is something to do: False if a twin is stored, or was handled within the last 24 hours. A twin
-            of a dead entry puts that back to work, which is True.
+            Whether there is something to do. False if a twin is stored or was handled within the last 24 hours; True if
+            a dead twin is tried again because of it.
         """
         ...
 
     async def work(self, handle: Handle, *, workers: int = 8, adapter_id: str | None = None) -> None:
-        """Handle what is stored, until this is cancelled.
+        """Handle stored notifications, until this is cancelled.
 
-        A handler that raises is tried again with the pause of the pipeline's repeats, and its entry is dead after a
-        number of tries. A handler that is cancelled with this puts its entry back.
+        A handler that raises is called again after a pause, which grows with each attempt. After a number of attempts
+        the entry is dead. If this call is cancelled, the entries of its handlers are put back.
 
         Args:
             handle: called for each notification.
             workers: handlers that run at the same time.
-            adapter_id: only entries of this adapter; all when left out.
+            adapter_id: the adapter whose entries are handled; all by default.
+
+        Raises:
+            InboxLockedError: another process handles the entries of the inbox, which is for one process.
         """
         ...
 
     def entries(self, state: State | None = None) -> AsyncIterator[InboxEntry]:
-        """The entries, oldest first. They are read as they are iterated, so a million of them take no memory."""
+        """Iterate over the entries, oldest first. They are read in pages, so a million of them take little memory."""
         ...
 
     async def retry(self, id: int) -> State | None:
         """Have an entry handled again.
 
-        A dead one, or one that waits for its next try, is due at once. A handled one has no body any more: it is
-        forgotten, so that it is handled when the service sends it again.
+        A dead entry, or one that waits for its next attempt, is due at once. A handled entry has no body any more. It
+        is forgotten, so that the notification is handled if the service sends it again. An entry that is being handled
+        is left alone.
 
         Returns:
-            The state in which the entry was; None if there is no such entry. One that is being handled is left alone.
+            The state in which the entry was; None if there is no such entry.
         """
         ...
 
     async def drop(self, id: int) -> State | None:
-        """Remove an entry for good. It is handled if the service sends it again.
+        """Remove an entry. The notification is handled if the service sends it again.
+
+        An entry that is being handled is left alone.
 
         Returns:
-            The state in which the entry was; None if there is no such entry. One that is being handled is left alone.
+            The state in which the entry was; None if there is no such entry.
         """
         ...
 
     async def counts(self) -> InboxCounts:
-        """How many entries there are, and how long the oldest has waited."""
+        """Count the entries by state, and return the age of the oldest."""
         ...

@@ -1,8 +1,8 @@
 """The entries of an inbox in SQL, for SQLite and PostgreSQL alike. Blocking; the inbox calls it in a worker thread.
 
-An entry is due at a moment: a waiting one when it is to be handled, a working one when it counts as given up by its
-process. So both are taken in the same way. Each time an entry is taken its epoch goes up, and who ends it names the
-epoch: an end that comes too late changes nothing.
+Every entry has a time at which it is due: a waiting one when it is to be handled, a working one when its lease is over
+and its process counts as gone. So both are taken by the same query. Taking an entry raises its epoch, and its end is
+recorded only for that epoch: an end that comes too late changes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from norce_order_async.adapter.inbox.protocol import STATES, InboxCounts, InboxE
 T = TypeVar("T")
 
 PAGE: Final = 500
-"""Entries that are read at once."""
+"""Entries that are read in one query."""
 
 COLUMNS: Final = """
     adapter_id TEXT NOT NULL,
@@ -108,12 +108,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What became of an entry that was taken."""
+    """The end of an entry's handling, and its new state."""
 
     held: Held
     state: State
     pause: float = 0.0
-    """Seconds before a waiting one is due."""
+    """Seconds before a waiting entry is due."""
     error: str = ""
     unused: int = 0
     """Attempts that do not count."""
@@ -126,7 +126,7 @@ class Statements(Protocol):
     """Runs statements in one transaction. Parameters are named, as in ``:id``; ``:now`` is always there."""
 
     def change(self, each: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
-        """Run statements with their parameters: how many rows each has changed."""
+        """Run statements with their parameters, and return how many rows each has changed."""
         ...
 
     def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -138,9 +138,9 @@ class Store(Protocol):
     """Where entries are kept. Every method raises an ``InboxError`` if it fails."""
 
     skip: ClassVar[str]
-    """What makes a query skip rows that others have locked."""
+    """The clause with which a query skips rows that others have locked."""
     lock: ClassVar[str]
-    """What makes a query lock its rows."""
+    """The clause with which a query locks its rows."""
 
     @property
     def lease(self) -> float:
@@ -153,7 +153,7 @@ class Store(Protocol):
         ...
 
     def open(self) -> None:
-        """Open it, made if it is not there."""
+        """Open the store; it is made if it does not exist."""
         ...
 
     def close(self) -> None:
@@ -169,7 +169,7 @@ class Store(Protocol):
         ...
 
     def run(self, work: Callable[[Statements], T]) -> T:
-        """What ``work`` returns. Its statements take effect together, and are on disk afterwards."""
+        """Return the result of ``work``. Its statements take effect together, and are on disk afterwards."""
         ...
 
 
@@ -183,8 +183,8 @@ class Entries:
         self._store = store
 
     def write(self, changes: Sequence[Change]) -> list[bool]:
-        """Store deliveries and end entries: whether each changed something."""
-        # In the order of the keys: two processes that write the same ones then never wait for each other in a circle.
+        """Store deliveries and end entries; return for each whether it changed something."""
+        # In the order of the keys, so that two processes that write the same entries can't deadlock.
         order = sorted(range(len(changes)), key=lambda place: _key(changes[place]))
 
         each = [_written(changes[place]) for place in order]
@@ -209,7 +209,7 @@ class Entries:
         return self._store.run(work)
 
     def renew(self, held: Sequence[Held]) -> list[bool]:
-        """Keep entries for another lease: whether each is still this process's."""
+        """Keep entries for another lease; return for each whether this process still has it."""
         each = sorted(held, key=lambda one: one.taken.delivery.key)
         given = [(_RENEW, {"id": one.id, "epoch": one.epoch, "lease": self._store.lease}) for one in each]
         counts = self._store.run(lambda statements: statements.change(given))
@@ -236,7 +236,7 @@ class Entries:
         return self._change(id, {"waiting": _DROP, "dead": _DROP, "handled": _DROP})
 
     def counts(self) -> InboxCounts:
-        """How full it is."""
+        """Count the entries by state, with the age of the oldest."""
 
         def work(statements: Statements) -> InboxCounts:
             found = dict(statements.rows(_COUNTS, {}))

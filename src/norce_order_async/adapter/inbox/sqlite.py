@@ -1,4 +1,4 @@
-"""An inbox in a file: SQLite, for the processes of one machine; one of them handles what all of them store."""
+"""An inbox in a SQLite file, for the processes of one machine. All may store into it, and one handles the entries."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ KIND: Final = FileKind(
 class SqliteInbox(StoredInbox):
     """An inbox in a file of its own, for an adapter that runs as one process.
 
-    Other processes of the machine may store into it and look at it, and one works on it at a time. Several processes or
-    machines that work on one inbox need a :class:`PostgresInbox`.
+    Other processes of the machine may store into it and read it, but only one at a time handles its entries. Several
+    processes or machines that handle the entries of one inbox need a :class:`PostgresInbox`.
 
     For example::
 
@@ -40,9 +40,9 @@ class SqliteInbox(StoredInbox):
         adapter = norce.adapter("erp", secret=os.environ["ERP_PATH_SECRET"], inbox=inbox)
 
     Args:
-        path: the file, made if it is not there. Only its owner can read it, because it holds orders until they are
+        path: the file, made if it does not exist. Only its owner can read it, because it holds orders until they are
             handled. It must be on a local disk.
-        max_attempts: handlers are started so often for an entry before it is dead.
+        max_attempts: how often a handler is started for an entry before the entry is dead.
         backoff_base: seconds; the pause before the second attempt is at most this, and the bound doubles each time.
         backoff_cap: seconds; no pause is longer.
         clock: the source of time, for tests.
@@ -84,7 +84,7 @@ class _SqliteStore:
 
     @property
     def lease(self) -> float:
-        # The process that handles entries holds a lock, so none of them is ever taken from it.
+        # The process that handles entries holds a lock, so no other process can take them.
         return math.inf
 
     @property
@@ -108,7 +108,7 @@ class _SqliteStore:
                 f"another process works on inbox {self._path}: run the adapter as one process, or use a PostgresInbox"
             )
         try:
-            # Those of an earlier process, which has ended.
+            # Entries that an earlier process left when it ended.
             left = "UPDATE norce_inbox SET due = :now WHERE state = 'working'"
             self.run(lambda statements: statements.change([(left, {})]))
         except BaseException:

@@ -1,7 +1,7 @@
-"""The inbox as an adapter uses it: without blocking the loop, with writes in groups and handlers at work.
+"""The inbox as an adapter uses it: it does not block the loop, writes in groups, and runs the handlers.
 
 Deliveries and the ends of handlers are written in the same groups, so they share disk writes. While the store can't be
-written, nothing is taken, and a handler that has ended keeps its entry until that is written down.
+written, no entry is taken, and a handler that has ended keeps its entry until its end is recorded.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from norce_order_async.storage.groups import Groups
 T = TypeVar("T")
 
 _LOOK_EVERY: Final = 1.0
-"""Seconds between looks for entries that others have stored or put back."""
+"""Seconds between queries for entries that other processes have stored or put back."""
 
 _LOCKED: Final = 0.05
-"""Seconds before the next look for an entry that is locked."""
+"""Seconds until the next query for an entry that another process has locked."""
 
 _STORE_AWAY: Final = 1.0
-"""Seconds between tries while the store can't be written."""
+"""Seconds between attempts while the store can't be written."""
 
 _AT_THE_END: Final = 5.0
 """Seconds that a closing inbox has for its last writes."""
@@ -45,7 +45,7 @@ _OF_THE_LEASE: Final = 0.8
 
 
 class StoredInbox:
-    """What the inboxes have in common; see :class:`~norce_order_async.adapter.Inbox` for their methods."""
+    """The base class of inboxes; see :class:`~norce_order_async.adapter.Inbox` for their methods."""
 
     def __init__(
         self, store: Store, *, max_attempts: int, backoff_base: float, backoff_cap: float, clock: Clock | None
@@ -62,7 +62,7 @@ class StoredInbox:
         return f"<{type(self).__name__} {self._store.name}>"
 
     async def __aenter__(self) -> Self:
-        """Open it, made if it is not there.
+        """Open the inbox; it is made if it does not exist.
 
         Raises:
             InboxError: it can't be opened, is damaged, or is not an inbox.
@@ -76,7 +76,7 @@ class StoredInbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what is being stored, and close it."""
+        """Finish the writes that have begun, and close the inbox."""
         opened, self._open = self._opened(), None
         with anyio.CancelScope(shield=True):
             await opened.tasks.drain(_AT_THE_END)
@@ -86,12 +86,12 @@ class StoredInbox:
         """Store a notification. When this returns, it is on disk and will be handled.
 
         Returns:
-            Whether there is something to do: False if a twin is stored, or was handled within the last 24 hours. A twin
-            of a dead entry puts that back to work, which is True.
+            Whether there is something to do. False if a twin is stored or was handled within the last 24 hours; True if
+            a dead twin is tried again because of it.
 
         Raises:
-            InvalidRequestError: an id holds characters that no database takes.
-            InboxError: it is not stored, because the disk is full or the database away.
+            InvalidRequestError: an id holds characters that a database can't store.
+            InboxError: it is not stored, because the disk is full or the database is away.
         """
         opened = self._opened()
         texts = (delivery.adapter_id, delivery.route, delivery.merchant, delivery.channel, delivery.order_id)
@@ -104,18 +104,18 @@ class StoredInbox:
         return changed
 
     async def work(self, handle: Handle, *, workers: int = 8, adapter_id: str | None = None) -> None:
-        """Handle what is stored, until this is cancelled.
+        """Handle stored notifications, until this is cancelled.
 
-        A handler that raises is tried again after a pause, and its entry is dead after ``max_attempts`` tries. An entry
-        whose handler is cancelled together with this is put back.
+        A handler that raises is called again after a pause, which grows with each attempt. After ``max_attempts`` the
+        entry is dead. If this call is cancelled, the entries of its handlers are put back.
 
         Args:
             handle: called for each notification.
             workers: handlers that run at the same time.
-            adapter_id: only entries of this adapter; all when left out.
+            adapter_id: the adapter whose entries are handled; all by default.
 
         Raises:
-            InboxLockedError: another process works on this inbox, and its store is for one.
+            InboxLockedError: another process handles the entries of the inbox, which is for one process.
         """
         check_whole("workers", workers, 1, ConfigurationError)
         opened = self._opened()
@@ -131,10 +131,10 @@ class StoredInbox:
                 self._store.end_work()
 
     async def entries(self, state: State | None = None) -> AsyncIterator[InboxEntry]:
-        """The entries, oldest first. They are read as they are iterated, so a million of them take no memory.
+        """Iterate over the entries, oldest first. They are read in pages, so a million of them take little memory.
 
         Args:
-            state: only those in this state: ``"waiting"``, ``"working"``, ``"handled"``, ``"dead"``.
+            state: only entries in this state: ``"waiting"``, ``"working"``, ``"handled"`` or ``"dead"``.
 
         Raises:
             ConfigurationError: there is no such state.
@@ -154,11 +154,12 @@ class StoredInbox:
     async def retry(self, id: int) -> State | None:
         """Have an entry handled again.
 
-        A dead one, or one that waits for its next try, is due at once. A handled one has no body any more: it is
-        forgotten, so that it is handled when the service sends it again.
+        A dead entry, or one that waits for its next attempt, is due at once. A handled entry has no body any more. It
+        is forgotten, so that the notification is handled if the service sends it again. An entry that is being handled
+        is left alone.
 
         Returns:
-            The state in which the entry was; None if there is no such entry. One that is being handled is left alone.
+            The state in which the entry was; None if there is no such entry.
         """
         check_whole("id", id, 1, InvalidRequestError)
         found = await self._in_thread(partial(Entries.retry, id=id))
@@ -166,16 +167,18 @@ class StoredInbox:
         return found
 
     async def drop(self, id: int) -> State | None:
-        """Remove an entry for good. It is handled if the service sends it again.
+        """Remove an entry. The notification is handled if the service sends it again.
+
+        An entry that is being handled is left alone.
 
         Returns:
-            The state in which the entry was; None if there is no such entry. One that is being handled is left alone.
+            The state in which the entry was; None if there is no such entry.
         """
         check_whole("id", id, 1, InvalidRequestError)
         return await self._in_thread(partial(Entries.drop, id=id))
 
     async def counts(self) -> InboxCounts:
-        """How many entries there are, and how long the oldest has waited."""
+        """Count the entries by state, and return the age of the oldest."""
         return await self._in_thread(Entries.counts)
 
     async def _in_thread(self, work: Callable[[Entries], T]) -> T:
@@ -188,16 +191,16 @@ class StoredInbox:
 
 
 class _Open:
-    """An inbox between its opening and its closing, on one event loop."""
+    """An open inbox, on one event loop."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
         self.working = 0
-        """Calls of ``work``."""
+        """Calls of ``work`` that run."""
         self.beginning = anyio.Lock()
         self.bell = anyio.Event()
-        """Set when there may be an entry that is due; there is another one afterwards."""
+        """Set if an entry may be due; each ring replaces it with another event."""
         self.tasks = SendTasks()
         self.groups: Groups[Change, bool] = Groups(
             self._start,
@@ -206,18 +209,18 @@ class _Open:
         )
         self._entries = Entries(store)
         self._one = anyio.CapacityLimiter(1)
-        """One call of the store at a time. Its thread is not one of those that handlers may have used up."""
+        """Allows one call of the store at a time, in a thread that handlers can't use up."""
 
     async def run(self, work: Callable[[Entries], T]) -> T:
-        """What ``work`` returns, in a thread."""
+        """Run ``work`` on the entries in a thread, and return its result."""
         return await self.in_thread(lambda: work(self._entries))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """The same, for what needs no entries."""
+        """Run ``work`` in a thread, and return its result."""
         return await to_thread.run_sync(work, limiter=self._one)
 
     def ring(self) -> None:
-        """There may be an entry that is due."""
+        """Wake calls of ``work``, because an entry may be due."""
         self.bell.set()
         self.bell = anyio.Event()
 
@@ -229,7 +232,7 @@ class _Open:
 
 
 class _Retries:
-    """How often an entry is tried, and the pauses between."""
+    """How often an entry is tried, and the pauses between the attempts."""
 
     def __init__(self, attempts: int, base: float, cap: float, clock: Clock) -> None:
         self.attempts = attempts
@@ -238,7 +241,7 @@ class _Retries:
         self._clock = clock
 
     def after(self, held: Held, error: str) -> End:
-        """What becomes of an entry whose handler failed."""
+        """Return the new state of an entry whose handler failed."""
         attempt = held.taken.attempt
         if attempt >= self.attempts:
             return End(held, "dead", error=error)
@@ -247,7 +250,7 @@ class _Retries:
 
 
 class _Handling:
-    """A handler at work on an entry."""
+    """A running handler and its entry."""
 
     __slots__ = ("held", "scope", "until")
 
@@ -255,7 +258,7 @@ class _Handling:
         self.held = held
         self.scope = anyio.CancelScope()
         self.until = until
-        """When the handler is cancelled, by :func:`boottime`, because the entry may soon be another's."""
+        """When the handler is cancelled, by :func:`boottime`: another process may soon take the entry."""
 
 
 class _Work:
@@ -287,7 +290,7 @@ class _Work:
                     await self._wait(bell)
 
     async def _take(self) -> list[_Handling]:
-        """Take what is due. Nothing is taken and lost, however this ends."""
+        """Take entries that are due. However this ends, entries that were taken are not lost."""
         taken: list[Held] = []
         until = boottime() + _OF_THE_LEASE * self._lease
         free = self._workers - len(self._handling)
@@ -304,12 +307,12 @@ class _Work:
         return handlings
 
     async def _wait(self, bell: anyio.Event) -> None:
-        """Until something may be due."""
+        """Wait until an entry may be due."""
         try:
             due = await self._opened.run(lambda entries: entries.next_due(self._adapter_id))
         except InboxError:
             due = None
-        # What is due already, and was not taken, is locked by another process for a moment.
+        # An entry that is due and was not taken is locked by another process for a moment.
         with self._clock.move_on_after(_LOOK_EVERY if due is None else min(max(due, _LOCKED), _LOOK_EVERY)):
             await bell.wait()
 
@@ -323,14 +326,14 @@ class _Work:
                 with handling.scope:
                     try:
                         await self._handle(held.taken)
-                    except Exception as error:  # noqa: BLE001 - handlers raise what they like
+                    except Exception as error:  # noqa: BLE001 - handlers may raise anything
                         end = self._retries.after(held, type(error).__name__)
                     else:
                         end = End(held, "handled")
             if end is not None:
                 await self._write(end)
         except BaseException:
-            # The adapter is closing. What was handled is written down, what was not is put back.
+            # The adapter is closing. A handled entry is recorded, any other is put back.
             await self._last_write([end or End(held, "waiting", unused=1)])
             raise
         finally:
@@ -339,7 +342,7 @@ class _Work:
             self._room = anyio.Event()
 
     async def _write(self, end: End) -> None:
-        """Write down what became of an entry, when the store can be written."""
+        """Record the end of an entry, as soon as the store can be written."""
         while True:
             try:
                 await self._opened.groups.add(end)
@@ -357,11 +360,11 @@ class _Work:
                 try:
                     await self._opened.groups.add(end)
                 except InboxError:
-                    # It is taken again when its time is over.
+                    # The entries are taken again when their leases are over.
                     return
 
     async def _renew(self) -> None:
-        """Keep what is being handled."""
+        """Renew the leases of entries that are being handled."""
         while True:
             await self._clock.sleep(self._lease / 3)
             handlings = list(self._handling.values())
@@ -379,7 +382,7 @@ class _Work:
                     handling.scope.cancel()
 
     async def _watch(self) -> None:
-        """End handlers whose entry could not be kept, before another process may take it."""
+        """Cancel handlers whose leases could not be renewed, before another process may take their entries."""
         while True:
             await self._clock.sleep(self._lease / 30)
             now = boottime()
