@@ -165,6 +165,13 @@ class WatchedConnection(ResponseHandler):
         if self._exchange is not None:
             self._exchange.lost(exc)
 
+    def close(self) -> None:
+        """Close it. aiohttp would leave the reader of an answer that has not ended waiting: here it fails."""
+        answer = self._answer
+        super().close()
+        if answer is not None and not answer.is_eof():
+            answer.set_exception(ClientPayloadError("the connection was closed"))
+
     def drop(self) -> None:
         """Close it at once, even in the middle of an answer."""
         self.force_close()
