@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,10 +22,28 @@ TEMPLATES = str(ROOT / "openapi" / "templates")
 
 @contextmanager
 def made(folder: Path, name: str, description: dict[str, Any], *, ours: bool = False) -> Generator[ModuleType]:
-    """The models of a fresh package, which is forgotten afterwards: as the generator writes it, or as `ours`."""
+    """The models of a package that is forgotten afterwards: as the generator writes it, or as `ours`. Of the processes
+    of a run that share the folder, the first one makes it."""
+    with (folder / f"{name}.lock").open("wb") as lock:
+        flock(lock, LOCK_EX)
+        source = folder / f"{name}.json"
+        if not source.exists():
+            _make(folder, name, description, ours=ours)
+            source.write_text(json.dumps(description), encoding="utf-8")
+        assert json.loads(source.read_text(encoding="utf-8")) == description
+    sys.path.insert(0, str(folder))
+    try:
+        yield importlib.import_module(f"{name}.models")
+    finally:
+        sys.path.remove(str(folder))
+        for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+            del sys.modules[module]
+
+
+def _make(folder: Path, name: str, description: dict[str, Any], *, ours: bool) -> None:
     # By name: the scripts are checked by type checkers in an environment of their own, not from here.
     environment: Any = importlib.import_module("regenerate.environment")
-    source = folder / f"{name}.json"
+    source = folder / f"{name}.source.json"
     source.write_text(json.dumps(description), encoding="utf-8")
     python, package = str(environment.ensure(ROOT / ".venv-regenerate")), str(folder / name)
     if ours:
@@ -34,10 +53,3 @@ def made(folder: Path, name: str, description: dict[str, Any], *, ours: bool = F
         command += ["--path", str(source), "--config", SETTINGS, "--output-path", package]
     given = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONHASHSEED": "0"}
     subprocess.run([python, "-m", *command], check=True, capture_output=True, env=given)
-    sys.path.insert(0, str(folder))
-    try:
-        yield importlib.import_module(f"{name}.models")
-    finally:
-        sys.path.remove(str(folder))
-        for module in [module for module in sys.modules if module.partition(".")[0] == name]:
-            del sys.modules[module]

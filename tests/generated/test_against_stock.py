@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -61,7 +62,10 @@ class Pair(NamedTuple):
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Pair]]:
     """The vendor's description, and the one with every kind of member."""
-    folder = tmp_path_factory.mktemp("stock")
+    # Under xdist every process has a folder of its own in the one of the run.
+    run = tmp_path_factory.getbasetemp()
+    folder = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "stock"
+    folder.mkdir(exist_ok=True)
     with (
         stock.made(folder, "stock_vendor", stock.DESCRIPTION) as theirs,
         stock.made(folder, "stock_kinds", kinds.DESCRIPTION) as their_kinds,
