@@ -27,7 +27,7 @@ from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.core import Core, HttpOptions, permits_for
 from norce_order_async.pipeline.creations import Creations
 from norce_order_async.pipeline.events import Observer, Reporter
-from norce_order_async.pipeline.home import Door, made_by
+from norce_order_async.pipeline.home import LoopGuard, made_by
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, Telemetry, check_middleware
 from norce_order_async.pipeline.response import DriftRecord
@@ -164,12 +164,12 @@ class NorceOrderClient(Scope):
             attempt_middleware = (*attempt_middleware, telemetry.attempt)
         http = HttpOptions(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
         addresses = [address, token.url] if isinstance(token, ClientCredentials) else [address]
-        door = _door(engine, http_client, http, clock, addresses)
+        loop_guard = _loop_guard(engine, http_client, http, clock, addresses)
         if isinstance(token, ClientCredentials):
             if secondary_token is not None:
                 raise ConfigurationError("secondary_token needs a token given as a string")
             auth: TokenProvider = ClientCredentialsProvider(
-                token, send=door.send, spawn=door.start, clock=clock, rate=process_rate(token.url)
+                token, send=loop_guard.send, spawn=loop_guard.start, clock=clock, rate=process_rate(token.url)
             )
         else:
             try:
@@ -180,7 +180,7 @@ class NorceOrderClient(Scope):
         settings = Settings() if options is None else Settings().changed(options)
         core = Core(
             base_url=address,
-            door=door,
+            loop_guard=loop_guard,
             auth=Tokens(auth),
             clock=clock,
             creations=Creations(clock),
@@ -193,8 +193,8 @@ class NorceOrderClient(Scope):
         )
         if options is not None:
             context = context_with(options, context)
-        door.on_move(core.auth.moved)
-        door.on_move(core.creations.start_anew)
+        loop_guard.on_move(core.auth.moved)
+        loop_guard.on_move(core.creations.start_anew)
         super().__init__(Session(core, context, settings, permits_for(max_in_flight, clock), RetryBudget(retry_budget)))
 
     @classmethod
@@ -294,7 +294,7 @@ class NorceOrderClient(Scope):
             ConfigurationError: the grace is not a finite number of seconds; nothing was closed.
         """
         check_number("grace", grace, "0 s or more", ConfigurationError)
-        await self._session.core.door.close(grace)
+        await self._session.core.loop_guard.close(grace)
 
     async def __aenter__(self) -> Self:
         return self
@@ -306,34 +306,34 @@ class NorceOrderClient(Scope):
             await self.aclose()
         else:
             # A program that fails or is interrupted does not need the answers to its reads.
-            await self._session.core.door.close(FAILED_GRACE, writes_alone=True)
+            await self._session.core.loop_guard.close(FAILED_GRACE, writes_alone=True)
 
 
-def _door(
+def _loop_guard(
     engine: Engine | Callable[[], Engine] | EngineName,
     http_client: Any,
     http: HttpOptions,
     clock: Clock,
     addresses: Sequence[str],
-) -> Door:
-    """The door of a client with this engine, which is a name, an engine, or a function that makes one."""
+) -> LoopGuard:
+    """The loop guard of a client with this engine, which is a name, an engine, or a function that makes one."""
     if not isinstance(engine, str):
         if http_client is not None:
             raise ConfigurationError("give either engine or http_client, not both")
         if _is_factory(engine):
-            return Door(partial(made_by, engine, "engine"), clock)
+            return LoopGuard(partial(made_by, engine, "engine"), clock)
         one = cast("Engine", engine)
-        return Door(lambda: one, clock, engine=one, rebuilds=False)
+        return LoopGuard(lambda: one, clock, engine=one, rebuilds=False)
     given: Any = {"verify": http.verify, "cert": http.cert, "proxy": http.proxy, "trust_env": http.trust_env}
     make = partial(choose, engine, **given, clock=clock, addresses=addresses)
     if not _is_factory(http_client):
         # The engine is made at once, so that wrong arguments are found here.
-        return Door(
+        return LoopGuard(
             partial(make, client=http_client), clock, engine=make(client=http_client), rebuilds=http_client is None
         )
     if engine != "auto":
         make(client=None if engine in ("httpx", "httpx2") else http_client)
-    return Door(lambda: make(client=made_by(http_client, "http_client"), closes_client=True), clock)
+    return LoopGuard(lambda: make(client=made_by(http_client, "http_client"), closes_client=True), clock)
 
 
 def _is_factory(given: Any) -> TypeGuard[Callable[[], Any]]:

@@ -11,6 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from rich.console import RenderableType
     from rich.text import Text
 
 LONGEST: Final = 80
@@ -35,11 +39,33 @@ def shown(word: object, longest: int = LONGEST) -> str:
     return printable(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 
+def written_time(moment: datetime | None) -> str:
+    """A time to the second, with its zone; empty if there is none."""
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else ""
+
+
+def written_amount(amount: Decimal | None, currency: str | None) -> str:
+    """An amount with its currency, if there is one."""
+    return "unknown" if amount is None else f"{amount} {currency or ''}".rstrip()
+
+
 def cell(word: object, longest: int = LONGEST) -> Text:
     """The same for ``rich``, which then does not read square brackets as markup."""
     from rich.text import Text
 
     return Text(shown(word, longest))
+
+
+def render_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> RenderableType:
+    """A table for ``rich``. Every word in it may be foreign."""
+    from rich.table import Column, Table
+
+    table = Table(
+        *(Column(cell(each)) for each in headings), title=cell(title) if title else None, title_justify="left"
+    )
+    for row in rows:
+        table.add_row(*map(cell, row))
+    return table
 
 
 def table_in_html(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> str:

@@ -210,7 +210,7 @@ class Scope:
         context = self._session.context
         if context.headers:
             raise ConfigurationError("a recipe holds no headers, which may be secret: make it of a client without any")
-        if not self._session.core.door.rebuilds:
+        if not self._session.core.loop_guard.rebuilds:
             raise ConfigurationError(
                 "a recipe holds no engine and no http_client, so its workers would send by other ways than this "
                 "client: make it of a client without one"

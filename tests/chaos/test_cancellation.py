@@ -109,7 +109,7 @@ async def test_the_client_serves_after_any_number_of_cancelled_callers(
     proxy.plan = passes
     for _ in range(100):
         await norce.orders.list(limit=1)
-    await until(lambda: not session.core.owned.in_flight and not session.limiter.in_flight)
+    await until(lambda: not session.core.sends.in_flight and not session.limiter.in_flight)
     await norce.aclose()
     proxy.settle()
 

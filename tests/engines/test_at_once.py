@@ -307,9 +307,9 @@ async def test_a_caller_that_leaves_tears_no_write_in_half(
             await calling
         session = session_of(norce)
         if writes:
-            assert (session.core.owned.in_flight, session.limiter.in_flight) == (1, 1)
+            assert (session.core.sends.in_flight, session.limiter.in_flight) == (1, 1)
             server.free.set()
-        await until(lambda: not session.core.owned.in_flight)
+        await until(lambda: not session.core.sends.in_flight)
         assert session.limiter.in_flight == 0
         server.free.set()
         assert (await norce.orders.get("o2")).id == "o2"
@@ -331,7 +331,7 @@ async def test_the_deadline_ends_a_call(norce: NorceOrderClient, server: FaultSe
             assert caught.value.gave_up == "deadline"
             assert [(tried.outcome, tried.phase) for tried in caught.value.attempts] == [("unknown", "read")]
         server.free.set()
-        await until(lambda: not session_of(norce).core.owned.in_flight)
+        await until(lambda: not session_of(norce).core.sends.in_flight)
 
 
 async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderClient, server: FaultServer) -> None:
@@ -340,7 +340,7 @@ async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderC
     server.free.clear()
     writing = asyncio.ensure_future(order.set_reference("r"))
     await until(lambda: len(server.received) == 2)
-    await session_of(norce).core.owned.drain(0.0)
+    await session_of(norce).core.sends.drain(0.0)
     await norce.aclose()
     with pytest.raises(OutcomeUnknownError, match="closed"):
         await writing

@@ -86,10 +86,10 @@ async def test_keyword_arguments(norce: NorceOrderClient, sandbox: Sandbox) -> N
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        ({"cultur": "sv-SE"}, "order: OrderData.cultur is no member the API knows"),
+        ({"cultur": "sv-SE"}, "order: OrderData.cultur is not a member of the API"),
         ({"cultur": "sv-SE"}, "did you mean culture?"),
         ({"cart": {"total": {"including_vat": 1}}}, "did you mean includingVat?"),
-        ({"cart": {"items": [{"including_vat": 1}]}}, "Item.including_vat is no member"),
+        ({"cart": {"items": [{"including_vat": 1}]}}, "Item.including_vat is not a member"),
         ({"cart": {"items": "all"}}, "Cart.items has the wrong type"),
         ({"cart": {"total": {"includingVat": "12,50"}}}, "Price.includingVat has the wrong type"),
         ({"cart": 7}, "cart.* has the wrong type"),
@@ -117,8 +117,8 @@ async def test_a_member_that_the_api_does_not_have(
         ({"country": "Sweden"}, "country must be two letters"),
         ({"customer": {"billing": {"country": "SWE"}}}, "customer.billing.country must be two letters"),
         ({"customer": {"shipping": {"country": "S"}}}, "customer.shipping.country must be two letters"),
-        ({"consents": {"id": "a"}}, "consents must be a list of them, not one by itself"),
-        ({"consents": [{"id": "a"}, {"ID": "b"}]}, r"consents\[1\]: Consent.ID is no member"),
+        ({"consents": {"id": "a"}}, "consents must be a list, not a single value"),
+        ({"consents": [{"id": "a"}, {"ID": "b"}]}, r"consents\[1\]: Consent.ID is not a member"),
         ({"cart": {"reference": 5}}, "cart: Cart.reference has the wrong type"),
     ],
 )

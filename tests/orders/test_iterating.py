@@ -348,8 +348,8 @@ async def test_what_is_reported_of_an_offset_that_is_not_honoured() -> None:
     assert error.correlation_id == service.engine.requests[-1].headers["x-correlation-id"]
     assert str(error) == (
         "GetCheckoutOrders: the service does not honour the offset: 0 and 99 give the same page of 100 orders; 100 "
-        f"orders were given so far, and there may be more (correlation id {error.correlation_id}); narrow it by "
-        "date_from and date_to until it fits on one page, which page_size makes larger"
+        f"orders were given so far, and there may be more (correlation id {error.correlation_id}); narrow the "
+        "filter with date_from and date_to until the orders fit on one page, or raise page_size"
     )
     with pytest.raises(UnavailableError):
         await all_of_them()

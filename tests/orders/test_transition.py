@@ -157,7 +157,7 @@ async def test_202_that_never_shows_is_pending() -> None:
         await service.client.orders("oAbCdEfG").transition_to("completed", options=CallOptions(deadline=10))
     error = caught.value
     assert (error.target, error.current, error.gave_up) == ("completed", "processing", "deadline")
-    assert "completed was taken in (202)" in str(error)
+    assert "completed was accepted (202)" in str(error)
     assert "processing" in str(error)
     assert service.clock.passed <= 10
     assert service.sent.count(PUT) == 1
@@ -236,7 +236,7 @@ DENIED = {"code": "order-validation", "message": "Denied by erp."}
 async def test_a_veto_is_reported_as_the_service_said_it() -> None:
     """No validation is called: it would call third parties, and tell of something else than the veto."""
     service = stand([answer(400, DENIED), answer(200, {**order_body("checkout"), **HOOKED})])
-    with pytest.raises(TransitionRefusedError, match=r"the service said: Denied by erp.; with explain") as caught:
+    with pytest.raises(TransitionRefusedError, match=r"the service said: Denied by erp.; pass explain=True") as caught:
         await service.client.orders("oAbCdEfG").transition_to("completed")
     assert caught.value.problems == ()
     assert service.sent == [PUT, GET]

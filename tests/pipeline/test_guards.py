@@ -231,7 +231,7 @@ def test_a_host_label_is_ascii(setting: str, letter: str) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"max_attempts": 0}, "max_attempts counts the first try too"),
+        ({"max_attempts": 0}, "max_attempts includes the first attempt"),
         ({"base_delay": -1.0}, "base_delay must be a finite number of seconds, 0 or more"),
         ({"deadline": float("inf")}, "deadline must be a finite number"),
         ({"read_timeout": float("nan")}, "read_timeout must be a finite number"),

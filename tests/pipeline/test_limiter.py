@@ -411,7 +411,7 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
     # What was in flight ends by its own timeouts, and then everything is as at the start.
     await stand_.clock.wait(25.0)
     session = stand_.session
-    assert (session.limiter.in_flight, session.limiter.waiting, session.core.owned.in_flight) == (0, 0, 0)
+    assert (session.limiter.in_flight, session.limiter.waiting, session.core.sends.in_flight) == (0, 0, 0)
     assert stand_.engine.in_flight == 0
     # A read that nobody waits for gives its permit back at once, as long as no more than five of them are open.
     assert stand_.engine.peak <= 2 * 5

@@ -271,7 +271,7 @@ async def test_giving_back_no_response_is_unknown_after_a_send(rubbish: Any) -> 
         return cast("WireResponse", rubbish)
 
     on = stand(lambda _: answer(201, {"id": "p1"}), attempt_middleware=[forgets])
-    with pytest.raises(OutcomeUnknownError, match=f"gave back {type(rubbish).__name__} instead of a WireResponse"):
+    with pytest.raises(OutcomeUnknownError, match=f"returned {type(rubbish).__name__} instead of a WireResponse"):
         await on.call(CREATE_PAYMENT)
     assert len([line for line in on.sent if line.startswith("POST")]) == 1
 
@@ -282,7 +282,7 @@ async def test_giving_back_no_answer_names_the_mistake() -> None:
         return cast("Answer", None)
 
     on = stand([answer(201, {"id": "p1"})], call_middleware=[forgets])
-    with pytest.raises(TypeError, match="CreateOrderPayment was carried out, but a call middleware gave back NoneType"):
+    with pytest.raises(TypeError, match="CreateOrderPayment was carried out, but a call middleware returned NoneType"):
         await on.call(CREATE_PAYMENT)
 
 

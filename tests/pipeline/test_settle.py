@@ -459,7 +459,7 @@ async def test_a_removed_order_is_not_adopted() -> None:
 async def test_an_order_without_a_cart_reference_is_never_repeated() -> None:
     """Nothing to find it by, and nothing that would stop a second one."""
     stand_ = stand([lost("read")])
-    with pytest.raises(OutcomeUnknownError, match="nothing in it tells it from others"):
+    with pytest.raises(OutcomeUnknownError, match="it has no members that identify it"):
         await stand_.call(CREATE_ORDER, body={"cart": {"items": []}})
     assert stand_.sent == ["POST /orders"]
 
@@ -633,7 +633,7 @@ async def test_a_failing_read_back_leaves_it_unknown(operation: Operation, membe
 async def test_without_a_natural_key_nothing_is_read(operation: Operation, body: Any) -> None:
     """There is nothing to look for."""
     stand_ = stand([lost("read")])
-    with pytest.raises(OutcomeUnknownError, match="nothing in it tells it from others"):
+    with pytest.raises(OutcomeUnknownError, match="it has no members that identify it"):
         await stand_.call(operation, body=body, before=Baseline(ids=frozenset()))
 
 

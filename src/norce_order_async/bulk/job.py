@@ -228,7 +228,7 @@ class Job(StaysInProcess):
                 held back right before it sends.
             JournalError: the journal can't be opened.
         """
-        self._home = self._session.core.door.enter(OPERATION, {})
+        self._home = self._session.core.loop_guard.check(OPERATION, {})
         forks().watch(self)
         if not self._dry_run and (store := self._store()) is not None:
             if store.kept_back is not None:
@@ -282,7 +282,7 @@ class Job(StaysInProcess):
             if self._journal is not None:
                 self._journal.close()
             return False
-        self._session.core.door.stay(home, "this job", OPERATION)
+        self._session.core.loop_guard.check_same(home, "this job", OPERATION)
         return True
 
 

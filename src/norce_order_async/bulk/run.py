@@ -51,7 +51,7 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
         self._ended_at: float | None = None
 
     async def __anext__(self) -> ItemOutcome[T]:
-        self._plan.session.core.door.stay(self._home, "this job", "bulk")
+        self._plan.session.core.loop_guard.check_same(self._home, "this job", "bulk")
         if self._started is None:
             self._start()
         while (outcome := self._buffer.take()) is None:

@@ -1,1 +1,1 @@
-"""The domain: a collection of orders, the handle of one order, and a class for each part of it."""
+"""The domain: the collection of orders, the class of one order, and a class for each of its parts."""

@@ -1,7 +1,7 @@
-"""Amounts as callers give them: with two decimals at most, and a cart's total that is the sum of its lines.
+"""Checks amounts that callers give: two decimals at most, and a cart's total that is the sum of its lines.
 
-Norce states of its prices "two decimal points or multiples of 0.01"; whether the service insists is not known, so this
-is checked before anything is sent. Checked are the totals of lines, carts and shippings, payments, transactions and
+Norce writes about its prices "two decimal points or multiples of 0.01". Whether the service enforces this is not known,
+so amounts are checked before anything is sent: the totals of lines, carts and shippings, payments, transactions and
 add-ons. Unit prices, rates, weights and attributes may have any number of decimals.
 
 The service does not add up ``cart.total``: the caller does. A payment of a stale total completes an order for less than
@@ -9,7 +9,7 @@ its lines cost. The sum is over ``total`` of the lines at the top. A line's tota
 parts of a bundle, so neither ``items[].items`` nor the cart's ``discounts`` are added. Including VAT it must match to
 the cent. Excluding VAT each line may have been rounded by itself, so the two may differ by a cent a line.
 
-All functions work on the body as it goes out: plain JSON data in the API's spelling.
+All functions work on the body that is sent: plain JSON data in the API's spelling.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ _DECIDES_A_TOTAL: Final = ("quantity", "price", "discounts")
 Received = Callable[[], Mapping[str, Any]]
 
 Found = Iterator[tuple[str, float]]
-"""Where an amount stands, in the API's spelling, and the amount."""
+"""The path of an amount in the API's spelling, and the amount."""
 
 
 def is_amount(value: object) -> TypeGuard[float]:
-    """Whether it is a JSON number, which truth values are not."""
+    """Whether it is a JSON number. Truth values are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check_amounts(
     kind: str, body: Mapping[str, Any], argument: str, *, came: Received | None = None, allow_fractions: bool = False
 ) -> None:
-    """Refuse amounts with more than two decimals, but for those that came from the service.
+    """Refuse amounts with more than two decimals, except amounts that came from the service.
 
     Args:
         kind: the schema: ``Order``, ``Cart``, ``Shipping``, ``Payment`` or ``PaymentTransaction``.
-        body: what goes out.
-        argument: what the caller calls it.
-        came: gives what the service sent, if the body may be a changed copy of it: its amounts go back as they came.
-            Asked only when there is an amount to excuse.
-        allow_fractions: let all of them through.
+        body: the body to send.
+        argument: the caller's name for it.
+        came: returns the data that the service sent, if the body may be a changed copy of them; amounts in these data
+            are allowed. It is called only if an amount has more decimals.
+        allow_fractions: whether to allow all amounts.
 
     Raises:
-        InvalidRequestError: the text names the member and the rounded amount.
+        InvalidRequestError: an amount has more than two decimals. The text names the member and the rounded amount.
     """
     if allow_fractions:
         return
@@ -67,10 +67,10 @@ def check_amounts(
 
 
 def number(value: Decimal, where: str) -> int | float:
-    """A decimal as the JSON number that means exactly the same.
+    """A decimal as the JSON number with exactly the same value.
 
     Raises:
-        InvalidRequestError: there is none: it is not finite, or has more digits than a JSON number keeps on its way.
+        InvalidRequestError: there is no such number: the decimal is not finite, or has more digits than a float.
     """
     as_float = float(value)
     if not math.isfinite(as_float):
@@ -139,27 +139,28 @@ _AMOUNTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Found]]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """What the lines of a cart add up to."""
+    """The sums of a cart's lines."""
 
     lines: int
+    """The number of lines."""
     including: Decimal
-    """Each line rounded to the cent."""
-    unrounded: Decimal
-    """Rounded once, at the end: a service may do that."""
+    """The sum including VAT, with each line rounded to the cent."""
+    rounded_once: Decimal
+    """The sum including VAT, rounded only at the end: a service may compute it so."""
     excluding: Decimal | None
-    """None when a line does not say."""
+    """The sum excluding VAT; None if a line has no such amount."""
 
     def is_total(self, total: Mapping[str, Any]) -> bool:
-        """Whether a cart's ``total`` says this."""
+        """Whether a cart's ``total`` is this sum."""
         including, excluding = total.get("includingVat"), total.get("excludingVat")
-        if not is_amount(including) or rounded(including) not in (self.including, self.unrounded):
+        if not is_amount(including) or rounded(including) not in (self.including, self.rounded_once):
             return False
         if self.excluding is None or not is_amount(excluding):
             return True
         return abs(exact(excluding) - self.excluding) <= CENT * max(self.lines, 1)
 
     def price(self) -> dict[str, float]:
-        """As the API's ``total``."""
+        """The sum as the API's ``total``."""
         price = {"includingVat": float(self.including)}
         if self.excluding is not None:
             price["excludingVat"] = float(self.excluding)
@@ -167,11 +168,11 @@ class _Sum:
 
 
 def with_total(cart: dict[str, Any], argument: str) -> dict[str, Any]:
-    """The cart with a total: its own, when that is the sum of its lines, or the sum where it has none.
+    """The cart with a total. A cart without one gets the sum of its lines.
 
     Raises:
-        InvalidRequestError: the total is not the sum, or a line does not say what it adds. The text names both figures
-            or the line.
+        InvalidRequestError: the total is not the sum of the lines, or a line has no total to add. The text names both
+            figures or the line.
     """
     total = cart.get("total")
     if total is None:
@@ -185,14 +186,14 @@ def with_total(cart: dict[str, Any], argument: str) -> dict[str, Any]:
 
 
 def after_edit(before: Mapping[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """The cart after an edit, with the totals that follow from it.
+    """The cart after an edit, with new totals.
 
-    Nothing is looked at unless the edit changed what something costs. A cart total that was the sum of the lines is
-    made so again. A line that cost quantity times price without a discount is counted anew.
+    If the edit changed no price, nothing is checked. A cart total that was the sum of the lines becomes their sum
+    again. A line that cost quantity times price without a discount gets a new total.
 
     Raises:
-        InvalidRequestError: what a line or the cart costs now does not follow from what was there before. The text
-            names the line, or both figures.
+        InvalidRequestError: the new total of a line or of the cart does not follow from the old one. The text names the
+            line, or both figures.
     """
     if _costs(before) == _costs(after):
         return after
@@ -212,7 +213,7 @@ def after_edit(before: Mapping[str, Any], after: dict[str, Any]) -> dict[str, An
 
 
 def _costs(cart: Mapping[str, Any]) -> object:
-    """What decides what a cart costs."""
+    """The members that decide the price of a cart."""
     lines = map(mapping_or_empty, list_or_empty(cart.get("items")))
     return cart.get("total"), [[line.get(name) for name in ("id", "total", *_DECIDES_A_TOTAL)] for line in lines]
 
@@ -227,33 +228,33 @@ def _was_sum(cart: Mapping[str, Any], total: Mapping[str, Any]) -> bool:
 def _sum(cart: Mapping[str, Any], argument: str) -> _Sum:
     lines = [mapping_or_empty(line) for line in list_or_empty(cart.get("items"))]
     including, unrounded, excluding = ZERO, ZERO, ZERO
-    tells_all = True
+    all_excluding = True
     for index, line in enumerate(lines):
         total = mapping_or_empty(line.get("total"))
         with_vat, without = total.get("includingVat"), total.get("excludingVat")
         if is_amount(with_vat):
             including += rounded(with_vat)
             unrounded += exact(with_vat)
-            tells_all = tells_all and is_amount(without)
+            all_excluding = all_excluding and is_amount(without)
             excluding += rounded(without) if is_amount(without) else ZERO
         elif mapping_or_empty(line.get("price")) or total:
             lacks = "no total.includingVat" if total else "a price but no total"
             raise InvalidRequestError(
-                f"{_named(argument, index, line)} has {lacks}, so what it adds to the cart is not known: give "
+                f"{_named(argument, index, line)} has {lacks}, so its part of the cart's total is not known: give "
                 "total.includingVat and total.excludingVat of the whole line"
             )
-    return _Sum(len(lines), including, rounded(unrounded), excluding if tells_all else None)
+    return _Sum(len(lines), including, rounded(unrounded), excluding if all_excluding else None)
 
 
 def _lines_after(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Any]:
-    """The lines with the totals that follow where an edit changed what they are made of."""
+    """The lines, with new totals for those whose quantity, price or discounts an edit changed."""
     lines: Sequence[Any] = list_or_empty(after.get("items"))
     known = _by_id(list_or_empty(before.get("items")))
     return [_line_after(known, index, line) for index, line in enumerate(lines)]
 
 
 def _by_id(lines: Sequence[Any]) -> dict[object, Mapping[str, Any]]:
-    """Lines by their id; one without, by its place and article."""
+    """Lines by their id; a line without an id by its place and article."""
     return {_key(index, line): line for index, line in enumerate(map(mapping_or_empty, lines))}
 
 
@@ -278,7 +279,7 @@ def _line_after(known: Mapping[object, Mapping[str, Any]], index: int, line: Any
 
 
 def _counted_anew(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float] | None:
-    """Quantity times price, when that is what the line cost before; None otherwise."""
+    """Quantity times price, if the line cost that before; None otherwise."""
     total = mapping_or_empty(before.get("total"))
     counted: dict[str, float] = {}
     for side in ("includingVat", "excludingVat"):

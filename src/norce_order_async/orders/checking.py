@@ -1,4 +1,4 @@
-"""What a user hands in, checked before anything is sent: models or dicts in the API's own spelling."""
+"""Checks what users pass, before anything is sent: models, or dicts in the API's spelling."""
 
 from __future__ import annotations
 
@@ -34,23 +34,24 @@ PATTERNS: dict[tuple[str, str], tuple[str, str]] = {
     ("Address", "country"): (COUNTRY, "two letters of ISO 3166 such as SE"),
     ("Payment", "currency"): (CURRENCY, "three letters of ISO 4217 such as SEK"),
 }
-"""The description's patterns, by schema and member, and what would be right; a test compares the two."""
+"""The patterns of the API description by schema and member, with a correct value in words. A test compares them with
+the description."""
 
 _V1_NAMES = {
     "Callback.invoke": "url",
     "Hook.scope": "subscribeTo",
 }
-"""Members of v1 of the API, which this client does not speak, and what v0 calls them."""
+"""Members of v1 of the API, which this client does not support, and their names in v0."""
 
 _COMPLAINTS = {
     "wrong-type": "has the wrong type",
     "missing": "is missing",
-    "extra": "is no member the API knows (members are spelled as in the API: includingVat)",
+    "extra": "is not a member of the API (members are spelled as in the API: includingVat)",
 }
 
 
 class Model(Protocol):
-    """What the generated models have in common."""
+    """The methods that all generated models have."""
 
     @classmethod
     def from_dict(cls, src_dict: Any) -> Self:
@@ -67,11 +68,11 @@ T = TypeVar("T")
 
 
 def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
-    """A model for what was given as ``argument``.
+    """The model for the value that was given as ``argument``.
 
     Raises:
-        InvalidRequestError: a dict with an unknown or missing member or one of a wrong type; something else
-            altogether. The text names the member, never its value.
+        InvalidRequestError: the value is neither a model nor a dict, or the dict has an unknown or missing member or a
+            member of the wrong type. The text names the member, never its value.
     """
     if isinstance(value, kind):
         return value
@@ -100,7 +101,7 @@ def model_of(kind: type[M], value: M | Mapping[str, Any], argument: str) -> M:
 
 
 def _meant(where: str) -> str:
-    """The member that is spelled nearly so, as a question."""
+    """A question that suggests the member with the most similar name; empty if there is none."""
     kind, _, given = where.partition(".")
     spelled: frozenset[str] = getattr(getattr(models, kind, None), "MEMBERS", frozenset())
     by_letters = {member.lower(): member for member in spelled}
@@ -109,10 +110,11 @@ def _meant(where: str) -> str:
 
 
 def _plain(value: Any, where: str) -> Any:
-    """Plain JSON data of a caller's, in which models and decimals may lie.
+    """A caller's data as plain JSON data. They may contain models and decimals.
 
     Raises:
-        InvalidRequestError: a decimal that no JSON number means exactly, or a model that can't be sent.
+        InvalidRequestError: a decimal has no JSON number with its value, a model can't be sent, or a name is not a
+            string.
     """
     if isinstance(value, Mapping):
         members = cast("Mapping[object, Any]", value)
@@ -137,19 +139,19 @@ _WANTED = (
     ("bool ", "true or false"),
     ("datetime ", "a datetime with a time zone, or its ISO 8601 text"),
 )
-"""What a member takes, by how its type begins in the generated model; anything else is an object."""
+"""The type of a member in words, by the beginning of its type in the generated model. Any other type is an object."""
 
 _GIVEN = {"str": "a text", "dict": "an object", "list": "a list", "bool": "a truth value", "int": "a whole number"}
 
 
 def _given(value: object) -> str:
     if isinstance(value, float):
-        return "a fraction" if math.isfinite(value) else "NaN or an infinity, which JSON can't say,"
+        return "a fraction" if math.isfinite(value) else "NaN or an infinity, which JSON does not have,"
     return _GIVEN.get(type(value).__name__, type(value).__name__)
 
 
 def _misfits(model: object) -> Iterator[tuple[str, str]]:
-    """For each value that did not fit its member, below this model too: where, and what was wanted and given."""
+    """The values of the wrong type in this model and below: the path of each, and the wanted and given type."""
     if not isinstance(model, GeneratedModel):
         return
     kind = type(model)
@@ -167,24 +169,28 @@ def _misfits(model: object) -> Iterator[tuple[str, str]]:
 
 
 def models_of(kind: type[M], values: Iterable[M | Mapping[str, Any]], argument: str) -> list[M]:
-    """Models for a list of them, as :func:`model_of`."""
+    """The models for a list of values, each as :func:`model_of`.
+
+    Raises:
+        InvalidRequestError: it is not a list, or a value is wrong.
+    """
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidRequestError(f"{argument} must be a list of them, not one by itself")
+        raise InvalidRequestError(f"{argument} must be a list, not a single value")
     return [model_of(kind, value, f"{argument}[{index}]") for index, value in enumerate(values)]
 
 
 def written(model: Model, argument: str, *, is_new: bool = False) -> dict[str, Any]:
-    """The model as it goes out.
+    """The model as plain data to send.
 
     Args:
-        model: what goes out.
-        argument: what the caller calls it.
-        is_new: it creates something, which has no need of the nulls of what it was copied from. In what takes the place
-            of something, a null that came goes back.
+        model: the model.
+        argument: the caller's name for it.
+        is_new: whether it creates something. Then nulls that it was copied with are left out. If it replaces something,
+            nulls that came from the service go back.
 
     Raises:
-        InvalidRequestError: it holds what can't be sent: NaN, a time without a zone, something else than the member
-            takes. The text names the member, never its value.
+        InvalidRequestError: it holds NaN, a time without a zone, or a value of the wrong type. The text names the
+            member, never its value.
     """
     try:
         return without_nulls(cast("GeneratedModel", model)) if is_new else model.to_dict()
@@ -195,10 +201,10 @@ def written(model: Model, argument: str, *, is_new: bool = False) -> dict[str, A
 
 
 def check_pattern(schema: str, member: str, value: object, argument: str) -> None:
-    """Refuse a value that the description's pattern for this member does not take; None is "not given".
+    """Refuse a value that does not match the description's pattern for this member; None means "not given".
 
     Raises:
-        InvalidRequestError: it does not match; the text says what would.
+        InvalidRequestError: it does not match. The text gives a correct value.
     """
     if value is None:
         return
@@ -209,7 +215,11 @@ def check_pattern(schema: str, member: str, value: object, argument: str) -> Non
 
 
 def check_address(address: object, argument: str) -> None:
-    """Refuse an address whose country the description does not take."""
+    """Refuse an address whose country does not match the description's pattern.
+
+    Raises:
+        InvalidRequestError: it does not match.
+    """
     country: object = (
         cast("Mapping[str, Any]", address).get("country")
         if isinstance(address, Mapping)
@@ -224,7 +234,7 @@ def known_ids(entries: Iterable[Any] | None) -> frozenset[str]:
 
 
 class Referenced(Model, Protocol):
-    """A model with a reference of the caller's."""
+    """A model with a reference that the caller chooses."""
 
     reference: str | None
 
@@ -233,26 +243,26 @@ R = TypeVar("R", bound=Referenced)
 
 
 def with_reference(kind: type[R], model: R, reference: str | None, argument: str) -> R:
-    """A copy with the reference that tells it from others.
+    """A copy of the model with the reference that identifies it.
 
     Raises:
-        InvalidRequestError: there is none, or there are two that differ.
+        InvalidRequestError: there is no reference, or the model has another one.
     """
     if reference is not None and model.reference is not None and reference != model.reference:
         raise InvalidRequestError(f"{argument} has another reference than the one given beside it")
     found = model.reference if reference is None else reference
     if not found:
-        raise InvalidRequestError(f"{argument} needs a reference, which tells it from others")
+        raise InvalidRequestError(f"{argument} needs a reference, which identifies it")
     copy = kind.from_dict(written(model, argument))
     copy.reference = found
     return copy
 
 
 def json_text(data: Any, argument: str) -> str | None:
-    """JSON data as the text that the API keeps it as; None stays None.
+    """JSON data as text, which the API wants for this member; None stays None.
 
     Raises:
-        InvalidRequestError: it is no JSON data.
+        InvalidRequestError: it is not JSON data.
     """
     if data is None:
         return None
@@ -263,10 +273,10 @@ def json_text(data: Any, argument: str) -> str | None:
 
 
 def check_json_text(text: str | None, argument: str) -> None:
-    """Refuse a text that is no JSON; None is "not given".
+    """Refuse a text that is not valid JSON; None means "not given".
 
     Raises:
-        InvalidRequestError: it is none. The text does not hold it.
+        InvalidRequestError: it is not valid JSON. The error's text does not quote it.
     """
     if text is None:
         return
@@ -276,14 +286,14 @@ def check_json_text(text: str | None, argument: str) -> None:
 
 
 Edit = Callable[[M], M | None]
-"""Changes a model in place, or returns another one to take its place."""
+"""Changes a model in place and returns None, or returns another model."""
 
 
 def edited(kind: type[M], current: M, edit: Edit[M]) -> M:
-    """The model after the edit; the one in the snapshot stays as it is.
+    """The model after the edit. The edit gets a copy, so ``current`` stays as it is.
 
     Raises:
-        InvalidRequestError: the edit is no function, or gave something that is no model.
+        InvalidRequestError: ``edit`` is not a function, or returned something else than a model or None.
     """
     if not callable(edit):
         raise InvalidRequestError(f"edit must be a function of a {kind.__name__}, not {type(edit).__name__}")
@@ -296,10 +306,10 @@ def edited(kind: type[M], current: M, edit: Edit[M]) -> M:
 
 
 def read_as(kind: type[T], answer: Answer, what: str, operation: Operation, order_id: str) -> T:
-    """What an answer to a read was parsed to.
+    """The parsed answer to a read.
 
     Raises:
-        UnavailableError: it is something else.
+        UnavailableError: the answer is something else.
     """
     found = answer.parsed
     if not isinstance(found, kind):
@@ -308,7 +318,7 @@ def read_as(kind: type[T], answer: Answer, what: str, operation: Operation, orde
 
 
 def holds_no(what: str, answer: Answer, operation: Operation, order_id: str | None = None) -> UnavailableError:
-    """The error for an answer to a read that is something else than what was asked for."""
+    """The error for an answer to a read that does not hold what was asked for."""
     return UnavailableError(
         f"the answer holds no {what}",
         operation=operation.id,
@@ -321,7 +331,11 @@ def holds_no(what: str, answer: Answer, operation: Operation, order_id: str | No
 
 @contextmanager
 def showing(proposed: object) -> Generator[None]:
-    """Let a refusal tell what was proposed."""
+    """Turns a 400 into ``ChangeRefusedError``, with the model that was proposed.
+
+    Raises:
+        ChangeRefusedError: the service answered 400.
+    """
     try:
         yield
     except BadRequestError as refused:

@@ -40,14 +40,15 @@ if TYPE_CHECKING:
     )
 
 PAGE_SIZE = 100
-"""Of a walk, which asks for less when the service refuses that many."""
+"""The default page size of ``iterate``, which asks for fewer orders if the service refuses this many."""
 
 LIST_LIMIT = 50
-"""Of one page. How many the service gives at most is not published; a limit of 50 is taken under every reading."""
+"""The default size of one page. The largest size that the service accepts is not published; 50 is below every
+assumption."""
 
 
 class OrderCollection:
-    """The orders of one merchant and channel. Calling it with an id makes a handle without any request.
+    """The orders of one merchant and channel. Calling it with an id gives an ``Order`` without any request.
 
     Example::
 
@@ -62,9 +63,9 @@ class OrderCollection:
         self._session = session
 
     def __call__(self, order_id: str) -> Order:
-        """A handle to an order of which only the id is known. Makes no call.
+        """An order of which only the id is known. Makes no call.
 
-        What can't be an id is refused by the first call of the handle, before anything is sent.
+        A wrong id is refused by the first call of the order, before anything is sent.
         """
         return Order(self._session, order_id)
 
@@ -80,12 +81,12 @@ class OrderCollection:
     ) -> Order:
         """Create an order, which starts in the status ``checkout``.
 
-        With a ``cart.reference`` an order is created once even when an answer is lost: it is looked for by that
-        reference, adopted when found, and created again, once, when not. Whether the service then has two is looked
-        up: see ``DuplicateOrderError``, and :attr:`Order.uniqueness_checked`.
+        With a ``cart.reference`` an order is created once even if an answer is lost: the client looks for it by that
+        reference, adopts it if it is there, and otherwise creates it again, once. It then checks whether the service
+        has two: see ``DuplicateOrderError``, and :attr:`Order.uniqueness_checked`.
 
-        Norce leaves it to the caller to add up ``cart.total``. A cart with lines and without a total gets their sum; a
-        total that is not their sum is refused.
+        The service does not compute ``cart.total``. A cart with lines and without a total gets their sum; a total that
+        is not their sum is refused.
 
         Args:
             order: the whole body, as a model or a dict in the API's spelling; ``members`` win over it. Members
@@ -93,19 +94,19 @@ class OrderCollection:
                 status), and left out otherwise.
             check_total: False sends the cart as it is.
             allow_fractions: True sends amounts with more than two decimals.
-            callbacks_in_body: True sends hooks, validations and notifications of ``order`` with it. That the service
-                keeps them is not certain.
-            options: what this call does differently.
+            callbacks_in_body: True sends hooks, validations and notifications of ``order`` with it. It is not certain
+                that the service keeps them.
+            options: settings of this call.
             **members: ``culture``, ``currency``, ``country``, ``cart``, ``customer``, ``consents``, ``reference`` and
                 ``attributes``; ``NewOrder`` describes them.
 
         Returns:
-            A handle without a snapshot, because the service answers only an id.
+            The order, not loaded yet, because the service answers only an id.
 
         Raises:
-            InvalidRequestError: it can't be sent; nothing was.
-            ConflictError: an order with this cart reference is there already.
-            DuplicateOrderError: it was created again after a lost answer, and the service took both.
+            InvalidRequestError: it can't be sent; nothing was sent.
+            ConflictError: an order with this cart reference exists already.
+            DuplicateOrderError: it was created again after a lost answer, and the service accepted both.
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: it did not succeed.
         """
@@ -141,8 +142,8 @@ class OrderCollection:
         """Read one order.
 
         Raises:
-            InvalidRequestError: what is given can't be an id; nothing was sent.
-            NotFoundError: not there under this merchant and channel.
+            InvalidRequestError: ``order_id`` can't be an id; nothing was sent.
+            NotFoundError: there is no such order under this merchant and channel.
             CallError: it did not succeed.
         """
         return await self(order_id).refresh(options=options)
@@ -158,13 +159,13 @@ class OrderCollection:
         """Read one page of orders.
 
         Args:
-            where: which ones; all when left out.
-            offset: how many to skip.
-            limit: how many to read at most. The service may give fewer, and may refuse more than it gives at a time.
-            options: what this call does differently.
+            where: the filter; by default all orders.
+            offset: how many orders to skip.
+            limit: the most orders to read. The service may give fewer, and may refuse a limit that is too high.
+            options: settings of this call.
 
         Raises:
-            InvalidRequestError: a filter that can't be sent; nothing was.
+            InvalidRequestError: the filter can't be sent; nothing was sent.
             CallError: it did not succeed.
         """
         check_whole("offset", offset, 0, InvalidRequestError)
@@ -182,23 +183,24 @@ class OrderCollection:
         prefetch: bool = True,
         options: CallOptions | None = None,
     ) -> AsyncIterator[Order]:
-        """Every order that matches, oldest first, each once; right while orders come, change and leave the filter.
+        """Iterate over every order that matches, oldest first, each once, also while orders come, change and leave the
+        filter.
 
-        Several tasks may take from one iteration: each order comes to one of them.
+        Several tasks may take orders from one iteration: each order goes to one of them.
 
         Args:
-            where: which ones; all when left out. Its order can't be chosen here.
-            page_size: how many to ask for at a time, ten at least: pages overlap, and small ones would be little more
-                than that. When the service refuses the first page, half as many are asked for, down to ten.
-            limit: how many to give at most.
-            prefetch: whether the next page is read while this one is worked on.
-            options: what each page's call does differently.
+            where: the filter; by default all orders. It must not set ``order_by``.
+            page_size: how many orders to ask for at a time, at least ten, because pages overlap. If the service refuses
+                the first page, the size is halved, down to ten.
+            limit: the most orders to give.
+            prefetch: whether to read the next page while you use this one.
+            options: settings of the call for each page.
 
         Raises:
-            InvalidRequestError: a filter that can't be sent; nothing was.
+            InvalidRequestError: the filter can't be sent, or sets an order; nothing was sent.
             UnavailableError: while iterating: the service does not honour the offset or gives one order a page, so
-                that there may be more orders; the text says how many were given so far.
-            CallError: while iterating: a page could not be read; iterating on reads it again.
+                there may be more orders. The text gives the number of orders so far.
+            CallError: while iterating: a page could not be read. To go on iterating reads it again.
         """
         where = _filter(where)
         if where.order_by is not None or where.order_by_direction is not None:
@@ -218,23 +220,23 @@ class OrderCollection:
         options: CallOptions | None,
         deadline: Deadline | None = None,
     ) -> OrderIteration[Order]:
-        """Every order that matches. Without a page size pages are as the service likes them: looking something up must
-        not fail because it does not take that size."""
+        """Iterate over every order that matches. Without a page size the service chooses it, so that a look-up does not
+        fail because of its size."""
         where.query()
         pages = Pages(self._session, where, page_size, options, deadline)
         begin = where.date_from if isinstance(where.date_from, datetime) else None
         walk = Walk(pages.fetch, begin, pages.fault)
-        return OrderIteration(walk, self._session.core.door, limit=limit, prefetch=prefetch)
+        return OrderIteration(walk, self._session.core.loop_guard, limit=limit, prefetch=prefetch)
 
     async def count(self, where: OrderFilter | None = None, *, options: CallOptions | None = None) -> int:
-        """How many orders match; one call, or two.
+        """Count the orders that match, with one call or two.
 
         ``size`` and ``totalSize`` are published in two ways: the number returned and all matches, or all matches and
-        all orders of the channel. Asking for one order tells the two apart.
+        all orders of the channel. A page of one order shows which of them applies.
 
         Raises:
-            InvalidRequestError: a filter that can't be sent; nothing was.
-            UnavailableError: the answer has no figures.
+            InvalidRequestError: the filter can't be sent; nothing was sent.
+            UnavailableError: the answer has no numbers.
             CallError: it did not succeed.
         """
         where = _filter(where).held()
@@ -251,13 +253,13 @@ class OrderCollection:
         return total if following.orders else 1
 
     async def find_by_cart_reference(self, cart_reference: str, *, options: CallOptions | None = None) -> Order | None:
-        """The order of a cart: the way back to an order whose creation was not answered.
+        """Find the order of a cart, for example after the answer to its creation was lost.
 
         Returns:
-            The order with exactly this cart reference that is not ``removed``, or None.
+            The order with exactly this cart reference that is not ``removed``; None if there is none.
 
         Raises:
-            InvalidRequestError: it is empty; nothing was sent.
+            InvalidRequestError: the reference is empty; nothing was sent.
             CallError: it did not succeed.
         """
         return await self._by_cart_reference(_given("cart_reference", cart_reference), options)
@@ -271,7 +273,7 @@ class OrderCollection:
         found = await self._first(OrderFilter(cart_reference=cart_reference), matches, options, deadline)
         if found is not None:
             return found
-        # Lists may be some seconds behind; an order that this client created can be read by its id at once.
+        # Lists may be some seconds behind. An order that this client created can be read by its id at once.
         creation = self._session.creation(CREATE_ORDER, None, {"cart": {"reference": cart_reference}}, options)
         order_id = creation and self._session.core.creations.order_created_lately(creation.key)
         if not order_id:
@@ -291,10 +293,10 @@ class OrderCollection:
         return Order(self._session, order_id, record.known())
 
     async def find_by_reference(self, reference: str, *, options: CallOptions | None = None) -> Sequence[Order]:
-        """The orders with this external reference, compared exactly. Nothing makes it unique.
+        """Find the orders with exactly this external reference. There may be several.
 
         Raises:
-            InvalidRequestError: it is empty; nothing was sent.
+            InvalidRequestError: the reference is empty; nothing was sent.
             CallError: it did not succeed.
         """
         where = OrderFilter(reference=_given("reference", reference))
@@ -302,10 +304,10 @@ class OrderCollection:
         return [order async for order in walk if order.reference == reference]
 
     async def find_by_payment(self, payment_id: str, *, options: CallOptions | None = None) -> Order | None:
-        """The order with this payment.
+        """Find the order with this payment; None if there is none.
 
         Raises:
-            InvalidRequestError: it is empty; nothing was sent.
+            InvalidRequestError: the id is empty; nothing was sent.
             CallError: it did not succeed.
         """
         return await self._first(
@@ -325,21 +327,21 @@ class OrderCollection:
         options: CallOptions | None = None,
         **members: Unpack[NewOrder],
     ) -> tuple[Order, bool]:
-        """The order with this cart reference, created when there is none; what is there stays as it is.
+        """Find the order with this cart reference, or create it. An order that exists is not changed.
 
         Args:
-            cart_reference: put into the cart.
+            cart_reference: the reference to look for. It is also put into the new cart.
             order, check_total, allow_fractions, callbacks_in_body: as for :meth:`create`.
-            options: what the calls do differently.
+            options: settings of the calls.
             **members: as for :meth:`create`.
 
         Returns:
-            The order, and whether this call created it. A created one has no snapshot yet.
+            The order, and whether this call created it. A created order is not loaded yet.
 
         Raises:
             InvalidRequestError: it can't be sent, or the cart has another reference; nothing was sent.
             ConflictError: the service refused a second order with this cart reference, and lists did not show the
-                first one even after several looks.
+                first one even after several reads.
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: a step did not succeed.
         """
@@ -358,13 +360,13 @@ class OrderCollection:
         session = self._session
         creation = session.creation(CREATE_ORDER, None, sent.to_dict(), options)
         if creation is None:
-            raise InvalidRequestError("cart needs a reference, which tells it from other carts")
+            raise InvalidRequestError("cart needs a reference, which identifies it")
 
         async def once(flight: Flight[Order]) -> tuple[Order, bool]:
             return await self._once(cart_reference, sent, creation, flight, shared(options))
 
         found, created = await session.share(creation, once, options)
-        # A handle for each caller, with models of its own.
+        # Each caller gets an Order with models of its own.
         known = OrderBody(found.plain, session.core.drift) if found.loaded else None
         handle = Order(session, found.id, known)
         handle.uniqueness_checked = found.uniqueness_checked
@@ -378,7 +380,7 @@ class OrderCollection:
         flight: Flight[Order],
         options: CallOptions | None,
     ) -> tuple[Order, bool]:
-        """Get or create, for all who ask for the same at once."""
+        """Get or create, once for all callers who ask for the same at the same time."""
         creations = self._session.core.creations
 
         async def look() -> Order | None:
@@ -396,7 +398,7 @@ class OrderCollection:
         try:
             return await self._create(sent, options, flight.begun), True
         except ConflictError:
-            # Another program was quicker. Lists may not show its order at once.
+            # Another program was faster. Lists may not show its order at once.
             clock, began = self._session.core.clock, self._session.core.clock.monotonic()
             for moment in islice(moments(self._session.settings.changed(shared(options)).settling_pause), READS):
                 await clock.sleep(max(0.0, began + moment - clock.monotonic()))
@@ -421,8 +423,8 @@ class OrderCollection:
         """Delete an order from the service's storage.
 
         Raises:
-            InvalidRequestError: what is given can't be an id; nothing was sent.
-            NotFoundError: not there under this merchant and channel.
+            InvalidRequestError: ``order_id`` can't be an id; nothing was sent.
+            NotFoundError: there is no such order under this merchant and channel.
             CallError: it did not succeed.
         """
         await Order(self._session, order_id).delete(options=options)

@@ -1,8 +1,8 @@
-"""The body of a new order: what may be in it, and what is made by calls of its own afterwards.
+"""The body of a new order, and the members that it can't have.
 
 The service ignores read-only members. An order created with payments in its body would have none, and one created as
-``completed`` would be in ``checkout``. So members whose loss changes the order are refused, naming the method that does
-it; members that say nothing about what is to be created (``id``, times, the grand total) are left out.
+``completed`` would be in ``checkout``. So members whose loss would change the order are refused, with the name of the
+method to use. Members that the service sets itself (``id``, times, the grand total) are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class NewOrder(TypedDict, total=False):
-    """What a new order holds: keywords of ``orders.create`` and ``orders.get_or_create``. None is "not given".
+    """The members of a new order: keywords of ``orders.create`` and ``orders.get_or_create``. None means "not given".
 
     Example::
 
@@ -42,25 +42,25 @@ class NewOrder(TypedDict, total=False):
     """
 
     culture: str | None
-    """Language and region, such as ``sv-SE``; can't be changed later."""
+    """Language and region, such as ``sv-SE``. It can't be changed later."""
 
     currency: str | None
-    """ISO 4217; can't be changed later."""
+    """The currency's ISO 4217 code, such as ``SEK``. It can't be changed later."""
 
     country: str | None
-    """ISO 3166; can't be changed later."""
+    """The country's ISO 3166 code, such as ``SE``. It can't be changed later."""
 
     cart: Cart | CartDict | None
-    """What is bought."""
+    """The items to buy."""
 
     customer: Customer | CustomerDict | None
-    """Who buys."""
+    """The buyer, with billing and shipping address."""
 
     consents: Iterable[Consent | ConsentDict] | None
-    """Shown in the checkout."""
+    """Consents to show in the checkout."""
 
     reference: str | None
-    """Identifier in another system."""
+    """The order's identifier in another system."""
 
     attributes: Mapping[str, Any] | None
     """Free-form data."""
@@ -72,17 +72,17 @@ _LEFT_OUT: Final = ("id", "created", "lastModified", "total", "state")
 
 
 def new_body(context: Context, order: OrderData | OrderDataDict | None, given: NewOrder, **checks: bool) -> Unshown:
-    """The body of a new order as it goes out.
+    """The body of a new order to send.
 
     Args:
-        context: for whom it is created.
-        order: the whole of it; a model handed in stays as it is.
+        context: merchant and channel of the order.
+        order: the whole body. A given model is not changed.
         given: members that win over it.
         checks: see :func:`check_new`.
 
     Raises:
         InvalidRequestError: it can't be sent.
-        TypeError: a keyword that is not one of :class:`NewOrder`.
+        TypeError: a keyword is not a member of :class:`NewOrder`.
     """
     for name in given:
         if name not in NewOrder.__optional_keys__:
@@ -107,17 +107,17 @@ def new_body(context: Context, order: OrderData | OrderDataDict | None, given: N
 def check_new(
     body: dict[str, Any], context: Context, *, check_total: bool, allow_fractions: bool, callbacks_in_body: bool
 ) -> dict[str, Any]:
-    """The body as it goes out.
+    """Check the body of a new order, and return the members to send.
 
     Args:
         body: the order as plain data in the API's spelling.
-        context: for whom it is created.
-        check_total: whether the cart's total must be the sum of its lines; it is added where there is none.
+        context: merchant and channel of the order.
+        check_total: whether the cart's total must be the sum of its lines. A missing total is added.
         allow_fractions: whether amounts may have more than two decimals.
-        callbacks_in_body: whether hooks, validations and notifications go out with it.
+        callbacks_in_body: whether hooks, validations and notifications are sent with it.
 
     Raises:
-        InvalidRequestError: it holds what a creation does not do, or what the description does not take.
+        InvalidRequestError: it holds a member that a creation ignores, or a value that the description does not allow.
     """
     for member in (*_MADE_BY_A_CALL, *(() if callbacks_in_body else _CALLBACKS)):
         if body.get(member):
@@ -148,7 +148,7 @@ def check_new(
 def _refuse(member: str) -> NoReturn:
     instead = f"create the order, then await order.{member}.create(...)"
     if member in _CALLBACKS:
-        # Not read-only in the description, but "managed through their own endpoint" in its words.
+        # The description does not mark them read-only, but calls them "managed through their own endpoint".
         raise InvalidRequestError(
             f"order.{member} may be ignored by the service: {instead}, or pass callbacks_in_body=True"
         )

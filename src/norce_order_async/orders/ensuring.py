@@ -1,4 +1,4 @@
-"""Creating something once: look first, create when it is not there, look again when the answer was lost."""
+"""Creates an entry once: look first, create if it is not there, look again if the answer was lost."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Ensured(Generic[T]):
     value: T = field(repr=False)
     """As read from the service; after a creation, as read back."""
     created: bool
-    """Whether this call created it. Of calls that asked for the same at once, one. When an answer was lost, what was
-    found afterwards counts as created."""
+    """Whether this call created it. Of several calls that asked for the same at the same time, only one gets True. If
+    the answer was lost, an entry that is found afterwards counts as created."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found(Generic[T]):
-    """What a flight came to: the entry, and the order that it was read in."""
+    """The result of a flight: the entry, and the order that it was read in."""
 
     entry: T
     record: OrderRecord
@@ -54,27 +54,27 @@ async def ensure(
 ) -> Ensured[T]:
     """Make sure that the order has an entry like the one wanted, without ever creating two.
 
-    Callers of one client who ask for the same at once share what is done. While an earlier creation of it may still
-    land, this only looks.
+    Callers of one client who ask for the same at the same time share the calls. While an earlier creation of the entry
+    may still take effect, this only looks.
 
     Args:
-        record: The record of the handle; afterwards it holds the order as last read.
-        entries: Takes the list from the record.
-        wanted: whether one of them is it.
-        operation: creates it.
-        body: what to create.
-        options: what the calls do differently; their deadline bounds the whole.
+        record: the order's record. Afterwards it holds the order as last read.
+        entries: returns the list of the record.
+        wanted: whether an entry is the wanted one.
+        operation: the operation that creates the entry.
+        body: the entry to create.
+        options: settings of the calls. Their deadline applies to all calls together.
 
     Raises:
-        OutcomeUnknownError: the answer was lost and the entry was not there afterwards, also not after the settling
-            pause; it may still come, so it is not created again. Or the deadline was over meanwhile.
-        PendingError: it was created, and was not there, or the order could not be read, afterwards.
-        CallError: a step before the creation, or the creation, did not succeed.
+        OutcomeUnknownError: the answer was lost, and the entry was not there even after the settling pause. It may
+            still come, so it is not created again. Or the deadline was over meanwhile.
+        PendingError: the entry was created, but the order did not show it or could not be read afterwards.
+        CallError: the creation, or a step before it, did not succeed.
     """
     session = record.session
     creation = session.creation(operation, record.id, written(body, operation.id), options)
     if creation is None:
-        raise InvalidRequestError(f"{operation.id}: nothing in it tells it from others")
+        raise InvalidRequestError(f"{operation.id}: it has no members that identify it")
 
     async def once(flight: Flight[_Found[T]]) -> tuple[_Found[T], bool]:
         return await _Ensuring(record, entries, wanted, creation, body, options, flight).run()
@@ -87,7 +87,7 @@ async def ensure(
 
 
 def shared(options: CallOptions | None) -> CallOptions:
-    """What the calls of a flight do differently: those who wait for it bound their waits in the queue themselves."""
+    """The settings of a flight's calls: without a queue timeout, because the callers limit their waits themselves."""
     return replace(options or CallOptions(), queue_timeout=None)
 
 
@@ -130,7 +130,7 @@ class _Ensuring(Generic[T]):
         try:
             there = await self._look_again()
         except NorceError as error:
-            # It was sent, so "nothing was changed" is true of the reading alone.
+            # It was created, and only the reading failed: the error of the reading would say that nothing was changed.
             unread = error
         if there is not None:
             return there, True
@@ -145,7 +145,7 @@ class _Ensuring(Generic[T]):
         raise pending from unread
 
     async def _look_again(self) -> _Found[T] | None:
-        """At once, and after the settling pause."""
+        """Look at once, and again after the settling pause."""
         there = await self._look()
         if there is None:
             session = self._record.session

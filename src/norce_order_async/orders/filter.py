@@ -1,4 +1,4 @@
-"""Which orders a listing is about."""
+"""Filters for listings of orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class OrderFilter:
     """Filters for a listing of orders. None leaves a filter out. Times need a time zone; a date is its midnight in UTC.
 
-    Its repr says which filters there are, and shows no free text, reference, name, e-mail or phone number.
+    Its repr names the filters, and shows no free text, reference, name, e-mail address or phone number.
 
     Example::
 
@@ -35,9 +35,9 @@ class OrderFilter:
     cart_reference: str | None = None
     payment_id: str | None = None
     date_from: datetime | date | None = None
-    """From this time on; inclusive is assumed, and so is that it means the time of creation."""
+    """Orders created from this time on. That it is inclusive, and means the time of creation, is assumed."""
     date_to: datetime | date | None = None
-    """Up to this time; exclusive is assumed."""
+    """Orders created before this time. That it is exclusive is assumed."""
     countries: Iterable[str] | None = None
     billing_names: Iterable[str] | None = None
     billing_emails: Iterable[str] | None = None
@@ -51,7 +51,7 @@ class OrderFilter:
     order_by_direction: OrderListOrderByDirection | None = None
 
     def __repr__(self) -> str:
-        # What is given, in short: names, addresses and free text are a customer's.
+        # Names, addresses and free text are personal data, so their values are not shown.
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
         words = (
             f"{name}={_shown(value)}" if name in _SHOWN else f"{name}=..." for name, value in given if value is not None
@@ -59,7 +59,7 @@ class OrderFilter:
         return f"OrderFilter({', '.join(words)})"
 
     def __post_init__(self) -> None:
-        # An iterator would be used up by the first page.
+        # The first page would use up an iterator.
         for name in ("status", *sorted(_LISTS)):
             value: object = getattr(self, name)
             if value is not None and not isinstance(value, str):
@@ -72,7 +72,7 @@ class OrderFilter:
                 object.__setattr__(self, name, datetime.combine(value, time(), UTC))
 
     def held(self) -> OrderFilter:
-        """The same filter with its lists held, so that it can be used more than once even if one is a generator."""
+        """The same filter with its iterables read into lists, so that it can be used several times."""
         lists: dict[str, Any] = {
             name: value if isinstance(value, str) else list(value)
             for name in (*_LISTS, "status")
@@ -84,8 +84,8 @@ class OrderFilter:
         """The query parameters.
 
         Raises:
-            InvalidRequestError: an unknown status, a date without a time zone, a string where a list belongs, an
-                empty filter: on the wire that would be none at all, and so match every order.
+            InvalidRequestError: a status is unknown, a time has no zone, a value has the wrong type, or a filter is
+                empty: the service would not see an empty filter, and match every order.
         """
         given = {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
         for name, value in given.items():
@@ -120,7 +120,7 @@ _DATES = ("date_from", "date_to")
 _SHOWN = frozenset(
     {"status", "countries", "billing_countries", "shipping_countries", "order_by", "order_by_direction", *_DATES}
 )
-"""What may stand in a repr."""
+"""The filters whose values a repr may show."""
 
 _LISTS = frozenset(
     {"countries"}

@@ -1,26 +1,24 @@
-"""Walking over every order that matches, while orders come, change and leave the filter.
+"""Iterates over every order that matches, while orders come, change and leave the filter.
 
-The API has offset pages and no cursor, so this makes one of ``created``: pages are asked for by creation time
-ascending, each from the last one met on, and what was given already is left out. An offset is used only where a page
-brings nothing new, which happens when more orders share a time than fit on a page, or when the service filters on the
-time of the last change and older orders come again.
+The API has offset pages and no cursor, so this uses ``created`` as a cursor: pages are sorted by creation time, oldest
+first. Each page begins at the time of the last order so far, and orders that were given already are left out. An offset
+is used only if a page has nothing new. That happens when more orders share a time than fit on a page, or when the
+service filters by the time of the last change and older orders come again.
 
-While an offset is in use the starting time stays, so that orders that came again are skipped once and not with every
-page.
+While an offset is in use the starting time stays, so orders that came again are skipped once and not with every page.
 
-An order that leaves the filter while an offset is in use would shift the rest under it, and one that was never seen
-could slip through. So pages with an offset overlap by one: the first entry must be one that was seen, else the walk
-goes back to offset 0.
+If an order leaves the filter while an offset is in use, all later orders move by one, and one of them could be missed.
+So pages with an offset overlap by one: if the first order of a page is not a known one, the walk goes back to offset 0.
 
-Right under both readings of what is published: nothing relies on ``size`` or ``totalSize``, an empty page is the end;
-and whether ``date_from`` means created or last modified, and includes its own moment or not, every order created from
-the last one on is asked for (an order is never modified before it is created). Whether the service sorts as asked is
-looked at on each page; once it does not, the walk goes by offsets alone.
+The walk is correct for both readings of the published pages. It does not rely on ``size`` or ``totalSize``: an empty
+page is the end. ``date_from`` may mean created or last modified, and may include its own time or not: every order
+created from the last one on is asked for, because an order is never modified before it is created. Each page is checked
+for its sorting; if the service does not sort, the walk uses offsets only.
 
-A listing that can't be walked is never taken for one that is complete. Two pages in a row with the same orders although
-the offset moved mean that the service does not honour it, and the walk fails with that reason. Between those two pages
-other orders may also have come in before the offset, just as many as it moved by, so both are read once more before
-that. Pages of known orders alone are no fault: that is how the walk gets past what it has met.
+The walk never ends early without an error. If two pages in a row hold the same orders although the offset has moved,
+the service does not honour the offset, and the walk fails with that reason. The same can happen if just as many orders
+came in before the offset as it moved by, so both pages are read once more first. Pages with only known orders are not a
+fault: that is how the walk gets past orders that it has seen.
 """
 
 from __future__ import annotations
@@ -36,29 +34,29 @@ import anyio
 from norce_order_async.auth.providers import StaysInProcess
 from norce_order_async.engines.base import UnsentError
 from norce_order_async.errors import NorceError, UnavailableError
-from norce_order_async.pipeline.home import Door, Home
+from norce_order_async.pipeline.home import Home, LoopGuard
 from norce_order_async.pipeline.operations import LIST_ORDERS
 
 STEP_BACK = timedelta(milliseconds=1)
-"""How far before the last order the next page begins: covers a service that excludes the moment itself, or that keeps
-times finer than it shows them."""
+"""How long before the last order the next page begins. This covers a service that excludes the time itself, or that
+keeps times more exactly than it shows them."""
 
 SMALLEST_PAGE = 10
-"""A page must have room for the overlap, and for more than may appear in front of it meanwhile."""
+"""The smallest page size: a page needs room for the overlap, and for orders that come in before it meanwhile."""
 
 MOST_RESTARTS = 100
-"""How often in a row the walk goes back without meeting anything new, before it believes that this is the end: a
-service that contradicts itself must not hold it for ever."""
+"""How many times in a row the walk goes back without a new order before it ends. A service that contradicts itself must
+not keep it going for ever."""
 
 MOST_LOOKS = 3
-"""How often in a row the same page comes at another offset before the offset counts as not honoured."""
+"""How many times in a row the same page may come at another offset before the offset counts as not honoured."""
 
 MOST_ROUNDS = 5
-"""How often in a row the walk goes back to see whether the service or the listing is odd."""
+"""How many times in a row the walk starts again to check an odd listing before it fails."""
 
 
 class Listed(Protocol):
-    """What a walk needs of an order."""
+    """An order, as far as a walk uses it."""
 
     @property
     def id(self) -> str:
@@ -74,10 +72,10 @@ class Listed(Protocol):
 ListedT = TypeVar("ListedT", bound=Listed)
 
 Fetch = Callable[[datetime | None, int], Awaitable[Sequence[ListedT]]]
-"""One page: created from when on, and how many to skip."""
+"""Reads one page. It gets the time from which on orders were created, and how many to skip."""
 
 Fault = Callable[[str], NorceError]
-"""The error for a listing that can't be walked, with what was wrong with it."""
+"""Makes the error for a listing that can't be walked. It gets the reason."""
 
 
 def _unavailable(what: str) -> NorceError:
@@ -86,19 +84,19 @@ def _unavailable(what: str) -> NorceError:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page as it came, and where it was asked for."""
+    """The ids of a page, with the time and offset that it was read with."""
 
     date_from: datetime | None
     offset: int
     ids: list[str]
 
     def is_at_another_offset(self, other: _Page) -> bool:
-        """Whether the other one is the same page, asked for at another offset."""
+        """Whether the other page has the same orders at another offset."""
         return self.ids == other.ids and self.date_from == other.date_from and self.offset != other.offset
 
 
 class Walk(Generic[ListedT]):
-    """Where the walk is: which page is next, and which orders of it are new."""
+    """The position of an iteration: it knows the next page, and the orders that were seen."""
 
     __slots__ = (
         "_begin",
@@ -120,20 +118,20 @@ class Walk(Generic[ListedT]):
         self._fault = fault
         self._from = date_from
         self._begin = date_from
-        """From when the next page without an offset is asked for."""
+        """The starting time of the next page without an offset."""
         self._offset = 0
         self._last: _Page | None = None
-        """The page before, unless it was empty."""
+        """The last page; None if it was empty."""
         self._looks = 0
         self._restarts = 0
         self._rounds = 0
         self._widest = 0
-        """The most orders that a page has had."""
+        """The most orders on one page so far."""
         self._sorted = True
         self._seen: set[str] = set()
 
     async def page(self) -> list[ListedT] | None:
-        """The new orders of the next page, perhaps none; None at the end.
+        """The new orders of the next page, which may be none; None at the end.
 
         Raises:
             UnavailableError: the listing can't be walked.
@@ -142,14 +140,14 @@ class Walk(Generic[ListedT]):
         if self._is_the_page_before(page):
             return []
         if self._offset and (not page or page[0].id not in self._seen) and self._restarts < MOST_RESTARTS:
-            # Something before the offset has gone; an empty page too may only mean that.
+            # An order before the offset has left the filter. An empty page may mean only that, too.
             self._restarts += 1
             self._from, self._offset = self._begin, 0
             return []
         self._widest = max(self._widest, len(page))
         new = [order for order in page if order.id not in self._seen]
         if not new:
-            # One that was seen is the overlap, or the last order met: nothing lies beyond it.
+            # A single known order is the overlap, or the last order: there is nothing after it.
             if len(page) > 1:
                 self._offset += len(page) - 1
                 self._go_back_from_far_beyond()
@@ -169,8 +167,8 @@ class Walk(Generic[ListedT]):
         return new
 
     def _is_the_page_before(self, page: Sequence[ListedT]) -> bool:
-        """Whether a page at another offset is the one before again. Then the next one to be read is that one, where it
-        came first: there, what has come in before the offset shows."""
+        """Whether a page at another offset repeats the last page. Then the last page is read again at its first offset,
+        which shows whether orders have come in before it."""
         last = self._last
         self._last = _Page(self._from, self._offset, [order.id for order in page]) if page else None
         if last is None or self._last is None or not self._last.is_at_another_offset(last):
@@ -186,19 +184,19 @@ class Walk(Generic[ListedT]):
         return True
 
     async def _look_beyond(self, page: Sequence[ListedT]) -> list[ListedT] | None:
-        """A page of one known order, or of none, is the end; but where none has had more, pages that hold one order
-        each look just like that, and can't overlap."""
+        """A page with one known order or none is the end. But if no page has had more than one order, the service may
+        give one order a page; then pages can't overlap, and one more page is read to find out."""
         if page and self._widest == 1:
             beyond = await self._fetch(self._from, self._offset + 1)
             if any(order.id not in self._seen for order in beyond):
-                # It may also have come just now.
+                # The order may also have come just now.
                 self._go_round("the service gives one order a page")
                 return []
         return None
 
     def _go_back_from_far_beyond(self) -> None:
-        """Begin again where an offset lies twice as far as there are orders met: the listing holds others before it, or
-        the service gives at every offset what it likes."""
+        """Start again if the offset is more than twice the number of seen orders: then the listing has other orders
+        before it, or the service ignores the offset."""
         if self._offset > 2 * len(self._seen):
             self._go_round(f"the service does not honour the offset: {self._offset} gives known orders again")
 
@@ -214,7 +212,7 @@ class Walk(Generic[ListedT]):
 
 
 class _Ahead(Generic[ListedT]):
-    """A page being fetched ahead, in a task of the client's: leaving the loop early tears nothing."""
+    """A page that is read ahead in a task of the client, so that a loop can be left early."""
 
     __slots__ = ("done", "error", "interrupted", "orders")
 
@@ -223,22 +221,22 @@ class _Ahead(Generic[ListedT]):
         self.orders: list[ListedT] | None = None
         self.error: Exception | None = None
         self.interrupted = False
-        """Whether the client was closed meanwhile, so that the page has to be asked for as if for the first time."""
+        """Whether the client was closed meanwhile, so that the page has to be read again."""
 
 
 class OrderIteration(StaysInProcess, AsyncIterator[ListedT]):
-    """The orders of a walk, with at most one page fetched ahead.
+    """The orders of a walk, with at most one page read ahead.
 
-    Several tasks may take from it: each order comes to one of them. One at a time turns the page, the others wait for
-    that; when it is cancelled meanwhile, the next one goes on.
+    Several tasks may take orders from it: each order goes to one of them. One task at a time reads the next page while
+    the others wait; if it is cancelled, the next one continues.
 
-    No async generator, so that a loop that is left early leaves nothing to be closed. It stays on the event loop of its
-    first order.
+    It is not an async generator, so a loop that is left early leaves nothing to close. It can be used only on the event
+    loop of its first order.
     """
 
-    def __init__(self, walk: Walk[ListedT], door: Door, *, limit: int | None, prefetch: bool) -> None:
+    def __init__(self, walk: Walk[ListedT], loop_guard: LoopGuard, *, limit: int | None, prefetch: bool) -> None:
         self._walk = walk
-        self._door = door
+        self._loop_guard = loop_guard
         self._home: Home | None = None
         self._left = limit
         self._prefetch = prefetch
@@ -249,13 +247,13 @@ class OrderIteration(StaysInProcess, AsyncIterator[ListedT]):
 
     async def __anext__(self) -> ListedT:
         if self._home is None or self._turning is None:
-            self._home, self._turning = self._door.enter(LIST_ORDERS.id, {}), anyio.Lock()
+            self._home, self._turning = self._loop_guard.check(LIST_ORDERS.id, {}), anyio.Lock()
         else:
-            self._door.stay(self._home, "this iteration", LIST_ORDERS.id)
-        # From here to the end nothing is awaited once an order is at hand, so no other task can take it.
+            self._loop_guard.check_same(self._home, "this iteration", LIST_ORDERS.id)
+        # Once there is an order, nothing is awaited until the return, so no other task can take it.
         while not self._orders and not self._is_over:
             async with self._turning:
-                # Another task may have turned the page while this one waited for its turn.
+                # Another task may have read the page while this one waited.
                 if not self._orders and not self._is_over:
                     await self._turn(self._home)
         if self._is_over:
@@ -273,7 +271,7 @@ class OrderIteration(StaysInProcess, AsyncIterator[ListedT]):
         if page is None:
             self._ended = True
             return
-        # From the end, because taking from the front of a list moves all of it.
+        # Reversed, because taking from the front of a list moves all of it.
         self._orders = page[::-1]
         if self._prefetch and (self._left is None or self._left > len(page)):
             self._fetch_ahead(home)
@@ -305,8 +303,8 @@ class OrderIteration(StaysInProcess, AsyncIterator[ListedT]):
                 ahead.done.set()
 
         try:
-            home.owned.start(fetch)
+            home.sends.start(fetch)
         except UnsentError:
-            # The client was closed meanwhile; reading the page when it is needed raises the usual error.
+            # The client was closed meanwhile. Reading the page when it is needed raises the usual error.
             return
         self._ahead = ahead

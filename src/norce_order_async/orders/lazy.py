@@ -1,9 +1,9 @@
-"""An order as the service wrote it, decoded only when a caller looks past its head.
+"""An order as the service wrote it, decoded only if a caller reads more than its head.
 
-A job often needs ids and statuses alone, of a page of a hundred whole orders or of one that it reads. The head (status,
-reference, times) is read straight from the JSON data where it stands there as the description says. A part of an order,
-such as its cart, is decoded by itself. Anything odd in the head or in place of a part, and :attr:`OrderBody.model`,
-decodes the whole order, tolerantly and with its drift recorded: there is one reading of odd data, not two.
+A job often needs only ids and statuses, of a page of a hundred orders or of a single order. The head (status,
+reference, times) is read directly from the JSON data if it has the form of the description. A part of an order, such as
+its cart, is decoded by itself. If the head or a part has another form, the whole order is decoded, tolerantly and with
+its drift recorded, as for :attr:`OrderBody.model`. So odd data are read in one way only.
 """
 
 from __future__ import annotations
@@ -45,14 +45,19 @@ _ELEMENTS: Final[dict[str, str]] = {
     "shippings": "Shipping",
     "validations": "Callback",
 }
-"""The models of the parts, and of the elements of those that are lists. Attributes are plain data."""
+"""The models of the parts, and of the elements of parts that are lists. Attributes are plain data."""
 
 
 class OrderBody:
-    """One order's JSON data and, once a caller has asked for them, its models.
+    """One order's JSON data, and its models once a caller has asked for them.
 
-    ``source`` is what surprises in the data are counted under: the operation that brought them. ``body`` are the bytes
-    of the data, where they are at hand: with them, the data are given up to the models that are made of them.
+    Args:
+        received: the JSON data; None if they are read from ``body`` when they are needed.
+        drift: counts differences from the description.
+        model: the whole order, if it is decoded already.
+        source: the operation that the data came from; differences are counted for it.
+        body: the bytes of the data, if they are kept. Then the models may take over the data, which are read again from
+            the bytes if a caller asks for them.
     """
 
     __slots__ = ("_body", "_drift", "_model", "_parts", "_received", "_source", "_undecoded")
@@ -72,26 +77,26 @@ class OrderBody:
         self._body = body
         self._parts: dict[str, Any] = {}
         self._undecoded: Mapping[str, Any] | None = None
-        """The data of which parts have been decoded while the rest has not."""
+        """The data that decoded parts were made of, while other parts are not decoded yet."""
 
     def again(self) -> OrderBody:
-        """The same for another handle, which gets models of its own."""
+        """The same order for another ``Order`` object, which gets models of its own."""
         received = self._received if self._body is None else None
         return OrderBody(received, self._drift, source=self._source, body=self._body)
 
     @property
     def plain(self) -> Mapping[str, Any]:
-        """The JSON data as they were received. Of an order that was decoded the bytes are kept where there are any,
-        which are a quarter of the size, and read when a caller asks."""
+        """The JSON data as they were received. After decoding only the bytes are kept, if there are any, because they
+        have a quarter of the size; the data are read from them again."""
         if self._received is None:
             self._received = mapping_or_empty(read_json(self._body or b""))
         return self._received
 
     @property
     def model(self) -> OrderData:
-        """The whole order, decoded at the first use."""
+        """The whole order, decoded when it is first used."""
         if self._model is None:
-            data = self._given_up()
+            data = self._handed_over()
             if self._parts:
                 data = {name: value for name, value in data.items() if name not in self._parts}
             self._model = self._drift.reading(self._source, models.OrderData.from_dict, data)
@@ -101,16 +106,16 @@ class OrderBody:
         return self._model
 
     def whole(self) -> OrderData:
-        """The same as :attr:`model`."""
+        """The same as :attr:`model`, as a function."""
         return self.model
 
-    def takes(self, model: OrderData) -> None:
-        """The models are there already."""
-        self._given_up()
+    def set_model(self, model: OrderData) -> None:
+        """Use a model that was decoded elsewhere."""
+        self._handed_over()
         self._model = model
 
     def part(self, name: Part) -> Any:
-        """One member of :attr:`model`, of which the others need not be decoded."""
+        """One member of :attr:`model`. The others are not decoded for it."""
         if self._model is not None:
             return getattr(self._model, name)
         if name in self._parts:
@@ -126,7 +131,7 @@ class OrderBody:
             part = self._drift.reading(self._source, _listed, getattr(models, element), value)
         elif name in self._data:
             return getattr(self.model, name)
-        self._undecoded = self._given_up()
+        self._undecoded = self._handed_over()
         self._parts[name] = part
         return part
 
@@ -135,14 +140,15 @@ class OrderBody:
         """The data that the models are made of."""
         return self.plain if self._undecoded is None else self._undecoded
 
-    def _given_up(self) -> Mapping[str, Any]:
-        """The same, and from now on not what :attr:`plain` gives: a caller may change what the models hold of it."""
+    def _handed_over(self) -> Mapping[str, Any]:
+        """The same data for the models. :attr:`plain` no longer gives this object, because a caller may change the
+        parts of it that the models hold."""
         data = self._data
         if self._body is not None and data is self._received:
             self._received = None
         return data
 
-    # The head. Once there are models they are asked, because they can be changed.
+    # The head. It is read from the models once there are any, because callers can change them.
 
     @property
     def status(self) -> OrderStatus | str | None:
@@ -166,22 +172,22 @@ class OrderBody:
     @property
     def created(self) -> datetime | None:
         """When the order was created."""
-        if self._model is None:
-            try:
-                return _time(self._data.get("created"))
-            except ValueError:
-                pass
-        return self.model.created
+        return self._head_time("created", "created")
 
     @property
     def last_modified(self) -> datetime | None:
         """When the order was last changed."""
+        return self._head_time("lastModified", "last_modified")
+
+    def _head_time(self, name: str, member: str) -> datetime | None:
+        """A time of the head, by its name in the data and its member of the model."""
         if self._model is None:
             try:
-                return _time(self._data.get("lastModified"))
+                return _time(self._data.get(name))
             except ValueError:
                 pass
-        return self.model.last_modified
+        time: datetime | None = getattr(self.model, member)
+        return time
 
 
 def _listed(kind: Any, values: list[dict[str, Any]]) -> list[Any]:
@@ -189,7 +195,11 @@ def _listed(kind: Any, values: list[dict[str, Any]]) -> list[Any]:
 
 
 def _time(value: object) -> datetime | None:
-    """A time as the description has it; ValueError for anything odd."""
+    """A time in the form of the description.
+
+    Raises:
+        ValueError: it has another form.
+    """
     if value is None:
         return None
     time = datetime.fromisoformat(value) if type(value) is str else None

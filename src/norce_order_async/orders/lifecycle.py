@@ -1,9 +1,9 @@
-"""The life of an order: its statuses and edges as data, and what asking for a status means.
+"""The statuses of an order and the edges between them as data, and what a change of status means.
 
-The service decides which change it allows; nothing here refuses one. The table is for explaining a refusal and for
-knowing, after a lost answer, from where a change may be asked for again. The allowed edges are not published as such.
-Those marked ``published`` stand in the vendor's tutorial and adapter pages; ``inferred`` ones follow from what adapters
-are said to do in the one status and then in the other; the rest is ``assumed``.
+The service decides which change it allows; nothing here refuses one. The table explains refusals, and shows after a
+lost answer from which statuses a change may be asked for again. The allowed edges are not published as such. Edges
+marked ``published`` are in the vendor's tutorial and adapter pages; ``inferred`` ones follow from what these pages say
+about adapters in the two statuses; the rest is ``assumed``.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ EDGES: Final[dict[OrderStatus, dict[OrderStatus, Certainty]]] = {
     "declined": {},
     "removed": {},
 }
-"""From, to, and what the edge rests on."""
+"""The edges: from, to, and how certain each is."""
 
 FIRST_STATUS: Final[OrderStatus] = "checkout"
-"""Where every order begins."""
+"""The status of every new order."""
 
 STATUSES: Final[tuple[OrderStatus, ...]] = tuple(EDGES)
-"""In the order in which an order passes them."""
+"""All statuses, in the sequence in which an order passes them."""
 
 
 def check_status(value: str) -> OrderStatus:
     """The status spelled as the API spells it, whatever its case.
 
     Raises:
-        InvalidRequestError: it is none; the text lists those there are.
+        InvalidRequestError: there is no such status. The text lists all statuses.
     """
     for status in STATUSES:
         # isascii: the Kelvin sign is a k in lower case.
@@ -71,7 +71,7 @@ def predecessors(target: OrderStatus) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """The order is there already."""
+    """The order has the status already."""
 
     status: OrderStatus
 
@@ -87,7 +87,7 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """No known edge leads there, or where the order is is not known; the service decides."""
+    """No known edge leads there, or the current status is not known. The service decides."""
 
     origin: str | None
     target: OrderStatus
@@ -97,7 +97,7 @@ Plan = Stay | Follow | Doubt
 
 
 def plan(current: str | None, target: OrderStatus) -> Plan:
-    """What asking for ``target`` means for an order in ``current``; None when that is not known."""
+    """What a change to ``target`` means for an order in the status ``current``, which is None if it is not known."""
     if current == target:
         return Stay(target)
     for origin, edges in EDGES.items():
@@ -107,7 +107,7 @@ def plan(current: str | None, target: OrderStatus) -> Plan:
 
 
 def explain(current: str | None, target: OrderStatus) -> str:
-    """What was asked for, and what is known of it, in words."""
+    """A change of status and its certainty in words, for an error's text."""
     planned = plan(current, target)
     match planned:
         case Stay(status):

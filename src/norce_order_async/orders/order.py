@@ -1,4 +1,4 @@
-"""The handle of one order: an id, a way to call, and the last snapshot."""
+"""One order: its id, the last version that was read, and its methods."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.checking import check_number
-from norce_order_async.display import shown, table_in_html
+from norce_order_async.display import render_table, shown, table_in_html, written_amount, written_time
 from norce_order_async.errors import CallError, InvalidRequestError, StatusUnreachableError, WaitTimeoutError
 from norce_order_async.money import decimal, paid
 from norce_order_async.orders.lazy import OrderBody
@@ -22,7 +22,6 @@ from norce_order_async.orders.parts.payments import PaymentsPart
 from norce_order_async.orders.parts.shippings import ShippingsPart
 from norce_order_async.orders.polling import Polling
 from norce_order_async.orders.record import OrderRecord
-from norce_order_async.orders.rendering import render_table, written_amount, written_time
 from norce_order_async.orders.transition import StatusPeriod, Transitioned, periods, transition
 from norce_order_async.orders.validation import ValidationReport, read_report
 from norce_order_async.pipeline.operations import DELETE_ORDER, SET_REFERENCE, VALIDATE
@@ -56,10 +55,10 @@ class Order:
     def __init__(self, session: Session, order_id: str, body: OrderBody | None = None) -> None:
         self._record = OrderRecord(session, order_id, body)
         self.uniqueness_checked = True
-        """False for an order that was created again after a lost answer, when the list of orders did not show in time
-        that no other one has its cart reference, or the answer to the repeat was lost too: there may be two."""
+        """False if there may be a second order with the same cart reference. That can happen if the answer to a
+        creation was lost, the order was created again, and the list did not show in time that it is the only one."""
 
-    # What is known
+    # The last version that was read
 
     @property
     def id(self) -> str:
@@ -68,32 +67,33 @@ class Order:
 
     @property
     def data(self) -> OrderData:
-        """The whole snapshot as models. It is decoded here, or part by part where a part is asked for, such as
-        ``order.cart``; its status, reference and times need no decoding.
+        """The whole order as models, as it was last read. It is decoded when this is first used; ``order.cart`` and the
+        other parts decode only themselves, and status, reference and times need no decoding.
 
         Raises:
-            NotLoadedError: the order has not been read yet; so does every property below.
+            NotLoadedError: the order has not been read yet. All properties and parts of the order raise it then, except
+                ``id``, ``loaded``, ``stale`` and ``age``.
         """
         return self._record.known().model
 
     @property
     def plain(self) -> Mapping[str, Any]:
-        """The snapshot as plain JSON data, as the service wrote it; nothing is decoded for it."""
+        """The order as plain JSON data, as the service wrote it when it was last read."""
         return self._record.known().plain
 
     @property
     def loaded(self) -> bool:
-        """Whether there is a snapshot."""
+        """Whether the order has been read."""
         return self._record.body is not None
 
     @property
     def stale(self) -> bool:
-        """Whether something was written since the snapshot was read."""
+        """Whether this object has written something since it last read the order."""
         return self._record.stale
 
     @property
     def age(self) -> float | None:
-        """Seconds since the snapshot was read; None without one."""
+        """Seconds since the order was last read; None if it was not read yet."""
         return self._record.age
 
     @property
@@ -103,25 +103,25 @@ class Order:
 
     @property
     def reference(self) -> str | None:
-        """Identifier of the order in another system; None if it has none."""
+        """The order's identifier in another system; None if it has none."""
         return self._record.known().reference
 
     @property
     def total(self) -> Price | None:
-        """Grand total with shippings, computed by the service, as a model; :attr:`amount` is it as a decimal."""
+        """The grand total with shippings, which the service computes. :attr:`amount` is the same as a decimal."""
         total: Price | None = self._record.known().part("total")
         return total
 
     @property
     def amount(self) -> Decimal | None:
-        """The grand total including VAT, as a decimal; None when the service sent none."""
+        """The grand total including VAT in whole currency units; None if the service sent none."""
         total = self.total
         return None if total is None or total.including_vat is None else decimal(total.including_vat)
 
     @property
     def outstanding(self) -> Decimal | None:
-        """What payments do not cover yet: the total minus the payments that are not removed. Below zero when they
-        cover too much; None when the service sent no total, because what is due is not known then."""
+        """The total minus the payments that are not removed, in whole currency units. Below zero if payments cover more
+        than the total; None if the service sent no total."""
         return None if self.amount is None else self.amount - paid(self.payments)
 
     @property
@@ -154,7 +154,7 @@ class Order:
 
     @property
     def consents(self) -> ConsentsPart:
-        """The consents, and methods to add, tick and remove them."""
+        """The consents, and methods to add, tick and delete them."""
         return ConsentsPart(self._record)
 
     @property
@@ -169,7 +169,7 @@ class Order:
 
     @property
     def hooks(self) -> HooksPart:
-        """The hooks: addresses that the service asks before it commits a change."""
+        """The hooks: addresses that the service calls before it commits a change."""
         return HooksPart(self._record)
 
     @property
@@ -179,7 +179,7 @@ class Order:
 
     @property
     def validations(self) -> ValidationsPart:
-        """The validations: addresses that the service asks on :meth:`validate`."""
+        """The validations: addresses that the service calls on :meth:`validate`."""
         return ValidationsPart(self._record)
 
     @property
@@ -187,16 +187,16 @@ class Order:
         """The attributes: values of your own, by name, and methods to set and remove them."""
         return AttributesPart(self._record)
 
-    # What can be done with it
+    # Calls
 
     async def refresh(self, *, options: CallOptions | None = None) -> Order:
         """Read the order again.
 
         Returns:
-            This handle, so that ``order = await orders("o...").refresh()`` reads well.
+            This order, so that ``order = await orders("o...").refresh()`` works.
 
         Raises:
-            NotFoundError: not there under this merchant and channel.
+            NotFoundError: there is no such order under this merchant and channel.
             CallError: it did not succeed.
         """
         await self._record.read(options)
@@ -212,30 +212,31 @@ class Order:
         explain: bool = False,
         options: CallOptions | None = None,
     ) -> Transitioned:
-        """Move the order to another status: one call and no more on the plain path.
+        """Move the order to another status, normally with one call.
 
-        Nothing is sent when the order was seen there within the last 5 s, unless ``force``. When the service takes the
-        change in without having done it (202), the order is read until it shows. A newer status is never rolled back:
-        after a lost answer the order is read before anything is asked for again.
+        Nothing is sent if the order had the status within the last 5 s, unless you pass ``force``. If the service has
+        accepted the change but not done it yet (202), the order is read until it shows the status. A newer status is
+        never rolled back: after a lost answer the order is read before the change is asked for again.
 
         Args:
             target: one of ``STATUSES``.
-            confirm: read the order afterwards, and tell from where and when it went by the service's log.
-            force: send also when the order is known to be there.
-            validate: have the service check the order first, and ask for the status only if everything holds. That the
-                service checks by itself is not certain for every change: without this, an order that is not paid may
-                be completed. Calls every registered validation.
-            explain: when it is refused, have the service check the order and add what is missing to the error. Calls
-                every registered validation; without it, only an order that has no hooks is checked then, because a
-                hook may have refused.
-            options: what the calls do differently.
+            confirm: whether to read the order afterwards. The result then has the status before and the time of the
+                change from the service's log.
+            force: whether to send also if the order is known to have the status.
+            validate: whether the service validates the order first; the change is sent only if there are no problems.
+                It is not certain that the service validates by itself for every change: without this, an order that is
+                not paid may be completed. Calls every registered validation.
+            explain: whether the service validates the order if the change is refused; the problems are added to the
+                error. Calls every registered validation. By default only an order without hooks is validated then,
+                because a hook may have refused the change.
+            options: settings of the calls.
 
         Raises:
-            InvalidRequestError: no such status; the text lists those there are.
-            ValidationFailedError: ``validate`` was asked for, and something does not hold; nothing was changed.
-            TransitionRefusedError: the service, or a hook, does not allow it now.
+            InvalidRequestError: there is no such status. The text lists all statuses.
+            ValidationFailedError: you passed ``validate``, and there are problems; nothing was changed.
+            TransitionRefusedError: the service, or a hook, does not allow the change now.
             TransitionSupersededError: the answer was lost, and the order is in a third status.
-            PendingError: taken in, but not shown before the deadline.
+            PendingError: the change was accepted, but not shown before the deadline.
             OutcomeUnknownError: the answer was lost, and the order could not be read.
             CallError: it did not succeed otherwise.
         """
@@ -245,25 +246,25 @@ class Order:
         )
 
     async def accept(self, *, options: CallOptions | None = None) -> Transitioned:
-        """Payment is in place: ``transition_to("accepted")``."""
+        """Accept the order, because its payment is in place: ``transition_to("accepted")``."""
         return await self.transition_to("accepted", options=options)
 
     async def complete(
         self, *, validate: bool = False, explain: bool = False, options: CallOptions | None = None
     ) -> Transitioned:
-        """The order is final: ``transition_to("completed")``, with ``validate`` and ``explain`` as there."""
+        """Complete the order: ``transition_to("completed")``. ``validate`` and ``explain`` are as there."""
         return await self.transition_to("completed", validate=validate, explain=explain, options=options)
 
     async def decline(self, *, options: CallOptions | None = None) -> Transitioned:
-        """Payment was refused: ``transition_to("declined")``."""
+        """Decline the order, because its payment was refused: ``transition_to("declined")``."""
         return await self.transition_to("declined", options=options)
 
     async def reopen(self, *, options: CallOptions | None = None) -> Transitioned:
-        """The customer goes back to shopping: ``transition_to("checkout")``."""
+        """Reopen the order, so that the customer can go on shopping: ``transition_to("checkout")``."""
         return await self.transition_to("checkout", options=options)
 
     async def remove(self, *, options: CallOptions | None = None) -> Transitioned:
-        """Abandoned, and kept readable: ``transition_to("removed")``. :meth:`delete` takes it out of storage."""
+        """Remove an abandoned order, which stays readable: ``transition_to("removed")``. :meth:`delete` deletes it."""
         return await self.transition_to("removed", options=options)
 
     async def wait_for(
@@ -273,23 +274,21 @@ class Order:
         timeout: float,
         options: CallOptions | None = None,
     ) -> Order:
-        """Read the order until it is in a status, or until a function of it says yes; pauses grow from 0.25 s to 5 s.
-
-        Cancelling the caller ends it at once.
+        """Read the order until it has a status, or until a function returns True. Pauses grow from 0.25 s to 5 s.
 
         Args:
-            awaited: a status, or a function of this handle.
-            timeout: seconds to wait at most, readings included.
-            options: what each reading does differently; its deadline is the end of the wait.
+            awaited: a status, or a function that is called with this order after each read.
+            timeout: the most seconds to wait, including the reads.
+            options: settings of each read. The end of the wait is their deadline.
 
         Returns:
-            This handle, with the snapshot that showed it.
+            This order, as it was last read.
 
         Raises:
-            InvalidRequestError: no such status, or no time to wait; nothing was sent.
-            StatusUnreachableError: the order is in a final status that is not the one awaited.
-            WaitTimeoutError: it did not show in time.
-            CallError: a reading did not succeed.
+            InvalidRequestError: there is no such status, or ``timeout`` is not above 0; nothing was sent.
+            StatusUnreachableError: the order is in another final status.
+            WaitTimeoutError: the order did not show the status or change in time.
+            CallError: a read did not succeed.
         """
         target = None if callable(awaited) else check_status(awaited)
         check_number("timeout", timeout, "a finite number of seconds above 0", InvalidRequestError, above=True)
@@ -302,35 +301,35 @@ class Order:
             except CallError as error:
                 if error.gave_up != "deadline":
                     raise
-                raise self._waited_in_vain(target, timeout) from error
+                raise self._timed_out(target, timeout) from error
             if awaited(self) if callable(awaited) else self.status == target:
                 return self
             if target is not None and self.status is not None and is_terminal(self.status):
                 raise StatusUnreachableError(self.id, target, self.status)
             if not await polling.pause():
-                raise self._waited_in_vain(target, timeout)
+                raise self._timed_out(target, timeout)
 
-    def _waited_in_vain(self, target: OrderStatus | None, timeout: float) -> WaitTimeoutError:
+    def _timed_out(self, target: OrderStatus | None, timeout: float) -> WaitTimeoutError:
         seen = self.status if self.loaded else None
         return WaitTimeoutError(self.id, target or "what was awaited", seen, timeout)
 
     async def validate(self, *, options: CallOptions | None = None) -> ValidationReport:
-        """Have the service check the order: its own rules first, then every registered validation.
+        """Let the service validate the order: its own rules first, then every registered validation.
 
         Returns:
-            A report; ``report.ok`` is whether everything holds, ``report.raise_for_errors()`` insists on it.
+            A report. ``report.ok`` is True if there are no problems; ``report.raise_for_errors()`` raises if there are.
 
         Raises:
-            CallError: it could not be validated.
+            CallError: the order could not be validated.
         """
         answer = await self._record.session.call(VALIDATE, {"order_id": self.id}, options=options)
         return read_report(self.id, answer)
 
     async def set_reference(self, reference: str, *, options: CallOptions | None = None) -> None:
-        """Set the identifier of the order in another system.
+        """Set the order's identifier in another system.
 
         Raises:
-            InvalidRequestError: it is no string; nothing was sent.
+            InvalidRequestError: it is not a string; nothing was sent.
             CallError: it did not succeed.
         """
         if not isinstance(reference, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -341,7 +340,7 @@ class Order:
         """Delete the order from the service's storage.
 
         Raises:
-            NotFoundError: not there under this merchant and channel.
+            NotFoundError: there is no such order under this merchant and channel.
             CallError: it did not succeed.
         """
         await self._record.write(DELETE_ORDER, options=options)
@@ -353,7 +352,7 @@ class Order:
         return table_in_html(("Order", self.id), self._rows())
 
     def _rows(self) -> Iterator[tuple[str, str]]:
-        """Status, age of the snapshot, sums and counts."""
+        """The rows of a table: status, age, sums and counts."""
         if not self.loaded:
             yield "", "not loaded"
             return

@@ -1,4 +1,4 @@
-"""Pages of a listing: one as it is asked for, and those of a walk, of a size that the service takes."""
+"""Pages of a listing: a single page, and the pages of an iteration, in a size that the service accepts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from norce_order_async import models
 from norce_order_async._api import read_model
 from norce_order_async._json import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
-from norce_order_async.display import table_in_html
+from norce_order_async.display import render_table, table_in_html, written_amount, written_time
 from norce_order_async.errors import RefusedError, UnavailableError
 from norce_order_async.orders.checking import holds_no
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import SMALLEST_PAGE
 from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.order import Order
-from norce_order_async.orders.rendering import render_table, written_amount, written_time
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import LIST_ORDERS
 from norce_order_async.pipeline.response import DriftRecord
@@ -38,8 +37,8 @@ _COLUMNS = ("Order", "status", "created", "total")
 class OrderPage:
     """One page of a listing: its orders, and the pagination as the service sent it.
 
-    ``size`` and ``totalSize`` of the pagination are published in two ways; do not rely on either to know whether there
-    is more.
+    ``size`` and ``totalSize`` of the pagination are published in two ways, so they don't show whether there are more
+    orders.
 
     Example::
 
@@ -72,10 +71,10 @@ class OrderPage:
 async def read_orders(
     session: Session, query: Mapping[str, Any], options: CallOptions | None, deadline: Deadline | None = None
 ) -> tuple[OrderPage, Answer]:
-    """One page of orders, not decoded, and the answer that it came with.
+    """One page of orders, not decoded, and the answer.
 
     Raises:
-        UnavailableError: the answer is something else. It is not an empty page, after which a walk would be complete.
+        UnavailableError: the answer is not a page. It must not count as an empty one, which would end an iteration.
     """
     answer = await session.call(LIST_ORDERS, {}, query=query, options=options, deadline=deadline)
     drift = session.core.drift
@@ -91,18 +90,18 @@ async def read_orders(
 
 
 def read_page(page: Any, drift: DriftRecord) -> tuple[Sequence[Mapping[str, Any]], Pagination | None]:
-    """The orders of a page, not decoded, and what stands around them."""
+    """The orders of a page, not decoded, and its pagination."""
     entries = mapping_or_empty(page).get("data")
     orders = [entry for entry in list_or_empty(entries) if is_mapping(entry)]
     if is_list(entries):
-        # Read like any answer, without the entries that are orders: so everything else that is odd counts as drift.
+        # Parsed like any answer, but without the orders, so that all other differences count as drift.
         page = {**page, "data": [entry for entry in entries if not is_mapping(entry)]}
     around = drift.reading(LIST_ORDERS.id, read_model, models.OrderPaginationSet, page, f"{LIST_ORDERS.id}.200")
     return orders, around.pagination if around else None
 
 
 class Pages:
-    """The pages of one walk, oldest orders first, of the size asked for or of a smaller one."""
+    """The pages of one iteration, oldest orders first, in the given size or a smaller one."""
 
     def __init__(
         self,
@@ -113,20 +112,20 @@ class Pages:
         deadline: Deadline | None = None,
     ) -> None:
         self._session = session
-        # A filter is read once here and used for every page, so that one given as a generator is not used up.
+        # The filter's iterables are read once here, because every page uses them.
         self._where = replace(where.held(), order_by="created", order_by_direction="asc")
         self._size = page_size
         self._size_was_taken = False
         self._options = options
         self._deadline = deadline
         self._answer: Answer | None = None
-        """The last one, by which a fault can be looked up."""
+        """The last answer, for the correlation id in an error."""
 
     async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Order]:
-        """One page.
+        """Read one page, with a smaller size if the service refuses the first one.
 
         Raises:
-            CallError: it could not be read, also not with a smaller size.
+            CallError: the page could not be read.
         """
         query = replace(self._where, date_from=date_from).query() | {"offset": offset}
         refused: RefusedError | None = None
@@ -135,7 +134,7 @@ class Pages:
             try:
                 page, self._answer = await read_orders(self._session, sized, self._options, self._deadline)
             except RefusedError as error:
-                # What is said of the first size is the truth if it was not the size.
+                # If the size was not the reason, the first refusal is the one to raise.
                 refused = refused or error
                 if not self._shrink(error):
                     raise refused from None
@@ -144,7 +143,7 @@ class Pages:
                 return page.orders
 
     def _shrink(self, error: RefusedError) -> bool:
-        """Whether a smaller page is worth asking for: the service takes no request as it is, and took none before."""
+        """Halve the page size. False if the refusal can't be due to the size."""
         if self._size is None or self._size_was_taken or error.status not in (400, 422) or self._size <= SMALLEST_PAGE:
             return False
         self._size = max(self._size // 2, SMALLEST_PAGE)
@@ -159,5 +158,5 @@ class Pages:
             correlation_id=answer.correlation_id if answer else "",
             attempts=answer.attempts if answer else (),
             status=answer.status if answer else None,
-            advice="narrow it by date_from and date_to until it fits on one page, which page_size makes larger",
+            advice="narrow the filter with date_from and date_to until the orders fit on one page, or raise page_size",
         )

@@ -1,4 +1,4 @@
-"""Reading an order again until it shows what the service has accepted, with growing, jittered pauses."""
+"""Reads an order again, with growing, jittered pauses, until it shows a change that the service has accepted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 LAST_LOOK = 0.25
-"""Seconds left for the reading after the last pause, which is cut short for it."""
+"""Seconds that are kept for the read after the last pause."""
 
 
 class Polling:
-    """One wait. Pause *n* is drawn evenly from the upper half of ``min(5 s, 0.25 s * 2 ** (n - 1))``: short draws in a
-    row must not hammer the service. The last pause ends ``LAST_LOOK`` before the deadline, so that what shows late is
-    still seen."""
+    """The pauses of one wait. Pause *n* is drawn from the upper half of ``min(5 s, 0.25 s * 2 ** (n - 1))``, so that
+    there are never many short pauses in a row. The last pause ends ``LAST_LOOK`` before the deadline, so that a late
+    change is still seen."""
 
     __slots__ = ("_clock", "_deadline", "_pauses")
 
@@ -35,7 +35,7 @@ class Polling:
         self._pauses = 0
 
     async def pause(self) -> bool:
-        """Sleep before the next reading; False, at once, when no time is left for one."""
+        """Sleep before the next read. Returns False at once if there is no time left for one."""
         step = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._pauses, 10))
         seconds = self._clock.uniform(step / 2, step)
         remaining = self._deadline.remaining()
@@ -59,20 +59,20 @@ async def until_shown(
     deadline: Deadline,
     options: CallOptions | None,
 ) -> None:
-    """Read ``order`` until ``shows`` holds.
+    """Read ``order`` until ``shows`` returns True.
 
     Args:
-        order: what the handle knows; replaced by each read.
+        order: the order's record, which each read replaces.
         shows: whether an order shows the change.
-        what: the change, for the error's text.
-        target: the status asked for, when the change is one of status.
-        operation: what was called.
-        answer: its 202.
-        deadline: of the call.
-        options: what the call does differently.
+        what: the change in words, for the error's text.
+        target: the status asked for, if it is a change of status.
+        operation: the operation of the change.
+        answer: its answer with status 202.
+        deadline: the deadline of the change and the reads.
+        options: settings of the reads.
 
     Raises:
-        PendingError: it did not show in time, or the order could not be read.
+        PendingError: the change did not show in time, or the order could not be read.
     """
     polling = Polling(order.session.core.clock, deadline)
     failed: CallError | None = None
@@ -88,7 +88,7 @@ async def until_shown(
     current = order.fresh_status() if target else None
     seen = f"reading it back failed ({type(failed).__name__})" if failed else "it is not shown in time"
     raise PendingError(
-        f"{what} was taken in (202) but {seen}"
+        f"{what} was accepted (202) but {seen}"
         + (f"; the order was last seen in {display.shown(current)}" if current else ""),
         target=target,
         current=current,

@@ -1,4 +1,4 @@
-"""What a handle knows of its order, shared by the handle and its parts: the last snapshot and its age."""
+"""The last known version of an order and its age, shared by an ``Order`` and its parts."""
 
 from __future__ import annotations
 
@@ -24,33 +24,34 @@ if TYPE_CHECKING:
     from norce_order_async.models import OrderData
 
 FRESH_FOR = 5.0
-"""Seconds for which a status that was read or set is trusted without asking again."""
+"""Seconds for which a status that was read or set is trusted without reading again."""
 
 
 @dataclass(slots=True, eq=False)
-class _Doubt:
-    """Something added whose id is not known: until it is, or the order is read again, neither is what is there."""
+class _PendingCreate:
+    """An entry that was added and whose id is not known. Until the id is known or the order is read again, the contents
+    of the list are not known either."""
 
     member: str
-    """The list of the order that it goes to."""
+    """The list of the order that it is added to."""
     key: tuple[str, ...] | None
-    """What it would be recognised by; None could be like anything."""
+    """The values that identify it; None if nothing does, so that it could be any entry."""
     before: Baseline
     in_flight: bool = True
 
     def resembles(self, member: str, key: tuple[str, ...] | None) -> bool:
-        """Whether it could be taken for another entry, or the other for it."""
+        """Whether it could be mistaken for an entry of this list with this key."""
         return self.member == member and (self.key is None or key is None or self.key == key)
 
 
 class OrderRecord:
-    """The last known state of one order, and the way to read and change it."""
+    """The last known version of one order, and methods to read and change it."""
 
-    __slots__ = ("_created", "_doubts", "_read_at", "_status", "_status_at", "body", "id", "session", "stale")
+    __slots__ = ("_created", "_pending", "_read_at", "_status", "_status_at", "body", "id", "session", "stale")
 
     def __init__(self, session: Session, order_id: str, body: OrderBody | None = None) -> None:
         self.session = session
-        # Not checked: an id that the service gave is its own, and each call checks those in its address.
+        # Not checked here: each call checks the ids in its address.
         self.id = order_id
         self.body: OrderBody | None = None
         self.stale = False
@@ -58,31 +59,31 @@ class OrderRecord:
         self._status: str | None = None
         self._status_at = 0.0
         self._created: set[str] = set()
-        self._doubts: list[_Doubt] = []
+        self._pending: list[_PendingCreate] = []
         if body is not None:
             self.take(body)
 
     def known(self) -> OrderBody:
-        """The snapshot.
+        """The order as it was last read.
 
         Raises:
-            NotLoadedError: there is none yet.
+            NotLoadedError: it was not read yet.
         """
         if self.body is None:
             raise NotLoadedError(f"order {shown(self.id)} has not been read yet: await order.refresh() first")
         return self.body
 
     def take(self, body: OrderBody) -> None:
-        """Replace the snapshot by one just read."""
+        """Replace the last version by one that was just read."""
         self.body = body
         self.stale = False
         self._read_at = self.session.core.clock.monotonic()
         self.saw_status(body.status)
-        # What is in flight may land after this read, and then is not in it.
-        self._doubts = [doubt for doubt in self._doubts if doubt.in_flight]
+        # Entries in flight may be added after this read, so they stay pending.
+        self._pending = [pending for pending in self._pending if pending.in_flight]
 
     def received(self, member: str, entry_id: str | None = None) -> Mapping[str, Any]:
-        """A part of the order as the service wrote it, or one entry of a list by its id; empty when not known."""
+        """A part of the order as the service wrote it, or one entry of a list by its id; empty if it is not known."""
         part: object = None if self.body is None else self.body.plain.get(member)
         if entry_id is None:
             return mapping_or_empty(part)
@@ -91,30 +92,35 @@ class OrderRecord:
 
     @property
     def age(self) -> float | None:
-        """Seconds since the snapshot was read; None without one."""
+        """Seconds since the order was last read; None if it was not read yet."""
         return None if self.body is None else self.session.core.clock.monotonic() - self._read_at
 
     def fresh_status(self) -> str | None:
-        """The status, when it was read or set so lately that it may be believed."""
+        """The status, if it was read or set within the last :data:`FRESH_FOR` seconds."""
         if self.session.core.clock.monotonic() - self._status_at > FRESH_FOR:
             return None
         return self._status
 
     def saw_status(self, status: str | None) -> None:
-        """The service said just now that the order is in this status."""
+        """Record the status that the service has just given."""
         self._status = status
         self._status_at = self.session.core.clock.monotonic()
 
     async def read(self, options: CallOptions | None = None, deadline: Deadline | None = None) -> OrderBody:
-        """Read the order and take the result."""
+        """Read the order and keep the result.
+
+        Raises:
+            UnavailableError: the answer is not an order.
+            CallError: it did not succeed otherwise.
+        """
         answer = await self.session.call(GET_ORDER, {"order_id": self.id}, options=options, deadline=deadline)
         if not is_mapping(answer.data):
-            _ = answer.parsed  # counts what it is instead
+            _ = answer.parsed  # counts the difference in client.drift
             raise holds_no("order", answer, GET_ORDER, self.id)
         body = OrderBody(answer.data, self.session.core.drift, source=GET_ORDER.id, body=answer.body)
         if not make_late(answer, body.whole):
-            # A large one, which the call has decoded in a thread; or middleware asked for the models.
-            body.takes(cast("OrderData", answer.parsed))
+            # The call has decoded a large order in a thread, or middleware has asked for the models.
+            body.set_model(cast("OrderData", answer.parsed))
         self.take(body)
         return body
 
@@ -128,7 +134,7 @@ class OrderRecord:
         before: Baseline | None = None,
         deadline: Deadline | None = None,
     ) -> Answer:
-        """Change something of the order. The snapshot stays, and is stale unless nothing can have changed."""
+        """Change the order. The last version stays, and is stale unless the write can't have changed anything."""
         try:
             answer = await self.session.call(
                 operation,
@@ -139,7 +145,7 @@ class OrderRecord:
                 deadline=deadline,
             )
         except BaseException as error:
-            # A caller that was cancelled does not know either.
+            # This also covers a cancelled caller, who does not know whether the write took effect.
             if not untouched(error):
                 self._changed()
             raise
@@ -149,18 +155,18 @@ class OrderRecord:
     async def create(
         self, operation: Operation, body: Any, options: CallOptions | None, deadline: Deadline | None = None
     ) -> Answer:
-        """Add something to the order; an answer that is lost is settled against what was there before."""
+        """Add an entry to the order. If the answer is lost, a read-back compares with the entries that were there."""
         natural_key = operation.natural_key
         member = natural_key.member if natural_key else ""
         sent = Unshown(written(body, operation.id, is_new=True))
         key = natural_key.of(sent.to_dict()) if natural_key else None
-        alike = [doubt for doubt in self._doubts if doubt.resembles(member, key)]
-        for doubt in alike:
-            # Two of a kind at once: what either finds on reading back may be the other's.
-            doubt.before.crowded = True
+        alike = [other for other in self._pending if other.resembles(member, key)]
+        for other in alike:
+            # Two similar entries are pending: an entry that one finds on reading back may be the other's.
+            other.before.crowded = True
         before = Baseline(ids=None if alike else self._ids(member))
-        doubt = _Doubt(member, key, before)
-        self._doubts.append(doubt)
+        pending = _PendingCreate(member, key, before)
+        self._pending.append(pending)
         creation = self.session.creation(operation, self.id, sent.to_dict(), options)
         deadline = deadline or self.session.deadline(options)
         try:
@@ -168,13 +174,13 @@ class OrderRecord:
                 answer = await self.write(operation, sent, options=options, before=before, deadline=deadline)
         except BaseException as error:
             if untouched(error):
-                self._doubts.remove(doubt)
+                self._pending.remove(pending)
             raise
         finally:
-            doubt.in_flight = False
+            pending.in_flight = False
         if answer.id:
             self._created.add(answer.id)
-            self._doubts.remove(doubt)
+            self._pending.remove(pending)
         return answer
 
     def _changed(self) -> None:
@@ -188,7 +194,7 @@ class OrderRecord:
 
 
 class Part:
-    """One part of an order: reads from the handle's snapshot, writes through its session."""
+    """One part of an order. It reads from the last version of the order, and writes through its session."""
 
     __slots__ = ("_record",)
 

@@ -1,6 +1,6 @@
-"""Changes of an order's status: the log of those that were, and the driver of ``order.transition_to``.
+"""Changes of an order's status: the log of past changes, and ``order.transition_to``.
 
-A transition is one PUT on the plain path, and reads only where the answer leaves a doubt.
+A transition is normally one PUT. The order is read only if the answer leaves the result open.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class StatusPeriod:
 
 
 def periods(transitions: Iterable[Transition]) -> tuple[StatusPeriod, ...]:
-    """The log in the order of time. Entries without a status or a time are left out.
+    """The log, sorted by time. Entries without a status or a time are left out.
 
-    A new order's first status is not in the service's log, as far as known: the log begins with the first change.
+    As far as known, the log begins with the first change, so it does not have the first status of a new order.
     """
     logged = sorted(
         ((each.time_stamp, each.status) for each in transitions if each.time_stamp is not None and each.status),
@@ -83,13 +83,14 @@ class Transitioned:
 
     to: OrderStatus
     called: bool
-    """False when the order was there already and nothing was sent."""
+    """False if the order had the status already and nothing was sent."""
     attempts: tuple[Attempt, ...] = ()
     origin: str | None = None
-    """The status before, as far as known; with ``confirm=True`` from the service's log. When nothing was sent, the
-    same as ``to``."""
+    """The status before, as far as known; with ``confirm=True`` from the service's log. If nothing was sent, the same
+    as ``to``."""
     at: datetime | None = None
-    """When it was entered, by the service's log; with ``confirm=True``, or when the order had to be read anyway."""
+    """The time of the change from the service's log, if the order was read: with ``confirm=True``, or because the
+    service answered 202."""
 
 
 async def transition(
@@ -102,26 +103,27 @@ async def transition(
     explain: bool,
     options: CallOptions | None,
 ) -> Transitioned:
-    """Ask the service for a status and see that it is there.
+    """Ask the service for a status, and wait until the order has it.
 
     Args:
-        order: what the handle knows; replaced when the order had to be read.
+        order: the order's record, which a read replaces.
         target: the status asked for.
-        confirm: read the order afterwards.
-        force: send also when the order is known to be there.
-        validate: have the service check the order before, and ask for the status only if everything holds.
-        explain: have the service check the order after a refusal, and tell what it says.
-        options: what the calls do differently.
+        confirm: whether to read the order afterwards.
+        force: whether to send also if the order is known to have the status.
+        validate: whether to validate the order first, and to send only if there are no problems.
+        explain: whether to validate the order after a refusal, and to add the problems to the error.
+        options: settings of the calls.
 
     Raises:
-        ValidationFailedError: something does not hold; nothing was changed.
+        ValidationFailedError: there are problems; nothing was changed.
+        CallError: as :meth:`Order.transition_to` raises it.
     """
     current = order.fresh_status()
     deadline = order.session.deadline(options)
     if isinstance(plan(current, target), Stay) and not force:
         if confirm and order.stale:
             await order.read(options, deadline)
-        return _told(order, target, Transitioned(to=target, called=False, origin=current))
+        return _with_log(order, target, Transitioned(to=target, called=False, origin=current))
     if validate:
         checked = await order.session.call(VALIDATE, {"order_id": order.id}, options=options, deadline=deadline)
         read_report(order.id, checked).raise_for_errors()
@@ -129,7 +131,7 @@ async def transition(
         answer = await order.write(
             SET_STATE,
             {"currentStatus": target},
-            # From where it may be asked for again after a lost answer: where it was, else any status it can come from.
+            # After a lost answer the change may be repeated from the current status, or else from any that leads here.
             before=Baseline(repeat_from=predecessors(target) if current is None else frozenset({current})),
             options=options,
             deadline=deadline,
@@ -148,27 +150,27 @@ async def transition(
             options=options,
         )
     elif confirm:
-        # What is read is believed, also when another program has moved the order on since.
+        # The status that is read counts, even if another program has moved the order on since.
         await order.read(options, deadline)
     else:
         order.saw_status(target)
-    return _told(order, target, Transitioned(to=target, called=True, attempts=answer.attempts, origin=current))
+    return _with_log(order, target, Transitioned(to=target, called=True, attempts=answer.attempts, origin=current))
 
 
-def _told(order: OrderRecord, target: OrderStatus, came_to: Transitioned) -> Transitioned:
-    """With what the service's log adds, when the snapshot is one read since."""
+def _with_log(order: OrderRecord, target: OrderStatus, result: Transitioned) -> Transitioned:
+    """The result with the time and origin from the service's log, if the order was read after the change."""
     state: State | None = None if order.stale or order.body is None else order.body.part("state")
     if state is None:
-        return came_to
+        return result
     log = periods(state.transitions or [])
     entered = next((index for index in reversed(range(len(log))) if log[index].status == target), None)
     if entered is None:
-        return came_to
-    if not came_to.called:
-        return replace(came_to, at=log[entered].entered)
-    # A new order is in checkout, and the log begins with the first change.
+        return result
+    if not result.called:
+        return replace(result, at=log[entered].entered)
+    # The log begins with the first change, which starts in the status of new orders.
     origin = log[entered - 1].status if entered else FIRST_STATUS
-    return replace(came_to, origin=origin, at=log[entered].entered)
+    return replace(result, origin=origin, at=log[entered].entered)
 
 
 async def _refused(
@@ -181,29 +183,29 @@ async def _refused(
     *,
     explain: bool,
 ) -> TransitionRefusedError:
-    asks = explain or await _is_own_demand(order, refused, deadline, options)
-    problems = await _missing(order, deadline, options) if asks else ()
+    validates = explain or await _is_by_service(order, refused, deadline, options)
+    problems = await _problems(order, deadline, options) if validates else ()
     also = ", ".join(f"{shown_code(adapter)}: {shown_code(code)}" for adapter, code in problems)
     if refused.maybe_changed:
         advice = "an earlier attempt may have taken effect: read the order before going on"
     elif also:
         advice = f"validation also reports {also}"
-    elif asks or (current is not None and is_terminal(current)):
+    elif validates or (current is not None and is_terminal(current)):
         advice = ""
     else:
-        advice = "with explain, the order's validation is asked what is missing"
+        advice = "pass explain=True to validate the order and see what is missing"
     return TransitionRefusedError.of(
         refused, target=target, current=current, problems=problems, known=known_of(current, target), advice=advice
     )
 
 
-async def _is_own_demand(
+async def _is_by_service(
     order: OrderRecord, refused: RefusedError, deadline: Deadline, options: CallOptions | None
 ) -> bool:
-    """Whether the service itself misses something, so that its validation can say what.
+    """Whether the service itself refused the change, so that its validation can show the reason.
 
-    The code is the same where a hook says no, as far as known. Validating would call every registered validation then,
-    and tell of something else: so this is sure only of an order without hooks.
+    As far as known, a refusal by a hook has the same code. Validating the order would then call every registered
+    validation and show other problems. So this is certain only for an order without hooks.
     """
     if refused.code != VALIDATION_CODE or "hook" in (refused.message or "").lower():
         return False
@@ -216,10 +218,10 @@ async def _is_own_demand(
     return order.body is not None and order.body.plain.get("hooks") == []
 
 
-async def _missing(
+async def _problems(
     order: OrderRecord, deadline: Deadline, options: CallOptions | None
 ) -> tuple[tuple[str | None, str | None], ...]:
-    """What the service's validation says; nothing when it can't be asked now."""
+    """The problems that the service's validation finds; none if the order can't be validated now."""
     try:
         answer = await order.session.call(VALIDATE, {"order_id": order.id}, options=options, deadline=deadline)
         report = read_report(order.id, answer)

@@ -1,4 +1,4 @@
-"""The result of validating an order: a report to look at, not an exception."""
+"""The result of validating an order: a report, not an exception."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, mapping_or_empty, text_or_none
-from norce_order_async.display import shown, shown_code, table_in_html
+from norce_order_async.display import cell, render_table, shown, shown_code, table_in_html
 from norce_order_async.errors import ValidationFailedError
 from norce_order_async.orders.checking import holds_no
-from norce_order_async.orders.rendering import render_line, render_table
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import VALIDATE
 
@@ -34,9 +33,9 @@ class ValidationProblem:
     code: str | None
     """What failed, such as ``payment-missing``."""
     adapter_id: str | None
-    """Who reported it; the service's own checks among them."""
+    """The adapter that reported it. The service's own checks have an id, too."""
     message: str | None
-    """An explanation, when one was given. May hold personal data, so it is not in the repr."""
+    """An explanation, if there is one. It may hold personal data, so the repr does not show it."""
 
     def __repr__(self) -> str:
         return f"<{shown_code(self.adapter_id)}: {shown_code(self.code)}>"
@@ -58,11 +57,11 @@ class ValidationReport:
 
     @property
     def ok(self) -> bool:
-        """Whether everything holds, as far as the service could find out in time."""
+        """Whether the service found no problems in the time that it had."""
         return not self.problems
 
     def raise_for_errors(self) -> None:
-        """Raise when something does not hold.
+        """Raise if there are problems.
 
         Raises:
             ValidationFailedError: there are problems.
@@ -74,9 +73,9 @@ class ValidationReport:
         return self.ok
 
     def __rich__(self) -> RenderableType:
-        # An explanation may name a customer, so it is not shown.
+        # The explanations are not shown, because they may name a customer.
         if self.ok:
-            return render_line(f"Order {shown(self.order_id)}: nothing is wrong")
+            return cell(f"Order {shown(self.order_id)}: nothing is wrong", longest=200)
         return render_table(_COLUMNS, self._rows(), f"Order {self.order_id}")
 
     def _repr_html_(self) -> str:
@@ -88,10 +87,10 @@ class ValidationReport:
 
 
 def read_report(order_id: str, answer: Answer) -> ValidationReport:
-    """The report in either published shape: a list of failures, or ``{"errors": [...]}``.
+    """Read the report in either published form: a list of failures, or ``{"errors": [...]}``.
 
     Raises:
-        UnavailableError: the answer is something else, which does not say that all is well.
+        UnavailableError: the answer has neither form. It must not count as a report without problems.
     """
     data = answer.data
     entries = (data.get("errors", UNREADABLE) if data else None) if is_mapping(data) else data

@@ -156,15 +156,15 @@ async def _send(
     )
     started = core.clock.monotonic()
     limiter = scope.limiter
-    home = core.door.home
+    home = core.loop_guard.home
     begin = None if core.attempt_middleware else home.begin
     try:
         response: WireResponse | None = None
         if begin is not None:
-            response = await home.owned.run_begun(begin, wire, limiter.release, caller=caller, ahead=limiter.limit)
+            response = await home.sends.run_begun(begin, wire, limiter.release, caller=caller, ahead=limiter.limit)
         if response is None:
             send = _sender(scope, request, wire, number)
-            response = await home.owned.run(send, limiter.release, remaining, caller=caller, ahead=limiter.limit)
+            response = await home.sends.run(send, limiter.release, remaining, caller=caller, ahead=limiter.limit)
     except SendError as error:
         tried = _unsent_or_unknown(error)
     except SendTimedOutError:

@@ -12,7 +12,7 @@ from norce_order_async.context import Context
 from norce_order_async.engines.base import Engine
 from norce_order_async.pipeline.creations import Creations
 from norce_order_async.pipeline.events import Reporter
-from norce_order_async.pipeline.home import Door, Home, Permits
+from norce_order_async.pipeline.home import Home, LoopGuard, Permits
 from norce_order_async.pipeline.limiter import Limiter, Pause
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware
 from norce_order_async.pipeline.operations import V0, Api, Operation
@@ -39,7 +39,7 @@ class Core:
     """Shared by a client and everything scoped from it."""
 
     base_url: str
-    door: Door
+    loop_guard: LoopGuard
     auth: Tokens
     clock: Clock
     creations: Creations
@@ -54,17 +54,17 @@ class Core:
     @property
     def engine(self) -> Engine:
         """The engine of the client's current home."""
-        return self.door.home.engine
+        return self.loop_guard.home.engine
 
     @property
-    def owned(self) -> SendTasks:
+    def sends(self) -> SendTasks:
         """The sends of the client's current home."""
-        return self.door.home.owned
+        return self.loop_guard.home.sends
 
     @property
     def pause(self) -> Pause:
         """The pause that the service asked for, of the client's current home."""
-        return self.door.home.pause
+        return self.loop_guard.home.pause
 
     @property
     def user_agent(self) -> str:
@@ -74,7 +74,7 @@ class Core:
     @property
     def engine_name(self) -> str:
         """The engine's name; ``"auto"`` if there is no engine yet."""
-        home = self.door.home
+        home = self.loop_guard.home
         return home.engine.name if home.has_engine else "auto"
 
 
@@ -102,7 +102,7 @@ class CallScope(StaysInProcess):
     @property
     def limiter(self) -> Limiter:
         """The limiter of the client's current home."""
-        return self.permits.at(self.core.door.home)
+        return self.permits.at(self.core.loop_guard.home)
 
     def deadline(self, options: CallOptions | None = None) -> Deadline:
         """A deadline for several calls that belong together; not started yet."""
@@ -122,8 +122,8 @@ class CallScope(StaysInProcess):
         Raises:
             InvalidRequestError: it can't be sent like this.
         """
-        if self._requests_for is not self.core.door.home or self._requests is None:
+        if self._requests_for is not self.core.loop_guard.home or self._requests is None:
             # Made here and not earlier, because the engine may depend on the running loop.
             self._requests = Requests(self.core.base_url, self.context, self.core.user_agent, self.core.api)
-            self._requests_for = self.core.door.home
+            self._requests_for = self.core.loop_guard.home
         return self._requests.prepare(operation, path, query, body, correlation_id)

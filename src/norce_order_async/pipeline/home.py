@@ -1,19 +1,20 @@
 """The home of a client: the event loop, thread and process of its first call, and everything that is bound to them.
 
 :class:`Home` is the one list of what a client can't take to another event loop: its engine, the sends in flight, the
-pause and, through :class:`Permits`, the limiters. It is replaced as a whole or not at all. :class:`Door` decides which:
+pause and, through :class:`Permits`, the limiters. It is replaced as a whole or not at all, as :class:`LoopGuard`
+decides:
 
 ==================================  ==================================================================================
 a call comes from                   then
 ==================================  ==================================================================================
 the loop of the first call          it goes on
-another one; the first is over      a new home is made here; the pause the service asked for goes along
-another one; the first still runs,  the call is not sent: sockets, tasks and futures of a loop work on no other one
+another one; the first has ended    a new home is made here, with the pause that the service asked for
+another one; the first still runs,  the call is not sent: sockets, tasks and futures of a loop work on no other loop
 or may run again
 a forked child                      a new home is made here; everything inherited is left alone (:class:`_Forks`)
 ==================================  ==================================================================================
 
-What belongs to no loop is not here: settings, token, retry budget and drift record stay with the client.
+Settings, token, retry budget and drift record belong to no loop, so they stay with the client.
 """
 
 from __future__ import annotations
@@ -44,15 +45,15 @@ logger = logging.getLogger("norce_order_async")
 _NONE_YET: Final = object()
 """In place of a loop: there was no call yet."""
 _OVER: Final = object()
-"""In place of a loop: it is over."""
+"""In place of a loop: the loop has ended."""
 _INHERITED: Final = object()
-"""In place of a loop: it is the parent process's."""
+"""In place of a loop: the loop belongs to the parent process."""
 
 _CLOSE_ENGINE: Final = 2.0
-"""Seconds that closing the connections may take; only the event loop is waited for."""
+"""Seconds that closing the connections may take. It waits for the event loop only, not for the network."""
 
-_CLOSE_ALOUD: Final = 5.0
-"""Seconds past the grace that closing waits for a loop in another thread."""
+_CLOSE_ELSEWHERE: Final = 5.0
+"""Seconds after the grace that closing waits for a loop in another thread."""
 
 
 class Watched(Protocol):
@@ -65,11 +66,12 @@ class Watched(Protocol):
 
 @final
 class _Forks:
-    """What a forked child must leave alone, and keep for as long as it lives.
+    """The objects that a forked child must leave alone, and keep for as long as it lives.
 
-    Child and parent share sockets and the loop's epoll. An inherited connection that is closed in the child, or only
-    collected as garbage there, says goodbye on the parent's connection and takes the parent's sockets out of its epoll.
-    Not even the interpreter's end collects what is kept here: what it calls after a fork it holds on to until the last.
+    Child and parent share sockets and the loop's epoll. If the child closes an inherited connection, or the garbage
+    collector finds it there, the parent's connection is ended and its sockets are removed from its epoll. Objects that
+    are kept here are not collected even when the interpreter exits, because it holds the functions that it calls after
+    a fork until the end.
     """
 
     def __init__(self) -> None:
@@ -80,11 +82,11 @@ class _Forks:
             os.register_at_fork(after_in_child=self._in_child)
 
     def watch(self, thing: Watched) -> None:
-        """Tell it when it finds itself in a forked child."""
+        """Call ``thing.forked()`` in each forked child."""
         self._watched.add(thing)
 
     def inherited(self, loop: object) -> bool:
-        """Whether this loop is the parent's."""
+        """Whether this loop belongs to the parent process."""
         return any(isinstance(kept, Home) and kept.parents_loop is loop for kept in self._kept)
 
     def _in_child(self) -> None:
@@ -98,7 +100,7 @@ class _Forks:
 
 @OnePerProcess
 def forks() -> _Forks:
-    """The one of this process."""
+    """The registry of this process."""
     return _Forks()
 
 
@@ -106,24 +108,24 @@ def forks() -> _Forks:
 class Home:
     """Everything of a client that is bound to an event loop, and which loop that is."""
 
-    __slots__ = ("__weakref__", "_engine", "_made_on", "_make_engine", "loop", "owned", "parents_loop", "pause")
+    __slots__ = ("__weakref__", "_engine", "_made_on", "_make_engine", "loop", "parents_loop", "pause", "sends")
 
     def __init__(
         self, make_engine: Callable[[], Engine], clock: Clock, pause: Pause | None = None, engine: Engine | None = None
     ) -> None:
         self.loop: object = _NONE_YET
         self.parents_loop: object = None
-        """In a forked child: the loop that it was in the parent."""
-        self.owned = SendTasks(clock)
+        """In a forked child: the loop of the parent."""
+        self.sends = SendTasks(clock)
         self.pause = Pause(clock) if pause is None else pause
         self._make_engine = make_engine
         self._engine = engine
         self._made_on = None if engine is None else running()
-        """The loop on which the engine was made; None where none ran."""
+        """The loop on which the engine was made; None if none ran."""
 
     @property
     def engine(self) -> Engine:
-        """What sends here; made at the first need."""
+        """The engine of this home, made when it is first needed."""
         if self._engine is None:
             self._engine = self._make_engine()
             self._made_on = running()
@@ -131,91 +133,91 @@ class Home:
 
     @property
     def begin(self) -> Begin | None:
-        """The engine's way to send without a task, if it has one. Asked of its class: what stands in front of an engine
-        and passes on what it does not know must see every send."""
+        """The engine's method that sends without a task, if it has one. It is looked up on the class, because a wrapper
+        that forwards unknown attributes to an engine must see every send."""
         engine = self.engine
         return getattr(engine, "_begin", None) if hasattr(type(engine), "_begin") else None
 
     @property
     def has_engine(self) -> bool:
-        """Whether it is made already."""
+        """Whether the engine is made already."""
         return self._engine is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether its loop has ended, so that nothing of it can ever go on."""
+        """Whether its loop has ended, so that its sends can never go on."""
         return self.loop is _OVER or _is_over(self.loop)
 
     @property
     def is_inherited(self) -> bool:
-        """Whether it is the parent process's."""
+        """Whether it belongs to the parent process."""
         return self.loop is _INHERITED
 
-    def move_in(self, loop: object, *, closes_itself: bool) -> None:
-        """Belong to this loop, which runs here, from now on.
+    def bind(self, loop: object, *, closes_itself: bool) -> None:
+        """Bind this home to a loop, which runs here.
 
         Args:
-            loop: which one.
-            closes_itself: whether connections are closed when the loop comes to its end before the client is closed.
+            loop: the loop.
+            closes_itself: whether connections are closed if the loop ends before the client is closed.
         """
         if closes_itself and self._made_on not in (None, loop):
-            # Which engine is right depends on the loop, and nothing has been sent on the other one.
+            # The right engine depends on the loop, and nothing has been sent on the other loop.
             self._engine = None
         if closes_itself and sys.get_asyncgen_hooks().firstiter is not None:
             at_the_end = _close_with_loop(weakref.ref(self))
             _run(at_the_end.__anext__())
-            # A loop warns of a generator that is collected before its end.
+            # Without this a loop warns about a generator that is collected before its end.
             weakref.finalize(self, _finish, at_the_end).atexit = False
         forks().watch(self)
         self.loop = loop
 
     def forked(self) -> None:
-        """This is a forked child: nothing of it may be used, closed or collected here."""
+        """Called in a forked child, where nothing of this home may be used, closed or collected."""
         self.parents_loop, self.loop = self.loop, _INHERITED
 
     async def close(self, grace: float, *, writes_alone: bool = False) -> None:
-        """Wait for the sends in flight, at most ``grace`` seconds, then close every connection, also when cancelled.
+        """Wait for the sends in flight, at most ``grace`` seconds, then close every connection, also if cancelled.
 
         Args:
             grace: seconds.
-            writes_alone: don't wait for reads.
+            writes_alone: whether to wait for writes only.
         """
         try:
-            await self.owned.drain(grace, writes_alone=writes_alone)
+            await self.sends.drain(grace, writes_alone=writes_alone)
         finally:
             if self._engine is not None:
                 with anyio.move_on_after(_CLOSE_ENGINE, shield=True):
                     await self._engine.aclose()
 
     async def end(self) -> None:
-        """The loop is ending, and its tasks have ended: close every connection."""
+        """Close every connection. Called when the loop is about to end and its tasks have ended."""
         self.loop = _OVER
-        self.owned.close()
+        self.sends.close()
         if self._engine is not None:
             await self._engine.aclose()
 
 
 async def _close_with_loop(at: weakref.ref[Home]) -> AsyncGenerator[None, None]:
-    """Closes a home when its loop comes to its end: loops close the async generators that are left, while they can.
+    """Closes a home when its loop ends: a loop that ends closes the async generators that are left.
 
-    That way nothing is left to the garbage collector, which would find connections of a loop that is over.
+    Otherwise the garbage collector would find connections of a loop that has ended.
     """
     try:
         yield
     finally:
         home = at()
-        # None: the client was collected without being closed. The warning about that is left to come.
+        # None: the client was collected without being closed. Python's warning about that is not suppressed.
         if home is not None and not home.is_inherited:
             await home.end()
 
 
 def _finish(generator: AsyncGenerator[None, None]) -> None:
-    """Its home is gone, so nothing is left for it to do."""
+    """End the generator, because its home is gone."""
     _run(generator.aclose())
 
 
 def _run(step: Any) -> None:
-    """A step of an async generator that waits for nothing, as it does not when it is started or has nothing to do."""
+    """Run one step of an async generator. The step must not wait; starting and ending these generators does not."""
     with contextlib.suppress(StopIteration):
         step.send(None)
 
@@ -254,14 +256,15 @@ def _nothing() -> None:
 
 
 @final
-class Door:
-    """Lets calls in where the client's home is, moves the home where that can be done, and turns the others away.
+class LoopGuard:
+    """Checks that each call comes from the event loop of the client's home. If the home can be replaced, it is;
+    otherwise the call fails.
 
     Args:
         make_engine: makes the engine for a home.
         clock: where time comes from.
-        engine: the first home's, when it is made already.
-        rebuilds: whether ``make_engine`` makes another one for another home.
+        engine: the engine of the first home, if it is made already.
+        rebuilds: whether ``make_engine`` makes a new engine for each home.
     """
 
     __slots__ = ("_clock", "_make_engine", "_moved", "closed", "home", "rebuilds")
@@ -277,18 +280,18 @@ class Door:
         self._moved: list[Callable[[], None]] = []
 
     def on_move(self, call: Callable[[], None]) -> None:
-        """Call this whenever the home is replaced, before anything is done at the new one."""
+        """Register a function that is called each time the home is replaced, before the new home is used."""
         self._moved.append(call)
 
-    def enter(self, operation: str, path: Mapping[str, str]) -> Home:
-        """The home, which is here.
+    def check(self, operation: str, path: Mapping[str, str]) -> Home:
+        """The client's home, if it is on the running loop or can be replaced by one there.
 
         Args:
-            operation: for the error.
-            path: likewise: its ``order_id``.
+            operation: the operation's id, for the error.
+            path: the ids in its address, for the error.
 
         Raises:
-            NotSentError: it is elsewhere and can't be moved.
+            NotSentError: the client belongs to another loop or process, or no loop runs here.
         """
         home = self.home
         if home.loop is running():
@@ -304,11 +307,11 @@ class Door:
             advice=found.cure,
         )
 
-    def stay(self, home: Home, what: str, operation: str) -> None:
-        """See that something which was begun at ``home`` goes on there.
+    def check_same(self, home: Home, what: str, operation: str) -> None:
+        """Check that something which began at ``home`` continues on the same loop.
 
         Raises:
-            NotSentError: it is elsewhere; nothing of it is ever moved.
+            NotSentError: this is another loop.
         """
         if home.loop is not running():
             raise NotSentError(
@@ -319,63 +322,63 @@ class Door:
             )
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """Send with the engine of the home of this moment."""
+        """Send with the engine of the current home."""
         return await self.home.engine.send(request)
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run something in the background, at the home of this moment."""
-        self.home.owned.start(work)
+        """Run a function in the background, in a task of the current home."""
+        self.home.sends.start(work)
 
     async def close(self, grace: float, *, writes_alone: bool = False) -> None:
-        """Close the home, from wherever this is called, as far as that can be done from there.
+        """Close the home. Also works from another loop, if the client's own loop runs or has ended.
 
         Args:
             grace: seconds that sends in flight get.
-            writes_alone: don't wait for reads.
+            writes_alone: whether to wait for writes only.
         """
         self.closed = True
         home = self.home
         if home.loop is _NONE_YET or home.loop is running():
             await home.close(grace, writes_alone=writes_alone)
             return
-        home.owned.close()
+        home.sends.close()
         if not (home.is_inherited or home.is_over):
             await _close_elsewhere(home, grace, writes_alone=writes_alone)
 
-    def _moved_here(self) -> Home | _NoWayIn:
+    def _moved_here(self) -> Home | _WrongLoop:
         here = running()
         with forks().lock:
             home = self.home
             if home.loop is here:
-                # Another thread was quicker, or none of this is needed.
+                # Another thread has bound it meanwhile.
                 return home
             if here is None:
-                return _NoWayIn("no event loop runs here", "call it from a coroutine that a loop runs")
+                return _WrongLoop("no event loop runs here", "call it from a coroutine that a loop runs")
             if home.loop is not _NONE_YET:
                 found = self._replacement(home, here)
                 if not isinstance(found, Home):
                     return found
                 home = found
-            home.move_in(here, closes_itself=self.rebuilds)
+            home.bind(here, closes_itself=self.rebuilds)
             self.home = home
         return home
 
-    def _replacement(self, home: Home, here: object) -> Home | _NoWayIn:
+    def _replacement(self, home: Home, here: object) -> Home | _WrongLoop:
         if home.is_inherited:
             if forks().inherited(here):
-                return _NoWayIn(
+                return _WrongLoop(
                     "this process was forked off while this event loop was in use, and the parent goes on using it",
                     "start an event loop of its own in the child",
                 )
         elif not home.is_over:
-            return _NoWayIn(
+            return _WrongLoop(
                 "the client belongs to the event loop of its first call, which still runs elsewhere or may run again",
                 "make a client for each event loop, or let the first one end before (asyncio.run closes its loop)",
             )
         if self.closed:
-            return _NoWayIn("the client is closed", "make another client", "closed")
+            return _WrongLoop("the client is closed", "make another client", "closed")
         if not self.rebuilds:
-            return _NoWayIn(
+            return _WrongLoop(
                 "the client belongs to the event loop and process of its first call, and the engine or http_client "
                 "that was handed in can't be made anew for another one",
                 "give a function without arguments that makes it, such as http_client=lambda: httpx.AsyncClient()",
@@ -386,8 +389,8 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class _NoWayIn:
-    """Why a call may not come in, and what to do about it."""
+class _WrongLoop:
+    """Why a call can't be made here, and what to do about it."""
 
     cause: str
     cure: str
@@ -395,7 +398,7 @@ class _NoWayIn:
 
 
 async def _close_elsewhere(home: Home, grace: float, *, writes_alone: bool) -> None:
-    """Have the loop that the home is on close it, and wait for that, if it runs."""
+    """Close a home on its own loop and wait for that, if the loop runs."""
     closed = threading.Event()
 
     async def close() -> None:
@@ -406,14 +409,14 @@ async def _close_elsewhere(home: Home, grace: float, *, writes_alone: bool) -> N
 
     if not _run_on(home.loop, close):
         return
-    # An event of neither loop can be awaited on this one.
-    with anyio.move_on_after(grace + _CLOSE_ALOUD):
+    # Polled, because an event of the other loop can't be awaited on this one.
+    with anyio.move_on_after(grace + _CLOSE_ELSEWHERE):
         while not closed.is_set():  # noqa: ASYNC110
             await anyio.sleep(0.01)
 
 
 def _run_on(loop: object, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-    """Run something on a loop of another thread; False when that does not run now."""
+    """Run a function on a loop of another thread. False if that loop does not run now."""
     if isinstance(loop, asyncio.AbstractEventLoop):
         if not loop.is_running():
             return False
@@ -421,7 +424,7 @@ def _run_on(loop: object, work: Callable[[], Coroutine[Any, Any, None]]) -> bool
         try:
             asyncio.run_coroutine_threadsafe(begun, loop)
         except RuntimeError:
-            # It has closed meanwhile.
+            # The loop has closed meanwhile.
             begun.close()
             return False
         return True
@@ -439,7 +442,7 @@ def _run_on(loop: object, work: Callable[[], Coroutine[Any, Any, None]]) -> bool
 
 @final
 class Permits:
-    """The limiter of a client or of a scope with a limit of its own, made anew for each home."""
+    """The limiter of a client, or of a scope with a limit of its own. Each home has a new one."""
 
     __slots__ = ("_home", "_limiter", "_make")
 
@@ -457,10 +460,10 @@ class Permits:
 
 
 def made_by(factory: Callable[[], Any], name: str) -> Any:
-    """What a factory of the user's makes.
+    """Call a factory function that the user gave.
 
     Raises:
-        ConfigurationError: it failed.
+        ConfigurationError: the function failed.
     """
     try:
         return factory()

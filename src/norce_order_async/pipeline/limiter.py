@@ -1,16 +1,16 @@
-"""How many attempts may be in flight at once, who is next, and one pause for all.
+"""Limits the attempts in flight, decides which attempt is next, and pauses all of them after a Retry-After.
 
-A permit is for one attempt and is given back when its send has really ended, before any sleep: back-off clogs
-nothing, and a read-back inside a call can't deadlock. After a Retry-After, no attempt gets a permit until its
-time is over.
+A permit is for one attempt and is given back when its send has really ended, before any sleep. So calls that back off
+do not block others, and a read-back inside a call can't deadlock. After a Retry-After, no attempt gets a permit until
+its time is over.
 
-Attempts of calls that have begun (repeats, read-backs: their deadline runs) go before calls that have not, which may
-wait as long as it takes; among themselves both are served in the order they came. While both wait, every tenth permit
-goes to a call that has not begun, so that a service that loses many answers does not bring new work to a stop.
+Attempts of calls that have begun (repeats and read-backs, whose deadline runs) go before calls that have not. Within
+each group the order is first come, first served. While both groups wait, every tenth permit goes to a call that has not
+begun, so that a service that loses many answers does not stop new calls.
 
-A limiter that learns (:mod:`norce_order_async.bulk.load.limiters`) overrides four things: ``_held`` says how long the
-next permit must wait and ``_throttled`` because of whom, ``_grant`` counts one given, and ``learned`` hears how every
-attempt went.
+A limiter that learns (:mod:`norce_order_async.bulk.load.limiters`) overrides four methods: ``_held`` gives the wait
+before the next permit, ``_throttled`` whether the service causes it, ``_grant`` counts a permit, and ``learned`` gets
+the result of each attempt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from norce_order_async.runtime.loop import Wake, wake
 
 MAX_IN_FLIGHT = 50
 FRESH_EVERY: Final = 10
-"""While calls that have begun wait, and others that have not: each tenth permit is for one of the latter."""
+"""While both groups wait, every tenth permit goes to a call that has not begun."""
 
 
 class _Place:
@@ -38,9 +38,9 @@ class _Place:
         self.lane = lane
         self.granted = False
         self.woken: Wake | None = None
-        """What it waits for, while it waits for others."""
+        """Set while it waits for other attempts to end."""
         self.sleeping: anyio.CancelScope | None = None
-        """Set while it waits for time to pass, for itself and for everybody else in the queue."""
+        """Set while it waits for time to pass, on behalf of the whole queue."""
 
     def wake(self) -> None:
         if self.sleeping is not None:
@@ -50,25 +50,25 @@ class _Place:
 
 
 _Lane = OrderedDict[_Place, None]
-"""Those who wait, in the order they came; any of them may leave, at the same cost wherever it stands."""
+"""Waiting callers in the order they came. A caller may leave from any place at the same cost."""
 
 
 class Pause:
-    """A time without permits, because the service sent a Retry-After. Shared by all limiters of a client."""
+    """A time without permits after a Retry-After. All limiters of a client share it."""
 
     __slots__ = ("_clock", "until")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.until = 0.0
-        """The moment of its end by the clock; 0 when there is no pause."""
+        """The end of the pause by the clock; 0 if there is none."""
 
     def extend(self, seconds: float) -> None:
-        """Pause for so long from now; a shorter pause never cuts a longer one."""
+        """Pause for this many seconds from now. A longer pause that runs already is not shortened."""
         self.until = max(self.until, self._clock.monotonic() + seconds)
 
     def left(self) -> float:
-        """Seconds until permits are given again; 0 when there is no pause."""
+        """Seconds until permits are given again; 0 if there is no pause."""
         if not self.until:
             return 0.0
         left = self.until - self._clock.monotonic()
@@ -96,53 +96,53 @@ class Limiter:
     def __init__(self, limit: int, clock: Clock, pause: Pause) -> None:
         self.limit = limit
         self.throttled_seconds = 0.0
-        """How long the next permit was held back by the service, and not by others that have to end first."""
+        """Seconds for which the service held back the next permit. Waits for other attempts do not count."""
         self._clock = clock
         self._pause = pause
         self.in_flight = 0
         self.waiting = 0
-        """How many callers stand in the queue."""
+        """The number of callers in the queue."""
         self._begun: _Lane = OrderedDict()
         self._fresh: _Lane = OrderedDict()
         self._overtaken = 0
-        """Permits in a row that went past a call that has not begun."""
+        """Permits in a row that went to calls that had begun, while others waited."""
         self._sleeper: _Place | None = None
-        """Who waits until the next permit may be given."""
+        """The caller that waits until the next permit may be given."""
 
     @property
     def rate(self) -> float | None:
-        """Permits a second; None when there is no bound."""
+        """Permits per second; None if there is no limit."""
         return None
 
     def learned(self, outcome: Outcome, *, seconds: float, throttled: bool, status: int | None) -> None:
-        """Hear how one attempt went that had a permit; its permit may or may not be back already.
+        """Called with the result of each attempt that had a permit. The permit may or may not be back already.
 
         Args:
-            outcome: what became of it.
-            seconds: how long it was in flight.
-            throttled: whether the service said "too much", whatever the outcome.
-            status: of the answer; None without one.
+            outcome: the outcome of the attempt.
+            seconds: the time that it was in flight.
+            throttled: whether the service throttled it, whatever the outcome.
+            status: the status of the answer; None without one.
         """
 
     def wanted_nothing(self, seconds: float) -> None:
-        """Hear that the service wants nothing for so long, which is longer than a call waits and so is no pause."""
+        """Called if the service asked for a wait that is longer than a call waits, and so is not a pause."""
 
     def take(self) -> bool:
-        """Take a permit if one is free and no attempt waits for one. It must be given back like any other."""
+        """Take a permit if one is free and no attempt waits for one. Give it back with :meth:`release`."""
         if self.in_flight < self.limit and not self.waiting and not self._held():
             self._grant()
             return True
         return False
 
     async def acquire(self, timeout: float | None, *, begun: bool = False) -> bool:
-        """Wait for a permit; False when none was to be had within ``timeout`` seconds.
+        """Wait for a permit. False if there was none within ``timeout`` seconds.
 
-        Every permit must be given back with :meth:`release`. A caller that is cancelled while waiting loses its place
-        and holds nothing.
+        Every permit must be given back with :meth:`release`. A caller that is cancelled while it waits loses its place
+        and has no permit.
 
         Args:
-            timeout: seconds; None for as long as it takes.
-            begun: whether the attempt belongs to a call that has begun, and so goes before those that have not.
+            timeout: seconds; None for no limit.
+            begun: whether the attempt belongs to a call that has begun, and so goes before calls that have not.
         """
         if self.take():
             return True
@@ -167,18 +167,18 @@ class Limiter:
             self._hand_out()
 
     def _held(self) -> float:
-        """Seconds until the next permit may be given; 0 when it may be now."""
+        """Seconds until the next permit may be given; 0 if it may be given now."""
         return self._pause.left()
 
     def _throttled(self) -> bool:
-        """Whether it is the service that holds permits back, and not a rate of the user's own."""
+        """Whether the service holds permits back, and not a rate that the user set."""
         return self._pause.left() > 0
 
     def _grant(self) -> None:
         self.in_flight += 1
 
     def _look_again(self) -> None:
-        """The next permit may be given at another moment than was last named: who sleeps until then looks again."""
+        """Wake the sleeping caller, because the time of the next permit has changed."""
         if self._sleeper is not None:
             self._sleeper.wake()
 
@@ -201,7 +201,7 @@ class Limiter:
                 self._hand_out()
 
     async def _sleep(self, place: _Place) -> None:
-        """Wait out a pause, or a rate, for everybody who is in the queue."""
+        """Wait for the end of a pause or for the rate, on behalf of the whole queue."""
         left = self._held()
         if not left:
             return
@@ -239,7 +239,7 @@ class Limiter:
         return lane.popitem(last=False)[0]
 
     def _leave(self, place: _Place) -> None:
-        # The permit may have been handed over in the very step in which the caller was cancelled.
+        # The permit may have been granted in the same step of the loop in which the caller was cancelled.
         if place.granted:
             self.release()
         else:

@@ -1,15 +1,15 @@
-"""Code of a user's around calls and around attempts.
+"""The user's code around calls and around attempts.
 
-A call middleware runs once per call of the facade, outside the loop: around all attempts, read-backs and sleeps. It
-sees the call's outcome as an :class:`Answer` or as the error that the caller gets, and gives an ``Answer`` back.
+A call middleware runs once per call, around all its attempts, read-backs and sleeps. It sees the call's outcome as an
+:class:`Answer` or as the error that the caller gets, and returns an ``Answer``.
 
-An attempt middleware runs once per attempt, inside the loop, in the send's own task: after the permit was given and the
-token added, right around the engine. It sees the request as it goes out and may send a changed copy; it sees every
-answer, 4xx and 5xx too, and the engine's two exceptions. What it raises besides these counts as *unknown* once it has
-sent, as *not sent* before that; so does giving back anything but a ``WireResponse``.
+An attempt middleware runs once per attempt, in the task of the send: after the permit was given and the token added,
+right around the engine. It sees the request as it is sent and may send a changed copy. It sees every answer, 4xx and
+5xx too, and the engine's two exceptions. If it raises another exception or returns anything but a ``WireResponse``, the
+outcome is *unknown* if it has sent, and *not sent* otherwise.
 
-Both get the next step as a function that may be awaited once: sending twice from here would undo what the pipeline
-guarantees. The first middleware given is the outermost.
+Both get the next step as a function that may be awaited once: a second send from there would break what the pipeline
+guarantees. The first middleware in the list is the outermost.
 """
 
 from __future__ import annotations
@@ -118,11 +118,11 @@ class Telemetry(Protocol):
 
 
 def check_middleware(name: str, given: Sequence[object], parameters: int) -> None:
-    """Refuse, at construction, what could not be called later.
+    """Check middleware when the client is made, so that calls do not fail later.
 
     Raises:
-        ConfigurationError: they are no list, or one of them is no async function of so many parameters; the text
-            names it.
+        ConfigurationError: ``given`` is not a list, or one of its items is not an async function with this many
+            parameters. The text names it.
     """
     if not isinstance(given, list | tuple):
         raise ConfigurationError(f"{name} must be a list or tuple of async functions, not {type(given).__name__}")
@@ -141,12 +141,12 @@ _FUNCTIONS: tuple[type, ...] = (FunctionType, MethodType, functools.partial)
 
 
 def _called(one: object) -> Any:
-    """What runs when it is called: for an object its ``__call__``, in which ``inspect`` does not look."""
+    """The function that runs when it is called: for an object its ``__call__``, which ``inspect`` does not check."""
     return one if isinstance(one, _FUNCTIONS) else getattr(one, "__call__", None)  # noqa: B004
 
 
 class _Once:
-    """The next step, which may be taken once."""
+    """The next step, which may be awaited once."""
 
     __slots__ = ("_step", "taken", "undone")
 
@@ -154,11 +154,11 @@ class _Once:
         self._step = step
         self.taken = False
         self.undone = False
-        """Whether it was taken and ended before the first byte."""
+        """Whether it was awaited and ended before the first byte."""
 
     async def __call__(self, *arguments: Any) -> Any:
         if self.taken:
-            raise RuntimeError("a middleware may go on only once: the pipeline alone repeats")
+            raise RuntimeError("a middleware may await the next step only once: only the client repeats attempts")
         self.taken = True
         try:
             return await self._step(*arguments)
@@ -168,15 +168,19 @@ class _Once:
 
 
 async def through_call(middleware: Sequence[CallMiddleware], call: CallInfo, run: CallNext) -> Answer:
-    """Run a call inside its middleware."""
+    """Run a call inside its middleware.
+
+    Raises:
+        TypeError: a middleware returned something other than an ``Answer``.
+    """
     step: Callable[[], Awaitable[Any]] = run
     for one in reversed(middleware):
         step = functools.partial(one, call, _Once(step))
     answer = await step()
     if not isinstance(answer, Answer):
         raise TypeError(
-            f"{call.operation} was carried out, but a call middleware gave back {type(answer).__name__} instead of "
-            "the answer it was given"
+            f"{call.operation} was carried out, but a call middleware returned {type(answer).__name__} instead of the "
+            "answer"
         )
     return answer
 
@@ -184,7 +188,12 @@ async def through_call(middleware: Sequence[CallMiddleware], call: CallInfo, run
 async def through_attempt(
     middleware: Sequence[AttemptMiddleware], attempt: AttemptInfo, request: WireRequest, send: AttemptNext
 ) -> WireResponse:
-    """Send once inside the middleware; nothing but the engine's two exceptions comes out."""
+    """Send once inside the middleware.
+
+    Raises:
+        UnsentError, MaybeSentError: as the engine raises them. Every other exception of a middleware becomes one of
+            them.
+    """
     innermost = _Once(send)
     step: AttemptNext = innermost
     for one in reversed(middleware):
@@ -197,12 +206,12 @@ async def through_attempt(
     except UnsentError as error:
         if not innermost.taken or innermost.undone:
             raise
-        # A middleware's own, or one of another send of its making; this one's request is gone.
+        # A middleware raised it, perhaps for another send of its own; this request may have been sent.
         raise MaybeSentError("read", "an attempt middleware raised UnsentError after the send") from error
     except Exception as error:
         raise _failed(innermost, f"raised {type(error).__name__}") from error
     if not isinstance(response, WireResponse):
-        raise _failed(innermost, f"gave back {type(response).__name__} instead of a WireResponse")
+        raise _failed(innermost, f"returned {type(response).__name__} instead of a WireResponse")
     return response
 
 

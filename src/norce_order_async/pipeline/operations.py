@@ -1,4 +1,4 @@
-"""What each operation of the API is: may it be repeated, what must its answer bring, how is its effect found again.
+"""Describes each operation of the API: may it be repeated, what must its answer hold, how is its effect found again.
 
 One row per operation of the description; a test compares the two. The rules behind the kinds are in
 ``docs/reliability.md``.
@@ -23,8 +23,8 @@ Tag = Literal["checkout", "checkout_payment", "checkout_shipping"]
 
 
 MAX_IDLE: Final = 1.0
-"""Seconds. A request that is written to a connection at the moment in which the server closes it is lost, as far as
-anybody can tell; servers close what was idle for longer than this."""
+"""Seconds. If the server closes a connection while a request is written to it, the client can't know whether the
+request arrived. Servers close connections that were idle for longer than this."""
 
 
 class Kind(enum.Enum):
@@ -45,13 +45,14 @@ class Kind(enum.Enum):
 
     @property
     def max_idle(self) -> float | None:
-        """Seconds that a connection may have been idle to carry it: short for what can't be repeated."""
+        """The most seconds that a connection may have been idle to carry such a call. Short for calls that can't be
+        repeated; None for the engine's own limit."""
         creates_or_executes = self is Kind.CREATE or self is Kind.CREATE_ORDER or self is Kind.EXECUTE
         return MAX_IDLE if creates_or_executes else None
 
 
 class Expects(enum.Enum):
-    """What a success must bring to be one."""
+    """What the answer of a successful call must hold."""
 
     NOTHING = "nothing"
     VALUE = "value"
@@ -64,17 +65,17 @@ class Expects(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class NaturalKey:
-    """How something created is recognised when the order is read back."""
+    """How a created entry is recognised when the order is read back."""
 
     member: str
     """The list of the order that holds it."""
     keys: tuple[str, ...]
-    """The members that tell it from others, in the API's spelling."""
+    """The members that identify it, in the API's spelling."""
     about: tuple[str, ...] = ()
-    """Words beside them that say what it is about: two that differ in these are two on purpose."""
+    """Further members. Entries that differ in these are different on purpose."""
 
     def of(self, body: object) -> tuple[str, ...] | None:
-        """The key's values in a body, or None when one is missing."""
+        """The key's values in a body; None if one is missing."""
         values = [text_or_none(mapping_or_empty(body).get(key)) for key in self.keys]
         known = tuple(value for value in values if value is not None)
         return known if len(known) == len(values) else None
@@ -92,8 +93,8 @@ class Operation:
     removes: bool = False
     """Whether a 404 after an unknown outcome means that it is done."""
     answers: str = ""
-    """The id in its address that its answer has to carry, where the answer is just what was addressed. Another id there
-    means that it is the answer to another request."""
+    """The name of the id in its address that the answer must hold; empty if the answer is not the addressed thing. An
+    answer with another id belongs to another request."""
     reads_late: bool = False
     """Whether the models of its answer are made only when a caller asks for them."""
 
@@ -104,14 +105,14 @@ class Operation:
         object.__setattr__(self, "module", f"{self.tag}.{re.sub(r'(?<!^)(?=[A-Z])', '_', self.id).lower()}")
 
     def kind_for(self, body: object) -> Kind:
-        """The kind of one call: an order without a cart reference is created like anything else."""
+        """The kind of one call. Creating an order without a cart reference is of the kind ``CREATE``."""
         if self.kind is Kind.CREATE_ORDER and cart_reference_of(body) is None:
             return Kind.CREATE
         return self.kind
 
     def known_by(self, body: object) -> tuple[str | None, ...] | None:
-        """What tells the thing that a body creates from others, the list that it goes to first; None when nothing
-        does."""
+        """The list that a body's entry is added to, and the values that identify the entry there; None if nothing
+        identifies it."""
         if self.kind is Kind.CREATE_ORDER:
             reference = cart_reference_of(body)
             return None if reference is None else ("orders", reference)
@@ -124,7 +125,7 @@ class Operation:
 
 
 def cart_reference_of(body: object) -> str | None:
-    """The cart reference in the body of an order, when there is one."""
+    """The cart reference in the body of an order, if there is one."""
     return text_or_none(mapping_or_empty(mapping_or_empty(body).get("cart")).get("reference"))
 
 
@@ -175,15 +176,15 @@ GET_SHIPPING = Operation("GetOrderShipping", "checkout_shipping", Kind.SAFE, Exp
 UPDATE_SHIPPING = Operation("UpdateOrderShipping", "checkout_shipping", Kind.IDEMPOTENT, answers="shipping_id")
 
 OPERATIONS: tuple[Operation, ...] = tuple(row for row in list(globals().values()) if isinstance(row, Operation))
-"""All of them."""
+"""All operations."""
 
 
 class Endpoint(Protocol):
-    """What is used here of a generated endpoint module."""
+    """The part of a generated endpoint module that calls use."""
 
     @property
     def statuses(self) -> frozenset[int]:
-        """The statuses that the description has."""
+        """The statuses of success in the description."""
         ...
 
     def build(self, **arguments: Any) -> dict[str, Any]:
@@ -213,7 +214,7 @@ class Api:
 
 
 V0: Final = Api(PACKAGE, OPERATIONS)
-"""The version that this package speaks."""
+"""The version of the API that this package uses."""
 
 
 @dataclass(frozen=True, slots=True)

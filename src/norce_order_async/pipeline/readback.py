@@ -1,16 +1,16 @@
-"""What became of a write whose answer was lost: read the order back and look.
+"""Finds out whether a write whose answer was lost took effect, by reading the order back.
 
 ========================  ==============================================================================================
-kind                      found out by
+kind                      how
 ========================  ==============================================================================================
-state                     the order's status: there -> done; where it was -> may be repeated; elsewhere -> tell
+state                     the order's status: the target -> done; unchanged -> may be repeated; another -> raise
 create order              listing by cart reference, compared exactly, up to four times; found -> adopt; shown not to be
                           there -> may be repeated once, if settings and deadline allow it
 create                    exactly one entry with the natural key that was not there before -> adopt; anything else stays
                           unknown
 ========================  ==============================================================================================
 
-An order that was created a second time is looked for too (:func:`see_alone`): the service may not have refused it.
+After an order was created again, :func:`see_alone` looks for a second one: the service may have accepted both.
 """
 
 from __future__ import annotations
@@ -34,73 +34,73 @@ from norce_order_async.pipeline.operations import (
 )
 
 READS: Final = 4
-"""How often a lost order is looked for: at 0, 1, 3 and 7 settling pauses after the loss."""
+"""How many times a lost order is looked for: 0, 1, 3 and 7 settling pauses after the loss."""
 
 TIME_TO_REPEAT: Final = 5.0
 """Seconds that must be left to create a lost order again."""
 
 PAGES: Final = 10
-"""Pages of the list that one look-up reads at most."""
+"""The most pages of the list that one look-up reads."""
 
 SHOWN_WITHIN: Final = 15.0
 """Seconds that a call without a deadline waits for the list to show an order that was created again."""
 
 LATER_PAUSE: Final = 1.0
-"""Seconds between the later reads of that wait, at least."""
+"""The shortest time in seconds between the later reads of that wait."""
 
 
 @dataclass(slots=True)
 class Baseline:
-    """What was known of the order before the send; without it less can be settled."""
+    """What was known of the order before the send. Without it fewer outcomes can be settled."""
 
     ids: frozenset[str] | None = None
-    """Ids in the list that the new entry goes to."""
+    """The ids in the list that the new entry is added to."""
     crowded: bool = False
-    """Set when another entry with the same key is sent meanwhile."""
+    """Set if another entry with the same key is sent meanwhile."""
     repeat_from: frozenset[str] = frozenset()
     """Statuses in which a change of status may be asked for again."""
     sent_at: float | None = None
-    """When the attempt was sent whose outcome is unknown, by the client's clock; the call writes it here."""
+    """When the attempt with the unknown outcome was sent, by the client's clock. The call sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What reading back showed."""
+    """The result of reading back."""
 
     verdict: Literal["done", "repeat", "elsewhere", "unclear", "twice"]
     detail: str
-    """In a few words, for the attempt's record and the error."""
+    """A few words for the attempt's record and the error."""
     id: str | None = None
-    """Of what was created, when it was found."""
+    """The id of what was created, if it was found."""
     status: str | None = None
-    """Of the order, when it was read."""
+    """The status of the order, if it was read."""
     retry_after: float | None = None
-    """Seconds the service asked to wait instead of letting it be read."""
+    """Seconds that the service asked to wait when the read-back was rejected."""
     ids: tuple[str, ...] = ()
-    """Of all orders with the cart reference, oldest first, when there are several."""
+    """The ids of all orders with the cart reference, oldest first, if there are several."""
     alone: bool = True
-    """False when it is not sure that no other order has the cart reference."""
+    """False if another order may have the same cart reference."""
 
 
 Read = Callable[[Operation, Mapping[str, str], Mapping[str, Any] | None], Awaitable[Any]]
-"""Makes a safe call within the same deadline and gives the answer's JSON data."""
+"""Makes a safe call within the same deadline, and returns the answer's JSON data."""
 
 Until = Callable[[float], Awaitable[bool]]
-"""Sleeps until so many seconds after the loss; False, at once, when the deadline comes first."""
+"""Sleeps until this many seconds after the loss. Returns False at once if the deadline comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """How the orders with a cart reference are looked for."""
+    """How to look for the orders with a cart reference."""
 
     read: Read
     until: Until
     pause: float
     """The settling pause."""
     repeated: bool
-    """Whether the order was created again already."""
+    """Whether the creation was repeated already."""
     refused: bool = False
-    """Whether the repeat was answered, with a refusal: only the first one can be there."""
+    """Whether the repeat was refused, so that only the first order can be there."""
 
 
 async def settle(
@@ -113,16 +113,16 @@ async def settle(
     before: Baseline | None,
     objection: Callable[[], str],
 ) -> ReadBack:
-    """Find out what became of a write. Never raises for a read-back that failed: that leaves it unclear.
+    """Find out whether a write took effect. If the read-back fails, the verdict is ``unclear``; nothing is raised.
 
     Args:
-        operation: what was called.
-        kind: of the call.
+        operation: the operation of the write.
+        kind: the kind of the call.
         looking: how to read and to wait.
-        path: the ids in its address.
-        body: what was sent, as JSON data.
+        path: the ids in the address of the write.
+        body: the body that was sent, as JSON data.
         before: what was known of the order before the send.
-        objection: why an order that is not there may not be created again; empty when it may.
+        objection: why an order that is not there may not be created again; empty if it may.
     """
     try:
         match kind:
@@ -138,12 +138,12 @@ async def settle(
 
 
 async def see_alone(looking: Looking, body: Any, order_id: str) -> ReadBack:
-    """Look whether an order that was created again is the only one with its cart reference.
+    """Check whether an order that was created again is the only one with its cart reference.
 
     Args:
         looking: how to read and to wait, counted from the answer to the repeat.
-        body: what was sent, as JSON data.
-        order_id: what the repeat was answered with.
+        body: the body that was sent, as JSON data.
+        order_id: the id in the answer to the repeat.
     """
     not_sure = ReadBack("done", "it is not sure that it is the only one", id=order_id, alone=False)
     for moment in moments(looking.pause):
@@ -164,7 +164,7 @@ async def see_alone(looking: Looking, body: Any, order_id: str) -> ReadBack:
 async def _state(read: Read, path: Mapping[str, str], body: Any, before: Baseline) -> ReadBack:
     order = mapping_or_empty(await read(GET_ORDER, path, None))
     status = mapping_or_empty(order.get("state")).get("currentStatus")
-    # It goes into errors and log lines, so it must be a word.
+    # The status is shown in errors and log lines, so it must be a plain word.
     if not isinstance(status, str) or not (status.isascii() and status.isalpha() and len(status) <= 40):
         return ReadBack("unclear", "the order read back shows no status")
     status = status.lower()
@@ -177,13 +177,13 @@ async def _state(read: Read, path: Mapping[str, str], body: Any, before: Baselin
 
 async def _order(looking: Looking, body: Any, objection: Callable[[], str]) -> ReadBack:
     nothing = "no order with the cart reference is there"
-    # A slow commit may still land: only what none of several reads shows is taken for not being there.
+    # A slow commit may still take effect: an order counts as missing only if several reads do not show it.
     for moment in itertools.islice(moments(looking.pause), READS):
         if not await looking.until(moment):
             return ReadBack("unclear", f"{nothing}, and no time was left to wait for one")
         found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=looking.repeated)
         if len(found.matches) == 1:
-            # Of two that were lost the one that is not there may still come.
+            # If both answers were lost, the order that is not there may still come.
             alone = not looking.repeated or (looking.refused and found.to_the_end)
             return ReadBack("done", "an order with the cart reference is there", id=found.matches[0], alone=alone)
         if found.matches and looking.repeated:
@@ -201,7 +201,7 @@ def _twice(ids: tuple[str, ...]) -> ReadBack:
 
 
 def moments(pause: float) -> Iterator[float]:
-    """When to look, in seconds: after a pause that doubles twice and then stays."""
+    """The times at which to look, in seconds: with a pause between them that doubles twice and then stays."""
     moment = 0.0
     for number in itertools.count():
         yield moment
@@ -210,29 +210,29 @@ def moments(pause: float) -> Iterator[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a look-up by cart reference brought."""
+    """The result of a look-up by cart reference."""
 
     matches: tuple[str, ...]
-    """Ids of the orders that have it, compared exactly, and are not removed; oldest first."""
+    """The ids of orders with exactly this reference that are not removed, oldest first."""
     listed: frozenset[str]
-    """Ids of all that was listed."""
+    """The ids of all listed orders."""
     to_the_end: bool
-    """Whether the list was read to its end. Without that nothing is known of what it does not show."""
+    """Whether the list was read to its end. Only then an order that it does not show is not there."""
 
 
 async def _with_cart_reference(read: Read, reference: str | None, *, whole: bool) -> _Found:
     """Look for the orders with a cart reference.
 
-    The service's filter may find more than what was asked for, or take no notice: a page without the reference proves
-    nothing unless it is empty, and the one behind it is read. No page size is sent, as the service might refuse it.
+    The service's filter may match more than the reference, or may be ignored. So a page without the reference proves
+    nothing unless it is empty, and the next page is read. No page size is sent, because the service might refuse it.
 
     Args:
-        read: reads.
+        read: makes a call.
         reference: the cart reference.
-        whole: read on when some were found, to see whether there are others.
+        whole: whether to read on after a match, to find others.
 
     Raises:
-        NorceError: it could not be read.
+        NorceError: the list could not be read.
     """
     matches: dict[str, float] = {}
     listed: set[str] = set()
@@ -242,7 +242,7 @@ async def _with_cart_reference(read: Read, reference: str | None, *, whole: bool
         query = {"cart_reference": reference} | ({"offset": offset} if offset else {})
         page = mapping_or_empty(await read(LIST_ORDERS, {}, query)).get("data")
         if not is_list(page):
-            # Not to be taken for "there is none": that would have the order created again.
+            # This must not count as an empty list: the order would be created again.
             raise NorceError("the list of orders has no data")
         if not page:
             return _found(matches, listed, to_the_end=True)
@@ -265,7 +265,7 @@ def _found(matches: Mapping[str, float], listed: set[str], *, to_the_end: bool) 
 
 
 def _created(order: Mapping[str, Any]) -> float:
-    """When an order was created, for sorting; the unknown last."""
+    """When an order was created, for sorting; orders without a time come last."""
     try:
         moment = datetime.fromisoformat(order["created"])
     except (KeyError, TypeError, ValueError):
@@ -277,7 +277,7 @@ async def _entry(operation: Operation, read: Read, path: Mapping[str, str], body
     key = operation.natural_key
     wanted = key.of(body) if key else None
     if key is None or wanted is None:
-        return ReadBack("unclear", "nothing in it tells it from others")
+        return ReadBack("unclear", "it has no members that identify it")
     if before.ids is None:
         return ReadBack("unclear", "what was there before the send is not known")
     order = mapping_or_empty(await read(GET_ORDER, {"order_id": path["order_id"]}, None))

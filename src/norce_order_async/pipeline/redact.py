@@ -1,8 +1,8 @@
-"""The service's own words in the text of an error: shown, but nothing in them that may be a person's or a secret.
+"""Shows the service's own words in the text of an error, without personal data and secrets.
 
-Services write names, addresses and what they were sent into their messages. What is shown of a message therefore holds
-no e-mail address, no long number, nothing of the credentials, and nothing that our own request said, ids, references
-and words of the description aside. ``error.message`` has it all.
+Services write names, addresses and parts of the request into their messages. The text of an error therefore shows no
+e-mail address, no long number, nothing of the credentials, and no text of the request except ids, references and words
+of the API description. ``error.message`` has the whole message.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 MASK: Final = "***"
 SHOWN: Final = 300
-"""Characters of the service's words in a text of ours."""
+"""The most characters of the service's words in an error's text."""
 READ: Final = 4000
-"""Characters of them that are looked at: masking takes its time, and a message may have any length."""
+"""The most characters of a message that are masked. Masking is slow, and a message may have any length."""
 SHORTEST: Final = 4
-"""Characters of a text of the request that is masked; shorter ones are in every other word."""
+"""The fewest characters of a text that is masked. Shorter texts are part of many words."""
 
 ENUMERATED: Final = frozenset(
     [
@@ -77,8 +77,8 @@ ENUMERATED: Final = frozenset(
         "voucher",
     ]
 )
-"""The words of the description's enumerations, in lower case. By hand: importing all models for one error takes longer
-than the call."""
+"""The words of the description's enumerations, in lower case. They are written here because importing all models for
+one error takes longer than the call."""
 PARTS: Final = frozenset(
     [
         "addon",
@@ -97,7 +97,7 @@ PARTS: Final = frozenset(
         "shipping",
     ]
 )
-"""Words that a message says of any order, also where a text of the request holds them among others."""
+"""Words that messages use for any order. They are not masked, even if a text of the request holds them too."""
 
 _NAMED_ID = re.compile(r"(?:.*(?:Id|Reference|_id|_reference)|id|reference|sku)\Z")
 _FREE_FORM: Final = frozenset({"attributes", "data", "tags"})
@@ -107,12 +107,12 @@ _WORD = re.compile(r"\w{4,}")
 
 
 def shown_words(said: Refusal, request: Prepared, token: str) -> str:
-    """What the service said, as it may be shown; empty when it said nothing.
+    """The service's words, masked; empty if there are none.
 
     Args:
-        said: the answer's message and what it says of single members.
-        request: the one that was answered.
-        token: the one that it was signed with.
+        said: the message of the answer, and its messages about single members.
+        request: the request that was answered.
+        token: the token of that request.
     """
     parts = [said.message] if said.message else []
     parts += [f"{member}: {words}" for member, words in said.field_errors]
@@ -125,17 +125,17 @@ def shown_words(said: Refusal, request: Prepared, token: str) -> str:
     }
     masked = mask(words, hidden)
     if len(words) > READ and len(masked) <= SHOWN:
-        # Its end may be the begin of something that is masked.
+        # The cut may have left only the beginning of a text that would be masked.
         return ""
     return shown(masked, SHOWN)
 
 
 def mask(words: str, hidden: Collection[str]) -> str:
-    """Words of others without e-mail addresses, long numbers, and what is to be hidden, in whatever case it is written.
+    """Mask e-mail addresses, long numbers and hidden texts, in upper and lower case.
 
     Args:
-        words: on one line and printable.
-        hidden: texts that must not show, nor their words, where these have four characters or more.
+        words: the text, on one line and printable.
+        hidden: texts to mask, together with each of their words that has four characters or more.
     """
     folded = _folded(words)
     spans = [found.span() for found in _AROUND_ADDRESSES.finditer(words) if "@" in found[0] or "%40" in found[0]]
@@ -153,7 +153,7 @@ def mask(words: str, hidden: Collection[str]) -> str:
 
 
 def _texts_of(request: Prepared) -> set[str]:
-    """The texts that a request said, but for those that name things."""
+    """The texts of a request, except ids and references."""
     texts = {value for name, value in parse_qsl(urlsplit(request.url).query) if not _NAMED_ID.match(name)}
     named, free = request.operation is SET_REFERENCE, request.operation is PATCH_ATTRIBUTES
     texts.update(_texts_in(request.json, named=named, free=free))
@@ -176,7 +176,7 @@ def _texts_in(data: Any, *, named: bool, free: bool) -> Iterator[str]:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """A text as it may stand in words on one line: as it is, and as others write it."""
+    """The forms in which a text may appear on one line: as it is, URL-encoded, HTML-escaped or as JSON."""
     import html
 
     for spelled in (text, quote(text, errors="replace"), quote_plus(text, errors="replace"), html.escape(text)):
@@ -193,7 +193,7 @@ def _places(part: str, whole: str) -> Iterator[tuple[int, int]]:
 
 
 def _without(words: str, spans: Collection[tuple[int, int]]) -> str:
-    """The words with a mask in place of each span; spans that touch become one."""
+    """The words with a mask in place of each span. Spans that touch get one mask."""
     shown: list[str] = []
     end = 0
     for begin, until in sorted(spans):
@@ -208,7 +208,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """In lower case, character by character, so that places in it are places in the text."""
+    """The text in lower case, character by character, so that positions stay the same."""
     if text.isascii():
         return text.lower()
     return "".join(lower if len(lower := character.lower()) == 1 else character for character in text)

@@ -1,4 +1,4 @@
-"""A call as data: the generated keyword builder's output, checked, addressed and encoded."""
+"""Builds the request of a call: from the generated builder's output, checked and encoded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from norce_order_async.pipeline.middleware import CallInfo
 from norce_order_async.pipeline.operations import V0, Api, Operation
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
 
-# What no id of the service holds and what would leave its path segment or the request line.
+# Characters that would leave the path segment or the request line. No id of the service has them.
 _UNFIT_FOR_PATH = re.compile(r"[/\\\x00-\x1f\x7f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NEEDS_NO_CARE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
-"""An id that can't leave its segment and looks the same quoted."""
+"""An id that can't leave its path segment and needs no quoting."""
 
 
 @dataclass(slots=True)
 class Prepared:
-    """One call, ready to be sent any number of times."""
+    """The request of one call, ready to be sent any number of times."""
 
     operation: Operation
     path: Mapping[str, str]
@@ -37,21 +37,21 @@ class Prepared:
     """Without the correlation id and the token. Calls share them."""
     correlation_id: str
     json: Any = field(default=None, repr=False)
-    """The body as JSON data; None without one."""
+    """The body as JSON data; None if there is none."""
     body: bytes | None = field(default=None, repr=False)
 
     @property
     def order_id(self) -> str | None:
-        """The order that the call is about, if it is about one."""
+        """The id of the order that the call is about, if it is about one."""
         return self.path.get("order_id")
 
     def info(self, context: Context) -> CallInfo:
-        """What middleware may know of it."""
+        """The call as middleware sees it."""
         return CallInfo(self.operation.id, self.order_id, context.merchant, context.channel, self.correlation_id)
 
 
 class _Built(NamedTuple):
-    """What the generated module makes of a call, whole."""
+    """The output of the generated module with the whole address and the encoded body."""
 
     method: str
     url: str
@@ -61,10 +61,11 @@ class _Built(NamedTuple):
 
 
 def check_id(name: str, value: object) -> str:
-    """An id that stays in its path segment.
+    """Check that an id stays in its path segment, and return it.
 
     Raises:
-        InvalidRequestError: it is empty, a dot segment, or holds a slash or a control character.
+        InvalidRequestError: the id is not a string, is empty or a dot segment, or holds a slash, a control character
+            or half a surrogate pair.
     """
     if not isinstance(value, str):
         raise InvalidRequestError(f"{name} must be a string, not {type(value).__name__}")
@@ -80,7 +81,7 @@ def check_id(name: str, value: object) -> str:
 
 
 def _segment(operation: Operation, name: str, value: object) -> str:
-    """An id as it stands in an address."""
+    """An id in the form that addresses have it."""
     if isinstance(value, str) and _NEEDS_NO_CARE.fullmatch(value):
         return value
     try:
@@ -92,7 +93,7 @@ def _segment(operation: Operation, name: str, value: object) -> str:
 
 
 class Requests:
-    """Makes the requests of one context. What all of them have in common, or all of one operation, is made once."""
+    """Builds the requests of one context. The parts that requests or operations have in common are built once."""
 
     __slots__ = ("_api", "_arguments", "_base_url", "_headers", "_outlines")
 
@@ -116,18 +117,18 @@ class Requests:
         body: Any = None,
         correlation_id: str | None = None,
     ) -> Prepared:
-        """Build, check and encode one call. Every id is checked here: those in the address, and those that name the
-        entries of a list in the body.
+        """Build, check and encode the request of one call. All ids are checked here: the ids in the address, and the
+        ids of entries if the body is a list.
 
         Args:
-            operation: which one.
+            operation: the operation to call.
             path: the ids in its address.
             query: its query parameters, by the generated builder's names.
             body: a generated model or plain data in the API's spelling.
-            correlation_id: of another call that this one belongs to.
+            correlation_id: the correlation id of another call that this one belongs to.
 
         Raises:
-            InvalidRequestError: an id, a query value or a body that can't be sent; the text names it.
+            InvalidRequestError: an id, a query value or the body can't be sent. The text names it.
         """
         if query is None and body is None:
             segments = {name: _segment(operation, name, value) for name, value in path.items()}
@@ -144,8 +145,8 @@ class Requests:
         return Prepared(operation, path, built.method, url, built.headers, correlation_id, built.json, built.body)
 
     def _outlined(self, operation: Operation, path: Mapping[str, str]) -> _Built:
-        """What the calls of an operation share when nothing but their ids differs: these have to be put into its
-        address."""
+        """What all calls of an operation without query and body share. Only the ids in the address differ; they have
+        places in it."""
         places = {name: f"-{name}-" for name in path}
         outline = self._built(operation, places, None)
         url = outline.url.replace("{", "{{").replace("}", "}}")
@@ -164,13 +165,13 @@ class Requests:
             query_string = f"?{urlencode(params, doseq=True)}" if params else ""
         except RecursionError:
             raise InvalidRequestError(f"{operation.id} can't be sent like this: it is nested too deeply") from None
-        except UnicodeError:  # which holds the whole text
-            raise InvalidRequestError(f"{operation.id} can't be sent like this: a text is no Unicode") from None
+        except UnicodeError:  # its text holds the whole body
+            raise InvalidRequestError(f"{operation.id} can't be sent like this: a text is not Unicode") from None
         except (ValueError, TypeError) as error:
             problem = str(error)
         else:
             url = f"{self._base_url}{built['url']}{query_string}"
             headers = {**self._headers, **{name.lower(): value for name, value in built.get("headers", {}).items()}}
             return _Built(built["method"].upper(), url, headers, built.get("json"), encoded)
-        # Out here, because the frames behind what was caught hold the encoded body.
+        # Raised outside the except block, because the caught error's frames hold the encoded body.
         raise InvalidRequestError(f"{operation.id} can't be sent like this: {problem}")

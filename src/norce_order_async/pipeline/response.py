@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from norce_order_async import _api
 from norce_order_async._json import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
-from norce_order_async.display import table_in_html
+from norce_order_async.display import render_table, table_in_html
 from norce_order_async.engines.base import WireResponse
 from norce_order_async.pipeline.answer import LateModels
 from norce_order_async.pipeline.operations import Api, Expects, Operation
@@ -142,12 +142,7 @@ class DriftRecord:
         return f"<DriftRecord: {len(self)} kinds, {sum(self._counts.values())} in all{others}>"
 
     def __rich__(self) -> RenderableType:
-        from rich.table import Table
-
-        table = Table(*_COLUMNS)
-        for row in self._rows():
-            table.add_row(*row)
-        return table
+        return render_table(_COLUMNS, self._rows())
 
     def _repr_html_(self) -> str:
         return table_in_html(_COLUMNS, self._rows())

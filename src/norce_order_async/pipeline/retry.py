@@ -19,11 +19,11 @@ class Outcome(enum.Enum):
     SUCCEEDED = "succeeded"
     """A 2xx with a body that could be read where one is needed."""
     REFUSED = "refused"
-    """The service answered and said no: redirects and all 4xx but the three below."""
+    """The service answered and said no: redirects and all 4xx except 408, 425 and 429."""
     NOT_SENT = "not sent"
     """No byte of the request left this machine."""
     REJECTED = "rejected"
-    """Turned away unprocessed: 429 and 425; for what may be done twice also 503 with Retry-After."""
+    """Turned away unprocessed: 429 and 425; for calls that may be done twice also 503 with Retry-After."""
     UNKNOWN = "unknown"
     """Anything after the first byte without a usable answer."""
 
@@ -34,12 +34,12 @@ class Outcome(enum.Enum):
 
 
 def classify(kind: Kind, status: int, *, retry_after: bool, readable: bool) -> Outcome:
-    """The outcome of an attempt that brought a whole answer.
+    """The outcome of an attempt that got a whole answer.
 
     Args:
-        kind: of the call.
+        kind: the kind of the call.
         status: the HTTP status, any number.
-        retry_after: whether the answer said when to come back, in any form.
+        retry_after: whether the answer has a Retry-After, in any form.
         readable: whether the body could be read, or none was needed.
     """
     if 200 <= status < 300:
@@ -47,8 +47,8 @@ def classify(kind: Kind, status: int, *, retry_after: bool, readable: bool) -> O
     if status in (425, 429):
         return Outcome.REJECTED
     if status == 503 and retry_after and kind in (Kind.SAFE, Kind.IDEMPOTENT):
-        # Comes from in front of the service as often as from it, also after the effect. Only where twice is like once
-        # does that not matter.
+        # A proxy in front of the service may send this, even after the effect. That only matters if doing it twice is
+        # not like doing it once.
         return Outcome.REJECTED
     if 300 <= status < 500 and status != 408:
         return Outcome.REFUSED
@@ -56,25 +56,25 @@ def classify(kind: Kind, status: int, *, retry_after: bool, readable: bool) -> O
 
 
 def throttles(status: int, *, retry_after: bool) -> bool:
-    """Whether the answer says "too much", whatever the outcome: it pauses the client and slows a job down."""
+    """Whether the service throttles with this answer, whatever the outcome. That pauses the client and slows a job."""
     return status in (425, 429) or (status == 503 and retry_after)
 
 
-# The service says that it can't do this at all; asking again changes nothing.
+# The service can't do this at all; repeating changes nothing.
 NEVER_REPEATED = frozenset({501, 505})
 
 
 class Step(enum.Enum):
-    """What follows an attempt, before the number of attempts, the budget and the deadline have their say."""
+    """What follows an attempt. The number of attempts, the budget and the deadline may still overrule a repeat."""
 
     RETURN = "return"
     REFUSE = "refuse"
     """Raise what the service said."""
     REPEAT = "repeat"
     SETTLE = "settle"
-    """Read back what became of it before anything else."""
+    """Read back first, to see whether it took effect."""
     STOP = "stop"
-    """Repeating could do it twice, or would change nothing."""
+    """Give up: repeating could do it twice, or would change nothing."""
 
 
 def step_after(kind: Kind, outcome: Outcome, status: int | None) -> Step:
@@ -105,20 +105,20 @@ def _after_unknown(kind: Kind, status: int | None) -> Step:
 
 
 def settles_refusal(kind: Kind, status: int | None) -> bool:
-    """Whether a refusal after a lost answer may only say that the lost one took effect."""
+    """Whether a refusal after a lost answer may mean that the lost attempt took effect."""
     return kind is Kind.STATE or (kind is Kind.CREATE_ORDER and status == 409)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows an attempt. The call carries it out, as far as the number of attempts, the budget and the deadline
-    allow."""
+    """What follows an attempt. The call carries it out, unless the number of attempts, the budget or the deadline
+    forbids it."""
 
     step: Step
     wait: float
-    """Seconds that the service asked to wait, with their stretch, drawn once; 0 if it did not ask."""
+    """Seconds that the service asked to wait, with 0-10 % added; 0 if it did not ask."""
     pause: float
-    """Seconds for which nothing of the client is sent; 0 for none."""
+    """Seconds during which the client sends nothing; 0 for no pause."""
 
 
 def decide(
@@ -132,21 +132,21 @@ def decide(
     max_retry_after: float,
     uniform: Callable[[float, float], float],
 ) -> Decision:
-    """What follows an attempt that did not bring what the call is for.
+    """What follows an attempt that did not complete the call.
 
     Args:
-        kind: of the call.
-        outcome: of the attempt.
-        status: of its answer; None without one.
-        maybe_done: whether an earlier attempt may have taken effect.
+        kind: the kind of the call.
+        outcome: the outcome of the attempt.
+        status: the status of its answer; None without one.
+        maybe_done: whether an attempt so far may have taken effect.
         asked: seconds that the service asked to wait; None if it did not ask.
-        throttled: whether the answer says "too much".
-        max_retry_after: seconds; a longer wait is not taken, so it does not pause the client either.
-        uniform: draws a number between two.
+        throttled: whether the service throttled the attempt.
+        max_retry_after: seconds. The call does not wait longer than this, so a longer wait does not pause the client.
+        uniform: draws a random number between two.
     """
     step = step_after(kind, outcome, status)
     if maybe_done:
-        # The lost one may have landed meanwhile, and the order may have been moved on since.
+        # The lost attempt may have taken effect meanwhile, and the order may have been moved on since.
         lost_may_show = step is Step.REPEAT and kind is Kind.STATE
         if lost_may_show or (step is Step.REFUSE and settles_refusal(kind, status)):
             step = Step.SETTLE
@@ -161,7 +161,7 @@ RETRY_AFTER_STRETCH = 0.1
 
 def jittered(retry: int, *, base: float, cap: float, uniform: Callable[[float, float], float]) -> float:
     """Seconds to wait before retry number ``retry``, which counts from 1."""
-    # Past 2**60 the cap has won long ago; the bound keeps the power from overflowing.
+    # The cap applies long before 2**60; the limit keeps the power from overflowing.
     return uniform(0.0, min(cap, base * 2.0 ** min(retry - 1, 60)))
 
 
@@ -171,10 +171,10 @@ def stretched(retry_after: float, uniform: Callable[[float, float], float]) -> f
 
 
 def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
-    """Seconds the service asks to wait, or None when it does not say or says nonsense.
+    """Seconds that the service asks to wait; None if there is no such header, or it can't be read.
 
-    Three forms: ``retry-after-ms`` (milliseconds), ``Retry-After`` in seconds, ``Retry-After`` as an HTTP date
-    (RFC 9110, 10.2.3). A moment that has passed counts as 0.
+    There are three forms: ``retry-after-ms`` (milliseconds), ``Retry-After`` in seconds, and ``Retry-After`` as an HTTP
+    date (RFC 9110, 10.2.3). A date in the past counts as 0.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -185,7 +185,7 @@ def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float 
     seconds = _number(text)
     if seconds is not None:
         return seconds
-    # Seconds are what services send; the module for dates is half of a mail library.
+    # Imported here: services mostly send seconds, and this module loads much of a mail library.
     from email.utils import parsedate_to_datetime
 
     try:
@@ -229,7 +229,7 @@ class RetryBudget:
         return self._tokens
 
     def take(self, *, throttled: bool) -> int | None:
-        """Take what a repeat costs: the cost, or None when the bucket does not hold that much."""
+        """Take the tokens for a repeat. Returns their number, or None if there are not enough."""
         cost = THROTTLED_RETRY_COST if throttled else RETRY_COST
         if self._tokens < cost:
             return None
@@ -237,5 +237,5 @@ class RetryBudget:
         return cost
 
     def refund(self, taken: int) -> None:
-        """After a success: give back what its repeats took, or one token for a success at the first try."""
+        """Called after a success: give back the tokens of its repeats, or one token if there was no repeat."""
         self._tokens = min(self._capacity, self._tokens + (taken or FIRST_TRY_REFUND))

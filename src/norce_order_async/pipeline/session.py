@@ -1,4 +1,4 @@
-"""Makes calls for one context with one set of numbers, and lets middleware and observers see them."""
+"""Makes calls for one context with one set of settings, inside middleware, and reports them to observers."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ T = TypeVar("T")
 Answers = list[Answer]
 
 _CAPTURED: ContextVar[Answers | None] = ContextVar("norce_order_async.captured", default=None)
+"""Collects the answers of calls, inside :func:`capture_answers`."""
 
 
 @contextmanager
 def capture_answers() -> Generator[Answers]:
-    """Collect the raw answers behind every call made inside, in this task and in those that it starts there.
+    """Collect the raw answers of all calls made inside, in this task and in tasks that it starts there.
 
-    ::
+    It yields a list to which each call that succeeds adds its :class:`Answer`::
 
         with capture_answers() as answers:
             report = await order.validate()
@@ -46,11 +47,8 @@ def capture_answers() -> Generator[Answers]:
         _CAPTURED.reset(token)
 
 
-"""Where the answers of calls are collected, if they were asked for."""
-
-
 class Session(CallScope):
-    """Makes calls for one context with one set of numbers."""
+    """Makes calls for one context with one set of settings."""
 
     __slots__ = ()
 
@@ -63,7 +61,12 @@ class Session(CallScope):
         max_in_flight: int | None = None,
         retry_budget: int | None = None,
     ) -> Session:
-        """A view with some of it changed; everything else is shared. With a limit or a budget given it has its own."""
+        """A view with some values changed; everything else is shared. A given limit or budget is the view's own.
+
+        Raises:
+            InvalidRequestError: ``options`` is not ``CallOptions``.
+            ConfigurationError: a value can't be a header.
+        """
         if not isinstance(options, CallOptions):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError(f"options must be CallOptions, not {type(options).__name__}")
         context = context_with(options, self.context.changed(merchant=merchant, channel=channel))
@@ -81,7 +84,7 @@ class Session(CallScope):
     def creation(
         self, operation: Operation, order_id: str | None, body: object, options: CallOptions | None
     ) -> Creation | None:
-        """What a call is to create in this scope; None when nothing tells it from others."""
+        """The entry or order that a call creates in this scope; None if nothing identifies it."""
         known_by = operation.known_by(body)
         if known_by is None:
             return None
@@ -95,18 +98,20 @@ class Session(CallScope):
         work: Callable[[Flight[T]], Awaitable[tuple[T, bool]]],
         options: CallOptions | None,
     ) -> tuple[T, bool]:
-        """The result of ``work``, done once for all callers who ask for the same at once, and whether it was created;
-        only one caller gets True for that.
+        """Run ``work`` once for all callers who ask for the same at the same time.
+
+        Returns:
+            The result, and whether it was created. Only one caller gets True.
 
         Raises:
-            NotSentError: this is not the client's event loop, among others.
+            NotSentError: nothing was sent, for example because this is not the client's event loop.
             CallError: it did not succeed, or not within the deadline of this caller.
         """
-        # The flights of another event loop are no longer there once the client has its home here.
+        # Entering the home here drops the flights of another event loop.
         path = {} if creation.order_id is None else {"order_id": creation.order_id}
-        home = self.core.door.enter(creation.operation.id, path)
+        home = self.core.loop_guard.check(creation.operation.id, path)
         settings = self.settings if options is None else self.settings.changed(options)
-        return await self.core.creations.share(creation, work, home.owned.start, settings)
+        return await self.core.creations.share(creation, work, home.sends.start, settings)
 
     async def call(
         self,
@@ -119,26 +124,26 @@ class Session(CallScope):
         before: Baseline | None = None,
         deadline: Deadline | None = None,
     ) -> Answer:
-        """Make one call and see it through to an outcome.
+        """Make one call, with its repeats and read-backs.
 
         Args:
-            operation: which one.
+            operation: the operation to call.
             path: the ids in its address.
             query: its query parameters, by the generated builder's names.
             body: a generated model or plain data in the API's spelling.
-            options: what this call does differently.
-            before: what was known of the order before, for settling an unknown outcome.
-            deadline: one shared with other calls, instead of a deadline of its own.
+            options: settings of this call.
+            before: what was known of the order before, to settle an unknown outcome.
+            deadline: a deadline shared with other calls, instead of one of its own.
 
         Raises:
-            InvalidRequestError: it can't be sent like this; nothing was.
-            NotSentError: this is not the client's event loop, among others.
+            InvalidRequestError: it can't be sent like this; nothing was sent.
+            NotSentError: nothing was sent, for example because this is not the client's event loop.
             CallError: it did not succeed; the class says how.
         """
         if options is not None:
             scoped = self.scoped(options)
             return await scoped.call(operation, path, query=query, body=body, before=before, deadline=deadline)
-        self.core.door.enter(operation.id, path)
+        self.core.loop_guard.check(operation.id, path)
         call = Call(self, self.prepare(operation, path, query, body), before, deadline)
         if not self.core.call_middleware and not self.core.reporter.observers:
             answer = await call.run()

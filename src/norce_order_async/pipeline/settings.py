@@ -1,6 +1,6 @@
-"""The numbers of the pipeline: set on the client, changed for a scope or for one call.
+"""Settings of calls: set on the client, changed for a scope or for one call.
 
-Defaults and where they are from: ``docs/reliability.md``.
+``docs/reliability.md`` lists the defaults and their sources.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Inherit(enum.Enum):
 
 
 INHERIT: Final = Inherit.INHERIT
-"""The default of each member of :class:`CallOptions`: as set further out. None says "no limit", and nothing else."""
+"""The default of each member of :class:`CallOptions`: the scope's or client's value applies. None means "no limit"."""
 
 _Inherit = Literal[Inherit.INHERIT]
 
@@ -36,7 +36,7 @@ CORRELATION_HEADER: Final = "x-correlation-id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Defaults for repeats and time limits of calls, in seconds. A client has them as ``client.settings``.
+    """Defaults for repeats and time limits of calls, in seconds. :class:`CallOptions` changes them.
 
     Example::
 
@@ -44,35 +44,35 @@ class Settings:
     """
 
     max_attempts: int = 3
-    """Attempts in all, the first one counted."""
+    """The most attempts of a call, including the first one."""
     base_delay: float = 0.25
-    """Full jitter before retry n is drawn from 0 to ``base_delay * 2 ** (n - 1)``."""
+    """The delay before retry n is drawn between 0 and ``base_delay * 2 ** (n - 1)``."""
     throttled_base_delay: float = 1.0
     """The same after the service throttled."""
     max_delay: float = 8.0
-    """No jittered delay is longer."""
+    """The longest such delay."""
     max_retry_after: float = 60.0
-    """A longer Retry-After is not waited for: the call fails at once, with the time in its error."""
+    """The longest Retry-After that a call waits for. With a longer one it fails at once, with the time in its error."""
     deadline: float | None = 30.0
-    """All attempts, read-backs and sleeps of a call, counted from its first permit; None: no end."""
+    """The time for all attempts, read-backs and sleeps of a call, from its first permit; None for no limit."""
     queue_timeout: float | None = None
-    """How long a call may wait for its first permit; None: as long as it takes."""
+    """The time that a call may wait for its first permit; None for no limit."""
     connect_timeout: float = 5.0
-    """For a new connection, TLS included."""
+    """The time for a new connection, including TLS."""
     write_timeout: float = 10.0
-    """For each piece of the request."""
+    """The time for each piece of the request."""
     read_timeout: float = 20.0
-    """For the head of the answer, and for each piece of its body."""
+    """The time for the head of the answer, and for each piece of its body."""
     pool_timeout: float = 5.0
-    """For a free connection of the engine's."""
+    """The time to wait for a free connection of the engine."""
     max_answer_size: int = MAX_ANSWER_SIZE
-    """Bytes of an answer's body, with its compression undone. A larger one is not read; its status still counts."""
+    """The largest body of an answer in bytes, decompressed. A larger one is not read; its status still counts."""
     settling_pause: float = 1.0
-    """Before an order that was not found by its cart reference is looked for again. Doubled twice, so that it is looked
-    for at 0, 1, 3 and 7 of it, before it is created again."""
+    """The pause before an order that was not found by its cart reference is looked for again. It doubles twice: the
+    order is looked for after 0, 1, 3 and 7 such pauses before it is created again."""
     repeat_order_creation: bool = True
     """Whether creating an order with a cart reference is repeated once after an unknown outcome and a read-back that
-    found nothing. Safe because the service refuses a second order for one cart reference, which is inferred, not
+    found nothing. That is safe if the service refuses a second order for one cart reference, which is inferred, not
     published."""
 
     def __post_init__(self) -> None:
@@ -92,11 +92,11 @@ class Settings:
         )
 
     def changed(self, options: CallOptions) -> Settings:
-        """These settings with what ``options`` sets.
+        """These settings with the values that ``options`` sets.
 
         Raises:
-            ConfigurationError: a setting that can't be.
-            InvalidRequestError: options of another kind.
+            ConfigurationError: a value is out of range.
+            InvalidRequestError: ``options`` is not ``CallOptions``.
         """
         check_kind("options", options, CallOptions, "CallOptions", InvalidRequestError)
         changes = {name: value for name in _SETTING_NAMES if (value := getattr(options, name)) is not INHERIT}
@@ -105,9 +105,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """Settings of one call (``options=``) or one scope. A setting that is left out keeps its value of further out.
+    """Settings of one call (``options=``) or one scope. For a setting that is left out, the value of the scope or the
+    client applies.
 
-    None means "no limit", and only ``deadline`` and ``queue_timeout`` take it.
+    :class:`Settings` describes the settings and their units. None means "no limit"; only ``deadline`` and
+    ``queue_timeout`` take it.
 
     Example::
 
@@ -134,7 +136,7 @@ class CallOptions:
     headers: Mapping[str, HeaderValue] | _Inherit = field(default=INHERIT, repr=False)
     """Headers to add, or to leave out with ``OMIT``."""
     correlation_id: str | _Inherit = INHERIT
-    """Sent as ``x-correlation-id``. A fresh one is made for each call that is given none."""
+    """Sent as ``x-correlation-id``. By default each call has a new one."""
 
     def __post_init__(self) -> None:
         for name in _SETTING_NAMES:
@@ -158,7 +160,7 @@ class CallOptions:
 
 
 def context_with(options: CallOptions, outer: Context) -> Context:
-    """The context further out with the adapter id, the headers and the correlation id that the options set.
+    """The outer context with the adapter id, the headers and the correlation id that the options set.
 
     Raises:
         ConfigurationError: a value can't be a header.
@@ -179,7 +181,7 @@ _SECONDS_IN_WORDS = "a finite number of seconds, 0 or more"
 
 def _check_attempts(count: object) -> None:
     if not isinstance(count, int) or not 1 <= count < 2**63:
-        raise ConfigurationError(f"max_attempts counts the first try too, so at least 1; got {as_given(count)}")
+        raise ConfigurationError(f"max_attempts includes the first attempt, so at least 1; got {as_given(count)}")
 
 
 def _check_answer_size(size: object) -> None:

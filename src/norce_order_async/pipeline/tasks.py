@@ -1,13 +1,12 @@
-"""Sends that a cancelled caller can't tear in half.
+"""Runs sends so that a cancelled caller does not interrupt them.
 
-A send cancelled in the middle leaves httpx's pool dead and the service in doubt. So each runs in a task of its own,
-owned by the client: the caller who is cancelled leaves at once, a write goes on to its own end, and only then is its
-permit given back (``on_end``). If the caller of a read leaves, the engine ends the send, which it can do without harm
-to others.
+A send that is cancelled in the middle makes httpx's pool unusable and leaves the outcome unknown. So each send runs in
+a task of the client: a cancelled caller leaves at once, a write goes on to its end, and only then its permit is given
+back (``on_end``). If the caller of a read leaves, the engine ends the send, which it can do without harm to others.
 
-The tasks are free-standing. A task group entered by the client would bind it to one task, and clients are closed from
-other tasks than those that opened them. On asyncio a task is ``create_task`` with a strong reference here; on trio it
-is a system task, which must never raise. Nothing of anyio is on this path, as its abstractions would cost more than
+The tasks are in no task group. A task group would bind the client to one task, and clients are often closed from
+another task than the one that opened them. On asyncio a task is made with ``create_task`` and referenced here; on trio
+it is a system task, which must never raise. anyio is not used for them, because its abstractions would cost more than
 the task itself.
 """
 
@@ -32,7 +31,7 @@ _END_AFTER_CANCEL: Final = 2.0
 
 
 class SendTimedOutError(Exception):
-    """The caller has waited for as long as it wanted to."""
+    """The time that the caller waits is over."""
 
 
 class _Cancellable(Protocol):
@@ -40,7 +39,7 @@ class _Cancellable(Protocol):
 
 
 class Exchange(Protocol):
-    """A send that an engine has begun at once, without a task, and that ends by its own time."""
+    """A send that an engine has begun at once, without a task. It ends by its own timeout."""
 
     @property
     def out_of_time(self) -> bool:
@@ -62,24 +61,24 @@ class Exchange(Protocol):
 
 
 Begin = Callable[[WireRequest, Callable[[], None]], Exchange | None]
-"""An engine's way to send without a task, if it has one and it can be done now: what is sent, and what to call when it
-has ended."""
+"""An engine's method that sends without a task. It gets the request and a function to call at the end, and returns None
+if this request can't be sent so."""
 
 
 @final
 class SendTasks:
     """The sends in flight of one client, on one event loop."""
 
-    __slots__ = ("_alarms", "_clock", "_closed", "_empty", "_forsaken", "_in_flight", "_on_trio", "_released")
+    __slots__ = ("_abandoned", "_alarms", "_clock", "_closed", "_empty", "_in_flight", "_on_trio", "_released")
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._in_flight: dict[_Cancellable, bool] = {}
-        """Each with whether it writes."""
+        """The sends, and for each whether it writes."""
         self._released: set[_Cancellable] = set()
         """Reads whose caller has left and whose permit is back already."""
-        self._forsaken: dict[_Cancellable, Callable[[], None]] = {}
-        """Reads whose caller has left and that hold their permit."""
+        self._abandoned: dict[_Cancellable, Callable[[], None]] = {}
+        """Reads whose caller has left and that still hold their permit."""
         self._alarms: Alarms | None = None
         self._closed = False
         self._empty: anyio.Event | None = None
@@ -87,7 +86,7 @@ class SendTasks:
 
     @property
     def in_flight(self) -> int:
-        """How many sends have not ended, whether or not a caller still waits for them."""
+        """The number of sends that have not ended, whether or not a caller still waits for them."""
         return len(self._in_flight)
 
     async def run(
@@ -99,26 +98,25 @@ class SendTasks:
         caller: Caller | None = None,
         ahead: int = 0,
     ) -> T:
-        """What ``send`` returns or raises.
+        """Run ``send`` in a task of its own, and return its result or raise its error.
 
-        When the caller is cancelled meanwhile, or has waited for ``within`` seconds, the result is dropped without a
-        word. Seconds whose end is noticed late, because the loop was blocked, are followed by the time of grace in
-        which engines take what they have received.
+        If the caller is cancelled, or has waited for ``within`` seconds, the result is dropped. If the end of that time
+        is noticed late because the loop was blocked, the grace of :mod:`~norce_order_async.runtime.timers` follows.
 
         Args:
-            send: what is done, in a task of its own.
-            on_end: called exactly once, when the send has ended and no sooner; must not raise.
+            send: the function to run.
+            on_end: called exactly once, when the send has ended and not earlier. It must not raise.
             within: seconds that the caller waits.
-            caller: of a read. If it leaves, the engine ends the send. With an engine that can't, the send goes on, and
-                ``on_end`` is then called sooner: at once while there are less than ``ahead`` such sends, otherwise when
-                one of them ends.
-            ahead: see there.
+            caller: the caller of a read. If it leaves, the engine ends the send. If the engine can't do that, the send
+                goes on and ``on_end`` is called earlier: at once while there are fewer than ``ahead`` such sends,
+                otherwise when one of them ends.
+            ahead: see ``caller``.
 
         Raises:
-            UnsentError: these sends are closed, or the seconds were over before the send could begin; ``send`` was
-                not called.
+            UnsentError: this object is closed, or the time was over before the send could begin; ``send`` was not
+                called.
             MaybeSentError: the send was cancelled by ``drain``, not by the caller.
-            StillInTheAirError: the seconds are over; the send goes on.
+            SendTimedOutError: the time is over; the send goes on.
         """
         if self._closed:
             on_end()
@@ -137,12 +135,12 @@ class SendTasks:
             if within is None or type(self._clock) is not SystemClock:
                 await self._wait(woken, within)
             else:
-                patience = _Patience(self._alarms_here(), within, woken)
+                timeout = _Timeout(self._alarms_here(), within, woken)
                 try:
                     if not await woken.future:
                         raise SendTimedOutError
                 finally:
-                    patience.end()
+                    timeout.cancel()
         except BaseException:
             self._leave(task, on_end, caller, ahead)
             raise
@@ -159,14 +157,14 @@ class SendTasks:
         caller: Caller | None,
         ahead: int,
     ) -> WireResponse | None:
-        """The same for a send that needs no task, because it is written at once and goes on by callbacks of the loop,
-        whatever becomes of its caller. Its time is the request's ``total``.
+        """The same for a send that needs no task, because it is written at once and goes on in callbacks of the loop,
+        even if its caller leaves. Its time is the request's ``total``.
 
         Returns:
-            None if it has to be :meth:`run`; ``on_end`` was not called then.
+            The response; None if the send needs :meth:`run`. Then ``on_end`` was not called.
 
         Raises:
-            UnsentError, MaybeSentError, SendTimedOutError: as there.
+            UnsentError, MaybeSentError, SendTimedOutError: as :meth:`run` raises them.
         """
         if self._closed:
             on_end()
@@ -199,10 +197,10 @@ class SendTasks:
         return exchange.result()
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run something in the background, such as a refresh; what it raises is dropped.
+        """Run a function in the background, such as a refresh. Its exception is dropped.
 
         Raises:
-            UnsentError: these sends are closed; ``work`` was not called.
+            UnsentError: this object is closed; ``work`` was not called.
         """
         if self._closed:
             raise UnsentError("closed", "the client is closed")
@@ -216,11 +214,11 @@ class SendTasks:
         self._closed = True
 
     async def drain(self, grace: float, *, writes_alone: bool = False) -> bool:
-        """Close, wait at most ``grace`` seconds for the sends in flight, cancel what is left; True if nothing was.
+        """Close, wait at most ``grace`` seconds for the sends in flight, and cancel the rest. True if none was left.
 
         Args:
             grace: seconds.
-            writes_alone: cancel at once what does not write.
+            writes_alone: whether to cancel reads at once.
         """
         self.close()
         if writes_alone:
@@ -231,7 +229,7 @@ class SendTasks:
             if not self._in_flight:
                 return True
         except BaseException:
-            # The close was cancelled: there is no time for grace, but nothing may be left in flight.
+            # The close was cancelled: there is no time for grace, but no send may stay in flight.
             self._cancel(self._in_flight)
             raise
         self._cancel(self._in_flight)
@@ -240,17 +238,17 @@ class SendTasks:
         return False
 
     def _leave(self, send: _Cancellable, on_end: Callable[[], None], caller: Caller | None, ahead: int) -> None:
-        """The caller of this send has left."""
+        """Called when the caller of this send has left."""
         if caller is None or send not in self._in_flight or caller.leave():
             return
         if len(self._released) < ahead:
             self._released.add(send)
             on_end()
         else:
-            self._forsaken[send] = on_end
+            self._abandoned[send] = on_end
 
     async def _wait(self, woken: Wake, within: float | None) -> None:
-        """Wait by the clock."""
+        """Wait for the event, at most ``within`` seconds by the clock."""
         if within is None:
             await woken.wait()
             return
@@ -287,11 +285,11 @@ class SendTasks:
         task = loop.create_task(self._call(send, until))
         self._in_flight[task] = writes
 
-        # A callback and not the end of the coroutine: a task cancelled before its first step never enters that.
+        # A callback and not a finally block: a task that is cancelled before its first step never enters its coroutine.
         def ended(task: asyncio.Task[T]) -> None:
             self._landed(task, on_end)
             if not task.cancelled():
-                task.exception()  # Retrieved, so that asyncio does not warn when the caller is gone.
+                task.exception()  # Retrieved, so that asyncio does not warn if the caller has left.
             woken.set()
 
         task.add_done_callback(ended)
@@ -316,7 +314,7 @@ class SendTasks:
                 with scope:
                     landing.results.append(await self._call(send, until))
             except trio.Cancelled:
-                # By trio itself, at the end of its run: the task ends here either way.
+                # Cancelled by trio itself at the end of its run: the task ends here either way.
                 pass
             except BaseException as exc:  # noqa: BLE001 - a system task that raises ends the whole run
                 landing.error = exc
@@ -328,7 +326,7 @@ class SendTasks:
         return landing
 
     async def _call(self, send: Callable[[], Awaitable[T]], until: float | None) -> T:
-        """Send, unless the loop was blocked for so long that the time is over before the first step."""
+        """Send, unless the loop was blocked so long that the time is over before the first step."""
         if until is not None and self._clock.monotonic() >= until:
             raise UnsentError("pool", "the time was over before the send could begin")
         return await send()
@@ -339,16 +337,16 @@ class SendTasks:
             self._released.discard(send)
             self._release_next()
         else:
-            self._forsaken.pop(send, None)
+            self._abandoned.pop(send, None)
             on_end()
         if not self._in_flight and self._empty is not None:
             self._empty.set()
             self._empty = None
 
     def _release_next(self) -> None:
-        """The one that was left first gives its permit back in place of one that has ended."""
-        for send, on_end in self._forsaken.items():
-            del self._forsaken[send]
+        """Give back the permit of the send that was abandoned first, in place of one that has ended."""
+        for send, on_end in self._abandoned.items():
+            del self._abandoned[send]
             self._released.add(send)
             on_end()
             return
@@ -364,8 +362,8 @@ class SendTasks:
 
 
 @final
-class _Patience:
-    """How long a caller on asyncio waits for its send."""
+class _Timeout:
+    """Ends the wait of a caller on asyncio when its time is over."""
 
     __slots__ = ("_alarm", "_alarms", "_late", "_woken")
 
@@ -375,8 +373,8 @@ class _Patience:
         self._late = False
         self._alarm = alarms.after(seconds, self._over)
 
-    def end(self) -> None:
-        """Wait no longer."""
+    def cancel(self) -> None:
+        """Cancel the timeout, because the wait has ended."""
         self._alarm.cancel()
 
     def _over(self) -> None:
@@ -388,7 +386,7 @@ class _Patience:
 
 
 class _TrioLanding(Generic[T]):
-    """How a send on trio ended; asyncio's task tells this by itself."""
+    """The result of a send on trio. On asyncio the task has it."""
 
     __slots__ = ("error", "results", "scope", "woken")
 

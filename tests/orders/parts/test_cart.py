@@ -39,7 +39,7 @@ async def test_202_that_never_shows_is_pending() -> None:
         lambda request: answer(202) if request.method == "PUT" else answer(200, order_body(cart=other)),
         uniform=highest,
     )
-    with pytest.raises(PendingError, match=r"the cart was taken in \(202\) but it is not shown in time") as caught:
+    with pytest.raises(PendingError, match=r"the cart was accepted \(202\) but it is not shown in time") as caught:
         await service.client.orders("oAbCdEfG").cart.put(CART, options=CallOptions(deadline=5))
     assert (caught.value.operation, caught.value.target) == ("UpdateCheckoutOrderCart", None)
 

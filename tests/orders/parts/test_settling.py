@@ -107,6 +107,6 @@ async def test_a_doubt_about_payments_is_none_about_shippings() -> None:
 async def test_what_has_no_natural_key_stays_unknown() -> None:
     """An entry of a payment's log is never repeated and never adopted."""
     order, service = await read(order_with("p1"), lost("read"))
-    with pytest.raises(OutcomeUnknownError, match="nothing in it tells it from others"):
+    with pytest.raises(OutcomeUnknownError, match="it has no members that identify it"):
         await order.payments.add_transaction("p1", {"amount": 1})
     assert len(service.sent) == 2

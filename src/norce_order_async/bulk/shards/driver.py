@@ -174,7 +174,7 @@ async def list_shards(
         raise ConfigurationError(f"{chosen.name!r} makes one file, and can't be spread: run it with norce.bulk(...)")
     async with client_of(recipe) as norce:
         session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
-        check_engine(session.core.door.enter(OPERATION, {}).engine)
+        check_engine(session.core.loop_guard.check(OPERATION, {}).engine)
         guard_production(session, chosen, source, allowed=allow_production)
         max_rate = load.max_rate if isinstance(load, Shared) else None
         await _list(session, journal, shards, source, chosen, key, max_rate)

@@ -14,7 +14,7 @@ from norce_order_async.pipeline.settings import CallOptions
 
 
 class AttributesPart(Part, Mapping[str, Any]):
-    """A mapping over the snapshot's attributes; :meth:`update` changes them."""
+    """The attributes that were last read, as a mapping. :meth:`update` and :meth:`remove` change them."""
 
     __slots__ = ()
 
@@ -35,10 +35,14 @@ class AttributesPart(Part, Mapping[str, Any]):
         return attributes or {}
 
     async def remove(self, *names: str, options: CallOptions | None = None) -> None:
-        """Remove attributes by sending null for them. That this removes them is assumed, not published.
+        """Remove attributes by sending null for them. It is assumed, not published, that this removes them.
+
+        Args:
+            names: the names of the attributes, at least one.
+            options: settings of this call.
 
         Raises:
-            InvalidRequestError: no name; nothing was sent.
+            InvalidRequestError: there is no name, or one is not a string; nothing was sent.
             CallError: it did not succeed.
         """
         if not names:
@@ -48,10 +52,10 @@ class AttributesPart(Part, Mapping[str, Any]):
         await self.update(dict.fromkeys(names), options=options)
 
     async def update(self, changes: Mapping[str, Any], *, options: CallOptions | None = None) -> None:
-        """Merge ``changes`` into the attributes. That a null removes a key is assumed, not published.
+        """Merge ``changes`` into the attributes. It is assumed, not published, that a null removes an attribute.
 
         Raises:
-            InvalidRequestError: a key that is no string, or a value that is no JSON; nothing was sent.
+            InvalidRequestError: a name is not a string or is empty, or a value is not JSON data; nothing was sent.
             CallError: it did not succeed.
         """
         changes = mapping_of("changes", changes, InvalidRequestError)

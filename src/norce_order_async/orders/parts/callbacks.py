@@ -1,4 +1,4 @@
-"""What the service calls when something happens to an order: hooks, notifications, validations."""
+"""The addresses that the service calls when something happens to an order: hooks, notifications, validations."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class HooksPart(DeletableEntries["Hook", "HookDict"]):
     """Hooks run before a change is committed, and may veto or patch it.
 
-    Two hooks are alike that are of one adapter, at one address, and for one part of the order: ``invoke``,
-    ``subscribe_to`` and ``target``.
+    Two hooks are alike if they have the same adapter, the same address (``invoke``), and the same part of the order
+    (``subscribe_to`` and ``target``).
     """
 
     __slots__ = ()
@@ -41,7 +41,7 @@ class HooksPart(DeletableEntries["Hook", "HookDict"]):
 class NotificationsPart(DeletableEntries["Notification", "NotificationDict"]):
     """Notifications are sent after a change was committed.
 
-    Two notifications are alike that are of one adapter, at one address (``invoke``), and of one ``scope``.
+    Two notifications are alike if they have the same adapter, the same address (``invoke``) and the same ``scope``.
     """
 
     __slots__ = ()
@@ -57,7 +57,7 @@ class NotificationsPart(DeletableEntries["Notification", "NotificationDict"]):
 class ValidationsPart(DeletableEntries["Callback", "CallbackDict"]):
     """Validations are called by ``order.validate()``.
 
-    Two validations are alike that are of one adapter and at one address (``url``).
+    Two validations are alike if they have the same adapter and the same address (``url``).
     """
 
     __slots__ = ()
@@ -73,7 +73,7 @@ class ValidationsPart(DeletableEntries["Callback", "CallbackDict"]):
         """Replace a validation; last write wins.
 
         Raises:
-            InvalidRequestError: it can't be sent; nothing was.
+            InvalidRequestError: it can't be sent; nothing was sent.
             CallError: it did not succeed.
         """
         path = {self._id: entry_id}

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class CartPart(Part):
-    """Reads come from the snapshot; :meth:`put` replaces the cart."""
+    """The cart that was last read. :meth:`put` and :meth:`update` change it."""
 
     __slots__ = ()
 
     @property
     def data(self) -> Cart | None:
-        """The cart, when the order has one."""
+        """The cart; None if the order has none."""
         cart: Cart | None = self._record.known().part("cart")
         return cart
 
     @property
     def reference(self) -> str | None:
-        """Identifier of the cart in the commerce platform."""
+        """The cart's identifier in the commerce platform."""
         return self.data.reference if self.data else None
 
     @property
@@ -46,7 +46,7 @@ class CartPart(Part):
 
     @property
     def total(self) -> Price | None:
-        """Sum of the cart without shipping."""
+        """The cart's total without shipping."""
         return self.data.total if self.data else None
 
     @property
@@ -64,21 +64,21 @@ class CartPart(Part):
     ) -> None:
         """Replace the cart; last write wins, because the API has no ETags.
 
-        Norce leaves it to the caller to add up ``cart.total``. A cart with lines and without a total gets their sum; a
-        total that is not their sum is refused.
+        The service does not compute ``cart.total``. A cart with lines and without a total gets their sum; a total that
+        is not their sum is refused.
 
-        When the service takes it in without having done it (202), the order is read until the cart shows.
+        If the service has accepted the cart but not stored it yet (202), the order is read until it shows the cart.
 
         Args:
             cart: a model, or a dict in the API's spelling.
             check_total: False sends the cart as it is.
-            allow_fractions: True sends amounts with more than two decimals. Those of the cart that was last read go
-                back in any case.
-            options: what the calls do differently.
+            allow_fractions: True sends amounts with more than two decimals. Amounts of the cart that was last read are
+                always sent.
+            options: settings of the calls.
 
         Raises:
-            InvalidRequestError: the cart can't be sent; nothing was. The text names the line or both figures.
-            PendingError: taken in, but not shown before the deadline.
+            InvalidRequestError: the cart can't be sent; nothing was sent. The text names the line or both figures.
+            PendingError: the cart was accepted, but not shown before the deadline.
             CallError: it did not succeed.
         """
         sent = written(model_of(models.Cart, cart, "cart"), "cart")
@@ -97,24 +97,24 @@ class CartPart(Part):
         options: CallOptions | None = None,
     ) -> None:
         """Read the order, apply a function to its cart, and put the result. Last write wins: the API has no ETags, so
-        changes that others make between the reading and the writing are lost.
+        changes that others make between the read and the write are lost.
 
         ``cart.total`` follows the lines: if it was their sum before the edit, it is their sum afterwards. A line whose
         quantity or price changed gets a new total if it cost quantity times price without a discount; otherwise set
         its total too.
 
         Args:
-            edit: takes the cart and changes it, or returns another one.
+            edit: a function that changes the cart and returns None, or returns another one.
             check_total: False puts the cart as the edit left it.
-            allow_fractions: True puts amounts with more than two decimals. Those that came from the service go back in
-                any case.
-            options: what the calls do differently.
+            allow_fractions: True puts amounts with more than two decimals. Amounts that came from the service are
+                always sent.
+            options: settings of the calls.
 
         Raises:
-            InvalidRequestError: what the cart or a line costs now does not follow from what was there; nothing was
-                written. The text names the line or both figures.
-            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is the cart that was
-                put.
+            InvalidRequestError: the cart can't be sent, or the new total of a line or of the cart does not follow from
+                the old one; nothing was written. The text names the line or both figures.
+            ChangeRefusedError: the service, or a hook, refused the change; ``proposed`` is the cart that was put.
+            PendingError: the cart was accepted, but not shown before the deadline.
             CallError: a step did not succeed.
         """
         await self._record.read(options)
@@ -143,7 +143,7 @@ class CartPart(Part):
 
 
 def shows(sent: object, found: object) -> bool:
-    """Whether all of ``sent`` is in ``found``, which may hold more: ids and sums that the service adds."""
+    """Whether ``found`` holds all of ``sent``. It may hold more, such as ids and sums that the service adds."""
     if is_mapping(sent):
         return is_mapping(found) and all(shows(value, found.get(name)) for name, value in sent.items())
     if is_list(sent):

@@ -1,4 +1,4 @@
-"""The consents shown in the checkout: those that are required must be checked before processing."""
+"""The consents shown in the checkout. Required consents must be checked before the order is processed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
-    """The consents that were last read. Two consents are alike that have one ``id``, which is yours to choose."""
+    """The consents that were last read. Two consents are alike if they have the same ``id``, which you choose."""
 
     __slots__ = ()
 
@@ -29,19 +29,19 @@ class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
         return models.Consent
 
     async def check(self, *consent_ids: str, options: CallOptions | None = None) -> None:
-        """Tick consents, several in one call.
+        """Tick one or more consents in one call.
 
         Raises:
-            InvalidRequestError: no id, or one that can't be; nothing was sent.
+            InvalidRequestError: there is no id, or one can't be an id; nothing was sent.
             CallError: it did not succeed.
         """
         await self._mark(consent_ids, checked=True, options=options)
 
     async def uncheck(self, *consent_ids: str, options: CallOptions | None = None) -> None:
-        """Untick consents, several in one call.
+        """Untick one or more consents in one call.
 
         Raises:
-            InvalidRequestError: no id, or one that can't be; nothing was sent.
+            InvalidRequestError: there is no id, or one can't be an id; nothing was sent.
             CallError: it did not succeed.
         """
         await self._mark(consent_ids, checked=False, options=options)
@@ -55,10 +55,20 @@ class ConsentsPart(DeletableEntries["Consent", "ConsentDict"]):
             await self.patch([models.Consent(id=one, checked=checked) for one in consent_ids], options=options)
 
     async def patch_one(self, consent_id: str, *, checked: bool, options: CallOptions | None = None) -> None:
-        """Tick or untick a consent; the service takes over nothing else of it."""
+        """Tick or untick a consent. The service changes nothing else of it.
+
+        Raises:
+            InvalidRequestError: the id can't be an id; nothing was sent.
+            CallError: it did not succeed.
+        """
         body = models.Consent(id=consent_id, checked=checked)
         await self._record.write(PATCH_CONSENT, body, path={"consent_id": consent_id}, options=options)
 
     async def patch(self, consents: Iterable[Consent | ConsentDict], *, options: CallOptions | None = None) -> None:
-        """Tick or untick several in one call; each needs its id and ``checked``."""
+        """Tick or untick several consents in one call. Each needs its id and ``checked``.
+
+        Raises:
+            InvalidRequestError: a consent can't be sent; nothing was sent.
+            CallError: it did not succeed.
+        """
         await self._record.write(PATCH_CONSENTS, models_of(models.Consent, consents, "consents"), options=options)

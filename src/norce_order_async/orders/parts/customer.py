@@ -1,4 +1,4 @@
-"""The customer of an order and the two addresses."""
+"""The customer of an order, with billing and shipping address."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 
 
 class CustomerPart(Part):
-    """Reads come from the snapshot; the setters replace one address each."""
+    """The customer that was last read, and methods that replace or edit each address."""
 
     __slots__ = ()
 
     @property
     def data(self) -> Customer | None:
-        """The customer, when the order has one."""
+        """The customer; None if the order has none."""
         customer: Customer | None = self._record.known().part("customer")
         return customer
 
     @property
     def type(self) -> CustomerType | str | None:
-        """Person or organization."""
+        """``"person"`` or ``"organization"``; None if the service sent none."""
         return self.data.type_ if self.data else None
 
     @property
     def billing(self) -> Address | None:
-        """Who is invoiced; taken to be the buyer."""
+        """The billing address, which counts as the buyer's."""
         return self.data.billing if self.data else None
 
     @property
     def shipping(self) -> Address | None:
-        """Where goods are sent."""
+        """The shipping address."""
         return self.data.shipping if self.data else None
 
     async def set_billing(self, address: Address | AddressDict, *, options: CallOptions | None = None) -> None:
         """Replace the billing address.
 
         Raises:
-            InvalidRequestError: the address can't be sent; nothing was.
+            InvalidRequestError: the address can't be sent; nothing was sent.
             CallError: it did not succeed.
         """
         model = model_of(models.Address, address, "address")
@@ -64,13 +64,13 @@ class CustomerPart(Part):
         """Replace the shipping address.
 
         Args:
-            address: the new one; or
-            same_as_billing: read the order and take over its billing address.
-            options: what the calls do differently.
+            address: the new address.
+            same_as_billing: whether to read the order and use its billing address instead.
+            options: settings of the calls.
 
         Raises:
-            InvalidRequestError: neither or both, no billing address to take over, or one that can't be sent; nothing
-                was written.
+            InvalidRequestError: you gave neither or both, the order has no billing address, or the address can't be
+                sent; nothing was written.
             CallError: it did not succeed.
         """
         if (address is None) != same_as_billing:
@@ -87,8 +87,13 @@ class CustomerPart(Part):
     async def update_billing(self, edit: Edit[Address], *, options: CallOptions | None = None) -> None:
         """Read the order, apply a function to its billing address, and put the result; last write wins.
 
+        Args:
+            edit: a function that changes the address and returns None, or returns another one.
+            options: settings of the calls.
+
         Raises:
-            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
+            InvalidRequestError: the new address can't be sent; nothing was written.
+            ChangeRefusedError: the service, or a hook, refused the change; ``proposed`` is the address that was put.
             CallError: a step did not succeed.
         """
         await self._update("billing", self.set_billing, edit, options)
@@ -96,8 +101,13 @@ class CustomerPart(Part):
     async def update_shipping(self, edit: Edit[Address], *, options: CallOptions | None = None) -> None:
         """Read the order, apply a function to its shipping address, and put the result; last write wins.
 
+        Args:
+            edit: a function that changes the address and returns None, or returns another one.
+            options: settings of the calls.
+
         Raises:
-            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
+            InvalidRequestError: the new address can't be sent; nothing was written.
+            ChangeRefusedError: the service, or a hook, refused the change; ``proposed`` is the address that was put.
             CallError: a step did not succeed.
         """
         await self._update("shipping", self.set_shipping, edit, options)

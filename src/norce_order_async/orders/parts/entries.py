@@ -1,11 +1,11 @@
-"""What the lists of an order have in common.
+"""The base classes for the lists of an order.
 
-A list is a view of the order as it was last read, and the calls that change it. Lists differ in what the service does
+A list shows the entries that were last read, and has methods that change them. Lists differ in what the service does
 with an entry that is no longer wanted. It keeps payments and shippings and marks them as removed: these lists have
 ``remove`` (:class:`RemovableEntries`). It forgets hooks, notifications, validations and consents: these lists have
 ``delete`` (:class:`DeletableEntries`).
 
-A new list says what its entries are and which operations act on them; everything else is here.
+A class for a new list names only the model of its entries and the operations; everything else is here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from norce_order_async.pipeline.operations import NaturalKey, Operation
 from norce_order_async.pipeline.settings import CallOptions
 
 REMOVED: Final = "removed"
-"""The state of an entry that the service keeps and no longer counts."""
+"""The state of an entry that was removed. The service keeps it, and no longer counts it."""
 
 
 class _Removable(Referenced, Protocol):
@@ -53,7 +53,7 @@ D = TypeVar("D", bound=Mapping[str, Any])
 
 
 class Entries(Part, Sequence[M], Generic[M, D]):
-    """One list of an order: a sequence of the entries that were last read. Looking at it never calls the service."""
+    """One list of an order: a sequence of the entries that were last read. Reading it never calls the service."""
 
     __slots__ = ()
 
@@ -64,7 +64,7 @@ class Entries(Part, Sequence[M], Generic[M, D]):
 
     @abstractmethod
     def _model(self) -> type[M]:
-        """The model of an entry, imported when it is first needed."""
+        """The model of an entry. A method, so that models are imported only when they are needed."""
 
     def __iter__(self) -> Iterator[M]:
         return iter(self._entries())
@@ -87,19 +87,19 @@ class Entries(Part, Sequence[M], Generic[M, D]):
         return cast("NaturalKey", self._creating.natural_key)
 
     def _noun(self) -> str:
-        """What an entry is called in messages."""
+        """The name of an entry in messages."""
         return self._id.removesuffix("_id")
 
     def _checked(self, entry: M | D) -> M:
-        """A caller's entry as a model."""
+        """The entry that a caller gave, as a model."""
         return model_of(self._model(), entry, self._noun())
 
     async def _ensure(self, entry: M, among: Callable[[], Sequence[M]], options: CallOptions | None) -> Ensured[M]:
-        """Create an entry, unless there is one ``among`` these that is equal to it in the natural key."""
+        """Create an entry, unless one of those that ``among`` returns has the same natural key."""
         key, noun = self._key(), self._noun()
         if not all(_values(entry, key.keys)):
             needed = " and ".join(f"{noun}.{member}" for member in key.keys)
-            raise InvalidRequestError(f"{needed} must be given to tell one {noun} from another")
+            raise InvalidRequestError(f"{needed} must be given to identify the {noun}")
         members = (*key.keys, *key.about)
         wanted = _values(entry, members)
         return await ensure(
@@ -120,39 +120,43 @@ class DeletableEntries(Entries[M, D]):
     _deleting: ClassVar[Operation]
 
     async def create(self, entry: M | D, *, options: CallOptions | None = None) -> None:
-        """Add an entry to this part of the order. The service answers no id; ``await order.refresh()`` shows it.
+        """Add an entry to this part of the order. The answer has no id; ``await order.refresh()`` shows the entry.
 
         Args:
             entry: a model such as ``Hook`` or ``Consent``, or a dict in the API's spelling.
-            options: what this call does differently.
+            options: settings of this call.
 
         Raises:
-            InvalidRequestError: it can't be sent; nothing was.
+            InvalidRequestError: the entry can't be sent; nothing was sent.
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: it did not succeed.
         """
         await self._record.create(self._creating, self._checked(entry), options)
 
     async def ensure(self, entry: M | D, *, options: CallOptions | None = None) -> Ensured[M]:
-        """Make sure that there is an entry like this one, so that a service that starts twice creates it once. The
-        description of the list says when two entries are alike.
+        """Create an entry unless there is one like it, for example so that a program that starts twice creates it once.
+        The description of the list defines which entries are alike.
 
         Args:
-            entry: what to create when there is none like it.
-            options: what the calls do differently.
+            entry: the entry to create if there is none like it.
+            options: settings of the calls.
+
+        Returns:
+            The entry, and whether this call created it.
 
         Raises:
-            InvalidRequestError: it lacks what tells entries apart; nothing was sent.
-            OutcomeUnknownError: an answer was lost and the entry is not there (yet).
+            InvalidRequestError: the members that identify the entry are missing; nothing was sent.
+            OutcomeUnknownError: the answer was lost, and the entry is not there (yet).
+            PendingError: the entry was created, but the order does not show it yet.
             CallError: a step did not succeed.
         """
         return await self._ensure(self._checked(entry), lambda: self, options)
 
     async def delete(self, entry_id: str, *, options: CallOptions | None = None) -> None:
-        """Delete an entry: it is gone from the order.
+        """Delete an entry from the order.
 
         Raises:
-            InvalidRequestError: what is given can't be an id; nothing was sent.
+            InvalidRequestError: ``entry_id`` can't be an id; nothing was sent.
             CallError: it did not succeed.
         """
         await self._record.write(self._deleting, path={self._id: entry_id}, options=options)
@@ -184,13 +188,13 @@ class RemovableEntries(Entries[R, D]):
         Args:
             entry: a model such as ``Payment`` or ``Shipping``, or a dict in the API's spelling.
             allow_fractions: True sends amounts with more than two decimals.
-            options: what this call does differently.
+            options: settings of this call.
 
         Returns:
-            Its id.
+            The entry's id.
 
         Raises:
-            InvalidRequestError: it can't be sent; nothing was.
+            InvalidRequestError: the entry can't be sent; nothing was sent.
             OutcomeUnknownError: the answer was lost, and reading back did not settle it.
             CallError: it did not succeed.
         """
@@ -207,17 +211,23 @@ class RemovableEntries(Entries[R, D]):
         allow_fractions: bool = False,
         options: CallOptions | None = None,
     ) -> Ensured[R]:
-        """Make sure that there is an entry with this reference that is not removed; what is there stays as it is.
+        """Create an entry unless there is one with this reference that is not removed. An entry that exists is not
+        changed.
 
         Args:
-            entry: what to create when there is none.
-            reference: identifier in another system, such as the payment provider; that of ``entry`` when left out.
+            entry: the entry to create if there is none.
+            reference: its identifier in another system, such as the payment provider; by default the reference of
+                ``entry``.
             allow_fractions: True sends amounts with more than two decimals.
-            options: what the calls do differently.
+            options: settings of the calls.
+
+        Returns:
+            The entry, and whether this call created it.
 
         Raises:
-            InvalidRequestError: no reference, or two that differ; nothing was sent.
-            OutcomeUnknownError: an answer was lost and the entry is not there (yet).
+            InvalidRequestError: there is no reference, or ``entry`` has another one; nothing was sent.
+            OutcomeUnknownError: the answer was lost, and the entry is not there (yet).
+            PendingError: the entry was created, but the order does not show it yet.
             CallError: a step did not succeed.
         """
         model = with_reference(self._model(), self._checked(entry), reference, self._noun())
@@ -228,7 +238,7 @@ class RemovableEntries(Entries[R, D]):
         """Read one entry from the service.
 
         Raises:
-            InvalidRequestError: what is given can't be an id; nothing was sent.
+            InvalidRequestError: ``entry_id`` can't be an id; nothing was sent.
             NotFoundError: the order has no such entry.
             CallError: it did not succeed.
         """
@@ -247,17 +257,17 @@ class RemovableEntries(Entries[R, D]):
         """Replace an entry; last write wins.
 
         Args:
-            entry_id: which entry.
+            entry_id: the id of the entry to replace.
             entry: a model, or a dict in the API's spelling.
-            allow_fractions: True sends amounts with more than two decimals. Those of the entry that was last read go
-                back in any case.
-            options: what this call does differently.
+            allow_fractions: True sends amounts with more than two decimals. Amounts of the entry that was last read are
+                always sent.
+            options: settings of this call.
 
         Returns:
-            The entry as the service answers it; None when it answered without one.
+            The entry in the service's answer; None if the answer has none.
 
         Raises:
-            InvalidRequestError: it can't be sent; nothing was.
+            InvalidRequestError: the entry can't be sent; nothing was sent.
             CallError: it did not succeed.
         """
         came = partial(self._record.received, self._key().member, entry_id)
@@ -269,17 +279,19 @@ class RemovableEntries(Entries[R, D]):
         """Read an entry, apply a function to it, and put the result; last write wins.
 
         Args:
-            entry_id: which entry.
-            edit: takes the entry and changes it, or returns another one.
-            allow_fractions: True puts amounts with more than two decimals. Those that came from the service go back in
-                any case.
-            options: what the calls do differently.
+            entry_id: the id of the entry to change.
+            edit: a function that changes the entry and returns None, or returns another one.
+            allow_fractions: True puts amounts with more than two decimals. Amounts that came from the service are
+                always sent.
+            options: settings of the calls.
 
         Returns:
-            The entry as the service answers it; None when it answered without one.
+            The entry in the service's answer; None if the answer has none.
 
         Raises:
-            ChangeRefusedError: the service, or a hook, does not take the change; ``proposed`` is what was put.
+            InvalidRequestError: the new entry can't be sent; nothing was written.
+            NotFoundError: the order has no such entry.
+            ChangeRefusedError: the service, or a hook, refused the change; ``proposed`` is the entry that was put.
             CallError: a step did not succeed.
         """
         current = await self.get(entry_id, options=options)
@@ -288,13 +300,14 @@ class RemovableEntries(Entries[R, D]):
             return await self._put(entry_id, proposed, current.to_dict, allow_fractions, options)
 
     async def remove(self, entry_id: str, *, options: CallOptions | None = None) -> R:
-        """Remove an entry: set its state to ``removed``, and see that it is. The order keeps it.
+        """Remove an entry: set its state to ``removed``, and read it back. The order keeps it.
 
         Returns:
             The entry as read back.
 
         Raises:
-            PendingError: it does not show as removed.
+            NotFoundError: the order has no such entry.
+            PendingError: the entry does not show as removed.
             CallError: a step did not succeed.
         """
         await self.update(entry_id, _removed, options=options)
@@ -309,16 +322,25 @@ class RemovableEntries(Entries[R, D]):
         return entry
 
     async def list(self, *, options: CallOptions | None = None) -> list[R]:
-        """Read all entries from the service, removed ones too. What is no entry is left out, and counted in
-        ``client.drift``.
+        """Read all entries from the service, including removed ones. Anything in the list that is not an entry is left
+        out, and counted in ``client.drift``.
 
         Raises:
-            UnavailableError: no usable answer came, or one that is no list.
+            UnavailableError: there was no usable answer, or it is not a list.
             CallError: it did not succeed otherwise.
         """
-        path = {"order_id": self._record.id}
-        answer = await self._record.session.call(self._listing, path, options=options)
-        return cast("list[R]", read_as(list, answer, f"list of {self._key().member}", self._listing, self._record.id))
+        return cast("list[R]", await self._read_list(self._listing, {}, self._key().member, options))
+
+    async def _read_list(
+        self, operation: Operation, path: Mapping[str, str], what: str, options: CallOptions | None
+    ) -> Sequence[Any]:
+        """Read a list from the service.
+
+        Raises:
+            UnavailableError: there was no usable answer, or it is not a list.
+        """
+        answer = await self._record.session.call(operation, {"order_id": self._record.id, **path}, options=options)
+        return read_as(list, answer, f"list of {what}", operation, self._record.id)
 
     async def _put(
         self, entry_id: str, entry: R, came: Received, allow_fractions: bool, options: CallOptions | None
@@ -338,5 +360,5 @@ def _removed(entry: R) -> R:
 
 
 def _values(entry: object, members: Sequence[str]) -> tuple[object, ...]:
-    """A model's members, which are named in the API's spelling."""
+    """The values of a model's members, which are given in the API's spelling."""
     return tuple(getattr(entry, re.sub("(?<=[a-z])([A-Z])", r"_\1", name).lower()) for name in members)

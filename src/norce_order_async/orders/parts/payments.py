@@ -17,7 +17,6 @@ from norce_order_async.orders.checking import (
     json_text,
     model_of,
     models_of,
-    read_as,
     written,
 )
 from norce_order_async.orders.parts.entries import RemovableEntries
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
-    """How the order is paid. Iterating gives removed payments too; :attr:`active` leaves these out."""
+    """The payments of the order. Iterating gives removed payments too; :attr:`active` leaves them out."""
 
     __slots__ = ()
 
@@ -68,22 +67,23 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
     async def create_for_outstanding(
         self, payment: Payment | PaymentDict | None = None, *, options: CallOptions | None = None
     ) -> str | None:
-        """Read the order and add a payment of exactly what is not covered yet, so that the sum validates.
+        """Read the order and add a payment of exactly the amount that is not covered yet, so that the sum validates.
 
         Args:
-            payment: what else there is to say of it; its amount is set.
-            options: what the calls do differently.
+            payment: the other members of the payment. Its amount is set here.
+            options: settings of the calls.
 
         Returns:
-            The new payment's id; None when nothing was outstanding, and nothing was created.
+            The new payment's id; None if nothing was outstanding, so that nothing was created.
 
         Raises:
-            InvalidRequestError: payments cover more than the total, or the service sent none.
+            InvalidRequestError: payments cover more than the total, the order has no total, or the payment can't be
+                sent; nothing was created.
             CallError: a step did not succeed.
         """
         total: Price | None = (await self._record.read(options)).part("total")
         if total is None or total.including_vat is None:
-            raise InvalidRequestError(f"order {shown(self._record.id)} has no total yet, so nothing says what to pay")
+            raise InvalidRequestError(f"order {shown(self._record.id)} has no total yet, so the amount is not known")
         outstanding = decimal(total.including_vat) - paid(self)
         if outstanding < 0:
             raise InvalidRequestError(
@@ -103,17 +103,24 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
         *,
         options: CallOptions | None = None,
     ) -> None:
-        """Add what can be done with the payment afterwards: capture, refund, cancel."""
+        """Add actions to a payment that can be executed later: capture, refund, cancel.
+
+        Raises:
+            InvalidRequestError: an action can't be sent; nothing was sent.
+            OutcomeUnknownError: the answer was lost; look at the payment.
+            CallError: it did not succeed.
+        """
         given = models_of(models.PaymentAction, actions, "actions")
         added = [Unshown(written(model, f"actions[{index}]", is_new=True)) for index, model in enumerate(given)]
         await self._record.write(ADD_PAYMENT_ACTIONS, added, path={"payment_id": payment_id}, options=options)
 
     async def execute_action(self, payment_id: str, action_id: str, *, options: CallOptions | None = None) -> None:
-        """Have the service call an action's address. May move money, so it is sent again only when it was not sent or
-        turned away unprocessed.
+        """Let the service call an action's address. This may move money, so the call is repeated only if it was not
+        sent, or turned away unprocessed.
 
         Raises:
-            OutcomeUnknownError: the answer was lost; look at the payment and its provider.
+            InvalidRequestError: an id can't be an id; nothing was sent.
+            OutcomeUnknownError: the answer was lost; look at the payment and at its provider.
             CallError: it did not succeed.
         """
         path = {"payment_id": payment_id, "action_id": action_id}
@@ -138,22 +145,22 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
         """Add an entry to a payment's log.
 
         Args:
-            payment_id: which payment.
-            event: what caused it.
-            amount: the payment's amount *after* the transaction.
-            success: whether it went through.
-            request: what was sent to the provider, as JSON data; it goes as the text that the API wants.
-            response: what came back, likewise.
+            payment_id: the payment's id.
+            event: the event that caused the entry.
+            amount: the payment's amount *after* the transaction, in whole currency units.
+            success: whether the transaction succeeded.
+            request: the request to the provider as JSON data. It is sent as text, as the API wants it.
+            response: the provider's response, likewise.
             psp_event: the provider's name for the event.
             psp_status: the provider's status.
-            error_detail: what went wrong.
-            action: the payment action that it belongs to.
+            error_detail: a description of the error, if there was one.
+            action: the payment action that the entry belongs to.
             allow_fractions: True sends an amount with more than two decimals.
-            options: what this call does differently.
+            options: settings of this call.
 
         Raises:
-            InvalidRequestError: something that is no JSON; nothing was sent.
-            OutcomeUnknownError: the answer was lost; a log has nothing to tell one entry from another, so look.
+            InvalidRequestError: a value can't be sent, for example because it is not JSON data; nothing was sent.
+            OutcomeUnknownError: the answer was lost. Log entries have no identifier, so read the log to check.
             CallError: it did not succeed.
         """
         entry = models.PaymentTransaction(
@@ -172,18 +179,13 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
     async def transactions(
         self, payment_id: str, *, options: CallOptions | None = None
     ) -> Sequence[PaymentTransaction]:
-        """Read a payment's log. What is no entry is left out, and counted in ``client.drift``.
+        """Read a payment's log. Anything in it that is not an entry is left out, and counted in ``client.drift``.
 
         Raises:
-            UnavailableError: no usable answer came, or one that is no list.
+            UnavailableError: there was no usable answer, or it is not a list.
             CallError: it did not succeed otherwise.
         """
-        path = {"order_id": self._record.id, "payment_id": payment_id}
-        answer = await self._record.session.call(LIST_TRANSACTIONS, path, options=options)
-        return cast(
-            "list[PaymentTransaction]",
-            read_as(list, answer, "list of transactions", LIST_TRANSACTIONS, self._record.id),
-        )
+        return await self._read_list(LIST_TRANSACTIONS, {"payment_id": payment_id}, "transactions", options)
 
     async def add_transaction(
         self,
@@ -193,10 +195,15 @@ class PaymentsPart(RemovableEntries["Payment", "PaymentDict"]):
         allow_fractions: bool = False,
         options: CallOptions | None = None,
     ) -> PaymentTransaction | None:
-        """Add an entry to a payment's log, which only grows. ``amount`` is the amount after the transaction.
+        """Add an entry to a payment's log, which only grows. Its ``amount`` is the payment's amount after it.
 
         Returns:
-            The entry as the service answers it; None when it answered without one.
+            The entry in the service's answer; None if the answer has none.
+
+        Raises:
+            InvalidRequestError: the entry can't be sent; nothing was sent.
+            OutcomeUnknownError: the answer was lost. Log entries have no identifier, so read the log to check.
+            CallError: it did not succeed.
         """
         model = model_of(models.PaymentTransaction, transaction, "transaction")
         check_json_text(model.request_json, "transaction.requestJson")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ShippingsPart(RemovableEntries["Shipping", "ShippingDict"]):
-    """How the order is sent. Iterating gives removed shippings too; :attr:`active` leaves these out."""
+    """The shippings of the order. Iterating gives removed shippings too; :attr:`active` leaves them out."""
 
     __slots__ = ()
 
