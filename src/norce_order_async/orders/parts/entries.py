@@ -340,7 +340,7 @@ class RemovableEntries(Entries[R, D]):
             UnavailableError: there was no usable answer, or it is not a list.
         """
         answer = await self._record.session.call(operation, {"order_id": self._record.id, **path}, options=options)
-        return read_as(list, answer, f"list of {what}", operation, self._record.id)
+        return cast("Sequence[Any]", read_as(list, answer, f"list of {what}", operation, self._record.id))
 
     async def _put(
         self, entry_id: str, entry: R, came: Received, allow_fractions: bool, options: CallOptions | None
