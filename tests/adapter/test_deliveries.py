@@ -151,6 +151,7 @@ async def test_a_twin_waits_for_the_one_in_progress_and_ends_as_it_does(fails: i
     assert handler.calls == 1
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_twin_takes_over_from_one_that_is_cancelled() -> None:
     """There is no end of that which it could share."""

@@ -127,6 +127,7 @@ async def test_a_handler_that_raises_denies_and_the_answer_does_not_say_what(ada
     assert adapter.denials[-1].cause == "error"
 
 
+@pytest.mark.every_loop
 async def test_a_handler_that_passes_its_budget_is_cancelled_and_denies(adapter: Adapter, clock: FakeClock) -> None:
     ended: list[str] = []
 

@@ -178,6 +178,7 @@ async def test_more_at_once_than_allowed_wait_for_their_turn(in_real_time: Calla
     assert (statuses, most) == ([200] * 7, 2)
 
 
+@pytest.mark.every_loop
 async def test_a_cancelled_wait_gives_its_turn_on(in_real_time: Callable[..., Adapter]) -> None:
     adapter = in_real_time(max_concurrent=1)
     go = anyio.Event()

@@ -131,6 +131,7 @@ async def test_the_order_of_another_channel_is_asked_in_a_scope_of_its_own(make:
     assert scopes == ["acme/no/erp"]
 
 
+@pytest.mark.every_loop
 @pytest.mark.asyncio
 async def test_something_else_that_was_cancelled_is_a_failure_and_is_answered(
     adapter: Adapter, caplog: pytest.LogCaptureFixture
@@ -145,6 +146,7 @@ async def test_something_else_that_was_cancelled_is_a_failure_and_is_answered(
     assert "waited for something that was cancelled" in caplog.text
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_cancelled_server_cancels_the_handler(adapter: Adapter, clock: FakeClock) -> None:
     import anyio

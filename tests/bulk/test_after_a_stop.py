@@ -26,7 +26,7 @@ from tests.support.pipeline import short, stand
 
 from .test_job import all_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 
 @pytest.fixture(autouse=True)

@@ -230,6 +230,7 @@ async def test_a_probe_that_ends_the_run(
     assert job.summary.stopped == stopped
 
 
+@pytest.mark.every_loop
 @pytest.mark.parametrize("how", ["with grace", "now", "by cancelling"])
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_probe_that_is_stopped(tmp_path: Path, journaled: bool, how: str) -> None:

@@ -179,6 +179,7 @@ async def failing_loop(norce: NorceOrderClient, ids: list[str]) -> None:
             raise KeyError
 
 
+@pytest.mark.every_loop
 async def test_an_error_in_the_loop_ends_the_job(sandbox: Sandbox) -> None:
     """And is raised as it is."""
     async with client_of(sandbox) as norce:
@@ -188,6 +189,7 @@ async def test_an_error_in_the_loop_ends_the_job(sandbox: Sandbox) -> None:
         await norce.orders.get(ids[0])
 
 
+@pytest.mark.every_loop
 async def test_a_cancelled_caller(sandbox: Sandbox) -> None:
     """Leaves at once, and the client serves afterwards."""
     async with client_of(sandbox) as norce:

@@ -64,6 +64,7 @@ async def test_each_outcome_comes_once(tmp_path: Path, takers: int, journaled: b
     assert job.summary.verdicts["done"] == len(IDS)
 
 
+@pytest.mark.every_loop
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_taker_that_is_cancelled_takes_nothing_with_it(tmp_path: Path, journaled: bool) -> None:
     """The first one, in which the run began, leaves in the middle of that; others later."""

@@ -35,7 +35,7 @@ from tests.support.waiting import Ticks, until
 from .support import client_of, effects, names_in, new_orders
 from .test_job import all_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 FEW = Fixed(in_flight=5)
 

@@ -20,7 +20,7 @@ from tests.support.waiting import until
 from .leftovers import descriptors, tasks
 from .service import CONTEXT, CREATE_ORDER, Truth, cart, payment
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 PERMITS = 5
 CALLERS = 12

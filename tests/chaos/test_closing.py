@@ -55,6 +55,7 @@ async def nothing_left(proxy: Proxy, tasks_before: int, descriptors_before: int)
 
 
 @pytest.mark.anyio
+@pytest.mark.every_loop
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice at the same time"])
 async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, truth: Truth, twice: bool) -> None:
     """It ends within the grace, callers learn what can be known, and no task, socket or permit is left."""
@@ -87,6 +88,7 @@ async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, tru
 
 
 @pytest.mark.anyio
+@pytest.mark.every_loop
 async def test_calls_that_wait_for_a_permit_say_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
     """Behind two sends that are never answered a queue stands; closing sends it home."""
     proxy.plan = silent
@@ -110,6 +112,7 @@ async def test_calls_that_wait_for_a_permit_say_that_nothing_was_sent(proxy: Pro
 
 
 @pytest.mark.anyio
+@pytest.mark.every_loop
 async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Truth) -> None:
     """A slow answer within the grace is not lost."""
     proxy.plan = Seeded(1, 1.0, [Fault.DELAY])
@@ -128,6 +131,7 @@ async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Tru
 
 
 @pytest.mark.anyio
+@pytest.mark.every_loop
 async def test_a_task_that_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> None:
     """Cancelled while it waits out the grace, closing lets go at once and leaves nothing in flight."""
     proxy.plan = silent

@@ -11,6 +11,7 @@ from .service import Truth
 
 
 @pytest.mark.anyio
+@pytest.mark.every_loop
 async def test_each_loop_with_each_engine_it_can_have(truth: Truth, request: pytest.FixtureRequest) -> None:
     """The names in brackets say the truth."""
     async with truth.client() as norce:

@@ -22,7 +22,7 @@ from tests.support.waiting import until
 from .leftovers import descriptors, tasks, timers
 from .service import AT_ONCE, CONTEXT, Truth, cart, client_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 CALLERS = 10
 BRIEF = dataclasses.replace(AT_ONCE, deadline=3.0, write_timeout=3.0, read_timeout=3.0)

@@ -67,3 +67,42 @@ def test_an_ordinary_run_and_a_soak(pytester: pytest.Pytester) -> None:
     ran = {call.item.name for call in few.getcalls("pytest_runtest_call")}
     assert ran == {"test_product[asyncio-400]", "test_product[trio-500]", "test_one[asyncio]", "test_other[trio]"}
     run("-p", "no:norce_order").assertoutcome(passed=10)
+
+
+ON_LOOPS = """
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+async def test_one():
+    pass
+
+async def test_other():
+    pass
+
+@pytest.mark.every_loop
+async def test_the_end_of_a_task():
+    pass
+"""
+
+
+@pytest.mark.parametrize("folder", ["orders", "engines"])
+def test_above_the_pipeline_loops_take_turns_unless_they_are_the_point(pytester: pytest.Pytester, folder: str) -> None:
+    pytester.makeini(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\nmarkers =\n    in_turn\n    soak\n    every_loop\n"
+    )
+    pytester.makeconftest(
+        "import pytest\nfrom tests.support.turns import mark_for_soak\n"
+        "@pytest.fixture(params=['asyncio', 'trio'])\ndef anyio_backend(request):\n    return request.param\n"
+        "@pytest.hookimpl(tryfirst=True)\ndef pytest_collection_modifyitems(items):\n    mark_for_soak(items)\n"
+    )
+    place = pytester.mkdir("tests") / folder
+    place.mkdir()
+    (place / "test_loops.py").write_text(ON_LOOPS, encoding="utf-8")
+    run: Any = getattr(pytester, "inline_run")  # noqa: B009 - its plugins have no type
+    few = run("-m", "not soak", "-p", "no:norce_order")
+    ran = {call.item.name for call in few.getcalls("pytest_runtest_call")}
+    both = {"test_the_end_of_a_task[asyncio]", "test_the_end_of_a_task[trio]"}
+    in_turn = {"test_one[asyncio]", "test_other[trio]"}
+    assert ran == both | (in_turn if folder == "orders" else in_turn | {"test_one[trio]", "test_other[asyncio]"})
+    run("-p", "no:norce_order").assertoutcome(passed=6)

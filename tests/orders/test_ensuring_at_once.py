@@ -206,6 +206,7 @@ async def test_callbacks_that_differ_do_not_share() -> None:
     assert len({got[0] for got in came if isinstance(got, tuple)}) == 3
 
 
+@pytest.mark.every_loop
 @every_kind
 async def test_the_first_one_may_leave(ensure: Ensure) -> None:
     """Cancelled while it looks, or while it creates: the others keep it, and one of them created it."""
@@ -382,6 +383,7 @@ async def test_ensure_after_a_create_that_is_unknown(ensure: Ensure) -> None:
     assert service.posts == 1
 
 
+@pytest.mark.every_loop
 @every_kind
 async def test_ensure_after_a_create_that_was_cancelled(ensure: Ensure) -> None:
     """Nobody knows what became of it."""
@@ -396,6 +398,7 @@ async def test_ensure_after_a_create_that_was_cancelled(ensure: Ensure) -> None:
     assert service.posts == 1
 
 
+@pytest.mark.every_loop
 @every_kind
 async def test_ensure_after_a_create_that_was_cancelled_in_the_queue(ensure: Ensure) -> None:
     """It was never sent, so there is nothing to wait for."""
@@ -489,6 +492,7 @@ async def test_what_only_one_of_them_gave_wrong_is_reported_to_that_one() -> Non
     assert service.posts == 1
 
 
+@pytest.mark.every_loop
 @every_kind
 async def test_on_a_client_that_is_closed(ensure: Ensure) -> None:
     """As any call; and one that is closed meanwhile leaves nobody waiting."""

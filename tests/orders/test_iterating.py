@@ -170,6 +170,7 @@ async def test_oldest_first(channel_of_25: Scope) -> None:
     assert created == sorted(created, key=str)
 
 
+@pytest.mark.every_loop
 @pytest.mark.parametrize("prefetch", [True, False])
 async def test_leaving_the_loop_early_leaves_nothing_behind(channel_of_25: Scope, prefetch: bool) -> None:
     """No generator to be closed, no task that is torn: a warning would fail this test."""
@@ -200,6 +201,7 @@ async def test_a_page_that_can_not_be_read_raises_where_it_is_needed() -> None:
     assert [order.id async for order in walk] == ["o10"]
 
 
+@pytest.mark.every_loop
 async def test_a_client_that_is_closed_meanwhile(sandbox: Sandbox) -> None:
     """What was read is given; the page after it was not sent, as with any call."""
     async with client_of(sandbox) as norce:

@@ -75,6 +75,7 @@ async def test_each_order_comes_once(workers: int, prefetch: bool) -> None:
     assert service.sent == alone.sent
 
 
+@pytest.mark.every_loop
 @pytest.mark.parametrize("prefetch", [True, False])
 async def test_workers_that_are_cancelled_take_nothing_with_them(prefetch: bool) -> None:
     """Six of eight leave while a page is on its way."""

@@ -104,6 +104,7 @@ async def test_what_can_not_come_any_more(final: str) -> None:
     assert len(service.sent) == 2
 
 
+@pytest.mark.every_loop
 async def test_cancelling_ends_it_at_once() -> None:
     """In the middle of a pause."""
     service = stand(always("processing"))

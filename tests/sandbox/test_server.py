@@ -101,6 +101,7 @@ async def test_entered_from_asyncio_and_trio() -> None:
     assert sandbox_threads() == []
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_leaving_while_cancelled_still_stops_the_server() -> None:
     base_url = ""

@@ -5,6 +5,8 @@ others. Every combination of the others then runs with one of its values, and th
 them runs too. Which ones is counted out in the order of collection: nothing is picked by hand.
 
 With ``over="module"`` the tests of a module that are marked so take turns among themselves.
+
+So do the loops, without a mark, in the folders of :data:`LOOPS_IN_TURN`.
 """
 
 from __future__ import annotations
@@ -16,6 +18,14 @@ import pytest
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
+
+LOOPS_IN_TURN = tuple(
+    f"tests/{folder}/"
+    for folder in ("adapter", "bulk", "chaos", "orders", "public_api", "sandbox", "security", "storage", "telemetry")
+)
+"""Folders of what stands above the pipeline: its code runs on anyio and is the same on each loop. What tells the loops
+apart stands below it and is tested on every loop. A test that is about the end of tasks, or about loops, has
+``@pytest.mark.every_loop``."""
 
 _selected: list[str] = []
 
@@ -44,11 +54,17 @@ def chosen(pairs: Iterable[tuple[K, V]]) -> set[tuple[K, V]]:
     return (wanted & there) | {next(pair for pair in given if pair[0] == key) for key in missing}
 
 
+def _may_take_one_loop(item: pytest.Item) -> bool:
+    return item.nodeid.startswith(LOOPS_IN_TURN) and item.get_closest_marker("every_loop") is None
+
+
 def mark_for_soak(items: Sequence[pytest.Item]) -> None:
     """Mark those combinations that only a soak has."""
     groups: dict[Hashable, list[tuple[tuple[tuple[Hashable, ...], Hashable], pytest.Item]]] = {}
     for item in items:
         mark, spec = item.get_closest_marker("in_turn"), getattr(item, "callspec", None)
+        if mark is None and spec is not None and _may_take_one_loop(item) and "anyio_backend" in spec.params:
+            mark = pytest.mark.in_turn("anyio_backend", over="module").mark
         if mark is None or spec is None or item.get_closest_marker("soak"):
             continue
         function: Any = item

@@ -208,6 +208,7 @@ async def test_other_middleware_lies_between_call_and_attempt(watched: Watched) 
     assert seen == [False]
 
 
+@pytest.mark.every_loop
 async def test_a_cancelled_call_ends_its_spans(watched: Watched) -> None:
     """The call's at once, the attempt's when its send has really ended."""
     on = watched.stand([answer(200, {"id": "o1"}, takes=5.0)])

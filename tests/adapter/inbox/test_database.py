@@ -136,6 +136,7 @@ async def test_the_database_is_restarted_while_a_handler_runs(server: PostgresSe
     assert [taken.attempt for taken in worker.taken] == [1, 1]
 
 
+@pytest.mark.every_loop
 async def test_a_handler_is_cancelled_before_its_entry_may_be_taken(server: PostgresServer) -> None:
     """When the database is away for longer than the lease. The entry is handled when it is back."""
     place = InPostgres(server.dsn())

@@ -151,6 +151,7 @@ async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:
     assert len(answers) == 3
 
 
+@pytest.mark.every_loop
 async def test_answers_of_tasks_started_inside(norce: NorceOrderClient) -> None:
     """Are collected too; one collection inside another has its own; a refusal brings an error and no answer."""
     order = await an_order(norce)

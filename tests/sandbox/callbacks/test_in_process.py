@@ -203,6 +203,7 @@ async def test_validations_of_several_applications_are_asked_together(api: Api) 
     assert app.bodies == [b"", b""]
 
 
+@pytest.mark.every_loop
 async def test_an_application_that_is_too_late_is_cancelled_and_told(sandbox: Sandbox) -> None:
     api = Api(Sandbox(hook_timeout=0.1))
     ended: list[str] = []

@@ -133,6 +133,7 @@ def test_it_can_be_looked_at_again_after_a_restart(inspected: Sandbox) -> None:
     assert httpx.get(f"{origin(inspected)}/__inspect/", cookies=kept, verify=NO_TLS).status_code == 200
 
 
+@pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_its_pages_are_the_same_on_either_loop(inspected: Sandbox) -> None:
     """In process too, where a test of a program may have it."""
