@@ -6,15 +6,18 @@ A command that is stuck is ended by the bound that every test has.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +145,56 @@ def on_terminal(
         process.kill()
         process.wait()
         os.close(ours)
+
+
+@contextmanager
+def on_path(folder: Path) -> Generator[str]:
+    """A PATH on which ``norce-order`` is what :func:`started` starts, for commands of a shell."""
+    door = socket.socket(socket.AF_UNIX)
+    with door, ThreadPoolExecutor() as threads:
+        door.bind(str(folder / "door"))
+        door.listen()
+        command = folder / "norce-order"
+        command.write_text(f"#!{sys.executable} -IS\n{_KNOCK.format(door=str(folder / 'door'))}", "utf-8")
+        command.chmod(0o755)
+        threads.submit(_answer_the_door, door, threads)
+        try:
+            yield f"{folder}:{os.environ['PATH']}"
+        finally:
+            # The only way to end an accept() from outside.
+            door.shutdown(socket.SHUT_RDWR)
+
+
+_KNOCK = """\
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.connect({door!r})
+    socket.send_fds(asking, [b"!"], [0, 1, 2])
+    asking.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
+    asking.shutdown(socket.SHUT_WR)
+    sys.exit(int(asking.makefile().read()))
+"""
+
+
+def _answer_the_door(door: socket.socket, threads: ThreadPoolExecutor) -> None:
+    while True:
+        try:
+            asked, _ = door.accept()
+        except OSError:
+            return
+        threads.submit(_run_for, asked)
+
+
+def _run_for(asked: socket.socket) -> None:
+    """Run the command with the streams of the process that asks for it, and tell it the exit code."""
+    with asked, asked.makefile() as reader:
+        _, streams, _, _ = socket.recv_fds(asked, 1, 3)
+        arguments, cwd, env = json.load(reader)
+        stdin, stdout, stderr = streams
+        process = OURS.start(_START, *arguments, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd)
+        for number in streams:
+            os.close(number)
+        asked.sendall(str(process.wait()).encode())
 
 
 def interrupt(process: Program, number: signal.Signals = signal.SIGINT) -> Ran:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -14,7 +13,7 @@ import pytest
 from norce_order_async.cli.app import norce_order
 
 from .shop import shop
-from .terminal import environment
+from .terminal import environment, on_path
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
 
@@ -23,12 +22,13 @@ PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8
 def test_its_commands_run(tmp_path: Path) -> None:
     """One after the other, each with exit code 0."""
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-    here = Path(sys.executable).parent
-    with shop(200) as opened:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    with shop(200) as opened, on_path(folder) as path:
         ran = subprocess.run(
             ["/bin/sh", "-e", "-c", script],
             cwd=tmp_path,
-            env=environment(opened.env | {"PATH": f"{here}:{os.environ['PATH']}"}),
+            env=environment(opened.env | {"PATH": path}),
             capture_output=True,
             encoding="utf-8",
             check=False,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +14,8 @@ import pytest
 from norce_order_async import NorceOrderClient, Order
 from norce_order_async.models import CartDict, PriceDict
 from norce_order_async.sandbox import ReceivedRequest, Sandbox
+from tests.support.warm import OURS, Program, script
+from tests.testing.support import PYTEST
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -28,7 +28,7 @@ class Service:
     def __init__(self) -> None:
         self.sandbox = Sandbox(on_request=self._answered)
         self._fatal = ""
-        self._child: subprocess.Popen[str] | None = None
+        self._child: Program | None = None
 
     def run(self, program: str, *arguments: str, killed_at: str = "") -> str:
         """What a run prints; empty for one that was killed."""
@@ -39,13 +39,11 @@ class Service:
             "NORCE_MERCHANT": "acme",
             "NORCE_CHANNEL": "se",
         }
-        command = [sys.executable, "-W", "error", str(EXAMPLES / program), *arguments]
         self._fatal = killed_at
-        pipe = subprocess.PIPE
-        self._child = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+        self._child = OURS.start(script(EXAMPLES / program, "error"), *arguments, env=environment)
         printed, complaints = self._child.communicate(timeout=60)
         if killed_at:
-            assert self._child.returncode < 0
+            assert self._child.wait() < 0
             return ""
         assert (self._child.returncode, complaints) == (0, "")
         return printed
@@ -157,13 +155,12 @@ def test_the_tests_of_a_project_pass(project: str, tests: int, tmp_path: Path) -
     """With its own settings, in this environment; in a fresh one, by its README, in ``tests/packaging``."""
     copy = tmp_path / project
     shutil.copytree(EXAMPLES / project, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis"],
+    status, out, _ = OURS.run(
+        PYTEST,
+        *("-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:faker", "-p", "no:hypothesispytest"),
+        *("-W", "ignore:Module already imported so cannot be rewritten"),
         cwd=copy,
         env={name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTEST_"))},
-        capture_output=True,
-        text=True,
-        check=False,
     )
-    assert done.returncode == 0, done.stdout
-    assert f"{tests} passed" in done.stdout
+    assert status == 0, out
+    assert f"{tests} passed" in out

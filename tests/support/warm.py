@@ -219,6 +219,15 @@ def module(name: str, warnings: str = "ignore") -> str:
     )
 
 
+def script(path: Path, warnings: str = "ignore") -> str:
+    """The code that does as ``python -W WARNINGS PATH``."""
+    return (
+        f"import runpy, sys, warnings; warnings.resetwarnings(); warnings.simplefilter({warnings!r}); "
+        f"sys.path[0] = {os.fspath(path.parent)!r}; "
+        f"runpy.run_path({os.fspath(path)!r}, run_name='__main__')"
+    )
+
+
 def _send(control: socket.socket, message: bytes, numbers: list[int]) -> None:
     socket.send_fds(control, [_LENGTH.pack(len(message))], numbers)
     control.sendall(message)

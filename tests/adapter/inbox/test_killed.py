@@ -6,8 +6,6 @@ import itertools
 import json
 import random
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from tests.adapter.deliveries import delivery
 from tests.adapter.inbox.places import Place, column
+from tests.support.warm import OURS, PIPE, Program, module
 
 pytestmark = pytest.mark.slow(group="killed")
 
@@ -42,7 +41,7 @@ class Service:
             for each in self.given
         }
 
-    def calls(self, process: subprocess.Popen[str], most: int, kill_after: int | None) -> None:
+    def calls(self, process: Program, most: int, kill_after: int | None) -> None:
         """Send some to a process, and kill it after so many answers."""
         some, self.waiting = self.waiting[:most], self.waiting[most:]
         assert process.stdin is not None
@@ -61,18 +60,12 @@ class Service:
             self.random.shuffle(self.waiting)
 
 
-def begin(place: Place, effects: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.adapter.inbox.killed_inbox", place.address, str(effects), str(PAUSE)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
+def begin(place: Place, effects: Path) -> Program:
+    program = module("tests.adapter.inbox.killed_inbox")
+    return OURS.start(program, place.address, str(effects), str(PAUSE), stdin=PIPE, cwd=ROOT)
 
 
-def end(process: subprocess.Popen[str]) -> str:
+def end(process: Program) -> str:
     """Wait for its end: what it has to say of errors."""
     assert process.stderr is not None
     for stream in (process.stdin, process.stdout):

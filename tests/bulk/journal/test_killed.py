@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from norce_order_async.sandbox.faults.plan import WRITES
 from tests.bulk.support import client_of, effects, new_orders
 from tests.support.faults import Fault, Passing
 from tests.support.proxy import Proxy
+from tests.support.warm import DEVNULL, OURS, script
 
 pytestmark = pytest.mark.slow(group="killed")
 
@@ -56,9 +55,9 @@ BOTH = FaultPlan(
 
 def run_once(sandbox: Sandbox, proxy: Proxy, journal: Path, ids: Path, kill_after: int | None) -> bool:
     """Run the job, and kill it once the service has received so many more requests. Whether it was killed."""
-    command = [sys.executable, str(PROGRAM), proxy.base_url, str(journal), str(ids)]
     before = received(sandbox)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=PROGRAM.parents[3]) as job:
+    given = (proxy.base_url, str(journal), str(ids))
+    with OURS.start(script(PROGRAM), *given, stdout=DEVNULL, cwd=PROGRAM.parents[3]) as job:
         try:
             while kill_after is not None and job.poll() is None:
                 if received(sandbox) - before >= kill_after:
@@ -67,7 +66,7 @@ def run_once(sandbox: Sandbox, proxy: Proxy, journal: Path, ids: Path, kill_afte
             _, errors = job.communicate()
         finally:
             job.kill()
-        assert job.returncode == 0, errors.decode()
+        assert job.returncode == 0, errors
         return False
 
 

@@ -146,7 +146,12 @@ async def play(
 
 @pytest.mark.parametrize(
     ("capacity", "at_least", "away"),
-    [(5, 0.8, 0.1), (20, 0.9, 0.03), (200, 0.95, 0.01), (600, 0.9, 0.01)],
+    [
+        (5, 0.8, 0.1),
+        pytest.param(20, 0.9, 0.03, marks=pytest.mark.soak),
+        (200, 0.95, 0.01),
+        pytest.param(600, 0.9, 0.01, marks=pytest.mark.soak),
+    ],
 )
 async def test_gets_what_the_service_admits_and_hardly_more(capacity: float, at_least: float, away: float) -> None:
     """From five requests a second to six hundred, from the tenth second on."""
@@ -155,7 +160,9 @@ async def test_gets_what_the_service_admits_and_hardly_more(capacity: float, at_
     assert run.share_throttled(10, 60) < away
 
 
-@pytest.mark.parametrize("burst_seconds", [0.0, 0.05, 0.25, 1.0])
+@pytest.mark.parametrize(
+    "burst_seconds", [0.0, *(pytest.param(between, marks=pytest.mark.soak) for between in (0.05, 0.25)), 1.0]
+)
 async def test_however_the_service_counts(burst_seconds: float) -> None:
     """Whether it minds every single request or looks at whole seconds."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 200, burst_seconds=burst_seconds), 60)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from norce_order_async.bulk import JournalReport, PostgresJournal, Recipe, actio
 from norce_order_async.bulk.journal.inspect import ShardReport
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import client_of, new_orders
+from tests.support.warm import DEVNULL, OURS, Program
 
 ROOT = Path(__file__).parents[3]
 FEW = Fixed(in_flight=3)
@@ -75,13 +74,13 @@ anyio.run(main, *sys.argv[1:])
 """
 
 
-def worker(place: Place, in_flight: int | None = FEW.in_flight) -> subprocess.Popen[bytes]:
+def worker(place: Place, in_flight: int | None = FEW.in_flight) -> Program:
     """A process that takes shards by itself. With None it has the load that the job was given."""
     arguments = [place.recipe.to_json(), place.journal.dsn, place.journal.job, str(in_flight or "")]
-    return subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stderr=subprocess.PIPE, cwd=ROOT)
+    return OURS.start(WORKER, *arguments, stdout=DEVNULL, cwd=ROOT)
 
 
-def end(workers: list[subprocess.Popen[bytes]]) -> None:
+def end(workers: list[Program]) -> None:
     """Leave none behind."""
     for one in workers:
         one.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +19,7 @@ from norce_order_async.sandbox import READY
 from tests.bulk.support import effects
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import until, wait_until
+from tests.support.warm import Program
 
 from .support import Place, end, listed, orders, worker
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow(group="postgres"), pytest.mark
 ROUNDS = [1, pytest.param(10, marks=pytest.mark.soak)]
 
 
-def sends(one: subprocess.Popen[bytes], place: Place) -> bool:
+def sends(one: Program, place: Place) -> bool:
     return one.pid in place.busy()
 
 
@@ -54,7 +54,7 @@ async def test_workers_that_are_killed_and_frozen(place: Place, rounds: int) -> 
             for one in workers:
                 if one is not killed:
                     _, errors = one.communicate()
-                    assert one.returncode == 0, errors.decode()
+                    assert one.returncode == 0, errors
         finally:
             end(workers)
 

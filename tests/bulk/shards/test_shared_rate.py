@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from norce_order_async.sandbox import FaultPlan, FaultRule, Respond, Sandbox
 from tests.bulk.journal.test_stores import FACTS, items
 from tests.bulk.support import SET_STATE, client_of, effects
 from tests.support.waiting import wait_until
+from tests.support.warm import Program
 
 from .support import Place, end, listed, orders, worker
 
@@ -190,7 +190,7 @@ async def test_members_that_join_die_and_restart(place: Place, count: int, kills
 
     def run() -> set[int]:
         """Three workers, which join one after the other; another takes the place of each that is killed."""
-        running: list[subprocess.Popen[bytes]] = []
+        running: list[Program] = []
         together: set[int] = set()
         killed = 0
         try:
