@@ -17,7 +17,7 @@ import pytest
 from norce_order_async.cli.adapter.process import AdapterProcess
 from norce_order_async.cli.adapter.served import NEW_ORDER, TargetError, adapter_of
 from norce_order_async.testing.fixtures import client_of, sandbox_of
-from tests.cli.terminal import interrupt, started
+from tests.cli.terminal import ESCAPE, interrupt, on_terminal, started
 from tests.docs.shell import ROOT, commands
 from tests.support.warm import STDOUT, Program
 
@@ -95,6 +95,25 @@ def test_the_walk_shows_who_calls_whom(tmp_path: Path) -> None:
     assert len(re.findall(r"^  registered ", said, re.MULTILINE)) == 3
     for secret in (SECRET, BEARER):
         assert secret not in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("colourless", [False, True], ids=["colours", "NO_COLOR"])
+def test_on_a_narrow_terminal_its_commands_can_be_copied(tmp_path: Path, colourless: bool) -> None:
+    """Each stays one line, as do the calls; with NO_COLOR nothing is coloured."""
+    tmp_path.joinpath("erp.py").write_text(PROGRAM)
+    env = {"NORCE_SANDBOX_CALLBACK_TOKEN": BEARER, "PYTHONPATH": str(tmp_path)}
+    env |= {"NO_COLOR": "1"} if colourless else {}
+    ran = on_terminal("adapter", "dev", "erp:adapter", "--once", "--no-reload", env=env, columns=40)
+    assert ran.code == 0, ran.out
+    lines = ESCAPE.sub("", ran.out).replace("\r\n", "\n").splitlines()
+    assert [line.rpartition("/")[2] for line in lines if line.startswith("curl -H ")] == [
+        "payments",
+        "validate",
+        "state",
+    ]
+    assert [line for line in lines if re.fullmatch(r" +service -> erp +validation order +400 .* ms +sold-out *", line)]
+    assert ("\x1b[3" in ran.out) is not colourless
 
 
 def test_changed_code_is_loaded_and_registered_anew(tmp_path: Path) -> None:
@@ -135,7 +154,7 @@ def test_another_server_at_its_port_is_not_taken_for_the_adapter(
         with sandbox_of({}) as sandbox:
             client = client_of(sandbox, {}, over_socket=True)
             process.start(sandbox, anyio.run(client.orders.create, NEW_ORDER).id)
-            assert not process.wait_until_it_answers()
+            assert not process.wait_until_ready()
     finally:
         process.stop()
         other.shutdown()

@@ -94,7 +94,9 @@ def test_what_is_no_longer_kept_is_counted() -> None:
         line = program.stderr.readline()
         seen.set()
         calls.join()
-        assert re.fullmatch(r"\d+ requests? (is|are) left out: the service does not keep (it|them) any more\n", line)
+        assert re.fullmatch(
+            r"\d+ requests? (is|are) missing here: the service has dropped the oldest from its log\n", line
+        )
     with program:
         out, err = program.communicate()
         assert (program.wait(), out) == (0, "")
@@ -120,7 +122,7 @@ def test_one_that_runs_is_found_without_address_and_token(tmp_path: Path) -> Non
                 assert address_in(each).partition("/checkout")[0] in several.err
             plain = inside("open", address_in(other_said), env=env)
             assert (plain.code, plain.out) == (1, "")
-            assert plain.err.endswith("is no local order service, or was started without --inspect\n")
+            assert plain.err.endswith("is not a local order service, or was started without --inspect\n")
             assert interrupt(other).code == 0
         assert interrupt(process).code == 0
     assert list(folder.iterdir()) == []

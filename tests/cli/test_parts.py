@@ -14,11 +14,13 @@ import anyio
 import click
 import pytest
 
+from norce_order_async import UnavailableError
 from norce_order_async.cli.rows import Form, Rows
 from norce_order_async.cli.watching import again_and_again
 
 from .inside import inside
 from .shop import Shop, shop
+from .terminal import interrupt, started
 
 ORDER: dict[str, Any] = {"culture": "sv-SE", "currency": "SEK", "country": "SE", "cart": {"items": []}}
 
@@ -85,9 +87,9 @@ def test_attributes_are_shown_and_changed(here: Shop) -> None:
     ("arguments", "told"),
     [
         (("batch",), "must be NAME=TEXT or NAME:=JSON"),
-        (("batch:=07",), "batch: what stands after := is not JSON"),
+        (("batch:=07",), "batch: the text after := is not JSON"),
         (("batch=1", "batch=2"), "each name once"),
-        (("batch=1", "--remove", "batch"), "batch is to be set and removed"),
+        (("batch=1", "--remove", "batch"), "batch can't be both set and removed"),
     ],
 )
 def test_attributes_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], told: str) -> None:
@@ -118,7 +120,7 @@ def test_an_attribute_that_is_no_json_is_refused_before_anything_is_sent(here: S
     before = len(here.sandbox.requests)
     ran = inside("attributes", order_id, f"a\u202eb:={value}", env=here.env)
     assert (ran.code, ran.out) == (2, "")
-    assert "a\\u202eb: what stands after := is not JSON" in ran.err
+    assert "a\\u202eb: the text after := is not JSON" in ran.err
     assert len(here.sandbox.requests) == before
 
 
@@ -165,3 +167,47 @@ def test_a_watch_that_finds_nothing_says_it_once(capsys: pytest.CaptureFixture[s
     with pytest.raises(EnoughError):
         anyio.run(again_and_again, show, 0.001)
     assert capsys.readouterr().err.count("no orders match") == 1
+
+
+def test_a_watch_goes_on_after_a_reading_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, once for the same failure, and shows what it finds afterwards, also if that is what it was before."""
+
+    class EnoughError(Exception):
+        pass
+
+    readings = iter(["checkout", None, None, "checkout", "completed"])
+
+    async def show() -> None:
+        click.echo("begun")
+        status = next(readings, "")
+        if status is None:
+            raise UnavailableError("the service is away", operation="GetCheckoutOrder")
+        if not status:
+            raise EnoughError
+        click.echo(status)
+
+    with pytest.raises(EnoughError):
+        anyio.run(again_and_again, show, 0.001)
+    printed = capsys.readouterr()
+    assert printed.out.split() == ["begun", "checkout", "begun", "checkout", "begun", "completed"]
+    assert printed.err.count("the service is away") == 1
+    assert "reading again every 0.001 s" in printed.err
+
+
+def test_a_watch_ends_when_its_first_reading_fails(here: Shop) -> None:
+    ran = inside("get", "oNowhere", "--watch", "0.1", env=here.env)
+    assert (ran.code, ran.out) == (1, "")
+    assert "order-not-found" in ran.err
+
+
+def test_a_failed_reading_is_json_where_json_was_asked_for(here: Shop) -> None:
+    """Each line of standard error is an object, but for the times."""
+    (order_id,) = here.ids(1, "accepted")
+    with started("get", order_id, "--watch", "0.1", "--json", env=here.env) as program:
+        assert program.stderr is not None
+        program.stderr.readline()
+        here.delete(order_id)
+        program.stderr.readline()
+        told = json.loads(program.stderr.readline())
+        interrupt(program)
+    assert (told["status"], told["code"]) == (404, "order-not-found")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import shlex
@@ -145,6 +147,25 @@ def test_profiles_are_listed_without_a_token(here: Shop, tmp_path: Path) -> None
     assert json.loads(as_json.out)["profiles"][0]["default"] is True
     assert "s3cret" not in ran.out + as_json.out
     assert "no profiles" in inside("profiles").err
+
+
+def test_profiles_as_csv(tmp_path: Path) -> None:
+    """With the columns that were asked for, by the names that the table and the JSON have."""
+    text = "default = 'shop'\n[profiles.shop]\nbase_url = 'http://127.0.0.1:1'\nmerchant = '=acme'\n[profiles.no]"
+    ran = with_profiles(tmp_path, text, "profiles", "--csv", "--columns", "profile,merchant,channel,default,token_from")
+    assert (ran.code, ran.err) == (0, "")
+    assert list(csv.reader(io.StringIO(ran.out))) == [
+        ["profile", "merchant", "channel", "default", "token_from"],
+        ["shop", "'=acme", "", "true", "NORCE_TOKEN"],
+        ["no", "", "", "false", "NORCE_TOKEN"],
+    ]
+    ran = with_profiles(tmp_path, text, "profiles", "--columns", "profile,chanel")
+    assert (ran.code, ran.out) == (2, "")
+    assert "did you mean channel?" in ran.err
+    assert (
+        with_profiles(tmp_path, "", "profiles", "--csv").out
+        == "profile,address,merchant,channel,token_from,default\r\n"
+    )
 
 
 def test_a_long_job_asks_the_source_again(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_says_what_it_is_and_how_to_use_it(running: tuple[Program, str]) -> None
     process, said = running
     assert "local imitation" in said
     assert "not the real one" in said
-    curl, python = said.split("With Python, the first order:")
+    curl, python = said.split("Create an order with Python:")
     pasted = subprocess.run([sys.executable, "-c", python.partition("Requests")[0]], capture_output=True, check=False)
     assert re.fullmatch(rb"<Order o\w+ checkout, read 0 s ago>\s*", pasted.stdout), pasted.stderr
     line = curl[curl.index("curl ") :].replace("curl ", "curl --silent ", 1)

@@ -282,4 +282,4 @@ def test_a_setting_that_is_none_is_a_usage_error(given: str, complaint: str) -> 
 def test_a_setting_below_a_value_is_a_usage_error() -> None:
     ran = inside("sandbox", "--config", "a=x", "--config", "a.b=y")
     assert (ran.code, ran.out) == (2, "")
-    assert "a.b lies below a value" in ran.err
+    assert "a.b is below a path that has a value" in ran.err

@@ -35,8 +35,19 @@ def env(here: Shop, tmp_path: Path) -> dict[str, str]:
     return here.env | {"XDG_CONFIG_HOME": str(tmp_path)}
 
 
+@pytest.fixture(scope="module")
+def journal(here: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of a job with a done and a refused order."""
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "ids").write_text("\n".join([*here.ids(1), "oNowhere"]))
+    made = str(folder / "journal")
+    wanted = ("--from-file", str(folder / "ids"), "--journal", made)
+    assert inside("bulk", "transition", "--to", "accepted", *wanted, env=here.env).code == 3
+    return made
+
+
 @pytest.fixture
-def commands(here: Shop) -> dict[str, tuple[str, ...]]:
+def commands(here: Shop, journal: str) -> dict[str, tuple[str, ...]]:
     """Those that print tables."""
     (order,) = here.ids(1, "completed")
     return {
@@ -47,10 +58,11 @@ def commands(here: Shop) -> dict[str, tuple[str, ...]]:
         "readings": ("sandbox", "--list-readings"),
         "doctor": ("doctor",),
         "demo": ("demo", "--orders", "1"),
+        "status": ("bulk", "status", journal),
     }
 
 
-TABLES = ["list", "get", "payments", "profiles", "readings", "doctor", "demo"]
+TABLES = ["list", "get", "payments", "profiles", "readings", "doctor", "demo", "status"]
 
 
 @pytest.mark.parametrize("command", ["list", "payments", "profiles", "readings"])
@@ -77,6 +89,17 @@ def test_no_colours_in_pipes_and_with_no_color(
     assert "\x1b[3" not in on_terminal(*commands[command], env=env | {"NO_COLOR": "1"}).out
 
 
+@pytest.mark.parametrize("columns", [40, 200])
+def test_facts_are_the_same_at_every_width(
+    commands: dict[str, tuple[str, ...]], env: dict[str, str], columns: int
+) -> None:
+    """Neither cut nor wrapped, so that an id can be copied whole; without colours."""
+    shown = on_terminal(*commands["status"], env=env, columns=columns)
+    assert shown.code == 3
+    assert shown.out.replace("\r\n", "\n") == inside(*commands["status"], env=env).out
+    assert "\x1b" not in shown.out
+
+
 def test_colours_on_a_terminal(env: dict[str, str]) -> None:
     """So that the test before can fail."""
     assert "\x1b[3" in on_terminal("doctor", env=env).out
@@ -90,8 +113,10 @@ def test_colours_on_a_terminal(env: dict[str, str]) -> None:
         (("bulk", "statsu"), "'status'"),
         (("list", "--colums", "id"), "--columns"),
         (("list", "--columns", "cart.item"), "'cart.items'"),
-        (("transition", "o1", "--to", "complted"), "'completed'"),
-        (("list", "--status", "complted"), "completed"),
+        (("transition", "o1", "--to", "complted"), "did you mean completed?"),
+        (("list", "--status", "complted"), "did you mean completed?"),
+        (("bulk", "transition", "--all", "--to", "COMPLTED"), "did you mean completed?"),
+        (("doctor", "--environment", "stag"), "did you mean stage?"),
         (("list", "--profile", "stag"), "did you mean stage?"),
     ],
 )
@@ -105,6 +130,17 @@ def test_an_error_says_what_may_have_been_meant(env: dict[str, str], arguments: 
         assert meant in told["message"]
 
 
+def test_a_mistyped_word_gets_the_nearest_and_not_all(env: dict[str, str]) -> None:
+    ran = inside("transition", "o1", "--to", "complted", env=env)
+    assert (
+        ran.err.splitlines()[-1] == "Error: Invalid value for '--to': 'complted' is not known; did you mean completed?"
+    )
+
+
 def test_nothing_is_near(env: dict[str, str]) -> None:
+    """Then a word that must be one of a few gets all of them."""
     ran = inside("xyzzy", env=env)
     assert (ran.code, "mean" in ran.err) == (2, False)
+    ran = inside("transition", "o1", "--to", "xyzzy", env=env)
+    assert (ran.code, "mean" in ran.err) == (2, False)
+    assert "'processing', 'accepted'" in ran.err

@@ -22,6 +22,6 @@ def main() -> int:
 
         return run()
     except KeyboardInterrupt:
-        # Ctrl-C before a command handles it, or after.
+        # Ctrl-C while no command runs that handles it.
         print("interrupted", file=sys.stderr)
         return 130

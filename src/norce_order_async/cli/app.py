@@ -3,12 +3,12 @@
 ====  ==================================================
 0     done, or the reader of the output has gone
 1     failed; the line says why
-2     the command line itself, or a setting, is wrong
+2     the command line, a setting or a file can't be used
 130   interrupted
 ====  ==================================================
 
 A new command is a module beside this one, and an entry in :data:`_COMMANDS`. A command is imported when it is called or
-its help is shown, and imports what it needs when it runs, so that ``--help`` stays quick.
+when its help is shown, and imports what it needs when it runs, so that ``--help`` stays fast.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _COMMANDS: Final = {
     "demo": ("demo.command:demo", "Show orders going from checkout to completed."),
     "doctor": ("doctor.command:doctor", "Check settings, network and service."),
     "get": ("get:get", "Show an order."),
-    "inbox": ("inbox:inbox", "Look after notifications that an adapter has stored."),
+    "inbox": ("inbox:inbox", "List, retry and drop notifications that an adapter has stored."),
     "list": ("listing:list_orders", "List the newest orders."),
     "open": ("sandbox.open_page:open_page", "Open the inspector of a local service in a browser."),
     "payments": ("parts:payments", "List the payments of an order."),
@@ -51,7 +51,7 @@ _COMMANDS: Final = {
     "set-reference": ("parts:set_reference", "Set the reference of an order."),
     "transition": ("transition:transition", "Move an order to another status."),
 }
-"""Where each command is, below this package, and its line in the list of commands."""
+"""The module and name of each command in this package, and its line in the list of commands."""
 
 
 class _Commands(click.Group):
@@ -77,7 +77,7 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        # click's own asks every command for its line.
+        # click's own method would import every command for its line.
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
 
@@ -92,6 +92,7 @@ class _Commands(click.Group):
 
 @contextmanager
 def _until_reader_leaves() -> Generator[None]:
+    """Raise `ReaderGoneError` for the broken pipe of a reader that has gone."""
     try:
         yield
     except BaseException as error:
@@ -115,7 +116,7 @@ def norce_order() -> None:
     \b
     Exit codes:
       0    done; also when the reader of the output has gone (| head -1)
-      1    failed; a line on standard error says why, with --json a JSON object
+      1    failed; standard error says why, in one line or with --json as a JSON object
       2    the command line, a setting or a file can't be used; nothing was changed
       3,4  for `bulk`: some orders were not done, or the job was stopped
       130  interrupted
@@ -126,19 +127,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line: ``arguments``, or those of this process. Returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that can't show a character gets a question mark.
+            # A question mark replaces a character that the terminal can't show.
             stream.reconfigure(errors="replace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with _until_reader_leaves():
-            # click itself asks for the terminal alone.
+            # click itself only checks whether the output is a terminal.
             colour = False if os.environ.get("NO_COLOR") else None
             code: object = norce_order.main(given, prog_name=NAME, standalone_mode=False, color=colour)
             sys.stdout.flush()
     except ReaderGoneError:
         silence(sys.stdout)
         return 0
-    except BaseException as error:  # noqa: BLE001 - interrupts are reported as well
+    except BaseException as error:  # noqa: BLE001 - interrupts are reported too
         try:
             return _report(cause(error), as_json="--json" in given)
         except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""``norce-order calibrate``: find out which reading of each assumed rule the real service follows."""
+"""``norce-order calibrate``: finds out which reading of each assumed rule the real service follows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STATE, READINGS, REPORT, DESCRIPTION = "calibration.state", "calibration.yaml", "calibration.md", "calibration.openapi"
 
 _TRIAL_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+(playground|stage)\.norce\.tech", re.ASCII)
-"""Only letters, digits, hyphens and dots: a resolver or an engine may read anything else as another host."""
+"""Only letters, digits, hyphens and dots, because a resolver or an engine may read other characters differently."""
 
 
 @click.command(short_help="Find out how the real service behaves where nothing is published.")
@@ -39,7 +39,7 @@ _TRIAL_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+(playground|stage)\
     help="Let one order become accepted. The channel's adapters and exports will run for it.",
 )
 @click.option("--other-channel", metavar="NAME", help="Another channel of the merchant, to read from.")
-@click.option("--public-url", metavar="URL", help="Address at which the service reaches --receiver-port: your tunnel.")
+@click.option("--public-url", metavar="URL", help="The address of your tunnel to --receiver-port.")
 @click.option(
     "--receiver-port",
     type=click.IntRange(0, 65535),
@@ -92,8 +92,8 @@ def calibrate(
         return 0
     if clean_only and _is_missing(plan.state):
         click.echo(
-            f"There is no {STATE} in {printable(str(into.absolute()))}: nothing was looked for, and nothing was sent. "
-            "A run that has removed all its orders leaves none. If yours had another --into, name that."
+            f"There is no {STATE} in {printable(str(into.absolute()))}, so it is not known which orders to remove. "
+            "Nothing was sent. A run that has removed its orders leaves none. If yours had another --into, name that."
         )
         return 0
     if not (yes or clean_only):
@@ -103,7 +103,9 @@ def calibrate(
     except (CalibrationError, StateFileError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        click.echo(f"Test orders may still be there; {STATE} names them. Run it again, or with --clean-up.", err=True)
+        click.echo(
+            f"Test orders may still be there; {STATE} names them. Run the command again, or with --clean-up.", err=True
+        )
         raise
     if clean_only:
         click.echo("Nothing is left of earlier runs.")
@@ -112,7 +114,7 @@ def calibrate(
 
 
 def _is_missing(path: Path) -> bool:
-    """Whether there is no such file; where that can't be seen, opening it says why."""
+    """Whether there is no such file. False if that can't be seen: opening the file then says why."""
     try:
         path.lstat()
     except OSError as error:
@@ -186,7 +188,7 @@ def _check_public(url: str) -> None:
 
 
 def _announced(plan: Plan, public_url: str | None) -> Iterator[str]:
-    """What will be created and asked."""
+    """The lines that say what will be created and asked."""
     from norce_order_async.calibration.bench import MOST_ORDERS
 
     probes, unasked = plan.probes(reachable=public_url is not None)
@@ -196,9 +198,7 @@ def _announced(plan: Plan, public_url: str | None) -> Iterator[str]:
     yield f"  channel    {printable(plan.context.channel)}"
     yield f"  orders     {MOST_ORDERS} at most, without a customer, of articles for a few crowns; removed at the end"
     rate = (
-        f"{plan.per_minute} a minute at most"
-        if plan.per_minute
-        else "as fast as it goes: the service is on this machine"
+        f"{plan.per_minute} a minute at most" if plan.per_minute else "without a limit: the service is on this machine"
     )
     yield f"  requests   {rate}"
     yield "  status     checkout, processing and removed" + (
@@ -257,13 +257,13 @@ def _written(plan: Plan, result: Result, into: Path) -> int:
     from norce_order_async.calibration.masking import Masking
     from norce_order_async.calibration.report import as_markdown, as_yaml, without_slug
 
-    # Before the files: if they can't be written, only these lines name the orders.
+    # Printed before the files are written: if that fails, only these lines name the orders.
     if result.stopped is not None:
         click.echo(f"The run stopped early: {printable(result.stopped)}.", err=True)
     if result.left:
         click.echo(
             f"{len(result.left)} test orders may still be there: run norce-order calibrate --clean-up, which removes "
-            f"what {STATE} names.",
+            f"the orders that {STATE} names.",
             err=True,
         )
         for made in result.left:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from norce_order_async.cli.options import Choice
+
 
 @click.command(short_help="Print the completion for a shell.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print a script that completes commands, options and profiles in a shell.

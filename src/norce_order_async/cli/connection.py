@@ -1,21 +1,21 @@
 """The options for the service and the account, shared by all commands.
 
-An option wins over the profile. A profile stands in place of all ``NORCE_*`` variables of the client, so that it never
-mixes with those of another account. The token is never an argument, because the list of processes shows arguments.
+An option wins over the profile. A profile replaces all ``NORCE_*`` variables of the client, so that settings of two
+accounts never mix. The token is never an argument, because the list of processes shows arguments.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from norce_order_async.cli.failures import in_shell
+from norce_order_async.cli.options import Choice, Command, secret_in, with_options
 from norce_order_async.cli.profiles import PROFILE_OPTION, Profile, chosen
 from norce_order_async.display import printable
 from norce_order_async.environments import ENVIRONMENTS
@@ -24,27 +24,10 @@ if TYPE_CHECKING:
     from norce_order_async.bulk import Recipe
     from norce_order_async.client import NorceOrderClient
 
-Command = Callable[..., Any]
-
-
-def secret_in(file: str, option: str) -> str:
-    """The text of a file, without the white space around it.
-
-    Raises:
-        UsageError: The file can't be read or is empty. The text names ``option``.
-    """
-    try:
-        secret = Path(file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"can't be read: {type(error).__name__}", param_hint=option) from error
-    if not secret:
-        raise click.BadParameter("the file is empty", param_hint=option)
-    return secret
-
 
 @dataclass(frozen=True)
 class Connection:
-    """The service and account as the command line gives them; the environment has the rest."""
+    """The service and account from the command line; the environment has the rest."""
 
     given: Mapping[str, str]
     """Arguments for the client, by name; only those given."""
@@ -53,7 +36,7 @@ class Connection:
 
     @cached_property
     def token(self) -> str | None:
-        """The token in the file or of the profile; None if neither was given, so that it is in ``NORCE_TOKEN``.
+        """The token from the file or from the profile; None if neither is given, and it is in ``NORCE_TOKEN``.
 
         Its source is asked once for all clients of a command: that may take a second, or need the user.
 
@@ -73,6 +56,7 @@ class Connection:
 
         Raises:
             UsageError: A setting is missing or wrong. The text names its option or variable.
+            ClickException: The profile's source gives no token.
         """
         from norce_order_async.client import NorceOrderClient
         from norce_order_async.errors import ConfigurationError
@@ -87,10 +71,13 @@ class Connection:
             raise click.UsageError(in_shell(printable(str(error)), _ARGUMENTS)) from error
 
     def recipe(self) -> Recipe:
-        """How other processes of this command make the same client. A token of a file goes into their environment.
+        """The recipe by which other processes of this command make the same client.
+
+        The token from a file or a profile is passed on in their environment.
 
         Raises:
             UsageError: A setting is missing or wrong.
+            ClickException: The profile's source gives no token.
         """
         from norce_order_async.client import ENVIRONMENT_VARIABLES
 
@@ -107,7 +94,7 @@ class Connection:
 
 
 class _TokenOfProfile:
-    """The token of a profile; its source is asked again once the service refuses the token, as in a long job."""
+    """The token of a profile. If the service refuses it, as may happen in a long job, its source is asked again."""
 
     def __init__(self, profile: Profile, token: str) -> None:
         self._profile = profile
@@ -126,11 +113,11 @@ class _TokenOfProfile:
 
 
 _ARGUMENTS = ("environment", "slug", "location", "merchant", "channel")
-"""Arguments of the client that are options here, and ordinary English words elsewhere."""
+"""Arguments of the client that are options here and may be plain English words in an error text."""
 
 _OPTIONS = (
     PROFILE_OPTION,
-    click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Norce's environment (or NORCE_ENVIRONMENT)."),
+    click.option("--environment", type=Choice(ENVIRONMENTS), help="Norce's environment (or NORCE_ENVIRONMENT)."),
     click.option("--slug", metavar="NAME", help="The customer's host name at Norce (or NORCE_SLUG)."),
     click.option("--location", metavar="NAME", help="The region part of the host (or NORCE_LOCATION)."),
     click.option("--base-url", metavar="URL", help="The whole address, instead of these three (or NORCE_BASE_URL)."),
@@ -170,14 +157,14 @@ def connection_options(command: Command) -> Command:
         given = {name: value for name, value in named.items() if value is not None}
         used = chosen(profile, given)
         if used is not None:
-            _stand_in(used, given)
+            _put_in_environment(used, given)
         return command(connection=Connection(given, token_file, used), **others)
 
     return with_options(_OPTIONS, connected)
 
 
-def _stand_in(profile: Profile, given: Mapping[str, str]) -> None:
-    """Put a profile in place of the variables of this process, so that all that reads these reads it."""
+def _put_in_environment(profile: Profile, given: Mapping[str, str]) -> None:
+    """Replace the variables of this process by the profile, for all code that reads them."""
     from norce_order_async.client import ENVIRONMENT_VARIABLES
 
     for name, variable in ENVIRONMENT_VARIABLES.items():
@@ -186,10 +173,3 @@ def _stand_in(profile: Profile, given: Mapping[str, str]) -> None:
         os.environ.pop(variable, None)
         if name in profile.settings and name not in given:
             os.environ[variable] = profile.settings[name]
-
-
-def with_options(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
-    """Add options to a command; its help shows them in this order."""
-    for option in reversed(options):
-        command = option(command)
-    return command

@@ -1,4 +1,4 @@
-"""``norce-order create``: an order from a JSON file."""
+"""``norce-order create``: creates an order from a JSON file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class UnusableInput(click.ClickException):
-    """What is to be sent can't be used; nothing was sent."""
+    """The input can't be used; nothing was sent."""
 
     exit_code = 2
 
@@ -33,8 +33,9 @@ class UnusableInput(click.ClickException):
 def create(connection: Connection, file: str, as_json: bool, yes_production: bool) -> None:
     """Create an order from a JSON file, and print its id. FILE is - for standard input.
 
-    The file holds an order in the API's spelling: culture, currency, country, cart and so on. A cart with lines and
-    without a total gets their sum. With a cart.reference the order is created once, even if an answer is lost.
+    The file holds an order in the API's spelling: culture, currency, country, cart and so on. A cart with lines but
+    without a total gets the sum of its lines. With a cart.reference, the order is created only once, even if an answer
+    is lost.
     """
     import anyio
 
@@ -63,10 +64,11 @@ def _text_of(file: str) -> str:
 
 
 def strict_json(text: str) -> Any:
-    """The data that is meant.
+    """Read JSON, more strictly than Python does.
 
     Raises:
-        ValueError: It is not JSON; also a number that JSON can't have, a name twice in one object, or too deep.
+        ValueError: The text is not JSON, has a number beyond all bounds or a name twice in one object, or is nested too
+            deeply.
     """
     try:
         return json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_each_once)
@@ -95,7 +97,7 @@ def _json_object(text: str, name: str) -> dict[str, Any]:
     try:
         found = strict_json(text)
     except ValueError as error:
-        # The error has the whole text; the place in it is enough.
+        # The error holds the whole text, which may be personal; the line is enough.
         where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise UnusableInput(f"{printable(name)} is not JSON{where}") from None
     if not isinstance(found, dict):

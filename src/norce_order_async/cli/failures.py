@@ -1,4 +1,4 @@
-"""The text of a failure: one line without control characters, or one JSON object, in the words of a shell."""
+"""The text of a failure: one line without control characters, or one JSON object, in the words of the command line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReaderGoneError(Exception):
 
 
 def cause(error: BaseException) -> BaseException:
-    """The failure to report. From a group of exceptions that is the first one, or an interrupt if there is one."""
+    """The failure to report. From a group of exceptions, it is an interrupt if there is one, otherwise the first."""
     while isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         error = (group.subgroup(KeyboardInterrupt) or group).exceptions[0]
@@ -52,7 +52,7 @@ def silence(*streams: TextIO) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """A failure in one line. The line names the class of an error that is not one of ours."""
+    """A failure in one line. For an error that is not this package's, the line begins with its class."""
     text = in_shell(printable(" ".join(str(error).split())))
     if isinstance(error, NorceError):
         return text
@@ -65,7 +65,7 @@ PHRASES: Final = (
     ("no token was given", "no --token-file was given"),
     ("give the token as token", "give the token in NORCE_TOKEN or --token-file"),
 )
-"""Phrases of error texts that are for programs, and the phrases that replace them on the command line."""
+"""Phrases of error texts that only fit a program, and the phrases that replace them on the command line."""
 _SWITCH = re.compile(r"\b(?:pass |say |give )?([a-z]+(?:_[a-z]+)*)=True\b(?: to norce\.bulk\(\.\.\.\))?")
 _SNAKE = re.compile(
     r"\b(base_url|adapter_id|cart_reference|payment_id|date_from|date_to|max_in_flight|failure_limit|dry_run"
@@ -74,11 +74,11 @@ _SNAKE = re.compile(
 
 
 def in_shell(text: str, arguments: Iterable[str] = ()) -> str:
-    """A text for programs with options in place of arguments, for the command line.
+    """An error text of the package, with the options of the command line in place of arguments.
 
     Args:
         text: The text.
-        arguments: Arguments to replace that are ordinary English words.
+        arguments: Further arguments to replace, which may also be plain English words.
     """
     for program, shell in PHRASES:
         text = text.replace(program, shell)
@@ -107,7 +107,7 @@ _OUTCOMES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ..
 
 
 def record(error: BaseException, message: str, exit_code: int) -> dict[str, Any]:
-    """A failure as one JSON object. It always has the same members; those without a value are null."""
+    """A failure as a JSON object. It always has the same members; those without a value are null."""
     call = error if isinstance(error, CallError) else None
     return {
         "error": type(error).__name__,

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from norce_order_async.cli.connection import Command, with_options
 from norce_order_async.cli.failures import in_shell
+from norce_order_async.cli.options import Choice, Command, with_options
 from norce_order_async.display import printable
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
-    """A date or a time in ISO 8601; without a zone it is local time."""
+    """A date or time in ISO 8601; without a zone it is local time."""
     if value is None:
         return None
     try:
@@ -61,7 +61,7 @@ _PLURAL = {"status": "status", "country": "countries", "billing_country": "billi
 
 
 def _many(name: str, help: str) -> Any:
-    kind = click.Choice(STATUSES, case_sensitive=False) if name == "status" else click.STRING
+    kind = Choice(STATUSES, case_sensitive=False) if name == "status" else click.STRING
     return click.option(
         f"--{name.replace('_', '-')}", name, type=kind, multiple=True, metavar="WORD", help=f"{help}; repeat for more."
     )

@@ -1,4 +1,4 @@
-"""``norce-order get``: one order, without personal data unless ``--json`` asks for the whole order."""
+"""``norce-order get``: shows one order, without personal data unless ``--json`` asks for the whole order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from norce_order_async.cli.connection import Connection, connection_options
+from norce_order_async.cli.listing import created
 from norce_order_async.cli.tables import facts
 from norce_order_async.cli.watching import again_and_again, watch_option
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @watch_option
 @connection_options
 def get(connection: Connection, order_id: str, as_json: bool, watch: float | None) -> None:
-    """Show an order: status, sums, counts and history. Without --json no personal data is shown."""
+    """Show an order: status, sums, counts and history. Personal data is shown only with --json."""
     import anyio
 
     anyio.run(_get, connection, order_id, as_json, watch)
@@ -52,11 +53,7 @@ def _show(order: Order) -> None:
             ("cart", f"{len(order.cart.items)} lines"),
             ("shippings", str(len(order.shippings.active))),
             ("payments", str(len(order.payments.active))),
-            ("created", _moment(order)),
+            ("created", created(order)),
         )
     )
     facts((period.status, f"since {period.entered:%Y-%m-%d %H:%M:%S %Z}") for period in order.transitions)
-
-
-def _moment(order: Order) -> str:
-    return f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else "unknown"

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from norce_order_async.cli.bulk.rows import BadInput
 from norce_order_async.cli.failures import one_line
-from norce_order_async.cli.tables import table
+from norce_order_async.cli.options import Choice
+from norce_order_async.cli.rows import Form, Rows, array_options, timestamp
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from norce_order_async.adapter import InboxEntry, PostgresInbox, SqliteInbox
     from norce_order_async.adapter.inbox.protocol import State
 
 STATES: Final = ("waiting", "working", "dead", "handled")
 MOST: Final = 100
-"""Entries shown to people; ``--json`` and ``--jsonl`` have all."""
+"""Largest number of notifications in a table; ``--json``, ``--jsonl`` and ``--csv`` have all."""
 
 
-@click.group(short_help="Look after notifications that an adapter has stored.")
+@click.group(short_help="List, retry and drop notifications that an adapter has stored.")
 def inbox() -> None:
-    """Look after the notifications that an adapter has stored, also while it runs.
+    """List, retry and drop the notifications that an adapter has stored, also while the adapter runs.
 
-    INBOX is the file of an inbox, or the address of a PostgreSQL database, postgresql://user@host/database. Leave its
-    password to PGPASSWORD or ~/.pgpass: the command line is shown to every user of the machine. No command shows the
-    content of a notification.
+    INBOX is the file of an inbox, or the address of a PostgreSQL database, postgresql://user@host/database. Put its
+    password in PGPASSWORD or ~/.pgpass: every user of the machine can see a command line. No command shows the content
+    of a notification.
     """
 
 
@@ -40,31 +40,27 @@ _ids = click.argument("ids", metavar="ID...", nargs=-1, required=True, type=clic
 
 @inbox.command("list", short_help="List notifications that are not handled.")
 @_inbox
-@click.option("--state", type=click.Choice(STATES), help="Only those in this state; without it, all but the handled.")
-@click.option("--json", "form", flag_value="json", help="As one JSON array.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="As JSON, one notification per line.")
-def list_entries(address: str, state: State | None, form: Literal["json", "jsonl"] | None) -> int:
-    """List notifications, oldest first: those that wait, are being handled, or were given up.
+@click.option("--state", type=Choice(STATES), help="Only those in this state. Default: all that are not handled.")
+@array_options
+def list_entries(address: str, state: State | None, form: Form) -> int:
+    """List notifications, oldest first: those that wait, are being handled, or were given up (dead).
 
-    The error is the kind of exception that the handler raised last.
+    The error is the class of the exception that the handler raised last.
     """
+    rows = Rows(form, _COLUMNS, _record, usual=_USUAL)
 
     async def show(opened: SqliteInbox | PostgresInbox) -> int:
-        chosen = (each async for each in opened.entries(state) if state is not None or each.state != "handled")
-        match form:
-            case "json":
-                begin = "["
-                async for entry in chosen:
-                    click.echo(begin + json.dumps(_record(entry)), nl=False)
-                    begin = ",\n "
-                click.echo("[]" if begin == "[" else "]")
-            case "jsonl":
-                async for entry in chosen:
-                    click.echo(json.dumps(_record(entry)))
-            case None:
-                counts = (await opened.counts()).counts
-                await _show(chosen)
-                click.echo(", ".join(f"{counts[each]:,} {each}" for each in STATES))
+        counts = (await opened.counts()).counts
+        async for entry in opened.entries(state):
+            if state is None and entry.state == "handled":
+                continue
+            if form.kind == "table" and rows.count == MOST:
+                click.echo(f"the first {MOST}; --json prints all", err=True)
+                break
+            rows.add(entry)
+        rows.end("no such notifications")
+        if form.kind == "table":
+            click.echo(", ".join(f"{counts[each]:,} {each}" for each in STATES))
         return 0
 
     return _with(address, show)
@@ -75,12 +71,12 @@ def list_entries(address: str, state: State | None, form: Literal["json", "jsonl
 @_ids
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def retry(address: str, ids: tuple[int, ...], as_json: bool) -> int:
-    """Have notifications handled again, with all of their tries.
+    """Have notifications handled again, with as many attempts as a new one.
 
-    Dead ones, and those that wait for their next try, are due at once. The content of a handled one is not kept: it is
-    forgotten, and handled again when the service sends it again.
+    A dead notification, or one that waits for its next attempt, is due at once. The content of a handled one is not
+    kept, so the inbox only forgets it: it is handled again when the service sends it again.
 
-    The exit code is 1 if one is not there, or is being handled right now.
+    The exit code is 1 if one of them does not exist or is being handled right now.
     """
     words: dict[State, str] = {
         "waiting": "due now",
@@ -95,9 +91,9 @@ def retry(address: str, ids: tuple[int, ...], as_json: bool) -> int:
 @_ids
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def drop(address: str, ids: tuple[int, ...], as_json: bool) -> int:
-    """Remove notifications for good. One that the service sends again is handled.
+    """Remove notifications for good. If the service sends one again, it is handled.
 
-    The exit code is 1 if one is not there, or is being handled right now.
+    The exit code is 1 if one of them does not exist or is being handled right now.
     """
     words: dict[State, str] = {"waiting": "dropped", "dead": "dropped", "handled": "dropped"}
     return _with(address, lambda opened: _each(ids, opened.drop, words, as_json=as_json))
@@ -118,21 +114,6 @@ async def _each(
     return code
 
 
-async def _show(entries: AsyncIterator[InboxEntry]) -> None:
-    rows: list[tuple[str, ...]] = []
-    async for entry in entries:
-        if len(rows) == MOST:
-            click.echo(f"the first {MOST}; --json prints all", err=True)
-            break
-        record = _record(entry)
-        rows.append(tuple("" if record[name] is None else str(record[name]) for name in _COLUMNS))
-    if rows:
-        table([name.replace("_", " ") for name in _COLUMNS], rows)
-
-
-_COLUMNS: Final = ("id", "state", "adapter_id", "route", "order_id", "received", "attempts", "due", "error")
-
-
 def _record(entry: InboxEntry) -> dict[str, Any]:
     return {
         "id": entry.id,
@@ -142,20 +123,30 @@ def _record(entry: InboxEntry) -> dict[str, Any]:
         "merchant": entry.merchant,
         "channel": entry.channel,
         "order_id": entry.order_id,
-        "received": _moment(entry.received_at),
+        "received": timestamp(entry.received_at),
         "attempts": entry.attempts,
-        "due": _moment(entry.due),
-        "changed": _moment(entry.changed),
+        "due": timestamp(entry.due),
+        "changed": timestamp(entry.changed),
         "error": entry.error or None,
     }
 
 
-def _moment(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _cell(name: str, entry: InboxEntry) -> Any:
+    return _record(entry)[name]
+
+
+_USUAL: Final = ("id", "state", "adapter_id", "route", "order_id", "received", "attempts", "due", "error")
+_COLUMNS: Final[Mapping[str, Callable[[InboxEntry], Any]]] = {
+    name: partial(_cell, name) for name in (*_USUAL, "merchant", "channel", "changed")
+}
 
 
 def _with(address: str, work: Callable[[SqliteInbox | PostgresInbox], Awaitable[int]]) -> int:
-    """Open an inbox that is there, and work with it."""
+    """Open an existing inbox, and work with it.
+
+    Raises:
+        BadInput: There is no such inbox, or it can't be used.
+    """
     import anyio
 
     from norce_order_async.adapter import InboxError

@@ -1,4 +1,4 @@
-"""``norce-order list``: the newest orders that match, as a table, as lines of JSON or as CSV."""
+"""``norce-order list``: prints the newest orders that match, as a table, as lines of JSON or as CSV."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from norce_order_async.orders.order import Order
 
 PAGE = 50
-"""The service may refuse to give more at a time."""
+"""Orders on a page; the service may refuse larger pages."""
 
 MOST_REPEATS = 3
-"""How often in a row the same page comes before the offset counts as not honoured."""
+"""After this many repeats of the same page in a row, the service counts as not honouring the offset."""
 
 
 @click.command("list", short_help="List the newest orders.")
@@ -40,7 +40,7 @@ def list_orders(connection: Connection, where: OrderFilter | None, limit: int, f
     """
     import anyio
 
-    Rows(form, _USUAL, _whole, "OrderData")  # an unknown column is refused before anything is sent
+    Rows(form, _COLUMNS, _whole, "OrderData")  # refuses an unknown column before anything is sent
     anyio.run(_list, connection, where, limit, form, watch)
 
 
@@ -48,7 +48,7 @@ async def _list(connection: Connection, where: OrderFilter | None, limit: int, f
     async with connection.client() as norce:
 
         async def show() -> None:
-            rows = Rows(form, _USUAL, _whole, "OrderData")
+            rows = Rows(form, _COLUMNS, _whole, "OrderData")
             async for order in _newest(norce, where, limit):
                 rows.add(order)
             rows.end("no orders match")
@@ -57,10 +57,10 @@ async def _list(connection: Connection, where: OrderFilter | None, limit: int, f
 
 
 async def _newest(norce: NorceOrderClient, where: OrderFilter | None, limit: int) -> AsyncIterator[Order]:
-    """The newest orders, page by page. An order that new ones shift to the next page comes once.
+    """The newest orders, page by page. An order that new ones move to the next page is not repeated.
 
     Raises:
-        UnavailableError: the same page comes at every offset, so that there may be more orders.
+        UnavailableError: The service gives the same page at every offset, so there may be more orders.
     """
     from norce_order_async.errors import UnavailableError
     from norce_order_async.orders.filter import OrderFilter
@@ -75,11 +75,11 @@ async def _newest(norce: NorceOrderClient, where: OrderFilter | None, limit: int
         if not page.orders:
             return
         ids = [order.id for order in page.orders]
-        # Once it may be chance: as many new orders as the page has.
+        # A single repeat may be chance: as many new orders came as the page has.
         repeats = repeats + 1 if ids == before else 0
         if repeats == MOST_REPEATS:
             what = f"the service does not honour the offset; {len(seen)} orders were found, and there may be more"
-            advice = "narrow it by --date-from and --date-to"
+            advice = "narrow the list with --date-from and --date-to"
             raise UnavailableError(what, operation="GetCheckoutOrders", advice=advice)
         before = ids
         offset += len(page.orders)
@@ -89,7 +89,8 @@ async def _newest(norce: NorceOrderClient, where: OrderFilter | None, limit: int
                 yield order
 
 
-def _created(order: Order) -> str:
+def created(order: Order) -> str:
+    """When the order was created, to the second."""
     return f"{order.created:%Y-%m-%d %H:%M:%S %Z}" if order.created else "unknown"
 
 
@@ -113,10 +114,10 @@ def _whole(order: Order) -> Mapping[str, Any]:
     return order.data.to_dict()
 
 
-_USUAL: Final[Mapping[str, Callable[[Order], Any]]] = {
+_COLUMNS: Final[Mapping[str, Callable[[Order], Any]]] = {
     "id": _id,
     "status": _status,
-    "created": _created,
+    "created": created,
     "total": _total,
     "reference": _reference,
 }

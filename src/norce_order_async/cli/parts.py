@@ -1,4 +1,4 @@
-"""``norce-order set-reference``, ``attributes`` and ``payments``: one part of one order."""
+"""``norce-order set-reference``, ``attributes`` and ``payments``: commands for one part of an order."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str
             try:
                 changes[name] = strict_json(value)
             except ValueError:
-                raise click.BadParameter(f"{printable(name)}: what stands after := is not JSON") from None
+                raise click.BadParameter(f"{printable(name)}: the text after := is not JSON") from None
         else:
             changes[name] = value
     return changes
@@ -80,9 +80,10 @@ def attributes(
     as_json: bool,
     yes_production: bool,
 ) -> None:
-    """Show the attributes of an order, after changing those that are given; the others stay.
+    """Change the given attributes of an order, if any, and show all of its attributes.
 
-    NAME=TEXT sets a text, and NAME:=JSON another value: NAME:=5, NAME:=true. The values are shown, whatever they hold.
+    NAME=TEXT sets a text. NAME:=JSON sets another value, such as NAME:=5 or NAME:=true. The values are shown even if
+    they are personal data.
     """
     import anyio
 
@@ -90,7 +91,7 @@ def attributes(
 
     both = changes.keys() & set(removed)
     if both:
-        raise click.UsageError(f"{printable(min(both))} is to be set and removed")
+        raise click.UsageError(f"{printable(min(both))} can't be both set and removed")
     norce = connection.client()
     if changes or removed:
         confirm(norce, "change attributes", f"1: {check_id('order_id', order_id)}", yes=yes_production)
@@ -109,7 +110,7 @@ async def _attributes(
     async with norce:
         order = norce.orders(order_id)
         if changes or removed:
-            # In one call: a null removes.
+            # In one call: a null removes an attribute.
             await order.attributes.update({**changes, **dict.fromkeys(removed)})
         await order.refresh()
         return dict(order.attributes)
@@ -130,7 +131,7 @@ _PAYMENT: Final[Mapping[str, Callable[[Payment], Any]]] = {
 @row_options
 @connection_options
 def payments(connection: Connection, order_id: str, form: Form) -> None:
-    """List the payments of an order, those that were removed too."""
+    """List the payments of an order, including removed ones."""
     import anyio
 
     rows = Rows[Any](form, _PAYMENT, lambda payment: payment.to_dict(), "Payment")

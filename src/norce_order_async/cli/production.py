@@ -1,4 +1,4 @@
-"""The question before a command changes orders in production."""
+"""The question that a command asks before it changes orders in production."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def production_option(command: click.decorators.FC) -> click.decorators.FC:
 
 
 def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
-    """Ask before orders in production are changed. Without production, or with the flag, continue at once.
+    """Ask before orders in production are changed. Outside production, or with the flag, do not ask.
 
     Args:
         scope: The service and account.
@@ -31,7 +31,7 @@ def confirm(scope: Scope, what: str, orders: str, *, yes: bool) -> None:
         yes: Whether the flag was given.
 
     Raises:
-        UsageError: There is no terminal to ask at.
+        UsageError: There is no terminal, or ``--json`` is given without the flag.
         ClickException: The user said no.
     """
     if not is_production(scope.base_url):

@@ -1,6 +1,6 @@
-"""Profiles: the service and the account under a name, in a file, in place of the ``NORCE_*`` variables.
+"""Profiles: settings for a service and an account under a name, in a file, instead of the ``NORCE_*`` variables.
 
-A profile says where the token comes from. The token itself may stand in the file only if the file says so.
+A profile says where the token comes from. The token itself may be in the file only if the file allows it.
 """
 
 from __future__ import annotations
@@ -10,50 +10,51 @@ import os
 import shlex
 import subprocess
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import import_module
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
-from norce_order_async.cli.tables import table
+from norce_order_async.cli.options import meant
+from norce_order_async.cli.rows import Form, Rows, document_options
 from norce_order_async.display import printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 CHOSEN: Final = "NORCE_PROFILE"
-"""The variable that chooses a profile, if ``--profile`` does not."""
+"""The variable that names the profile if ``--profile`` does not."""
 _FOLDER: Final = "XDG_CONFIG_HOME"
 _COMMAND_WITHIN: Final = 60.0
-"""Seconds that the command that prints a token may take: a person may have to unlock something."""
+"""Seconds that ``token_command`` may take: the user may have to unlock a password store."""
 
 _SETTINGS: Final = ("environment", "slug", "location", "base_url", "merchant", "channel", "adapter_id")
 _SOURCES: Final = ("token_command", "token_keyring", "token_file", "token")
 _ADDRESS: Final = {"base_url": "NORCE_BASE_URL", "environment": "NORCE_ENVIRONMENT", "slug": "NORCE_SLUG"}
-"""What names a service: an option or its variable."""
+"""The settings that name a service, with their variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile, as the file has it."""
+    """One profile of the file."""
 
     name: str
     settings: Mapping[str, str]
     """Arguments of the client, by name."""
     source: str | None
-    """Where the token comes from: a key of the file, or None for ``NORCE_TOKEN``."""
+    """The key in the file that says where the token comes from; None for ``NORCE_TOKEN``."""
     value: Any = field(default=None, repr=False)
-    """What the file has under that key."""
+    """The value of that key."""
 
     def token(self) -> str | None:
-        """The token; None if the profile leaves it to ``NORCE_TOKEN``.
+        """The token; None if it is in ``NORCE_TOKEN``.
 
         Raises:
-            ClickException: Its source does not give one.
+            ClickException: The profile's source gives no token.
         """
         match self.source:
             case "token_command":
@@ -73,7 +74,7 @@ class Profile:
                 command, stdout=subprocess.PIPE, encoding="utf-8", timeout=_COMMAND_WITHIN, check=False
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            # "from None", and the class alone: what the command printed may be in the error.
+            # "from None", and only the class: the error may hold what the command printed.
             raise self._no_token(f"{printable(command[0])}: {type(error).__name__}") from None
         if done.returncode:
             raise self._no_token(f"{printable(command[0])} ended with {done.returncode}")
@@ -113,16 +114,16 @@ class UnusableFile(click.ClickException):
 
 
 def config_file() -> Path:
-    """Where the profiles are: ``~/.config/norce-order/config.toml``, or below ``XDG_CONFIG_HOME``."""
+    """The path of the file: ``~/.config/norce-order/config.toml``, or the same below ``XDG_CONFIG_HOME``."""
     folder = os.environ.get(_FOLDER) or "~/.config"
     return Path(folder).expanduser() / "norce-order" / "config.toml"
 
 
 def profiles() -> tuple[Mapping[str, Profile], str | None]:
-    """All profiles by name, and the name of the one that is used where none is chosen. No file: none.
+    """All profiles by name, and the name of the default profile. Without a file there are none.
 
     Raises:
-        UnusableFile: The file is no TOML, or has something that can't be meant. The text names the key.
+        UnusableFile: The file is not TOML, or has an unknown key or a wrong value. The text names the key.
     """
     file = config_file()
     try:
@@ -145,17 +146,19 @@ def profiles() -> tuple[Mapping[str, Profile], str | None]:
     if not isinstance(default, str | None):
         raise UnusableFile(f"{file}: default must be the name of a profile, in quotes")
     if default is not None and default not in made:
-        raise UnusableFile(f"{file}: default = {default!r} names no profile{_meant(default, made)}")
+        raise UnusableFile(f"{file}: default = {default!r} names no profile{meant(default, made)}")
     return made, default
 
 
 def chosen(name: str | None, given: Mapping[str, str]) -> Profile | None:
     """The profile that this command uses, or None.
 
+    Without ``--profile``, it is the one that ``NORCE_PROFILE`` names. Without either, it is the file's default, unless
+    an option or a variable names a service.
+
     Args:
-        name: The one given by ``--profile``. Otherwise it is the one in ``NORCE_PROFILE``, or the file's default where
-            neither an option nor a variable names a service.
-        given: What options give, by name.
+        name: The value of ``--profile``.
+        given: The values of the other options, by name.
 
     Raises:
         UsageError: There is no such profile.
@@ -164,13 +167,13 @@ def chosen(name: str | None, given: Mapping[str, str]) -> Profile | None:
     wanted, option = (name, "--profile") if name else (os.environ.get(CHOSEN) or None, CHOSEN)
     made, default = profiles()
     if wanted is None:
-        # A default that nobody asked for must not send its token to the service that an option names.
+        # The default's token must not go to a service that an option or a variable names.
         if default is None or any(name in given or os.environ.get(variable) for name, variable in _ADDRESS.items()):
             return None
         return made[default]
     if wanted not in made:
         where = f"{config_file()} has no profile of that name" if made else f"there is no profile in {config_file()}"
-        raise click.UsageError(f"{option} {printable(wanted)}: {where}{_meant(wanted, made)}")
+        raise click.UsageError(f"{option} {printable(wanted)}: {where}{meant(wanted, made)}")
     return made[wanted]
 
 
@@ -206,23 +209,18 @@ def _profile(file: Path, name: str, given_table: object, *, tokens_allowed: bool
 
 
 def _command(given: object) -> list[str]:
-    """The words of a command; none if it can't be run."""
+    """The words of a command; empty if it is not a command."""
     words: Sequence[object]
     try:
         words = shlex.split(given) if isinstance(given, str) else list(cast("list[object]", given))
-    except (TypeError, ValueError):  # no list; a quotation mark that is not closed
+    except (TypeError, ValueError):  # not a list; a quotation mark that is not closed
         return []
     texts = [word for word in words if isinstance(word, str) and "\0" not in word]
     return texts if texts and texts[0] and len(texts) == len(words) else []
 
 
 def _unknown(where: object, key: str, known: tuple[str, ...]) -> UnusableFile:
-    return UnusableFile(f"{where}: {printable(key)} is not a setting{_meant(key, known)}")
-
-
-def _meant(word: str, among: Mapping[str, object] | tuple[str, ...]) -> str:
-    close = get_close_matches(word, list(among), 1)
-    return f"; did you mean {printable(close[0])}?" if close else ""
+    return UnusableFile(f"{where}: {printable(key)} is not a setting{meant(key, known)}")
 
 
 def _names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -239,16 +237,16 @@ PROFILE_OPTION: Final = click.option(
     "--profile",
     metavar="NAME",
     shell_complete=_names,
-    help="A profile of the file of profiles (or NORCE_PROFILE), in place of all other variables.",
+    help="Use this profile (or NORCE_PROFILE) instead of all other variables; see `norce-order profiles`.",
 )
 
 
 @click.command("profiles", short_help="List the profiles.")
-@click.option("--json", "as_json", is_flag=True, help="Print the profiles as JSON.")
-def list_profiles(as_json: bool) -> None:
-    """List the profiles in the file of profiles: service, account, and where the token comes from, never the token.
+@document_options
+def list_profiles(form: Form) -> None:
+    """List the profiles: service, account, and where the token comes from, but never the token.
 
-    The file is ~/.config/norce-order/config.toml. A profile is a table in it:
+    Profiles are tables in the file ~/.config/norce-order/config.toml:
 
     \b
     default = "stage"
@@ -259,28 +257,48 @@ def list_profiles(as_json: bool) -> None:
     channel = "se"
     token_command = "pass show norce/stage"
 
-    Instead of token_command: token_keyring = "SERVICE/USER", or token_file = "FILE". With none of these the token is in
-    NORCE_TOKEN.
+    Instead of token_command, a profile can have token_keyring = "SERVICE/USER" or token_file = "FILE". Without these,
+    the token is taken from NORCE_TOKEN.
     """
     from norce_order_async.environments import resolve_base_url
     from norce_order_async.errors import ConfigurationError
 
     made, default = profiles()
-    rows: list[tuple[str, ...]] = []
+    records: list[dict[str, Any]] = []
     for name, profile in made.items():
         where = {key: profile.settings.get(key) for key in ("environment", "slug", "location", "base_url")}
         try:
             address = resolve_base_url(**where)
         except ConfigurationError as error:
             address = f"not usable: {error}"
-        account = (profile.settings.get("merchant", "-"), profile.settings.get("channel", "-"))
-        rows.append((name, address, *account, profile.source or "NORCE_TOKEN"))
-    if as_json:
-        keys = ("profile", "address", "merchant", "channel", "token_from")
-        named = [dict(zip(keys, row, strict=True)) | {"default": row[0] == default} for row in rows]
-        click.echo(json.dumps({"file": str(config_file()), "profiles": named}, indent=2))
-    elif rows:
-        marked = [(f"{row[0]}{' (default)' if row[0] == default else ''}", *row[1:]) for row in rows]
-        table(("PROFILE", "ADDRESS", "MERCHANT", "CHANNEL", "TOKEN FROM"), marked)
-    else:
-        click.echo(f"no profiles: there is nothing in {config_file()}", err=True)
+        records.append(
+            {
+                "profile": name,
+                "address": address,
+                "merchant": profile.settings.get("merchant"),
+                "channel": profile.settings.get("channel"),
+                "token_from": profile.source or "NORCE_TOKEN",
+                "default": name == default,
+            }
+        )
+    _print(form, records)
+
+
+def _print(form: Form, records: list[dict[str, Any]]) -> None:
+    columns = dict(_COLUMNS)
+    if form.kind == "table":
+        columns["profile"] = lambda one: f"{one['profile']}{' (default)' if one['default'] else ''}"
+    rows = Rows(form, columns, dict, usual=tuple(_COLUMNS)[: None if form.kind == "csv" else -1])
+    if form.kind == "array":
+        names = form.columns or tuple(_COLUMNS)
+        shown = [{name: one[name] for name in names} for one in records]
+        click.echo(json.dumps({"file": str(config_file()), "profiles": shown}, indent=2))
+        return
+    for one in records:
+        rows.add(one)
+    rows.end(f"no profiles: there is nothing in {config_file()}")
+
+
+_COLUMNS: Final[Mapping[str, Callable[[dict[str, Any]], Any]]] = {
+    name: itemgetter(name) for name in ("profile", "address", "merchant", "channel", "token_from", "default")
+}

@@ -1,4 +1,4 @@
-"""Facts and tables in plain text, without control characters."""
+"""Facts, tables and durations in plain text, without control characters."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import click
 from norce_order_async.display import printable
 
 _NAMES = 12
-"""Least width of the names, so that the values of most lists are aligned."""
+"""Least width of the names, so that the values of most lists align."""
 
 _LEAST = 20
-"""Characters of a column that goes on below itself."""
+"""Least width of a column whose text wraps."""
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
@@ -26,11 +26,20 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{name.ljust(width)}  {value}")
 
 
+def duration(seconds: float) -> str:
+    """A duration in words: seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{seconds:,.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:,.1f}".removesuffix(".0") + " h"
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; each column is as wide as its widest cell.
 
-    On a terminal that is too narrow for it, the last column goes on below itself, or each row is a list of facts.
-    Elsewhere every row is one line.
+    On a terminal that is too narrow, the text of the last column wraps, or each row becomes a list of facts. Elsewhere
+    every row is one line.
     """
     shown = [list(heads), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -52,7 +61,7 @@ def _one_by_one(shown: Sequence[Sequence[str]]) -> None:
     width = max(len(head.strip()) for head in heads)
     columns = shutil.get_terminal_size().columns
     if columns - width - 2 < _LEAST:
-        # The longest names go on lines of their own.
+        # The longest names get lines of their own.
         width = max(0, *(len(head.strip()) for head in heads if len(head.strip()) <= columns - 2 - _LEAST))
     room = max(_LEAST, columns - width - 2)
     for number, row in enumerate(rows):
@@ -69,5 +78,5 @@ def _one_by_one(shown: Sequence[Sequence[str]]) -> None:
 
 
 def _wrapped(text: str, room: int) -> list[str]:
-    """The text in lines; a word that is longer than one stays whole, so that it can be copied."""
+    """The text in lines. A word that is longer than a line stays whole, so that it can be copied."""
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)

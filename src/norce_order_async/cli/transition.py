@@ -10,6 +10,7 @@ import click
 
 from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.filters import STATUSES
+from norce_order_async.cli.options import Choice
 from norce_order_async.cli.production import confirm, production_option
 from norce_order_async.display import printable
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Move an order to another status.")
 @click.argument("order_id", metavar="ID")
 @click.option(
-    "--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="The status to move to."
+    "--to", "target", type=Choice(STATUSES, case_sensitive=False), required=True, help="The status to move to."
 )
 @click.option("--validate", "validates", is_flag=True, help="Move it only if it passes the service's validation.")
 @click.option("--explain", "explains", is_flag=True, help="After a refusal, ask the service what is missing.")
@@ -63,6 +64,6 @@ async def _move(
     norce: NorceOrderClient, order_id: str, target: OrderStatus, *, validate: bool, explain: bool
 ) -> Transitioned:
     async with norce:
-        # Read first: an order that already has the status is only reported.
+        # Read first: an order that has the status already is only reported.
         order = await norce.orders.get(order_id)
         return await order.transition_to(target, validate=validate, explain=explain)

@@ -1,7 +1,8 @@
-"""``--watch``: a command that reads shows the same again whenever something has changed."""
+"""``--watch``: a command that reads prints its output again whenever it has changed."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -11,8 +12,11 @@ from typing import Final, TextIO
 
 import click
 
+from norce_order_async.cli.failures import cause, one_line, record
+from norce_order_async.errors import NorceError
+
 EVERY: Final = 2.0
-"""Seconds between two readings, unless others are given."""
+"""Seconds between two readings, unless the user gives others."""
 
 watch_option = click.option(
     "--watch",
@@ -24,8 +28,8 @@ watch_option = click.option(
 )
 
 
-class _Printed(StringIO):
-    """Collects what is printed, in the form that it has where it will be printed."""
+class _Captured(StringIO):
+    """Collects output, and looks like a terminal if its destination is one."""
 
     def __init__(self, destination: TextIO) -> None:
         super().__init__()
@@ -36,7 +40,15 @@ class _Printed(StringIO):
 
 
 async def again_and_again(show: Callable[[], Awaitable[None]], every: float | None) -> None:
-    """Show it once; with ``every``, read it again after so many seconds, and show it whenever it is not the same."""
+    """Show something once, or with ``every`` show it again whenever it has changed.
+
+    Args:
+        show: Reads and prints it.
+        every: Seconds between two readings; None for a single one.
+
+    Raises:
+        NorceError: The first reading failed. If a later one fails, the failure is printed, and the next one is made.
+    """
     import anyio
 
     if every is None:
@@ -44,13 +56,28 @@ async def again_and_again(show: Callable[[], Awaitable[None]], every: float | No
         return
     before: tuple[str, str] | None = None
     while True:
-        printed, said = _Printed(sys.stdout), _Printed(sys.stderr)
-        with redirect_stdout(printed), redirect_stderr(said):
-            await show()
-        now = (printed.getvalue(), said.getvalue())
+        out, err = _Captured(sys.stdout), _Captured(sys.stderr)
+        try:
+            with redirect_stdout(out), redirect_stderr(err):
+                await show()
+            now = (out.getvalue(), err.getvalue())
+        except Exception as error:
+            failure = cause(error)
+            if before is None or not isinstance(failure, NorceError):
+                raise
+            now = ("", failed_reading(failure, every))
         if now != before:
             before = now
             click.echo(f"{time.strftime('%H:%M:%S')}", err=True)
             click.echo(now[1], nl=False, err=True)
             click.echo(now[0], nl=False)
         await anyio.sleep(every)
+
+
+def failed_reading(failure: Exception, every: float) -> str:
+    """A line about a reading that failed: JSON if the user asked for JSON."""
+    text = failure.format_message() if isinstance(failure, click.ClickException) else one_line(failure)
+    context = click.get_current_context(silent=True)
+    if context is not None and context.params.get("as_json"):
+        return json.dumps(record(failure, text, 1)) + "\n"
+    return f"Error: {text}; reading again every {every:g} s\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,8 @@ def test_it_lists_what_is_not_handled(place: Place) -> None:
     ran = inside("inbox", "list", place.address)
     assert (ran.code, ran.err) == (0, "")
     lines = [line.split() for line in ran.out.splitlines()]
-    assert lines[0] == ["id", "state", "adapter", "id", "route", "order", "id", "received", "attempts", "due", "error"]
-    assert lines[1] == ["2", "dead", "erp", "/cart", "o_dead", "2026-03-01T12:00:00.000Z", "1", "ValueError"]
+    assert lines[0] == ["ID", "STATE", "ADAPTER", "ID", "ROUTE", "ORDER", "ID", "RECEIVED", "ATTEMPTS", "DUE", "ERROR"]
+    assert lines[1] == ["2", "dead", "erp", "/cart", "o_dead", "2026-03-01T12:00:00.000Z", "1", "-", "ValueError"]
     assert lines[2][:5] == ["3", "waiting", "erp", "/cart", "o_waiting"]
     assert ran.out.splitlines()[3] == "1 waiting, 0 working, 1 dead, 1 handled"
     assert "eva" not in ran.out
@@ -68,6 +70,27 @@ def test_for_machines_it_lists_all_members(place: Place, form: str) -> None:
         "due": None,
         "error": "ValueError",
     }
+
+
+def test_as_csv_with_the_columns_that_were_asked_for(place: Place) -> None:
+    ran = inside("inbox", "list", place.address, "--csv")
+    first, *rows = csv.reader(io.StringIO(ran.out))
+    assert first == ["id", "state", "adapter_id", "route", "order_id", "received", "attempts", "due", "error"]
+    assert [row[:5] for row in rows] == [
+        ["2", "dead", "erp", "/cart", "o_dead"],
+        ["3", "waiting", "erp", "/cart", "o_waiting"],
+    ]
+    ran = inside("inbox", "list", place.address, "--csv", "--columns", "merchant, state")
+    assert ran.out == "merchant,state\r\nacme,dead\r\nacme,waiting\r\n"
+    ran = inside("inbox", "list", place.address, "--json", "--columns", "merchant,state")
+    assert json.loads(ran.out) == [{"merchant": "acme", "state": "dead"}, {"merchant": "acme", "state": "waiting"}]
+    ran = inside("inbox", "list", place.address, "--columns", "merchant,state")
+    assert ran.out.splitlines()[:2] == ["MERCHANT  STATE", "acme      dead"]
+    ran = inside("inbox", "list", place.address, "--columns", "merchnat")
+    assert (ran.code, ran.out) == (2, "")
+    assert "did you mean merchant?" in ran.err
+    ran = inside("inbox", "list", place.address, "--columns", "body")
+    assert (ran.code, "the columns are id, state" in ran.err) == (2, True)
 
 
 def test_nothing_to_list(place: Place) -> None:

@@ -354,6 +354,41 @@ def _all_to(journal: Path, state: State) -> None:
         store.release()
 
 
+def test_a_watch_goes_on_after_a_reading_that_failed(
+    here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so once, and ends as the job does. If the first reading fails, it ends at once."""
+    journal, away = tmp_path / "accept.journal", tmp_path / "away"
+    given = ("--from-file", _ids_file(tmp_path, here.ids(1)), "--journal", str(journal))
+    assert inside("bulk", "transition", "--to", "accepted", *given, env=here.env).code == 0
+    _all_to(journal, "planned")
+
+    def leave() -> None:
+        journal.rename(away)
+
+    def come_back() -> None:
+        away.rename(journal)
+        store = SqliteStore(journal)
+        store.take()
+        assert store.move("planned", "confirmed")
+        store.release()
+
+    steps = iter([leave, lambda: None, come_back])
+
+    def sleep(_: float) -> None:
+        next(steps)()
+
+    monkeypatch.setattr("norce_order_async.cli.bulk.journals.time.sleep", sleep)
+    ran = inside("bulk", "status", str(journal), "--watch")
+    assert ran.code == 0
+    first, error = ran.err.splitlines()
+    assert first.startswith("0 of 1")
+    assert error.startswith("Error: ")
+    assert error.endswith("; reading again every 2 s")
+    ran = inside("bulk", "status", str(away), "--watch")
+    assert (ran.code, ran.out, ran.err.count("Error")) == (2, "", 1)
+
+
 def test_a_file_that_is_not_a_journal(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("mine\n" * 100)

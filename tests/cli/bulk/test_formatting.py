@@ -10,6 +10,7 @@ from norce_order_async import NotFoundError, RefusedError, ValidationProblem, Va
 from norce_order_async.bulk.outcome import ItemOutcome, Summary
 from norce_order_async.cli.bulk import formatting
 from norce_order_async.cli.bulk.running import again
+from norce_order_async.cli.tables import duration
 
 SECRET = "ada@example.com"
 
@@ -51,7 +52,7 @@ def test_how_it_goes() -> None:
 
 @pytest.mark.parametrize(("seconds", "said"), [(4.4, "4 s"), (99, "99 s"), (120, "2 min"), (9000, "2.5 h")])
 def test_stretches_of_time(seconds: float, said: str) -> None:
-    assert formatting.span(seconds) == said
+    assert duration(seconds) == said
 
 
 def test_the_command_to_go_on_with_is_the_same_without_customers() -> None:

@@ -1,6 +1,6 @@
-"""``norce-order adapter dev``: an adapter at work against a local order service.
+"""``norce-order adapter dev``: runs an adapter against a local order service.
 
-`command` runs the local service and the walk. `process` starts the adapter under uvicorn, in a process of its own, and
-anew when its code changes. `served` is what runs there. `view` shows who calls whom, from between the service and the
-adapter.
+`command` runs the local service and the walk. `process` runs the adapter under uvicorn in a process of its own, and
+restarts it when its code changes. `served` is the program in that process. `view` stands between the service and the
+adapter, and prints each call.
 """

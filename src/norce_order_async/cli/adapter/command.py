@@ -30,7 +30,7 @@ def dev(target: str, walk: bool, once: bool, no_reload: bool) -> None:
     """Run MODULE:ADAPTER under uvicorn against a local order service, until Ctrl-C.
 
     ADAPTER is an adapter, or a function that makes one from a client. The command creates an order, registers the
-    adapter on it, and shows each call between you, the service and the adapter. When the code changes, it starts and
+    adapter on it, and shows each call between you, the service and the adapter. When the code changes, it restarts and
     registers the adapter again. It sets NORCE_BASE_URL, NORCE_TOKEN, NORCE_MERCHANT and NORCE_CHANNEL for the adapter,
     so that NorceOrderClient.from_env() reaches the local service.
 
@@ -41,16 +41,16 @@ def dev(target: str, walk: bool, once: bool, no_reload: bool) -> None:
 
         from norce_order_async.cli.adapter.process import AdapterProcess
         from norce_order_async.cli.adapter.served import HOST, NEW_ORDER
-        from norce_order_async.cli.adapter.view import Passage, View
+        from norce_order_async.cli.adapter.view import Proxy, View
         from norce_order_async.sandbox import Sandbox
     except ImportError as missing:
         raise click.ClickException(str(missing)) from missing
     console = Console(highlight=False, emoji=False)
     view = View(console, target.partition(":")[0].rpartition(".")[2])
     process = AdapterProcess(target, reload=not no_reload)
-    passage = Passage(process.address, view.callback)
+    proxy = Proxy(process.address, view.callback)
     with Sandbox(
-        apps={HOST: passage},
+        apps={HOST: proxy},
         callback_token=os.environ.get(CALLBACK_TOKEN) or None,
         on_request=view.request,
     ) as service:
@@ -59,17 +59,17 @@ def dev(target: str, walk: bool, once: bool, no_reload: bool) -> None:
         try:
             process.start(service, order)
             _introduce(service, order, console)
-            runs = process.wait_until_it_answers()
+            runs = process.wait_until_ready()
             if runs and (walk or once):
                 _walk(service, order, console)
             if runs and not once:
-                runs = process.wait_until_it_ends()
+                runs = process.wait_until_ended()
         except KeyboardInterrupt:
             pass
         finally:
             process.stop()
     if not runs:
-        raise click.ClickException("the adapter's server ended by itself; what it said stands above")
+        raise click.ClickException("the adapter's server ended by itself; its output is above")
 
 
 def _headers(service: Sandbox) -> dict[str, str]:
@@ -81,7 +81,7 @@ def _orders(service: Sandbox) -> str:
 
 
 def _sent(service: Sandbox, method: str, path: str, body: object = None) -> dict[str, Any]:
-    """The JSON object that answers a plain request; {} if the answer is not an object."""
+    """Send a plain request; returns the JSON object of the answer, empty if the answer is not an object."""
     import httpx
 
     with httpx.Client(trust_env=False, timeout=60, headers=_headers(service)) as client:
@@ -91,10 +91,10 @@ def _sent(service: Sandbox, method: str, path: str, body: object = None) -> dict
 
 
 def _walk(service: Sandbox, order: str, console: Console) -> None:
-    """What happens to an order in a checkout."""
+    """Take the order through a checkout."""
     import anyio
 
-    console.print("\nA payment, a validation, and the order is completed:")
+    console.print("\nAdd a payment, validate the order, and complete it:")
     _sent(service, "POST", f"/{order}/payments", {"amount": 125.0})
     _sent(service, "POST", f"/{order}/validate")
     _sent(service, "PUT", f"/{order}/state", {"currentStatus": "completed"})
@@ -108,7 +108,7 @@ def _introduce(service: Sandbox, order: str, console: Console) -> None:
     here = f"{_orders(service)}/{order}"
     console.print(
         f"""\
-A local imitation of the order service, not the real one, and your adapter. Ctrl-C stops both.
+This runs a local imitation of the order service, not the real one, and your adapter. Ctrl-C stops both.
 
   service  {service.base_url}
   order    {order}, with a cart of 125

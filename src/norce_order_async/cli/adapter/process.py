@@ -1,4 +1,4 @@
-"""The adapter's process: uvicorn, started anew when code changes."""
+"""The adapter's process: uvicorn, restarted when code changes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _TICK = 0.05
-_LOOK_AT_FILES = 0.25
+_CHECK_FILES_EVERY = 0.25
 _ANSWER_WITHIN = 5.0
 _STOP_WITHIN = 10.0
-_NOT_CODE_OF_THE_READER = frozenset(["__pycache__", "node_modules", "site-packages"])
+_SKIPPED_FOLDERS = frozenset(["__pycache__", "node_modules", "site-packages"])
 
 
 class AdapterProcess:
     """Runs ``module:adapter`` under uvicorn.
 
-    uvicorn can start itself anew as well. It looks at the files a moment after it has started the code, so a change in
-    between goes unseen; and its parent process keeps the port open, so that a connection says nothing about the code.
+    uvicorn's own ``--reload`` is not used, for two reasons. It first looks at the files a moment after it has started
+    the code, and misses a change in between. And its parent process keeps the port open, so that a connection does not
+    show whether the code runs.
     """
 
     def __init__(self, target: str, *, reload: bool) -> None:
@@ -44,11 +45,11 @@ class AdapterProcess:
 
     @property
     def address(self) -> str:
-        """Where it takes calls."""
+        """The adapter's base URL."""
         return f"http://{_HOST}:{self._port}"
 
     def start(self, service: Sandbox, order: str) -> None:
-        """Start it, with the local service as the one that `NorceOrderClient.from_env` reaches."""
+        """Start the adapter, with the variables from which `NorceOrderClient.from_env` reaches the local service."""
         others = {name: value for name, value in os.environ.items() if name not in ("NORCE_ENVIRONMENT", "NORCE_SLUG")}
         self._environment = others | {
             TARGET: self._target,
@@ -61,24 +62,24 @@ class AdapterProcess:
         }
         self._start()
 
-    def wait_until_it_answers(self) -> bool:
-        """Wait until the adapter is registered and takes calls; while its code is broken, wait for better code.
+    def wait_until_ready(self) -> bool:
+        """Wait until the adapter is registered and accepts calls; if its code is broken, wait until it is mended.
 
-        False if it ended, and nothing starts it anew.
+        Returns False if the process ended and is not restarted.
         """
-        while self._goes_on():
+        while self._is_watched():
             if self._answers():
                 return True
         return False
 
-    def wait_until_it_ends(self) -> bool:
-        """Start it anew at each change of code. False, once it has ended and nothing starts it anew."""
-        while self._goes_on():
+    def wait_until_ended(self) -> bool:
+        """Restart the adapter whenever its code changes. Returns False when it has ended and is not restarted."""
+        while self._is_watched():
             pass
         return False
 
     def stop(self) -> None:
-        """Stop it, by force if it takes too long."""
+        """Stop the adapter; kill it if that takes too long."""
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -90,7 +91,7 @@ class AdapterProcess:
             process.wait()
 
     def _start(self) -> None:
-        # Looked at before the code is loaded: what changes from here on is seen.
+        # Looked at before the code is loaded, so that every change from here on is seen.
         self._files = _code_below(os.getcwd()) if self._reload else {}
         # The access log would print the secret in the path of each call.
         command = [sys.executable, "-m", "uvicorn", "--factory", "norce_order_async.cli.adapter.served:app"]
@@ -98,22 +99,25 @@ class AdapterProcess:
         command += ["--no-access-log", "--log-level", "warning"]
         self._process = subprocess.Popen(command, env=self._environment)  # noqa: S603 - our own
 
-    def _goes_on(self) -> bool:
-        """Let a moment pass; start it anew if the code has changed. False if it has ended and stays so."""
+    def _is_watched(self) -> bool:
+        """Wait a moment, and restart the adapter if its code has changed.
+
+        Returns False if it has ended and is not restarted.
+        """
         if not self._reload:
             time.sleep(_TICK)
             return self._process is not None and self._process.poll() is None
-        time.sleep(_LOOK_AT_FILES)
+        time.sleep(_CHECK_FILES_EVERY)
         files = _code_below(os.getcwd())
         if files != self._files:
             changed = sorted(os.path.relpath(path) for path, _ in files.items() ^ self._files.items())
-            print(f"  {changed[0]} has changed: the adapter is started anew", flush=True)
+            print(f"  {changed[0]} has changed: restarting the adapter", flush=True)
             self.stop()
             self._start()
         return True
 
     def _answers(self) -> bool:
-        """Whether this very adapter answers, and not what else may have the port."""
+        """Whether the adapter answers, and not another program on the same port."""
         connection = http.client.HTTPConnection(_HOST, self._port, timeout=_ANSWER_WITHIN)
         try:
             connection.request("GET", self._ready_path)
@@ -132,18 +136,18 @@ def _free_port() -> int:
 
 
 def _code_below(folder: str) -> Mapping[str, int]:
-    """The Python files in a folder and below, with when they were written (nanoseconds), but not installed packages."""
+    """The Python files in and below a folder with their times of writing in nanoseconds; installed packages aside."""
     found: dict[str, int] = {}
     for at, folders, files in os.walk(folder):
         if "pyvenv.cfg" in files:
             folders.clear()
             continue
-        folders[:] = [one for one in folders if not one.startswith(".") and one not in _NOT_CODE_OF_THE_READER]
+        folders[:] = [one for one in folders if not one.startswith(".") and one not in _SKIPPED_FOLDERS]
         for name in files:
             if name.endswith(".py"):
                 path = os.path.join(at, name)
                 try:
                     found[path] = os.stat(path).st_mtime_ns
                 except OSError:
-                    continue  # gone in the meantime
+                    continue  # removed in the meantime
     return found

@@ -1,4 +1,4 @@
-"""The program that uvicorn runs: the adapter of the developer, registered on the order before the first call comes."""
+"""The program that uvicorn runs: the developer's adapter, registered on the order before the first call comes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from norce_order_async.models import OrderDataDict, PriceDict
 TARGET: Final = "NORCE_ADAPTER_DEV_TARGET"
 ORDER: Final = "NORCE_ADAPTER_DEV_ORDER"
 READY_PATH: Final = "NORCE_ADAPTER_DEV_READY_PATH"
-"""What the command asks for to learn that this program takes calls."""
+"""The variable with the path that the command requests to see whether this program accepts calls."""
 
 HOST: Final = "adapter"
-"""The host under which the local service calls it."""
+"""The host under which the local service calls the adapter."""
 
 _PRICE: Final[PriceDict] = {"includingVat": 125.0, "excludingVat": 100.0}
 NEW_ORDER: Final[OrderDataDict] = {
@@ -31,7 +31,7 @@ NEW_ORDER: Final[OrderDataDict] = {
 
 
 class TargetError(Exception):
-    """There is no adapter where one was named; the text says why."""
+    """The target is not an adapter; the text says why."""
 
 
 def adapter_of(target: str, norce: NorceOrderClient) -> Adapter:
@@ -52,7 +52,7 @@ def adapter_of(target: str, norce: NorceOrderClient) -> Adapter:
 
 
 def app() -> Callable[..., Awaitable[None]]:
-    """For ``uvicorn --factory``."""
+    """Make the ASGI application; ``uvicorn --factory`` calls this."""
     sys.path.insert(0, os.getcwd())
     norce, ready_path = NorceOrderClient.from_env(), os.environ[READY_PATH]
     adapter = adapter_of(os.environ[TARGET], norce)
@@ -65,7 +65,7 @@ def app() -> Callable[..., Awaitable[None]]:
             if order.status != "checkout":
                 # Nothing can be registered on it any more.
                 order = await own.orders.create(NEW_ORDER)
-                print(f"  a new order {order.id}, as the other one is done", flush=True)
+                print(f"  created order {order.id}, because the earlier one has left checkout", flush=True)
             plan = await adapter.ensure(order)
             for one in (*plan.add, *plan.keep):
                 print(f"  registered  {one}", flush=True)

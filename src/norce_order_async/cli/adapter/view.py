@@ -1,4 +1,7 @@
-"""Who calls whom, a line for each call. No secret, query, header or body is shown."""
+"""Prints each call on one line: who calls whom, the request, and the answer.
+
+Secrets, queries, headers and bodies are not shown.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ if TYPE_CHECKING:
     from norce_order_async.sandbox import ReceivedRequest
 
 _PATH_OF_ORDERS = "/api/v0/checkout"
-_PASSED_ON = frozenset([b"x-merchant", b"x-channel", b"content-type", b"authorization", b"traceparent"])
-_LIMIT = 60.0
-"""Seconds, beyond what the service waits for."""
+_FORWARDED = frozenset([b"x-merchant", b"x-channel", b"content-type", b"authorization", b"traceparent"])
+_TIMEOUT = 60.0
+"""Seconds that a forwarded call may take; the service itself waits less."""
 
 
 class View:
@@ -29,25 +32,25 @@ class View:
         self._adapter = adapter_id
 
     def request(self, request: ReceivedRequest) -> None:
-        """A call to the service: by the adapter, if it names itself, or by another program."""
+        """Print a call to the service: by the adapter if the request names it, otherwise by another program."""
         named = request.headers.get("x-adapterid")
         who, style = (named, "magenta") if named else ("you", "cyan")
         path = request.path.partition(_PATH_OF_ORDERS)[2] or request.path
         self._line(who, "service", f"{request.method} {path}", request.status, request.seconds or 0, style)
 
     def callback(self, path: str, status: int | None, body: bytes, seconds: float) -> None:
-        """A call of the service to the adapter."""
+        """Print a call of the service to the adapter."""
         kind, name = path.split("/")[-3:-1] if path.count("/") >= 4 else ("?", "?")
-        self._line("service", self._adapter, f"{kind} {name}", status, seconds, "yellow", _said(kind, status, body))
+        self._line("service", self._adapter, f"{kind} {name}", status, seconds, "yellow", _summary(kind, status, body))
 
     def _line(
-        self, who: str, whom: str, what: str, status: int | None, seconds: float, style: str, said: str = ""
+        self, who: str, whom: str, what: str, status: int | None, seconds: float, style: str, answer: str = ""
     ) -> None:
         shown = "---" if status is None else str(status)
         colour = "red" if status is None or status >= 500 else "yellow" if status >= 400 else "green"
         self._console.print(
             f"[{style}]{printable(who):>10} -> {printable(whom):<10}[/] {_plain(what):<46} [{colour}]{shown}[/] "
-            f"{seconds * 1000:7.1f} ms  {_plain(said)}",
+            f"{seconds * 1000:7.1f} ms  {_plain(answer)}",
             soft_wrap=True,
         )
 
@@ -58,8 +61,8 @@ def _plain(text: str) -> str:
     return escape(printable(text))
 
 
-def _said(kind: str, status: int | None, body: bytes) -> str:
-    """In a word, what was answered."""
+def _summary(kind: str, status: int | None, body: bytes) -> str:
+    """The answer in a few words."""
     if status is None:
         return "no answer"
     try:
@@ -76,32 +79,37 @@ def _said(kind: str, status: int | None, body: bytes) -> str:
     return ", ".join(str(one.get("code")) for one in entries)
 
 
-class Passage:
-    """An ASGI app that the local service calls in the adapter's place: it passes calls on, and shows them."""
+class Proxy:
+    """An ASGI application that the local service calls in place of the adapter; it forwards each call to the adapter.
 
-    def __init__(self, address: str, shown: Callable[[str, int | None, bytes, float], None]) -> None:
+    Args:
+        address: The adapter's base URL.
+        on_call: Called after each call with its path, the status (None without an answer), the body and the seconds.
+    """
+
+    def __init__(self, address: str, on_call: Callable[[str, int | None, bytes, float], None]) -> None:
         self._address = address
-        self._shown = shown
+        self._on_call = on_call
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        """Pass one call on; 502 if the adapter is not there, as while it is started anew."""
+        """Forward one call; the answer is 502 if the adapter does not answer, as while it restarts."""
         import httpx
 
         started = time.monotonic()
         body = (await receive())["body"]
-        headers = [(name, value) for name, value in scope["headers"] if name in _PASSED_ON]
+        headers = [(name, value) for name, value in scope["headers"] if name in _FORWARDED]
         target = self._address + scope["raw_path"].decode("ascii")
         status: int | None = None
         answered = b""
         try:
-            # Plain http on loopback needs no authorities, whose loading takes its time.
+            # Plain http needs no certificates, and loading them takes time.
             transport = httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
-            async with httpx.AsyncClient(transport=transport, timeout=_LIMIT) as client:
+            async with httpx.AsyncClient(transport=transport, timeout=_TIMEOUT) as client:
                 answer = await client.post(target, headers=headers, content=body)
             status, answered = answer.status_code, answer.content
         except httpx.HTTPError:
             pass
         finally:
-            self._shown(scope["path"], status, answered, time.monotonic() - started)
+            self._on_call(scope["path"], status, answered, time.monotonic() - started)
         await send({"type": "http.response.start", "status": status or 502, "headers": []})
         await send({"type": "http.response.body", "body": answered})

@@ -9,7 +9,7 @@ a terminal, in a pipe or as JSON, and returns an exit code:
 0     all done
 1     failed; the line says why
 2     the command line, the file or the journal can't be used; nothing was changed
-3     ended, but some orders were refused, or their outcome is unknown
+3     ended, but some orders were refused or not valid, or their outcome is unknown
 4     stopped before its end: Ctrl-C, SIGTERM or the failure limit
 130   stopped at once: Ctrl-C or SIGTERM, twice
 ====  =========================================================================

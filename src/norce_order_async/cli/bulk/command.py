@@ -11,6 +11,7 @@ from norce_order_async.cli.bulk.journals import report, results, retry, status, 
 from norce_order_async.cli.bulk.options import How, Which, how_options, which_options, writing_options
 from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.filters import STATUSES
+from norce_order_async.cli.options import Choice
 
 if TYPE_CHECKING:
     from norce_order_async.bulk.actions.export import ExportFormat
@@ -36,10 +37,10 @@ def bulk() -> None:
 
 @bulk.command(short_help="Move orders to another status.")
 @click.option(
-    "--to", "target", type=click.Choice(STATUSES, case_sensitive=False), required=True, help="The status to move to."
+    "--to", "target", type=Choice(STATUSES, case_sensitive=False), required=True, help="The status to move to."
 )
 @click.option("--validate", "validates", is_flag=True, help="Move only orders that pass the service's validation.")
-@click.option("--explain", "explains", is_flag=True, help="Ask the service what is missing in each refused order.")
+@click.option("--explain", "explains", is_flag=True, help="Ask the service what each refused order lacks.")
 @which_options
 @writing_options
 @connection_options
@@ -80,12 +81,12 @@ def set_reference(connection: Connection, which: Which, how: How) -> int:
     return run(Request(connection, actions.set_reference(column=REFERENCE), "set reference", how), which)
 
 
-@bulk.command(short_help="Have the service check orders.")
+@bulk.command(short_help="Have the service validate orders.")
 @which_options
 @how_options
 @connection_options
 def validate(connection: Connection, which: Which, how: How) -> int:
-    """Have the service check orders, and print what is missing. Nothing is changed."""
+    """Have the service validate orders, and print what is missing. Nothing is changed."""
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run
 
@@ -107,7 +108,7 @@ def _fields(_context: click.Context, _option: click.Parameter, values: tuple[str
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["jsonl", "csv", "parquet"]),
+    type=Choice(["jsonl", "csv", "parquet"]),
     help="The format; by default taken from the file's ending.",
 )
 @click.option(

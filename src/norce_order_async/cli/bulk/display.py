@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from norce_order_async.bulk.outcome import ItemOutcome, Summary
 
 MOST_LINES = 20
-"""Largest number of orders shown one by one to people; the journal and ``--json`` have all."""
+"""Largest number of orders with a line of their own; the journal and ``--json`` have all."""
 
 
 class Display(Protocol):
@@ -57,10 +57,10 @@ class Display(Protocol):
 
 @contextmanager
 def display(*, as_json: bool, dry_run: bool) -> Generator[Display]:
-    """The display for the place that the output goes to.
+    """The display for JSON, for a terminal or for a pipe.
 
     Args:
-        as_json: Whether machines read the output.
+        as_json: Whether the output is JSON.
         dry_run: Whether every order gets a line.
     """
     if as_json:
@@ -189,7 +189,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _read_or_not(stream: TextIO) -> Generator[None]:
-    """Print. If the reader of the output has gone, the job goes on."""
+    """Print inside this block. If the reader of the output has gone, the job goes on."""
     try:
         yield
     except BrokenPipeError:

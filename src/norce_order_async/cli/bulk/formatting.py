@@ -1,4 +1,4 @@
-"""The texts and JSON objects for one order and for the whole job, without personal data."""
+"""One order, and the whole job, as text and as JSON; without personal data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from norce_order_async.cli.failures import one_line
+from norce_order_async.cli.tables import duration
 from norce_order_async.display import printable, shown_code
 from norce_order_async.orders.validation import ValidationReport
 
@@ -25,14 +26,14 @@ def fine(outcome: ItemOutcome[Any], *, dry_run: bool) -> bool:
 
 
 def line(outcome: ItemOutcome[Any]) -> str:
-    """One order, for people."""
+    """One order as text."""
     verdict = "not valid" if isinstance(outcome.value, ValidationReport) and not outcome.value else outcome.verdict
     why = _problems_in_words(outcome.value) or (one_line(outcome.error) if outcome.error else printable(outcome.note))
     return f"{verdict:<12} {printable(outcome.key)}{f'  {why}' if why else ''}"
 
 
 def record(outcome: ItemOutcome[Any]) -> Mapping[str, Any]:
-    """One order, for machines."""
+    """One order as a JSON object."""
     members: dict[str, Any] = {
         "order_id": outcome.key,
         "verdict": outcome.verdict,
@@ -50,7 +51,7 @@ def record(outcome: ItemOutcome[Any]) -> Mapping[str, Any]:
 
 
 def summary_record(summary: Summary, not_valid: int) -> Mapping[str, Any]:
-    """The whole job, for machines."""
+    """The whole job as a JSON object."""
     return {
         "verdicts": {verdict: count for verdict, count in summary.verdicts.items() if count},
         "before": dict(summary.before),
@@ -70,7 +71,7 @@ def summary_record(summary: Summary, not_valid: int) -> Mapping[str, Any]:
 
 
 def summary_lines(summary: Summary, not_valid: int) -> list[tuple[str, str]]:
-    """The whole job, for people."""
+    """The whole job as pairs of a name and a text."""
     lines = [(verdict, f"{count:,}") for verdict in VERDICTS if (count := summary.verdicts[verdict])] or [("done", "0")]
     if not_valid:
         lines.append(("not valid", f"{not_valid:,}"))
@@ -83,7 +84,7 @@ def summary_lines(summary: Summary, not_valid: int) -> list[tuple[str, str]]:
         lines.append(("left", f"{summary.left:,}"))
     took = [f"{summary.elapsed:.1f} s", f"{summary.rate:,.0f} orders a second"]
     if summary.retries:
-        took.append(f"{summary.retries:,} repeats")
+        took.append(f"{summary.retries:,} retries")
     if summary.throttled_seconds:
         took.append(f"waited {summary.throttled_seconds:.1f} s for the service")
     lines.append(("took", ", ".join(took)))
@@ -107,16 +108,8 @@ def so_far(summary: Summary, in_flight: int, total: int | None) -> str:
     if summary.failed_probes:
         parts.append(f"{summary.failed_probes:,} failed probes")
     if total is not None and total > through and rate:
-        parts.append(f"{span((total - through) / rate)} left")
+        parts.append(f"{duration((total - through) / rate)} left")
     return ", ".join(parts)
-
-
-def span(seconds: float) -> str:
-    """A length of time in words."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
 def _problems_in_words(value: object) -> str:

@@ -1,5 +1,5 @@
-"""``bulk status``, ``results``, ``retry`` and ``work``: read a journal, try its refused or unknown orders again, and
-work on a job that several machines share."""
+"""``bulk status``, ``results``, ``report``, ``retry`` and ``work``: read a journal, make a page of it, try its refused
+or unknown orders again, and work on a job that several machines share."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from norce_order_async.cli.bulk.rows import BadInput
 from norce_order_async.cli.bulk.running import place_of
 from norce_order_async.cli.connection import Connection, connection_options
 from norce_order_async.cli.failures import one_line
+from norce_order_async.cli.options import Choice
+from norce_order_async.cli.rows import JsonArray, timestamp
 from norce_order_async.cli.tables import facts
+from norce_order_async.cli.watching import failed_reading
 from norce_order_async.display import printable
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, Result
 
 Only = Literal["refused", "unknown"]
@@ -34,13 +35,14 @@ Only = Literal["refused", "unknown"]
 @click.command(short_help="Show the progress of a job.")
 @click.argument("path", metavar="JOURNAL")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@click.option("--watch", "watches", is_flag=True, help="Say every two seconds how it goes, until nothing is left.")
+@click.option("--watch", "watches", is_flag=True, help="Print the progress every two seconds, until nothing is left.")
 def status(path: str, as_json: bool, watches: bool) -> int:
-    """Show the job and the progress in a journal, also while it runs. Needs no service.
+    """Show the job in a journal and its progress, also while it runs. Needs no connection to the service.
 
     JOURNAL is a file, or postgresql://HOST/DATABASE#JOB.
 
-    The exit code is that of the job: 0 all done, 3 some were refused or their outcome is unknown, 4 some are left.
+    The exit code is that of the job: 0 all done, 3 some orders were refused or their outcome is unknown, 4 some are
+    left.
     """
     if watches:
         _watch(path)
@@ -55,27 +57,40 @@ def status(path: str, as_json: bool, watches: bool) -> int:
 
 
 WATCHED_EVERY = 2.0
-"""Seconds between two looks of ``--watch``."""
+"""Seconds between two readings of ``--watch``."""
 
 
 def _watch(path: str) -> None:
-    """Say on standard error how it goes, until nothing is left."""
+    """Print the progress on standard error until nothing is left. If a later reading fails, print that and go on.
+
+    Raises:
+        BadInput: The first reading failed.
+    """
     progress = Progress()
-    while (report := _read(path, reasons=False)).left or not report.listed:
-        for line in progress.lines(report, time.monotonic()):
-            click.echo(line, err=True)
+    report, failure = _read(path, reasons=False), ""
+    while report.left or not report.listed:
+        if not failure:
+            for line in progress.lines(report, time.monotonic()):
+                click.echo(line, err=True)
         time.sleep(WATCHED_EVERY)
+        before, failure = failure, ""
+        try:
+            report = _read(path, reasons=False)
+        except BadInput as error:
+            failure = failed_reading(error, WATCHED_EVERY)
+            if failure != before:
+                click.echo(failure, nl=False, err=True)
 
 
-@click.command(short_help="Make a page of a job.")
+@click.command(short_help="Write a report of a job as a page.")
 @click.argument("path", metavar="JOURNAL")
-@click.option("--html", "out", metavar="FILE", required=True, help="The page to write; it needs no other file.")
-@click.option("--force", is_flag=True, help="Replace a file of that name.")
+@click.option("--html", "out", metavar="FILE", required=True, help="The HTML page to write; it needs no other file.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def report(path: str, out: str, force: bool) -> None:
-    """Make a page of a job: totals, verdicts over time, load, durations, refusals, the slowest and the unknown orders.
+    """Write a report of a job: totals, verdicts over time, load, durations, refusals, the slowest and unknown orders.
 
-    JOURNAL is a file, or postgresql://HOST/DATABASE#JOB; its job may be running. The page names orders, and what the
-    service said of them.
+    JOURNAL is a file, or postgresql://HOST/DATABASE#JOB; its job may still run. The page has the ids of orders and the
+    service's messages about them.
     """
     from norce_order_async.bulk.report.page import html_report
     from norce_order_async.errors import NorceError
@@ -93,10 +108,10 @@ def report(path: str, out: str, force: bool) -> None:
 def work(connection: Connection, path: str) -> int:
     """Take free shards of a job and run them, until none is left. JOURNAL is postgresql://HOST/DATABASE#JOB.
 
-    Run it on as many machines as you like: when one dies, the others take its shards. The job was listed before, by
-    --shards or a program, which was asked then whether orders in production may be changed.
+    Run it on as many machines as you like: if one dies, the others take over its shards. A command with --shards, or a
+    program, has created the job before; that is when you were asked whether orders in production may be changed.
 
-    The exit code is that of the job: 0 all done, 3 some were refused or their outcome is unknown.
+    The exit code is that of the job: 0 all done, 3 some orders were refused or their outcome is unknown.
     """
     from norce_order_async.bulk import PostgresJournal
     from norce_order_async.errors import NorceError
@@ -129,19 +144,22 @@ def _verdicts(_context: click.Context, _option: click.Parameter, value: str | No
 
 @click.command(short_help="List the result of each order.")
 @click.argument("path", metavar="JOURNAL")
-@click.option("--verdict", "verdicts", callback=_verdicts, metavar="WORDS", help="Only these, such as refused,unknown.")
-@click.option("--csv", "form", flag_value="csv", help="As CSV, with a header.")
+@click.option(
+    "--verdict", "verdicts", callback=_verdicts, metavar="WORDS", help="Only these verdicts, such as refused,unknown."
+)
+@click.option("--csv", "form", flag_value="csv", help="Print CSV with a header.")
 @click.option(
     "--raw-cells", is_flag=True, help="With --csv: write texts unchanged, even those a spreadsheet would run."
 )
-@click.option("--json", "form", flag_value="json", help="As one JSON array.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="As JSON, one order per line.")
+@click.option("--json", "form", flag_value="json", help="Print one JSON array.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="Print JSON, one line per order.")
 def results(
     path: str, verdicts: list[Result] | None, form: Literal["csv", "json", "jsonl"] | None, raw_cells: bool
 ) -> int:
     """List the result of each order of a job: verdict, the service's code and message, attempts, times, correlation id.
 
-    Works while the job runs and after it has ended. Needs no service. The message may hold personal data.
+    It works while the job runs and after it has ended, and needs no connection to the service. Messages may hold
+    personal data.
     """
     from norce_order_async.bulk import read_results
     from norce_order_async.bulk.actions.cells import harmless
@@ -156,12 +174,10 @@ def results(
                 for row in rows:
                     writer.writerow(row.values() if raw_cells else map(harmless, row.values()))
             case "json":
-                # Written row by row: a job may have a million orders.
-                begin = "["
+                array = JsonArray()
                 for row in rows:
-                    click.echo(begin + json.dumps(row), nl=False)
-                    begin = ",\n "
-                click.echo("[]" if begin == "[" else "]")
+                    array.add(row)
+                array.end()
             case "jsonl":
                 for row in rows:
                     click.echo(json.dumps(row))
@@ -181,14 +197,10 @@ def _row(result: ItemResult) -> dict[str, Any]:
         "code": result.code,
         "message": result.message,
         "attempts": result.attempts,
-        "sent": _moment(result.sent),
-        "changed": _moment(result.changed),
+        "sent": timestamp(result.sent),
+        "changed": timestamp(result.changed),
         "correlation_id": result.correlation_id,
     }
-
-
-def _moment(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -200,21 +212,23 @@ def _line(row: Mapping[str, Any]) -> str:
 @click.argument("path", metavar="JOURNAL")
 @click.option(
     "--only",
-    type=click.Choice(["refused", "unknown"]),
+    type=Choice(["refused", "unknown"]),
     required=True,
-    help="The refused orders, or those with an unknown outcome, which are read before they are sent again.",
+    help="The refused orders, or those with an unknown outcome.",
 )
-@click.option("--send-again", is_flag=True, help="With --only unknown: send them without reading, done or not.")
+@click.option(
+    "--send-again", is_flag=True, help="With --only unknown: send them without reading first, even if they were done."
+)
 @retry_options
 @connection_options
 def retry(connection: Connection, path: str, only: Only, send_again: bool, how: How) -> int:
     """Try the refused orders of a job again, or those with an unknown outcome, and all that are left.
 
-    An order with an unknown outcome is read first, and sent only if it was not done. If reading does not settle it, it
-    stays unknown: look at it yourself, and use --send-again if doing it twice does no harm.
+    An order with an unknown outcome is read first, and sent only if it was not done. If the reading does not show that,
+    the order stays unknown: look at it yourself, and use --send-again if it does no harm to do it twice.
 
-    A job that is split into shards is planned again as a whole. This process runs its free shards, and others may join
-    it with bulk work.
+    A job that is split into shards is planned again as a whole. This process runs its free shards, and other processes
+    can help with bulk work.
     """
     from norce_order_async.bulk import actions
     from norce_order_async.bulk.journal.inspect import plan_again
@@ -258,7 +272,7 @@ def _read(path: str, *, reasons: bool = True) -> JournalReport:
 
 
 def _check_place(connection: Connection, report: JournalReport) -> None:
-    """Check that service, merchant and channel are those of the journal's orders."""
+    """Check that service, merchant and channel are those of the journal."""
     norce = connection.client()
     for name, there, here in (
         ("service", report.service, norce.base_url),

@@ -1,4 +1,4 @@
-"""The options that all jobs share: which orders, limits, when to stop, and the form of the output."""
+"""The options that all jobs share: the orders, the limits, when to stop, and the form of the output."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from norce_order_async.cli.connection import Command, with_options
 from norce_order_async.cli.filters import filter_options
+from norce_order_async.cli.options import Choice, Command, with_options
 from norce_order_async.cli.production import production_option
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ _NAMES = tuple(each.name for each in fields(How))
 
 
 def _collected(command: Command) -> Command:
-    """The command, called with one ``how`` in place of its options."""
+    """The command, called with one ``how`` in place of these options."""
 
     @wraps(command)
     def collected(**options: Any) -> Any:
@@ -124,10 +124,10 @@ def _check_journal(how: How) -> None:
 
 
 def check_spread(how: How) -> None:
-    """Refuse what only one process can do.
+    """Refuse options that only a job in a single process can have.
 
     Raises:
-        UsageError: an option can't be used with a job that is split into shards.
+        UsageError: An option can't be used with a job that is split into shards.
     """
     for name, given in (
         ("--dry-run", how.dry_run),
@@ -167,24 +167,24 @@ _ACCOUNT = (
     click.option(
         "--journal",
         metavar="FILE",
-        help="Record progress here, or in postgresql://HOST/DATABASE#JOB; the same command again continues.",
+        help="Record progress here, or in postgresql://HOST/DATABASE#JOB. The same command again continues the job.",
     ),
     click.option(
         "--shards",
         type=click.IntRange(min=1),
         metavar="N",
-        help="With a journal in PostgreSQL: split the job and run it in several processes; bulk work joins.",
+        help="With a journal in PostgreSQL: split the job into N shards for several processes; see bulk work.",
     ),
     click.option(
         "--dask",
         metavar="ADDRESS",
-        help="With --shards: the workers of this Dask scheduler run them, such as tcp://scheduler.example:8786.",
+        help="With --shards: run them on the workers of this Dask scheduler, such as tcp://scheduler.example:8786.",
     ),
     click.option("--resume", is_flag=True, help="Accept a finished --journal: end at once, and print its summary."),
     click.option("--dry-run", is_flag=True, help="Only read, and say what would be done."),
     click.option(
         "--duplicates",
-        type=click.Choice(["skip", "allow"]),
+        type=Choice(["skip", "allow"]),
         default="skip",
         show_default=True,
         help="An order named twice: skip it the second time, or do it again.",
@@ -197,11 +197,11 @@ _RUN = (
     click.option(
         "--failure-limit", metavar="N|P%", callback=_share_or_count, help="Stop after more failures than this."
     ),
-    click.option("--max-in-flight", type=click.IntRange(min=1), help="Requests in flight at once, at most."),
+    click.option("--max-in-flight", type=click.IntRange(min=1), help="At most this many requests in flight."),
     click.option(
         "--rate",
         type=click.FloatRange(min=0, min_open=True),
-        help="Requests a second, at most; with --shards, of all processes together.",
+        help="At most this many requests a second; with --shards, of all processes together.",
     ),
     click.option(
         "--grace",

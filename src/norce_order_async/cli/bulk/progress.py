@@ -1,35 +1,36 @@
-"""How a job goes on, from one look at its journal to the next: rates, who works on it, and how long it will take."""
+"""The progress of a job between two readings of its journal: rates, the processes that work on it, the time left."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
+from norce_order_async.cli.tables import duration
 from norce_order_async.display import printable
 
 if TYPE_CHECKING:
     from norce_order_async.bulk.journal.inspect import JournalReport, ShardReport
 
 OVER: Final = 30.0
-"""Rates are those of so many seconds."""
+"""Rates are averages over this many seconds."""
 
 
 class Progress:
-    """What has come of a job."""
+    """The progress of a job, from its readings so far."""
 
     def __init__(self) -> None:
-        self._looks: deque[tuple[float, Counter[str]]] = deque()
-        """When, and what each process had finished by then, since the first look."""
-        self._by: Counter[str] = Counter()
+        self._readings: deque[tuple[float, Counter[str]]] = deque()
+        """The time of each reading, and the items that each process had finished by then, since the first reading."""
+        self._finished: Counter[str] = Counter()
         self._shards: dict[int, tuple[str, int]] = {}
-        """Who had each shard at the last look, and how much of it was finished."""
+        """By shard, the process that owned it at the last reading, and its number of finished items."""
 
     def lines(self, report: JournalReport, now: float) -> list[str]:
-        """The job in one line, and each process that has shards of it in one more.
+        """One line for the job, and one for each process that owns shards of it.
 
         Args:
-            report: what the journal holds.
-            now: the moment it was read, by a clock that never goes back.
+            report: The journal's report.
+            now: The time of the reading, by a monotonic clock.
         """
         if not report.listed:
             return ["being listed"]
@@ -39,24 +40,26 @@ class Progress:
         if report.max_rate is not None and report.members:
             words[-1] += f" of at most {report.max_rate:,g} for {report.members} together"
         if rate:
-            words.append(f"about {_duration(report.left / rate)} left")
+            words.append(f"about {duration(report.left / rate)} left")
         if report.shards:
             words.append(f"{sum(bool(shard.left) for shard in report.shards)} of {len(report.shards)} shards left")
         return [", ".join(words), *(_owner(name, shards, rates) for name, shards in _owned(report).items())]
 
     def _rates(self, report: JournalReport, now: float) -> dict[str, float]:
-        """Items a second of each process; of a job that is not split, all under an empty name."""
+        """Items a second by process; a job that is not split has one rate under an empty name."""
         parts = [(shard.number, shard.owner, shard.counts.total() - shard.left) for shard in report.shards]
         for number, owner, finished in parts or [(0, "", report.counts.total() - report.left)]:
             had, before = self._shards.get(number, (owner, finished))
-            # What was done of a shard that nobody has any more was done by who had it at the last look.
-            self._by[owner or had] += finished - before
+            # If no process owns the shard now, the owner at the last reading has finished these items.
+            self._finished[owner or had] += finished - before
             self._shards[number] = owner, finished
-        self._looks.append((now, self._by.copy()))
-        while now - self._looks[1 if len(self._looks) > 1 else 0][0] >= OVER:
-            self._looks.popleft()
-        began, first = self._looks[0]
-        return {name: (count - first[name]) / (now - began) for name, count in self._by.items()} if now > began else {}
+        self._readings.append((now, self._finished.copy()))
+        while now - self._readings[1 if len(self._readings) > 1 else 0][0] >= OVER:
+            self._readings.popleft()
+        began, first = self._readings[0]
+        if now <= began:
+            return {}
+        return {name: (count - first[name]) / (now - began) for name, count in self._finished.items()}
 
 
 def _owned(report: JournalReport) -> dict[str, list[ShardReport]]:
@@ -71,10 +74,3 @@ def _owner(name: str, shards: list[ShardReport], rates: dict[str, float]) -> str
     numbers = ", ".join(str(shard.number) for shard in shards)
     left = sum(shard.left for shard in shards)
     return f"  {printable(name)}: {rates.get(name, 0.0):,.0f}/s, {left:,} left of shard {numbers}"
-
-
-def _duration(seconds: float) -> str:
-    """Seconds in words, as exact as it can be known."""
-    if seconds < 90:
-        return f"{seconds:,.0f} s"
-    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"

@@ -1,8 +1,8 @@
 """The file that a job reads its orders from: a CSV file with a column of ids, or a plain list of ids.
 
-The file is read twice, row by row: once to check and count it before anything is sent, and once by the job. So it is
-never in memory as a whole, and an error in line 80 000 is found before the job starts. Standard input is copied to a
-temporary file first.
+The file is read twice, row by row: once to check and count the rows before anything is sent, and once by the job. So
+it is never in memory as a whole, and an error in line 80,000 is found before the job starts. Standard input is copied
+to a temporary file first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Row = Mapping[str, str]
 
 
 class BadInput(click.ClickException):
-    """The file can't be used; nothing was sent."""
+    """A file, a journal or an option can't be used; nothing was sent."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""Running a job from the command line: ask, run, show progress, stop on a signal, and return an exit code."""
+"""Runs a job from the command line: asks, runs, shows progress, stops on a signal, and returns an exit code."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ from norce_order_async.bulk.duplicates import MAX_REMEMBERED, TooManyToRememberE
 from norce_order_async.bulk.journal.errors import JournalError, JournalFinishedError
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.signals import stopped_by_signals
-from norce_order_async.cli.bulk.dask import cluster
 from norce_order_async.cli.bulk.display import Display, display
 from norce_order_async.cli.bulk.options import How, Which, load_of
 from norce_order_async.cli.bulk.rows import KEY, BadInput, order_file
@@ -42,6 +41,10 @@ if TYPE_CHECKING:
 
 DONE, WRONG, SOME_NOT, STOPPED, AT_ONCE = 0, 2, 3, 4, 130
 
+_DASK_RETRIES = 10
+"""How often Dask runs a shard again that ended early."""
+_DASK_CONNECT_WITHIN = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -50,7 +53,7 @@ class Request:
     connection: Connection
     action: Action[Any]
     what: str
-    """The action in words, for the question before production."""
+    """The action in words, for the question before changes in production."""
     how: How
 
 
@@ -86,14 +89,14 @@ def go(
     before: Callable[[], None] | None = None,
     split: bool = False,
 ) -> int:
-    """Ask before production is changed, run, and return the exit code.
+    """Ask before orders in production are changed, run the job, and return the exit code.
 
     Args:
         request: The job.
         source: The orders; None for those in the journal.
         count: Returns the number of orders in words; called only if the number is shown.
-        before: Called before the job starts, after the question.
-        split: The journal is that of a job that is split into shards, which are run here.
+        before: Called after the question, before the job starts.
+        split: Whether to run the free shards of a job that its journal has split.
     """
     how, norce = request.how, request.connection.client()
     if request.action.writes and not how.dry_run and is_production(norce.base_url):
@@ -106,7 +109,7 @@ def go(
         return anyio.run(_work, request)
     if how.shards is None:
         return anyio.run(_run, request, source)
-    with nullcontext() if how.dask is None else cluster(how.dask) as workers:
+    with nullcontext() if how.dask is None else _dask_cluster(how.dask) as workers:
         return anyio.run(_spread, request, source, workers)
 
 
@@ -150,14 +153,14 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)
                 if not how.as_json:
-                    # With --json, standard error holds only the error.
+                    # With --json, standard error has only the error.
                     _say_how_to_continue(how, shown)
                 raise failure from error
             shown.end(job.summary)
             code = AT_ONCE if at_once else _code(job.summary, shown, how)
             if job.summary.stopped:
                 _say_how_to_continue(how, shown)
-                # Calls still in flight had their grace and were reported as unknown.
+                # Calls that are still in flight had their grace, and count as unknown.
                 await norce.aclose(0.0)
     return code
 
@@ -191,6 +194,27 @@ async def _spread(request: Request, source: Rows | OrderFilter | None, workers: 
     return _end(report)
 
 
+@contextmanager
+def _dask_cluster(address: str) -> Generator[Executor]:
+    """The executor of the Dask cluster with this scheduler; its workers run the shards of a job.
+
+    Raises:
+        BadInput: Dask is not installed, or the scheduler can't be reached.
+    """
+    try:
+        from distributed import Client as UntypedClient
+    except ImportError:
+        raise BadInput("--dask needs the extra 'spread': install norce-order-async with [spread]") from None
+    make: Any = UntypedClient
+    try:
+        client = make(address, timeout=_DASK_CONNECT_WITHIN, set_as_default=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        why = type(error).__name__
+        raise BadInput(f"there is no Dask scheduler at {printable(address)} ({why})") from error
+    with client:
+        yield client.get_executor(retries=_DASK_RETRIES)
+
+
 async def _work(request: Request) -> int:
     from norce_order_async.bulk import PostgresJournal
 
@@ -207,17 +231,17 @@ def _end(report: JournalReport) -> int:
 
 
 _PASSWORD = re.compile(r"(?<=://)[^/?#]*(?=@)|(?<=[?&]password=)[^&#]*")
-"""Who signs in, with the password, in the address of a database."""
+"""The user and the password in the address of a database."""
 _TOO_MANY = (
     f"more than {MAX_REMEMBERED:,} orders are too many to find duplicates in memory: give --journal FILE, or "
     "--duplicates allow"
 )
 _NOT_BEGUN = (ConfigurationError, InvalidRequestError, JournalError)
-"""Errors that end a job before it does anything."""
+"""Errors that may end a job before it does anything."""
 
 
 async def _through(job: Job, action: Action[Any], source: Rows | OrderFilter | None, shown: Display) -> bool:
-    """Run the job to its end or until a signal stops it. Returns whether it was stopped at once."""
+    """Run the job to its end, or until a signal stops it. Returns whether a second signal stopped it at once."""
     at_once = False
 
     def on_signal(_signal: signal.Signals, again: bool) -> None:
@@ -257,10 +281,10 @@ def _say_how_to_continue(how: How, shown: Display) -> None:
 
 
 def place_of(journal: str) -> str | PostgresJournal:
-    """The journal that a command line names: a file, or ``postgresql://HOST/DATABASE#JOB``.
+    """The journal that the user names: a file, or ``postgresql://HOST/DATABASE#JOB``.
 
     Raises:
-        BadInput: an address without the name of a job. It is not shown: it may hold a password.
+        BadInput: The address names no job. The text does not show it, because it may hold a password.
     """
     from norce_order_async.bulk import PostgresJournal
 
@@ -273,7 +297,7 @@ def place_of(journal: str) -> str | PostgresJournal:
 
 
 def again(arguments: list[str]) -> str:
-    """This command line without the personal data in it, to be used again."""
+    """The command line, to be used again, without personal data and passwords."""
     words: list[str] = []
     for before, word in zip(["", *arguments], arguments, strict=False):
         name, parted, _ = word.partition("=")

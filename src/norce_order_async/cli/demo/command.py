@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from norce_order_async.cli.options import Choice
+
 if TYPE_CHECKING:
     from norce_order_async.cli.demo.story import Connect
 
@@ -23,7 +25,7 @@ REMOTE_BATCH = 5
 @click.command(short_help="Show orders going from checkout to completed.")
 @click.option(
     "--environment",
-    type=click.Choice(["playground", "stage", "production"]),
+    type=Choice(["playground", "stage", "production"]),
     metavar="playground|stage",
     help="Run against the real service there. Needs NORCE_SLUG (or NORCE_BASE_URL), NORCE_MERCHANT, NORCE_CHANNEL and "
     "NORCE_TOKEN. Without this option, the demo starts a local service.",
@@ -33,9 +35,7 @@ REMOTE_BATCH = 5
     type=click.IntRange(min=1),
     help=f"Number of orders in the batch. Default: {LOCAL_BATCH}, and {REMOTE_BATCH} on the real service.",
 )
-@click.option(
-    "--loop", type=click.Choice(["asyncio", "trio"]), default="asyncio", show_default=True, help="The event loop."
-)
+@click.option("--loop", type=Choice(["asyncio", "trio"]), default="asyncio", show_default=True, help="The event loop.")
 @click.option("--yes", is_flag=True, help="Do not ask before creating orders on the real service.")
 def demo(environment: str | None, orders: int | None, loop: str, yes: bool) -> None:
     """Show an order going from checkout to completed, then a refusal, then a batch of orders.

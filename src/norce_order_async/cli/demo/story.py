@@ -31,7 +31,7 @@ READS_OF_EACH, READS_AT_ONCE = 4, 64
 SKEW = 300.0
 """Seconds that the service's clock may be behind ours when its list is filtered by time."""
 OTHERS = 500
-"""Number of other orders in the service's list that the search for the batch goes past."""
+"""Number of other orders in the service's list that the search for the batch may pass."""
 
 CREATE = 'order = await norce.orders.create(culture="sv-SE", ..., cart=Cart(...))'
 WHO = ("type", "givenName", "familyName", "city", "country")
@@ -80,13 +80,13 @@ async def show(connect: Connect, console: Console, count: int, loop: str, *, loc
     if len(listed) < count:
         raise click.ClickException(f"the service lists only {len(listed)} of {count} orders as completed")
     if local:
-        # Nothing but the local service is asked for all that it can give.
+        # Only the local service gets as much load as it can take.
         reads = count * READS_OF_EACH
         timeline.chapter(
             f"A burst of {reads:,} reads",
             f"Orders of this batch, {min(READS_AT_ONCE, reads)} in flight, as a busy program reads them.\n",
         )
-        # Without the recorder of the chapters before.
+        # Without the recorder of the earlier chapters.
         async with connect() as norce:
             seconds = await burst(norce, sorted(ids), clock)
         _fact(console, "took", f"{seconds:.1f} s, client and service in one process")

@@ -50,7 +50,7 @@ class Exchange:
 
 
 class Recorder:
-    """An attempt middleware that keeps each exchange, repeats included, until it is taken."""
+    """An attempt middleware that keeps each exchange, retries included, until it is taken."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""``norce-order doctor``: checks whether this machine can reach and use the service, and names what is wrong.
+"""``norce-order doctor``: checks whether this machine can reach and use the service, and says what is wrong.
 
 :mod:`~norce_order_async.cli.doctor.settings` checks the settings, and :mod:`~norce_order_async.cli.doctor.network` the
 connection to the host. :mod:`~norce_order_async.cli.doctor.service` sends the service one request through the client,
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["ok", "doubt", "wrong", "skipped"]
-"""``doubt``: it may work, but have a look; ``skipped``: an earlier check failed."""
+"""``doubt``: it may work, but should be looked at; ``skipped``: an earlier check failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check, in words without the token and without personal data."""
+    """The result of a check in words, without the token and personal data."""
 
     check: str
     verdict: Verdict

@@ -17,11 +17,11 @@ PATIENCE = 5.0
 """Seconds that each step may take."""
 
 _SOON = 14.0
-"""A certificate that ends within this many days is reported."""
+"""A certificate that expires within this many days is reported."""
 
 
 async def way_to(base_url: str, clock: Clock) -> list[Finding]:
-    """The finding of each step on the way to the host of an address."""
+    """The findings about the host of an address: its name, its port, its certificate."""
     parts = urlsplit(base_url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)

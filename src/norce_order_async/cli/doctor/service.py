@@ -1,4 +1,4 @@
-"""Sends the service one request, through the client as programs use it, explains the answer and compares the clocks.
+"""Sends the service one request through the client, explains the answer, and compares the clocks.
 
 The request asks for a list of one order. It changes nothing, and the answer's content is not shown.
 """
@@ -27,9 +27,9 @@ from norce_order_async.runtime.clock import Clock
 _ONCE = CallOptions(max_attempts=1, deadline=20.0)
 
 _ROUGH = 2.0
-"""A difference in seconds that the network, and a Date header in whole seconds, can cause."""
+"""The difference in seconds that the network and a Date header in whole seconds can cause."""
 _TOO_FAR = 60.0
-"""A difference in seconds that makes filters by time return the wrong orders."""
+"""The difference in seconds from which filters by time return the wrong orders."""
 
 _REFUSALS = {
     400: "the service refuses the request: check the spelling of merchant and channel",

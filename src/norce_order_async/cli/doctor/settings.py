@@ -17,6 +17,7 @@ from norce_order_async._version import __version__
 from norce_order_async.auth.providers import bearer
 from norce_order_async.cli.connection import Connection
 from norce_order_async.cli.doctor import Finding
+from norce_order_async.cli.tables import duration
 from norce_order_async.client import ENVIRONMENT_VARIABLES
 from norce_order_async.context import Context
 from norce_order_async.environments import is_loopback, is_production, resolve_base_url
@@ -127,7 +128,7 @@ def headers(settings: Configured) -> Iterator[Finding]:
 
 
 def token(settings: Configured, now: float) -> Finding:
-    """Whether there is a token, and it looks like one. ``now`` is compared with the expiry of a JSON Web Token."""
+    """Whether there is a token, and whether it can be one. A JSON Web Token is wrong if it expired before ``now``."""
     try:
         secret, source = settings.token()
     except click.UsageError as error:
@@ -142,11 +143,11 @@ def token(settings: Configured, now: float) -> Finding:
         return Finding("token", "wrong", f"{error} ({source})")
     expires = _expiry(word)
     if expires is not None and expires <= now:
-        return Finding("token", "wrong", f"from {source}: it expired {_span(now - expires)} ago")
+        return Finding("token", "wrong", f"from {source}: it expired {duration(now - expires)} ago")
     if settings.token_file and _others_may_read(settings.token_file):
         return Finding("token", "doubt", f"from {source}: others on this machine may read the file (chmod 600)")
     if expires is not None:
-        return Finding("token", "ok", f"from {source}: it expires in {_span(expires - now)}")
+        return Finding("token", "ok", f"from {source}: it expires in {duration(expires - now)}")
     if len(word) < _PUBLISHED_LENGTH // 2:
         return Finding("token", "doubt", f"from {source}: shorter than Norce's, which have {_PUBLISHED_LENGTH} letters")
     return Finding("token", "ok", f"from {source}: one word that a header can hold")
@@ -169,9 +170,3 @@ def _expiry(word: str) -> float | None:
 
 def _others_may_read(path: str) -> bool:
     return os.name == "posix" and bool(Path(path).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -1,5 +1,5 @@
-"""``norce-order sandbox``, and the commands that ask one that runs.
+"""``norce-order sandbox``, and the commands that need a running one.
 
-:mod:`~.command` runs it. :mod:`~.running` finds those that run on this machine. :mod:`~.tail` is
+:mod:`~.command` runs a local order service. :mod:`~.running` finds those that run on this machine. :mod:`~.tail` is
 ``norce-order sandbox tail``, and :mod:`~.open_page` is ``norce-order open``.
 """

@@ -1,4 +1,4 @@
-"""The options of ``norce-order sandbox``. It runs the local order service until Ctrl-C, and prints each request."""
+"""``norce-order sandbox``: runs a local order service until Ctrl-C, and prints each request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from norce_order_async.cli.connection import secret_in
-from norce_order_async.cli.sandbox.lines import print_line
+from norce_order_async.cli.options import secret_in
 from norce_order_async.cli.sandbox.running import TOKEN, announced
-from norce_order_async.cli.sandbox.tail import tail
+from norce_order_async.cli.sandbox.tail import print_line, tail
 from norce_order_async.cli.tables import table
 from norce_order_async.display import printable
 from norce_order_async.environments import is_loopback
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 MERCHANT, CHANNEL = "demo", "se"
 
 CALLBACK_TOKEN = "NORCE_SANDBOX_CALLBACK_TOKEN"  # noqa: S105 - a name
-"""The variable that holds this token if no file is given."""
+"""The variable with the token of callbacks, if no file is given."""
 
 EVERY_ADAPTER = "*"
 """The key for all adapters in ``Sandbox(configuration=...)``."""
@@ -53,19 +52,19 @@ EVERY_ADAPTER = "*"
     "chosen",
     metavar="RULE=READING",
     multiple=True,
-    help="A behaviour to imitate where Norce publishes none, such as cart-total=zero-when-missing. Can be repeated.",
+    help="How to behave where Norce publishes nothing, such as cart-total=zero-when-missing. Can be repeated.",
 )
 @click.option(
     "--readings",
     metavar="FILE|harsh",
-    help="The same for many rules: a YAML file of a calibration, or harsh for all that break careless programs.",
+    help="The same for many rules: a YAML file from a calibration, or harsh for all that break careless programs.",
 )
 @click.option("--list-readings", is_flag=True, help="List the rules that have readings, and exit.")
 @click.option(
     "--served-as",
     metavar="HOST",
     multiple=True,
-    help="Another name besides localhost that clients use for it, as in a network of containers. Can be repeated.",
+    help="A host name besides localhost under which clients reach it, as in a network of containers. Can be repeated.",
 )
 @click.option(
     "--allow-host",
@@ -114,11 +113,11 @@ def sandbox(
 ) -> None:
     """Run a local imitation of the order service until Ctrl-C. It prints its address and token, and how to call it.
 
-    Without --db the orders are kept in memory, and lost when it stops.
+    Without --db, the orders are kept in memory and lost when it stops.
 
     Ready-made plans for --faults: flaky-network, rate-limited, lost-answers, slow, deploy, chaos.
 
-    `norce-order sandbox tail` prints the requests of one that runs, and `norce-order open` its inspector.
+    While it runs, `norce-order sandbox tail` prints its requests, and `norce-order open` opens its inspector.
     """
     if context.invoked_subcommand is not None:
         _check_no_options(context, context.invoked_subcommand)
@@ -185,7 +184,7 @@ def sandbox(
 
 
 def _check_no_options(context: click.Context, subcommand: str) -> None:
-    """The options are those of a service that is started here."""
+    """Refuse options before a subcommand: they are for a service that is started here."""
     for name in context.params:
         if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
             option = next(one for one in context.command.params if one.name == name)
@@ -216,7 +215,7 @@ def _readings(chosen: tuple[str, ...], many: str | None) -> Readings:
 
 
 def _show_readings(in_force: Readings) -> None:
-    """Each reading in a line; a star before those in force."""
+    """Print one line for each reading, with a star before those in force."""
     from norce_order_async.sandbox import RULES
 
     rows = [
@@ -231,7 +230,7 @@ def _show_readings(in_force: Readings) -> None:
         for reading in rule.readings
     ]
     table(("rule", "certainty", "  reading", "", "what a caller notices"), rows)
-    click.echo("\n* in force\nThe first of a rule is the default.\nHarsh ones break careless programs.")
+    click.echo("\n* in force\nThe first reading is the default.\nHarsh readings break careless programs.")
 
 
 def _token(file: str | None) -> str | None:
@@ -263,7 +262,7 @@ def _make(file: str) -> None:
 
 
 def _configuration(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """The settings by adapter. Those for every adapter are repeated with each adapter that is named."""
+    """The settings by adapter id. Each adapter that is named also has the settings for every adapter."""
     parsed = [_setting(one) for one in given]
     adapters = {adapter for adapter, _, _ in parsed} | {EVERY_ADAPTER}
     configuration: dict[str, dict[str, Any]] = {adapter: {} for adapter in adapters}
@@ -274,7 +273,9 @@ def _configuration(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
             for section in sections:
                 below: Any = at.setdefault(section, {})
                 if isinstance(below, str):
-                    raise click.BadParameter(f"{'.'.join(path)} lies below a value", param_hint="--config")
+                    raise click.BadParameter(
+                        f"{'.'.join(path)} is below a path that has a value", param_hint="--config"
+                    )
                 at = below
             at[last] = value
     return configuration
@@ -298,17 +299,17 @@ def _introduce(service: Sandbox, *, db: str | None, faults: str | None, admin: b
     click.echo(
         f"""\
 A local imitation of the Norce Checkout order service, not the real one.
-{_lives(db)} Ctrl-C stops it.
+{_where_orders_are(db)} Ctrl-C stops it.
 
   address    {url}
   token      {service.token}
   merchant   any; {MERCHANT} below
   channel    any; {CHANNEL} below
 {_extras(url, faults, service.readings, admin, inspector)}
-With curl, the orders there are:
+List the orders with curl:
 
 {_curl(url, service.token)}
-With Python, the first order:
+Create an order with Python:
 
 {_python(url, service.token)}
 Requests, as they come:
@@ -319,11 +320,11 @@ Requests, as they come:
 
 
 def _callable(url: str) -> str:
-    """An address that clients can call, in place of one that means every address of this machine."""
+    """The address with loopback in place of a host that means every address of this machine."""
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def _lives(db: str | None) -> str:
+def _where_orders_are(db: str | None) -> str:
     return f"The orders are in {printable(db)}." if db else "The orders are in memory, and lost when it stops."
 
 

@@ -1,4 +1,4 @@
-"""``norce-order open``: the inspector of a local order service that runs, in a browser."""
+"""``norce-order open``: opens the inspector of a running local order service in a browser."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from norce_order_async.cli.sandbox.running import LocalService, local_service_op
 @local_service_options
 @click.option("--browser/--no-browser", default=None, help="Open a browser, or not. Default: on a terminal.")
 def open_page(service: LocalService, browser: bool | None) -> None:
-    """Print a link to the inspector of a local order service, and open it in a browser. It lets one browser in, once.
+    """Print a link to the inspector of a local order service, and open it in a browser. The link works once.
 
-    Without URL it is the service that `norce-order sandbox --inspect` runs on this machine.
+    Without URL, it is the service that `norce-order sandbox --inspect` runs on this machine.
     """
     import anyio
 

@@ -1,7 +1,7 @@
 """The local order services that run on this machine.
 
-Each leaves its address and token in a file that only its user may read, so that other commands of that user find it. It
-takes the file away when it stops.
+Each writes its address and token to a file that only its user may read, so that other commands of this user find it,
+and removes the file when it stops.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from norce_order_async.cli.connection import Command, secret_in, with_options
+from norce_order_async.cli.options import Command, secret_in, with_options
 from norce_order_async.environments import is_loopback
 
 if TYPE_CHECKING:
@@ -36,37 +36,38 @@ _CONNECTS_WITHIN: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class LocalService:
-    """One that runs, or is said to."""
+    """A local order service that runs, or that the user says runs."""
 
     address: str
     """Scheme, host and port."""
     token: str = field(repr=False)
 
     def client(self) -> httpx.AsyncClient:
-        """Plain HTTP to its own endpoints."""
+        """A plain HTTP client for the sandbox's own endpoints."""
         import httpx
 
         return httpx.AsyncClient(
             base_url=self.address + _ADMIN,
             headers={"authorization": f"Bearer {self.token}"},
             trust_env=False,
-            # It speaks no TLS; reading the usual authorities takes longer than the request.
+            # It speaks no TLS, and loading the usual certificates takes longer than the request.
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
     async def ask(
         self, client: httpx.AsyncClient, method: str, path: str, not_offered: str = "with --no-admin"
     ) -> dict[str, Any]:
-        """The answer of one of its endpoints.
+        """Call one of the sandbox's own endpoints, and return the JSON object of the answer.
 
         Args:
-            client: From :meth:`client`.
-            method: Of HTTP.
-            path: That of the endpoint.
-            not_offered: How a service is started that does not have it.
+            client: A client from :meth:`client`.
+            method: The HTTP method.
+            path: The endpoint's path.
+            not_offered: The option with which a service does not have this endpoint, for the error.
 
         Raises:
-            ClickException: It does not answer, or not with what was asked for. The text says what to do.
+            NotRunning: The service does not answer.
+            ClickException: The answer is not that of the endpoint. The text says what to do.
         """
         import httpx
 
@@ -80,19 +81,22 @@ class LocalService:
         except (httpx.HTTPError, ValueError) as error:
             raise NotRunning(f"{self.address} gave no answer: {type(error).__name__}") from None
         if answer.status_code == 401:
-            raise click.ClickException(f"{self.address} refuses the token: give its own in {TOKEN} or --token-file")
+            raise click.ClickException(f"{self.address} refuses the token: give it in {TOKEN} or --token-file")
         if answer.status_code != 200 or not isinstance(found, dict):
-            raise click.ClickException(f"{self.address} is no local order service, or was started {not_offered}")
+            raise click.ClickException(f"{self.address} is not a local order service, or was started {not_offered}")
         return cast("dict[str, Any]", found)
 
 
 class NotRunning(click.ClickException):
-    """Nothing answers there."""
+    """No local order service answers."""
 
 
 @contextmanager
 def announced(url: str, token: str) -> Generator[None]:
-    """Other commands find the service for so long; where no file can be written, they have to be given its token."""
+    """Let other commands find the service inside this block.
+
+    If its file can't be written, the user must give its token to these commands.
+    """
     address = _address(url)
     file = _folder() / f"{re.sub('[^0-9a-z]+', '-', address.partition('//')[2])}.json"
     with suppress(OSError):
@@ -113,7 +117,7 @@ _OPTIONS = (
     click.option(
         "--token-file",
         metavar="FILE",
-        help=f"A file with the service's token. Default: it is found if the service runs on this machine; or {TOKEN}.",
+        help=f"A file with the service's token. Default: that of a service on this machine is found, or {TOKEN}.",
     ),
 )
 
@@ -132,8 +136,9 @@ def _found(url: str | None, token_file: str | None) -> LocalService:
     """The service at an address, or the only one that runs.
 
     Raises:
-        UsageError: The address is not of this machine, or none is given and several run.
-        ClickException: None runs, or its token is not known.
+        UsageError: The address is not on this machine, its token is not known, or several services run and the user
+            names none.
+        NotRunning: No service runs.
     """
     if url is not None and not (urlsplit(url).scheme == "http" and is_loopback(url)):
         raise click.BadParameter(
@@ -155,7 +160,7 @@ def _found(url: str | None, token_file: str | None) -> LocalService:
 
 
 def _announced() -> Iterator[LocalService]:
-    """Those that left a file and take connections."""
+    """The services that have a file and accept connections."""
     for file in sorted(_folder().glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             said: Any = json.loads(file.read_text("utf-8"))
@@ -163,7 +168,7 @@ def _announced() -> Iterator[LocalService]:
             if is_loopback(service.address) and _takes_connections(service.address):
                 yield service
             else:
-                # It was killed, and could not take its file away.
+                # It was killed, and could not remove its file.
                 file.unlink(missing_ok=True)
 
 
