@@ -1,4 +1,4 @@
-"""Puts adapters of tests where the local order service calls them: in the process, or behind a server of their own."""
+"""Connects adapters of tests to the local order service: within the process, or behind a server of their own."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from norce_order_async.sandbox.serving import PromptServer
 from norce_order_async.testing.fixtures import SandboxClient, client_of
 
 IN_PROCESS = "asgi://adapter"
-"""The address of an adapter that has none of its own."""
+"""The address of an adapter without a ``public_url``."""
 
 _START_WITHIN = 10.0
 _TICK = 0.005
 
 
 class ConnectAdapter:
-    """What the fixture ``norce_adapter`` returns. Called with a function that makes an adapter of a client, it gives
-    the adapter, which the sandbox calls from then on.
+    """The fixture ``norce_adapter``. Called with a function that makes an adapter from a client, it returns the
+    adapter, and the sandbox calls the adapter from then on.
 
     Example::
 
@@ -52,17 +52,20 @@ class ConnectAdapter:
         self._servers = ExitStack()
 
     def __call__(self, make: Callable[[NorceOrderClient], Adapter]) -> Adapter:
-        """Make an adapter and have the sandbox call it.
+        """Make an adapter, and have the sandbox call it.
 
-        In the process the adapter gets ``norce_client``, and is called at its ``public_url``, whatever that is. Over a
-        socket it is served on an event loop of its own, so it gets a client of its own, and its ``public_url`` becomes
-        where it is served.
+        Within the process, the adapter gets ``norce_client`` and is called at its ``public_url``, whatever that is.
+        Over a socket, it is served on an event loop of its own. So it gets a client of its own, and its ``public_url``
+        becomes the address at which it is served.
+
+        Args:
+            make: a function that makes an adapter from a client.
 
         Raises:
-            TypeError: this is not a function, or it does not return an adapter.
+            TypeError: ``make`` is not a function, or it does not return an adapter.
         """
         if not callable(make):  # pyright: ignore[reportUnnecessaryComparison]
-            raise TypeError("norce_adapter takes a function that makes an adapter of a client")
+            raise TypeError("norce_adapter takes a function that makes an adapter from a client")
         client = client_of(self._sandbox, self._options, over_socket=True) if self._over_socket else self._client
         adapter = make(client)
         if not isinstance(adapter, Adapter):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -75,7 +78,7 @@ class ConnectAdapter:
         return adapter
 
     def close(self) -> None:
-        """Stop its servers."""
+        """Stop the servers of all adapters."""
         self._servers.close()
 
 

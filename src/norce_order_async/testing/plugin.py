@@ -54,8 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="each|harsh|FILE|RULE=READING",
         help="each: tests that use norce_sandbox run again under every other reading of the rules they meet, and a "
-        "table says what they rely on; harsh: again under all harsh readings at once; FILE, as a calibration wrote it, "
-        "or RULE=READING: the readings of norce_sandbox in every run",
+        "table shows what they rely on; harsh: again under all harsh readings at once; FILE, as a calibration wrote "
+        "it, or RULE=READING: the readings of norce_sandbox in every run",
     )
     what = "write what --norce-readings found to this file, as JSON"
     group.addoption("--norce-readings-report", metavar="FILE", help=what)
@@ -217,7 +217,8 @@ def norce_adapter(
     norce_client: SandboxClient,
     norce_client_options: dict[str, Any],
 ) -> Iterator[ConnectAdapter]:
-    """Call it with a function that makes an adapter of a client: the adapter, which ``norce_sandbox`` calls."""
+    """A function that has ``norce_sandbox`` call an adapter: it takes a function that makes the adapter from a client,
+    and returns the adapter."""
     from norce_order_async.testing.adapters import ConnectAdapter
 
     connect = ConnectAdapter(norce_sandbox, norce_client, norce_client_options, over_socket=_over_socket(request))

@@ -1,9 +1,9 @@
-"""Tests under the other readings of the rules: which of them, and how they run once more.
+"""Runs tests again under the other readings of the rules.
 
-pytest loads this only when an option or a setting asks for readings. All tests run plainly first, untouched by what
-comes after. Then each test that used ``norce_sandbox`` and passed runs once more under every other reading that its
+pytest loads this only if an option or a setting asks for readings. First, all tests have their plain run, as without
+this module. Then each test that used ``norce_sandbox`` and passed runs again under every other reading that its
 requests could have met. Only this module sees the reports of those runs: no other plugin counts, logs or stores them.
-``reliances.py`` says what was found.
+``reliances.py`` reports the findings.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ _PER_WORKER = "norce_readings"
 _LOG = "pytest_runtest_logreport"
 
 Overlay: TypeAlias = Mapping[str, str]
-"""Reading by rule: what a run changes."""
+"""The readings that a run changes, by rule."""
 
 
 class Seen(NamedTuple):
-    """What a test's sandbox knows at its end."""
+    """The readings of a test's sandbox, and the rules that its requests touched."""
 
     readings: Readings
     touched: frozenset[str]
     chosen: frozenset[str]
-    """The rules whose reading the test has chosen by itself."""
+    """The rules whose reading the test itself has chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What options and settings ask for."""
+    """The options and settings about readings."""
 
     base: Readings
     mode: str | None
@@ -62,10 +62,10 @@ class Wanted:
 
 
 def wanted(config: pytest.Config) -> Wanted:
-    """What is asked for.
+    """Read the options and settings about readings.
 
     Raises:
-        pytest.UsageError: it can't be done; the text says why.
+        pytest.UsageError: one of them can't be used; the text says why.
     """
     modes: list[str] = []
     base = Readings()
@@ -98,10 +98,10 @@ def wanted(config: pytest.Config) -> Wanted:
 
 
 def _accepted(lines: Sequence[str]) -> frozenset[tuple[str, str]]:
-    """The pairs of a rule and a reading that the setting has.
+    """The pairs of a rule and a reading in the setting.
 
     Raises:
-        pytest.UsageError: there is no such rule or reading, or no longer.
+        pytest.UsageError: there is no such rule or reading.
     """
     pairs = [line.replace(" ", "").partition("=") for line in lines]
     try:
@@ -113,7 +113,7 @@ def _accepted(lines: Sequence[str]) -> frozenset[tuple[str, str]]:
 
 
 class ReadingRuns:
-    """The readings of a run of pytest: those of its sandboxes, and the runs under others after the plain ones."""
+    """The readings of a run of pytest: gives sandboxes their readings, and runs tests again under others."""
 
     def __init__(self, config: pytest.Config, asked: Wanted) -> None:
         self._config = config
@@ -122,27 +122,27 @@ class ReadingRuns:
         self._passed: dict[str, bool] = {}
         self._found = Found()
         self._overlay: Overlay | None = None
-        """The reading of the current run while it is not reported; empty for an ordinary run."""
+        """The changed readings of a run that is not reported; empty for one without changes, None for a plain run."""
         self._error: str | None = None
         """Why that run fails, so far."""
 
-    # What norce_sandbox asks
+    # For norce_sandbox
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments of a test's sandbox, with the readings that it is to have."""
+        """The arguments of a test's sandbox, with its readings."""
         own = readings_of(given.get("readings"))
         return {**given, "readings": self._asked.base | own | _chosen(given) | (self._overlay or {})}
 
     def saw(self, item: pytest.Item, sandbox: Sandbox, given: Mapping[str, Any]) -> None:
-        """A test is done with its sandbox."""
+        """Note the rules that a test has touched, after its sandbox was used."""
         if self._asked.mode is not None and self._overlay is None:
             self._seen[item] = Seen(sandbox.readings, sandbox.touched, frozenset(_chosen(given)))
 
-    # Which tests, under which readings
+    # Planning the runs
 
     def _planned(self, item: pytest.Item) -> list[tuple[Change, ...]]:
         seen = self._seen[item]
-        # What was observed is no question any more, and what a test has chosen is what it wants to see.
+        # Readings that were observed are certain, and readings that a test has chosen are meant.
         open_rules = [
             rule
             for rule in WITH_READINGS.values()
@@ -161,16 +161,16 @@ class ReadingRuns:
             for rule in open_rules
             if seen.readings[rule.id] != harsh[rule.id]
             and (rule.id, harsh[rule.id]) not in self._asked.accepted
-            # The first reading is where a rule has no harsh one.
+            # If a rule has no harsh reading, it is the first one.
             and harsh[rule.id] != rule.readings[0].id
         )
         return [changes] if changes else []
 
-    # How they run once more
+    # Running tests again
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """After all plain runs, the others."""
+        """After all plain runs, run tests again under other readings."""
         try:
             done = yield
         except BaseException:
@@ -192,13 +192,13 @@ class ReadingRuns:
         return done
 
     def _run_all(self, item: pytest.Item, runs: Sequence[tuple[Change, ...]], following: pytest.Item | None) -> None:
-        """All runs of one test. What it shares with others is kept between them, whatever comes next."""
+        """Run one test under all its readings. Fixtures that it shares with others are kept between the runs."""
         aside: pytest.Item = cast("Any", _Aside).from_parent(item.parent, name="another run")
         self._run_each(item, runs, aside)
         try:
-            # What the next test does not share is left now. pytest does so only as a part of a run.
+            # Tear down fixtures that the next test does not share. pytest does so only as a part of a run.
             cast("Any", item.session)._setupstate.teardown_exact(following)  # noqa: SLF001
-        except Exception:  # noqa: BLE001 - a fixture's own, and no part of what any reading did
+        except Exception:  # noqa: BLE001 - an error of a fixture, which no reading has caused
             self._found.unrepeatable.append(item.nodeid)
 
     def _run_each(self, item: pytest.Item, runs: Sequence[tuple[Change, ...]], aside: pytest.Item) -> None:
@@ -210,7 +210,7 @@ class ReadingRuns:
             self._found.tried.update((change.rule, change.under) for change in changes)
             if error is None:
                 continue
-            # It may fail by chance, or because it can't be run twice: neither is the reading's doing.
+            # It may fail by chance, or because it can't be run twice. The reading causes neither.
             if self._run(item, aside, overlay) is None or (not repeatable and self._run(item, aside, {}) is not None):
                 self._found.unrepeatable.append(item.nodeid)
                 return
@@ -218,9 +218,9 @@ class ReadingRuns:
             self._found.failures.append(Failure(item.nodeid, changes, error))
 
     def _run(self, item: pytest.Item, following: pytest.Item, overlay: Overlay) -> str | None:
-        """One more run; why it failed, or None. All that a test needs is made anew, up to what its class shares."""
+        """Run a test once, and return why it failed, or None. Its own fixtures are made again."""
         if isinstance(item.parent, pytest.Class) and "_instance" in vars(item):
-            # What a test in a class left in its self is no part of another run. pytest makes both anew on demand.
+            # The instance of the test's class must not keep anything from another run. pytest makes both again.
             vars(item).pop("_instance")
             vars(item)["_obj"] = None
         hooks, everyone_else = self._config.hook, self._config.pluginmanager.get_plugins() - {self}
@@ -228,9 +228,9 @@ class ReadingRuns:
         self._overlay, self._error = overlay, None
         try:
             with pytest.MonkeyPatch.context() as patch:
-                # Subtests log their reports by themselves, however a test is run.
+                # Subtests log their own reports, however a test is run.
                 patch.setattr(hooks, _LOG, quiet)
-                # By way of the hook, so that warnings, timeouts, assertions and the guard are as in a plain run.
+                # Through the hook, so that warnings, timeouts, assertions and the guard are as in a plain run.
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         finally:
             self._overlay = None
@@ -239,10 +239,10 @@ class ReadingRuns:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Runs under readings are not logged, and not repeated by plugins that repeat failures."""
+        """Run a test under readings without logging it, and without the plugins that repeat failures."""
         if self._overlay is None:
             return None
-        # The way of pytest-rerunfailures and its like: there is no public one that makes a test's fixtures anew.
+        # As pytest-rerunfailures does: there is no public function that makes a test's fixtures anew.
         from _pytest.runner import runtestprotocol
 
         for report in runtestprotocol(item, log=False, nextitem=nextitem):
@@ -250,7 +250,7 @@ class ReadingRuns:
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note whether a test passes in the ordinary run, the last if repeated, and why a run under readings fails."""
+        """Note whether a test passes in its last plain run, and why a run under readings fails."""
         if self._overlay is not None:
             if report.failed and self._error is None:
                 self._error = _first_line(report)
@@ -267,11 +267,11 @@ class ReadingRuns:
         if terminal is not None and self._config.get_verbosity() >= 0:
             terminal.write(text, flush=True)
 
-    # What the run says at its end
+    # Reporting
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """What a worker of pytest-xdist has found."""
+        """Add the findings of a worker of pytest-xdist."""
         found = getattr(node, "workeroutput", {}).get(_PER_WORKER)
         if found is None:
             self._found.complete = False
@@ -279,7 +279,7 @@ class ReadingRuns:
             self._found.add(found)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """A worker hands over what it found; a run of its own, or the controller, reports it."""
+        """Send a worker's findings to the controller; without workers, or in the controller, report them."""
         if self._asked.mode is None:
             return
         if hasattr(self._config, "workerinput"):
@@ -292,24 +292,24 @@ class ReadingRuns:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The table."""
+        """Print the table."""
         if self._asked.mode is None:
             return
         terminalreporter.section("readings of the rules")
         for line in self._reliances().table():
             terminalreporter.line(line)
         if self._asked.strict and self._reliances().is_any_new():
-            terminalreporter.line(f"FAILED by {STRICT}: tests rely on what is not in {ACCEPTED_SETTING}", red=True)
+            terminalreporter.line(f"FAILED by {STRICT}: tests rely on readings not in {ACCEPTED_SETTING}", red=True)
 
     def _reliances(self) -> Reliances:
         return Reliances(self._found, self._asked.mode, self._asked.accepted)
 
 
 class _Aside(pytest.Item):
-    """Stands for the next test: with it as such, pytest ends what a test has for itself and keeps what it shares."""
+    """Stands for the next test, so that pytest tears down a test's own fixtures and keeps those that it shares."""
 
     def runtest(self) -> None:
-        """It is never run."""
+        """Never called."""
 
 
 def _chosen(given: Mapping[str, Any]) -> Overlay:
@@ -329,5 +329,5 @@ def _first_line(report: pytest.TestReport) -> str:
 
 
 def _shows_only(config: pytest.Config) -> bool:
-    """Whether pytest shows what it would do."""
+    """Whether pytest only shows its setup, and runs no test."""
     return bool(config.getoption("setuponly", default=False) or config.getoption("setupplan", default=False))

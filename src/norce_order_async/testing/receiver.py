@@ -76,7 +76,7 @@ class Reply:
         try:
             json.dumps(self.json)
         except (TypeError, ValueError, RecursionError):
-            raise ValueError(f"json must be what JSON can hold; this {type(self.json).__name__} is not") from None
+            raise ValueError(f"json must be data that JSON can hold, not this {type(self.json).__name__}") from None
 
 
 Answer: TypeAlias = Reply | Callable[[CallbackCall], Reply]
@@ -86,7 +86,7 @@ OK = Reply()
 
 
 class CallbackReceiver:
-    """Records calls and sends the replies that were set; without one it replies 200 without a body.
+    """Records calls, and sends the replies that a test sets. By default it replies 200 without a body.
 
     Example::
 
@@ -120,7 +120,7 @@ class CallbackReceiver:
         """The calls to one path.
 
         Raises:
-            TypeError: It is not a string.
+            TypeError: ``path`` is not a string.
         """
         _check_path(path)
         return [call for call in self.calls if call.path == path]
@@ -161,10 +161,10 @@ class CallbackReceiver:
     # For the server
 
     def take(self, call: CallbackCall) -> Reply:
-        """Record a call. Returns the reply after its delay.
+        """Record a call, and return its reply after the reply's delay.
 
         Raises:
-            TypeError: This is not a call.
+            TypeError: ``call`` is not a ``CallbackCall``.
         """
         if not isinstance(call, CallbackCall):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"call must be a CallbackCall, not {type(call).__name__}")

@@ -1,4 +1,4 @@
-"""What tests were found to rely on: added up over processes, as a table in words and as JSON."""
+"""The readings that tests rely on: collected from all processes, and reported as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ EACH, HARSH = "each", "harsh"
 ACCEPTED_SETTING = "norce_readings_accepted"
 
 VERSION = 1
-"""Of the report's form. It grows when a member changes or goes; members may be added without."""
+"""The version of the report's form. It grows if a member changes or is removed, not if one is added."""
 
 WITH_READINGS: Mapping[str, Rule] = {rule.id: rule for rule in RULES if rule.readings}
 _SHOWN_ERROR = 100
 
 
 class Change(NamedTuple):
-    """A reading in place of the one that the test met in its plain run."""
+    """A reading that replaces the one of the test's plain run."""
 
     rule: str
     relied_on: str
@@ -30,7 +30,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A test that passes plainly and fails under other readings."""
+    """A test that passes in its plain run and fails under other readings."""
 
     test: str
     changes: tuple[Change, ...]
@@ -39,7 +39,7 @@ class Failure:
 
 @dataclass
 class Found:
-    """What one process found; the controller of several adds them up."""
+    """The findings of one process; with several processes, the controller adds them up."""
 
     tests: int = 0
     runs: int = 0
@@ -49,11 +49,11 @@ class Found:
     complete: bool = True
 
     def dumped(self) -> str:
-        """As text, for another process."""
+        """The findings as text, for another process."""
         return json.dumps(asdict(self) | {"tried": sorted(self.tried)})
 
     def add(self, dumped: str) -> None:
-        """Take in what another process found."""
+        """Add the findings of another process."""
         other = json.loads(dumped)
         self.tests += other["tests"]
         self.runs += other["runs"]
@@ -68,7 +68,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reliances:
-    """What was found, in view of what is accepted: pairs of a rule and a reading."""
+    """The findings, and the accepted pairs of a rule and a reading."""
 
     found: Found
     mode: str | None
@@ -86,12 +86,14 @@ class Reliances:
         return all((change.rule, change.under) in self.accepted for change in changes)
 
     def is_any_new(self) -> bool:
-        """Whether a test relies on what is not accepted."""
+        """Whether a test fails under a reading that is not accepted."""
         return any(not self._accepted(changes) for changes, _ in self._by_changes())
 
     def unneeded(self) -> list[tuple[str, str]]:
-        """What is accepted and no test has failed under. Nothing is known of it in harsh runs, which leave it out, and
-        in those that were stopped."""
+        """The accepted readings under which no test has failed.
+
+        Empty for harsh runs, which leave out accepted readings, and for runs that were stopped.
+        """
         if self.mode != EACH or not self.found.complete:
             return []
         needed = {(change.rule, change.under) for failure in self.found.failures for change in failure.changes}
@@ -99,13 +101,13 @@ class Reliances:
         return [pair for pair in every if pair in self.accepted - needed]
 
     def table(self) -> Iterator[str]:
-        """The lines that close the run."""
+        """Yield the lines of the table that ends the run."""
         reliances = self._by_changes()
         for changes, failures in reliances:
             yield from self._row(changes, failures)
             yield from (f"    {failure.test} - {cut(failure.error, _SHOWN_ERROR)}" for failure in failures)
         if self.found.unrepeatable:
-            yield "Nothing can be said of these: the same run of them passes at one time and fails at another."
+            yield "No result for these tests: the same run passes at one time and fails at another."
             yield from (f"    {test}" for test in sorted(self.found.unrepeatable))
         if unneeded := self.unneeded():
             yield f"No test of this run needs these in {ACCEPTED_SETTING}:"
@@ -136,7 +138,7 @@ class Reliances:
             yield f"  {rule}: {_words(relied_on)}; harsh: {_words(under)}"
 
     def report(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the report as JSON data."""
         return {
             "version": VERSION,
             "mode": self.mode,

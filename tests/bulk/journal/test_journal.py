@@ -138,7 +138,7 @@ async def test_what_a_function_had_in_flight_is_unknown(sandbox: Sandbox, journa
         assert outcomes[ids[0]].verdict == "unknown"
         assert outcomes[ids[1]].value == ids[1]
         assert len(effects(sandbox)) == 3
-        with pytest.raises(ConfigurationError, match=r"'my removing' can't look .* its 1 unknown items .*send_again"):
+        with pytest.raises(ConfigurationError, match=r"'my removing' can't read .* its 1 unknown items .*send_again"):
             plan_again(journal, ["unknown"])
         assert read_journal(journal).counts["unknown"] == 1
         assert plan_again(journal, ["unknown"], send_again=True) == 1
@@ -273,7 +273,7 @@ async def test_rows_that_ask_for_something_else(sandbox: Sandbox, journal: Path)
         async with norce.bulk(journal) as job:
             await all_of(job.run([{**rows[0], "name": "Sam"}], action))
         async with norce.bulk(journal) as job:
-            with pytest.raises(JournalMismatchError, match="1 asked for differently: o1"):
+            with pytest.raises(JournalMismatchError, match="1 with different rows: o1"):
                 await all_of(job.run([{**rows[0], "erp": "b"}], action))
         async with norce.bulk(journal.with_name("other")) as job:
             with pytest.raises(InvalidRequestError, match="order o1 is in the source twice"):

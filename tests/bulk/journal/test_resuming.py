@@ -88,7 +88,7 @@ async def test_any_other_member_must_be_the_same(norce: NorceOrderClient, journa
     await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), until(1), actions.remove())
     with pytest.raises(JournalMismatchError, match=what) as caught:
         await through(norce.bulk(journal), other, actions.remove())
-    assert "Name another journal for this one, or give what that one was begun with" in str(caught.value)
+    assert "Name another journal for this job, or give the arguments of the job that began it" in str(caught.value)
     assert "kim" not in str(caught.value)
 
 

@@ -3,10 +3,11 @@
 ::
 
     NorceError
-    └── JournalError                the journal can't be used or written; no item is sent that is not in it
-        ├── JournalFinishedError    nothing is left to do, and its source finds other orders now
-        ├── JournalLockedError      another run has it
-        └── JournalMismatchError    it belongs to another job, or to another list of items
+    └── JournalError                the journal can't be used or written
+        ├── JournalFinishedError    nothing is left to do, and its source may find other orders now
+        ├── JournalLockedError      another run has the journal
+        ├── JournalMismatchError    the journal belongs to another job, or holds another list of items
+        └── JournalUnreachableError the journal's database can't be reached
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from norce_order_async.errors import NorceError
 
 
 class JournalError(NorceError):
-    """The journal can't be used, or can't be written any more. The text says why and what to do."""
+    """The journal can't be used or written. The text says why, and what to do."""
 
 
 class JournalFinishedError(JournalError):
-    """Nothing is left to do in this journal, and its filter or walk finds other orders now.
+    """Nothing is left to do in this journal, and its filter or walk may find other orders now.
 
     Attributes:
-        what: when it finished, and how many orders had which verdict, in words.
+        what: when the job finished, and how many orders had which verdict, in words.
     """
 
     def __init__(self, what: str) -> None:
@@ -34,7 +35,7 @@ class JournalFinishedError(JournalError):
 
 
 class JournalUnreachableError(JournalError):
-    """The journal's database is away, and was for as long as it could be waited for."""
+    """The journal's database can't be reached, and was waited for as long as possible."""
 
 
 class JournalLockedError(JournalError):

@@ -1,4 +1,4 @@
-"""Reading a journal from outside, also while its job runs, and planning some of its items again."""
+"""Reads a journal from outside, also while its job runs, and plans some of its items again."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class ShardReport:
     """
 
     number: int
-    """From 1."""
+    """The shard's number, from 1."""
     owner: str
-    """The process that has it; empty when none has."""
+    """The process that has the shard; empty if none has."""
     counts: Counter[str]
     """Items by state: planned, sent, confirmed, refused, unknown."""
 
@@ -89,13 +89,13 @@ class JournalReport:
     max_rate: float | None = None
     """Attempts a second that its workers share; None without such a limit."""
     members: int = 0
-    """How many runs share that rate now."""
+    """The number of runs that share the rate now."""
     samples: tuple[Sample, ...] = field(default=(), repr=False)
-    """How hard it worked, over time; none of a job in a database."""
+    """The load of the job over time; empty for a job in a database."""
 
     @property
     def left(self) -> int:
-        """Items that another run would take up."""
+        """Items that are still to do."""
         return self.counts["planned"] + self.counts["sent"]
 
     def _repr_html_(self) -> str:
@@ -114,7 +114,7 @@ def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> Jou
 
     Args:
         path: the journal.
-        reasons: whether to count why items were refused or are unknown, which reads all items of a database's journal.
+        reasons: whether to count why items were refused or are unknown. In a database, this reads all items.
 
     Raises:
         JournalError: there is no journal, it is damaged, or the file is something else.
@@ -249,30 +249,31 @@ class ItemResult:
     verdict: Result
     """``"done"``, ``"refused"``, ``"unknown"``, ``"in flight"`` or ``"left"``."""
     reason: str
-    """Why it was not done, in a word for counting: status and the service's code, or the kind of error."""
+    """A short reason for counting: the status and the service's code, or the kind of error; empty if none."""
     code: str | None
-    """The service's code, when it refused."""
+    """The service's code, if it refused."""
     message: str | None = field(repr=False)
-    """The service's own words, when it refused. May hold personal data."""
+    """The service's message, if it refused. It may hold personal data."""
     attempts: int
-    """Attempts of all calls made for it."""
+    """Attempts of all calls made for the order."""
     sent: datetime | None
-    """When it was sent last, in UTC; None when it never was."""
+    """When it was last sent, in UTC; None if it never was."""
     changed: datetime | None
-    """When its verdict was written down, in UTC."""
+    """When its state last changed, in UTC; None if it has not."""
     correlation_id: str
-    """The correlation id of the call that failed; empty when none did."""
+    """The correlation id of the call that failed; empty if none did."""
 
 
 def read_results(path: str | Path | PostgresJob, verdicts: Iterable[Result] | None = None) -> Iterator[ItemResult]:
-    """The result of each order, in the order of the source; also while the job runs. Of a job that was split, one shard
-    after the other.
+    """Iterate over the result of each order, in the order of the source; of a job that was split, shard after shard.
 
-    Blocking, and read as it is iterated, so a million orders take no memory.
+    It can be called while the job runs. Blocking. The results are read in pages, so a million orders take little
+    memory.
 
     Args:
         path: the journal.
-        verdicts: only these: ``"done"``, ``"refused"``, ``"unknown"``, ``"in flight"``, ``"left"``; all when left out.
+        verdicts: only these of ``"done"``, ``"refused"``, ``"unknown"``, ``"in flight"`` and ``"left"``; all by
+            default.
 
     Raises:
         ConfigurationError: there is no such verdict.
@@ -356,15 +357,15 @@ def _pages_of_database(job: PostgresJob, others: str) -> Iterator[list[reading.R
 def plan_again(
     path: str | Path | PostgresJob, states: Iterable[Literal["refused", "unknown"]], *, send_again: bool = False
 ) -> int:
-    """Have the next run try refused or unknown items again. Returns how many. Blocking.
+    """Plan refused or unknown items again, for the next run. Returns how many. Blocking.
 
-    A refused item did not take effect, and is planned. An unknown one may have: it counts as in flight, so the next run
-    reads the order first and sends only what was not done.
+    A refused item did not take effect, so the next run sends it again. An unknown item may have taken effect, so the
+    next run reads the order first, and sends it only if it was not done.
 
     Args:
         path: the journal.
         states: ``"refused"``, ``"unknown"``, or both.
-        send_again: plan unknown items without reading. What had taken effect is then done twice.
+        send_again: whether to send unknown items without a read before. Those that took effect are then done twice.
 
     Raises:
         ConfigurationError: the action can't read if it took effect, so its unknown items would be unknown again. Check
@@ -373,12 +374,12 @@ def plan_again(
     """
     chosen = _words("states", states)
     if unknown := chosen - {"refused", "unknown"}:
-        raise ConfigurationError(f"only refused and unknown items can be taken up again, not {as_given(min(unknown))}")
+        raise ConfigurationError(f"only refused and unknown items can be planned again, not {as_given(min(unknown))}")
     report = read_journal(path)
     if "unknown" in chosen and not (report.settles or send_again):
         raise ConfigurationError(
-            f"{report.action!r} can't look whether it took effect, so its {report.counts['unknown']} unknown items "
-            "would stay unknown: look at the orders, and say send_again=True if doing them twice does no harm"
+            f"{report.action!r} can't read if it took effect, so its {report.counts['unknown']} unknown items "
+            "would stay unknown: check the orders, and pass send_again=True if doing them twice does no harm"
         )
     stores: list[Store]
     if isinstance(path, PostgresJob):

@@ -1,7 +1,7 @@
-"""The journal as a running job uses it: without blocking the loop, and with writes in groups.
+"""The journal as a running job uses it: it does not block the loop, and writes in groups.
 
-After a failure nothing more is written, and every writer gets the error: an item that could not be marked as sent is
-not sent.
+After a failed write, nothing more is written and every writer gets the error, so an item that could not be marked as
+sent is not sent.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Journal:
 
     @classmethod
     async def open(cls, store: Store, tasks: SendTasks) -> Journal:
-        """Take the journal in a store, made if it is not there.
+        """Take the journal in a store for this run; it is made if it does not exist.
 
         Raises:
             JournalLockedError: another run has it.
@@ -69,25 +69,28 @@ class Journal:
 
     @property
     def kept_back(self) -> Callable[[], str | None] | None:
-        """Says why no request may leave now, where another run may have the journal by then."""
+        """Returns the reason if no request may be sent now, because another run may have the journal; otherwise None.
+
+        None for a journal that no other run can take.
+        """
         return self._store.kept_back
 
     async def renew(self) -> None:
-        """Have it for longer, waiting for its database for as long as it is this run's for certain.
+        """Renew the lease. A database that is away is waited for, as long as the lease is certain to be this run's.
 
         Raises:
-            JournalLockedError: another run has it now.
+            JournalLockedError: another run has the journal now.
             JournalError: the database can't be reached.
         """
         await self._in_thread(self._store.renew)
 
     @property
     def since_late(self) -> float | None:
-        """Seconds since an earlier run lost the journal without a word."""
+        """Seconds since the lease of an earlier run ended that did not release the journal; None if it did."""
         return self._store.since_late()
 
     def close(self) -> None:
-        """Close the output and release the store. Blocks only while they are closed."""
+        """Close the output and release the store. Blocking, for a moment."""
         if self._inherited:
             return
         if self._output is not None:
@@ -110,18 +113,18 @@ class Journal:
         settles: bool,
         compare: bool,
     ) -> Mapping[str, str] | None:
-        """List every item before the first is sent; if the journal has a list already, check that it is the same.
+        """List all items of the source; if the journal has a list already, check that it is the same.
 
         Args:
             facts: the facts by which the job is recognised.
             items: makes the items of the source.
-            dates: the dates of a filter. They may differ when a journal is continued: "the last two days" is another
-                moment each time.
-            settles: whether the action can read if it took effect; a newer version of it may.
-            compare: whether a list that is there is compared with the source; a filter finds others each time.
+            dates: the dates of a filter. They may differ when a journal is continued: "the last two days" are other
+                dates each time.
+            settles: whether the action can read if it took effect. A newer version of an action may differ.
+            compare: whether to compare an existing list with the source. A filter finds other orders each time.
 
         Returns:
-            The dates that the list was made with, if it was there before; None if it was made now.
+            The dates of an existing list; None if the list was made now.
 
         Raises:
             JournalMismatchError: the journal belongs to another job, or the items differ.
@@ -158,7 +161,7 @@ class Journal:
         await self._in_thread(lambda: self._store.put_facts({SETTLES: settles}))
 
     async def set_max_rate(self, rate: float | None) -> None:
-        """Write down which rate the workers share; None for none."""
+        """Record the rate that the workers share, in attempts a second; None for no limit."""
         await self._in_thread(lambda: self._store.put_facts({MAX_RATE: rate}))
 
     async def _compare(self, items: AsyncIterator[Item]) -> None:
@@ -173,15 +176,15 @@ class Journal:
             )
 
     async def duplicates(self) -> int:
-        """Entries of the source that asked for what was in the list already."""
+        """The number of entries of the source that repeat an earlier one."""
         return int((await self._in_thread(self._store.facts)).get(DUPLICATES, 0))
 
     async def counts(self) -> Counter[str]:
-        """Items by state."""
+        """The number of items by state."""
         return Counter(await self._in_thread(self._store.counts))
 
     async def last_change(self) -> float | None:
-        """When an item changed its state last."""
+        """When an item last changed its state, in seconds since 1970; None if none has."""
         return await self._in_thread(self._store.last_change)
 
     async def since_sent(self) -> float | None:
@@ -189,17 +192,17 @@ class Journal:
         return await self._in_thread(self._store.since_sent)
 
     async def some(self, state: State, after: int) -> list[Item]:
-        """The next items in a state."""
+        """The next items in a state, after a number and in the order of the source."""
         return await self._in_thread(lambda: self._store.some(state, after, READ_AT_ONCE))
 
-    # What comes of it
+    # Results
 
     async def left_unmade(self, output: OutputFile[Any]) -> bool:
-        """Whether an earlier run wrote lines down and ended before the file was made of them."""
+        """Whether an earlier run wrote lines for a file and ended before it made the file."""
         return await self._in_thread(lambda: SPOOLED in self._store.facts() and output.is_left)
 
     async def use_output(self, output: OutputFile[Any]) -> None:
-        """Write lines to a file from now on, after the length that the journal recorded."""
+        """Write lines to a file from now on, from the length on that the journal has recorded."""
 
         def opened() -> None:
             output.open(int(self._store.facts().get(SPOOLED, 0)))
@@ -208,7 +211,7 @@ class Journal:
         self._output = output
 
     async def sample(self, limiter: Limiter) -> None:
-        """Write down from now on how hard the job works."""
+        """Record samples of the job's load from now on."""
         self._sampler = Sampler(limiter, samples_in(await self._in_thread(self._store.facts)))
 
     async def record(self, item: Item, state: State) -> None:
@@ -222,12 +225,12 @@ class Journal:
         await self._groups.add(Change(item.number, state, was_sent=item.was_sent))
 
     def record_result(self, change: Change, then: Callable[[Exception | None], None]) -> None:
-        """Record what became of an item, and go on.
+        """Record the result of an item without waiting.
 
         Args:
-            change: what became of it.
-            then: called when it is on disk, with None, or with the ``JournalError`` that kept it from being written;
-                must not raise.
+            change: the result.
+            then: called with None when it is on disk, or with the ``JournalError`` if it can't be written. It must not
+                raise.
         """
         if self._broken is not None:
             then(self._broken)
@@ -243,7 +246,7 @@ class Journal:
         except JournalError as error:
             self._broken = error
             raise
-        except Exception as error:  # noqa: BLE001 - raised below, without what a database's errors hold
+        except Exception as error:  # noqa: BLE001 - raised below, without the secrets that a database's errors may hold
             why = type(error).__name__
         else:
             return [None] * len(changes)
@@ -273,12 +276,12 @@ def _check_facts(name: str, found: Mapping[str, Any], facts: Mapping[str, Any]) 
     if different:
         raise JournalMismatchError(
             f"journal {name} belongs to another job: {'; '.join(different)}. Name another journal for this "
-            "one, or give what that one was begun with"
+            "job, or give the arguments of the job that began it"
         )
 
 
 def _difference(name: str, was: object, now: object) -> str:
-    """A difference in words. Values of filters, parameters and rows may be personal and are left out."""
+    """Describe a difference in words, without values of filters, parameters and rows, which may be personal."""
     if name in _SHOWN:
         return f"its {name} was {was} and is {now} now"
     if name == SOURCE and is_mapping(was) and is_mapping(now):

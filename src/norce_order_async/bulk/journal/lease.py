@@ -1,11 +1,12 @@
-"""Who has a shard of a job in a PostgreSQL database, and for how long.
+"""Leases: which run has a shard of a job in a PostgreSQL database, and for how long.
 
-A run takes a *shard* of the job: its whole list, or one of the parts it was split into. It has the shard on a lease,
-which a thread renews at a third of its life by the database's clock. Taking a shard raises its *epoch*, and every write
-asks for the epoch of its run: a run whose lease was taken over can't write any more, so it can't mark an item as sent.
+A run takes a *shard* of the job: its whole list, or one of the parts into which it was split. It has the shard on a
+lease by the database's clock, which a thread renews after each third of it. Taking a shard raises its *epoch*, and
+every write is for the epoch of its run. So a run whose lease was taken over can't write any more, and can't mark an
+item as sent.
 
-A database that is away is called again for as long as the lease lives. After that the shard may be another's, and the
-run ends with ``JournalError``. No error here has psycopg's behind it: its frames hold the address and its password.
+If the database is away, it is called again until the lease ends. After that, another run may have the shard, and this
+one ends with ``JournalError``. No error here has psycopg's as its cause, whose frames hold the address and password.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RENEWALS: Final = 3
-"""A lease is renewed so often in its life."""
+"""How often a lease is renewed before it would end."""
 SENDING: Final = 0.8
-"""The part of a lease in which requests may be sent, counted from before its last renewal was asked for."""
+"""The part of a lease in which requests may be sent, counted from the start of its last renewal."""
 
 _AGAIN_AFTER: Final = 0.2
 _HOLD: Final = (
@@ -48,7 +49,7 @@ class LandedError(Exception):
 
 
 class LeasedShard:
-    """A shard of a job in a database, which a run has for as long as it renews that."""
+    """A shard of a job in a database, which a run has as long as it renews the lease."""
 
     def __init__(
         self, journal: PostgresJob, shard: int = WHOLE, *, shards: int = 0, share: Share | None = None
@@ -65,10 +66,10 @@ class LeasedShard:
         self._is_lost = ""
         self._ended_late: float | None = None
         self._share = share
-        """The part of a shared rate that this run has."""
+        """This run's part of a shared rate."""
         self._is_ending = False
         self._bell = threading.Event()
-        """Rung when the thread of the lease is to look at once."""
+        """Set to wake the thread of the lease at once."""
         self._heart: threading.Thread | None = None
 
     @property
@@ -76,10 +77,10 @@ class LeasedShard:
         """The job's name, and its shard."""
         return str(self._journal) if self._shard == WHOLE else f"{self._journal}, shard {self._shard}"
 
-    # Who has it
+    # The lease
 
     def take(self) -> None:
-        """Take the shard on a lease, and renew that from now on."""
+        """Take the shard on a lease, and renew the lease from now on."""
         try:
             self._call(self._take, until=0.0)
         except BaseException:
@@ -97,7 +98,7 @@ class LeasedShard:
         self._call(self._renew)
 
     def stop_renewing(self) -> None:
-        """Let the lease end by itself; nothing renews it any more when this returns."""
+        """Stop the thread that renews the lease. When this returns, the lease is not renewed any more."""
         self._is_ending = True
         self._bell.set()
         if self._heart is not None:
@@ -115,11 +116,11 @@ class LeasedShard:
         self._epoch = 0
 
     def abandon(self) -> None:
-        """The connection is the parent's: psycopg closes none that another process has opened."""
+        """Do nothing: psycopg does not close a connection that another process has opened."""
 
     @property
     def kept_back(self) -> Callable[[], str | None]:
-        """Says why no request may leave now: another run may have taken the shard by then."""
+        """Returns the reason if no request may be sent now, because another run may have the shard; otherwise None."""
         return self._why_kept_back
 
     def _why_kept_back(self) -> str | None:
@@ -130,7 +131,7 @@ class LeasedShard:
         return None
 
     def since_late(self) -> float | None:
-        """Seconds between the end of the lease of a run that never gave it back and now; None if it gave it back."""
+        """Seconds since the lease of an earlier run ended that did not give it back; None if it did."""
         return None if self._ended_late is None else boottime() - self._ended_late
 
     def _take(self, connection: Connection[Any]) -> None:
@@ -204,9 +205,10 @@ class LeasedShard:
         )
 
     def _keep_renewing(self) -> None:
-        """In a thread and on a connection of its own, so that neither a busy loop nor a long statement ends a lease.
+        """Renew the lease, and make the beats of a shared rate.
 
-        The beats of a shared rate are made here too.
+        It runs in a thread and on a connection of its own, so that neither a busy loop nor a long statement ends a
+        lease.
         """
         connection: Connection[Any] | None = None
         every = self._journal.lease / RENEWALS
@@ -227,7 +229,7 @@ class LeasedShard:
                     self._renew(connection)
             except JournalError:
                 break
-            except Exception:  # noqa: BLE001 - it is away, or was: the next connection shows
+            except Exception:  # noqa: BLE001 - the database is or was away; the next connection shows which
                 if connection is not None:
                     connection.close()
                 connection = None
@@ -235,7 +237,7 @@ class LeasedShard:
             connection.close()
 
     def _taken_over(self) -> JournalError:
-        self._is_lost = self._is_lost or "another run has taken it over, because this one was not heard of for too long"
+        self._is_lost = self._is_lost or "another run has taken it over, because this one did not renew its lease"
         return JournalLockedError(f"journal {self.name}: {self._is_lost}")
 
     def _is_over(self) -> bool:
@@ -244,8 +246,7 @@ class LeasedShard:
     # Calling the database
 
     def _call(self, work: Callable[[Connection[Any]], T], *, until: float | None = None) -> T:
-        """Do something with the connection, again on a new one if the database goes away, for as long as the lease
-        lives."""
+        """Run ``work`` with a connection; if the database goes away, again with a new one, until the lease ends."""
         while True:
             try:
                 if self._connection is None:
@@ -265,8 +266,8 @@ class LeasedShard:
             self._drop()
             if boottime() >= until if until is not None else self._is_over():
                 if until is None:
-                    # Nobody uses it any more, so the thread of the lease may not have it back from a database that
-                    # is there again: others could take it only when that lease is over.
+                    # This run has ended. If its thread renewed the lease of a database that is back, other runs would
+                    # wait for that lease for nothing.
                     self._is_lost = self._is_lost or "its database was away for longer than its lease"
                 raise JournalUnreachableError(f"journal {self.name}: its database can't be reached ({why})")
             time.sleep(_AGAIN_AFTER)
@@ -281,11 +282,11 @@ class LeasedShard:
         return {"job": self._job, "shard": self._shard, "epoch": self._epoch, "written": self._written + 1}
 
     def _check_held(self, connection: Connection[Any], held: int) -> None:
-        """Look why a write did not find its shard as it left it.
+        """Find out why a write did not find its shard as the last one left it; ``held`` is 0 then.
 
         Raises:
-            JournalLockedError: it was taken over.
-            LandedError: it had taken effect before.
+            JournalLockedError: the shard was taken over.
+            LandedError: the write had taken effect before.
         """
         if held:
             return
@@ -298,22 +299,22 @@ class LeasedShard:
         raise LandedError
 
     def _write(self, work: Callable[[Connection[Any]], T]) -> T:
-        """Do a write in a transaction that holds the shard, once."""
-        came: list[T] = []
+        """Do a write once, in a transaction that holds the shard."""
+        results: list[T] = []
 
         def once(connection: Connection[Any]) -> None:
             with connection.transaction():
-                came[:] = [work(connection)]
+                results[:] = [work(connection)]
 
         with suppress(LandedError):
             self._call(once)
         self._written += 1
-        return came[-1]
+        return results[-1]
 
     def _hold(self, connection: Connection[Any]) -> None:
         self._check_held(connection, connection.execute(_HOLD, self._mine).rowcount)
 
 
 def _owner() -> str:
-    """This process, for people."""
+    """The name of this process in texts."""
     return f"process {os.getpid()} on {socket.gethostname()}"

@@ -1,4 +1,4 @@
-"""One run at a time for a journal: a lock that the operating system drops with the process, however it ends."""
+"""The lock that lets one run at a time use a journal. The operating system drops it when the process ends."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ class RunLock:
         """Release the lock.
 
         Args:
-            remove: whether the file goes, too. Where an open file can't be removed, as on Windows, it stays.
+            remove: whether to remove the file too. It stays where an open file can't be removed, as on Windows.
         """
         self._lock.release(remove=remove)

@@ -1,6 +1,6 @@
-"""Which job in which PostgreSQL database, and how it is reached.
+"""The address of a job in a PostgreSQL database, and connections to it.
 
-No error here has psycopg's behind it: its frames hold the address and its password.
+No error here has psycopg's as its cause, whose frames hold the address and its password.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LEASE: Final = 15.0
-"""Seconds that a shard stays with a run that is not heard of."""
+"""Seconds for which a run has a shard without renewing its lease."""
 
 _OPTION: Final = re.compile(r"lease=([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 _WHY: Final[Mapping[str, str]] = {
@@ -46,7 +46,7 @@ class PostgresJob:
     job: str
     """The name of the job in the database."""
     lease: float = field(default=LEASE, kw_only=True)
-    """Seconds until another run may take a shard of one that is not heard of."""
+    """Seconds after which another run may take a shard, if this one does not renew its lease."""
 
     def __post_init__(self) -> None:
         check_kind("dsn", self.dsn, str, "a string", ConfigurationError)
@@ -54,16 +54,15 @@ class PostgresJob:
             raise ConfigurationError("dsn must be an address that begins with postgresql://")
         check_kind("job", self.job, str, "a string", ConfigurationError)
         if not self.job or not self.job.isprintable():
-            raise ConfigurationError("job must be a name of letters that can be shown")
+            raise ConfigurationError("job must be a name of printable characters")
         check_number("lease", self.lease, "seconds above 0", ConfigurationError, above=True)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """The journal of a :attr:`url`: an address with the job's name behind a ``#``, and ``?lease=SECONDS`` behind
-        that if it is another than 15.
+        """Make a journal of its :attr:`url`: an address, ``#`` and the job's name, and ``?lease=SECONDS`` if not 15 s.
 
         Raises:
-            ConfigurationError: it is none. It is not shown.
+            ConfigurationError: it is not such an address. The text does not show it.
         """
         check_kind("url", url, str, "a string", ConfigurationError)
         dsn, parted, rest = url.partition("#")
@@ -74,13 +73,15 @@ class PostgresJob:
             return cls(dsn, unquote(job))
         given = _OPTION.fullmatch(option)
         if given is None:
-            raise ConfigurationError("what follows #JOB? in the address of a journal must be lease=SECONDS")
+            raise ConfigurationError("after #JOB?, the address of a journal must have lease=SECONDS")
         return cls(dsn, unquote(job), lease=float(given[1]))
 
     @property
     def url(self) -> str:
-        """The address with the job's name and its lease, for ``run_shard`` and the command line. Holds what the address
-        holds."""
+        """The address with the job's name and its lease, for ``run_shard`` and the command line.
+
+        It holds the password, if the address has one.
+        """
         lease = "" if self.lease == LEASE else f"?lease={self.lease:f}"
         return f"{self.dsn}#{quote(self.job, safe='')}{lease}"
 
@@ -90,10 +91,10 @@ class PostgresJob:
 
 
 def read(job: PostgresJob, work: Callable[[Connection[Any]], T]) -> T:
-    """What ``work`` reads from the database, on a connection of its own.
+    """Return the result of ``work``, which reads from the database on a connection of its own.
 
     Raises:
-        JournalError: the database can't be reached, or what was asked for can't be read.
+        JournalError: the database can't be reached or read.
     """
     connection: Connection[Any] | None = None
     away: JournalUnreachableError | None = None
@@ -113,7 +114,7 @@ def read(job: PostgresJob, work: Callable[[Connection[Any]], T]) -> T:
 
 
 def connect(job: PostgresJob) -> Connection[Any]:
-    """A new connection."""
+    """Open a connection to the database of a job."""
     connection = connected(driver().conninfo.conninfo_to_dict(job.dsn))
     try:
         # A process that freezes inside a transaction may not keep its locks beyond its lease.
@@ -127,7 +128,7 @@ def connect(job: PostgresJob) -> Connection[Any]:
 
 
 def in_words(error: Any) -> str:
-    """What is wrong, without what psycopg says: that may hold parts of an address or of a row."""
+    """Describe an error of psycopg without its text, which may hold parts of an address or of a row."""
     code = error.sqlstate
     if code is None:
         return "the connection failed"

@@ -1,7 +1,7 @@
-"""What a journal's file holds, checked as it is read: nothing damaged is taken for sound, and nothing is passed over.
+"""Checks the contents of a journal as they are read, so that damage is always noticed.
 
-SQLite checks its pages, and not what stands in them. An item in an unknown state would be neither done nor
-left, and a job that lost its list would begin anew.
+SQLite checks its pages, not the values in them. An item in an unknown state would be neither done nor left, and a job
+that lost its list would begin anew.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from norce_order_async._json import UNREADABLE, is_list, is_mapping, read_json, 
 from norce_order_async.bulk.journal.errors import JournalError
 
 State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
-"""Not begun, or put back; on its way, perhaps there; took effect; turned down; may or may not have taken effect."""
+"""``planned``: not begun, or put back. ``sent``: in flight, or was when the run ended. ``confirmed``: took effect.
+``refused``: did not. ``unknown``: may or may not have taken effect."""
 
 SETTLES: Final = "settles"
-"""The fact that says whether the job's action can read if it took effect."""
+"""The fact: whether the job's action can read if it took effect."""
 SOURCE: Final = "source"
-"""The fact that says where the items came from: a filter's members, or a word."""
+"""The fact: where the items came from, as a filter's members or a word."""
 LISTED: Final = "listed"
 DATES: Final = "dates"
 SPOOLED: Final = "spooled"
 DUPLICATES: Final = "duplicates"
 MAX_RATE: Final = "max_rate"
-"""The fact that says which rate the workers of a job share."""
+"""The fact: the rate that the workers of a job share."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 _KNOWN: Final = ", ".join(f"'{state}'" for state in STATES)
@@ -40,7 +41,7 @@ _LATEST: Final = 253_402_300_799.0
 ROW: Final = "number, key, asked, hash, state, attempts, reason, code, said, correlation_id, sent, changed"
 """The columns of a :class:`Row`."""
 
-# Damage that SQL can't see, such as bad UTF-8, is found when the row is read.
+# Damage that SQL can't find, such as bad UTF-8, is found when the row is read.
 _UNSOUND: Final = (
     f"SELECT {ROW} FROM item WHERE typeof(state) <> 'text' OR state NOT IN ({_KNOWN}) "  # noqa: S608 - words of ours
     "OR typeof(key) <> 'text' OR key = '' OR typeof(asked) <> 'text' OR NOT json_valid(asked) "
@@ -70,23 +71,23 @@ class Row:
 
 
 def reads_as_text(connection: sqlite3.Connection) -> None:
-    """Return texts that are not UTF-8 as bytes, so that the error can name their row."""
+    """Make a connection return texts that are not UTF-8 as bytes, so that the error can name their row."""
     connection.text_factory = _text
 
 
 def check_items(path: Path, connection: sqlite3.Connection, *, one_by_one: bool) -> None:
-    """Look at every item.
+    """Check every item.
 
     Args:
         path: the journal.
-        connection: to its file, reading as :func:`reads_as_text` says.
-        one_by_one: read them all, some ten seconds a million; otherwise only check what SQLite can by itself, in a
-            third of that.
+        connection: a connection to its file, prepared by :func:`reads_as_text`.
+        one_by_one: whether to read each item, about ten seconds a million; otherwise only the checks of SQLite are
+            made, in a third of that.
 
     Raises:
-        JournalError: the first that is damaged, by its row.
+        JournalError: an item is damaged. The text names the row of the first.
     """
-    # SQLite also finds objects that are nested too deeply for it, and which are sound.
+    # SQLite also selects rows with objects that are nested too deeply for it. These are not damaged.
     for values in connection.execute(_UNSOUND):
         row(path, values)
     if one_by_one:
@@ -96,10 +97,10 @@ def check_items(path: Path, connection: sqlite3.Connection, *, one_by_one: bool)
 
 
 def row(path: str | Path, values: tuple[Any, ...]) -> Row:
-    """An item from its columns.
+    """Make an item of its columns.
 
     Raises:
-        JournalError: it is damaged. The text names the row and the column, not what stands there.
+        JournalError: it is damaged. The text names the row and the column, not their contents.
     """
     number, key, asked, digest, state, attempts, reason, code, said, correlation_id, sent, changed = values
     for name, value, is_right in (
@@ -127,10 +128,10 @@ def row(path: str | Path, values: tuple[Any, ...]) -> Row:
 
 
 def facts(path: str | Path, found: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
-    """What is known of the job as a whole; nothing before it has begun.
+    """Read the facts about the job as a whole; none before it has begun.
 
     Raises:
-        JournalError: one of the facts is damaged or missing, by its name.
+        JournalError: a fact is damaged or missing. The text names it.
     """
     read: dict[str, Any] = {}
     for name, text in found:
@@ -155,7 +156,7 @@ def _damaged(path: str | Path, where: str, what: str) -> JournalError:
 
 
 def _json(text: object) -> Any:
-    """The data; :data:`UNREADABLE` for what is none, and for what can't be shown or sent."""
+    """Read JSON; :data:`UNREADABLE` if it is not JSON, or can't be written again."""
     value = read_json(text.encode()) if isinstance(text, str) else UNREADABLE
     try:
         write_json({} if value is UNREADABLE else value)

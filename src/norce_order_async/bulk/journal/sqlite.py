@@ -1,9 +1,9 @@
-"""The journal's file: SQLite in WAL mode. Blocking; the journal calls it in a worker thread, one call at a time.
+"""A journal in a SQLite file, in WAL mode. Blocking; the journal calls it in a worker thread, one call at a time.
 
-Every commit is brought to disk before it counts (``synchronous=FULL``), so that neither ``kill -9`` nor a power cut
-can take back that an item was sent: without that mark it would be sent again without a look. Commits are made in
-groups, so one such write is shared by all that were waiting for it. A new file is built aside and moved into place
-whole; a file that is not a journal of ours is left untouched.
+Every commit is on disk before it counts (``synchronous=FULL``), so that neither ``kill -9`` nor a power cut can undo
+the mark that an item was sent. Without that mark, the item would be sent again without a read before. Commits are made
+in groups, so all changes that wait share one write to disk. A new file is built aside and moved into place whole. A
+file that is not a journal is left untouched.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ KIND: Final = FileKind(
     on_full="free some space and run it again",
 )
 file_errors: Final = KIND.errors
-"""Failures of a journal's file in words: a ``JournalError`` instead of what SQLite or the operating system raised."""
+"""Turns errors of SQLite and of the operating system into a ``JournalError`` in words."""
 check_header: Final = KIND.check_header
-"""Looks at a file's first bytes without touching it; a ``JournalError`` if it is no journal."""
+"""Checks a file's first bytes without changing it; raises ``JournalError`` if it is not a journal."""
 
 
 class SqliteStore:
@@ -71,7 +71,7 @@ class SqliteStore:
         return str(self._path)
 
     def take(self) -> None:
-        """Open the file, made if it is not there, and hold its lock."""
+        """Open the file and take its lock; the file is made if it does not exist."""
         with file_errors(self._path):
             self._lock.take()
         try:
@@ -85,7 +85,7 @@ class SqliteStore:
         reading.check_items(self._path, connection, one_by_one=True)
 
     def renew(self) -> None:
-        """The operating system keeps the lock for as long as the process lives."""
+        """Do nothing: the operating system keeps the lock as long as the process lives."""
 
     def release(self) -> None:
         """Close the file and drop the lock."""
@@ -95,28 +95,28 @@ class SqliteStore:
         self._lock.release()
 
     def abandon(self) -> None:
-        """The open file is the parent's. Only the child's copy of the lock is released."""
+        """Release the child's copy of the lock. The open file belongs to the parent."""
         self._lock.release()
 
     @property
     def kept_back(self) -> None:
-        """Nobody else has the lock while this process lives."""
+        """None: no other run can take the lock while this process lives."""
         return
 
     def since_late(self) -> float | None:
-        """A lock ends with its process, not before."""
+        """None: a lock ends with its process, not before."""
         return None
 
     def facts(self) -> dict[str, Any]:
-        """What is known of the job as a whole."""
+        """The facts about the job as a whole."""
         with file_errors(self._path):
             return reading.facts(self._path, self._connection.execute("SELECT name, value FROM fact").fetchall())
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """A new listing, in place of one that was not finished.
+        """Begin a new listing, which replaces one that was not finished.
 
         Raises:
-            JournalError: something was acted on already, which is never before the listing is whole.
+            JournalError: the file is damaged: an item was acted on, although the listing was not finished.
         """
         with self._transaction():
             begun = self._connection.execute("SELECT number FROM item WHERE state <> 'planned' LIMIT 1").fetchone()
@@ -135,7 +135,7 @@ class SqliteStore:
             self._put_facts(facts)
 
     def add(self, items: Sequence[Item]) -> tuple[int, str | None]:
-        """Plan items: how many were there already, asked for in the same way; and the key of one asked otherwise."""
+        """Plan items. Returns how many were listed before, and the key of one that was listed with a different row."""
         with self._transaction():
             before = self._connection.total_changes
             self._connection.executemany(
@@ -159,12 +159,12 @@ class SqliteStore:
             )
 
     def compare(self, items: Sequence[Item]) -> None:
-        """Add items to those given this time."""
+        """Add items to the list that is compared."""
         with self._transaction():
             self._connection.executemany("INSERT OR IGNORE INTO temp.given VALUES (?, ?, ?, ?)", _rows(items))
 
     def difference(self) -> Difference:
-        """How what was given this time differs from what is planned."""
+        """The differences between the compared list and the journal's."""
         added = "FROM temp.given g LEFT JOIN item i USING (key) WHERE i.key IS NULL"
         gone = "FROM item i LEFT JOIN temp.given g USING (key) WHERE g.key IS NULL"
         changed = "FROM item i JOIN temp.given g USING (key) WHERE g.hash <> i.hash"
@@ -174,18 +174,18 @@ class SqliteStore:
         return difference
 
     def counts(self) -> dict[str, int]:
-        """Items by state."""
+        """The number of items by state."""
         with file_errors(self._path):
             return dict(self._connection.execute("SELECT state, count(*) FROM item GROUP BY state").fetchall())
 
     def since_sent(self) -> float | None:
-        """Seconds since the latest of the items in flight was sent, by the machine's clock."""
+        """Seconds since the latest item in flight was sent, by the machine's clock; None if none is in flight."""
         with file_errors(self._path):
             (found,) = self._connection.execute("SELECT max(changed) FROM item WHERE state = 'sent'").fetchone()
         return None if found is None else time.time() - float(found)
 
     def last_change(self) -> float | None:
-        """When an item changed its state last, by the machine's clock."""
+        """When an item last changed its state, in seconds since 1970 by the machine's clock; None if none has."""
         with file_errors(self._path):
             (found,) = self._connection.execute("SELECT max(changed) FROM item").fetchone()
         return None if found is None else float(found)
@@ -201,7 +201,7 @@ class SqliteStore:
         return [Item(row.number, row.key, row.asked, was_sent=row.sent is not None) for row in rows]
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
-        """Write down what became of items."""
+        """Record changes of items together with facts."""
         now = time.time()
         with self._transaction():
             self._connection.executemany(
@@ -216,9 +216,9 @@ class SqliteStore:
             self._put_facts(facts)
 
     def move(self, state: State, to: State) -> int:
-        """Put all items of a state into another; how many."""
+        """Move all items in a state to another state, and return how many."""
         with self._transaction():
-            # What was refused took no effect, so it counts as not sent.
+            # A refused item took no effect, so it counts as not sent.
             moved = "UPDATE item SET state = ?1, sent = CASE ?2 WHEN 'refused' THEN NULL ELSE sent END WHERE state = ?2"
             return self._connection.execute(moved, (to, state)).rowcount
 

@@ -1,8 +1,7 @@
-"""What a journal needs of the place where it is kept. Blocking; the journal calls it in a worker thread, one call at a
-time.
+"""The protocol of a store, which keeps a journal. Blocking; the journal calls it in a worker thread, one at a time.
 
-A store is taken before it is used and released afterwards; while it is taken, nobody else may write to it. Moments are
-the store's own, so that runs on several machines agree on them.
+A store is taken before it is used and released afterwards. While it is taken, no other run may write to it. Times are
+by the store's own clock, so that runs on several machines agree on them.
 """
 
 from __future__ import annotations
@@ -17,100 +16,104 @@ from norce_order_async.bulk.source import Item
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one item."""
+    """A new state of one item, with its result."""
 
     number: int
     state: State
     attempts: int = 0
     reason: str = ""
     code: str | None = None
-    """The service's, when it refused."""
+    """The service's code, if it refused."""
     said: str | None = None
-    """The service's own words, when it refused."""
+    """The service's message, if it refused."""
     correlation_id: str = ""
     was_sent: bool = False
-    """For one that is planned again: whether it may have arrived when it was sent before."""
+    """For an item that is planned again: whether an earlier request may have arrived."""
     line: bytes = b""
-    """What it adds to the file the job makes."""
+    """The line that it adds to the file that the job makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a list of items differs from the one in the journal: how many, and the first few keys."""
+    """The differences between a list of items and the list in the journal: their number, and the first few keys."""
 
     added: tuple[int, tuple[str, ...]]
     gone: tuple[int, tuple[str, ...]]
     changed: tuple[int, tuple[str, ...]]
 
     EXAMPLES = 3
-    """Keys of each that are named."""
+    """Keys that are named of each kind."""
 
     def __bool__(self) -> bool:
         return any(count for count, _ in (self.added, self.gone, self.changed))
 
     def __str__(self) -> str:
-        parts = (("new", self.added), ("missing", self.gone), ("asked for differently", self.changed))
+        parts = (("new", self.added), ("missing", self.gone), ("with different rows", self.changed))
         return ", ".join(f"{count} {what}: {_some(keys, count)}" for what, (count, keys) in parts if count)
 
 
 class Store(Protocol):
-    """Where a journal is kept. Every method may raise ``JournalError``."""
+    """Keeps a journal. Every method may raise ``JournalError``."""
 
     @property
     def name(self) -> str:
-        """The journal's name for people; without passwords."""
+        """The journal's name in texts, without a password."""
         ...
 
     def take(self) -> None:
-        """Open it, made if it is not there, for this run alone, without waiting for another to end.
+        """Open the journal for this run alone; it is made if it does not exist. This does not wait for another run.
 
         Raises:
             JournalLockedError: another run has it.
-            JournalError: it can't be opened, is damaged, or is no journal.
+            JournalError: it can't be opened, is damaged, or is not a journal.
         """
         ...
 
     def renew(self) -> None:
-        """Say that this run still has it, where that is not known otherwise.
+        """Renew the lease, if the store has one.
 
         Raises:
-            JournalLockedError: another run has it now.
+            JournalLockedError: another run has the journal now.
         """
         ...
 
     def release(self) -> None:
-        """Close it, so that another run may take it. A store that is not taken stays as it is."""
+        """Close the journal, so that another run may take it. Does nothing if it is not taken."""
         ...
 
     def abandon(self) -> None:
-        """In a forked child: drop the child's copy, and leave what is the parent's alone."""
+        """In a forked child, drop the child's copy without touching the parent's."""
         ...
 
     @property
     def kept_back(self) -> Callable[[], str | None] | None:
-        """Says why no request of this run may leave now: another run may have the journal by then. Never blocks. None
-        where that can't be while this process lives."""
+        """Returns the reason if no request may be sent now, because another run may have the journal; otherwise None.
+
+        It never blocks. None for a store that no other run can take while this process lives.
+        """
         ...
 
     def since_late(self) -> float | None:
-        """Seconds since an earlier run lost the journal without a word: it may have sent until then. None when the
-        earlier run released it, or has ended for certain."""
+        """Seconds since the lease of an earlier run ended without a release. It may have sent until then.
+
+        None if the earlier run released it, or has certainly ended.
+        """
         ...
 
     def facts(self) -> dict[str, Any]:
-        """What is known of the job as a whole."""
+        """The facts about the job as a whole."""
         ...
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """A new listing, in place of one that was not finished.
+        """Begin a new listing, which replaces one that was not finished.
 
         Raises:
-            JournalError: something was acted on already, which is never before the listing is whole.
+            JournalError: the journal is damaged: an item was acted on, although the listing was not finished.
         """
         ...
 
     def add(self, items: Sequence[Item]) -> tuple[int, str | None]:
-        """Plan items: how many were there already, asked for in the same way; and the key of one asked otherwise."""
+        """Plan items. Returns how many were listed before, and the key of one that was listed with a different row."""
         ...
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
@@ -122,23 +125,23 @@ class Store(Protocol):
         ...
 
     def compare(self, items: Sequence[Item]) -> None:
-        """Add items to those given this time."""
+        """Add items to the list that is compared."""
         ...
 
     def difference(self) -> Difference:
-        """How what was given this time differs from what is planned."""
+        """The differences between the compared list and the journal's."""
         ...
 
     def counts(self) -> dict[str, int]:
-        """Items by state."""
+        """The number of items by state."""
         ...
 
     def since_sent(self) -> float | None:
-        """Seconds since the latest of the items in flight was sent; None when there are none."""
+        """Seconds since the latest item in flight was sent; None if none is in flight."""
         ...
 
     def last_change(self) -> float | None:
-        """When an item changed its state last, in seconds since 1970."""
+        """When an item last changed its state, in seconds since 1970; None if none has."""
         ...
 
     def some(self, state: State, after: int, count: int) -> list[Item]:
@@ -146,11 +149,11 @@ class Store(Protocol):
         ...
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
-        """Write down what became of items, with facts; in effect wholly or not at all, and lasting when it returns."""
+        """Record changes of items together with facts, all or nothing. When it returns, they are on disk."""
         ...
 
     def move(self, state: State, to: State) -> int:
-        """Put all items of a state into another; how many."""
+        """Move all items in a state to another state, and return how many."""
         ...
 
 

@@ -1,6 +1,6 @@
 """One job on several machines: its list is split into shards, and each free worker takes one.
 
-:mod:`.driver` lists the job and hands its shards to an executor. :mod:`.work` runs one of them, wherever that is, with
-a client made from a :mod:`.recipe`. What holds it together is :mod:`.journal`, in PostgreSQL: it makes running a shard
-twice harmless, so any executor will do.
+:mod:`.driver` lists the job and hands its shards to an executor. :mod:`.work` runs one of them on any machine, with a
+client made from a :mod:`.recipe`. All share the :mod:`.journal` in PostgreSQL. With it, running a shard twice does no
+harm, so any executor will do.
 """

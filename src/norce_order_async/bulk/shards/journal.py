@@ -1,4 +1,4 @@
-"""The journal of a job that several machines share, as users name it."""
+"""The journal of a job that several machines share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from norce_order_async.bulk.shards.work import work_on
 
 @dataclass(frozen=True, slots=True)
 class PostgresJournal(PostgresJob):
-    """A journal in a PostgreSQL database, with the ``postgres`` extra. Any machine can go on with its job.
+    """A journal in a PostgreSQL database, so that any machine can continue its job. Needs the extra ``postgres``.
 
     For example::
 
@@ -28,10 +28,10 @@ class PostgresJournal(PostgresJob):
         dsn: the address of the database, ``postgresql://...``. It is never shown. Leave its password out and set
             ``PGPASSWORD`` or a ``.pgpass`` file if other programs show it.
         job: the name of the job in the database.
-        lease: seconds until another run may take the job, or a shard of it, of one that is not heard of.
+        lease: seconds after which another run may take the job, or a shard of it, from one that does not renew it.
 
     Raises:
-        ConfigurationError: the address is no ``postgresql://`` one, or another argument can't be used.
+        ConfigurationError: ``dsn`` is not a ``postgresql://`` address, or another argument can't be used.
     """
 
     async def work(
@@ -41,17 +41,18 @@ class PostgresJournal(PostgresJob):
         action: Action[Any] | Callable[[Any], Awaitable[Any]] | None = None,
         load: Load | None = None,
     ) -> JournalReport:
-        """Take free shards of the job and run them, until none is left to do. For a worker that takes shards by itself.
+        """Take free shards of the job and run them, until none is left. For a worker that takes shards by itself.
 
-        Shards that others have are waited for: if one of them is not heard of for a lease, its shard is taken.
+        It waits for shards that other runs have. If one of them does not renew its lease, its shard is taken.
 
         Args:
             recipe: how to make the client.
             action: the action that the job was listed with, if it is not one of ``norce_order_async.bulk.actions``.
-            load: the limits of this worker; ``Adaptive()`` when left out.
+            load: the limits of this worker, or ``Shared``. By default, the rate that the job's workers share, or
+                ``Adaptive()``.
 
         Returns:
-            What the journal holds in the end.
+            The report of the journal in the end.
 
         Raises:
             ConfigurationError: the client or the action can't be made here.

@@ -1,4 +1,4 @@
-"""How another process makes the same client: everything but the secret, and where that comes from."""
+"""A recipe: what another process needs to make the same client. It holds no token, only where to find one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PROVIDER: Final = re.compile(r"provider:([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What another process needs to make the same client: no token, and where that process finds one.
+    """What another process needs to make the same client. It holds no token, only where that process finds one.
 
     ``norce.recipe()`` makes it. It can be pickled, and written as JSON. For example::
 
@@ -35,8 +35,9 @@ class Recipe:
         merchant: sent as ``x-merchant``.
         channel: sent as ``x-channel``.
         adapter_id: sent as ``x-adapterid``.
-        token: ``"env:NAME"`` for an environment variable, or ``"provider:package.module:name"`` for what a client
-            takes as ``token``: an async function, a provider, ``ClientCredentials``, or a class of providers.
+        token: ``"env:NAME"`` for an environment variable, or ``"provider:package.module:name"`` for an object that a
+            client takes as ``token`` (an async function, a provider, ``ClientCredentials``), or for a class of
+            providers.
 
     Raises:
         ConfigurationError: an argument is wrong, or ``token`` is a token.
@@ -55,20 +56,20 @@ class Recipe:
         check_kind("token", self.token, str, "a string", ConfigurationError)
         if not (_VARIABLE.fullmatch(self.token) or _PROVIDER.fullmatch(self.token)):
             raise ConfigurationError(
-                "a recipe holds no token: token must be env:NAME or provider:package.module:name, where the other "
+                "a recipe holds no token: token must be env:NAME or provider:package.module:name, by which the other "
                 "process finds one"
             )
 
     def to_json(self) -> str:
-        """As text, for a queue or a command line."""
+        """The recipe as JSON text, for a queue or a command line."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """The recipe that was written as text.
+        """Make a recipe of the text that :meth:`to_json` returned.
 
         Raises:
-            ConfigurationError: it is none, or holds something else. The text is not shown.
+            ConfigurationError: the text is not a recipe, or holds other members. The error does not show it.
         """
         check_kind("a recipe", text, str, "JSON text", ConfigurationError)
         members: Any = read_json(text.encode(errors="replace"))
@@ -79,12 +80,12 @@ class Recipe:
 
 
 def client_of(recipe: Recipe) -> Any:
-    """A ``NorceOrderClient``, with the token that this process has.
+    """Make a ``NorceOrderClient`` with the token of this process.
 
     Raises:
-        ConfigurationError: this process has none where the recipe says.
+        ConfigurationError: this process has no token where the recipe says.
     """
-    # By name: a client is made of what jobs are made of too, and is above them.
+    # By name, because the client is in a layer above jobs.
     make = import_module("norce_order_async.client").NorceOrderClient
     return make(
         base_url=recipe.base_url,
