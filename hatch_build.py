@@ -1,6 +1,6 @@
 """What the build adds to the package's description: its addresses, and the README as a package index can show it.
 
-The address of the repository stands once, as ``repository`` under ``[tool.hatch.metadata.hooks.custom]`` in
+The address of the repository is in one place, as ``repository`` under ``[tool.hatch.metadata.hooks.custom]`` in
 pyproject.toml. Everything that needs it is made from it here.
 """
 
@@ -31,8 +31,8 @@ def urls(repository: str) -> dict[str, str]:
 def for_an_index(readme: str, repository: str, version: str) -> str:
     """The README with links that work away from the repository: to the files as they are in this version.
 
-    Without a repository there is nothing to link to; then the text of each link stays and the link goes. Code blocks
-    are left alone.
+    Without a repository there is no target; then the text of each link stays, and the link is removed. Code blocks are
+    not changed.
     """
 
     def link(found: re.Match[str]) -> str:

@@ -25,7 +25,7 @@ CHECKS = [
 nox.options.sessions = [*CHECKS, "tests"]
 
 ALL = ".[sandbox,cli,fast,httpx2,otel,parquet,postgres,spread]"
-# Where a version of a dependency can be felt.
+# The tests in which a version of a dependency can make a difference.
 LOWEST_TESTS = [
     "tests/auth",
     "tests/bulk/test_job.py",
@@ -40,7 +40,7 @@ LOWEST_TESTS = [
     "tests/sandbox/callbacks/test_notifications.py",
     "tests/telemetry",
 ]
-# All that calls a service. What is left out tests the service itself and what is put together around the client.
+# All tests that call a service. The others test the service itself, and what is around the client.
 HARSH_TESTS = ["auth", "bulk", "chaos", "client", "engines", "examples", "orders", "pipeline", "security", "telemetry"]
 HARSH_TESTS = [f"tests/{folder}" for folder in HARSH_TESTS]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
@@ -70,27 +70,27 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def layers(session: nox.Session) -> None:
-    """Who may import whom."""
+    """Which layer may import which."""
     install(session)
     session.run("lint-imports")
 
 
 @nox.session
 def regenerate(session: nox.Session) -> None:
-    """The generated client is what the generator makes of the description."""
+    """The generated client is the generator's output for the description."""
     session.run("scripts/regenerate.sh", "--check", external=True)
 
 
 @nox.session(default=False)
 def drift(session: nox.Session) -> None:
     """A new description, end to end: an address or a file after ``--``, or NORCE_OPENAPI_URL."""
-    # 2: all is done but the places that it names.
+    # 2: all is done except the places that it names.
     session.run("scripts/regenerate.sh", "--from", *session.posargs, external=True, success_codes=[0, 2])
 
 
 @nox.session
 def api(session: nox.Session) -> None:
-    """What has changed in the public API is named in the changelog."""
+    """The changelog names all changes of the public API."""
     install(session)
     session.run("python", "api/guard.py")
 
@@ -107,7 +107,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def looks(session: nox.Session) -> None:
-    """Every page of the site in the system's Chromium, at a desk and on a phone; pictures in build/looks.
+    """Takes pictures of every page of the site in the system's Chromium, on a desktop and on a phone, in build/looks.
 
     Three of them are those of CONTRIBUTING.
     """
@@ -127,7 +127,7 @@ def wires(session: nox.Session) -> None:
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """The workflow files: their form, and what a stranger could do with them. They run nowhere but on GitHub."""
+    """The workflow files: their form, and what an attacker could do with them. They run nowhere but on GitHub."""
     install(session)
     session.install("check-jsonschema==0.39.0")
     session.run("zizmor", "--offline", ".github/workflows")
@@ -145,7 +145,7 @@ def manifests(session: nox.Session) -> None:
 
 @nox.session
 def licences(session: nox.Session) -> None:
-    """What is installed with it or for its site, with which licence; and a failure for one that was not agreed to."""
+    """The licences of what is installed with the package or for its site; fails if one is not allowed."""
     session.install(ALL, "--group", "docs")
     session.run("python", "scripts/licences.py")
     environment = session.run(
@@ -156,7 +156,7 @@ def licences(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """What a release uploads, built anew in dist and looked over."""
+    """The files that a release uploads, built in dist and checked."""
     session.install("build==1.6.1", "twine==7.0.0", "check-wheel-contents==0.6.3")
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", "dist")
@@ -187,9 +187,9 @@ def readings(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def audit(session: nox.Session) -> None:
-    """Known vulnerabilities of what is installed with it, and of what regenerates; PyPI is asked."""
+    """Known vulnerabilities of what is installed with the package, and of what regenerates it; PyPI is asked."""
     session.install(ALL)
-    # Separate, so that the auditor's own packages are not looked at.
+    # Separate, so that the auditor's own packages are not checked.
     installed = session.run("python", "-m", "pip", "freeze", "--exclude", "norce-order-async", silent=True)
     frozen = Path(session.create_tmp()) / "installed.txt"
     frozen.write_text(str(installed), encoding="utf-8")

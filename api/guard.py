@@ -1,15 +1,15 @@
-"""Holds the public API against what it was at the last release, and the changelog against the difference.
+"""Compares the public API with the last release, and the differences with the changelog.
 
-`released.txt` beside this file is the API at that release, one line a name with its signature. What has been added
-since must be named under "Added" in the changelog's section "Unreleased", what has been removed or changed under
-"Breaking". The API is read as text (griffe), nothing of it is imported.
+`released.txt` beside this file is the API at that release, one line a name with its signature. The changelog's section
+"Unreleased" must name what has been added since under "Added", and what has been removed or changed under "Breaking".
+The API is read as text (griffe); nothing of it is imported.
 
-Guarded is what the public modules list in `__all__`, and every class of the package that such a name returns, takes or
-holds: users call `order.payments.create` without ever importing the class of `order.payments`. Such a class stands here
-under its own name, so that it may move to another file.
+The guard covers what the public modules list in `__all__`, and every class of the package that such a name returns,
+takes or holds: users call `order.payments.create` without importing the class of `order.payments`. Such a class is
+listed here under its own name, so that it may move to another file.
 
-    python api/guard.py              exit 1, and what the changelog does not say
-    python api/guard.py --release    the present API becomes the released one
+    python api/guard.py            exit 1, and what the changelog does not say
+    python api/guard.py --release  the present API becomes the released one
 """
 
 # ruff: noqa: INP001 - a program beside its data, not a package
@@ -47,7 +47,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
 
 
 def unsaid(released: list[str], present: list[str], changelog: str) -> list[str]:
-    """What has changed and is not named in the changelog under the heading it belongs to."""
+    """The changes that the changelog does not name under the heading that they belong to."""
     before, after = _by_name(released), _by_name(present)
     breaking, added = _said(changelog, "Breaking"), _said(changelog, "Added")
     complaints: list[str] = []
@@ -65,7 +65,7 @@ def unsaid(released: list[str], present: list[str], changelog: str) -> list[str]
 
 
 def api(root: Path) -> list[str]:
-    """The public API, a line a name, sorted.
+    """The public API, one line a name, sorted.
 
     Raises:
         ValueError: two classes that public names lead to have the same name.
@@ -78,7 +78,7 @@ def api(root: Path) -> list[str]:
 
 
 def public(root: Path) -> tuple[dict[str, griffe.Object | None], dict[str, griffe.Class]]:
-    """What users import, by module and name, and the classes that they meet without importing them.
+    """What users import, by module and name, and the classes that they get without importing them.
 
     The value is None for a name that is not of this package, or whose meaning only a running program shows.
 
@@ -100,7 +100,7 @@ def public(root: Path) -> tuple[dict[str, griffe.Object | None], dict[str, griff
 
 
 def _led_to(public: list[griffe.Object], objects: griffe.ModulesCollection) -> dict[str, griffe.Class]:
-    """Classes of the package that can't be imported from a public module, and that users meet all the same."""
+    """Classes of the package that can't be imported from a public module, and that users get all the same."""
     seen = {found.path for found in public}
     classes: dict[str, griffe.Class] = {}
     waiting = list(public)
@@ -133,8 +133,10 @@ def _at(path: str, objects: griffe.ModulesCollection) -> griffe.Object | None:
 
 
 def _annotated(found: griffe.Object) -> Iterator[str]:
-    """The paths of all names in the annotations of an object's public members. Not of what makes one: what users make
-    themselves, they import."""
+    """The paths of all names in the annotations of an object's public members.
+
+    The constructor is left out: users import the arguments of what they make.
+    """
     if isinstance(found, griffe.Class):
         for own in {**found.inherited_members, **found.members}.values():
             member = own.final_target if isinstance(own, griffe.Alias) else own
@@ -163,7 +165,8 @@ def _exported(module: griffe.Object | griffe.Alias) -> list[str]:
 
 
 def _resolved(module: griffe.Object | griffe.Alias, name: str) -> griffe.Object | None:
-    """What a public name stands for; None when that is not ours or can't be known without running."""
+    """The object that a public name stands for; None if it is not of this package or only a running program shows
+    it."""
     found = module.members.get(name)
     try:
         target = found.final_target if isinstance(found, griffe.Alias) else found
@@ -176,7 +179,7 @@ def _lines(found: griffe.Object | None, name: str) -> Iterator[str]:
     if isinstance(found, griffe.Class):
         bases = ", ".join(str(base) for base in found.bases)
         yield f"{name}: class({bases})"
-        # What a class of ours inherits from another is promised for it too.
+        # What a class of ours inherits from another class is public too.
         for own in {**found.inherited_members, **found.members}.values():
             member = own.final_target if isinstance(own, griffe.Alias) else own
             if not member.name.startswith("_") or member.name == "__init__":
@@ -214,7 +217,7 @@ def _by_name(lines: list[str]) -> dict[str, str]:
 
 
 def _said(changelog: str, heading: str) -> str:
-    """What the section of the next release says under a heading."""
+    """The text under a heading in the section of the next release."""
     section = re.search(r"^## Unreleased\n(.*?)(?=^## |\Z)", changelog, re.DOTALL | re.MULTILINE)
     if section is None:
         return ""

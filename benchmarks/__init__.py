@@ -1,6 +1,6 @@
-"""What is measured against whom: ``python -m benchmarks`` runs all of it; ``docs/performance.md`` shows what came out.
+"""The measurements: ``python -m benchmarks`` runs all of them; ``docs/performance.md`` shows the results.
 
-:mod:`.parts` holds what is measured, :mod:`.contestants` who takes part, :mod:`.server` who answers. Everything is
-measured in processes of their own on the client's core (:mod:`.worker`) and told as tables and plain figures
-(:mod:`.figures`), from which :mod:`.goals` and :mod:`.report` are written.
+:mod:`.parts` holds what is measured, :mod:`.contestants` the clients that are compared, :mod:`.server` the service.
+Everything is measured in processes of their own on the client's core (:mod:`.worker`) and returned as tables and plain
+figures (:mod:`.figures`), from which :mod:`.goals` and :mod:`.report` are written.
 """

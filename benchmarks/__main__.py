@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure, and say what came out."""
+"""``python -m benchmarks``: measure, and print the results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def measured(names: Sequence[str], scale: Scale) -> dict[str, Figures]:
 
 
 def run(names: Sequence[str], folder: Path, *, quick: bool) -> report.Results:
-    """Measure these parts; what lies in the folder of the others, from the same machine, is kept."""
+    """Measure these parts; figures of other parts in the folder, from the same machine, are kept."""
     described = machine.describe()
     parts = report.earlier(folder, described, quick=quick) | measured(names, QUICK if quick else FULL)
     today = dt.datetime.now(dt.UTC).date().isoformat()

@@ -7,7 +7,7 @@ adaptive limiter in front, as fast as that lets it. With ``--job`` the reads are
 are the service's own: whole seconds of what it admitted and turned away.
 """
 
-# The limiter is put under plain calls here, for which there is no public way.
+# Here the limiter is under plain calls, for which there is no public way.
 # ruff: noqa: SLF001, S106
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ from norce_order_async.pipeline.settings import CallOptions
 
 LATENCY = 0.05
 BURST_SECONDS = 0.25
-"""What may come at once, so that a moment without a processor for either side does not count as too many."""
+"""The requests that may come at once, so that a moment without processor time for either side does not look like
+overload."""
 SETTLING = 10
 """Seconds at the start of each phase that its figures leave out."""
 PLAN = "200:40,100:30,200:30,400:30,200:30"
@@ -49,7 +50,7 @@ ORDER = json.dumps({"state": {"currentStatus": "processing"}}).encode()
 
 @dataclass
 class Service:
-    """Admits so many a second, as the plan has it from the first request on."""
+    """Admits a number of requests a second, as the plan has it from the first request on."""
 
     plan: list[tuple[float, int]]
     began: float | None = None
@@ -114,7 +115,7 @@ async def serve(plan: list[tuple[float, int]]) -> None:
 
 
 async def read_orders(client: NorceOrderClient, load: Load, seconds: float) -> None:
-    """Read through the limiter until the time is up, what was turned away again."""
+    """Read through the limiter until the time is up, and again what was turned away."""
     shared: Session = cast("Any", client)._session
     settings = shared.settings.changed(CallOptions(deadline=None, max_delay=20.0))
     limiter = load.limiter(shared.core.clock, shared.core.pause)
@@ -152,12 +153,12 @@ async def run_job(client: NorceOrderClient, load: Load, seconds: float) -> None:
             pass
 
 
-# What came of it
+# The results
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What the service saw while it had one capacity; figures leave the first seconds out."""
+    """The service's counts while it had one capacity; figures leave the first seconds out."""
 
     capacity: float
     admitted: float
@@ -165,7 +166,7 @@ class Phase:
     away: float
     """The share of requests that was turned away."""
     settled: int | None
-    """Seconds until it was at the new level; None if never."""
+    """Seconds until the job was at the new level; None if never."""
 
 
 def phases(plan: list[tuple[float, int]], admitted: Counter[int], away: Counter[int]) -> list[Phase]:
@@ -181,7 +182,7 @@ def phases(plan: list[tuple[float, int]], admitted: Counter[int], away: Counter[
 
 
 def rows(found: list[Phase]) -> list[list[str]]:
-    """As they stand in a table."""
+    """The rows of the table."""
     return [
         [
             f"{phase.capacity:g}/s",
@@ -195,7 +196,7 @@ def rows(found: list[Phase]) -> list[list[str]]:
 
 
 def _settled(capacity: float, begin: int, seconds: int, admitted: Counter[int], away: Counter[int]) -> int | None:
-    """From when on three seconds together have 90 % of the capacity and under 5 % turned away."""
+    """The start of the first three seconds that together have 90 % of the capacity and under 5 % turned away."""
     for second in range(begin, begin + seconds - 2):
         done, refused = (sum(count[at] for at in range(second, second + 3)) for count in (admitted, away))
         if done >= 0.9 * 3 * capacity and refused < 0.05 * (done + refused):

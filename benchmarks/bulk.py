@@ -36,7 +36,7 @@ IN_FLIGHT = 50
 
 
 def serve(port: int, orders: int, ids: Path) -> None:
-    """The service, in its own process: orders are made through its store, and their ids written down."""
+    """The service, in its own process: makes orders through its store, and writes down their ids."""
     with Sandbox(token=TOKEN, port=port, keep_requests=1) as sandbox:
         # They are spread over the channels, and some are removed, which can't be changed.
         sandbox.seed_orders(orders + orders // 5, merchant=MERCHANT, seed=1)
@@ -74,7 +74,7 @@ def service(orders: int, folder: Path) -> Generator[str]:
 
 
 async def ids_of(norce: NorceOrderClient, count: int) -> list[tuple[Scope, list[str]]]:
-    """So many orders that can be changed, by channel."""
+    """A number of orders that can be changed, by channel."""
     where = OrderFilter(status=["checkout", "processing", "accepted", "completed", "declined"])
     found: list[tuple[Scope, list[str]]] = []
     for channel in CHANNELS:

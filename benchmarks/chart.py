@@ -66,7 +66,7 @@ class _Panel:
 
 
 def _scale(low: float, high: float, first: float, last: float) -> Callable[[float], float]:
-    """From a value to a place, logarithmically."""
+    """The place of a value on a logarithmic axis."""
     begin = math.log(low)
     length = math.log(high) - begin or 1.0
     return lambda value: first + (math.log(value) - begin) / length * (last - first)

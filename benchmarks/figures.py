@@ -13,7 +13,7 @@ Figures = dict[str, Any]
 """JSON data; each part has its own shape."""
 
 Tell = Callable[[str], None]
-"""Says what goes on."""
+"""Reports the progress."""
 
 
 class Part(Protocol):
@@ -32,7 +32,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """One table, with the words around it."""
+    """One table, with the text around it."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -40,7 +40,7 @@ class Table:
     after: Sequence[str] = field(default=())
 
     def markdown(self) -> str:
-        """As it stands in the documentation; the first column holds words, the others figures."""
+        """As in the documentation; the first column holds words, the others figures."""
         head = f"| {' | '.join(self.columns)} |"
         rule = f"|---|{'---:|' * (len(self.columns) - 1)}"
         body = [f"| {' | '.join(row)} |" for row in self.rows]
@@ -49,7 +49,7 @@ class Table:
 
 
 def spread(values: Iterable[float], form: str = "{:.2f}") -> str:
-    """The median, and from where to where the values went."""
+    """The median, and the range of the values."""
     found = sorted(values)
     middle = form.format(statistics.median(found))
     if len(found) < 2:
@@ -63,7 +63,7 @@ def median(values: Iterable[float]) -> float:
 
 
 def interleaved(names: Sequence[str], rounds: int) -> Iterable[tuple[int, str]]:
-    """Round and name, each round beginning with another one, so that what the machine does meets all alike."""
+    """Round and name. Each round begins with another name, so that disturbances of the machine affect all alike."""
     for number in range(rounds):
         turned = number % len(names) if names else 0
         for name in (*names[turned:], *names[:turned]):

@@ -1,4 +1,4 @@
-"""What the project wants to reach, as ratios within one run, and what it reaches."""
+"""The goals of the project, as ratios within one run, and the values that it reaches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = ("what", "goal", "measured", "reached")
 
 @dataclass(frozen=True)
 class Goal:
-    """One thing to reach, and how it is read from the figures of one part."""
+    """One goal, and the function that computes its value from the figures of one part."""
 
     what: str
     part: str

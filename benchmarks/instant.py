@@ -1,4 +1,4 @@
-"""An engine that answers at once, so that what is above it can be seen alone."""
+"""An engine that answers at once, so that the code above it can be measured alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ANSWER = WireResponse(200, {"content-type": "application/json", "content-length"
 
 
 class InstantEngine:
-    """Gives the typical order for whatever is asked."""
+    """Answers every request with the typical order."""
 
     name = "instant"
 

@@ -1,4 +1,4 @@
-"""Laps: so many tasks that each read one order after the other for a while."""
+"""Laps: a number of tasks that each read one order after the other for a while."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.server import Target
 
 @dataclass(frozen=True)
 class Lap:
-    """What came of one lap. A wait counts from the task's wish to read to the order in its hands."""
+    """The result of one lap. A wait is the time from the start of a task's read to the order."""
 
     rate: float
     p50_ms: float
@@ -24,7 +24,7 @@ class Lap:
 
 
 def lap(name: str, target: Target, tasks: int, settle: float, window: float) -> Lap:
-    """Let a contestant run, count what ends within the window, and leave the rest."""
+    """Let a contestant run, and count the reads that end within the window."""
     return asyncio.run(_lap(name, target, tasks, settle, window))
 
 
@@ -70,7 +70,7 @@ def percentiles(answered: list[float], unanswered: list[float]) -> tuple[float, 
     """Median and 99th percentile of the waits.
 
     A task that still waits at the end, longer already than 99 of 100 have, belongs to the last hundredth, and counts
-    with the time it has waited so far: otherwise those whom an unfair queue starves would be left out.
+    with the time that it has waited so far. Otherwise the tasks that starve in an unfair queue would be left out.
     """
     answered = sorted(answered)
     starving = [wait for wait in unanswered if not answered or wait > answered[len(answered) * 99 // 100]]

@@ -1,4 +1,4 @@
-"""The machine: its cores, who runs on which, what it is, how much memory this process holds."""
+"""The machine: its cores, which process runs on which, its description, and the memory of this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALLOWED: list[int] = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_geta
 
 CLIENT_CORE: int | None = _ALLOWED[0] if len(_ALLOWED) > 1 else None
 SERVER_CORE: int | None = _ALLOWED[1] if len(_ALLOWED) > 1 else None
-"""None where the system can't pin, or has but one core."""
+"""None if the system can't pin a process, or has one core."""
 
 
 def pin(core: int | None) -> None:
@@ -26,7 +26,7 @@ def pin(core: int | None) -> None:
 
 
 def describe(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
-    """What the figures were taken on."""
+    """The machine and versions of the figures."""
     pinned = "not pinned" if CLIENT_CORE is None else f"client on core {CLIENT_CORE}, server on core {SERVER_CORE}"
     return {
         "processor": _processor(),
@@ -38,7 +38,7 @@ def describe(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
 
 
 def resident() -> float:
-    """This process's resident memory in MB; not a number where the system doesn't tell."""
+    """This process's resident memory in MB; not a number if the system does not show it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text("utf-8").splitlines():
             if line.startswith("VmRSS:"):
@@ -47,7 +47,7 @@ def resident() -> float:
 
 
 def cpu_seconds(process: int) -> float:
-    """Processor time that a process has used; not a number where the system doesn't tell."""
+    """Processor time that a process has used; not a number if the system does not show it."""
     with contextlib.suppress(OSError):
         # Behind the command's name, which may hold spaces and brackets.
         fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()

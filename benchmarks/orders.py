@@ -20,7 +20,7 @@ _ARTICLES = ("Tent for two", "Book of knots", "Socks, three pairs", "Gas stove w
 
 
 def order(items: int) -> dict[str, Any]:
-    """An order as the service answers it, with so many lines in its cart; one without lines is hardly begun."""
+    """An order as the service answers it, with a number of lines in its cart; one without lines is almost empty."""
     made: dict[str, Any] = {
         "id": "o_yClTSySjyAuuBjmiBlHCjuEcTf",
         "merchant": "acme",

@@ -1,4 +1,4 @@
-"""Where the figures go: JSON, a page of tables, a picture, and the blocks of the documentation."""
+"""Writes the figures: JSON, a page of tables, a picture, and the blocks of the documentation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Results = dict[str, Any]
 
 
 def earlier(folder: Path, machine: dict[str, str], *, quick: bool) -> dict[str, Figures]:
-    """The figures that lie in a folder already, if they were taken on this very machine in the same way."""
+    """The figures in a folder, if they were taken on this very machine in the same way."""
     saved = folder / "results.json"
     if not saved.exists():
         return {}
@@ -52,7 +52,7 @@ def write(results: Results, folder: Path) -> None:
 
 
 def write_docs(results: Results, docs: Path = DOCS) -> None:
-    """Replace what stands between the markers of the page, and the picture."""
+    """Replace the text between the markers of the page, and the picture."""
     page = docs / PAGE
     text = page.read_text("utf-8")
     for name, block in {**blocks(results), "goals": _goals(results, text)}.items():

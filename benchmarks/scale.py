@@ -1,4 +1,4 @@
-"""How much is measured: everything for the tables, a minute's worth for a look, a pinch for the tests."""
+"""The amount of work: everything for the tables, a minute for a quick look, a minimum for the tests."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ class Scale:
     """The counts of all parts. Seconds throughout."""
 
     rounds: int
-    """Turns that those get from whom ratios are taken."""
+    """Turns of the contestants that ratios are taken from."""
     blocks: int
-    """Turns of what is timed in short blocks."""
+    """Turns of contestants that are timed in short blocks."""
     block_calls: int
     """Calls in one block."""
     block_tasks: tuple[int, ...]
-    """How many tasks make them."""
+    """The numbers of tasks that make them."""
     block_seconds: float
-    """How long a block of decoding or encoding takes at least."""
+    """The least time of a block of decoding or encoding."""
 
     processor_tasks: tuple[int, ...]
-    """How many tasks call at once where ratios of processor time are taken."""
+    """The numbers of tasks that call at once for ratios of processor time."""
     processor_rounds: int
     """Turns of each there."""
     processor_calls: int
     """Calls in one block of one task; several tasks make five times as many together."""
 
     tasks: tuple[int, ...]
-    """How many tasks read orders at once."""
+    """The numbers of tasks that read orders at once."""
     tls_tasks: tuple[int, ...]
     """The same over TLS."""
     settle: float
-    """Before a lap counts, with few tasks."""
+    """The time before a lap counts, with few tasks."""
     settle_many: float
-    """The same with hundreds: httpx, for one, gets slower for seconds before it goes steadily."""
+    """The same with hundreds: httpx, for one, gets slower for seconds before its rate is steady."""
     window: float
-    """In which a lap counts."""
+    """The time in which a lap counts."""
     contestants: tuple[str, ...] | None
     """Only these; None for all."""
     generated: bool

@@ -55,7 +55,7 @@ def _schemas() -> dict[str, Any]:
 def _built(name: str, make: Make, known: dict[str, Any]) -> Any:
     if name not in known:
         members = _schemas()[name]["properties"]
-        # Parts of a bundle are lines again; one level of plain data keeps the types simple.
+        # Parts of a bundle are lines too; one level of plain data keeps the types simple.
         known[name] = dict[str, Any]
         known[name] = make(name, {member: _type(schema, make, known) for member, schema in members.items()})
     return known[name]
@@ -79,5 +79,5 @@ def _type(schema: dict[str, Any], make: Make, known: dict[str, Any]) -> Any:
 
 def _snake(name: str) -> str:
     spelled = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-    # Words of the language, and names that a base class has.
+    # Keywords of the language, and names that a base class has.
     return f"{spelled}_" if spelled in ("class", "schema") else spelled

@@ -29,7 +29,7 @@ _BACKLOG = 4096
 
 @dataclass(frozen=True)
 class Door:
-    """One way in: how long an answer takes, in seconds, and whether it is over TLS."""
+    """One port: how long an answer takes, in seconds, and whether it is over TLS."""
 
     latency: float = 0.0
     tls: bool = False
@@ -42,7 +42,7 @@ class Door:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a contestant sends: the address in front of ``/api/v0``, and whose certificates it trusts."""
+    """The address that a contestant sends to, in front of ``/api/v0``, and the certificates that it trusts."""
 
     url: str
     authority: str | None = None

@@ -1,4 +1,4 @@
-"""Processes on the client's core, so that no measurement meets another one's memory or imports."""
+"""Processes on the client's core, so that no measurement is affected by another one's memory or imports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Worker:
-    """A process that does one thing after the other; started with the first of them."""
+    """A process that runs one function after the other; it starts with the first of them."""
 
     def __init__(self) -> None:
         self._pipe, there = multiprocessing.Pipe()
@@ -26,7 +26,7 @@ class Worker:
         there.close()
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What a function of a module returns in there; what it raises is raised here."""
+        """Run a function of a module in there and return its result; its exceptions are raised here."""
         self._pipe.send((function, args, kwargs))
         done, result = self._pipe.recv()
         if not done:
@@ -59,7 +59,7 @@ def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 @contextlib.contextmanager
 def beside(core: int | None) -> Generator[None]:
-    """A process that takes as much of a core as the others leave it, until the block ends."""
+    """A process that takes as much of a core as the others leave, until the block ends."""
     busy = multiprocessing.get_context("spawn").Process(target=_spin, args=(core,), daemon=True)
     busy.start()
     try:
@@ -78,14 +78,14 @@ def _spin(core: int | None) -> None:
 
 def _work(pipe: Connection) -> None:
     pin(CLIENT_CORE)
-    # Two thousand connections are more than many systems allow at first.
+    # Two thousand connections are more than many systems allow by default.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     while True:
         try:
             function, args, kwargs = pipe.recv()
         except EOFError:
-            # Whoever gave the work is gone.
+            # The process that gave the work has ended.
             return
         try:
             answer = (True, function(*args, **kwargs))

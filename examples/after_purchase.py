@@ -1,7 +1,7 @@
-"""After the purchase: payments are captured by their action, the capture is logged, the order gets a reference.
+"""After the purchase: capture payments by their action, log the capture, and give the order a reference.
 
-Takes the service from the NORCE_* variables, and the order's id and the reference as arguments. Run again, it captures
-nothing twice: what the log knows is left alone.
+Takes the service from the NORCE_* variables, and the order's id and the reference as arguments. If you run it again, it
+captures nothing twice: it skips payments whose capture is in the log.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ async def capture(order: Order, payment: Payment) -> None:
         return
     if any(entry.event == "capture" and entry.is_success for entry in await order.payments.transactions(payment.id)):
         return
-    # Moves money. When its answer is lost it raises, and is not repeated: look at the provider before the next run.
+    # This moves money. If its answer is lost, it raises and is not repeated: look at the provider before the next run.
     await order.payments.execute_action(payment.id, action.id)
     await order.payments.log(payment.id, "capture", amount=payment.amount, success=True, action=action)
     await order.payments.update(payment.id, captured)

@@ -1,7 +1,7 @@
-"""The vendor's basic tutorial, made to be run again: after a crash it goes on where it stopped and doubles nothing.
+"""The vendor's basic tutorial, made to be run again: after a crash it continues where it stopped and doubles nothing.
 
-Takes the service from the NORCE_* variables and the cart's reference as its argument. Every step first looks for what
-an earlier run has done.
+Takes the service from the NORCE_* variables and the cart's reference as its argument. Every step first looks for the
+result of an earlier run.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""The vendor's basic tutorial, against a local order service or, with --playground, where NORCE_* points."""
+"""The vendor's basic tutorial, on a local order service or, with --playground, on the service of the NORCE_*
+variables."""
 
 import asyncio
 import sys

@@ -3,8 +3,8 @@
     .venv/bin/python scripts/files_of_a_call.py [aiohttp|httpx]
 
 The call is `await order.cart.put(...)` of a client that has made calls before, against the local order service in
-another thread. A profiler records each Python function that runs in the client's thread. Fewer files mean less to read
-for a person who follows a call.
+another thread. A profiler records each Python function that runs in the client's thread. A reader has to follow fewer
+files in a call that runs through fewer.
 """
 
 from __future__ import annotations

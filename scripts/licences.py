@@ -1,8 +1,7 @@
 """Lists the licences of all packages in an environment, and fails if one is not allowed.
 
-With those of the files of others that this project ships, which must be the very files that the list beside them names.
-
-`nox -s licences` runs it in an environment with this package and all extras, and in that of the generator.
+It also lists the files of others that this project ships, and fails if one differs from the list beside it. `nox -s
+licences` runs it in an environment with this package and all extras, and in that of the generator.
 """
 
 import hashlib
@@ -19,7 +18,8 @@ AGREED = frozenset(
         *("PSF-2.0", "Python-2.0", "Unlicense", "Zlib"),
     ]
 )
-"""SPDX names of licences that only demand to be named; MPL-2.0 also demands changes of its own files."""
+"""SPDX names of licences that only demand that they are named; MPL-2.0 also makes demands on changes of its own
+files."""
 
 AGREED_FOR = {
     "psycopg": "LGPL-3.0-only",
@@ -28,9 +28,12 @@ AGREED_FOR = {
     "taskiq-dependencies": "not said",
     "docutils": "BSD-3-Clause AND GNU General Public License (GPL) AND Public Domain",
 }
-"""Single packages with a licence that demands more, and is agreed to for them alone. psycopg comes with an extra only,
-is used unchanged as a library that a user can replace, and is no part of what this project ships. docutils builds the
-documentation site and is installed for nothing else; what the GPL is about in it is a mode for Emacs."""
+"""Single packages whose licence demands more, each allowed for itself alone.
+
+psycopg comes with an extra only, is used unchanged as a library that a user can replace, and is not part of what this
+project ships. docutils builds the documentation site and is installed for nothing else; its part under the GPL is a
+mode for Emacs.
+"""
 
 VENDORED = sorted((Path(__file__).parents[1] / "src").rglob("static/LICENCES.md"))
 """The lists of the files of others that are part of what this project ships; each stands beside these files."""
@@ -76,7 +79,7 @@ def is_agreed(expression: str) -> bool:
     words = re.findall(r"[()]|[^\s()]+", expression)
     try:
         agreed = _either(words)
-    except IndexError:  # it ends where there should be more
+    except IndexError:  # it ends where more should follow
         return False
     return agreed and not words
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes generated/norce_order_api anew from openapi/. Runs on a bare clone and from any folder; needs Python 3.11 or newer.
+# Makes generated/norce_order_api again from openapi/. Runs on a bare clone and from any folder; needs Python 3.11 or newer.
 #   scripts/regenerate.sh                    from the description in the repository
-#   scripts/regenerate.sh --from URL|FILE    from another one, which takes the place of that in the repository, with a
-#                                            report of what it changes (docs/regenerate.md); alone: NORCE_OPENAPI_URL
+#   scripts/regenerate.sh --from [URL|FILE]  from another one, which replaces the one in the repository, with a report of
+#                                            the changes (docs/regenerate.md); without a value: from NORCE_OPENAPI_URL
 #   scripts/regenerate.sh --check            changes nothing; names the files that would change and exits 1
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -18,7 +18,7 @@ if [ -z "$python" ]; then
   exit 1
 fi
 
-# Only our own modules: what the caller has on his path must not have a say in the output.
+# Only our own modules: modules on the caller's path must not affect the output.
 export PYTHONPATH="$here" PYTHONNOUSERSITE=1 PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0
 environment=$("$python" -m regenerate.environment)
 exec "$environment" -m regenerate "$@"

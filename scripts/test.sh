@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check there is, from a bare checkout: makes .venv, installs, then lint, types, layers, generated code, tests.
+# Runs all checks, from a bare checkout: makes .venv, installs, then lint, types, layers, generated code, tests.
 # Prints the processor time that all of it took.
 #
 #   scripts/test.sh                  what every change must pass
@@ -34,8 +34,8 @@ PIP_NO_COMPILE=1 ensure_venv "sandbox,cli,otel,fast,httpx2,spread" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
 
-# User and system time of everything that was started here and has ended. `times` is the shell's own and speaks of the
-# shell that runs it, so it must not stand in a pipe.
+# User and system time of all processes that were started here and have ended. `times` is a shell builtin and counts for
+# the shell that runs it, so it must not stand in a pipe.
 processor_time() {
   local record
   record=$(mktemp)
@@ -100,7 +100,7 @@ if [ -n "$quick" ]; then
   if [ $# -eq 0 ]; then
     mapfile -t tests < <(changed | tests_of)
   else
-    # A folder or file of src stands for its tests; all else is for pytest.
+    # A folder or file of src stands for its tests; every other argument is for pytest.
     mapfile -t given < <(for path in "$@"; do
       case $path in
       src/*) if [ -d "$path" ]; then printf '%s/\n' "${path%/}"; else printf '%s\n' "$path"; fi | tests_of ;;
@@ -118,7 +118,7 @@ if [ -n "$quick" ]; then
   fi
   if [ $# -eq 0 ]; then
     if [ ${#tests[@]} -eq 0 ]; then
-      echo "== tests: none belong to what has changed; name folders to run"
+      echo "== tests: the changed files have none; name folders to run"
       exit 0
     fi
     set -- "${tests[@]}"
@@ -135,6 +135,6 @@ step "layers" lint-imports --no-logo
 step "generated code" scripts/regenerate.sh --check
 without_browser=$(python -c 'from tests.support.browser import missing; print(missing() or "")')
 [ -z "$without_browser" ] || printf '== no tests in a browser: %s\n' "$without_browser"
-# Three keep two cores busy, since many tests wait. Each collects every test, which takes the processor about ten seconds,
-# and has tests that follow each other, so that what a module makes once is made by few of them.
+# Three workers keep two cores busy, since many tests wait. Each collects all tests, which takes about ten seconds of
+# processor time. Each runs tests that follow each other, so that few of them make what a module makes once.
 step "tests" pytest -n "${TEST_WORKERS:-3}" --dist worksteal -m "$which_tests" "$@"

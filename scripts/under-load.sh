@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The tests where there is little processor time: what they say must not depend on how fast a machine is.
+# Runs the tests with little processor time: their results must not depend on the speed of the machine.
 #
 #   scripts/under-load.sh                   the three below, one after the other
 #   scripts/under-load.sh busy              all tests beside two processes that are always busy
 #   scripts/under-load.sh pinned            all tests on a single core
 #   scripts/under-load.sh repeated [TIMES]  tests/chaos and tests/bulk ten times, beside two busy processes
 #
-# TEST_WORKERS is how many of pytest's run at once, as in scripts/test.sh. Fails when one of the runs does.
+# TEST_WORKERS is the number of pytest's processes, as in scripts/test.sh. Fails if one of the runs does.
 set -euo pipefail
 
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,7 +1,7 @@
-"""Who takes part in reading orders: the client on both engines, bare libraries, and clients made in other ways.
+"""The clients that read orders: this client on its engines, bare libraries, and clients made in other ways.
 
-All have a hundred connections at most and send the same headers. What each hands back is said with its name: the bytes,
-plain data, or a typed order.
+All have a hundred connections at most and send the same headers. The result of each is in its name: the bytes, plain
+data, or a typed order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONTESTANTS: dict[str, Contestant] = {
 
 
 def ready(names: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Those of the contestants that can take part, and why the others can't."""
+    """The contestants that can run here, and the reasons why the others can't."""
     present: list[str] = []
     absent: dict[str, str] = {}
     for name in names:

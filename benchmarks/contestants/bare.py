@@ -1,4 +1,4 @@
-"""The libraries as they come: aiohttp, httpx and httpx2, reading bytes, and aiohttp with orjson."""
+"""The libraries without anything around them: aiohttp, httpx and httpx2, reading bytes, and aiohttp with orjson."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def _aiohttp_and_orjson(target: Target, connections: int) -> AsyncGenerato
 
 @asynccontextmanager
 async def _httpx(name: str, target: Target, connections: int) -> AsyncGenerator[Read]:
-    """httpx, or httpx2, which has the same surface."""
+    """httpx, or httpx2, which has the same API."""
     module = library(name)
     url = target.url + PATH
     limits = module.Limits(max_connections=connections, max_keepalive_connections=connections)

@@ -28,14 +28,15 @@ HEADERS = {
 }
 
 MOST_OVER_HTTPX = 500
-"""Each request of httpx looks at all that wait, so that a lap with thousands of tasks takes half a minute."""
+"""httpx goes through all waiting requests for each request, so that a lap with thousands of tasks takes half a
+minute."""
 
 Read = Callable[[], Awaitable[object]]
-"""Reads one order; every call gives a fresh one."""
+"""Reads one order; every call returns a fresh one."""
 
 
 class AbsentError(Exception):
-    """A contestant that can't take part here; the text says why."""
+    """A contestant that can't run here; the text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Contestant:
     name: str
     gives: str
     open: Callable[[Target, int], AbstractAsyncContextManager[Read]]
-    """With a target and the most connections it may have."""
+    """Takes a target and the largest number of connections."""
     prepare: Callable[[], object] = lambda: None
     """Raises :class:`AbsentError`; may take its time, and is called once before anything is measured."""
     most_tasks: int = 1_000_000
-    """Beyond so many it takes too long to be measured."""
+    """With more tasks than this it takes too long to be measured."""
 
 
 def library(name: str) -> Any:

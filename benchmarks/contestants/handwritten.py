@@ -1,4 +1,4 @@
-"""A client as people write one for themselves: httpx, pydantic, raise_for_status."""
+"""A client as people write it by hand: httpx, pydantic, raise_for_status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients as generators make them from the description, without changes.
+"""Clients from generators that read the description, unchanged.
 
 They are made once for each description and generator version, into ``.cache/benchmarks``.
 """
@@ -49,7 +49,7 @@ _OTHER_PACKAGE = "other_order_api"
 
 
 def stock_package() -> Path:
-    """The folder with what the stock generator makes of the description."""
+    """The folder with the stock generator's output for the description."""
     return _made(STOCK, _PINS.read_bytes(), _run_stock)
 
 
@@ -99,7 +99,7 @@ async def _stock(target: Target, connections: int) -> AsyncGenerator[Read]:
 
 
 def other_package() -> Path:
-    """The folder with what openapi-generator makes of the description."""
+    """The folder with openapi-generator's output for the description."""
     for needed in ("openapi_generator_cli", "aiohttp_retry", "dateutil", "pydantic"):
         library(needed)
     if shutil.which("java") is None:
@@ -151,17 +151,17 @@ CONTESTANTS = (
 )
 
 
-# What both need
+# For both
 
 
 @functools.cache
 def _made(generator: str, pins: bytes, run: Callable[[Path], None]) -> Path:
-    """A folder with the generator's output, from the cache or anew."""
+    """A folder with the generator's output, from the cache or new."""
     key = hashlib.sha256(_DESCRIPTION.read_bytes() + pins).hexdigest()[:16]
     complete = _CACHE / f"{generator}-{key}"
     if not complete.exists():
         _CACHE.mkdir(parents=True, exist_ok=True)
-        # Under another name until it is complete: what an interrupted run leaves is never used.
+        # It has another name until it is complete, so that the rest of an interrupted run is never used.
         with tempfile.TemporaryDirectory(dir=_CACHE) as building:
             folder = Path(building, "made")
             folder.mkdir()

@@ -1,4 +1,4 @@
-"""The client of this project, everything on as it comes; only the number of permits is set."""
+"""The client of this project, with everything on by default; only the number of permits is set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ON_HTTPX2 = "norce-order-async on httpx2"
 
 
 def client(target: Target, connections: int = CONNECTIONS, **arguments: Any) -> NorceOrderClient:
-    """A client of the service; the arguments win over what it would be made with."""
+    """A client of the service; the arguments override its usual ones."""
     made: dict[str, Any] = {
         "base_url": target.url,
         "merchant": MERCHANT,
@@ -37,7 +37,7 @@ async def _open(
         orders = norce.orders
 
         async def read() -> object:
-            # The models are made when they are asked for.
+            # The models are made when they are read.
             return (await orders.get(ORDER_ID)).data
 
         yield read

@@ -1,4 +1,4 @@
-"""What is measured, in the order it is shown."""
+"""The parts that are measured, in the order in which they are shown."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Adapters: hooks a second, more hooks at once than may run, and memory over many notifications.
 
-The app is called as a server calls it, without a server, on one event loop of one core: what a server adds is the same
-for every app.
+The app is called as a server calls it, but without a server, on one event loop of one core: a server costs every app
+the same.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def measure(scale: Scale, tell: Tell) -> Figures:
 
 
 def ratios(figures: Figures, other: str) -> list[float]:
-    """Ours against a Starlette endpoint, round by round."""
+    """Our rate over that of a Starlette endpoint, round by round."""
     laps = figures["laps"]
     return [ours / theirs for ours, theirs in zip(laps[OURS], laps[other], strict=True)]
 
@@ -234,7 +234,7 @@ def _soak(count: int) -> Figures:
             body = b'{"id":"o%d","state":{"currentStatus":"completed"},"lastModified":"2026-11-27T10:00:00Z"}' % number
             status, _ = await _call(adapter, f"{path}o{number}", body)
             _demand(status == 200)
-            # A server comes back to its loop between calls, which is when that lets go of timers that were cancelled.
+            # A server returns to its loop between calls; there the loop drops timers that were cancelled.
             await asyncio.sleep(0)
             if number % every == 0:
                 gc.collect()
@@ -242,6 +242,6 @@ def _soak(count: int) -> Figures:
         return count / (time.perf_counter() - began)
 
     rate = asyncio.run(run())
-    # An adapter remembers 100,000 notifications; what counts is what it grows by when it does.
+    # An adapter remembers 100,000 notifications. The growth is measured after that many.
     full = samples[len(samples) * 2 // 5 :]
     return {"count": count, "rate": rate, "grown_mb": max(0.0, median(full[-3:]) - median(full[:3]))}

@@ -1,7 +1,7 @@
-"""What one call costs: processor time and latency, over the engines called bare and the libraries under them.
+"""The cost of one call: processor time and latency, over the engines called bare and the libraries under them.
 
-One task reads one order after the other; then fifty do. What the pipeline and the handles add is what the client takes
-beyond its engine called bare, decoding apart; over the real engines and over one that answers at once.
+One task reads one order after the other; then fifty do. The pipeline and the handles cost what the client takes beyond
+its engine called bare, without decoding; over the real engines and over one that answers at once.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ async def _readers(target: Target, tasks: int) -> AsyncGenerator[dict[str, Read]
 
 
 async def block(read: Callable[[], Awaitable[object]], calls: int, tasks: int = 1) -> tuple[float, float]:
-    """Microseconds of processor time and of time that a call took, in the mean of one block."""
+    """Microseconds of processor time and of time for a call, the mean of one block."""
 
     async def work(times: int) -> None:
         for _ in range(times):
@@ -120,14 +120,14 @@ async def _decoding() -> object:
 
 
 def added(figures: Figures, tasks: int, engine: str) -> list[float]:
-    """Microseconds that pipeline and handles take of the processor for a call, block by block."""
+    """Microseconds of processor time that pipeline and handles take for a call, block by block."""
     cpu = figures[str(tasks)]["cpu_us"]
     _, client, alone = next(one for one in ADDED if one[0] == engine)
     return [whole - sent - decoded for whole, sent, decoded in zip(cpu[client], cpu[alone], cpu[DECODING], strict=True)]
 
 
 def tables(figures: Figures) -> list[Table]:
-    """Everybody, and what is added."""
+    """All contestants, and the cost of the pipeline."""
     order = (
         *(bare.AIOHTTP, AIOHTTP_ENGINE, ours.ON_AIOHTTP),
         *(bare.HTTPX, HTTPX_ENGINE, ours.ON_HTTPX),

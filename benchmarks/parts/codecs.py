@@ -125,13 +125,13 @@ def _blocks(doing: dict[str, Callable[[], Any]], blocks: int, least: float) -> d
 
 
 def _count(run: Callable[[], Any], least: float) -> int:
-    """How often it runs in the least time of a block."""
+    """The number of runs in the shortest time of a block."""
     run()
     return max(1, round(least / _timed(run, 1)))
 
 
 def _timed(run: Callable[[], Any], times: int) -> float:
-    """Seconds for one, in the mean; with the collector on, as in a program."""
+    """Seconds for one run, the mean; with the collector on, as in a program."""
     gc.collect()
     began = time.process_time()
     for _ in range(times):
@@ -147,7 +147,7 @@ def against(figures: Figures, size: str, step: str, one: str = OURS, other: str 
 
 
 def tables(figures: Figures) -> list[Table]:
-    """Microseconds, and how often orjson alone fits into them."""
+    """Microseconds, and as multiples of orjson's time."""
     sizes = list(figures["us"])
     names = list(figures["us"][sizes[0]]["decode"])
     shown: list[Table] = []

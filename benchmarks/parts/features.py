@@ -1,7 +1,7 @@
-"""What each feature costs by itself, in processor time for a call.
+"""The cost of each feature by itself, in processor time for a call.
 
-What can be switched on is measured as the same client with and without it, over an engine that answers at once. What is
-always on is measured alone. The price of what can be left out is the difference of neighbouring blocks.
+A feature that can be switched on is measured as the same client with and without it, over an engine that answers at
+once; its cost is the difference of neighbouring blocks. Parts that are always on are measured alone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PLAIN = "a call with nothing more than usual"
 _TARGET = Target("http://127.0.0.1:1/checkout/order")
 _QUEUE = 50
 _OFTEN = 20
-"""What is measured alone is short, and repeated so many times more."""
+"""Parts that are measured alone are short, and repeated this many times more."""
 
 
 class _Observer:
@@ -226,7 +226,7 @@ async def _timed(part: Callable[[], Awaitable[None]], times: int) -> float:
 
 
 async def _crowd(limiter: Limiter, times: int) -> float:
-    """So many tasks that each hold the only permit for one turn of the loop."""
+    """A number of tasks that each hold the only permit for one turn of the loop."""
     each = max(1, times // _QUEUE)
 
     async def wait() -> None:
@@ -247,7 +247,7 @@ async def _crowd(limiter: Limiter, times: int) -> float:
 
 
 def tables(figures: Figures) -> list[Table]:
-    """The call as it is, what more each thing takes, and what is in it."""
+    """The plain call, the additional cost of each feature, and the parts of a call."""
     measured: dict[str, list[float]] = figures["with"]
     usual = measured[PLAIN]
     rows = [[PLAIN, spread(usual, "{:.0f}")]]

@@ -1,4 +1,4 @@
-"""How long it takes until there is something to call with, in fresh interpreters."""
+"""The time until a program has a client, in fresh interpreters."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _run(program: str) -> float:
 
 
 def own(figures: Figures, name: str) -> list[float]:
-    """Milliseconds on top of the interpreter, run by run."""
+    """Milliseconds beyond the bare interpreter, run by run."""
     return [took - bare for took, bare in zip(figures["ms"][name], figures["ms"][NOTHING], strict=True)]
 
 
@@ -87,7 +87,7 @@ def against(figures: Figures, name: str) -> list[float]:
 
 
 def tables(figures: Figures) -> list[Table]:
-    """On top of the interpreter."""
+    """Times beyond the bare interpreter."""
     rows = [[name, spread(own(figures, name), "{:.0f}")] for name in figures["ms"] if name != NOTHING]
     before = (
         f"Milliseconds of processor time on top of the interpreter's own {median(figures['ms'][NOTHING]):.0f}, with "

@@ -1,7 +1,7 @@
-"""Jobs over many orders: what the journal costs, and how memory grows.
+"""Jobs over many orders: the cost of the journal, and the growth of memory.
 
-Every item is one PATCH, a hundred of them in flight. The service answers from memory, so that the journal has to show
-itself beside a client at full speed; a real one takes its time, as the rows with latency do.
+Every item is one PATCH, a hundred of them in flight. The service answers from memory, so that the cost of the journal
+shows beside a client at full speed; a real service is slower, as in the rows with latency.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _transitions(target: Target, items: int) -> Figures:
 
 
 async def _against_aiohttp(target: Target, items: int) -> Figures:
-    """Ten parts of a job, between parts of as many bare PUTs."""
+    """Ten parts of a job, between parts of the same number of bare PUTs."""
     url = f"{target.url}{PATH}/state"
     found: list[float] = []
     rates: list[float] = []
@@ -86,14 +86,14 @@ async def _against_aiohttp(target: Target, items: int) -> Figures:
 
 
 def _job(target: Target, items: int, *, journal: bool) -> Figures:
-    # On a disk, as a journal would be: memory is no place to survive a crash.
+    # On a disk, as a journal would be: a file in memory would not survive a crash.
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         return asyncio.run(_run(target, items, Path(folder, "patch.journal") if journal else None))
 
 
 async def _run(target: Target, items: int, journal: Path | None) -> Figures:
     async with ours.client(target) as norce:
-        # The connections and the imports are there when it begins.
+        # The connections and the imports are ready before it begins.
         await asyncio.gather(*(norce.orders.get(ORDER_ID) for _ in range(CONNECTIONS)))
         gc.collect()
         began = highest = resident()

@@ -27,7 +27,7 @@ def _measured(words: str) -> list[adaptive.Phase]:
 
 
 def tables(figures: Figures) -> list[Table]:
-    """What of its capacity the service was asked for."""
+    """The share of the service's capacity that was used."""
     found = [adaptive.Phase(**phase) for phase in figures["phases"]]
     if not found:
         return []

@@ -19,7 +19,7 @@ NAMES = (ours.ON_AIOHTTP, ours.ON_HTTPX, bare.AIOHTTP)
 _TASKS = 100
 _SAMPLES = 20
 _SHARE_ON_HTTPX = 5
-"""httpx takes several times as long, so that it makes a fraction of the calls."""
+"""httpx takes several times as long, so it makes a fraction of the calls."""
 
 
 def measure(scale: Scale, tell: Tell) -> Figures:
@@ -44,7 +44,7 @@ def _over_calls(name: str, target: Target, calls: int) -> Figures:
 async def _reading(name: str, target: Target, calls: int) -> Figures:
     samples: list[float] = []
     async with CONTESTANTS[name].open(target, _TASKS) as read:
-        # Once around: imports, connections, caches.
+        # A first round: imports, connections, caches.
         await asyncio.gather(*(read() for _ in range(2 * _TASKS)))
         gc.collect()
         began = resident()

@@ -1,7 +1,7 @@
-"""What a call takes of the processor, against aiohttp reading bytes: the ratio hardly depends on what else runs.
+"""The processor time of a call, against aiohttp reading bytes: the ratio hardly depends on other work of the machine.
 
-All contestants live in one process and take turns in short blocks; only that process's own time counts, so that a
-machine that is busy, or slow, is so for all alike. A head is the status, the reference and the times of an order.
+All contestants run in one process and take turns in short blocks; only that process's own time counts, so that a busy
+or slow machine slows all alike. A head is the status, the reference and the times of an order.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ENGINE = "aiohttp engine, bare"
 PARSING = "parsing alone"
 
 RATIOS = ((HEAD, GET), (MODELS, GET), (REFERENCE, PUT), (RUST, GET))
-"""Who is compared with whom."""
+"""The pairs that are compared."""
 _BODY = b'"our-1"'
 
 
@@ -59,7 +59,7 @@ async def _blocks(target: Target, scale: Scale, tasks: int) -> dict[str, list[fl
     found: dict[str, list[float]] = {}
     async with _callers(target) as callers:
         if tasks > 1:
-            # What they show is how much the client takes of a single task.
+            # These show how much processor time the client takes with a single task.
             del callers[ENGINE], callers[PARSING]
         for _, name in interleaved(list(callers), scale.processor_rounds):
             used, _ = await block(callers[name], calls, tasks)
@@ -114,7 +114,7 @@ async def _callers(target: Target) -> AsyncGenerator[dict[str, Read]]:
 async def _rust(stack: AsyncExitStack, url: str) -> Read | None:
     """A client in Rust, if it is installed; bytes read, as with aiohttp."""
     try:
-        # Not a dependency of the tests, which is why its types are not asked for.
+        # It is not a dependency of the tests, so type checkers do not look for its types.
         made: Any = import_module("pyreqwest.client").ClientBuilder()
     except ImportError:
         return None
@@ -128,7 +128,7 @@ async def _rust(stack: AsyncExitStack, url: str) -> Read | None:
 
 
 def touched(order: Order) -> list[object]:
-    """Every model of the order, whether or not it is decoded when it is asked for."""
+    """Every model of the order, even if it is decoded only when it is read."""
     data = order.data
     customer, cart = data.customer, data.cart
     found: list[object] = [data.total, data.attributes, data.created, data.last_modified]
@@ -148,7 +148,7 @@ def touched(order: Order) -> list[object]:
 
 
 def ratios(figures: Figures, one: str, tasks: int) -> list[float]:
-    """How much of aiohttp's time ours would be worth: 0.5 takes twice as much. Block by block."""
+    """aiohttp's time as a part of ours, block by block: 0.5 means that ours takes twice as much."""
     found = figures.get(str(tasks), {})
     other = dict(RATIOS)[one]
     return [its / mine for mine, its in zip(found.get(one, []), found.get(other, []), strict=False)]
@@ -170,7 +170,7 @@ def beyond(figures: Figures, tasks: int) -> list[float]:
 
 
 def tables(figures: Figures) -> list[Table]:
-    """Microseconds of everybody, and the ratios."""
+    """Microseconds of all contestants, and the ratios."""
     counts = list(figures)
     names = list(dict.fromkeys(name for tasks in counts for name in figures[tasks]))
     columns = [f"{int(tasks):,} task{'s' * (tasks != '1')}" for tasks in counts]

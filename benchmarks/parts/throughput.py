@@ -31,9 +31,9 @@ RATIOS = (
     (ours.ON_HTTPX, bare.HTTPX, 0.05),
     (ours.ON_HTTPX2, ours.ON_HTTPX, 0.0),
 )
-"""Who is compared with whom, over plain connections and with the tasks of the goals."""
+"""The pairs that are compared, over plain connections and with the tasks of the goals."""
 SLOWED = (ours.ON_AIOHTTP, bare.AIOHTTP)
-"""Who runs beside a process that takes half of the core."""
+"""The contestants that run beside a process that takes half of the core."""
 _COMPARED = frozenset((name, latency) for one, other, latency in RATIOS for name in (one, other))
 
 
@@ -107,7 +107,8 @@ def _turns(cells: list[Cell], names: list[str], scale: Scale) -> Iterator[tuple[
 
 
 def _takes_part(name: str, cell: Cell) -> bool:
-    """With thousands waiting, a lap over httpx's own pool takes half a minute; one of them shows it, once."""
+    """With thousands of waiting tasks, a lap over httpx's own pool takes half a minute; one contestant shows it,
+    once."""
     if cell.tasks <= CONTESTANTS[name].most_tasks:
         return True
     return name == bare.HTTPX and bool(cell.latency) and not cell.tls
@@ -124,7 +125,7 @@ def ratios(figures: Figures, one: str, other: str, latency: float) -> list[float
 
 
 def _cpu_ratios(figures: Figures, one: str, other: str, latency: float) -> list[float]:
-    """How much more of the processor the other takes for an order; what else runs meanwhile has no say in it."""
+    """The other's processor time for an order over ours; it does not depend on other work of the machine."""
     return [its.cpu_us / mine.cpu_us for mine, its in _pairs(figures, one, other, latency)]
 
 
@@ -140,7 +141,7 @@ def _pairs(figures: Figures, one: str, other: str, latency: float) -> list[tuple
 
 
 def tables(figures: Figures) -> list[Table]:
-    """One for each way in, and the ratios."""
+    """One table for each door, and the ratios."""
     shown = [
         _door_table(figures, [Cell(**_cell(one)) for one in figures["cells"] if (one["latency"], one["tls"]) == door])
         for door in dict.fromkeys((one["latency"], one["tls"]) for one in figures["cells"])

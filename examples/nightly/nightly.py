@@ -1,12 +1,12 @@
-"""Every night: complete the orders that were accepted more than two days ago, and list those that can't be.
+"""Every night: complete the orders that were accepted more than two days ago, and list those that can't be completed.
 
     python nightly.py FOLDER
 
-Takes the service from the NORCE_* variables. Killed at any moment, the same command goes on where it was and does
-nothing twice: what is to be done and what was done is in a journal in FOLDER, one for each night. Beside it lies a CSV
-of the orders that were refused or whose outcome is not known.
+Takes the service from the NORCE_* variables. After a kill at any moment, the same command continues where it was and
+does nothing twice: a journal in FOLDER, one for each night, records what is to be done and what was done. Beside it is
+a CSV of the orders that were refused or whose outcome is unknown.
 
-Ends with 0 when all is done, with 3 when the CSV has something, and with 4 when it was stopped and has to be run again.
+Ends with 0 if all is done, with 3 if the CSV has entries, and with 4 if it was stopped and has to be run again.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def finished(journal: Path) -> bool:
 
 
 def journal_of(folder: Path, now: datetime) -> Path:
-    """The one that an earlier run has left unfinished, else a new one."""
+    """The journal that an earlier run has left unfinished, or else a new one."""
     left = [journal for journal in sorted(folder.glob("*.journal")) if not finished(journal)]
     return left[0] if left else folder / f"{now:%Y-%m-%dT%H%M%S}.journal"
 
 
 def write_failures(journal: Path) -> int:
-    """A line for each order that was not completed; how many there are."""
+    """Write a line for each order that was not completed, and return how many there are."""
     failures = 0
     with journal.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file)

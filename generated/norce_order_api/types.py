@@ -115,19 +115,19 @@ def drift(where: str, kind: str) -> None:
 
 @define
 class Model:
-    """What every model is: its members, and room for what else came, of which most have nothing."""
+    """The base of all models: their members, and room for unknown members, which most models do not have."""
 
     MEMBERS: ClassVar[frozenset[str]]
 
-    # An argument, because attrs.evolve hands over nothing else. Copied below, and not by a converter: that would make
-    # every setting of every member a call.
+    # An argument, because attrs.evolve passes only arguments on. Copied below and not by a converter, because a
+    # converter would turn every assignment to every member into a call.
     _rest: dict[str, Any] | None = field(
         default=None, alias="additional_properties", kw_only=True, repr=False, eq=lambda rest: rest or None
     )
 
-    # What reads as something else than it was, by JSON name: None for a null, text and value of a time in a notation of
-    # its own, a list of times, UNSET for a list that lies whole in the rest because elements of it did not fit. Two
-    # models that differ in notation alone are equal.
+    # The original of members that read as something else, by JSON name: None for a null, text and value of a time in
+    # another notation, a list of times, UNSET for a list that is whole in the rest because elements of it did not fit.
+    # Two models that differ in notation alone are equal.
     _came: dict[str, Any] | None = field(default=None, alias="_came", kw_only=True, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:

@@ -2,10 +2,10 @@
 #
 #   ensure_venv EXTRAS [GROUP...]   afterwards .venv has the project, editable, with these extras and dependency groups
 #
-# A stamp in .venv for each combination says what it was made from; it is written last, so that an interrupted install
-# is done again and a finished one is not.
+# A stamp in .venv for each combination records its inputs. It is written last, so that an interrupted install is done
+# again and a finished one is not.
 
-# say TEXT: what goes on, beside the output of the script.
+# say TEXT: reports progress on standard error.
 say() { printf '%s\n' "$*" >&2; }
 
 # find_python: the first Python that is new enough.
@@ -21,8 +21,8 @@ find_python() {
   return 1
 }
 
-# venv_is_sound: whether .venv works and belongs here. Its commands hold absolute paths, so one that was copied or moved
-# would install into another place.
+# venv_is_sound: whether .venv works and was made here. Its commands hold absolute paths, so a .venv that was copied or
+# moved would install into another place.
 venv_is_sound() {
   local packages
   "$root/.venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || return 1

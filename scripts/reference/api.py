@@ -28,14 +28,14 @@ GENERATED = "norce_order_api"
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the API, and which modules it speaks of."""
+    """A page of the API, and the modules that it is about."""
 
     name: str
     title: str
     homes: tuple[str, ...]
     """Modules and folders of the package; of two that fit, the longer counts."""
     text: str
-    """What its first lines say."""
+    """Its first lines."""
 
 
 PAGES = (
@@ -91,11 +91,11 @@ class Entry:
     """One public name, or one class that users meet."""
 
     module: str
-    """Where it is imported from; of a class that is only met, where it is."""
+    """Where it is imported from; for a class that users only get, where it is defined."""
     name: str
     value: object
     text: str = ""
-    """The docstring, of what has none of its own when it runs."""
+    """The docstring of a name that has none of its own at run time."""
     aliases: set[str] = field(default_factory=set[str])
     """Its other full names."""
     imported: bool = True
@@ -118,7 +118,7 @@ def guard() -> ModuleType:
 
 @functools.cache
 def entries() -> dict[str, list[Entry]]:
-    """What stands on which page, by the page's name; in the order of the pages, each sorted."""
+    """The entries of each page, by the page's name; in the order of the pages, each sorted."""
     imported, met = guard().public(ROOT)
     by_home: dict[str, Entry] = {}
     for public, found in sorted(imported.items(), key=lambda item: (item[0].count("."), item[0])):
@@ -206,7 +206,7 @@ def _sections(page: Page, found: list[Entry]) -> Iterator[str]:
 
 
 def directive(entry: Entry) -> Iterator[str]:
-    """What describes one name."""
+    """The directive that documents one name."""
     value = entry.value
     if isinstance(value, griffe.Class):
         yield from _for_checkers(entry, value)
@@ -235,7 +235,7 @@ def directive(entry: Entry) -> Iterator[str]:
 
 
 def _for_checkers(entry: Entry, found: griffe.Class) -> Iterator[str]:
-    """A class that isn't there when a program runs."""
+    """A class that does not exist when a program runs."""
     yield from (f".. py:class:: {entry.full}", "")
     yield from (f"   {line}".rstrip() for line in (found.docstring.value if found.docstring else "").splitlines())
     yield from ("", f"   Bases: {', '.join(f':class:`{base}`' for base in found.bases)}", "")
@@ -254,7 +254,7 @@ def _typed_dict(entry: Entry) -> Iterator[str]:
 
 
 def _is_plain(value: type) -> bool:
-    """Whether its members are its fields, which may need no words."""
+    """Whether its members are its fields, which may have no docstrings."""
     return hasattr(value, "__dataclass_fields__")
 
 
@@ -266,7 +266,7 @@ def _inherits_hidden(value: type) -> bool:
 
 
 def shown_bases(value: type) -> list[type]:
-    """The bases that tell a reader something: public ones, and Python's."""
+    """The bases that a reader can use: public ones, and Python's."""
     return [
         base
         for base in value.__bases__

@@ -1,4 +1,4 @@
-"""What the site needs beyond Sphinx: pages made from code, the order of the pages, and what names refer to."""
+"""What the site needs beyond Sphinx: pages made from code, the order of the pages, and the targets of names."""
 
 from __future__ import annotations
 
@@ -55,13 +55,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", set_finely)
     app.connect("doctree-resolved", note_links)
     app.connect("build-finished", list_links)
-    app.connect("autodoc-process-bases", keep_told_bases)
+    app.connect("autodoc-process-bases", keep_known_bases)
     app.connect("autodoc-process-signature", hide_inner_signature)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
 
 
 def _whole(process: Any) -> Any:
-    """Google's style without its form for attributes, ``type: description``: ours are sentences, and have colons."""
+    """Google's style without its form for attributes, ``type: description``: our attributes have sentences, with
+    colons."""
 
     def processed(app: Sphinx, what: str, *rest: Any) -> None:
         process(app, "method" if what in ("attribute", "data", "property") else what, *rest)
@@ -86,14 +87,14 @@ def _with_types_in_heads(lines: list[str]) -> list[str]:
 
 
 def note_links(_: Sphinx, doctree: nodes.document, page: str) -> None:
-    """What leads to other sites, by address."""
+    """Notes links to other sites, by address."""
     for link in doctree.findall(nodes.reference):
         if str(link.get("refuri", "")).startswith(("http:", "https:")):
             _LINKS.setdefault(link["refuri"], set()).add(page)
 
 
 def list_links(app: Sphinx, failed: Exception | None) -> None:
-    """Writes them down: links inside the site are checked by the build, these are not reached."""
+    """Writes these links down: the build checks links inside the site, and not these."""
     if failed is None and app.builder.format == "html":
         lines = [f"{link}  {', '.join(sorted(pages))}" for link, pages in sorted(_LINKS.items())]
         Path(app.outdir, "links.txt").write_text("\n".join([*lines, ""]), "utf-8")
@@ -101,8 +102,11 @@ def list_links(app: Sphinx, failed: Exception | None) -> None:
 
 
 def set_finely(_: Sphinx, doctree: nodes.document, __: str) -> None:
-    """A name of a few letters is not cut in two at the end of a line: the style sheet knows it by its class. Two minus
-    signs become a dash between an error and what is said of it, and nowhere else, since options begin with them."""
+    """Keeps a short name on one line: the style sheet knows it by its class.
+
+    Two minus signs become a dash between an error and its description, and nowhere else, because options begin with
+    them.
+    """
     for text in list(doctree.findall(nodes.Text)):
         if text == " -- ":
             text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
@@ -112,7 +116,7 @@ def set_finely(_: Sphinx, doctree: nodes.document, __: str) -> None:
 
 
 def point_elsewhere(app: Sphinx, config: Any) -> None:
-    """Names of others lead to their documentation."""
+    """Links names of other projects to their documentation."""
     folder = Path(app.srcdir, "docs", "api")
     folder.mkdir(exist_ok=True)
     inventories.write(folder)
@@ -122,7 +126,7 @@ def point_elsewhere(app: Sphinx, config: Any) -> None:
 
 
 def write_pages(app: Sphinx) -> None:
-    """The pages of the API, in `docs/api`; a page that has not changed keeps its time."""
+    """Writes the pages of the API, in `docs/api`; a page that has not changed keeps its time."""
     folder = Path(app.srcdir, "docs", "api")
     found = api.entries()
     texts = {page.name: api.source(page, found[page.name]) for page in api.PAGES}
@@ -158,15 +162,15 @@ def contents(caption: str, links: list[tuple[str, str]]) -> str:
     return "\n".join([*lines, "```", ""])
 
 
-def keep_told_bases(*given: Any) -> None:
-    """Of the bases those that a reader can look up."""
+def keep_known_bases(*given: Any) -> None:
+    """The bases that a reader can look up."""
     _, _, value, _, bases = given
     bases[:] = api.shown_bases(value)
 
 
 def hide_inner_signature(*given: Any) -> tuple[str, str | None] | None:
-    """A class that only the package itself makes takes what nobody else has: no arguments are shown. Nor is one of a
-    model that begins with an underscore."""
+    """Shows no arguments of a class that only the package itself makes. A model's argument with an underscore is left
+    out too."""
     _, what, _, _, _, signature, returns = given
     if what != "class" or not signature:
         return None
@@ -177,7 +181,7 @@ def hide_inner_signature(*given: Any) -> tuple[str, str | None] | None:
 
 
 def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, contnode: nodes.Element) -> Any:
-    """What a name in a docstring or an annotation refers to, where Sphinx knows it by another of its names."""
+    """The target of a name in a docstring or an annotation, if Sphinx has it under another of its names."""
     if node.get("refdomain") != "py":
         return None
     domain, target = env.domains.python_domain, str(node["reftarget"]).partition("[")[0]
@@ -187,16 +191,16 @@ def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, contno
             return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, full)
     for full in inventories.uris():
         last = full.rpartition(".")[2]
-        # A module may say of a class that it is somewhere inside.
+        # A module's docstring may name a class that is somewhere inside.
         if target in (full, last) or (target.endswith(f".{last}") and target.split(".")[0] == full.split(".")[0]):
             node["reftarget"], node["reftype"] = full, "class"
             return resolve_reference_any_inventory(env, False, node, contnode)
-    # A name of ours that nobody imports: it stands there, and leads nowhere.
+    # A name of the package that nobody imports stays as text, without a link.
     return contnode if target.rpartition(".")[2] in _INTERNAL else None
 
 
 def candidates(target: str, module: str | None, known: list[str]) -> list[str]:
-    """The full names that a target may mean, the likeliest first."""
+    """The full names that a target may mean, the most likely first."""
     parts = target.lstrip(".~").split(".")
     heads = [(".".join(parts[:end]), parts[end:]) for end in range(len(parts), 0, -1)]
     found = [".".join([_ALIASES[head], *rest]) for head, rest in heads if head in _ALIASES]

@@ -1,8 +1,8 @@
-"""Where the documentation of others has the names that ours refers to, as inventories for intersphinx.
+"""The places of names in the documentation of other projects, as inventories for intersphinx.
 
-They are written from this list and never fetched, so that the site builds where those sites can't be reached, and the
-same everywhere. A name that is missing is a warning of Sphinx ("reference target not found"): add it here. httpx
-publishes no inventory at all.
+They are written from this list and never fetched, so that the site builds without those sites, and the same everywhere.
+A name that is missing is a warning of Sphinx ("reference target not found"): add it here. httpx publishes no inventory
+at all.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PLACES = {
     "httpx": "api/#{lower}",
     "opentelemetry": "api/{last}.html#{full}",
 }
-"""Where each site has a name."""
+"""The place of each name on its site."""
 ELSEWHERE = {"httpx.AsyncBaseTransport": "advanced/transports/#custom-transports"}
 """Names that are at another place of their site."""
 

@@ -1,6 +1,6 @@
-"""Tables of the pages in `docs/` that are made from the code; a test holds the pages against them.
+"""Tables of the pages in `docs/` that are made from the code; a test compares the pages with them.
 
-A table stands between two comments of the page, `<!-- operations -->` and `<!-- end -->`.
+A table is between two comments of the page, `<!-- operations -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from norce_order_async.pipeline.retry import Outcome, Step, step_after
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 CALLS = ROOT / "tests" / "orders" / "test_every_operation.py"
-"""Which method makes which operation, as it is tested on every engine."""
+"""The method of each operation, as it is tested on every engine."""
 
 SHELL_VARIABLES = {
     CHOSEN: ("`norce-order`", "A profile of the file of profiles, in place of all other variables."),
@@ -47,16 +47,16 @@ SHELL_VARIABLES = {
     ),
     "NO_COLOR": ("`norce-order`", "Set to anything: no colours."),
 }
-"""What is read besides the variables of a client: by what, and what it does."""
+"""The variables beyond those of a client: which program reads them, and their meaning."""
 
 VARIABLE_TEXTS = {"token": "The token, with or without `Bearer`."}
-"""Where a variable can say less than its argument."""
+"""The text of a variable that can hold less than its argument."""
 
 PREFIX = "/api/v0/checkout"
-"""What the paths of all operations begin with."""
+"""The beginning of the paths of all operations."""
 
 OF_AN_ORDER = "/orders/{order_id}"
-"""What most go on with."""
+"""What follows in most paths."""
 
 EMPTY = inspect.Parameter.empty
 
@@ -87,13 +87,13 @@ def operations() -> str:
 
 
 def kinds() -> str:
-    """What the kinds mean."""
+    """The meaning of the kinds."""
     texts = attribute_texts(Kind)
     return table("kind|what it is", ((kind.value, texts[kind.name]) for kind in Kind))
 
 
 def after_a_lost_answer(operation: Operation) -> str:
-    """What the client does then, in words."""
+    """What the client does after a lost answer, in words."""
     match step_after(operation.kind, Outcome.UNKNOWN, None):
         case Step.REPEAT:
             return f"repeated{'; a 404 to the repeat means that it is gone' if operation.removes else ''}"
@@ -108,6 +108,7 @@ def after_a_lost_answer(operation: Operation) -> str:
 
 
 def _settled(operation: Operation) -> str:
+    """What a read of the order decides."""
     if operation.kind is Kind.STATE:
         return (
             "the order is read: there already → done; where it was → repeated; elsewhere → "
@@ -180,7 +181,7 @@ def tree() -> str:
 
 
 def _also(error: type[NorceError]) -> str:
-    """The exception of Python's that it is too."""
+    """The exception of Python's that it also is."""
     names = [base.__name__ for base in error.__bases__ if not issubclass(base, NorceError) and base is not Exception]
     return f"  ({', '.join(names)})" if names else ""
 

@@ -25,11 +25,11 @@ LOCAL = {
     "ERP_INBOX": "inbox.db",
     "ERP_URL": "http://127.0.0.1:8701",
 }
-"""What is used where the environment has no setting."""
+"""The values without a setting in the environment."""
 
 
 async def erp(path: str, data: dict[str, Any]) -> dict[str, Any]:
-    """What the ERP answers."""
+    """The ERP's answer."""
     async with httpx.AsyncClient(base_url=_setting("ERP_URL"), timeout=2, trust_env=False) as client:
         answer = await client.post(path, json=data)
     answer.raise_for_status()
@@ -66,7 +66,7 @@ def make(norce: NorceOrderClient) -> Adapter:
 
     @adapter.notification("/state/currentStatus", schema={"const": "completed"}, ack="first")
     async def export(call: NotificationCall) -> None:
-        # It may come more than once: the key tells the ERP that it is the same.
+        # It may come more than once; the key is the same each time, so that the ERP can recognise it.
         done = await erp("/orders", {"key": call.key, "order": dict(call.committed.plain)})
         await call.norce.orders(call.order_id).set_reference(done["number"])
 

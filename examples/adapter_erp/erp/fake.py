@@ -1,4 +1,4 @@
-"""An ERP for one machine: knows its stock, gives everybody the same credit, and numbers orders."""
+"""An ERP for one machine: it has a fixed stock, gives every buyer the same credit, and numbers orders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(body).encode())
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def the_client(request: Request) -> NorceOrderClient:
 
 
 def stock_url() -> str:
-    """Where Norce reaches this service; without one it is not asked."""
+    """The address of this service for Norce; without one, Norce does not ask for the stock."""
     public = os.environ.get("PUBLIC_URL")
     return f"{public}/norce/stock" if public else ""
 
@@ -82,7 +82,7 @@ async def read(order_id: str, norce: Norce) -> Sale:
 
 @app.put("/orders/{order_id}/cart")
 async def change(order_id: str, wanted: Basket, norce: Norce) -> Sale:
-    """Other quantities; 409 when the stock does not allow it."""
+    """Other quantities; 409 if the stock does not allow it."""
     order = norce.orders(order_id)
     await order.cart.update(lambda cart: cart_of(cart.reference, wanted.quantities))
     return sale(await order.refresh())
@@ -104,7 +104,7 @@ async def pay(order_id: str, receipt: Receipt, norce: Norce) -> Sale:
 
 @app.post("/norce/stock")
 async def stock(request: Request) -> Response:
-    """The hook: Norce posts the order as it would be, and takes the change back unless this answers 2xx."""
+    """The hook: Norce posts the order as it would be, and drops the change unless this answers 2xx."""
     return Response(status_code=200 if in_stock(await request.json()) else 409)
 
 
@@ -113,7 +113,7 @@ def in_stock(order: Mapping[str, Any]) -> bool:
 
 
 def cart_of(reference: str | None, quantities: Mapping[str, int]) -> Cart:
-    """What Norce calls a cart. Its total is added up by the client."""
+    """A basket as a cart of Norce. The client adds up its total."""
     items = [
         Item(sku=sku, quantity=quantity, vat_rate=VAT, total=money.line(PRICES[sku], quantity, VAT).price())
         for sku, quantity in quantities.items()

@@ -12,18 +12,18 @@ VAT = 0.25
 
 
 class SoldOutError(Exception):
-    """The warehouse does not have what is in the cart."""
+    """The warehouse does not have the items in the cart."""
 
 
 class Shop:
-    """Sells in one channel; ``warehouse`` is asked before a cart changes."""
+    """Sells in one channel; ``warehouse`` is called before a cart changes."""
 
     def __init__(self, norce: NorceOrderClient, warehouse: str | None = None) -> None:
         self._norce = norce
         self._warehouse = warehouse
 
     async def begin(self, basket: str, quantities: Mapping[str, int]) -> Order:
-        """An order for a basket. Its id makes sure that there is one order, however often answers are lost."""
+        """An order for a basket. The basket's id makes sure that there is one order, even if answers are lost."""
         cart: CartDict = {"reference": basket, "items": [_item(sku, quantity) for sku, quantity in quantities.items()]}
         order = await self._norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
         if self._warehouse is not None:

@@ -34,7 +34,7 @@ def adapter(erp: FakeErp, norce_adapter: ConnectAdapter) -> Adapter:
     return norce_adapter(make)
 
 
-async def test_what_is_sold_out_is_a_problem(adapter: Adapter, erp: FakeErp, norce_order: Order) -> None:
+async def test_a_sold_out_item_is_a_problem(adapter: Adapter, erp: FakeErp, norce_order: Order) -> None:
     await adapter.ensure(norce_order)
     await norce_order.payments.create({"amount": 175.0})
     erp.sold_out.add("MUG-01")
@@ -55,7 +55,7 @@ async def test_a_payment_stays_within_the_credit(adapter: Adapter, erp: FakeErp,
     assert payment.reference == "credit-200"
 
 
-async def test_no_payment_is_taken_while_the_erp_is_down(adapter: Adapter, erp: FakeErp, norce_order: Order) -> None:
+async def test_a_payment_is_denied_while_the_erp_is_down(adapter: Adapter, erp: FakeErp, norce_order: Order) -> None:
     await adapter.ensure(norce_order)
     erp.is_down = 1
     with pytest.raises(BadRequestError):
@@ -63,7 +63,7 @@ async def test_no_payment_is_taken_while_the_erp_is_down(adapter: Adapter, erp: 
     assert adapter.denials[-1].cause == "error"
 
 
-async def test_a_completed_order_is_exported_though_the_erp_is_down(
+async def test_a_completed_order_is_exported_even_if_the_erp_was_down(
     adapter: Adapter, erp: FakeErp, norce_order: Order, norce_sandbox: Sandbox
 ) -> None:
     await adapter.ensure(norce_order)

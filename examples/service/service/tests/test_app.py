@@ -49,7 +49,7 @@ async def test_requests_may_be_made_again(service: httpx.AsyncClient, norce_sand
 
 
 @pytest.mark.norce_faults("lost-answers", seed=3)
-async def test_nothing_is_doubled_when_answers_are_lost(service: httpx.AsyncClient, norce_sandbox: Sandbox) -> None:
+async def test_nothing_is_doubled_if_answers_are_lost(service: httpx.AsyncClient, norce_sandbox: Sandbox) -> None:
     for number in range(10):
         order = await begun(service, f"basket-{number}")
         assert (await service.put(f"/orders/{order}/receipt", json={"number": "r"})).json()["status"] == "completed"
@@ -67,7 +67,7 @@ async def test_two_hundred_at_once(service: httpx.AsyncClient, norce_sandbox: Sa
     assert len(norce_sandbox.effects.of(operation="CreateOrderPayment")) == 200
 
 
-async def test_the_stock_is_asked_for(service: httpx.AsyncClient, norce_callbacks: CallbackReceiver) -> None:
+async def test_norce_asks_for_the_stock(service: httpx.AsyncClient, norce_callbacks: CallbackReceiver) -> None:
     """There are three of the tea."""
 
     def hook(call: CallbackCall) -> Reply:
@@ -93,10 +93,10 @@ async def test_the_stock_is_asked_for(service: httpx.AsyncClient, norce_callback
     ],
     ids=["turned-away", "token", "refused", "unknown"],
 )
-async def test_what_a_caller_is_told(
+async def test_the_caller_gets_the_outcome(
     service: httpx.AsyncClient, norce_sandbox: Sandbox, plan: object, status: int, error: str, again: bool
 ) -> None:
-    """When a payment meets this, and the order can't be read back."""
+    """A payment meets this fault, and the order can't be read back."""
     order = await begun(service)
     away = {"operations": "GetCheckoutOrder", "after": 3, "fault": {"answer": 500}}
     norce_sandbox.faults.play({"rules": [{"operations": "CreateOrderPayment", "fault": plan}, away]})
@@ -107,14 +107,14 @@ async def test_what_a_caller_is_told(
     assert told["correlation_id"]
 
 
-async def test_an_order_that_is_not_there(service: httpx.AsyncClient) -> None:
+async def test_an_unknown_order_is_a_404(service: httpx.AsyncClient) -> None:
     answer = await service.get("/orders/oNotThere")
     assert (answer.status_code, answer.json()["code"]) == (404, "order-not-found")
 
 
 @pytest.mark.norce_socket
 async def test_the_lifespan(norce_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client of the environment, closed at the end."""
+    """The client comes from the environment, and is closed at the end."""
     monkeypatch.setenv("NORCE_BASE_URL", norce_sandbox.base_url)
     monkeypatch.setenv("NORCE_TOKEN", norce_sandbox.token)
     monkeypatch.setenv("NORCE_MERCHANT", "acme")

@@ -1,4 +1,4 @@
-"""The shop, against the local order service of each test's own."""
+"""The shop, against a local order service for each test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_a_basket_is_sold(norce_client: NorceOrderClient, norce_sandbox: S
 
 
 async def test_what_is_left_is_paid(norce_client: NorceOrderClient, norce_order: Order) -> None:
-    """A gift card has covered some of it already."""
+    """A gift card has covered a part of it already."""
     await norce_order.payments.create({"reference": "gift-card", "amount": 100.0, "state": "captured"})
     await Shop(norce_client).sell(norce_order, "receipt-1")
     order = await norce_client.orders.get(norce_order.id)
@@ -36,7 +36,7 @@ async def test_what_is_left_is_paid(norce_client: NorceOrderClient, norce_order:
 async def test_nothing_is_sold_twice(
     norce_client: NorceOrderClient, norce_sandbox: Sandbox, norce_faults: Faults
 ) -> None:
-    """Each first answer to a change is lost, and everything is there once all the same."""
+    """The first answer to each change is lost, and everything is there exactly once all the same."""
     shop = Shop(norce_client)
     order = await shop.begin("basket-8", {"MUG-01": 1})
     await shop.sell(order, "receipt-8")
