@@ -27,7 +27,7 @@ from norce_order_async.errors import ConfigurationError
 from norce_order_async.pipeline.core import Core, HttpOptions, permits_for
 from norce_order_async.pipeline.creations import Creations
 from norce_order_async.pipeline.events import Observer, Reporter
-from norce_order_async.pipeline.home import LoopGuard, made_by
+from norce_order_async.pipeline.home import LoopGuard, call_factory
 from norce_order_async.pipeline.limiter import MAX_IN_FLIGHT
 from norce_order_async.pipeline.middleware import AttemptMiddleware, CallMiddleware, Telemetry, check_middleware
 from norce_order_async.pipeline.response import DriftRecord
@@ -194,7 +194,7 @@ class NorceOrderClient(Scope):
         if options is not None:
             context = context_with(options, context)
         loop_guard.on_move(core.auth.moved)
-        loop_guard.on_move(core.creations.start_anew)
+        loop_guard.on_move(core.creations.reset)
         super().__init__(Session(core, context, settings, permits_for(max_in_flight, clock), RetryBudget(retry_budget)))
 
     @classmethod
@@ -321,7 +321,7 @@ def _loop_guard(
         if http_client is not None:
             raise ConfigurationError("give either engine or http_client, not both")
         if _is_factory(engine):
-            return LoopGuard(partial(made_by, engine, "engine"), clock)
+            return LoopGuard(partial(call_factory, engine, "engine"), clock)
         one = cast("Engine", engine)
         return LoopGuard(lambda: one, clock, engine=one, rebuilds=False)
     given: Any = {"verify": http.verify, "cert": http.cert, "proxy": http.proxy, "trust_env": http.trust_env}
@@ -333,7 +333,7 @@ def _loop_guard(
         )
     if engine != "auto":
         make(client=None if engine in ("httpx", "httpx2") else http_client)
-    return LoopGuard(lambda: make(client=made_by(http_client, "http_client"), closes_client=True), clock)
+    return LoopGuard(lambda: make(client=call_factory(http_client, "http_client"), closes_client=True), clock)
 
 
 def _is_factory(given: Any) -> TypeGuard[Callable[[], Any]]:

@@ -6,7 +6,7 @@
     ├── ConfigurationError          (ValueError)   the client can't be built like this
     ├── InvalidRequestError         (ValueError)   this call can't be sent like this; nothing was sent
     ├── NotLoadedError                             the order was not read yet; await order.refresh()
-    ├── ValidationFailedError                      a validation report had errors and was asked to raise
+    ├── ValidationFailedError                      a validation report had problems
     ├── StatusUnreachableError                     the awaited status can't come any more: the order is final
     ├── WaitTimeoutError            (TimeoutError) the awaited change did not show in time
     ├── TokenError                                 there was no token; nothing was sent
@@ -58,9 +58,9 @@ GaveUp = Literal[
     "wrong-loop",
     "stopped",
 ]
-"""Why a call was not tried (again): all attempts were used, the retry budget is empty, the deadline is over, no permit
-came in time, the service asked for a longer wait than allowed, repeating could do it twice, there is no token, the
-client is closed, the client belongs to another event loop, or the job of the call was stopped."""
+"""Why a call was not tried (again). In this order: all attempts were used, the retry budget is empty, the deadline is
+over, no permit came in time, the service asked for a longer wait than allowed, repeating could do it twice, there is no
+token, the client is closed, the client belongs to another event loop, or the job of the call was stopped."""
 
 Phase = Literal["resolve", "connect", "tls", "pool", "closed", "middleware", "write", "read", "body"]
 """Where a send ended: ``write``, ``read`` and ``body`` come after the first byte, the others before it."""
@@ -86,19 +86,19 @@ class Attempt:
     outcome: OutcomeWord
     """``"succeeded"``, ``"refused"``, ``"not sent"``, ``"rejected"`` or ``"unknown"``."""
     status: int | None
-    """HTTP status, when there was an answer."""
+    """The HTTP status; None if there was no answer."""
     phase: Phase | None
-    """Where the send ended, when there was no answer."""
+    """Where the send ended, if there was no answer; None otherwise."""
     reason: str
     """The cause in a few words, without addresses or bodies."""
     seconds: float
     """Seconds from the permit to the outcome."""
     next: str
-    """What was done then, and why: ``"repeat after 0.21 s"``, ``"give up: budget"``."""
+    """What the client did next, and why: ``"repeat after 0.21 s"``, ``"give up: budget"``."""
     budget: float
-    """Tokens left in the retry budget after it."""
+    """The tokens left in the retry budget after it."""
     throttled: bool = False
-    """Whether the service said "too much": 429, 425, or 503 with Retry-After, whatever the outcome."""
+    """Whether the service throttled it (429, 425, or 503 with Retry-After), whatever the outcome."""
 
 
 def revived(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
@@ -149,12 +149,12 @@ class NotLoadedError(NorceError):
 
 
 class StatusUnreachableError(NorceError):
-    """The awaited status can't come any more, because the order is in a final one.
+    """The awaited status can't come any more, because the order is in a final status.
 
     Attributes:
-        order_id: which order.
-        target: the status waited for.
-        current: the final status it is in.
+        order_id: the order's id.
+        target: the awaited status.
+        current: the order's final status.
     """
 
     def __init__(self, order_id: str, target: str, current: str) -> None:
@@ -168,8 +168,8 @@ class WaitTimeoutError(NorceError, TimeoutError):
     """The awaited status or change did not show in time.
 
     Attributes:
-        order_id: which order.
-        current: the status last read.
+        order_id: the order's id.
+        current: the status last read; None if the order could not be read.
     """
 
     def __init__(self, order_id: str, awaited: str, current: str | None, seconds: float) -> None:
@@ -189,11 +189,11 @@ class TokenError(NorceError):
 
 
 class ValidationFailedError(NorceError):
-    """A validation report had errors.
+    """A validation report had problems.
 
     Attributes:
-        order_id: which order.
-        problems: the errors, as ``(adapter id, code)``.
+        order_id: the order's id.
+        problems: the problems, as ``(adapter id, code)``.
     """
 
     def __init__(self, order_id: str, problems: Sequence[tuple[str | None, str | None]]) -> None:
@@ -208,10 +208,10 @@ class CallError(NorceError):
 
     Attributes:
         operation: the operation's name in the API description.
-        order_id: which order, when the call was about one.
+        order_id: the order's id; None if the call was not about one order.
         correlation_id: sent as ``x-correlation-id`` with every attempt.
         attempts: one :class:`Attempt` per attempt, in order.
-        gave_up: why the call was not tried (again), see :data:`GaveUp`; None when the service's answer settled it.
+        gave_up: why the call was not tried (again), see :data:`GaveUp`; None if the service's answer decided it.
     """
 
     def __init__(
@@ -258,9 +258,9 @@ class RefusedError(CallError):
             personal data; the error's text shows it masked.
         field_errors: what is wrong with single members, as ``(path, explanation)``, from a ProblemDetails' ``errors``.
             The error's text shows them masked too.
-        problem: the whole parsed body when it was a JSON object.
-        retry_after: seconds the service asked to wait, when it did.
-        maybe_changed: True when an earlier attempt of the same call had an unknown outcome: that attempt may have taken
+        problem: the whole parsed body if it was a JSON object; None otherwise.
+        retry_after: seconds that the service asked to wait; None if it did not.
+        maybe_changed: True if an earlier attempt of the same call had an unknown outcome: that attempt may have taken
             effect although the last one was refused. Otherwise False.
     """
 
@@ -332,8 +332,8 @@ class TransitionRefusedError(RefusedError):
     Attributes:
         target: the status asked for.
         current: the status the order was in, as far as known.
-        problems: the errors that validation found, as ``(adapter id, code)``. Validation is asked with
-            ``explain=True``, or when the service itself refused an order that has no hooks.
+        problems: the problems that validation found, as ``(adapter id, code)``. The order is validated with
+            ``explain=True``, or if the service itself refused an order that has no hooks.
     """
 
     def __init__(
@@ -391,7 +391,7 @@ class RejectedError(CallError):
 
     Attributes:
         status: 429, 425 or 503.
-        retry_after: seconds the service asked to wait, when it did.
+        retry_after: seconds that the service asked to wait; None if it did not.
     """
 
     def __init__(self, what: str, *, status: int, retry_after: float | None = None, **call: Any) -> None:
@@ -409,7 +409,7 @@ class UnavailableError(CallError):
     """A read got no usable answer. Nothing was changed; it may be made again.
 
     Attributes:
-        status: the last HTTP status, when there was one.
+        status: the last HTTP status; None if there was no answer.
     """
 
     def __init__(self, what: str, *, status: int | None = None, **call: Any) -> None:
@@ -428,9 +428,9 @@ class OutcomeUnknownError(CallError):
     The client does not repeat it, because that could do it twice. The text says how to check.
 
     Attributes:
-        status: the last HTTP status, when there was one.
-        retry_after: seconds the service asked to wait, when it did: check after that.
-        request: the body that was sent, to check, or to send it again if you decide so. Not part of the text.
+        status: the last HTTP status; None if there was no answer.
+        retry_after: seconds that the service asked to wait, so check after that; None if it did not.
+        request: the body that was sent, so that you can check, or decide to send it again. Not part of the text.
     """
 
     def __init__(
@@ -503,8 +503,8 @@ class PendingError(CallError):
     The change may still come, or the service dropped it for a newer request: read the order again.
 
     Attributes:
-        target: the status asked for, when it was a change of status.
-        current: the status last read, when one was.
+        target: the status asked for; None if it was not a change of status.
+        current: the status last read; None if none was.
     """
 
     def __init__(self, what: str, *, target: str | None = None, current: str | None = None, **call: Any) -> None:

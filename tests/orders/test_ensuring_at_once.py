@@ -568,7 +568,7 @@ async def test_a_start_anew_leaves_doubts_and_no_flights() -> None:
     clock = FakeClock()
     creations = Creations(clock)
     with creations.creating(creation(1), Baseline(), begun(clock)):
-        creations.start_anew()
+        creations.reset()
         assert in_doubt(creations, 1)
         assert not await creations.others_ended(creation(1).key)
     clock.now += 25.1

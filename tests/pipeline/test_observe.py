@@ -258,7 +258,7 @@ async def test_bodies_are_not_even_looked_at_above_debug(caplog: pytest.LogCaptu
     caplog.set_level(logging.INFO)
     reporter = Reporter(bodies=True)
     request = WireRequest("GET", "https://x.example/", {}, None, None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    reporter.exchanged(request, WireResponse(200, {}, b"{}"))
+    reporter.log_exchange(request, WireResponse(200, {}, b"{}"))
     await stand([answer(200, {"id": "o1"})], log_bodies=True).call(GET_ORDER)
     assert caplog.records == []
 

@@ -386,7 +386,7 @@ class OrderCollection:
         async def look() -> Order | None:
             found = await self._by_cart_reference(cart_reference, options, flight.begun)
             if found is not None:
-                creations.is_there(creation.key)
+                creations.confirmed(creation.key)
             return found
 
         found = await look()

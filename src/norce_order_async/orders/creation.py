@@ -130,7 +130,7 @@ def check_new(
     for member, ours in (("merchant", context.merchant), ("channel", context.channel)):
         if body.get(member) not in (None, ours):
             raise InvalidRequestError(
-                f"order.{member} is not the one this client calls for ({ours}): leave it out, or use "
+                f"order.{member} is not the {member} of this client ({ours}): leave it out, or use "
                 f"norce.scoped({member}=...)"
             )
     for member in ("culture", "currency", "country"):

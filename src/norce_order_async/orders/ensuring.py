@@ -52,7 +52,7 @@ async def ensure(
     body: Any,
     options: CallOptions | None,
 ) -> Ensured[T]:
-    """Make sure that the order has an entry like the one wanted, without ever creating two.
+    """Create an entry unless the order has the wanted one, without ever creating two.
 
     Callers of one client who ask for the same at the same time share the calls. While an earlier creation of the entry
     may still take effect, this only looks.
@@ -158,5 +158,5 @@ class _Ensuring(Generic[T]):
         there = next(filter(self._wanted, self._entries()), None)
         if there is None:
             return None
-        self._creations.is_there(self._creation.key)
+        self._creations.confirmed(self._creation.key)
         return _Found(there, self._record, self._record.known())

@@ -96,7 +96,7 @@ class _Page:
 
 
 class Walk(Generic[ListedT]):
-    """The position of an iteration: it knows the next page, and the orders that were seen."""
+    """The position of an iteration: the next page, and the orders that were seen."""
 
     __slots__ = (
         "_begin",

@@ -12,8 +12,8 @@ from norce_order_async.errors import NotLoadedError
 from norce_order_async.orders.checking import holds_no, known_ids, written
 from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.lazy import Part as Member
-from norce_order_async.pipeline.answer import Answer, make_late
-from norce_order_async.pipeline.creations import untouched
+from norce_order_async.pipeline.answer import Answer, share_models
+from norce_order_async.pipeline.creations import changed_nothing
 from norce_order_async.pipeline.operations import GET_ORDER, Operation
 from norce_order_async.pipeline.readback import Baseline
 from norce_order_async.pipeline.session import Session
@@ -118,7 +118,7 @@ class OrderRecord:
             _ = answer.parsed  # counts the difference in client.drift
             raise holds_no("order", answer, GET_ORDER, self.id)
         body = OrderBody(answer.data, self.session.core.drift, source=GET_ORDER.id, body=answer.body)
-        if not make_late(answer, body.whole):
+        if not share_models(answer, body.whole):
             # The call has decoded a large order in a thread, or middleware has asked for the models.
             body.set_model(cast("OrderData", answer.parsed))
         self.take(body)
@@ -146,7 +146,7 @@ class OrderRecord:
             )
         except BaseException as error:
             # This also covers a cancelled caller, who does not know whether the write took effect.
-            if not untouched(error):
+            if not changed_nothing(error):
                 self._changed()
             raise
         self._changed()
@@ -163,7 +163,7 @@ class OrderRecord:
         alike = [other for other in self._pending if other.resembles(member, key)]
         for other in alike:
             # Two similar entries are pending: an entry that one finds on reading back may be the other's.
-            other.before.crowded = True
+            other.before.ambiguous = True
         before = Baseline(ids=None if alike else self._ids(member))
         pending = _PendingCreate(member, key, before)
         self._pending.append(pending)
@@ -173,7 +173,7 @@ class OrderRecord:
             with self.session.core.creations.creating(creation, before, deadline):
                 answer = await self.write(operation, sent, options=options, before=before, deadline=deadline)
         except BaseException as error:
-            if untouched(error):
+            if changed_nothing(error):
                 self._pending.remove(pending)
             raise
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 from norce_order_async.errors import Attempt
 
 
-class LateModels:
+class LazyModels:
     """Makes the models of an answer when a caller first asks for them."""
 
     __slots__ = ("_made", "_make")
@@ -24,7 +24,7 @@ class LateModels:
             self._made, self._make = self._make(), None
         return self._made
 
-    def made_by(self, make: Callable[[], Any]) -> bool:
+    def make_with(self, make: Callable[[], Any]) -> bool:
         """Let another function make the models. False if they are made already."""
         if self._make is None:
             return False
@@ -44,22 +44,22 @@ class Answer:
     """
 
     data: Any = field(repr=False)
-    """The body as plain JSON data; None when there is none."""
+    """The body as plain JSON data; None if there is none."""
     id: str | None
     """The id of the order or entry that the call created."""
     status: int | None
-    """The HTTP status; None when the effect was found by reading back."""
+    """The HTTP status; None if the effect was found by reading back."""
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     attempts: tuple[Attempt, ...]
     correlation_id: str
     _models: Callable[[], Any] = field(repr=False, compare=False)
     uniqueness_checked: bool = True
-    """False for an order that was created again after a lost answer, when it is not sure that it is the only one."""
+    """False for an order that was created again after a lost answer and may not be the only one."""
 
     @property
     def parsed(self) -> Any:
-        """The generated models; None when the answer has no body."""
+        """The generated models; None if the answer has no body."""
         return self._models()
 
     @property
@@ -68,7 +68,7 @@ class Answer:
         return self.status is None
 
 
-def make_late(answer: Answer, make: Callable[[], Any]) -> bool:
+def share_models(answer: Answer, make: Callable[[], Any]) -> bool:
     """Let an ``Order`` make the models of an answer, so that both share them. False if they are made already."""
     models = answer._models  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    return isinstance(models, LateModels) and models.made_by(make)
+    return isinstance(models, LazyModels) and models.make_with(make)

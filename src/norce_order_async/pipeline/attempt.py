@@ -19,7 +19,7 @@ from norce_order_async.pipeline.core import CallScope, Core
 from norce_order_async.pipeline.middleware import AttemptInfo, through_attempt
 from norce_order_async.pipeline.operations import Kind
 from norce_order_async.pipeline.request import Prepared
-from norce_order_async.pipeline.response import brings_enough, in_thread
+from norce_order_async.pipeline.response import in_thread, is_complete
 from norce_order_async.pipeline.retry import Outcome, classify, throttles
 from norce_order_async.pipeline.settings import CORRELATION_HEADER
 from norce_order_async.pipeline.tasks import SendTimedOutError
@@ -41,7 +41,7 @@ class AttemptResult:
     reason: str
     phase: Phase | None = None
     gave_up: GaveUp | None = None
-    """Set when no further attempt makes sense."""
+    """Set if no further attempt makes sense."""
     cause: BaseException | None = None
     signed: Signed | None = None
     """The token it was sent with."""
@@ -50,14 +50,14 @@ class AttemptResult:
     throttled: bool = False
     """Whether the service throttled the attempt, whatever its outcome."""
     retry_after: float | None = None
-    """Seconds the service asked to wait."""
+    """Seconds that the service asked to wait; None if it did not."""
     seconds: float = 0.0
     number: int = 0
     """Its number among the call's attempts, from 1; 0 until it is recorded."""
 
     @property
     def status(self) -> int | None:
-        """The HTTP status; None when there was no answer."""
+        """The HTTP status; None if there was no answer."""
         return self.response.status if self.response else None
 
 
@@ -72,7 +72,7 @@ async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Dea
     """
     core, limiter, reads = scope.core, scope.limiter, kind is Kind.SAFE
     item = ITEM_CALLS.get()
-    if item is not None and not item.may_leave(reads=reads):
+    if item is not None and not item.may_send(reads=reads):
         return _stopped(item)
     queues = number == 1 and not deadline.started
     too_late: GaveUp = "queue" if queues else "deadline"
@@ -82,7 +82,7 @@ async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Dea
         if signed is None:
             wait = _wait_limit(scope, deadline, queues=queues)
             signed = await until_stopped(item, _token(core, wait, deadline), reads=reads)
-            if item is not None and not item.may_leave(reads=reads):
+            if item is not None and not item.may_send(reads=reads):
                 return _stopped(item)
     except TokenError as error:
         if number == 1:
@@ -94,7 +94,7 @@ async def attempt(scope: CallScope, request: Prepared, kind: Kind, deadline: Dea
         wait = wait or _wait_limit(scope, deadline, queues=queues)
         acquired = limiter.acquire(wait.remaining(), begun=deadline.started)
         granted = await until_stopped(item, acquired, reads=reads)
-        if item is not None and not item.may_leave(reads=reads):
+        if item is not None and not item.may_send(reads=reads):
             if granted:
                 limiter.release()
             return _stopped(item)
@@ -172,7 +172,7 @@ async def _send(
             Outcome.UNKNOWN, "the deadline was over while it was in flight", phase="read", gave_up="deadline"
         )
     else:
-        core.reporter.exchanged(wire, response)
+        core.reporter.log_exchange(wire, response)
         left = None if remaining is None else started + remaining - core.clock.monotonic()
         data = await _data(core, response, left)
         tried = _answered(core, request, kind, response, data)
@@ -207,7 +207,7 @@ def _answered(core: Core, request: Prepared, kind: Kind, response: WireResponse,
         kind,
         response.status,
         retry_after=retry_after is not None,
-        readable=brings_enough(request.operation, response, data),
+        readable=is_complete(request.operation, response, data),
     )
     reason = f"answered {response.status}"
     if outcome is Outcome.UNKNOWN and response.status < 300:

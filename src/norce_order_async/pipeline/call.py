@@ -25,10 +25,10 @@ from norce_order_async.pipeline.readback import (
     SHOWN_WITHIN,
     TIME_TO_REPEAT,
     Baseline,
-    Looking,
+    LookUp,
     ReadBack,
     Until,
-    see_alone,
+    check_unique,
     settle,
 )
 from norce_order_async.pipeline.request import Prepared
@@ -83,8 +83,8 @@ class Call:
             if self._before is not None and tried.outcome is Outcome.UNKNOWN:
                 self._before.sent_at = self._scope.core.clock.monotonic() - tried.seconds
             if tried.response and self._is_done(tried):
-                alone = not self._created_again or await self._is_unique(tried, tried.response)
-                return await self._answer(tried, tried.response, alone=alone)
+                unique = not self._created_again or await self._is_unique(tried, tried.response)
+                return await self._answer(tried, tried.response, unique=unique)
             decision = self._decide(tried)
             step, wait = decision.step, decision.wait
             if decision.pause:
@@ -156,7 +156,7 @@ class Call:
         return await settle(
             request.operation,
             self.kind,
-            looking=self._looking(refused=tried.outcome is Outcome.REFUSED),
+            look_up=self._look_up(refused=tried.outcome is Outcome.REFUSED),
             path=request.path,
             body=request.json,
             before=self._before,
@@ -166,10 +166,10 @@ class Call:
     async def _is_unique(self, tried: AttemptResult, response: WireResponse) -> bool:
         """Whether it is certain that no other order has the cart reference of the order that was created again."""
         self._record(tried, "look for another")
-        seen = await see_alone(self._looking(), self.request.json, created_id(response, tried.data) or "")
+        seen = await check_unique(self._look_up(), self.request.json, created_id(response, tried.data) or "")
         if seen.verdict == "twice":
             self._raise_duplicate(tried, seen)
-        return seen.alone
+        return seen.unique
 
     def _objection_to_repeat(self) -> str:
         """Why an order that was not found may not be created again; empty if it may."""
@@ -180,7 +180,7 @@ class Call:
             return f", and less than {TIME_TO_REPEAT:g} s are left to create it again"
         return ""
 
-    def _looking(self, *, refused: bool = False) -> Looking:
+    def _look_up(self, *, refused: bool = False) -> LookUp:
         """How to read back, with moments counted from now."""
         scope, request = self._scope, self.request
 
@@ -189,7 +189,7 @@ class Call:
             prepared = scope.prepare(operation, path, query, None, request.correlation_id)
             return (await Call(scope, prepared, None, self._deadline).run()).data
 
-        return Looking(read, self._until(), scope.settings.settling_pause, self._created_again, refused)
+        return LookUp(read, self._until(), scope.settings.settling_pause, self._created_again, refused)
 
     def _until(self) -> Until:
         clock, deadline = self._scope.core.clock, self._deadline
@@ -256,7 +256,7 @@ class Call:
 
     # How it ends
 
-    async def _answer(self, tried: AttemptResult, response: WireResponse, *, alone: bool) -> Answer:
+    async def _answer(self, tried: AttemptResult, response: WireResponse, *, unique: bool) -> Answer:
         self._scope.budget.refund(self._tokens_taken)
         self._record(tried, "return")
         operation = self.request.operation
@@ -281,7 +281,7 @@ class Call:
             attempts=tuple(self.attempts),
             correlation_id=self.request.correlation_id,
             _models=models,
-            uniqueness_checked=alone,
+            uniqueness_checked=unique,
         )
 
     def _adopt(self, tried: AttemptResult, settled: ReadBack) -> Answer:
@@ -296,7 +296,7 @@ class Call:
             attempts=tuple(self.attempts),
             correlation_id=self.request.correlation_id,
             _models=nothing,
-            uniqueness_checked=settled.alone,
+            uniqueness_checked=settled.unique,
         )
 
     def _raise_refused(self, tried: AttemptResult) -> NoReturn:

@@ -53,7 +53,7 @@ MOST_DOUBTS: Final = 10_000
 """The most doubts that are remembered one by one. If there are more, every key is in doubt until the last one ends."""
 
 
-def untouched(error: BaseException) -> bool:
+def changed_nothing(error: BaseException) -> bool:
     """Whether a write that ended with this error can't have changed anything."""
     if isinstance(error, RefusedError):
         return not error.maybe_changed
@@ -222,7 +222,7 @@ class Creations:
         self._orders: OrderedDict[Key, tuple[str, float]] = OrderedDict()
         """The ids of the orders created lately, each with the time until which it is remembered."""
 
-    def start_anew(self) -> None:
+    def reset(self) -> None:
         """Drop the flights, because their event loop has ended or belongs to the parent process. Everything that was
         being created is in doubt."""
         for key in self._underway:
@@ -237,7 +237,7 @@ class Creations:
         """A context around the call that creates.
 
         Args:
-            creation: what is created; None if nothing identifies it.
+            creation: the entry or order to create; None if nothing identifies it.
             before: the baseline of the call, in which the call notes when it was sent.
             deadline: the deadline of the call. Nothing was sent before it started.
         """
@@ -249,7 +249,7 @@ class Creations:
         try:
             yield
         except BaseException as error:
-            if deadline.started and not untouched(error):
+            if deadline.started and not changed_nothing(error):
                 at = self._clock.monotonic() if before.sent_at is None else before.sent_at
                 raised = copy.copy(error) if isinstance(error, OutcomeUnknownError) else None
                 self._remember(creation.key, _Doubt(at + creation.lasts, raised))
@@ -300,7 +300,7 @@ class Creations:
         """Record a doubt: the entry was created but does not show, so creating it again could double it."""
         self._remember(creation.key, _Doubt(self._clock.monotonic() + creation.lasts, copy.copy(error)))
 
-    def is_there(self, key: Key) -> None:
+    def confirmed(self, key: Key) -> None:
         """End the doubt about a key: the entry was found."""
         self._doubts.pop(key, None)
 

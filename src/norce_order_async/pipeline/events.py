@@ -160,7 +160,7 @@ class Reporter:
         for observer in self.observers:
             try:
                 observer.attempt_ended(operation, attempt)
-            except Exception as error:  # noqa: BLE001 - what a program's own code raises is no matter of this call
+            except Exception as error:  # noqa: BLE001 - an error of an observer must not fail the call
                 _observer_failed(error, under_way)
 
     def call_ended(self, event: CallEvent) -> None:
@@ -169,10 +169,10 @@ class Reporter:
         for observer in self.observers:
             try:
                 observer.call_ended(event)
-            except Exception as error:  # noqa: BLE001 - what a program's own code raises is no matter of this call
+            except Exception as error:  # noqa: BLE001 - an error of an observer must not fail the call
                 _observer_failed(error, under_way)
 
-    def exchanged(self, request: WireRequest, response: WireResponse) -> None:
+    def log_exchange(self, request: WireRequest, response: WireResponse) -> None:
         """Log a request and its answer, if the client logs bodies."""
         if not self.bodies or not logger.isEnabledFor(logging.DEBUG):
             return

@@ -97,12 +97,12 @@ def _after_refusal(call: CallRecord, status: int, said: Refusal) -> str:
         if said.code in (None, "not-found"):
             # The server does not have this path. For a missing thing the service has codes of its own.
             return _NOT_THE_SERVICE
-        place = "merchant and channel are those it was made under"
+        place = "merchant and channel are the ones that it was created with"
         return f"check the id, and that {place}" if call.request.path else "check merchant and channel"
     if status == 409:
         if call.kind in (Kind.CREATE, Kind.CREATE_ORDER):
-            return "something like it is there already: read it back"
-        return "it collides with what is there: read the order before going on"
+            return "one like it exists already: read it back"
+        return "it conflicts with the order as it is: read the order before going on"
     return _ADVICE.get(status, "")
 
 

@@ -459,7 +459,7 @@ class Permits:
         return self._limiter
 
 
-def made_by(factory: Callable[[], Any], name: str) -> Any:
+def call_factory(factory: Callable[[], Any], name: str) -> Any:
     """Call a factory function that the user gave.
 
     Raises:

@@ -110,7 +110,7 @@ class Operation:
             return Kind.CREATE
         return self.kind
 
-    def known_by(self, body: object) -> tuple[str | None, ...] | None:
+    def identity_of(self, body: object) -> tuple[str | None, ...] | None:
         """The list that a body's entry is added to, and the values that identify the entry there; None if nothing
         identifies it."""
         if self.kind is Kind.CREATE_ORDER:

@@ -10,7 +10,7 @@ create                    exactly one entry with the natural key that was not th
                           unknown
 ========================  ==============================================================================================
 
-After an order was created again, :func:`see_alone` looks for a second one: the service may have accepted both.
+After an order was created again, :func:`check_unique` looks for a second one: the service may have accepted both.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Baseline:
 
     ids: frozenset[str] | None = None
     """The ids in the list that the new entry is added to."""
-    crowded: bool = False
+    ambiguous: bool = False
     """Set if another entry with the same key is sent meanwhile."""
     repeat_from: frozenset[str] = frozenset()
     """Statuses in which a change of status may be asked for again."""
@@ -78,7 +78,7 @@ class ReadBack:
     """Seconds that the service asked to wait when the read-back was rejected."""
     ids: tuple[str, ...] = ()
     """The ids of all orders with the cart reference, oldest first, if there are several."""
-    alone: bool = True
+    unique: bool = True
     """False if another order may have the same cart reference."""
 
 
@@ -90,7 +90,7 @@ Until = Callable[[float], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class LookUp:
     """How to look for the orders with a cart reference."""
 
     read: Read
@@ -107,7 +107,7 @@ async def settle(
     operation: Operation,
     kind: Kind,
     *,
-    looking: Looking,
+    look_up: LookUp,
     path: Mapping[str, str],
     body: Any,
     before: Baseline | None,
@@ -118,7 +118,7 @@ async def settle(
     Args:
         operation: the operation of the write.
         kind: the kind of the call.
-        looking: how to read and to wait.
+        look_up: how to read and to wait.
         path: the ids in the address of the write.
         body: the body that was sent, as JSON data.
         before: what was known of the order before the send.
@@ -127,38 +127,38 @@ async def settle(
     try:
         match kind:
             case Kind.STATE:
-                return await _state(looking.read, path, body, before or Baseline())
+                return await _state(look_up.read, path, body, before or Baseline())
             case Kind.CREATE_ORDER:
-                return await _order(looking, body, objection)
+                return await _order(look_up, body, objection)
             case _:
-                return await _entry(operation, looking.read, path, body, before or Baseline())
+                return await _entry(operation, look_up.read, path, body, before or Baseline())
     except NorceError as error:
         asked = error.retry_after if isinstance(error, RejectedError) else None
         return ReadBack("unclear", f"reading back failed: {type(error).__name__}", retry_after=asked)
 
 
-async def see_alone(looking: Looking, body: Any, order_id: str) -> ReadBack:
+async def check_unique(look_up: LookUp, body: Any, order_id: str) -> ReadBack:
     """Check whether an order that was created again is the only one with its cart reference.
 
     Args:
-        looking: how to read and to wait, counted from the answer to the repeat.
+        look_up: how to read and to wait, counted from the answer to the repeat.
         body: the body that was sent, as JSON data.
         order_id: the id in the answer to the repeat.
     """
-    not_sure = ReadBack("done", "it is not sure that it is the only one", id=order_id, alone=False)
-    for moment in moments(looking.pause):
-        if not await looking.until(moment):
+    uncertain = ReadBack("done", "it is not certain that it is the only one", id=order_id, unique=False)
+    for moment in moments(look_up.pause):
+        if not await look_up.until(moment):
             break
         try:
-            found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=True)
+            found = await _with_cart_reference(look_up.read, cart_reference_of(body), whole=True)
         except NorceError:
             break
         ids = found.matches if order_id in found.matches else (*found.matches, order_id)
         if len(ids) > 1:
             return _twice(ids)
         if order_id in found.listed:
-            return ReadBack("done", "it is the only one", id=order_id) if found.to_the_end else not_sure
-    return not_sure
+            return ReadBack("done", "it is the only one", id=order_id) if found.to_the_end else uncertain
+    return uncertain
 
 
 async def _state(read: Read, path: Mapping[str, str], body: Any, before: Baseline) -> ReadBack:
@@ -175,18 +175,18 @@ async def _state(read: Read, path: Mapping[str, str], body: Any, before: Baselin
     return ReadBack("elsewhere", f"the order is {shown(status)}", status=status)
 
 
-async def _order(looking: Looking, body: Any, objection: Callable[[], str]) -> ReadBack:
+async def _order(look_up: LookUp, body: Any, objection: Callable[[], str]) -> ReadBack:
     nothing = "no order with the cart reference is there"
     # A slow commit may still take effect: an order counts as missing only if several reads do not show it.
-    for moment in itertools.islice(moments(looking.pause), READS):
-        if not await looking.until(moment):
+    for moment in itertools.islice(moments(look_up.pause), READS):
+        if not await look_up.until(moment):
             return ReadBack("unclear", f"{nothing}, and no time was left to wait for one")
-        found = await _with_cart_reference(looking.read, cart_reference_of(body), whole=looking.repeated)
+        found = await _with_cart_reference(look_up.read, cart_reference_of(body), whole=look_up.repeated)
         if len(found.matches) == 1:
             # If both answers were lost, the order that is not there may still come.
-            alone = not looking.repeated or (looking.refused and found.to_the_end)
-            return ReadBack("done", "an order with the cart reference is there", id=found.matches[0], alone=alone)
-        if found.matches and looking.repeated:
+            unique = not look_up.repeated or (look_up.refused and found.to_the_end)
+            return ReadBack("done", "an order with the cart reference is there", id=found.matches[0], unique=unique)
+        if found.matches and look_up.repeated:
             return _twice(found.matches)
         if found.matches:
             return ReadBack("unclear", f"{len(found.matches)} orders have the cart reference")
@@ -281,7 +281,7 @@ async def _entry(operation: Operation, read: Read, path: Mapping[str, str], body
     if before.ids is None:
         return ReadBack("unclear", "what was there before the send is not known")
     order = mapping_or_empty(await read(GET_ORDER, {"order_id": path["order_id"]}, None))
-    if before.crowded:
+    if before.ambiguous:
         return ReadBack("unclear", "another one like it was sent meanwhile")
     fresh = [
         entry_id

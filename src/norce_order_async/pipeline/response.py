@@ -20,7 +20,7 @@ from norce_order_async import _api
 from norce_order_async._json import UNREADABLE, is_api_name, is_list, is_mapping, mapping_or_empty, text_or_none
 from norce_order_async.display import render_table, table_in_html
 from norce_order_async.engines.base import WireResponse
-from norce_order_async.pipeline.answer import LateModels
+from norce_order_async.pipeline.answer import LazyModels
 from norce_order_async.pipeline.operations import Api, Expects, Operation
 from norce_order_async.runtime.clock import Clock, SystemClock
 
@@ -154,7 +154,7 @@ class DriftRecord:
             yield "others", "", "", str(self.others)
 
 
-def brings_enough(operation: Operation, response: WireResponse, data: Any) -> bool:
+def is_complete(operation: Operation, response: WireResponse, data: Any) -> bool:
     """Whether a 2xx answer holds what a success of this operation must hold."""
     match operation.brings:
         case Expects.NOTHING:
@@ -201,7 +201,7 @@ def models_of(
         return nothing
     if operation.reads_late:
         read = functools.partial(drift.reading, operation.id, generated.parse, status_code=status, data=data)
-        return LateModels(read)
+        return LazyModels(read)
     models = drift.reading(operation.id, generated.parse, status_code=status, data=data)
     return lambda: models
 

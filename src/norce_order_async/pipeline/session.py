@@ -85,11 +85,11 @@ class Session(CallScope):
         self, operation: Operation, order_id: str | None, body: object, options: CallOptions | None
     ) -> Creation | None:
         """The entry or order that a call creates in this scope; None if nothing identifies it."""
-        known_by = operation.known_by(body)
-        if known_by is None:
+        identity = operation.identity_of(body)
+        if identity is None:
             return None
         settings = self.settings if options is None else self.settings.changed(options)
-        key = (self.context.merchant, self.context.channel, order_id, *known_by)
+        key = (self.context.merchant, self.context.channel, order_id, *identity)
         return Creation(key, operation, order_id, lasts(settings))
 
     async def share(

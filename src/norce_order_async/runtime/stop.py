@@ -72,7 +72,7 @@ class ItemCalls:
         """The function that an engine calls before each attempt, reads too; None if items never change workers."""
         return None if self._kept_back is None else self._ask
 
-    def may_leave(self, *, reads: bool) -> bool:
+    def may_send(self, *, reads: bool) -> bool:
         """Whether an attempt may be sent now.
 
         Args:

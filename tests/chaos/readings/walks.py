@@ -16,7 +16,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from norce_order_async import CallOptions, DuplicateOrderError, NorceError, NorceOrderClient, Order, OrderFilter
 from norce_order_async.engines.select import EngineName
 from norce_order_async.orders.parts.entries import DeletableEntries, RemovableEntries
-from norce_order_async.pipeline.creations import untouched
+from norce_order_async.pipeline.creations import changed_nothing
 from norce_order_async.pipeline.operations import (
     CREATE_CONSENT,
     CREATE_HOOK,
@@ -126,7 +126,7 @@ class Truth:
         try:
             value = await call
         except NorceError as error:
-            if untouched(error):
+            if changed_nothing(error):
                 self._later(lambda: took_effect() == 0, f"told {error!r}, and it was done")
             return None
         assert is_so(value), f"told that {operation.id} is done, and it is not"

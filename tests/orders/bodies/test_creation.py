@@ -26,8 +26,8 @@ DROPPED: list[tuple[dict[str, Any], str]] = [
     ({"validations": [{"adapterId": "a"}]}, "order.validations may be ignored"),
     ({"notifications": [{"adapterId": "a"}]}, "order.notifications may be ignored"),
     ({"state": {"currentStatus": "completed"}}, r"order.state: an order begins in checkout: .* order.transition_to"),
-    ({"merchant": "other"}, r"order.merchant is not the one this client calls for \(acme\)"),
-    ({"channel": "no"}, r"order.channel is not the one this client calls for \(se\)"),
+    ({"merchant": "other"}, r"order.merchant is not the merchant of this client \(acme\)"),
+    ({"channel": "no"}, r"order.channel is not the channel of this client \(se\)"),
 ]
 
 
