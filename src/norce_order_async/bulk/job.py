@@ -49,7 +49,7 @@ Duplicates = Literal["skip", "allow"]
 GRACE = 30.0
 MAX_DELAY = 20.0
 OTHER_LOAD = 50
-"""Items worked on at once under a load that does not say how many."""
+"""Items that are worked on at once under a load without a known limit."""
 OPERATION = "bulk"
 """The operation that an error names when a job can't be entered."""
 _END_WITHIN = 5.0
@@ -258,7 +258,7 @@ class Job(StaysInProcess):
                 self._journal.close()
 
     def forked(self) -> None:
-        """Called in a forked child: the job goes on in the parent and can't be used here."""
+        """Called in a forked child, where the job can't be used: it runs on in the parent."""
         if self._journal is not None:
             self._journal.forked()
 

@@ -92,7 +92,7 @@ class ItemProcessor(Generic[T]):
         self._journal = journal
 
     async def handle(self, item: Item, calls: ItemCalls) -> ItemOutcome[T] | Requeue | StillToDo | HeldBack:
-        """Run the action; for an item in flight, read whether it was done; in a dry run, say what would be done.
+        """Run the action on an item; read whether an item in flight was done; in a dry run, only preview the action.
 
         Args:
             item: the item.
@@ -138,7 +138,7 @@ class ItemProcessor(Generic[T]):
             # The action has made an earlier call, which running it again could repeat.
             return await self._decide_by_reading(item, order, calls, error)
         if not isinstance(error, NorceError):
-            return _outcome(item, "unknown", error, "the action failed by itself")
+            return _outcome(item, "unknown", error, "the action itself failed")
         if isinstance(error, InvalidRequestError | ValidationFailedError):
             return _outcome(item, "refused", error)
         if isinstance(error, RefusedError):
@@ -181,7 +181,7 @@ class ItemProcessor(Generic[T]):
         if item.was_sent and self._action.shows_done(error):
             return _outcome(item, "done", note="found when it was sent again")
         if self._action.excuses(error) and await self._is_done(item, order, calls):
-            # After an earlier request of ours, the change counts as made by us.
+            # If the job sent this item before, the change counts as its own.
             return _outcome(item, "done" if item.was_sent else "already done", note="found by reading")
         return _outcome(item, "refused", error)
 
@@ -212,7 +212,7 @@ class ItemProcessor(Generic[T]):
             if _count_and_may_retry(item, error, reading=True):
                 return Requeue(error)
             # The read failed, which says nothing about the write.
-            note = "" if isinstance(error, NorceError) else "the action failed by itself"
+            note = "" if isinstance(error, NorceError) else "the action itself failed"
             return _outcome(item, "unknown", error, note)
         if looked == "not done" and item.tries < TRIES:
             return StillToDo()

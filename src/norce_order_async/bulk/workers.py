@@ -144,7 +144,7 @@ class Workers(Generic[T]):
             try:
                 self._start(self._worker)
             except UnsentError:
-                # The job was left: the workers that there are finish it.
+                # The job was left: the workers that run finish it.
                 self._to_come = 0
 
     async def _worker(self) -> None:

@@ -61,7 +61,7 @@ class Guard:
         import ssl
 
         self._installed = True
-        sys.addaudithook(self._heard)
+        sys.addaudithook(self._audit)
         for name in ("wrap_socket", "wrap_bio"):
             before = getattr(ssl.SSLContext, name)
             watched = self._watched(before)
@@ -90,24 +90,24 @@ class Guard:
         refused, self._refused = self._refused, []
         return _complaint(refused[0]) if refused else None
 
-    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._allowed is not None and event in _EVENTS:
             __tracebackhide__ = True
             for argument in arguments:
                 # An address is a pair of host and port.
                 address = isinstance(argument, tuple)
-                self._look_at(*cast("tuple[object, ...]", argument)[:1] if address else (argument,))
+                self._check(*cast("tuple[object, ...]", argument)[:1] if address else (argument,))
 
     def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def watched(*arguments: Any, **named: Any) -> Any:
             __tracebackhide__ = True
-            self._look_at(*arguments, *named.values())
+            self._check(*arguments, *named.values())
             return function(*arguments, **named)
 
         return watched
 
-    def _look_at(self, *arguments: object) -> None:
+    def _check(self, *arguments: object) -> None:
         __tracebackhide__ = True
         if self._allowed is None:
             return

@@ -91,7 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Install the guard if any test of the project uses this plugin, even one that is deselected this time."""
     wanted: bool | None = config.getini(_ON)
-    if wanted or (wanted is None and any(_uses_us(item) for item in items)):
+    if wanted or (wanted is None and any(_uses_plugin(item) for item in items)):
         guard = config.stash[_GUARD] = Guard()
         guard.install()
 
@@ -122,7 +122,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def _uses_us(item: pytest.Item) -> bool:
+def _uses_plugin(item: pytest.Item) -> bool:
     return not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) or any(
         item.get_closest_marker(name) is not None for name in (_FAULTS, _SOCKET, _REAL_HOSTS)
     )

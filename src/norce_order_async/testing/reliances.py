@@ -75,7 +75,7 @@ class Reliances:
     accepted: frozenset[tuple[str, str]]
 
     def _by_changes(self) -> list[tuple[tuple[Change, ...], list[Failure]]]:
-        """The failures by what was changed, in the order of the rules."""
+        """The failures by changed readings, in the order of the rules."""
         places = {(rule.id, one.id): place for place, (rule, one) in enumerate(_every_reading())}
         by_changes: dict[tuple[Change, ...], list[Failure]] = {}
         for failure in sorted(self.found.failures, key=lambda one: one.test):

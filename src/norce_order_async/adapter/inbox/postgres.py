@@ -138,7 +138,7 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
         known = comment is not None and comment.startswith(_COMMENT)
         what = f"of format {comment.removeprefix(_COMMENT)}" if comment and known else "of something else"
         raise InboxError(
-            f"the table norce_inbox of this database is {what}, and this version knows format {_VERSION}: it was left "
+            f"the table norce_inbox of this database is {what}, and this version reads format {_VERSION}: it was left "
             "as it is; name another database or schema"
         )
 

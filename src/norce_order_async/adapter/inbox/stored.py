@@ -100,7 +100,7 @@ class StoredInbox:
                 raise InvalidRequestError(f"a delivery can't hold {as_given(ascii(text))}")
         changed = await opened.groups.add(delivery)
         if changed:
-            opened.ring()
+            opened.notify()
         return changed
 
     async def work(self, handle: Handle, *, workers: int = 8, adapter_id: str | None = None) -> None:
@@ -163,7 +163,7 @@ class StoredInbox:
         """
         check_whole("id", id, 1, InvalidRequestError)
         found = await self._in_thread(partial(Entries.retry, id=id))
-        self._opened().ring()
+        self._opened().notify()
         return found
 
     async def drop(self, id: int) -> State | None:
@@ -199,7 +199,7 @@ class _Open:
         self.working = 0
         """Calls of ``work`` that run."""
         self.beginning = anyio.Lock()
-        self.bell = anyio.Event()
+        self.changed = anyio.Event()
         """Set if an entry may be due; each ring replaces it with another event."""
         self.tasks = SendTasks()
         self.groups: Groups[Change, bool] = Groups(
@@ -219,10 +219,10 @@ class _Open:
         """Run ``work`` in a thread, and return its result."""
         return await to_thread.run_sync(work, limiter=self._one)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake calls of ``work``, because an entry may be due."""
-        self.bell.set()
-        self.bell = anyio.Event()
+        self.changed.set()
+        self.changed = anyio.Event()
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -283,11 +283,11 @@ class _Work:
             while True:
                 while len(self._handling) >= self._workers:
                     await self._room.wait()
-                bell = self._opened.bell
+                changed = self._opened.changed
                 for handling in await self._take():
                     group.start_soon(self._run, handling)
                 if len(self._handling) < self._workers:
-                    await self._wait(bell)
+                    await self._wait(changed)
 
     async def _take(self) -> list[_Handling]:
         """Take entries that are due. However this ends, entries that were taken are not lost."""
@@ -306,7 +306,7 @@ class _Work:
         self._handling.update((handling.held.id, handling) for handling in handlings)
         return handlings
 
-    async def _wait(self, bell: anyio.Event) -> None:
+    async def _wait(self, changed: anyio.Event) -> None:
         """Wait until an entry may be due."""
         try:
             due = await self._opened.run(lambda entries: entries.next_due(self._adapter_id))
@@ -314,7 +314,7 @@ class _Work:
             due = None
         # An entry that is due and was not taken is locked by another process for a moment.
         with self._clock.move_on_after(_LOOK_EVERY if due is None else min(max(due, _LOCKED), _LOOK_EVERY)):
-            await bell.wait()
+            await changed.wait()
 
     async def _run(self, handling: _Handling) -> None:
         held, end = handling.held, None

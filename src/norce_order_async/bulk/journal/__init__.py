@@ -1,1 +1,1 @@
-"""The journal of a job: what was done, kept so that the job can be resumed."""
+"""The journal of a job: the state of each item, kept so that the job can be resumed."""

@@ -32,7 +32,7 @@ ALIVE: Final = f"seen > statement_timestamp() - interval '{OLD} s'"
 _LIMIT: Final = (
     f"(SELECT nullif(value, 'null')::float8 FROM norce_job_fact WHERE job = %(job)s AND name = '{MAX_RATE}')"  # noqa: S608
 )
-# One statement: what it reads is not older than the moment that it writes as seen.
+# In one statement, so that all that it reads is at least as new as the time that it writes as seen.
 _BEAT: Final = f"""
 WITH mine AS (
     INSERT INTO norce_job_member AS me (job, member, owner, max_rate, seen, paused_until)

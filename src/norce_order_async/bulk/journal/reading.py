@@ -116,14 +116,14 @@ def row(path: str | Path, values: tuple[Any, ...]) -> Row:
         ("changed", changed, _is_moment_or_none),
     ):
         if not is_right(value):
-            raise _damaged(path, f"row {number}", f"its {name} is not what a journal has there")
+            raise _damaged(path, f"row {number}", f"its {name} is not valid")
     if state not in STATES:
         raise _damaged(path, f"row {number}", f"its state is {state!r}, and there are {', '.join(STATES)}")
     wanted = read_json(asked.encode())
     if not is_mapping(wanted):
-        raise _damaged(path, f"row {number}", "what was asked for is not a JSON object")
+        raise _damaged(path, f"row {number}", "its columns of the source are not a JSON object")
     if _digest(key, asked) != digest:
-        raise _damaged(path, f"row {number}", "its key or what was asked for is not what was listed")
+        raise _damaged(path, f"row {number}", "its key or its columns of the source differ from those that were listed")
     return Row(number, key, wanted, state, attempts, reason, code, said, correlation_id, sent, changed)
 
 
@@ -137,7 +137,7 @@ def facts(path: str | Path, found: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     for name, text in found:
         value = _json(text)
         if value is UNREADABLE or not isinstance(name, str) or not _FACTS.get(name, _is_anything)(value):
-            raise _damaged(path, f"fact {name!r}", "it is not what a journal has there")
+            raise _damaged(path, f"fact {name!r}", "it is not valid")
         read[name] = value
     if read and (missing := [name for name in _NEEDED if name not in read]):
         raise _damaged(path, f"fact {missing[0]!r}", "it is missing")

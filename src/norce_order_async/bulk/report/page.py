@@ -190,7 +190,7 @@ def _totals(figures: Figures) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Chart:
-    """One chart: its place in the page, and what the script draws there."""
+    """One chart: its HTML, and the data that the script draws."""
 
     html: str
     data: dict[str, Any]
