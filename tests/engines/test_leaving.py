@@ -349,7 +349,7 @@ LUGGAGE: contextvars.ContextVar[_Luggage | None] = contextvars.ContextVar("lugga
 @pytest.mark.parametrize("ends", ["answered", "large", "cancelled", "cancelled while waiting", "timed out"])
 async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_with: str, ends: str) -> None:
     """Neither a timer nor a connection: what a caller has in its context goes when its call is over."""
-    options = CallOptions(read_timeout=0.2, max_attempts=1) if ends == "timed out" else CallOptions()
+    options = CallOptions(read_timeout=0.05, max_attempts=1) if ends == "timed out" else CallOptions()
     async with client_of(server, sends_with, options=options, max_in_flight=1) as norce:
 
         async def call() -> weakref.ref[_Luggage]:
@@ -376,9 +376,11 @@ async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_
             server.free.clear()
         async with anyio.create_task_group() as group:
             if ends == "cancelled while waiting":
-                group.start_soon(read_and_leave, norce, 0.5)
-                await anyio.sleep(0.1)
+                group.start_soon(read_and_leave, norce, 3_600.0)
+                await until(lambda: server.counts["created"] == 1)
             group.start_soon(task)
+            await until(lambda: refs)
+            group.cancel_scope.cancel()
         # What was left ends in a few rounds of the loop, unless it can't be ended.
         while refs[0]() is not None and sends_with != "handed in":
             await anyio.sleep(0.01)
