@@ -184,7 +184,7 @@ class Endpoint(Protocol):
 
     @property
     def statuses(self) -> frozenset[int]:
-        """The statuses of success in the description."""
+        """All statuses of its answers in the description. The lowest one is a success."""
         ...
 
     def build(self, **arguments: Any) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def decide(
         kind: the kind of the call.
         outcome: the outcome of the attempt.
         status: the status of its answer; None without one.
-        maybe_done: whether an attempt so far may have taken effect.
+        maybe_done: whether an earlier attempt may have taken effect.
         asked: seconds that the service asked to wait; None if it did not ask.
         throttled: whether the service throttled the attempt.
         max_retry_after: seconds. The call does not wait longer than this, so a longer wait does not pause the client.
