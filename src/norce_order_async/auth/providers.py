@@ -48,7 +48,7 @@ class TokenProvider(Protocol):
 
 @runtime_checkable
 class _Moves(Protocol):
-    """A provider that holds objects of an event loop; ``moved`` is called when the client changes loops."""
+    """A provider with objects that belong to an event loop. ``moved`` is called when the client changes loops."""
 
     def moved(self) -> None: ...
 

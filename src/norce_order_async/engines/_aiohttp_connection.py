@@ -36,10 +36,10 @@ MOST_HEADERS: Final = LONGEST // 4
 send."""
 
 SHORT: Final = 256 * 1024
-"""Bytes of a body up to which it is read here, without holding the connection back."""
+"""The longest body in bytes that an exchange reads itself."""
 
 _FEW: Final = 8
-"""Pieces in which a chunked body may come."""
+"""The most pieces in which a chunked body may come."""
 
 _SPECIAL: Final = frozenset(
     {
@@ -309,8 +309,9 @@ class Head(NamedTuple):
 
 
 def plain_head(data: bytes) -> Head | None:
-    """The head at the begin of the first bytes of an answer. None unless it is whole, valid, and of the common form: a
-    final status, and a body with a length or in chunks. What other heads mean, or why one is refused, is not said here.
+    """The head at the beginning of an answer. None unless it is complete, valid and of the common form: a final status,
+    and a body with a length or in chunks. All other heads, also invalid ones, are left to
+    :class:`~norce_order_async.engines._answer.Heads` and aiohttp's parser.
     """
     found = HEAD.match(data)
     if found is None or found[1] == b"1" or found.end() > LONGEST or data[7:8] != b"1":
@@ -350,8 +351,12 @@ def plain_head(data: bytes) -> Head | None:
 
 
 def whole_chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
-    """A chunked body that begins at ``at``, and where it ends; 0 for the end if more has to come. None if it has what
-    is seldom seen, such as extensions, or is malformed."""
+    """Read a chunked body that begins at ``at``.
+
+    Returns:
+        The body and the position of its end, which is 0 if more bytes have to come. None if the body is malformed, or
+        has rare parts such as extensions.
+    """
     parts: list[bytes] = []
     while True:
         found = _CHUNK.match(data, at)
@@ -370,9 +375,13 @@ def whole_chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
 
 @final
 class Exchange:
-    """One request and its answer, on a connection of its own meanwhile.
+    """One request and its answer. It has the connection to itself until it ends.
 
-    ``ended`` is called once, when there is an answer or an error, from a callback of the event loop; it must not raise.
+    Args:
+        loop: the event loop.
+        progress: how far the send got.
+        connection: an idle connection.
+        ended: called once, when there is an answer or an error, from a callback of the event loop. It must not raise.
     """
 
     __slots__ = (
@@ -423,10 +432,10 @@ class Exchange:
         return self._error is None and self._response is None
 
     def result(self) -> WireResponse:
-        """The answer, once it has ended.
+        """The answer of an exchange that has ended.
 
         Raises:
-            MaybeSentError: there is none.
+            MaybeSentError: there was no complete answer.
         """
         if self._response is not None:
             return self._response
@@ -494,7 +503,7 @@ class Exchange:
             self._whole(head, found[0], surplus=found[1] < len(data))
 
     def _whole(self, head: Head, content: bytes, *, surplus: bool) -> None:
-        """All bytes of the answer are there."""
+        """Called when all bytes of the answer have come."""
         self._surplus = surplus
         if not content or "content-encoding" not in head.headers:
             self._answer(head.status, head.headers, content, None, close=surplus or head.closes)
@@ -521,7 +530,7 @@ class Exchange:
         self._reading = self._loop.create_task(self._read(), context=Context())
 
     async def _read(self) -> None:
-        """Read the answer by aiohttp's parser."""
+        """Read the answer with aiohttp's parser."""
         try:
             status, headers, content = await self._connection.head()
             self._progress.answered = True
@@ -565,7 +574,7 @@ class Exchange:
 
 
 async def read_body(content: StreamReader, body: Body, watch: Watch) -> None:
-    """Read an answer's body, as far as it can be read; each piece restarts the watch's time without bytes."""
+    """Read an answer's body until its end or a fault. Each piece restarts the watch's time without bytes."""
     watch.heard()
     while piece := await content.readany():
         watch.heard()

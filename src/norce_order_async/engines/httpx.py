@@ -14,7 +14,7 @@ Its parts, in the order in which a request passes them:
 * :class:`~norce_order_async.engines._httpx_progress.Progress` records how far the send got.
 * Below httpx, :mod:`~norce_order_async.engines._httpx_stream` cuts the timeout of each step to the time left.
 
-If a send is cancelled all the same, its pool is retired: it gets no new sends, and its last send closes it.
+If a send is cancelled nevertheless, its pool is retired: it gets no new sends, and its last send closes it.
 
 Pools are bare transports, not httpx clients: no cookie jar, no redirects, no environment. A client that the user gives
 keeps its own pool, headers, hooks and proxies. It is closed only with ``closes_client`` and never replaced. Its cookies
@@ -56,8 +56,8 @@ _ADDRESS: Final = re.compile(r"(https?)://[^/?#@\s]+(/[^#\s]*)?", re.ASCII)
 """Absolute, without credentials and without a fragment."""
 
 _BEYOND: Final = 1024 * 1024
-"""Bytes that are still read and dropped after an answer was given up; more than any library buffers. A transport that a
-user gives may have no connection to close, and its answer may never end."""
+"""The most bytes that are still read and dropped after an answer was given up: more than any library buffers. A
+transport that a user gives may have no connection to close, and its answer may never end."""
 
 _KILL_AFTER: Final = 0.5
 """Seconds past the total after which a send over sockets that are not ours is cancelled. httpx's own timeouts, cut to
@@ -427,7 +427,7 @@ def _body_of(library: ModuleType) -> Callable[[bytes], Any]:
 
 async def _read(response: Any, headers: Mapping[str, str], progress: Progress, most: int) -> Body:
     if response.is_stream_consumed:
-        # The answers of mocks are read and decoded already.
+        # A mock's answer is read and decoded already.
         body = Body({}, most)
         body.take(response.content)
         return body

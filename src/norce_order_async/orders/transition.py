@@ -89,8 +89,8 @@ class Transitioned:
     """The status before, as far as known; with ``confirm=True`` from the service's log. If nothing was sent, the same
     as ``to``."""
     at: datetime | None = None
-    """The time of the change from the service's log; None if the order was not read since, as it is with
-    ``confirm=True``."""
+    """The time of the change from the service's log, if the order was read since; ``confirm=True`` reads it. None
+    otherwise."""
 
 
 async def transition(

@@ -139,8 +139,10 @@ class Ends(Protocol):
 
 
 class _Scope:
-    """A scope that ends by a cancellation that it absorbs: ``asyncio.timeout`` as a plain context manager that raises
-    no exception."""
+    """A scope that is ended by cancelling its task, and absorbs that cancellation.
+
+    It resembles ``asyncio.timeout``, but is a plain context manager and raises nothing.
+    """
 
     __slots__ = ("_alarm", "_alarms", "_asked_before", "_task", "left", "over")
 
@@ -162,7 +164,7 @@ class _Scope:
         self._alarm.cancel()
         if not self.over:
             return False
-        # Without another request to cancel the task, the cancellation is the one made here.
+        # If nothing else has asked to cancel the task, the cancellation is the one from here.
         alone = self._task.uncancel() <= self._asked_before
         return alone and kind is asyncio.CancelledError
 
@@ -239,7 +241,7 @@ class Watch(_Scope):
         self._quiet = 0
         self._grace: Grace | None = None
         self.connection: Connection | None = None
-        """The connection, once the request is being sent. Before that, grace would be of no use."""
+        """The connection, once the request is being sent. Before that there is no grace."""
         self.silent = False
         """Whether the scope ended because no bytes came or went."""
         self.left_alone = False
