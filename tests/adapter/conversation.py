@@ -38,7 +38,7 @@ MOUNT = "/norce"
 
 
 class Told:
-    """What the handlers were told, and what they are to answer."""
+    """The calls that the handlers got, and the answers that they give."""
 
     def __init__(self) -> None:
         self.hooks: list[str] = []
@@ -75,7 +75,7 @@ def erp(norce: NorceOrderClient, public_url: str, told: Told, **arguments: Any) 
         if told.failures:
             told.failures -= 1
             raise OSError("the ERP is down")
-        # A change of the adapter's own: its hook for the reference is not asked.
+        # The adapter itself makes this change, so its hook for the reference is not called.
         await call.norce.orders(call.order_id).set_reference("exported")
         told.notified.append(str(call.committed.status))
 
@@ -83,7 +83,7 @@ def erp(norce: NorceOrderClient, public_url: str, told: Told, **arguments: Any) 
 
 
 def mounted(adapter: Adapter, framework: Framework) -> tuple[Any, str]:
-    """The application that has the adapter in it, and the path of the adapter in that."""
+    """The application that mounts the adapter, and the path of the adapter in it."""
     match framework:
         case "alone":
             return adapter, ""
@@ -106,7 +106,7 @@ def mounted(adapter: Adapter, framework: Framework) -> tuple[Any, str]:
 
 
 def _passed_on(adapter: Adapter) -> Callable[..., Any]:
-    # Litestar takes functions alone, and looks at what their arguments are called.
+    # Litestar takes only functions, and checks the names of their arguments.
     async def norce(scope: Any, receive: Any, send: Any) -> None:
         await adapter(scope, receive, send)
 
@@ -124,7 +124,7 @@ async def driver(sandbox: Sandbox, base_url: str, **arguments: Any) -> AsyncGene
 
 
 async def converse(norce: NorceOrderClient, sandbox: Sandbox, adapter: Adapter, told: Told) -> None:
-    """Everything that the service may ask the adapter, over one order."""
+    """Every call that the service can make to the adapter, over one order."""
     order = await norce.orders.create(ORDER)
     await order.payments.create({"amount": 125.0})
 

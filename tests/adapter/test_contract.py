@@ -1,4 +1,4 @@
-"""Both ways: the sandbox takes every answer of an adapter, and an adapter reads every body of the sandbox."""
+"""The sandbox accepts every answer of an adapter, and an adapter reads every body of the sandbox."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ORDER: dict[str, Any] = {
     "customer": {"billing": {"type": "person", "givenName": "Eva", "email": "eva@example.com"}},
 }
 SHAPES = ("nulls", "times", "enum-written", "attribute-null")
-"""Rules that say how the orders in bodies look; the others are those of callbacks."""
+"""Rules about the form of orders in bodies; the other rules are about callbacks."""
 READINGS = [
     (rule.id, reading.id)
     for rule in RULES
@@ -63,7 +63,7 @@ class World:
         sandbox.register_app("erp", self.adapter)
 
     async def order(self) -> Order:
-        """One on which everything is registered."""
+        """An order on which everything is registered."""
         order = await self.norce.orders.create(cast("Any", ORDER))
         await self.adapter.ensure(order)
         return order
@@ -83,13 +83,13 @@ async def world(readings: Readings | dict[str, str] | None = None, **arguments: 
     sandbox.close()
 
 
-# What the sandbox sends
+# Bodies of the sandbox
 
 
 @pytest.mark.parametrize(("rule", "reading"), READINGS)
 @pytest.mark.parametrize("version", ["v0", "v1"])
 async def test_every_body_is_read(rule: str, reading: str, version: Literal["v0", "v1"]) -> None:
-    """In both versions, under every reading: to the last member, and nothing of it surprises."""
+    """In both versions, under every reading: to the last member, and without a difference from the description."""
     async with world({rule: reading}, version=version) as here:
         norce, told = here.norce, list[str]()
 
@@ -129,7 +129,7 @@ async def test_every_body_is_read(rule: str, reading: str, version: Literal["v0"
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
 async def test_every_body_is_read_under_all_harsh_readings_together(version: Literal["v0", "v1"]) -> None:
-    """What they let through arrives; nothing that arrives is an error."""
+    """Calls that these readings let through arrive; none of them is an error."""
     async with world(Readings.harsh(), version=version) as here:
         told: list[str] = []
 
@@ -140,7 +140,7 @@ async def test_every_body_is_read_under_all_harsh_readings_together(version: Lit
         here.adapter.hook("/reference")(read)
         here.adapter.notification("/reference")(read)
         order = await here.order()
-        with contextlib.suppress(CallError):  # what these readings allow is not this test's concern
+        with contextlib.suppress(CallError):  # this test is not about the effects of these readings
             await order.set_reference("our-1")
         for _ in range(20):
             here.sandbox.advance(5)
@@ -150,7 +150,7 @@ async def test_every_body_is_read_under_all_harsh_readings_together(version: Lit
         assert not [word for word, count in here.adapter.counts.items() if count and word.startswith(wrong)]
 
 
-# What the sandbox takes
+# Answers that the sandbox accepts
 
 
 async def _raises(_call: Any) -> Any:
@@ -204,7 +204,7 @@ DENYING: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("answer", APPROVING)
-async def test_every_approval_is_taken(answer: str) -> None:
+async def test_every_approval_is_accepted(answer: str) -> None:
     async with world(budget=30.0) as here:
         here.adapter.hook("/attributes")(cast("Any", APPROVING[answer]))
         order = await here.order()
@@ -217,8 +217,8 @@ async def test_every_approval_is_taken(answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", DENYING)
-async def test_every_denial_is_one(answer: str) -> None:
-    """The change is not made, because the adapter said no: not because its answer could not be read."""
+async def test_every_denial_denies_the_change(answer: str) -> None:
+    """The change is not made because the adapter denied it, and not because its answer could not be read."""
     async with world(budget=0.2 if answer == "late" else 30.0) as here:
         here.adapter.hook("/attributes")(cast("Any", DENYING[answer]))
         order = await here.order()
@@ -242,7 +242,7 @@ async def test_every_denial_is_one(answer: str) -> None:
         (_returns("wrong"), ["adapter-error"]),
     ],
 )
-async def test_every_finding_of_a_validation_is_taken(handler: Any, codes: list[str]) -> None:
+async def test_every_problem_of_a_validation_arrives(handler: Any, codes: list[str]) -> None:
     async with world(budget=0.2 if handler is _sleeps else 30.0) as here:
         here.adapter.validation()(handler)
         order = await here.order()
@@ -253,7 +253,7 @@ async def test_every_finding_of_a_validation_is_taken(handler: Any, codes: list[
 
 
 @pytest.mark.parametrize(("handler", "status"), [(_returns(None), 200), (_raises, 500), (_sleeps, 500)])
-async def test_every_answer_to_a_notification_is_taken(handler: Any, status: int) -> None:
+async def test_every_answer_to_a_notification_arrives(handler: Any, status: int) -> None:
     async with world() as here:
         here.adapter.notification("/attributes", budget=0.2 if handler is _sleeps else 30.0)(handler)
         order = await here.order()
@@ -264,7 +264,7 @@ async def test_every_answer_to_a_notification_is_taken(handler: Any, status: int
         assert delivery.state == ("delivered" if status == 200 else "waiting")
 
 
-async def test_one_too_many_is_denied_as_busy_and_the_sandbox_takes_it() -> None:
+async def test_a_hook_beyond_the_limit_is_denied_as_busy() -> None:
     async with world(max_concurrent=1, budget=30.0) as here:
         running, go_on = anyio.Event(), anyio.Event()
 

@@ -1,4 +1,4 @@
-"""What a delivery knows of itself, and which deliveries count as seen."""
+"""The properties of a delivery, and which deliveries count as seen."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Handler:
 
 
 def test_twins_have_one_key() -> None:
-    """The order of members and white space make no difference; a member given twice counts as it is read."""
+    """The order of members and white space make no difference; if a member is given twice, the one that is read
+    counts."""
     key = delivery(b'{"id": "o_1", "cart": {"total": 125.0}}').key
     assert delivery(b'{"cart":{"total":125.0},"id":"o_1"}\n').key == key
     assert delivery(b'{"cart":{"total":1},"cart":{"total":125.0},"id":"o_1"}').key == key
@@ -60,12 +61,12 @@ def test_twins_have_one_key() -> None:
     ],
 )
 def test_a_delivery_that_differs_in_anything_is_not_a_twin(other: Delivery) -> None:
-    """Also where the same letters are cut differently, and where the body is no JSON."""
+    """Also if the same letters are cut differently, and if the body is not JSON."""
     assert other.key != delivery(b'{"id": "o_1", "cart": {"total": 125.0}}').key
 
 
 def test_the_key_is_the_same_in_every_version_and_on_every_machine() -> None:
-    """It stands in databases: a change of how it is made would handle everything in them again."""
+    """Databases hold it: a change of its form would make the adapter handle everything in them again."""
     body = b'{"id":"o_1","price":1e16,"small":1e-7,"long":12345678901234567890,"name":"\xc3\xa5","none":NaN}'
     assert delivery(body).key == "4f6d19691c18479d4b13b365bd7dc2c613ccde7ef8139bdb59de7c30d2c81b2e"
 
@@ -80,7 +81,7 @@ def test_a_body_that_was_read_already_is_not_read_again(monkeypatch: pytest.Monk
 
 
 def test_the_repr_shows_no_personal_data() -> None:
-    """Nor does that of a pickled copy."""
+    """Neither does the repr of a pickled copy."""
     secret = delivery({"customer": {"email": "eva@example.com"}})
     assert repr(secret) == "<Delivery /cart of order o_1>"
     assert pickle.loads(pickle.dumps(secret)) == secret
@@ -96,20 +97,20 @@ def test_the_repr_shows_no_personal_data() -> None:
         ("0001-01-01T00:00:00+14:00", None),
     ],
 )
-def test_when_the_order_was_changed_is_read_from_the_body(text: str, moment: datetime | None) -> None:
+def test_the_time_of_change_is_read_from_the_body(text: str, moment: datetime | None) -> None:
     """In UTC, or not at all."""
     assert delivery(modified=text).modified == moment
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"lastModified": 5}', b'{"lastModified": null}', b"{}"])
 def test_a_body_without_it_has_no_time_of_change(body: bytes) -> None:
-    """It is then never stale."""
+    """Such a delivery is never stale."""
     assert delivery(body).modified is None
 
 
 @pytest.mark.anyio
 async def test_a_delivery_is_handled_once() -> None:
-    """And its twin is told apart from another."""
+    """And another delivery is not taken for its twin."""
     seen, handler = SeenDeliveries(), Handler()
     assert await seen.once(delivery(), handler) == "handled"
     assert await seen.once(delivery(), handler) == "twin"
@@ -154,7 +155,7 @@ async def test_a_twin_waits_for_the_one_in_progress_and_ends_as_it_does(fails: i
 @pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_twin_takes_over_from_one_that_is_cancelled() -> None:
-    """There is no end of that which it could share."""
+    """Then there is no result that the twin could share."""
     seen, handler, ends = SeenDeliveries(), Handler(waits=True), list[str]()
 
     async def arrives(scope: anyio.CancelScope) -> None:
@@ -176,7 +177,7 @@ async def test_a_twin_takes_over_from_one_that_is_cancelled() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_was_handled_is_known_for_a_day() -> None:
+async def test_a_handled_delivery_is_known_for_a_day() -> None:
     """From the end of its handling, and not a second longer."""
     clock, handler = FakeClock(), Handler()
     seen = SeenDeliveries(clock=clock)
@@ -199,8 +200,8 @@ async def test_no_more_than_the_window_is_kept() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_came_before_something_handled_is_stale() -> None:
-    """By the order's own time of change; only what was handled counts, and only for this order."""
+async def test_an_older_change_than_a_handled_one_is_stale() -> None:
+    """By the order's own time of change; only handled changes count, and only for this order."""
     seen, handler = SeenDeliveries(), Handler()
     early, late = delivery(modified="2026-03-01T12:00:00Z"), delivery(modified="2026-03-01T12:00:01Z")
     assert not seen.is_stale(early)
@@ -220,7 +221,7 @@ async def test_what_came_before_something_handled_is_stale() -> None:
 
 @pytest.mark.anyio
 async def test_newest_changes_are_kept_of_a_bounded_number_of_orders() -> None:
-    """Those handled last; another is never taken for stale."""
+    """The orders that were handled last; no other order is ever stale."""
     seen, handler = SeenDeliveries(keys=2), Handler()
     for number in range(4):
         await seen.once(delivery(order_id=f"o_{number}", modified="2026-03-01T12:00:01Z"), handler)

@@ -1,4 +1,4 @@
-"""``norce-order adapter dev`` as a process: calls are shown, code is loaded anew, and no secret is printed."""
+"""``norce-order adapter dev`` as a process: it shows calls, reloads code, and prints no secret."""
 
 from __future__ import annotations
 
@@ -68,18 +68,18 @@ def running(folder: Path, *options: str) -> Generator[Program]:
 
 
 def until(process: Program, found: str) -> str:
-    """What it says up to a line with this in it."""
+    """Its output up to a line that contains this."""
     assert process.stdout is not None
     said = ""
     for line in process.stdout:
         said += line
-        sys.stdout.write(line)  # shown if it says no more
+        sys.stdout.write(line)  # shown if nothing more is printed
         if re.search(found, line):
             return said
     raise AssertionError(said)
 
 
-def test_the_walk_shows_who_calls_whom(tmp_path: Path) -> None:
+def test_the_walk_shows_caller_and_callee(tmp_path: Path) -> None:
     tmp_path.joinpath("erp.py").write_text(PROGRAM)
     with running(tmp_path, "erp:adapter", "--once") as process:
         said, _ = process.communicate()
@@ -116,11 +116,11 @@ def test_on_a_narrow_terminal_its_commands_can_be_copied(tmp_path: Path, colourl
     assert ("\x1b[3" in ran.out) is not colourless
 
 
-def test_changed_code_is_loaded_and_registered_anew(tmp_path: Path) -> None:
+def test_changed_code_is_loaded_and_registered_again(tmp_path: Path) -> None:
     program = tmp_path / "erp.py"
     program.write_text("adapter = None\n")
     with running(tmp_path, *PASTED[3:]) as process:
-        said = until(process, "not an adapter, nor a function")  # it goes on, until the code is mended
+        said = until(process, "not an adapter, nor a function")  # it continues until the code is fixed
         program.write_text(PROGRAM)
         said += until(process, r"The order is completed")
         program.write_text(PROGRAM.replace('"/state/currentStatus"', '"/attributes"'))
@@ -140,7 +140,7 @@ def test_a_target_that_is_not_an_adapter_is_named(tmp_path: Path) -> None:
     assert "the adapter's server ended by itself" in said
 
 
-def test_another_server_at_its_port_is_not_taken_for_the_adapter(
+def test_another_server_at_its_port_is_not_mistaken_for_the_adapter(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tmp_path.joinpath("erp.py").write_text(PROGRAM)

@@ -60,7 +60,7 @@ _orders = _object(
     customer=_object(type=_texts, billing=_object(email=_texts), consents=_values),
     payments=st.lists(_payments, max_size=3),
     attributes=_attributes,
-).map(lambda members: json.loads(json.dumps({"id": "o1", **members})))  # a tree: no object stands in it twice
+).map(lambda members: json.loads(json.dumps({"id": "o1", **members})))  # a tree: no object is in it twice
 
 
 class Edit:
@@ -184,7 +184,7 @@ _edits = st.one_of(
 
 
 def _without_empty(before: Any, data: Any) -> Any:
-    """The data without containers that were made by hand, stayed empty, and were not there before."""
+    """The data without containers that a test made, that stayed empty, and that were not there before."""
     if not isinstance(data, dict):
         return data
     known: Json = cast("Json", before) if isinstance(before, dict) else {}
@@ -202,7 +202,7 @@ _CONTAINERS = {"customer", "billing", "attributes", "payments", "cart", "items"}
 
 
 def _fits(order: Json) -> bool:
-    """Whether the parts that are edited are as described: what is odd in them is tested by itself."""
+    """Whether the parts that are edited are as described; other tests are about unusual ones."""
 
     def is_kind(value: Any, kind: Any) -> bool:
         return value is None or isinstance(value, kind)
@@ -249,8 +249,8 @@ def test_the_patch_makes_the_edits(order: Json, edits: list[Edit]) -> None:
 @settings(deadline=None, max_examples=150)
 @given(_orders)
 def test_without_edits_there_is_no_patch_for_any_order(order: Json) -> None:
-    """Words in another case, members that nobody has described, nulls, values of a wrong kind: none is an edit, also
-    after a look at everything."""
+    """Words in another case, unknown members, nulls, values of a wrong kind: none is an edit, even after everything was
+    read."""
     draft = Draft(deepcopy(order))
     repr(draft.order)
     assert draft.operations(None) == []
@@ -265,7 +265,7 @@ def test_nothing_outside_of_the_target_is_changed(order: Json, edits: list[Edit]
         try:
             edit.to_draft(draft.order)
         except (AttributeError, TypeError, IndexError):
-            return  # the draft of an odd order has no such place
+            return  # the draft of an unusual order has no such place
     try:
         found = draft.operations(f"/{part}")
     except DraftError:
@@ -277,14 +277,14 @@ def test_nothing_outside_of_the_target_is_changed(order: Json, edits: list[Edit]
 @settings(deadline=None, max_examples=150)
 @given(_orders, _orders)
 def test_any_two_orders_have_a_patch(one: Json, other: Json) -> None:
-    """Whatever the library makes of them: where it is wrong, the comparison takes its place."""
+    """If the library's patch is wrong, our own comparison makes it."""
     allowed = {name: value for name, value in other.items() if name in PARTS}
     rest = {name: value for name, value in one.items() if name not in PARTS}
     after = {**rest, **allowed}
     assert same(applied(operations(one, after, None), one), after)
 
 
-def test_the_comparison_does_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_comparison_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(old: Json, new: Json) -> None:
         del old, new
 
@@ -300,7 +300,7 @@ def test_the_comparison_does_without_the_library(monkeypatch: pytest.MonkeyPatch
     ("one", "other", "alike"),
     [(125, 125.0, True), (1, True, False), ("1", 1, False), ([1], [1.0], True), ({"a": 0}, {"a": False}, False)],
 )
-def test_what_is_the_same_in_json(one: Any, other: Any, alike: bool) -> None:
+def test_equal_values_in_json_are_equal(one: Any, other: Any, alike: bool) -> None:
     assert same(one, other) is alike
     assert bool(operations({"attributes": one}, {"attributes": other}, None)) is not alike
 
@@ -333,22 +333,22 @@ def test_a_draft_of_a_v1_body_is_in_the_spelling_of_v0() -> None:
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), object(), {1, 2}, "\ud800"])
-def test_what_json_can_not_say_is_a_fault_of_the_handler(wrong: Any) -> None:
+def test_a_value_that_json_has_not_is_an_error_of_the_handler(wrong: Any) -> None:
     draft = Draft(deepcopy(ORDER))
     draft.order.attributes["a"] = wrong
     with pytest.raises(DraftError):
         draft.operations(None)
 
 
-def test_a_model_where_a_list_belongs_is_a_fault_of_the_handler() -> None:
+def test_a_model_in_place_of_a_list_is_an_error_of_the_handler() -> None:
     draft = Draft(deepcopy(ORDER))
     draft.order.payments = 7  # type: ignore[assignment]
     with pytest.raises(DraftError):
         draft.operations(None)
 
 
-def test_a_list_with_entries_that_can_not_be_read_is_left_whole() -> None:
-    """The draft has the others alone, and sent back it would take these out."""
+def test_a_list_with_unreadable_entries_is_kept_whole() -> None:
+    """The draft has only the other entries; sent back, it would remove these."""
     order: Json = {"id": "o1", "payments": [{"id": "p1", "amount": 1}, "odd"], "cart": {"items": ["odd", {"sku": "a"}]}}
     draft = Draft(deepcopy(order))
     draft.order.reference = "r"

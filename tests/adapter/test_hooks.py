@@ -1,4 +1,4 @@
-"""What a hook answers: approval, denial, edits; and that it denies when it can't answer."""
+"""The answers of a hook: approval, denial, edits; and it denies if it can't answer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_a_hook_that_returns_nothing_approves_without_a_change(adapter: Ad
     assert adapter.counts["hook.approved"] == 1
 
 
-async def test_a_denial_says_why_in_the_answer_the_log_and_the_record(
+async def test_the_reason_of_a_denial_is_in_the_answer_the_log_and_the_record(
     adapter: Adapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     @adapter.hook("/state")
@@ -90,7 +90,7 @@ async def test_null_and_none_differ(adapter: Adapter) -> None:
     assert patched["attributes"] == {"gone": None}
 
 
-async def test_the_draft_has_room_for_what_the_order_lacks(adapter: Adapter) -> None:
+async def test_the_draft_has_places_for_members_that_the_order_lacks(adapter: Adapter) -> None:
     @adapter.hook("/cart")
     async def fill(call: HookCall) -> None:
         assert call.draft.shippings == []
@@ -116,7 +116,7 @@ async def test_an_edit_outside_of_the_target_denies(adapter: Adapter, caplog: py
     assert "elsewhere" not in caplog.text
 
 
-async def test_a_handler_that_raises_denies_and_the_answer_does_not_say_what(adapter: Adapter) -> None:
+async def test_a_handler_that_raises_denies_without_the_error_in_the_answer(adapter: Adapter) -> None:
     @adapter.hook("/state")
     async def broken(call: HookCall) -> None:
         raise RuntimeError("eva@example.com")
@@ -145,7 +145,7 @@ async def test_a_handler_that_passes_its_budget_is_cancelled_and_denies(adapter:
     assert adapter.counts["hook.late"] == 1
 
 
-async def test_a_handler_that_blocked_past_its_budget_denies_too(adapter: Adapter, clock: FakeClock) -> None:
+async def test_a_handler_that_blocked_past_its_budget_denies(adapter: Adapter, clock: FakeClock) -> None:
     @adapter.hook("/state")
     async def blocking(call: HookCall) -> None:
         clock.now += 4
@@ -216,7 +216,7 @@ def test_two_hooks_on_one_part_need_names(adapter: Adapter) -> None:
 
 
 @pytest.mark.parametrize("pointer", ["state", "/total", "/payments/0/amount", "/", "", "/state/../x", None, 1])
-def test_what_no_hook_can_listen_to_is_refused(adapter: Adapter, pointer: Any) -> None:
+def test_a_part_without_hooks_is_refused(adapter: Adapter, pointer: Any) -> None:
     with pytest.raises(ConfigurationError):
         adapter.hook(pointer)
 
@@ -227,7 +227,7 @@ def test_a_handler_must_be_async(adapter: Adapter) -> None:
 
 
 async def test_ten_thousand_at_once_are_all_answered(in_real_time: Callable[..., Adapter]) -> None:
-    """At most as many handlers run as allowed; the rest is denied without waiting for them."""
+    """At most the allowed number of handlers runs; the other calls are denied without waiting."""
     adapter = in_real_time(max_concurrent=50, budget=600)
     go = anyio.Event()
     running = most = 0
@@ -255,7 +255,7 @@ async def test_ten_thousand_at_once_are_all_answered(in_real_time: Callable[...,
 
 
 async def test_the_budget_counts_from_the_arrival_of_the_call(adapter: Adapter, clock: FakeClock) -> None:
-    """Time that the body took is the handler's no more."""
+    """The time that the body takes counts, too."""
     ran: list[str] = []
 
     @adapter.hook("/state")

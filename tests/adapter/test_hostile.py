@@ -1,4 +1,5 @@
-"""Callers who are not the service, over a socket: none of them reaches a handler, sees a secret, or goes uncounted."""
+"""Callers other than the service, over a socket: none of them reaches a handler or sees a secret, and all are
+counted."""
 
 from __future__ import annotations
 
@@ -111,7 +112,7 @@ def served(request: pytest.FixtureRequest) -> Generator[Victim]:
 
 @pytest.fixture
 def victim(served: Victim, caplog: pytest.LogCaptureFixture) -> Iterator[Victim]:
-    """After each test, no log holds what nobody may know."""
+    """After each test, no log holds a secret."""
     served.ran.clear()
     with caplog.at_level(logging.DEBUG):
         yield served
@@ -120,7 +121,7 @@ def victim(served: Victim, caplog: pytest.LogCaptureFixture) -> Iterator[Victim]
 
 
 def refused(victim: Victim, reason: str, *arguments: Any, status: int, **named: Any) -> None:
-    """Demands a refusal that is counted, says nothing and reaches no handler."""
+    """Demands a refusal that is counted, reveals nothing and reaches no handler."""
     before = dict(victim.adapter.counts)
     got, answer = victim.ask(*arguments, **named)
     assert got == status, answer
@@ -135,8 +136,8 @@ def refused(victim: Victim, reason: str, *arguments: Any, status: int, **named: 
 
 @pytest.mark.parametrize("secret", [NEW, OLD])
 @pytest.mark.parametrize("kind", ["hook", "validation", "notification"])
-def test_the_service_is_let_in(victim: Victim, kind: str, secret: str) -> None:
-    # A body of its own: the same news is not handled twice.
+def test_the_service_may_call(victim: Victim, kind: str, secret: str) -> None:
+    # A body of its own, because the same notification is not handled twice.
     body = b"" if kind == "validation" else json.dumps({**ORDER, "reference": f"{kind} {secret}"}).encode()
     status, _ = victim.ask(victim.path(kind, secret=secret), body)
     assert (status, len(victim.ran)) == (200, 1)
@@ -154,7 +155,7 @@ def test_a_path_that_is_too_short_is_not_found(victim: Victim, path: str) -> Non
     refused(victim, "secret", path, status=404)
 
 
-def test_every_word_is_compared_in_constant_time_whichever_is_right(
+def test_every_secret_is_compared_in_constant_time_whichever_is_right(
     victim: Victim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[tuple[bytes, bytes]] = []
@@ -212,7 +213,7 @@ def test_a_body_of_one_byte_too_many_is_too_large(victim: Victim, kind: str, len
     refused(victim, "size", victim.path(kind), body, length=length, status=413)
 
 
-def test_a_body_of_the_largest_size_is_taken(victim: Victim) -> None:
+def test_a_body_of_the_largest_size_is_accepted(victim: Victim) -> None:
     body = json.dumps({**ORDER, "reference": "of the largest size"}).encode()
     status, _ = victim.ask(victim.path("notification"), body[:-1] + b" " * (MAX_BODY - len(body)) + b"}")
     assert (status, victim.ran) == (200, ["/cart"])
@@ -236,7 +237,7 @@ def test_a_body_of_the_largest_size_is_taken(victim: Victim) -> None:
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_what_is_no_json_object_is_refused(victim: Victim, kind: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(victim: Victim, kind: str, body: bytes) -> None:
     refused(victim, "json", victim.path(kind), body, status=400)
 
 
@@ -258,8 +259,8 @@ def test_an_id_that_leaves_its_segment_is_not_found(victim: Victim, order: str) 
     refused(victim, "secret", victim.path("validation", order), b"", status=404)
 
 
-def test_a_validation_whose_address_was_not_filled_in_has_no_order(victim: Victim) -> None:
-    """Hooks and notifications find the id in the body instead, and note that as a surprise."""
+def test_a_validation_whose_placeholder_was_not_filled_in_has_no_order(victim: Victim) -> None:
+    """Hooks and notifications find the id in the body instead, and count that as a difference from the description."""
     refused(victim, "id", victim.path("validation", "%7Border_id%7D"), b"", status=400)
     assert victim.ask(victim.path("hook", "%7Border_id%7D"))[0] == 200
     assert victim.ran == ["/state"]
@@ -275,7 +276,7 @@ def test_other_methods_are_not_allowed(victim: Victim, method: str) -> None:
     refused(victim, "method", victim.path(), method=method, status=405)
 
 
-def test_a_route_that_nobody_made_is_not_found(victim: Victim) -> None:
+def test_an_unknown_route_is_not_found(victim: Victim) -> None:
     refused(victim, "route", f"/norce/{NEW}/hook/payments/oAbCdEfG", status=404)
 
 
@@ -315,7 +316,7 @@ def test_a_million_header_lines_do_not_get_through(victim: Victim) -> None:
     assert victim.ask(victim.path())[0] == 200
 
 
-def test_a_caller_who_leaves_is_counted(victim: Victim) -> None:
+def test_a_caller_that_disconnects_is_counted(victim: Victim) -> None:
 
     before = victim.adapter.counts["refused.disconnected"] + victim.adapter.counts["hook.late"]
     with socket.create_connection(victim.address, timeout=60) as line:

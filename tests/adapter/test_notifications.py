@@ -1,4 +1,4 @@
-"""Notifications: answered after the handler or from an inbox, once for twins, with what is stale said."""
+"""Notifications: answered after the handler or from an inbox, once for twins, and marked if stale."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 
 class ListInbox:
-    """An inbox in memory that hands out what is stored, once each, and keeps what the handler raised."""
+    """An inbox in memory that hands out each entry once, and keeps the errors of the handler."""
 
     def __init__(self) -> None:
         self.stored: list[Delivery] = []
@@ -133,7 +133,7 @@ async def test_twins_at_once_run_one_handler_and_get_its_answer(in_real_time: Ca
     assert (statuses, ran) == ([500] * 3, 1)
 
 
-async def test_what_is_older_than_something_handled_is_stale(adapter: Adapter) -> None:
+async def test_an_older_change_than_a_handled_one_is_stale(adapter: Adapter) -> None:
     stale: list[bool] = []
 
     @adapter.notification("/cart")
@@ -179,7 +179,7 @@ async def test_more_at_once_than_allowed_wait_for_their_turn(in_real_time: Calla
 
 
 @pytest.mark.every_loop
-async def test_a_cancelled_wait_gives_its_turn_on(in_real_time: Callable[..., Adapter]) -> None:
+async def test_a_cancelled_wait_passes_its_turn_on(in_real_time: Callable[..., Adapter]) -> None:
     adapter = in_real_time(max_concurrent=1)
     go = anyio.Event()
     ran: list[str] = []
@@ -210,7 +210,7 @@ def test_answered_first_needs_an_inbox(adapter: Adapter) -> None:
         adapter.notification("/cart", ack="first")
 
 
-async def test_a_stored_one_is_answered_and_then_handled(in_real_time: Callable[..., Adapter]) -> None:
+async def test_a_stored_notification_is_answered_and_then_handled(in_real_time: Callable[..., Adapter]) -> None:
     inbox = ListInbox()
     adapter = in_real_time(inbox=inbox)
     handled = anyio.Event()
@@ -235,7 +235,7 @@ async def test_a_stored_one_is_answered_and_then_handled(in_real_time: Callable[
     assert (counts["notification.unstored"], counts["notification.stored"], counts["notification.twin"]) == (1, 1, 1)
 
 
-async def test_what_fails_goes_back_to_the_inbox_and_what_can_not_be_stored_is_not_answered_200(
+async def test_a_failed_one_goes_back_to_the_inbox_and_one_that_is_not_stored_is_not_answered_200(
     in_real_time: Callable[..., Adapter],
 ) -> None:
     inbox = ListInbox()
@@ -276,7 +276,7 @@ async def test_the_lifespan_opens_and_closes(make: Callable[..., Adapter]) -> No
     assert inbox.events == ["opened", "closed"]
 
 
-async def test_over_a_file_what_was_answered_is_handled_by_the_next_process(
+async def test_a_notification_in_a_file_is_handled_by_the_next_process(
     in_real_time: Callable[..., Adapter], tmp_path: Path
 ) -> None:
     """The first one ends while its handler runs; the next one handles the notification."""
@@ -325,8 +325,8 @@ async def test_a_start_that_fails_is_reported_to_the_server(make: Callable[..., 
     assert "another process uses it" in sent[0]["message"]
 
 
-async def test_an_inbox_that_fails_is_taken_up_again(make: Callable[..., Adapter], clock: FakeClock) -> None:
-    """Whatever it raises: the program that the adapter is mounted in goes on."""
+async def test_a_failing_inbox_is_started_again(make: Callable[..., Adapter], clock: FakeClock) -> None:
+    """Whatever it raises, the program that mounts the adapter continues."""
     handled = anyio.Event()
 
     failures: list[Exception] = [InboxError("the disk is full"), RuntimeError("a fault of ours")]

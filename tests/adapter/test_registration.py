@@ -1,4 +1,4 @@
-"""What an adapter registers: once, replaced when its secret is, and taken off again; nothing of other programs."""
+"""What an adapter registers: once, replaced if the secret changes, and removed again; nothing of other programs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_a_service_that_starts_twice_registers_once() -> None:
         assert registered(order) == [f"{URL}/x/hook/cart/1"]
 
 
-async def test_another_secret_another_schema_and_another_version_replace_what_is_there() -> None:
+async def test_another_secret_schema_or_version_replaces_the_registration() -> None:
     async with an_order() as (norce, order):
         await adapter_of(norce).ensure(order)
         rotated = await adapter_of(norce, [NEW, OLD]).ensure(order)
@@ -101,7 +101,7 @@ async def test_another_secret_another_schema_and_another_version_replace_what_is
         assert (await adapter_of(norce, NEW, const="accepted", version="v1").plan(order)).changes == 0
 
 
-async def test_doubles_and_handlers_that_are_gone_are_removed() -> None:
+async def test_doubles_and_registrations_of_removed_handlers_are_removed() -> None:
     async with an_order() as (norce, order):
         await adapter_of(norce).ensure(order)
         for address in (addresses(OLD)[0], f"{URL}/{OLD}/hook/gone/{{order_id}}"):

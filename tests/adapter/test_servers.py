@@ -44,7 +44,8 @@ async def test_in_process(sandbox: Sandbox, framework: Framework) -> None:
     [*((server, "alone") for server in SERVERS), *(("uvicorn", framework) for framework in FRAMEWORKS[1:])],
 )
 async def test_over_sockets(sandbox: Sandbox, server: Server, framework: Framework) -> None:
-    """Each of the three on a loop of its own: the service, the adapter with its client, and the program that drives."""
+    """Each of the three on a loop of its own: the service, the adapter with its client, and the program that makes the
+    calls."""
     told = Told()
     listener, address = listening()
     async with sandbox, driver(sandbox, sandbox.base_url) as norce:

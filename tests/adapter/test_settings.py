@@ -1,4 +1,4 @@
-"""What an adapter is made from, and what it refuses; what its calls carry; validations; what shows of it."""
+"""The arguments of an adapter, and those that it refuses; the contents of its calls; validations; its texts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from tests.support.clock import FakeClock
         {"telemetry": True},
     ],
 )
-def test_what_can_not_be_is_refused_without_showing_it(make: Callable[..., Adapter], arguments: Any) -> None:
+def test_impossible_arguments_are_refused_without_being_shown(make: Callable[..., Adapter], arguments: Any) -> None:
     with pytest.raises(ConfigurationError) as refused:
         make(**arguments)
     assert "with/a/slash" not in str(refused.value)
@@ -63,7 +63,7 @@ def test_what_can_not_be_is_refused_without_showing_it(make: Callable[..., Adapt
     "public_url",
     ["https://erp.example.com/norce/", "http://127.0.0.1:9000", "http://adapter:9000", "asgi://erp.example/x"],
 )
-def test_addresses_that_are_taken(make: Callable[..., Adapter], public_url: str) -> None:
+def test_these_addresses_are_accepted(make: Callable[..., Adapter], public_url: str) -> None:
     assert make(public_url=public_url).public_url == public_url.rstrip("/")
 
 
@@ -75,7 +75,7 @@ def test_no_text_of_an_adapter_shows_its_secrets(make: Callable[..., Adapter]) -
 
 
 @pytest.mark.parametrize("arguments", [{"schema": {"type": 7}}, {"schema": object()}, {"ack": "never"}, {"delay": -1}])
-def test_notifications_that_can_not_be(adapter: Adapter, arguments: Any) -> None:
+def test_impossible_notifications_are_refused(adapter: Adapter, arguments: Any) -> None:
     with pytest.raises(ConfigurationError):
         adapter.notification("/cart", **arguments)
 
@@ -90,7 +90,7 @@ def test_without_the_extra_the_error_names_it(adapter: Adapter, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("code", ["", "two words", "x" * 81, None, "å"])
-def test_codes_that_can_not_be(code: Any) -> None:
+def test_impossible_codes_are_refused(code: Any) -> None:
     with pytest.raises(InvalidRequestError):
         deny(code)
     with pytest.raises(InvalidRequestError):
@@ -98,7 +98,7 @@ def test_codes_that_can_not_be(code: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_validation_says_what_is_wrong(adapter: Adapter, clock: FakeClock) -> None:
+async def test_a_validation_reports_problems(adapter: Adapter, clock: FakeClock) -> None:
     answers: list[Any] = [None, problems(), problems("empty", ("stock", "none left")), "nonsense"]
 
     @adapter.validation()
@@ -119,7 +119,7 @@ async def test_a_validation_says_what_is_wrong(adapter: Adapter, clock: FakeCloc
 
 
 @pytest.mark.anyio
-async def test_the_order_of_another_channel_is_asked_in_a_scope_of_its_own(make: Callable[..., Adapter]) -> None:
+async def test_the_order_of_another_channel_is_read_in_a_scope_of_its_own(make: Callable[..., Adapter]) -> None:
     adapter = make(channels=["no", "se"])
     scopes: list[str] = []
 
@@ -133,7 +133,7 @@ async def test_the_order_of_another_channel_is_asked_in_a_scope_of_its_own(make:
 
 @pytest.mark.every_loop
 @pytest.mark.asyncio
-async def test_something_else_that_was_cancelled_is_a_failure_and_is_answered(
+async def test_a_cancellation_from_elsewhere_is_a_failure_and_is_answered(
     adapter: Adapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     @adapter.hook("/state")
@@ -169,7 +169,7 @@ async def test_a_cancelled_server_cancels_the_handler(adapter: Adapter, clock: F
 
 
 @pytest.mark.anyio
-async def test_surprises_in_bodies_are_counted(make: Callable[..., Adapter], norce: Any) -> None:
+async def test_differences_in_bodies_are_counted(make: Callable[..., Adapter], norce: Any) -> None:
     adapter = make()
 
     @adapter.hook("/state")
@@ -183,7 +183,7 @@ async def test_surprises_in_bodies_are_counted(make: Callable[..., Adapter], nor
 
 
 @pytest.mark.anyio
-async def test_spans_join_the_callers_trace_and_say_what_came_of_the_call(make: Callable[..., Adapter]) -> None:
+async def test_spans_join_the_callers_trace_and_have_the_outcome(make: Callable[..., Adapter]) -> None:
     spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers, meters = TracerProvider(), MeterProvider([reader])
     tracers.add_span_processor(SimpleSpanProcessor(spans))

@@ -1,4 +1,4 @@
-"""What the tests of tokens share: a provider in virtual time, and a small token service over a socket."""
+"""Shared by the tests of tokens: a provider in virtual time, and a small token service over a socket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "s3cret/with&signs=ä"
 
 
 def account(**changes: Any) -> ClientCredentials:
-    """An account at an address of its own, unless told otherwise."""
+    """An account at an address of its own by default."""
     given: dict[str, Any] = {
         "client_id": "shop",
         "client_secret": SECRET,
@@ -40,7 +40,7 @@ def account(**changes: Any) -> ClientCredentials:
 
 
 def granted(token: str = "tok-1", life: Any = 3600, takes: float = 0.0, **members: Any) -> Step:
-    """The identity service's yes."""
+    """The answer of the identity service with a token."""
     data = {"access_token": token, "token_type": "Bearer", "expires_in": life, **members}
     return answer(200, data, takes=takes)
 
@@ -53,7 +53,7 @@ def numbered(*, life: Any = 3600, takes: float = 0.0) -> Callable[[WireRequest],
 
 @dataclass(frozen=True)
 class Bank:
-    """A provider and what it stands on."""
+    """A provider with its clock, engine and script."""
 
     provider: ClientCredentialsProvider
     engine: ScriptedEngine
@@ -62,7 +62,7 @@ class Bank:
 
     @property
     def times(self) -> list[float]:
-        """When tokens were asked for, from the begin on."""
+        """The times of requests for tokens, from the start on."""
         return [time - START for time in self.engine.times]
 
 
@@ -78,8 +78,8 @@ def bank(script: Script, *, uniform: Uniform = lowest, rate: RequestRate | None 
 
 @dataclass
 class TokenService:
-    """What the services over a socket were asked: the one for tokens, which waits for ``open`` before it answers, and
-    one for orders, which has none."""
+    """The requests that the services over a socket got: the one for tokens, which waits for ``open`` before it answers,
+    and one for orders, which has none."""
 
     url: str
     base_url: str

@@ -1,4 +1,4 @@
-"""Client credentials: how often the identity service is asked, when, and what callers see of it."""
+"""Client credentials: how often the client asks the identity service, when, and what callers get."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def client(engine: ScriptedEngine, clock: FakeClock) -> NorceOrderClient:
     )
 
 
-async def everybody(bank_: Bank, count: int) -> list[str]:
-    """What so many concurrent callers get: tokens, or errors' texts."""
+async def results_of(bank_: Bank, count: int) -> list[str]:
+    """The results of a number of concurrent callers: tokens, or errors' texts."""
     seen: list[str] = []
 
     async def ask() -> None:
@@ -70,13 +70,13 @@ async def everybody(bank_: Bank, count: int) -> list[str]:
     return seen
 
 
-# How often it is asked
+# How often it asks
 
 
 async def test_a_stampede_makes_one_request() -> None:
     """A thousand callers, one refresh, one token for all."""
     stand = bank(numbered(takes=0.5))
-    assert await everybody(stand, 1_000) == ["Bearer tok-1"] * 1_000
+    assert await results_of(stand, 1_000) == ["Bearer tok-1"] * 1_000
     assert stand.times == [0.0]
     assert stand.clock.passed == 0.5
 
@@ -114,7 +114,7 @@ async def test_a_stampede_over_a_socket_makes_one_request() -> None:
 
 
 async def test_the_request_as_it_goes_out() -> None:
-    """A form in the body, nothing of it in the address or a header."""
+    """A form in the body; nothing of it is in the address or a header."""
     stand = bank([granted()])
     await stand.provider.token()
     (request,) = stand.engine.requests
@@ -136,15 +136,15 @@ async def test_the_request_as_it_goes_out() -> None:
     [(3600, 3300, 3540), (100, 75, 90), ("1000", 750, 940), (None, LIFE - 300, LIFE - 60)],
 )
 async def test_early_refresh_in_the_background_and_due_refresh_awaited(life: Any, early: float, due: float) -> None:
-    """Up to a quarter of its life before the end callers keep it for free; then one refresh begins behind their back;
-    a due one is waited for."""
+    """In the last quarter of its life callers keep the token; then one refresh begins in the background. In the last
+    tenth they wait for it."""
     stand = bank([granted("old", life), granted("new", life)])
     await stand.provider.token()
     await stand.clock.wait(early - 0.5)
     assert await stand.provider.token() == "Bearer old"
     assert len(stand.engine.requests) == 1
     await stand.clock.wait(0.5)
-    assert await everybody(stand, 100) == ["Bearer old"] * 100
+    assert await results_of(stand, 100) == ["Bearer old"] * 100
     await anyio.wait_all_tasks_blocked()
     assert stand.times == [0.0, early]
     assert await stand.provider.token() == "Bearer new"
@@ -152,13 +152,13 @@ async def test_early_refresh_in_the_background_and_due_refresh_awaited(life: Any
     late = bank([granted("old", life), granted("new", life, takes=2.0)])
     await late.provider.token()
     await late.clock.wait(due)
-    assert await everybody(late, 100) == ["Bearer new"] * 100
+    assert await results_of(late, 100) == ["Bearer new"] * 100
     assert late.times == [0.0, due]
     assert late.clock.passed == due + 2.0
 
 
 async def test_callers_keep_the_old_token_until_it_is_due_even_while_a_refresh_is_slow() -> None:
-    """A background refresh under way is joined once the token is due, not begun again."""
+    """When the token is due, callers join the refresh in the background and do not begin another one."""
     stand = bank([granted("old", 100), granted("new", 100, takes=18.0)])
     await stand.provider.token()
     await stand.clock.wait(75.0)
@@ -171,7 +171,7 @@ async def test_callers_keep_the_old_token_until_it_is_due_even_while_a_refresh_i
     assert stand.times == [0.0, 75.0]
 
 
-async def test_a_token_that_lives_for_nothing_is_used_once() -> None:
+async def test_a_token_that_expires_at_once_is_used_once() -> None:
     """expires_in 0 or less gives every caller a fresh one, within the limit."""
     stand = bank(numbered(life=-5))
     assert [await stand.provider.token() for _ in range(LIMIT_BURST + 2)][-1] == f"Bearer tok-{LIMIT_BURST + 2}"
@@ -181,10 +181,10 @@ async def test_a_token_that_lives_for_nothing_is_used_once() -> None:
 # Failures
 
 
-async def test_a_failure_is_shared_and_the_next_caller_tries_anew() -> None:
-    """All who waited get the same error from one request; nobody after them does."""
+async def test_a_failure_is_shared_and_the_next_caller_tries_again() -> None:
+    """All waiting callers get the same error from one request; later callers do not get it."""
     stand = bank([answer(400, {"error": "invalid_client"}, takes=0.2), granted()])
-    told = await everybody(stand, 50)
+    told = await results_of(stand, 50)
     assert set(told) == {"no token from the identity service: answered 400 (invalid_client)"}
     assert len(told) == 50
     assert len(stand.engine.requests) == 1
@@ -192,7 +192,7 @@ async def test_a_failure_is_shared_and_the_next_caller_tries_anew() -> None:
 
 
 @pytest.mark.parametrize("step", [answer(429), answer(500), answer(503), lost("connect"), lost("read")])
-async def test_what_may_pass_is_tried_three_times(step: Step) -> None:
+async def test_a_temporary_failure_is_tried_three_times(step: Step) -> None:
     """Throttling, server errors and lost answers; with the longest pauses in between."""
     stand = bank([step] * TRIES, uniform=highest)
     with pytest.raises(TokenError):
@@ -207,7 +207,7 @@ async def test_a_later_try_may_succeed(failures: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 422])
-async def test_a_no_is_not_asked_again(status: int) -> None:
+async def test_a_refusal_is_not_asked_again(status: int) -> None:
     stand = bank([answer(status)])
     with pytest.raises(TokenError, match=f"answered {status}"):
         await stand.provider.token()
@@ -240,7 +240,7 @@ async def test_a_no_is_not_asked_again(status: int) -> None:
     ids=lambda body: repr(body[:40]),
 )
 async def test_garbage_is_a_token_error(body: bytes) -> None:
-    """Never a raw exception, never asked again, nothing of the answer in the text."""
+    """Never a foreign exception, never a second request, nothing of the answer in the text."""
     stand = bank([answer(200, body=body)])
     with pytest.raises(TokenError) as caught:
         await stand.provider.token()
@@ -250,7 +250,7 @@ async def test_garbage_is_a_token_error(body: bytes) -> None:
         assert quoted not in text
 
 
-async def test_nan_as_the_life_counts_as_not_said() -> None:
+async def test_nan_as_the_life_counts_as_missing() -> None:
     """JSON has no NaN; it reads as null."""
     stand = bank([answer(200, body=b'{"access_token": "t", "expires_in": NaN}'), granted("new")])
     await stand.provider.token()
@@ -258,8 +258,8 @@ async def test_nan_as_the_life_counts_as_not_said() -> None:
     assert await stand.provider.token() == "Bearer new"
 
 
-async def test_a_failing_background_refresh_costs_no_call_and_does_not_hammer() -> None:
-    """While the token lives, callers keep it; the identity service is asked once per twenty seconds of failing."""
+async def test_a_failing_background_refresh_costs_no_call_and_is_not_repeated_fast() -> None:
+    """While the token lives, callers keep it; while refreshes fail, the client asks once per twenty seconds."""
     stand = bank(lambda request: granted("old", 1000) if len(stand.engine.requests) == 1 else answer(403))
     await stand.provider.token()
     await stand.clock.wait(750.0)
@@ -276,7 +276,7 @@ async def test_a_failing_background_refresh_costs_no_call_and_does_not_hammer() 
 
 
 async def test_a_cancelled_caller_leaves_the_refresh_to_the_others() -> None:
-    """Also when it is the one whose asking began it."""
+    """Also if the cancelled caller had begun the refresh."""
     stand = bank([granted(takes=5.0)])
     seen: list[tuple[str, float]] = []
 
@@ -291,7 +291,7 @@ async def test_a_cancelled_caller_leaves_the_refresh_to_the_others() -> None:
     assert len(stand.engine.requests) == 1
 
 
-async def test_a_refresh_that_everybody_left_still_serves_the_next() -> None:
+async def test_a_refresh_that_all_callers_left_still_serves_the_next() -> None:
     stand = bank([granted(takes=5.0)])
     with stand.clock.move_on_after(1.0):
         await stand.provider.token()
@@ -302,7 +302,7 @@ async def test_a_refresh_that_everybody_left_still_serves_the_next() -> None:
 
 @pytest.mark.parametrize("grace", [0.0, 3.0])
 async def test_closing_in_the_middle_of_a_refresh(grace: float) -> None:
-    """Who waits gets an error, nothing hangs, nothing is left in flight."""
+    """Waiting callers get an error, nothing hangs, nothing is left in flight."""
     stand = bank([HANG])
     told: list[str] = []
 
@@ -325,7 +325,7 @@ async def test_closing_in_the_middle_of_a_refresh(grace: float) -> None:
 
 
 async def test_closing_right_after_the_refresh_began() -> None:
-    """Before its task has come to the engine: nobody hangs."""
+    """Before its task has reached the engine: no caller hangs."""
     stand = bank([HANG])
     told: list[str] = []
 
@@ -342,8 +342,8 @@ async def test_closing_right_after_the_refresh_began() -> None:
     assert stand.owned.in_flight == 0
 
 
-async def test_a_client_closed_while_it_gets_its_token_says_so() -> None:
-    """Over the whole client: the call ends, and no request to the order service was made."""
+async def test_a_client_closed_while_it_gets_its_token_raises() -> None:
+    """The call ends, and no request went to the order service."""
     clock = FakeClock()
     engine = ScriptedEngine([HANG], clock)
     norce = client(engine, clock)
@@ -364,7 +364,7 @@ async def test_a_client_closed_while_it_gets_its_token_says_so() -> None:
 
 
 async def test_a_refused_token_is_replaced_once_for_a_whole_stampede() -> None:
-    """However many calls were answered 401 to the same token, also those that come late."""
+    """However many calls were answered 401 with the same token, also those that come late."""
     stand = bank(numbered(takes=1.0))
     old = await stand.provider.token()
     worth: list[bool] = []
@@ -381,12 +381,12 @@ async def test_a_refused_token_is_replaced_once_for_a_whole_stampede() -> None:
     assert await stand.provider.token() == "Bearer tok-2"
 
 
-async def test_the_same_token_again_is_not_worth_a_try() -> None:
+async def test_the_same_token_again_is_not_tried() -> None:
     stand = bank([granted("same"), granted("same")])
     assert not await stand.provider.refused(await stand.provider.token())
 
 
-async def test_a_service_that_takes_no_token_does_not_use_up_the_limit() -> None:
+async def test_a_service_that_accepts_no_token_does_not_use_up_the_limit() -> None:
     """Whether Norce Checkout takes such tokens is not published. If it does not, every call is refused twice; only one
     in twenty seconds asks for another token."""
     stand = bank(numbered())
@@ -474,7 +474,7 @@ async def test_the_limit_holds_over_all_clients_of_a_process() -> None:
     assert process_rate("https://other.example") is not process_rate(TOKEN_URL)
 
 
-# What an account takes
+# Arguments of an account
 
 
 @pytest.mark.parametrize(
@@ -515,7 +515,7 @@ def test_the_published_address(environment: Any, url: str) -> None:
         ({"token_url": ""}, "https"),
     ],
 )
-def test_a_wrong_account_is_refused_with_a_sentence(changes: dict[str, Any], says: str) -> None:
+def test_a_wrong_account_is_refused_with_a_reason(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         account(**changes)
     assert SECRET not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Tokens that are given: strings, functions, providers of the user's; and what a client makes of a 401."""
+"""Tokens from strings, functions and providers of the user, and the client's reaction to a 401."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 
 def taking(*tokens: str) -> Callable[[WireRequest], Step]:
-    """A service that takes these tokens and answers 401 to all others."""
+    """A service that accepts these tokens and answers 401 to all others."""
     return lambda request: (
         answer(200, {"id": "o1"})
         if request.headers["authorization"] in {f"Bearer {token}" for token in tokens}
@@ -63,7 +63,7 @@ def test_bearer_is_never_doubled(given: str) -> None:
         (5, "not int"),
     ],
 )
-def test_what_can_not_be_a_header_is_refused_without_showing_it(given: Any, says: str) -> None:
+def test_a_token_that_can_not_be_a_header_is_refused_without_showing_it(given: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         bearer(given)
     assert "hush" not in str(caught.value)
@@ -123,7 +123,7 @@ async def test_late_refusals_of_the_old_token_do_not_swap_back() -> None:
     assert await pair.token() == "Bearer new"
 
 
-async def test_a_secondary_that_is_the_primary_is_none() -> None:
+async def test_a_secondary_that_equals_the_primary_is_ignored() -> None:
     same = StaticToken("old", "Bearer old")
     assert not await same.refused(await same.token())
 
@@ -131,7 +131,7 @@ async def test_a_secondary_that_is_the_primary_is_none() -> None:
 # A function
 
 
-async def test_a_function_is_asked_before_every_attempt() -> None:
+async def test_a_function_is_called_before_every_attempt() -> None:
     given = iter(["one", "Bearer two", "three"])
 
     async def source() -> str:
@@ -143,7 +143,7 @@ async def test_a_function_is_asked_before_every_attempt() -> None:
     assert authorizations(asked) == ["one", "two", "three"]
 
 
-async def test_after_401_a_function_that_gives_another_token_has_the_call_repeated() -> None:
+async def test_after_401_another_token_of_a_function_repeats_the_call() -> None:
     given = iter(["one", "two", "two"])
 
     async def source() -> str:
@@ -243,7 +243,7 @@ async def test_a_provider_gets_the_refused_token_as_it_handed_it_out() -> None:
     assert vault.refusals == ["one"]
 
 
-async def test_a_provider_that_knows_no_better_leaves_the_401() -> None:
+async def test_a_provider_without_another_token_leaves_the_401() -> None:
     vault = Vault("Bearer one")
     own = stand(taking("two"), token=vault)
     with pytest.raises(UnauthorizedError):
@@ -283,7 +283,7 @@ async def test_a_provider_that_fails_later_does_not_hide_a_lost_answer(operation
     assert "hush" not in str(caught.value)
 
 
-# What a client takes
+# Arguments of a client
 
 
 @pytest.mark.parametrize(
@@ -326,11 +326,11 @@ async def test_tokens_show_in_no_repr_and_no_log_line(caplog: pytest.LogCaptureF
     assert "GetCheckoutOrder" in caplog.text
 
 
-# As the pipeline takes them
+# In the pipeline
 
 
-async def test_a_token_at_hand_is_not_waited_for() -> None:
-    """A string's is; a function's, and that of a provider of one's own, is not."""
+async def test_a_ready_token_is_not_awaited() -> None:
+    """The token of a string is ready; that of a function or of a provider of one's own is not."""
     tokens = Tokens(StaticToken("one", "two"))
     first = tokens.at_hand()
     assert first is not None
@@ -350,7 +350,7 @@ async def test_a_token_at_hand_is_not_waited_for() -> None:
     assert Tokens(provider_of(Vault("four"))).at_hand() is None
 
 
-async def test_a_token_is_kept_apart_from_its_header() -> None:
+async def test_a_token_is_separate_from_its_header() -> None:
     """The provider is asked about what it handed out; the header is made once for the same token."""
     tokens = Tokens(provider_of(Vault("four", "four")))
     first, again = await tokens.signed(), await tokens.signed()

@@ -1,4 +1,4 @@
-"""The way to the benchmarks, which are no part of the package."""
+"""Puts the benchmarks on the path; they are not part of the package."""
 
 import sys
 from pathlib import Path

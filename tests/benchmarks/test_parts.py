@@ -1,4 +1,4 @@
-"""Every part runs, with a pinch of everything, and what it measured can be shown."""
+"""Every part runs with the smallest numbers, and its figures can be shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from norce_order_async._json import is_list, is_mapping
 pytestmark = pytest.mark.slow(group="benchmarks")
 
 PROCESS_BY_PROCESS = {"codecs", "imports"}
-"""Parts that start a process for each figure: with the smallest numbers too, they take as long as all others."""
+"""Parts that start a process for each figure: even with the smallest numbers they take as long as all others."""
 
 
 def numbers(figures: Any) -> Iterator[float]:
@@ -42,7 +42,7 @@ def numbers(figures: Any) -> Iterator[float]:
     "name", [pytest.param(name, marks=pytest.mark.soak if name in PROCESS_BY_PROCESS else ()) for name in NAMES]
 )
 def test_every_part_measures_and_shows(name: str) -> None:
-    """Figures that can be kept as JSON, without a hole, and tables with as many cells as columns."""
+    """Figures that can be kept as JSON, without a missing one, and tables with as many cells as columns."""
     figures = json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
     assert all(math.isfinite(number) for number in numbers(figures))
     tables = part(name).tables(figures)
@@ -59,8 +59,8 @@ def test_every_part_measures_and_shows(name: str) -> None:
 @pytest.mark.soak
 @pytest.mark.xfail(reason="one in six aborts: pyreqwest 0.15.1 on Python 3.11", strict=True)
 def test_an_engine_in_rust_would_end_the_interpreter_cleanly() -> None:
-    """Why there is none yet: this must hold before pyreqwest can be more than a row of the benchmarks. Of 120
-    interpreters that read an order with it and end with the client open, none may end with an error."""
+    """pyreqwest stays a row of the benchmarks as long as this fails: of 120 interpreters that read an order with it and
+    end with the client open, none may end with an error."""
     pytest.importorskip("pyreqwest")
     with service([Door()]) as answering:
         url = answering.targets[Door()].url + PATH

@@ -43,7 +43,7 @@ def rated(ours: list[float], aiohttp: list[float], tasks: int = 500) -> dict[str
     }
 
 
-def test_a_ratio_is_taken_round_by_round() -> None:
+def test_a_ratio_is_computed_round_by_round() -> None:
     """A machine that is slow in one round is slow for both."""
     figures = rated([500.0, 60.0], [1000.0, 100.0])
     assert throughput.ratios(figures, "norce-order-async", "aiohttp", 0.05) == [0.5, 0.6]
@@ -52,11 +52,11 @@ def test_a_ratio_is_taken_round_by_round() -> None:
 
 
 def test_each_round_begins_with_another_one() -> None:
-    """All have every place in turn."""
+    """Each contestant has every place in turn."""
     assert [name for _, name in interleaved(["a", "b", "c"], 3)] == [*"abc", *"bca", *"cab"]
 
 
-def test_who_starves_counts() -> None:
+def test_a_starving_reader_counts() -> None:
     """A wait that has not ended, longer than nearly all that have, is among the longest."""
     answered = [0.01] * 199
     assert percentiles(answered, [0.005, 0.5, 0.6, 0.7]) == (0.01, 0.5)
@@ -86,7 +86,7 @@ def test_goals_are_reported_as_they_are() -> None:
     assert jobs.cost(job, 0.05) == [pytest.approx(0.2)]
 
 
-def test_a_ratio_of_processor_time_is_taken_block_by_block() -> None:
+def test_a_ratio_of_processor_time_is_computed_block_by_block() -> None:
     """What aiohttp takes, in parts of what ours takes; goals are read from it, and what a single task adds."""
     blocks = {processor.GET: [50.0, 500.0], processor.HEAD: [100.0, 625.0], processor.MODELS: [100.0, 1000.0]}
     figures = {"1": {**blocks, processor.ENGINE: [60.0, 520.0], processor.PARSING: [10.0, 80.0]}, "50": blocks}
@@ -101,8 +101,8 @@ def test_a_ratio_of_processor_time_is_taken_block_by_block() -> None:
     assert next(row[1:] for row in processor.tables(figures)[1].rows) == ["0.65 (0.50 to 0.80)"] * 2
 
 
-def test_what_was_left_out_is_said() -> None:
-    """A contestant that is not there is told with its reason, not passed over."""
+def test_an_absent_contestant_is_named_with_its_reason() -> None:
+    """It is not left out in silence."""
     assert throughput.tables(rated([1.0], [1.0]))[-1].after[0] == "httpx2 was left out: httpx2 is not installed."
     with pytest.raises(AbsentError, match="no_such_library is not installed"):
         library("no_such_library")
@@ -110,7 +110,7 @@ def test_what_was_left_out_is_said() -> None:
 
 
 def test_the_typed_models_keep_the_order() -> None:
-    """What is compared does the whole work: nothing of an order is lost on the way through our models."""
+    """The comparison is fair: our models lose nothing of an order."""
     for body in BODIES.values():
         decode, encode = codecs.CODECS["norce-order-async"]()
         assert json.loads(encode(decode(body))) == json.loads(body)
@@ -127,7 +127,7 @@ def test_the_picture_has_a_line_for_each() -> None:
 
 
 def test_the_page_is_written_from_the_figures(tmp_path: Path) -> None:
-    """Blocks are replaced, words around them stay, the rest of the blocks too."""
+    """Blocks are replaced; the text around them stays, and so does the rest of the blocks."""
     (tmp_path / "performance.md").write_text(PAGE, "utf-8")
     parts = {"throughput": rated([600.0], [1000.0])}
     results = {"machine": {"cores": "2"}, "date": "2026-11-21", "quick": False, "parts": parts}
@@ -175,8 +175,8 @@ def fail(word: str) -> None:
     raise ValueError(word)
 
 
-def test_what_fails_in_another_process_fails_here() -> None:
-    """With its own error, and where it came from."""
+def test_an_error_in_another_process_is_raised_here() -> None:
+    """With its own type, and the place where it was raised."""
     with pytest.raises(ValueError, match="told") as caught:
         apart(fail, "told")
     assert "in fail" in "".join(caught.value.__notes__)

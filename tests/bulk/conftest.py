@@ -1,4 +1,4 @@
-"""A local order service that is as new for each test."""
+"""A local order service that is empty for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What these tests share: a client of a service, new orders, and what took effect by the service's own log."""
+"""Shared by these tests: a client of a service, new orders, and the effects by the service's own log."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def new_orders(norce: NorceOrderClient, count: int) -> list[str]:
 
 
 def effects(sandbox: Sandbox, operation: str = SET_STATE) -> Counter[str]:
-    """How often an operation took effect, by order."""
+    """The number of times that an operation took effect, by order."""
     return Counter(effect.order_id for effect in sandbox.effects.of(None, operation) if effect.order_id)
 
 
@@ -80,7 +80,7 @@ class Stub:
 
 
 async def list_only(job: Job, ids: list[str], action: Any) -> None:
-    """A journal with its list, as of a job that was killed before it acted."""
+    """A journal with its list, as of a job that was killed before it sent anything."""
 
     def begin_nothing(_: Workers[Any]) -> None:
         return None

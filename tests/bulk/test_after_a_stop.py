@@ -1,4 +1,4 @@
-"""After a stop no first attempt and no repeat leaves; what waits goes back, and reads say what became of what was sent.
+"""After a stop no first attempt and no repeat is sent; waiting items go back, and reads show what became of sent ones.
 
 In virtual time, over an engine that plays the service.
 """
@@ -41,12 +41,12 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Shop:
-    """A service in virtual time with a script for writes; what is read shows what was written."""
+    """A service in virtual time with a script for writes; reads show what was written."""
 
     def __init__(self, write: Callable[[int], Step] = lambda _: answer(200), *, takes_effect: bool = True) -> None:
         self.stand = stand(self._serve, uniform=highest)
         self.writes: list[str] = []
-        """What every write that arrived was: the order, and "pays" for a payment."""
+        """The writes that arrived: the order, and "pays" for a payment."""
         self.reads = 0
         self._write = write
         self._takes_effect = takes_effect
@@ -91,8 +91,8 @@ def states(journal: Path) -> dict[str, int]:
     return {state: count for state, count in read_journal(journal).counts.items() if count}
 
 
-async def gone_on(shop: Shop, journal: Path, keys: list[str], action: Any = None) -> dict[str, ItemOutcome[Any]]:
-    """What the next run of a journal comes to."""
+async def continued(shop: Shop, journal: Path, keys: list[str], action: Any = None) -> dict[str, ItemOutcome[Any]]:
+    """The outcomes of the next run of a journal."""
     async with shop.bulk(journal, load=Fixed(in_flight=10)) as job:
         outcomes = await all_of(job.run(keys, action or SET))
     assert job.summary.left == 0
@@ -106,7 +106,7 @@ JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journal", 
 
 @JOURNALED
 @pytest.mark.parametrize("now", [False, True])
-async def test_what_waits_for_a_rate_goes_back(tmp_path: Path, journaled: bool, now: bool) -> None:
+async def test_items_that_wait_for_a_rate_go_back(tmp_path: Path, journaled: bool, now: bool) -> None:
     """A hundred may be in flight, ten a second are; after ten outcomes it is stopped. Those that wait are not sent any
     more, and the next run does them all, each once."""
     shop, outcomes = Shop(), Counter[str]()
@@ -127,12 +127,12 @@ async def test_what_waits_for_a_rate_goes_back(tmp_path: Path, journaled: bool, 
     assert (job.limiter.in_flight, job.limiter.waiting) == (0, 0)
     if journal is not None:
         assert states(journal) == {"confirmed": sent, "planned": 200 - sent}
-        assert {outcome.verdict for outcome in (await gone_on(shop, journal, MANY)).values()} == {"done"}
+        assert {outcome.verdict for outcome in (await continued(shop, journal, MANY)).values()} == {"done"}
         assert Counter(shop.writes) == dict.fromkeys(MANY, 1)
 
 
 @JOURNALED
-async def test_what_waits_for_a_pause_goes_back(tmp_path: Path, journaled: bool) -> None:
+async def test_items_that_wait_for_a_pause_go_back(tmp_path: Path, journaled: bool) -> None:
     """The service asked to wait for 45 s, and the job is stopped after 5: it does not wait any longer, and what was
     turned away unprocessed was not done."""
     shop = Shop(lambda number: answer(429, retry_after="45") if number == 3 else answer(200, takes=0.1))
@@ -147,12 +147,12 @@ async def test_what_waits_for_a_pause_goes_back(tmp_path: Path, journaled: bool)
     assert (job.summary.left, job.summary.throttled) == (7, 1)
     if journal is not None:
         assert states(journal) == {"confirmed": 2, "planned": 7}
-        await gone_on(shop, journal, MANY[:9])
+        await continued(shop, journal, MANY[:9])
         assert Counter(shop.writes) == {**dict.fromkeys(MANY[:9], 1), MANY[2]: 2}
 
 
 @JOURNALED
-async def test_what_is_turned_away_after_the_stop_is_not_waited_for(tmp_path: Path, journaled: bool) -> None:
+async def test_a_rejection_after_the_stop_is_not_waited_for(tmp_path: Path, journaled: bool) -> None:
     """It was in flight, and the answer says to come back in 45 s."""
     shop = Shop(lambda _: answer(429, takes=2.0, retry_after="45"))
     journal = tmp_path / "j" if journaled else None
@@ -167,7 +167,7 @@ async def test_what_is_turned_away_after_the_stop_is_not_waited_for(tmp_path: Pa
 
 @JOURNALED
 @pytest.mark.parametrize("takes_effect", [True, False])
-async def test_no_repeat_leaves_and_a_read_says_what_became_of_the_first(
+async def test_no_repeat_is_sent_and_a_read_shows_the_outcome_of_the_first(
     tmp_path: Path, journaled: bool, takes_effect: bool
 ) -> None:
     """The answer was lost, and the job is stopped while the repeat waits for its turn."""
@@ -179,7 +179,7 @@ async def test_no_repeat_leaves_and_a_read_says_what_became_of_the_first(
         assert shop.passed == 3.1
     assert (shop.writes, shop.reads) == (["o1"], 1)
     assert outcomes["o1"].verdict == ("done" if takes_effect else "not tried")
-    # Where all is done there is nothing that it was stopped from.
+    # If everything is done, there is nothing that the stop prevented.
     assert (job.summary.stopped, job.summary.left) == (("", 0) if takes_effect else ("stopped", 1))
     if journal is not None:
         assert states(journal) == {"confirmed" if takes_effect else "planned": 1}
@@ -187,7 +187,7 @@ async def test_no_repeat_leaves_and_a_read_says_what_became_of_the_first(
 
 @JOURNALED
 @pytest.mark.parametrize("now", [False, True])
-async def test_what_is_in_flight_when_the_grace_ends(tmp_path: Path, journaled: bool, now: bool) -> None:
+async def test_items_in_flight_when_the_grace_ends(tmp_path: Path, journaled: bool, now: bool) -> None:
     """One is answered within the grace, one is not: sent in a journal, unknown without one. A third waits for a permit
     and was never sent."""
     shop = Shop(lambda number: answer(200, takes=2.0) if number == 1 else HANG)
@@ -210,7 +210,7 @@ Act = Callable[[Order], Awaitable[Any]]
 
 
 class Own(Action[None]):
-    """An action of several calls, which can be looked up or not."""
+    """An action of several calls, with or without a settle."""
 
     name = "own"
 
@@ -250,8 +250,8 @@ async def read_and_set(order: Order) -> None:
 async def test_an_item_of_several_calls_whose_first_write_has_left(
     tmp_path: Path, journaled: bool, found: str | None, verdict: str, state: str
 ) -> None:
-    """It is stopped while the payment is on its way: the next call does not leave, and the item is not said to be
-    untouched unless the action itself has looked."""
+    """It is stopped while the payment is on its way: the next call is not sent, and the item is not reported as
+    untouched unless the action itself has read the order."""
     shop = Shop(lambda _: answer(201, "p1", takes=2.0))
     journal = tmp_path / "j" if journaled else None
     action: Any = actions.plain("own", pay_and_set) if found is None else Own(pay_and_set, found)
@@ -270,8 +270,8 @@ async def test_an_item_of_several_calls_whose_first_write_has_left(
 async def test_an_item_of_several_calls_of_which_nothing_was_written(
     tmp_path: Path, journaled: bool, swallows: bool
 ) -> None:
-    """It is stopped while it reads: the write does not leave, and the item goes back, also where the action makes
-    nothing of the error."""
+    """It is stopped while it reads: the write is not sent, and the item goes back, even if the action ignores the
+    error."""
 
     async def act(order: Order) -> None:
         try:
@@ -291,7 +291,7 @@ async def test_an_item_of_several_calls_of_which_nothing_was_written(
 
 
 async def test_calls_of_the_client_itself_stop_with_the_item(tmp_path: Path) -> None:
-    """A function that calls through the client, and not through the order it is given, is kept from it all the same."""
+    """A function that calls through the client, and not through the order that it gets, is stopped all the same."""
     shop = Shop(lambda _: answer(200, takes=1.0))
 
     async def act(order: Order) -> None:
@@ -306,7 +306,7 @@ async def test_calls_of_the_client_itself_stop_with_the_item(tmp_path: Path) -> 
 
 
 async def test_only_an_items_own_calls_are_stopped() -> None:
-    """Whoever iterates may go on calling."""
+    """A program that iterates over the outcomes may still make calls."""
     shop = Shop()
     async with shop.bulk(load=Fixed(in_flight=1)) as job:
         async for outcome in job.run(MANY, SET):
@@ -316,8 +316,8 @@ async def test_only_an_items_own_calls_are_stopped() -> None:
 
 @JOURNALED
 async def test_an_earlier_call_that_was_made_is_not_made_again(tmp_path: Path, journaled: bool) -> None:
-    """Without any stop: the payment was made, and what follows is turned away until the call gives up. The item does
-    not begin anew with another payment."""
+    """Without any stop: the payment was made, and what follows is rejected until the call gives up. The item is not
+    begun again with another payment."""
     shop = Shop(lambda number: answer(201, "p1") if number == 1 else answer(429))
     async with shop.bulk(tmp_path / "j" if journaled else None, load=Fixed(in_flight=1)) as job:
         outcomes = await all_of(job.run(["o1"], actions.plain("own", pay_and_set)))
@@ -325,7 +325,7 @@ async def test_an_earlier_call_that_was_made_is_not_made_again(tmp_path: Path, j
     assert outcomes["o1"].verdict == "unknown"
 
 
-async def test_a_stop_that_comes_too_late_is_none(tmp_path: Path) -> None:
+async def test_a_stop_after_the_last_item_has_no_effect(tmp_path: Path) -> None:
     """All is done when what is in flight has ended: the job is complete, and its file is made."""
     shop = Shop()
     async with shop.bulk(tmp_path / "j", load=Fixed(in_flight=5)) as job:
@@ -336,7 +336,7 @@ async def test_a_stop_that_comes_too_late_is_none(tmp_path: Path) -> None:
 
 
 async def test_a_stop_while_the_source_may_have_more() -> None:
-    """Nothing is left that is known of, but nobody looked."""
+    """No item is left as far as is known, but the source was not read to its end."""
     shop = Shop(lambda _: answer(200, takes=1.0))
 
     async with shop.bulk(load=Fixed(in_flight=1)) as job:
@@ -346,7 +346,7 @@ async def test_a_stop_while_the_source_may_have_more() -> None:
 
 
 async def test_a_dry_run_is_stopped_too() -> None:
-    """No read leaves any more."""
+    """No further read is sent."""
     shop = Shop()
     async with shop.bulk(load=Fixed(in_flight=1, rate=1), dry_run=True) as job:
         outcomes = await shop.stopped(2.5, job, MANY, SET)

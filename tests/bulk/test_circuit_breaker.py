@@ -1,4 +1,4 @@
-"""A service that is away: whoever probes it gives the turn back, however its item ends."""
+"""A service that is away: the worker that probes it gives the turn back, however its item ends."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def breakers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def one_breaker() -> CircuitBreaker:
-    """The last job's."""
+    """The breaker of the last job."""
     return BREAKERS[-1]
 
 
 class Scripted(Action[str]):
-    """Is not sent until a probe was in vain; the next one, a probe too, ends as it is told; the rest is done."""
+    """Not sent until a probe has failed; the next one, a probe too, ends as the test says; the rest is done."""
 
     name = "scripted"
 
@@ -109,7 +109,7 @@ class Scripted(Action[str]):
 
 
 async def played(action: Scripted, journal: Path | None = None) -> tuple[Any, dict[str, Any], Exception | None]:
-    """Run it to its end; its job, the outcomes and what was raised."""
+    """Run it to its end; returns its job, the outcomes and the error."""
     outcomes: dict[str, Any] = {}
     failure: Exception | None = None
     async with a_client() as norce, norce.bulk(journal, load=Fixed(in_flight=4), options=HURRY) as job:
@@ -154,7 +154,7 @@ def looks(said: Settlement) -> Callable[[], Look]:
 
 
 def looks_in_vain(status: int | None, then: Settlement, times: int = 1) -> Callable[[], Look]:
-    """So many times; afterwards it can be looked at."""
+    """Fails a number of times; afterwards it can be read."""
 
     def begin() -> Look:
         left = [UnavailableError("no answer", status=status, operation="x")] * times
@@ -198,7 +198,7 @@ def looks_in_vain(status: int | None, then: Settlement, times: int = 1) -> Calla
     ],
 )
 async def test_a_probe_that_ends_its_item(tmp_path: Path, journaled: bool, end: Any, look: Any, verdict: str) -> None:
-    """All others go on, and this one has its verdict, at once or when it is tried again."""
+    """All others continue, and this one has its verdict, at once or when it is tried again."""
     job, outcomes, failure = await played(Scripted(end, look), tmp_path / "j" if journaled else None)
     assert failure is None
     assert sorted(outcomes) == sorted(IDS)
@@ -220,7 +220,7 @@ async def test_a_probe_that_ends_its_item(tmp_path: Path, journaled: bool, end: 
 async def test_a_probe_that_ends_the_run(
     tmp_path: Path, journaled: bool, error: Exception, verdict: str, stopped: str
 ) -> None:
-    """The error comes out, after every outcome that there is."""
+    """The error is raised after every outcome."""
     action = Scripted(raising(error))
     job, outcomes, failure = await played(action, tmp_path / "j" if journaled else None)
     assert failure is error
@@ -234,7 +234,7 @@ async def test_a_probe_that_ends_the_run(
 @pytest.mark.parametrize("how", ["with grace", "now", "by cancelling"])
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_probe_that_is_stopped(tmp_path: Path, journaled: bool, how: str) -> None:
-    """Its item is told as what is known of it."""
+    """The outcome of its item is what is known of it."""
 
     async def end(action: Scripted) -> str:
         action.job.stop(now=how == "now")
@@ -265,7 +265,7 @@ async def test_a_probe_that_is_stopped(tmp_path: Path, journaled: bool, how: str
     ],
 )
 async def test_a_probe_that_looks_at_what_was_in_flight(tmp_path: Path, end: Any, verdict: str, sent: int) -> None:
-    """Only what a look showed not to be done is sent."""
+    """Only an item that a read shows as not done is sent."""
     journal = tmp_path / "j"
     async with a_client() as norce, norce.bulk(journal) as job:
         await list_only(job, IDS, Scripted(end))
@@ -279,8 +279,8 @@ async def test_a_probe_that_looks_at_what_was_in_flight(tmp_path: Path, end: Any
 
 
 @pytest.mark.parametrize("sends", [True, False])
-async def test_an_order_that_can_not_be_read_ends_nothing_but_itself(sends: bool) -> None:
-    """The service is there and answers with a fault, each time: its outcome is unknown, and the job has an end."""
+async def test_an_unreadable_order_ends_nothing_but_itself(sends: bool) -> None:
+    """The service answers each read with a fault: the outcome is unknown, and the job ends."""
 
     class Faulty(Scripted):
         writes = sends
@@ -301,7 +301,7 @@ async def test_an_order_that_can_not_be_read_ends_nothing_but_itself(sends: bool
 
 
 async def test_a_probe_whose_mark_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The journal's error comes out, and nothing was sent for it."""
+    """The journal's error is raised, and nothing was sent for it."""
 
     async def end(_: Scripted) -> str:
         raise AssertionError("it was sent")
@@ -323,7 +323,7 @@ async def test_a_probe_whose_mark_is_not_written(tmp_path: Path, monkeypatch: py
 
 
 async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
-    """One at a time, when it was used, when it failed, and when it was cancelled while it waited."""
+    """One at a time, after it was used, after it failed, and after it was cancelled while it waited."""
     clock = FakeClock(uniform=highest)
     breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 4.0)
     for _ in range(IN_A_ROW):
@@ -355,13 +355,13 @@ async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
             group.start_soon(each)
             await clock.wait(0.1)
         scopes[0].cancel()
-    # Each wait is twice as long as the one before, the one that was cut off after 0.3 s too.
+    # Each wait is twice as long as the one before, also after the one that was cut off at 0.3 s.
     assert {name for name, _ in order} == {"raises", "last"}
     assert [when for _, when in order] == pytest.approx([2.3, 6.8])
 
 
-async def test_an_answer_ends_the_wait_of_the_task_that_was_to_probe() -> None:
-    """Somebody else's call was answered meanwhile: nothing is left to find out."""
+async def test_an_answer_ends_the_wait_of_the_next_probe() -> None:
+    """Another task's call was answered meanwhile, so no probe is needed."""
     clock = FakeClock(uniform=highest)
     breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 20.0)
     async with breaker.turn() as turn:
@@ -379,7 +379,7 @@ async def test_an_answer_ends_the_wait_of_the_task_that_was_to_probe() -> None:
 
 
 async def test_time_held_back_is_counted_once() -> None:
-    """A probe's wait and a pause that lasts meanwhile are one stretch, and the limiter has the only account of it."""
+    """The wait of a probe and a pause at the same time count once, and only the limiter counts them."""
     clock = FakeClock(uniform=highest)
     pause = Pause(clock)
     limiter = Limiter(1, clock, pause)

@@ -48,7 +48,7 @@ async def later(keys: list[str]) -> AsyncIterator[str]:
 @pytest.mark.parametrize("journaled", [False, True])
 @pytest.mark.parametrize("kind", ["list", "generator", "async generator", "handles", "rows"])
 async def test_each_order_is_done_once(sandbox: Sandbox, journal: Path, kind: str, journaled: bool) -> None:
-    """Whatever the source is; what came again is counted, and is neither an outcome nor left to do."""
+    """Whatever the source is; duplicates are counted, and are neither outcomes nor left to do."""
     calls: list[str] = []
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
@@ -70,13 +70,13 @@ async def test_each_order_is_done_once(sandbox: Sandbox, journal: Path, kind: st
     assert outcomes == ids
     summary = job.summary
     assert (summary.duplicates, summary.done) == (2, 2)
-    # How long a generator is nobody knows without a journal.
+    # Without a journal the length of a generator is not known.
     known = journaled or "generator" not in kind
     assert (summary.total, summary.left) == ((2, 0) if known else (None, None))
 
 
-async def test_a_journal_that_is_gone_on_with_knows_how_many_there_were(sandbox: Sandbox, journal: Path) -> None:
-    """The summary of the next run tells of the same list."""
+async def test_a_journal_that_is_continued_counts_its_duplicates(sandbox: Sandbox, journal: Path) -> None:
+    """The summary of the next run is about the same list."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         for _ in range(2):
@@ -87,8 +87,8 @@ async def test_a_journal_that_is_gone_on_with_knows_how_many_there_were(sandbox:
 
 
 @pytest.mark.parametrize("journaled", [False, True])
-async def test_one_that_asks_for_something_else_is_refused(sandbox: Sandbox, journal: Path, journaled: bool) -> None:
-    """Which of the two was meant nobody can tell. The same row again is a duplicate."""
+async def test_a_duplicate_with_other_values_is_refused(sandbox: Sandbox, journal: Path, journaled: bool) -> None:
+    """Either of the two may be right. The same row again is a duplicate."""
     async with client_of(sandbox) as norce:
         (key,) = await new_orders(norce, 1)
         rows = [{"order_id": key, "erp": value} for value in ("e1", "e1", "e2")]
@@ -101,7 +101,7 @@ async def test_one_that_asks_for_something_else_is_refused(sandbox: Sandbox, jou
 
 
 class Due(Action[None]):
-    """Asks for a column that holds what is no JSON."""
+    """Uses a column with a value that is not JSON."""
 
     name = "due"
     columns = ("due",)
@@ -114,7 +114,7 @@ class Due(Action[None]):
 
 
 async def test_rows_that_can_not_be_compared(sandbox: Sandbox) -> None:
-    """Without a journal a row may hold anything. One that is no JSON is as good as any, until its order comes again."""
+    """Without a journal a row may hold anything. A value that is not JSON is fine until its order comes again."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         rows = [{"order_id": key, "due": date(2026, 1, 1)} for key in ids]
@@ -127,7 +127,7 @@ async def test_rows_that_can_not_be_compared(sandbox: Sandbox) -> None:
 
 
 async def test_all_of_them_when_asked_for() -> None:
-    """A queue may name an order again because there is something to do again."""
+    """A queue may name an order again on purpose."""
     async with stub_client() as norce, norce.bulk(load=FEW, duplicates="allow", max_remembered=1) as job:
         outcomes = [outcome.key async for outcome in job.run(["o1", "o2", "o1"], actions.validate())]
     assert sorted(outcomes) == ["o1", "o1", "o2"]
@@ -154,8 +154,8 @@ async def keys_into(kept: list[str], run: AsyncIterator[ItemOutcome[Any]]) -> No
 CURE = r"more than 3 .*: use a journal, duplicates='allow' or a larger max_remembered"
 
 
-async def test_more_than_can_be_remembered() -> None:
-    """The job stops rather than do one twice; what was done is told."""
+async def test_more_orders_than_can_be_remembered() -> None:
+    """The job stops rather than act on one twice; the finished orders have outcomes."""
     asked: list[str] = []
 
     def keys() -> Iterator[str]:
@@ -168,13 +168,13 @@ async def test_more_than_can_be_remembered() -> None:
         with pytest.raises(ConfigurationError, match=CURE):
             await keys_into(outcomes, job.run(keys(), actions.validate()))
     assert sorted(outcomes) == ["o0", "o1", "o2"]
-    # Each of the workers may have been about to ask for one.
+    # Each of the workers may have been about to take one.
     assert len(asked) <= 3 + 5
     assert job.summary.stopped
 
 
-async def test_duplicates_without_end_hold_nothing_up() -> None:
-    """Others get their turns, and the job can be stopped."""
+async def test_endless_duplicates_block_nothing() -> None:
+    """Other tasks run meanwhile, and the job can be stopped."""
     async with stub_client() as norce, norce.bulk(load=FEW) as job:
 
         async def stop() -> None:
@@ -197,7 +197,7 @@ async def test_as_many_as_can_be_remembered() -> None:
 
 
 async def test_a_list_that_is_too_long_is_refused_before_anything_is_sent() -> None:
-    """How long it is can be asked."""
+    """The source has a length."""
     outcomes: list[str] = []
     async with stub_client() as norce, norce.bulk(load=FEW, max_remembered=3) as job:
         with pytest.raises(ConfigurationError, match=CURE):
@@ -205,8 +205,8 @@ async def test_a_list_that_is_too_long_is_refused_before_anything_is_sent() -> N
     assert outcomes == []
 
 
-async def test_what_gives_each_order_once_by_itself_needs_no_remembering(sandbox: Sandbox) -> None:
-    """A filter and a walk, however many there are."""
+async def test_sources_without_duplicates_are_not_remembered(sandbox: Sandbox) -> None:
+    """A filter and an iteration, of any length."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         for source in (OrderFilter(status="checkout"), norce.orders.iterate()):
@@ -214,7 +214,7 @@ async def test_what_gives_each_order_once_by_itself_needs_no_remembering(sandbox
                 assert set(await all_of(job.run(source, actions.validate()))) == set(ids)
 
 
-async def test_a_dry_run_tells_what_the_job_would_find(sandbox: Sandbox, journal: Path) -> None:
+async def test_a_dry_run_reports_what_the_job_would_find(sandbox: Sandbox, journal: Path) -> None:
     """One with a journal has no bound, as the job has none."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
@@ -234,7 +234,7 @@ async def test_a_dry_run_tells_what_the_job_would_find(sandbox: Sandbox, journal
         ({"duplicates": "allow", "journal": "j"}, "a journal holds each order once"),
     ],
 )
-async def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], named: str) -> None:
+async def test_impossible_settings_are_refused(wrong: dict[str, Any], named: str) -> None:
     async with stub_client() as norce:
         with pytest.raises(ConfigurationError, match=named):
             norce.bulk(**wrong)
@@ -244,7 +244,7 @@ def digest(word: str) -> bytes:
     return sha256(word.encode()).digest()[:16]
 
 
-def test_what_was_met_is_known_and_nothing_else() -> None:
+def test_seen_digests_are_found_and_no_others() -> None:
     seen = Remembered(with_rows=True)
     for number in range(20_000):
         assert seen.first_row(digest(f"o{number}"), digest(f"r{number}")) is None
@@ -255,7 +255,7 @@ def test_what_was_met_is_known_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("with_rows", [False, True])
-def test_a_digest_that_lies_across_two_others_was_not_met(with_rows: bool) -> None:
+def test_a_digest_across_two_others_is_not_found(with_rows: bool) -> None:
     """They stand one behind the other in memory, and all three in the same part of it."""
     first, second = b"\0\0aaaaaa\0\0bbbbbb", b"\0\0ccccccdddddddd"
     row = b"rrrrrrrr\0\0eeeeee" if with_rows else b""

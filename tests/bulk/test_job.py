@@ -39,7 +39,7 @@ async def all_of(run: AsyncIterator[ItemOutcome[Any]]) -> dict[str, ItemOutcome[
 
 
 async def test_every_order_of_a_list_is_done(sandbox: Sandbox) -> None:
-    """The outcomes hold typed results, and the summary counts them; a refusal is told by its reason."""
+    """The outcomes hold typed results, and the summary counts them; a refusal has its reason."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 12)
         async with norce.bulk(load=FEW) as job:
@@ -56,8 +56,8 @@ async def test_every_order_of_a_list_is_done(sandbox: Sandbox) -> None:
     assert summary.rate > 0
 
 
-async def test_an_order_that_is_there_is_already_done(sandbox: Sandbox) -> None:
-    """Also when the service refuses what is the case already."""
+async def test_an_order_with_the_status_is_already_done(sandbox: Sandbox) -> None:
+    """Also if the service refuses the same status."""
 
     class Again(Transition):
         async def apply(self, order: Order, row: Any) -> Any:
@@ -84,7 +84,7 @@ def nested_id(row: Any) -> str:
 
 @pytest.mark.parametrize("kind", ["iterator", "async", "handles", "rows", "function", "filter"])
 async def test_sources(sandbox: Sandbox, kind: str) -> None:
-    """Ids however they come, handles, rows with a column or a function, and a filter."""
+    """Ids in any form, handles, rows with a column or a function, and a filter."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 4)
         key: Any = nested_id if kind == "function" else "order_id"
@@ -103,7 +103,7 @@ async def test_sources(sandbox: Sandbox, kind: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["o1", {"order_id": "o1"}, 7])
-async def test_one_id_is_no_source(sandbox: Sandbox, source: Any) -> None:
+async def test_a_single_id_is_not_a_source(sandbox: Sandbox, source: Any) -> None:
     """It would be taken apart into letters."""
     async with client_of(sandbox) as norce, norce.bulk() as job:
         with pytest.raises(ConfigurationError, match="source must be"):
@@ -111,7 +111,7 @@ async def test_one_id_is_no_source(sandbox: Sandbox, source: Any) -> None:
 
 
 async def test_a_bad_entry_is_reported_by_its_place(sandbox: Sandbox) -> None:
-    """And nothing is sent for it."""
+    """Nothing is sent for it."""
     async with client_of(sandbox) as norce, norce.bulk() as job:
         with pytest.raises(InvalidRequestError, match="entry 1 of the source"):
             await all_of(job.run(["../etc"], actions.delete()))
@@ -119,7 +119,7 @@ async def test_a_bad_entry_is_reported_by_its_place(sandbox: Sandbox) -> None:
 
 
 async def test_in_the_order_of_the_source(sandbox: Sandbox) -> None:
-    """However they come, and when some are turned away on the way."""
+    """In any order of arrival, and if some are rejected on the way."""
     sandbox.faults.play("rate-limited")
     async with client_of(sandbox, options=None) as norce:
         ids = await new_orders(norce, 30)
@@ -130,7 +130,7 @@ async def test_in_the_order_of_the_source(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_in_order_when_the_first_one_goes_back(tmp_path: Path, journaled: bool) -> None:
-    """All that may be ahead of it are done before it is tried again: they must not keep it from that."""
+    """All orders that may be ahead of it are done before it is tried again: they must not block it."""
     done: list[str] = []
 
     async def slow_to_start(order: Order) -> None:
@@ -190,8 +190,8 @@ async def test_an_error_in_the_loop_ends_the_job(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.every_loop
-async def test_a_cancelled_caller(sandbox: Sandbox) -> None:
-    """Leaves at once, and the client serves afterwards."""
+async def test_a_cancelled_caller_leaves_at_once(sandbox: Sandbox) -> None:
+    """The client works afterwards."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         with anyio.move_on_after(0.3) as scope:
@@ -217,8 +217,8 @@ async def test_a_service_that_is_away_costs_no_item(sandbox: Sandbox) -> None:
     assert set(effects(sandbox).values()) == {1}
 
 
-async def test_an_empty_budget_finishes_nothing() -> None:
-    """A service that is not there: single probes, until the failure limit says stop; no item is lost."""
+async def test_an_empty_budget_finishes_no_item() -> None:
+    """The service is down: single probes, until the failure limit stops the job; no item is lost."""
     async with (
         NorceOrderClient(
             base_url="http://127.0.0.1:9", merchant="acme", channel="se", token="t", options=AT_ONCE
@@ -243,7 +243,7 @@ async def test_failures_beyond_the_limit_stop_it(sandbox: Sandbox, limit: float)
 
 
 async def test_a_token_that_is_refused_ends_it(sandbox: Sandbox) -> None:
-    """No order is blamed for it."""
+    """It is not the outcome of an order."""
     async with client_of(sandbox, token="wrong") as norce, norce.bulk(load=FEW) as job:
         with pytest.raises(UnauthorizedError):
             await all_of(job.run([f"o{n}" for n in range(50)], actions.remove()))
@@ -261,7 +261,7 @@ async def test_lost_answers(sandbox: Sandbox) -> None:
     assert set(effects(sandbox).values()) == {1}
 
 
-async def test_a_function_that_fails_by_itself(sandbox: Sandbox) -> None:
+async def test_a_function_that_raises(sandbox: Sandbox) -> None:
     """Its error is raised, after the outcomes."""
 
     async def broken(order: Order) -> None:
@@ -273,7 +273,7 @@ async def test_a_function_that_fails_by_itself(sandbox: Sandbox) -> None:
 
 
 async def test_a_dry_run_changes_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    """And says of each order what would be done; the journal is not made."""
+    """It shows for each order what would be done; the journal is not made."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         await norce.orders(ids[1]).remove()
@@ -288,7 +288,7 @@ async def test_a_dry_run_changes_nothing(sandbox: Sandbox, tmp_path: Path) -> No
     assert names_in(tmp_path) == []
 
 
-async def test_production_needs_leave() -> None:
+async def test_production_needs_permission() -> None:
     """The text names what would be changed; reading needs none."""
     async with NorceOrderClient(
         environment="production", slug="acme", merchant="acme", channel="se", token="t"
@@ -317,8 +317,8 @@ async def test_partitions_share_a_list(sandbox: Sandbox) -> None:
     "wrong",
     [{"partition": (0, 2)}, {"partition": (3, 2)}, {"failure_limit": 1.5}, {"failure_limit": -1}, {"grace": -1}],
 )
-async def test_wrong_settings(sandbox: Sandbox, wrong: dict[str, Any]) -> None:
-    """Are told when the job is made."""
+async def test_wrong_settings_are_refused(sandbox: Sandbox, wrong: dict[str, Any]) -> None:
+    """When the job is made."""
     async with client_of(sandbox) as norce:
         with pytest.raises(ConfigurationError):
             norce.bulk(**wrong)

@@ -1,4 +1,4 @@
-"""Items whose answer was lost: looked at before they are sent again, and told as what the look shows."""
+"""Items whose answer was lost: read before they are sent again, and reported as the read shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE_AT_A_TIME = Fixed(in_flight=1)
 
 
 class Service:
-    """Orders and their statuses; the first change of status is answered with a 503 that says when to come back.
+    """Orders and their statuses; the first change of status is answered with a 503 with Retry-After.
 
     Args:
         takes_effect: whether that change is made all the same.
@@ -58,7 +58,7 @@ async def run(stand_: Stand, ids: list[str], action: Any, journal: Path | None =
 
 @pytest.fixture
 def states(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What journals write down, by order."""
+    """The states in journals, by order."""
     written: list[tuple[str, str]] = []
     keys: dict[int, str] = {}
     record, record_result = Journal.record, Journal.record_result
@@ -78,7 +78,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("asked", ["100", "60"], ids=["past the limit", "past the deadline"])
-async def test_an_item_in_doubt_stays_sent_and_is_looked_at_after_the_wait(
+async def test_an_item_in_doubt_stays_sent_and_is_read_after_the_wait(
     tmp_path: Path, states: list[tuple[str, str]], asked: str
 ) -> None:
     """It had been done: nothing is sent again, and the others wait as well."""
@@ -93,7 +93,7 @@ async def test_an_item_in_doubt_stays_sent_and_is_looked_at_after_the_wait(
 
 
 async def test_an_item_in_doubt_that_was_not_done_is_sent_again(tmp_path: Path, states: list[tuple[str, str]]) -> None:
-    """After the look that shows so, and not before."""
+    """After the read that shows it, and not before."""
     stand_ = stand(Service(takes_effect=False, asked="100"))
     _, outcomes = await run(stand_, ["o1"], actions.remove(), tmp_path / "journal")
     assert outcomes["o1"].verdict == "done"
@@ -102,7 +102,8 @@ async def test_an_item_in_doubt_that_was_not_done_is_sent_again(tmp_path: Path, 
 
 
 async def test_an_item_that_can_not_be_read_is_reported_at_once_and_the_job_waits_all_the_same() -> None:
-    """A function can't say what came of it: its outcome is unknown, with the error. The service stays spared."""
+    """A function has no settle: its outcome is unknown, with the error. The service gets no further calls for the time
+    of the wait."""
     stand_ = stand(Service(takes_effect=True, asked="100"))
 
     async def remove(order: Order) -> None:
@@ -116,7 +117,7 @@ async def test_an_item_that_can_not_be_read_is_reported_at_once_and_the_job_wait
 
 
 class LateDelete:
-    """An order whose deletion is answered by silence and takes effect only after it was looked at."""
+    """An order whose deletion gets no answer and takes effect only after it was read."""
 
     def __init__(self, *, exists: bool = True, sent: bool = True) -> None:
         self.lost = 3
@@ -137,15 +138,15 @@ class LateDelete:
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_deletion_that_lands_late_is_done(tmp_path: Path, journaled: bool) -> None:
-    """The look was too early, and the second request finds nothing: it was ours."""
+    """The read was too early, and the second request finds nothing: the first one had deleted it."""
     service = LateDelete()
     _, outcomes = await run(stand(service), ["o1"], actions.delete(), tmp_path / "j" if journaled else None)
     assert (outcomes["o1"].verdict, outcomes["o1"].error) == ("done", None)
     assert service.deletions == 4
 
 
-async def test_an_order_that_was_never_there_is_refused(tmp_path: Path) -> None:
-    """Nothing of the first tries had left."""
+async def test_an_order_that_never_existed_is_refused(tmp_path: Path) -> None:
+    """None of the first attempts was sent."""
     service = LateDelete(exists=False, sent=False)
     _, outcomes = await run(stand(service), ["o1"], actions.delete(), tmp_path / "j")
     assert outcomes["o1"].verdict == "refused"
@@ -153,7 +154,8 @@ async def test_an_order_that_was_never_there_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("state", "verdict"), [("sent", "done"), ("planned", "refused")])
 async def test_a_deletion_that_a_killed_run_had_sent(tmp_path: Path, state: str, verdict: str) -> None:
-    """Looked at too early by the next run, and gone when it is sent again; one that was never sent was never there."""
+    """The next run read it too early, and it is gone when the deletion is sent again; one that was never sent never
+    existed."""
     journal = tmp_path / "j"
     await run(stand(lambda _: answer(404, {"code": "order-not-found"})), ["o1"], actions.delete(), journal)
     connection = sqlite3.connect(journal)
@@ -179,8 +181,8 @@ async def test_a_refused_deletion_that_is_retried_is_refused_again(tmp_path: Pat
 
 @pytest.mark.parametrize(("lost_before", "verdict"), [(3, "done"), (0, "already done")])
 async def test_a_change_of_status_that_lands_late_is_done(lost_before: int, verdict: str) -> None:
-    """Read too early, refused when it is asked for again because the order is there by then; without an earlier request
-    of ours it was so before."""
+    """It was read too early, and refused when it is sent again because the order has the status by then. Without an
+    earlier request of ours it had the status before."""
     changes = 0
     reads = 0
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """What a job holds on to does not depend on the event loop."""
+    """The memory of a job does not depend on the event loop."""
     return "asyncio"
 
 
@@ -44,7 +44,7 @@ async def grown(count: int, journal: Path | None, duplicates: Literal["skip", "a
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_ten_thousand_items(tmp_path: Path, journaled: bool) -> None:
-    """What comes after the start needs next to nothing."""
+    """After the start it needs almost no further memory."""
     growth, seen = await grown(10_000, tmp_path / "j" if journaled else None)
     assert seen == 10_000
     assert growth < 10_000_000
@@ -54,7 +54,7 @@ async def test_ten_thousand_items(tmp_path: Path, journaled: bool) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_million_items(tmp_path: Path, journaled: bool) -> None:
-    """Flat, where nothing has to be remembered."""
+    """Constant, if nothing has to be remembered."""
     growth, seen = await grown(1_000_000, tmp_path / "j" if journaled else None, "skip" if journaled else "allow")
     assert seen == 1_000_000
     assert growth < 20_000_000

@@ -28,8 +28,8 @@ def begun() -> ResultBuffer[None]:
     return buffer
 
 
-def test_those_ahead_wait() -> None:
-    """Also for one that went back, which keeps its place when it is taken again."""
+def test_outcomes_ahead_wait() -> None:
+    """Also for an item that went back, which keeps its place when it is taken again."""
     buffer = begun()
     put(buffer, 1, 2)
     buffer.expect(ITEMS[0])
@@ -38,7 +38,7 @@ def test_those_ahead_wait() -> None:
     assert (taken(buffer), len(buffer)) == (["o0", "o1", "o2"], 2)
 
 
-def test_a_forgotten_one_is_not_waited_for() -> None:
+def test_a_forgotten_item_is_not_waited_for() -> None:
     """It comes in its new place."""
     buffer = begun()
     put(buffer, 1, 2)
@@ -49,8 +49,8 @@ def test_a_forgotten_one_is_not_waited_for() -> None:
     assert taken(buffer) == ["o3", "o4", "o0"]
 
 
-def test_the_end_gives_what_there_is() -> None:
-    """In order, without those that never came; and nothing once nobody takes any."""
+def test_the_end_gives_all_outcomes() -> None:
+    """In order, without those that never came; and nothing once no task takes any."""
     buffer = begun()
     put(buffer, 3, 1)
     buffer.end()

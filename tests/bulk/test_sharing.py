@@ -66,8 +66,8 @@ async def test_each_outcome_comes_once(tmp_path: Path, takers: int, journaled: b
 
 @pytest.mark.every_loop
 @pytest.mark.parametrize("journaled", [False, True])
-async def test_a_taker_that_is_cancelled_takes_nothing_with_it(tmp_path: Path, journaled: bool) -> None:
-    """The first one, in which the run began, leaves in the middle of that; others later."""
+async def test_a_cancelled_task_takes_no_outcome_with_it(tmp_path: Path, journaled: bool) -> None:
+    """The first one, in which the run began, is cancelled while it begins; others later."""
     stand = service()
     taken: list[str] = []
     journal = tmp_path / "j" if journaled else None
@@ -85,8 +85,8 @@ async def test_a_taker_that_is_cancelled_takes_nothing_with_it(tmp_path: Path, j
     assert sorted(taken) == sorted(IDS)
 
 
-async def test_what_ends_the_run_is_raised_to_each_of_them() -> None:
-    """None is left to believe that it was done."""
+async def test_the_error_that_ends_the_run_is_raised_in_each_of_them() -> None:
+    """No task believes that the run was complete."""
     stand = service()
     raised: list[BaseException] = []
 
@@ -126,8 +126,8 @@ async def test_a_run_that_can_not_begin_is_reported_to_each_of_them() -> None:
     assert len(told) == 3
 
 
-async def test_a_run_after_its_job() -> None:
-    """Does nothing, and its summary says why."""
+async def test_a_run_after_its_job_does_nothing() -> None:
+    """Its summary has the reason."""
     stand = service()
     async with stand.client.bulk() as job:
         run = job.run(IDS, read)

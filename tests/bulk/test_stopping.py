@@ -41,7 +41,7 @@ FEW = Fixed(in_flight=5)
 
 
 async def test_stopping(sandbox: Sandbox) -> None:
-    """What is in flight may finish; nothing new is begun."""
+    """Requests in flight may finish; nothing new is begun."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 30)
         outcomes: list[ItemOutcome[Any]] = []
@@ -60,7 +60,7 @@ async def test_stopping(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("when", ["before the run", "before its first outcome", "while it lists"])
 @pytest.mark.parametrize("source", ["filter", "journal", "export"])
 async def test_stopping_before_the_work_has_begun(sandbox: Sandbox, tmp_path: Path, source: str, when: str) -> None:
-    """Says why it stopped, and nothing was done."""
+    """The summary has the reason, and nothing was done."""
     running: list[Job] = []
 
     async def stops_it(call: CallInfo, proceed: CallNext) -> Answer:
@@ -96,7 +96,7 @@ async def test_stopping_before_the_work_has_begun(sandbox: Sandbox, tmp_path: Pa
 
 
 async def test_stopping_now(sandbox: Sandbox) -> None:
-    """What was in flight is told as unknown."""
+    """Requests in flight are reported as unknown."""
     started: list[str] = []
 
     async def forever(order: Order) -> None:
@@ -114,7 +114,7 @@ async def test_stopping_now(sandbox: Sandbox) -> None:
 
 
 async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
-    """What has not finished by then is cut off."""
+    """Requests that have not finished by then are cut off."""
 
     async def forever(order: Order) -> None:
         job.stop()
@@ -127,7 +127,7 @@ async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_once_lets_what_is_in_flight_finish(sandbox: Sandbox, number: signal.Signals) -> None:
+async def test_one_signal_lets_requests_in_flight_finish(sandbox: Sandbox, number: signal.Signals) -> None:
     """And begins nothing new."""
     told: list[Any] = []
 
@@ -148,7 +148,7 @@ async def test_once_lets_what_is_in_flight_finish(sandbox: Sandbox, number: sign
     assert job.summary.left == 8
 
 
-async def test_twice_stops_now(sandbox: Sandbox) -> None:
+async def test_two_signals_stop_now(sandbox: Sandbox) -> None:
     """Without waiting for the grace time."""
     told: list[bool] = []
 
@@ -169,7 +169,7 @@ async def test_twice_stops_now(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("engine", ["auto", "httpx"])
 async def test_a_program_that_was_stopped_twice_need_not_wait_for_a_silent_write(engine: EngineName) -> None:
-    """No time-out ends it, nor the service: closing without grace does, and leaves no connection."""
+    """Neither a timeout nor the service ends it: closing without grace does, and leaves no connection."""
     told: list[bool] = []
     outcomes: dict[str, ItemOutcome[Any]] = {}
 

@@ -1,4 +1,4 @@
-"""Where the next item comes from, when items go back while the journal is read."""
+"""The source of the next item, if items go back while the journal is read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Slow(Journal):
         return [] if after >= number else [Item(number, f"o{number}")]
 
 
-async def test_nothing_is_sent_while_one_is_still_to_be_settled() -> None:
+async def test_nothing_is_sent_while_an_item_is_still_to_be_settled() -> None:
     """Also when it goes back while another worker finds that there is no other."""
     journal = Slow()
     queue = WorkQueue(journal, Notifier(), settling=True)
@@ -73,7 +73,8 @@ async def test_nothing_is_sent_while_one_is_still_to_be_settled() -> None:
 async def test_no_more_workers_than_items(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, items: int, workers: int, journaled: bool
 ) -> None:
-    """A job over one order starts one; a large one as many as its load says, and half as many more with a journal."""
+    """A job over one order starts one worker; a large job starts as many as its load allows, and half as many more with
+    a journal."""
     started: list[str] = []
     start = SendTasks.start
 

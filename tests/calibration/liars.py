@@ -1,4 +1,4 @@
-"""What stands between a calibration and a truthful service: it lies, forgets, repeats and delays."""
+"""Engines between a calibration and a truthful service that lie, forget, repeat and delay."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Liar:
         async def truth() -> WireResponse:
             return await self.engine.send(request)
 
-        # What is asked first is whether anything answers at all: a calibration that does not begin names nothing.
+        # The first request checks whether the service answers at all: a calibration that does not begin names nothing.
         self.told += 1
         if self.told == 1 or self.drawn.random() >= self.chance:
             answer = await truth()
@@ -59,7 +59,7 @@ class Liar:
 
 
 def _answering(**what: Any) -> Lie:
-    """The request is carried out, and answered like this."""
+    """The request is carried out, and this is the answer."""
 
     async def lie(_: Liar, __: WireRequest, truth: Callable[[], Awaitable[WireResponse]]) -> WireResponse:
         return dataclasses.replace(await truth(), **what)
@@ -68,7 +68,7 @@ def _answering(**what: Any) -> Lie:
 
 
 def _not_done(status: int, body: bytes = b"") -> Lie:
-    """A change is not carried out, and answered like this."""
+    """A change is not carried out, and this is the answer."""
 
     async def lie(_: Liar, request: WireRequest, truth: Callable[[], Awaitable[WireResponse]]) -> WireResponse:
         return await truth() if request.method == "GET" else WireResponse(status, {}, body)

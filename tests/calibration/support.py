@@ -1,4 +1,4 @@
-"""Calibrations of a local order service over a socket, in a time that nobody waits for."""
+"""Calibrations of a local order service over a socket, without waiting for real time."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class SandboxTime(SystemClock):
         await anyio.lowlevel.checkpoint()
 
     def pass_by(self, seconds: float) -> None:
-        """Let so many seconds pass at once."""
+        """Let a number of seconds pass at once."""
         self.ahead += seconds
         if self._sandbox is not None:
             self._sandbox.advance(seconds)
 
 
 class Holding(Receiver):
-    """A receiver that says which call it does not answer."""
+    """A receiver that names the calls that it does not answer."""
 
     def __init__(self, clock: SandboxTime) -> None:
         super().__init__(0, "", clock)
@@ -108,9 +108,9 @@ def no_waiting_for_callbacks(receiver: Holding, clock: SandboxTime) -> Generator
 
 
 Change = Callable[[WireRequest, WireResponse], WireResponse]
-"""What a test makes of an answer on its way."""
+"""Changes an answer on its way."""
 Instead = Callable[[WireRequest], WireResponse | None]
-"""What a test answers in the service's place; None where it does not."""
+"""The answer of a test in the service's place; None for no answer."""
 
 
 class Between:
@@ -161,7 +161,7 @@ def calibrated(
     say: Callable[[str], None] = lambda _: None,
     **how: Any,
 ) -> Result:
-    """What a calibration comes to.
+    """Run a calibration and return its results.
 
     Args:
         reachable: The service has an address to call.
@@ -186,7 +186,7 @@ def calibrated(
 
 
 def named(result: Result) -> dict[str, str]:
-    """The reading of each rule of which one was told, or ``neither``."""
+    """The reading of each rule that a result names, or ``neither``."""
     found: dict[str, str] = {}
     for rule, verdict in result.verdicts.items():
         match verdict:
@@ -200,14 +200,14 @@ def named(result: Result) -> dict[str, str]:
 
 
 def left_in(sandbox: Sandbox) -> int:
-    """Orders of calibrations that are still there and were not removed."""
+    """Orders of calibrations that still exist and were not removed."""
     deleted = {effect.order_id for effect in sandbox.effects.of(operation="DeleteCheckoutOrder")}
     made = {effect.order_id for effect in sandbox.effects.of(operation="CreateCheckoutOrder")}
     return len(made - deleted)
 
 
 def unsaid_in(sandbox: Sandbox, result: Result) -> list[str]:
-    """Orders of calibrations that are there, not removed, and not named by what a calibration came to."""
+    """Orders of calibrations that exist, are not removed, and are not named in the results."""
     said = {made.order_id for made in result.left} | {made.marker for made in result.left}
     snapshot = sqlite3.connect(":memory:")
     snapshot.deserialize(sandbox.snapshot())

@@ -1,4 +1,4 @@
-"""What a calibration never does: too many orders, too many requests, a status that runs adapters, harm."""
+"""What a calibration never does: too many orders, too many requests, a status that starts adapters, damage."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_no_more_than_forty_requests_a_minute() -> None:
     assert sent[-1] - sent[0] < 4 * 60.0, "it waits no longer than it has to"
 
 
-def test_room_is_made_for_what_belongs_together() -> None:
-    """So that two requests that are to meet are not held apart."""
+def test_requests_that_belong_together_are_sent_together() -> None:
+    """The rate makes room for both, so that two requests that should meet are not separated."""
     clock = SandboxTime()
 
     async def run() -> float:
@@ -64,7 +64,7 @@ def test_only_a_service_on_this_machine_has_no_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("most", [1, 3, 7])
-def test_never_more_orders_than_it_may(most: int, tmp_path: Path) -> None:
+def test_never_more_orders_than_allowed(most: int, tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         result = calibrated(sandbox, tmp_path, most_orders=most)
         assert made_in(sandbox) == most
@@ -111,12 +111,12 @@ def test_the_bench_itself_refuses(status: str, allowed: bool, tmp_path: Path) ->
 
 
 def _answering(status: int, when: Callable[[WireRequest], bool] = lambda _: True) -> Instead:
-    """Has these requests answered like this, without reaching the service."""
+    """Answers these requests like this, without the service."""
     return lambda request: WireResponse(status, {}, b"{}") if when(request) else None
 
 
 def test_the_third_5xx_stops_it(tmp_path: Path) -> None:
-    """Whatever comes between them; it still cleans up."""
+    """Whatever comes between them; it still removes its orders."""
     sent: list[str] = []
 
     def fails(request: WireRequest) -> bool:
@@ -132,14 +132,14 @@ def test_the_third_5xx_stops_it(tmp_path: Path) -> None:
     assert result.left == []
 
 
-def test_what_a_stopped_run_did_not_ask_is_reported(tmp_path: Path) -> None:
+def test_a_stopped_run_reports_the_open_questions(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         result = calibrated(sandbox, tmp_path, instead=_answering(500, lambda request: request.url.endswith("/cart")))
     assert "stopped before" in str(result.verdicts["delete-order"])
 
 
 def test_an_order_that_can_not_be_removed_stops_it(tmp_path: Path) -> None:
-    """No further one is made, and it is named until it is gone."""
+    """It makes no further order, and names this one until it is gone."""
 
     def stuck(request: WireRequest) -> bool:
         return request.method == "DELETE" or (request.method == "PUT" and b'"removed"' in (request.body or b""))
@@ -159,7 +159,7 @@ def test_an_order_that_can_not_be_removed_stops_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "meaning"), [(401, "the token is not known"), (403, "does not reach"), (404, "404")]
 )
-def test_a_service_that_does_not_let_it_in(status: int, meaning: str, tmp_path: Path) -> None:
+def test_a_service_that_refuses_the_token(status: int, meaning: str, tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         with pytest.raises(CalibrationError, match=f"{meaning}.*nothing was created"):
             calibrated(sandbox, tmp_path, instead=_answering(status))

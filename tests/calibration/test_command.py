@@ -1,4 +1,4 @@
-"""``norce-order calibrate`` as a command: what it shows and asks, whom it refuses, and the files it writes."""
+"""``norce-order calibrate`` as a command: its output and its question, the services that it refuses, and its files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def env(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def test_it_writes_what_it_saw(
+def test_it_writes_its_results(
     sandbox: Sandbox, env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("norce_order_async.runtime.clock.SystemClock", partial(SandboxTime, sandbox))
@@ -65,7 +65,7 @@ def test_it_writes_what_it_saw(
     ],
 )
 def test_production_is_refused(where: list[str], env: dict[str, str], tmp_path: Path) -> None:
-    """With whatever flags."""
+    """With any options."""
     flags = ["--yes", "--allow-completing", "--into", str(tmp_path)]
     for more in (flags, [*flags, "--clean-up"], [*flags, "--dry-run"]):
         ran = inside("calibrate", *where, *more, env=env)
@@ -158,7 +158,7 @@ def test_only_some_rules(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("rule", "why"), [("offset", "10,000"), ("cart-totals", "there is no rule cart-totals")])
-def test_a_rule_that_can_not_be_asked(rule: str, why: str, env: dict[str, str], tmp_path: Path) -> None:
+def test_a_rule_without_a_question(rule: str, why: str, env: dict[str, str], tmp_path: Path) -> None:
     ran = inside("calibrate", "--yes", "--only", rule, "--into", str(tmp_path), env=env)
     assert ran.code == 2
     assert why in ran.err
@@ -172,14 +172,14 @@ def test_a_rule_that_can_not_be_asked(rule: str, why: str, env: dict[str, str], 
         (["--public-url", "ftp://x"], "must be an http or https address"),
     ],
 )
-def test_options_that_can_not_be(flags: list[str], why: str, env: dict[str, str], tmp_path: Path) -> None:
+def test_impossible_options(flags: list[str], why: str, env: dict[str, str], tmp_path: Path) -> None:
     ran = inside("calibrate", "--yes", "--into", str(tmp_path), *flags, env=env)
     assert ran.code == 2
     assert why in ran.err
 
 
 def test_nothing_to_clean_up_after_here(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
-    """Which is no news about orders: the file may be in another folder. No lock is left in this one."""
+    """This says nothing about orders: the file may be in another folder. No lock is left in this one."""
     ran = inside("calibrate", "--clean-up", "--into", str(tmp_path), env=env)
     assert (ran.code, ran.err) == (0, "")
     assert f"There is no calibration.state in {tmp_path}" in ran.out
@@ -200,7 +200,7 @@ def test_a_setting_that_is_missing(missing: str, env: dict[str, str], tmp_path: 
 
 
 class _Having:
-    """An engine to a world that has a description at one address."""
+    """An engine to a service that has a description at one address."""
 
     name = "having"
 
@@ -249,7 +249,7 @@ def test_a_description_is_kept_with_its_address(
     assert noted == "https://{slug}.api-se.stage.norce.tech/docs/v0/openapi.yaml\n"
 
 
-def test_the_token_goes_to_the_service_s_host_alone() -> None:
+def test_the_token_goes_only_to_the_host_of_the_service() -> None:
     import anyio
 
     engine = _Having("/nowhere", b"")
@@ -268,7 +268,7 @@ def test_no_other_host_is_asked_about_a_local_service() -> None:
 
 
 @pytest.mark.parametrize("page", [b"<html>openapi: 3.0</html>", b"{}", b'{"openapi": 1}', b"\xff\x00"])
-def test_what_is_no_description(page: bytes) -> None:
+def test_other_files_are_not_a_description(page: bytes) -> None:
     import anyio
 
     engine = _Having("", page)

@@ -1,4 +1,4 @@
-"""Under faults a probe says that it could not tell, and never names a wrong reading."""
+"""Under faults a probe reports that it could not tell, and never names a wrong reading."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from norce_order_async.sandbox import READY, FaultPlan, Readings, Sandbox
 from .support import calibrated, left_in, made_in, named
 
 FIRST = Readings()
-"""What the local service does unless told otherwise."""
+"""The default behaviour of the local service."""
 LAST = Readings({rule: list(probe.answers)[-1] for rule, probe in PROBES.items()})
-"""The reading of each rule that is the furthest from it."""
+"""The reading of each rule that differs most from it."""
 
 
 @pytest.mark.parametrize("readings", [FIRST, Readings.harsh(), LAST], ids=["first", "harsh", "last"])
 @pytest.mark.parametrize("faults", ["flaky-network", "rate-limited", "lost-answers", "deploy"])
 @pytest.mark.parametrize("seed", range(2))
-# A seed is one course of these faults as good as another.
+# Any seed gives an equally good course of these faults.
 @pytest.mark.in_turn("seed")
 def test_nothing_wrong_is_named(faults: str, seed: int, readings: Readings, tmp_path: Path) -> None:
     with Sandbox(faults=faults, seed=seed, readings=readings) as sandbox:
@@ -41,11 +41,11 @@ def test_a_service_that_fails_again_and_again_is_left_alone(seed: int, tmp_path:
         assert "failed 3 times" in result.stopped
         told = named(result)
         assert told == {rule: FIRST[rule] for rule in told}
-        # It has cleaned up all the same, or says what is left.
+        # It has removed its orders all the same, or names those that are left.
         assert left_in(sandbox) <= len(result.left)
 
 
-def test_the_ready_plans_are_those_tried() -> None:
-    """A new one is tried here, or has a reason not to be: slow ones only cost time."""
+def test_every_ready_plan_is_tried() -> None:
+    """A new plan is tried here, or has a reason not to be: slow plans only cost time."""
     assert set(READY) == {"flaky-network", "rate-limited", "lost-answers", "deploy", "chaos", "slow"}
     assert all(isinstance(plan, FaultPlan) for plan in READY.values())

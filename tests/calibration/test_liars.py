@@ -1,4 +1,4 @@
-"""Every kind of lie, as often as every second answer: nothing wrong is named, and no order is left unsaid."""
+"""Every kind of lie, in up to every second answer: no wrong reading is named, and every order that is left is named."""
 
 from __future__ import annotations
 

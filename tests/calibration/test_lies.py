@@ -1,4 +1,5 @@
-"""A service, or what stands before it, that answers wrongly now and then: no wrong reading, no order left unsaid."""
+"""A service, or a proxy before it, that answers wrongly now and then: no wrong reading, and every order left is
+named."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def _not_there_yet(request: WireRequest, answer: WireResponse) -> WireResponse:
 
 
 def _made_and_refused(request: WireRequest, answer: WireResponse) -> WireResponse:
-    """What a gateway answers that has sent a creation twice."""
+    """The answer of a gateway that has sent a creation twice."""
     made = request.method == "POST" and request.url.endswith("/orders")
     return _with(answer, status=409, body=REFUSED) if made else answer
 
@@ -101,7 +102,7 @@ def test_every_creation(lie: Change, tmp_path: Path) -> None:
 
 
 def test_a_token_that_expires(tmp_path: Path) -> None:
-    """Nothing is said of a rule from then on, and what is left is named; the next run removes it."""
+    """From then on no rule gets a result, and the orders that are left are named; the next run removes them."""
     answers = 0
 
     def expired(_: WireRequest, answer: WireResponse) -> WireResponse:
@@ -121,7 +122,7 @@ def test_a_token_that_expires(tmp_path: Path) -> None:
 
 
 def test_a_state_file_that_is_too_large(tmp_path: Path) -> None:
-    """What is behind the bound would be forgotten."""
+    """The part behind the limit would be forgotten."""
     with Sandbox() as sandbox:
         plan = plan_for(sandbox, tmp_path)
         plan.state.write_bytes(json.dumps({"format": 1, **plan.service}).encode() + b"\n" * (1024 * 1024))

@@ -1,4 +1,4 @@
-"""docs/calibrate.md: its commands run, and its tables are the truth."""
+"""docs/calibrate.md: its commands run, and its tables are true."""
 
 from __future__ import annotations
 

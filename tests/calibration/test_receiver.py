@@ -1,4 +1,4 @@
-"""The receiver behind a tunnel: anybody may call it, and only calls of this run count."""
+"""The receiver behind a tunnel: anyone may call it, and only calls of this run count."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_strangers_get_nothing(path: str, receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "99999999999", "x", "²"])
-def test_a_length_that_is_none(length: str, receiver: Receiver) -> None:
-    """It is refused before anything is read, and the next call is answered."""
+def test_an_invalid_length_is_refused(length: str, receiver: Receiver) -> None:
+    """Before anything is read, and the next call is answered."""
     host, port = "127.0.0.1", receiver.port
     with socket.create_connection((host, port)) as connection:
         head = f"POST {urlsplit(receiver.url('hook')).path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"
@@ -49,7 +49,7 @@ def test_a_length_that_is_none(length: str, receiver: Receiver) -> None:
     assert httpx.post(receiver.url("hook"), verify=NO_TLS).status_code == 200
 
 
-def test_what_is_held_ends_with_the_receiver() -> None:
+def test_held_calls_end_with_the_receiver() -> None:
     receiver = Receiver(0, "", SystemClock())
     receiver.hold("hook")
     with socket.create_connection(("127.0.0.1", receiver.port)) as connection:

@@ -1,6 +1,6 @@
-"""Proof by recovery: a service that follows a reading is calibrated, and that reading is named.
+"""A service that follows a reading is calibrated, and the result names that reading.
 
-One sandbox for each reading that a probe claims to tell; then all the harsh ones together, and all first ones.
+One sandbox for each reading that a probe claims to recognise; then all the harsh ones together, and all first ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ READINGS = {rule.id: [reading.id for reading in rule.readings] for rule in RULES
 PAIRS = [(probe.rule, reading) for probe in PROBES.values() for reading in probe.answers]
 
 DEMANDS = "entry-demands"
-"""Two of its readings differ in accepted alone, so that they are told only with --allow-completing."""
+"""Two of its readings differ only in `accepted`, so they are recognised only with --allow-completing."""
 
 
 def _recovered(
@@ -65,8 +65,8 @@ def test_the_reading_is_named(rule: str, reading: str, tmp_path: Path) -> None:
     ],
     ids="=".join,
 )
-def test_a_time_out_that_is_really_waited_for_is_named(reading: tuple[str, str], tmp_path: Path) -> None:
-    """In the other tests the time of what is not answered passes at once."""
+def test_a_timeout_in_real_time_is_named(reading: tuple[str, str], tmp_path: Path) -> None:
+    """In the other tests the time of unanswered calls passes at once."""
     rule, seconds = reading
     began = time.monotonic()
     assert named(_recovered(tmp_path, Readings({rule: seconds}), (rule,), waits=True)) == {rule: seconds}
@@ -86,7 +86,7 @@ def test_all_harsh_readings_at_once(backend: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_wrong_is_named_of_any_mixture(seed: int, tmp_path: Path) -> None:
-    """One reading can hide another: then nothing is said."""
+    """One reading can hide another: then no result is given."""
     drawn = Random(seed)
     readings = Readings({rule: drawn.choice(list(probe.answers)) for rule, probe in PROBES.items()})
     with Sandbox(readings=readings) as sandbox:
@@ -98,8 +98,8 @@ def test_nothing_wrong_is_named_of_any_mixture(seed: int, tmp_path: Path) -> Non
     assert (result.left, result.stopped) == ([], None)
 
 
-def test_an_edge_that_is_missing_is_no_demand(tmp_path: Path) -> None:
-    """Accepted is refused then whatever the payments add up to."""
+def test_a_missing_edge_is_not_a_demand(tmp_path: Path) -> None:
+    """Accepted is then refused whatever the payments add up to."""
     with Sandbox(readings={"transitions": "published", DEMANDS: "processing-only"}) as sandbox:
         assert named(calibrated(sandbox, tmp_path, (DEMANDS,), allow_completing=True)) == {}
 
@@ -109,12 +109,12 @@ def test_every_rule_with_readings_has_a_probe_or_a_reason() -> None:
     assert not set(PROBES) & set(NOT_PROBED)
 
 
-def test_probes_answer_for_the_readings_that_there_are() -> None:
+def test_probes_answer_for_all_readings() -> None:
     for rule, probe in PROBES.items():
         assert list(probe.answers) == READINGS[rule], rule
 
 
-def test_how_many_rules_are_reported_without_more_than_credentials() -> None:
-    """Twenty are promised; the demands of accepted alone are told with --allow-completing."""
+def test_the_number_of_rules_that_need_only_credentials() -> None:
+    """Twenty are promised; the demands of `accepted` alone are found with --allow-completing."""
     alone = [probe.rule for probe in PROBES.values() if probe.needs == "nothing"]
     assert (len(alone), len(PROBES), len(READINGS)) == (22, 29, 31)

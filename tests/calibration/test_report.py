@@ -1,4 +1,4 @@
-"""What is written for others holds no token and nothing of a person, whatever the service answers."""
+"""Files for others hold no token and no personal data, whatever the service answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PERSONAL = {
 
 
 def _hostile(token: str) -> Any:
-    """Puts people and the token into every place of an answer that it may have."""
+    """Puts personal data and the token into every place of an answer."""
 
     def change(_request: WireRequest, response: WireResponse) -> WireResponse:
         headers = {
@@ -87,8 +87,8 @@ def test_a_report_on_hostile_answers(token: str, tmp_path: Path) -> None:
         assert sandbox.token not in repr(plan_for(sandbox, tmp_path))
 
 
-def test_what_the_command_says_of_hostile_answers(tmp_path: Path) -> None:
-    """Verdicts are in words of ours."""
+def test_the_output_of_the_command_on_hostile_answers(tmp_path: Path) -> None:
+    """Verdicts are our own words."""
     with Sandbox() as sandbox:
         result = calibrated(sandbox, tmp_path, change=_hostile(sandbox.token))
         for verdict in result.verdicts.values():
@@ -109,7 +109,7 @@ _JUNK: list[Any] = [
 @pytest.mark.parametrize("junk", _JUNK, ids=repr)
 @pytest.mark.in_turn("every")
 def test_junk_never_makes_it_fail(every: int, junk: Any, tmp_path: Path) -> None:
-    """In place of each answer, or of some; and what is told then is none of the sandbox's harm."""
+    """In place of each answer, or of some; no result then comes from damage to the sandbox."""
     from norce_order_async.calibration.run import CalibrationError
 
     count = 0
@@ -129,7 +129,7 @@ def test_junk_never_makes_it_fail(every: int, junk: Any, tmp_path: Path) -> None
 
 
 def test_the_readings_are_loaded_again(tmp_path: Path) -> None:
-    """A local service with them behaves as the one that was seen, and says that they were observed."""
+    """A local service with them behaves as the observed one did, and reports that they were observed."""
     chosen = {"dates": "last-modified", "pagination-size": "matches"}
     with Sandbox(readings=chosen) as sandbox:
         result = calibrated(sandbox, tmp_path)
@@ -161,7 +161,7 @@ def test_neither_is_written_with_the_answer(tmp_path: Path) -> None:
     assert Readings.load(file).certainty("times") == "assumed"
 
 
-def test_nothing_told_is_a_file_that_loads(tmp_path: Path) -> None:
+def test_a_file_without_results_loads(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         result = calibrated(sandbox, tmp_path, ("nulls",), most_orders=0)
         text = as_yaml(result, Masking([sandbox.token]))
@@ -193,7 +193,7 @@ def _exchange(data: Any, status: int = 200, headers: Mapping[str, str] | None = 
         ("oaAaAaAA", '"<text of 8>"'),
     ],
 )
-def test_what_is_shown_of_a_body(data: Any, shown: str) -> None:
+def test_a_body_is_masked(data: Any, shown: str) -> None:
     assert Masking(["a-token-of-some-length"]).body(data) == shown
 
 
@@ -204,7 +204,7 @@ def test_a_long_body_is_cut() -> None:
 # --------------------------------------------------------------------------------------------------- differences
 
 
-def test_what_answers_have_beside_the_description() -> None:
+def test_answers_with_more_than_the_description_are_listed() -> None:
     order = {"id": "o1", "novelty": 1, "state": {"currentStatus": "frozen"}, "cart": {"items": [{"colour": 1}]}}
     found = differences(
         [_exchange(order, headers={"x-trace-id": "abc", "server": "x"}), _exchange({}, 418)], Masking([])
@@ -215,7 +215,7 @@ def test_what_answers_have_beside_the_description() -> None:
     assert found.headers == {"x-trace-id"}
 
 
-def test_an_answer_as_described_has_nothing_beside_it(tmp_path: Path) -> None:
+def test_an_answer_as_described_is_not_listed(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         found = calibrated(sandbox, tmp_path, reachable=True, allow_completing=True).differences
     assert (found.members, found.words, found.statuses, found.headers) == (set(), set(), set(), set())

@@ -1,4 +1,4 @@
-"""The file that outlives a run: a run that was killed is cleaned up after, and nothing else is ever removed."""
+"""The file that outlives a run: the next run removes the orders of a killed one, and never removes any other order."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _environment(sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.mark.parametrize("orders", [1, 6, 12])
 def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """kill -9 while orders are there; the second run removes them first, and then does all of its own."""
+    """kill -9 while there are orders; the second run removes them first, and then does its own work."""
     with Sandbox(faults={"rules": [{"fault": {"delay": 0.02}}]}) as sandbox:
         process = started(
             *("calibrate", "--yes", "--into", str(tmp_path)), stdout=DEVNULL, stderr=DEVNULL, env=_environment(sandbox)
@@ -93,8 +93,8 @@ def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "calibration.state").exists()
 
 
-def test_ctrl_c_says_what_may_be_left(tmp_path: Path) -> None:
-    """And the file still names it."""
+def test_after_ctrl_c_the_orders_left_are_named(tmp_path: Path) -> None:
+    """The file still names them, too."""
     with Sandbox(faults={"rules": [{"fault": {"delay": 0.05}}]}) as sandbox:
         process = started("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox), stdout=DEVNULL)
         while made_in(sandbox) < 2 and process.poll() is None:
@@ -110,7 +110,7 @@ def test_ctrl_c_says_what_may_be_left(tmp_path: Path) -> None:
 
 
 def test_killed_between_a_creation_and_its_answer(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Only the marker is known; the order is found by it, among others."""
+    """Only the marker is known; it identifies the order among others."""
     ours = _order(sandbox, reference=RUN, cart={"reference": f"{RUN}-3"})
     changed = _order(sandbox, reference=RUN, attributes={"calibration": f"{RUN}-4"})
     others = [_order(sandbox, reference="4711", cart={"reference": "a"}), _order(sandbox, reference=f"{RUN}-3")]
@@ -122,8 +122,8 @@ def test_killed_between_a_creation_and_its_answer(sandbox: Sandbox, tmp_path: Pa
     assert not (tmp_path / "calibration.state").exists()
 
 
-def test_a_torn_last_line_is_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It announced a creation that was not sent, or an answer, and then the marker before it leads to the order."""
+def test_a_torn_last_line_is_ignored(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It announced a creation that was not sent, or an answer, and then the marker before it identifies the order."""
     ours = _order(sandbox, reference=RUN, cart={"reference": f"{RUN}-1"})
     _file(sandbox, tmp_path, {"marker": f"{RUN}-1"}, f'{{"marker":"{RUN}-1","ord', end="")
     calibrated(sandbox, tmp_path, clean_only=True)
@@ -131,7 +131,7 @@ def test_a_torn_last_line_is_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_an_order_of_another_program_is_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Whatever the file says: a file can be edited, or copied."""
+    """A file can be edited or copied."""
     theirs = _order(sandbox, reference="4711")
     _file(sandbox, tmp_path, {"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": theirs})
     with pytest.raises(CalibrationError, match="1 orders of an earlier run could not be removed"):
@@ -222,7 +222,7 @@ def test_a_marker_is_on_the_disk_before_its_creation_is_sent(sandbox: Sandbox, t
 
 
 @pytest.mark.skipif(not hasattr(Path, "chmod"), reason="POSIX")
-def test_the_file_is_its_owner_s_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_only_its_owner_can_read_the_file(sandbox: Sandbox, tmp_path: Path) -> None:
     modes: set[int] = set()
 
     def look(_request: object) -> None:
@@ -265,7 +265,7 @@ class _FullDisk:
 def test_the_disk_fills(
     lines: int, only: tuple[str, ...], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever line is the first without room: it stops, no order is made without its marker, and none is left."""
+    """Whatever line is the first without space: it stops, makes no order without its marker, and leaves none."""
     _FullDisk(lines, monkeypatch)
     unmarked: list[str] = []
 
@@ -286,7 +286,7 @@ def test_the_disk_fills(
 def test_the_disk_is_full_and_an_order_can_t_be_removed(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is left is named by its id before the reports, which can't be written; the file leads to it later."""
+    """The order is named by its id before the reports, which can't be written; the file has it for later."""
     _FullDisk(2, monkeypatch)
     written = Path.write_bytes
 
@@ -317,8 +317,8 @@ def test_the_disk_is_full_and_an_order_can_t_be_removed(
     assert left_in(sandbox) == 0
 
 
-def test_room_is_made_while_it_runs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a line of before does not become a part of what is written then."""
+def test_space_is_freed_while_it_runs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The half line from before does not become part of the next one."""
     disk = _FullDisk(2, monkeypatch)
     service = plan_for(sandbox, tmp_path).service
     state = StateFile.open(tmp_path / "calibration.state", service)
@@ -347,8 +347,8 @@ def test_a_disk_that_takes_a_line_in_parts(sandbox: Sandbox, tmp_path: Path, mon
     assert [one.marker for one in StateFile.open(tmp_path / "calibration.state", service).left] == [f"{RUN}-1"]
 
 
-def test_what_it_says_can_t_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Its output is a file on the same disk, or its reader has gone: it stops and cleans up all the same."""
+def test_the_output_can_t_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its output is a file on the same disk, or its reader has gone: it stops and removes its orders all the same."""
 
     def say(line: str) -> None:
         if line.startswith("cart-"):

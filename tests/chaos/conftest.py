@@ -1,4 +1,4 @@
-"""One local order service for all of it, a proxy in front of it for each test, and a merchant of each test's own."""
+"""One local order service for this folder, a proxy in front of it for each test, and a merchant for each test."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def engine(request: pytest.FixtureRequest) -> EngineName:
 
 @pytest.fixture
 def truth(sandbox: Sandbox, engine: EngineName) -> Truth:
-    """The service as it is, for a merchant that nobody else uses."""
+    """The service itself, for a merchant that no other test uses."""
     return Truth(sandbox, f"merchant-{next(_merchants)}", engine)
 
 
 @pytest.fixture
 def tell(capsys: pytest.CaptureFixture[str], pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Write a line of figures past the capturing of output."""
+    """Write a line of figures past pytest's capturing."""
 
     def write(line: str) -> None:
         with capsys.disabled():

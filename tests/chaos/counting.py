@@ -1,4 +1,4 @@
-"""An order service of its own that counts effects: what it makes of a write, and when, is what its mode says.
+"""An order service that counts effects; its mode decides what becomes of a write, and when.
 
 It shares nothing with the local order service, which answers when it has acted and keeps cart references unique. This
 one commits late, looks for a taken reference too early or not at all, and says 503 after the effect. It runs on a
@@ -30,17 +30,18 @@ from tests.support.proxy import Message, read_message
 ORDERS = "/checkout/order/api/v0/checkout/orders"
 STATUSES = ("checkout", "processing", "accepted", "completed")
 MOMENTS = (0.0, 1.0, 3.0, 7.0, 7.1, 7.2, 7.3)
-"""When the requests come that follow a lost creation, in settling pauses after the loss: four looks, the repeat, and
-the two pages that a look after it reads. A status is looked at and asked for again at the first two."""
+"""The times of the requests after a lost creation, in settling pauses after the loss: four reads, the repeat, and the
+two pages of the read after it. A status is read and sent again at the first two."""
 BETWEEN_LATER = 4.0
 LATEST = 10.5
-"""Late writes are committed within this, evenly: one and a half times as late as the last look before a repeat."""
+"""Late writes are committed within this time, evenly: up to one and a half times as late as the last read before a
+repeat."""
 HELD = "held"
-"""How the cart references begin of what ``slow-fork`` holds the answers for."""
+"""The prefix of cart references whose answers ``slow-fork`` holds."""
 
 
 class Mode(enum.Enum):
-    """What happens to the share of the writes that something happens to."""
+    """What becomes of the writes that go wrong."""
 
     LATE_COMMIT = "late-commit"
     """The connection is closed without an answer, and the write is committed late. Whether a cart reference is taken is
@@ -50,7 +51,7 @@ class Mode(enum.Enum):
     NOT_UNIQUE = "not-unique"
     """No answer either; half of it is committed at once, half late, and no cart reference is ever taken."""
     EFFECT_THEN_503 = "effect-then-503"
-    """Committed, and answered with a 503 that says when to come back."""
+    """Committed, and answered with a 503 with Retry-After."""
     SLOW_FORK = "slow-fork"
     """Committed at once; answers about what is called ``held…`` wait for ``/release``."""
 
@@ -69,7 +70,7 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Of the service, whether or not it gets to the client."""
+    """An answer of the service, whether or not it reaches the client."""
 
     status: str
     body: Any = None
@@ -83,7 +84,7 @@ class Answer:
 
 
 Commit = Callable[[], Answer]
-"""Makes the change, or finds that it can't be made any more, and says so."""
+"""Makes the change, or finds that it can't be made any more, and reports it."""
 
 _CONFLICT = Answer("409 Conflict", {"code": "conflict", "message": "an order with this cart reference is there"})
 _MISSING = Answer("404 Not Found", {"code": "notFound", "message": "not there"})
@@ -93,13 +94,13 @@ _BUSY = Answer("503 Service Unavailable", {"code": "busy", "message": "later"}, 
 
 @dataclass(slots=True)
 class _Late:
-    """A write that is to be committed."""
+    """A write that will be committed."""
 
     commit: Commit
     moment: float
     """In settling pauses after it was lost."""
     requests: int = 0
-    """That came for the same thing since."""
+    """The requests for the same thing since then."""
 
     def has_come(self) -> bool:
         """Whether it was committed before the next request for the same thing."""
@@ -136,7 +137,7 @@ class CountingService:
         self.shown: defaultdict[str, set[str]] = defaultdict(set)
         """Ids of the orders that look-ups by a cart reference were shown."""
         self.failures: list[Exception] = []
-        """What went wrong here and not by mode; leaving it raises it."""
+        """Errors here that are not part of the mode; leaving the service raises them."""
         self._share = share
         self._between = late
         self._seed = seed
@@ -157,11 +158,11 @@ class CountingService:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}/checkout/order"
 
     def put_order(self, reference: str) -> str:
-        """Have an order there, by no request; its id."""
+        """Add an order without a request; returns its id."""
         return self._insert({"cart": {"reference": reference}})
 
     def settle(self) -> None:
-        """Commit whatever is still to be committed. Nothing may be asked of the service meanwhile."""
+        """Commit all open writes. No request may come meanwhile."""
         for late in [late for all_of_one in self._late.values() for late in all_of_one]:
             late.commit()
         self._late.clear()
@@ -206,7 +207,7 @@ class CountingService:
         except OSError:
             pass  # The client has gone.
         except asyncio.CancelledError:
-            pass  # The service ends. Its streams would tell of it.
+            pass  # The service ends. Its streams would report that.
         except Exception as failure:
             self.failures.append(failure)
         finally:
@@ -226,7 +227,7 @@ class CountingService:
                 return
 
     async def _answered(self, request: Message) -> Answer | None:
-        """The answer that goes out; None when none does."""
+        """The answer to send; None for none."""
         method, target, _ = request.start.split(" ")
         address = urlsplit(target)
         path = address.path.removeprefix(ORDERS).strip("/").split("/") if address.path.startswith(ORDERS) else []
@@ -254,10 +255,10 @@ class CountingService:
             case _:
                 raise ValueError(f"nothing was to send {request.start}")
 
-    # What happens to a write
+    # What becomes of a write
 
     async def _write(self, key: str, name: str, begin: Callable[[], Commit | Answer]) -> Answer | None:
-        """What comes of a write of the thing with this key.
+        """Handle a write of the thing with this key.
 
         Args:
             key: tells the thing from others.
@@ -291,7 +292,7 @@ class CountingService:
         return answer
 
     def _time_passes(self, key: str) -> None:
-        """A request for this thing came: what was to be committed before is."""
+        """A request for this thing came: late writes that are due are committed."""
         for late in list(self._late[key]):
             if late.has_come():
                 self._late[key].remove(late)
@@ -361,7 +362,7 @@ class CountingService:
 
         def commit() -> Answer:
             state = order["state"]
-            # One that is there already is refused as well: a repeat whose first attempt landed meets that.
+            # A status that the order has already is refused too: a repeat whose first attempt took effect gets that.
             if STATUSES.index(status) <= STATUSES.index(state["currentStatus"]):
                 return _REFUSED
             state["currentStatus"] = status

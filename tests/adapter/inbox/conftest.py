@@ -1,4 +1,4 @@
-"""Both places where an inbox can be."""
+"""The two places where an inbox can be kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an inbox of a test is, and a look at it from outside."""
+"""The place of a test's inbox, and queries of it from outside."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Inbox = SqliteInbox | PostgresInbox
 
 
 class Place(Protocol):
-    """An inbox, more than once."""
+    """A place where a test can open the inbox more than once."""
 
     address: str
     """For the command line and other processes."""
 
     def inbox(self, **settings: Any) -> Inbox:
-        """An inbox there. Retries come at once, unless told otherwise."""
+        """An inbox in this place. Retries come at once by default."""
         ...
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
@@ -73,7 +73,7 @@ def column(place: Place, name: str) -> list[Any]:
 
 
 class Worker:
-    """A handler that counts, and fails or waits where it is told to.
+    """A handler that counts, and fails or waits if the test says so.
 
     Args:
         fails: how often it fails for each order, at first.
@@ -109,7 +109,7 @@ class Worker:
 
 
 async def work_until(inbox: Inbox, worker: Handle, true: Callable[[], object], **settings: Any) -> None:
-    """Work until something is true, which is looked at after each handler."""
+    """Work until a condition is true; it is checked after each handler."""
     from tests.support.waiting import until
 
     async with anyio.create_task_group() as group:

@@ -1,4 +1,4 @@
-"""``norce-order inbox``: what an adapter has stored, from outside."""
+"""``norce-order inbox``: shows what an adapter has stored, from outside."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def test_as_csv_with_the_columns_that_were_asked_for(place: Place) -> None:
     assert (ran.code, "the columns are id, state" in ran.err) == (2, True)
 
 
-def test_nothing_to_list(place: Place) -> None:
-    """Is an empty array, and for people the counts."""
+def test_an_empty_inbox_is_an_empty_array_and_for_people_the_counts(place: Place) -> None:
+    """Both forms end without an error."""
     assert inside("inbox", "list", place.address, "--state", "working", "--json").out == "[]\n"
     ran = inside("inbox", "list", place.address, "--state", "working")
     assert ran.out == "1 waiting, 0 working, 1 dead, 1 handled\n"
@@ -117,7 +117,7 @@ def test_a_long_list_is_cut_for_people(tmp_path: Path) -> None:
 
 
 def test_retry_and_drop(place: Place) -> None:
-    """Each says what it did with each; the code is 1 when one could not be had."""
+    """Each prints what it did with each entry; the exit code is 1 if it could not do it with one."""
     ran = inside("inbox", "retry", place.address, "1", "2", "9")
     assert (ran.code, ran.out.splitlines()) == (
         1,
@@ -132,7 +132,7 @@ def test_retry_and_drop(place: Place) -> None:
 
 
 def test_a_file_that_is_not_an_inbox(tmp_path: Path) -> None:
-    """It is left as it is, and none is made."""
+    """The command leaves it as it is, and makes no inbox."""
     missing, other = tmp_path / "missing", tmp_path / "other"
     other.write_text("notes")
     assert inside("inbox", "list", str(missing)).code == 2
@@ -145,8 +145,8 @@ def test_a_file_that_is_not_an_inbox(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow(group="postgres")
-def test_a_database_that_is_away(postgres: str) -> None:
-    """Is a line without the password."""
+def test_a_database_that_is_away_is_a_line_without_the_password(postgres: str) -> None:
+    """An error of one line, and not a traceback."""
     for address in (postgres.replace("test_", "none_"), postgres.replace(PASSWORD, f"{PASSWORD}x")):
         ran = inside("inbox", "list", address)
         assert ran.code == 2

@@ -48,7 +48,7 @@ async def test_several_open_an_empty_database_at_once(place: InPostgres) -> None
 
 
 async def test_several_work_on_one_inbox(place: InPostgres) -> None:
-    """Each entry is handled by one of them, and all of them have something to do."""
+    """Each entry is handled by one of them, and each of them handles some."""
     workers = [Worker(), Worker(), Worker()]
     async with place.inbox() as first, place.inbox() as second, place.inbox() as third:
         async with anyio.create_task_group() as group:
@@ -64,8 +64,8 @@ async def test_several_work_on_one_inbox(place: InPostgres) -> None:
     assert all(worker.handled for worker in workers)
 
 
-async def test_twins_that_several_store_at_once_are_stored_once(place: InPostgres) -> None:
-    """In whatever order each of them does, and without a deadlock."""
+async def test_twins_that_several_processes_store_at_once_are_stored_once(place: InPostgres) -> None:
+    """In any order, and without a deadlock."""
     stored: list[bool] = []
     async with place.inbox() as first, place.inbox() as second:
 
@@ -80,8 +80,8 @@ async def test_twins_that_several_store_at_once_are_stored_once(place: InPostgre
     assert stored.count(True) == 40
 
 
-async def test_what_a_dead_process_had_taken_is_handled_when_its_lease_is_over(place: InPostgres) -> None:
-    """And its attempt counts."""
+async def test_an_entry_that_a_dead_process_had_taken_is_handled_when_its_lease_is_over(place: InPostgres) -> None:
+    """The attempt of the dead process counts."""
     worker = Worker()
     async with place.inbox(lease=0.5) as inbox:
         await inbox.store(delivery())
@@ -114,7 +114,7 @@ async def test_a_handler_that_takes_longer_than_the_lease_keeps_its_entry(place:
 
 
 async def test_the_database_is_restarted_while_a_handler_runs(server: PostgresServer) -> None:
-    """Nothing is stored or taken meanwhile, the handler runs on, and its end is written down afterwards."""
+    """Nothing is stored or taken meanwhile; the handler continues, and its end is recorded afterwards."""
     place = InPostgres(server.dsn())
     worker, go = Worker(), anyio.Event()
     worker.gate = lambda taken: go
@@ -138,7 +138,7 @@ async def test_the_database_is_restarted_while_a_handler_runs(server: PostgresSe
 
 @pytest.mark.every_loop
 async def test_a_handler_is_cancelled_before_its_entry_may_be_taken(server: PostgresServer) -> None:
-    """When the database is away for longer than the lease. The entry is handled when it is back."""
+    """The database is away for longer than the lease. The entry is handled when it is back."""
     place = InPostgres(server.dsn())
     worker, never = Worker(), anyio.Event()
     worker.gate = lambda taken: never if taken.attempt == 1 else None
@@ -155,8 +155,8 @@ async def test_a_handler_is_cancelled_before_its_entry_may_be_taken(server: Post
     assert worker.most == 1
 
 
-async def test_connections_that_are_cut_are_made_again(place: InPostgres) -> None:
-    """Without an error: what was asked is asked again."""
+async def test_connections_that_are_cut_are_opened_again(place: InPostgres) -> None:
+    """Without an error: the statement is sent again."""
     async with place.inbox() as inbox:
         for number in range(3):
             place.query(
@@ -177,7 +177,7 @@ async def test_another_table_of_this_name_is_left_as_it_is(place: InPostgres, co
     assert place.query("SELECT * FROM norce_inbox") == []
 
 
-async def test_a_role_that_may_make_nothing_uses_a_table_that_is_there(place: InPostgres) -> None:
+async def test_a_role_that_may_create_nothing_uses_an_existing_table(place: InPostgres) -> None:
     """The rights to read and write are enough."""
     async with place.inbox():
         pass
@@ -192,10 +192,10 @@ async def test_a_role_that_may_make_nothing_uses_a_table_that_is_there(place: In
         place.query(f"DROP ROLE r_{name}")
 
 
-async def test_what_is_stored_is_on_disk_although_the_database_would_not_wait(
+async def test_an_entry_is_on_disk_even_if_the_database_would_not_wait(
     place: InPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database can be set to answer before that."""
+    """A database can be configured to answer before data is on disk."""
     name = conninfo_to_dict(place.address)["dbname"]
     place.query(f"ALTER DATABASE {name} SET synchronous_commit = off")
     connect, made = psycopg.connect, list[psycopg.Connection[Any]]()
@@ -211,7 +211,7 @@ async def test_what_is_stored_is_on_disk_although_the_database_would_not_wait(
 
 
 def told(error: BaseException) -> str:
-    """Everything that a careful log writes of an error: the values in all frames, but for those of tests."""
+    """Everything that a thorough log writes about an error: the values in all frames, except those of tests."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     trace.stack[:] = [frame for frame in trace.stack if "tests" not in Path(frame.filename).parts]
     assert len(trace.stack) > 3
@@ -239,24 +239,22 @@ async def test_the_password_is_in_no_text(
 
 
 @pytest.mark.parametrize("dsn", [f"postgresql://u:{PASSWORD}@[h/db", f"password={PASSWORD} nonsense", f"{PASSWORD}"])
-async def test_an_address_that_can_not_be_read(dsn: str) -> None:
-    """Is refused without a word of it."""
+async def test_an_invalid_address_is_refused(dsn: str) -> None:
+    """The error quotes nothing of it."""
     with pytest.raises(ConfigurationError, match="dsn must be an address such as") as caught:
         PostgresInbox(dsn)
     assert PASSWORD not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-async def test_settings_that_can_not_be(place: InPostgres) -> None:
-    """Are refused by name."""
+async def test_impossible_settings_are_refused_by_name(place: InPostgres) -> None:
     with pytest.raises(ConfigurationError, match="lease must be seconds, more than 0"):
         PostgresInbox(place.address, lease=0)
     with pytest.raises(ConfigurationError, match="dsn must be a string, not int"):
         PostgresInbox(5)  # type: ignore[arg-type]
 
 
-async def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to install."""
+async def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigurationError, match=r"install norce-order-async with \[postgres\]"):
         PostgresInbox("postgresql://h/db")

@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> InFile:
 
 @pytest.mark.anyio
 async def test_one_process_works_on_a_file(file: InFile) -> None:
-    """Others may store into it; when the first ends, the next takes over what it had begun."""
+    """Others may store into it; when the first ends, the next takes over its entries."""
     worker, never = Worker(), anyio.Event()
     worker.gate = lambda taken: never
     async with file.inbox() as first, file.inbox() as second:
@@ -45,7 +45,7 @@ async def test_one_process_works_on_a_file(file: InFile) -> None:
 
 
 @pytest.mark.anyio
-async def test_what_a_killed_process_had_begun_is_handled_by_the_next(file: InFile) -> None:
+async def test_entries_of_a_killed_process_are_handled_by_the_next(file: InFile) -> None:
     """At once: there is no lease to wait for."""
     worker = Worker()
     async with file.inbox() as inbox:
@@ -57,7 +57,7 @@ async def test_what_a_killed_process_had_begun_is_handled_by_the_next(file: InFi
 
 @pytest.mark.anyio
 async def test_two_calls_of_work_share_a_file(file: InFile) -> None:
-    """The lock is released with the second."""
+    """The second one to end releases the lock."""
     async with file.inbox() as inbox, file.inbox() as other:
         async with anyio.create_task_group() as group:
             group.start_soon(lambda: inbox.work(Worker(), adapter_id="erp"))
@@ -71,8 +71,8 @@ async def test_two_calls_of_work_share_a_file(file: InFile) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.skipif(sys.platform == "win32", reason="needs rights of files")
-async def test_it_is_for_its_owner_alone(file: InFile) -> None:
-    """It holds orders. Nothing else is left beside it."""
+async def test_only_its_owner_can_read_it(file: InFile) -> None:
+    """It holds orders. There is no other file beside it."""
     async with file.inbox() as inbox:
         await inbox.store(delivery())
         await work_until(inbox, Worker(), lambda: column(file, "state") == ["handled"])
@@ -94,7 +94,7 @@ async def test_it_is_for_its_owner_alone(file: InFile) -> None:
     ],
 )
 async def test_a_file_that_is_not_an_inbox_is_left_as_it_is(file: InFile, content: bytes | str, match: str) -> None:
-    """And named in the error."""
+    """The error names it."""
     if content == "folder":
         file.path.mkdir()
     elif content == "database":
@@ -121,7 +121,7 @@ async def test_a_file_that_is_not_an_inbox_is_left_as_it_is(file: InFile, conten
 async def test_a_handler_keeps_its_entry_until_its_end_is_written(
     file: InFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the disk is full nothing is stored and nothing runs again; with room on it all goes on by itself."""
+    """While the disk is full, nothing is stored and nothing runs again; with space, the work continues by itself."""
     refused = 0
     is_full = False
 
@@ -201,8 +201,9 @@ PROGRAM = """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the operating system's limit on a file's length")
-def test_a_write_that_fails_in_its_middle(file: InFile) -> None:
-    """By the operating system's limit: what was stored is there whole, what failed is not, and with room it goes on."""
+def test_a_write_that_fails_in_its_middle_leaves_no_partial_entry(file: InFile) -> None:
+    """The operating system's limit makes it fail: earlier entries are whole, the failed one is not there, and with
+    space it continues."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM), file.address],
         capture_output=True,
@@ -222,7 +223,7 @@ def test_a_write_that_fails_in_its_middle(file: InFile) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_million_notifications_take_no_more_memory_than_a_few(file: InFile) -> None:
-    """Nor more disk than those of a day: each batch here is a day after the one before."""
+    """And no more disk than those of a day: each batch is a day after the one before."""
     import tracemalloc
 
     async def batch(inbox: SqliteInbox, number: int) -> None:

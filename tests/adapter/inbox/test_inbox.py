@@ -1,4 +1,4 @@
-"""What an inbox does, in a file and in a database."""
+"""The behaviour of an inbox, in a file and in a database."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ async def states(inbox: Inbox) -> dict[str, int]:
     return {state: count for state, count in counts.items() if count}
 
 
-async def test_what_is_stored_is_handled_as_it_came(place: Place) -> None:
-    """Body, headers and times are those of the delivery, and the body is not kept longer."""
+async def test_a_delivery_is_handled_as_it_came(place: Place) -> None:
+    """Body, headers and times are those of the delivery, and the body is not kept longer than needed."""
     given = delivery({"customer": {"email": "eva@example.com"}}, modified="2026-03-01T11:59:59.5Z")
     worker = Worker()
     async with place.inbox() as inbox:
@@ -41,7 +41,7 @@ async def test_it_is_on_disk_when_it_is_stored(place: Place) -> None:
         assert [entry.order_id async for entry in other.entries()] == ["o_1"]
 
 
-async def test_a_twin_of_what_waits_is_stored_once(place: Place) -> None:
+async def test_a_twin_of_a_waiting_notification_is_stored_once(place: Place) -> None:
     """Also if both arrive at the same moment."""
     ends: list[bool] = []
     async with place.inbox() as inbox:
@@ -57,8 +57,8 @@ async def test_a_twin_of_what_waits_is_stored_once(place: Place) -> None:
         assert await states(inbox) == {"waiting": 1}
 
 
-async def test_a_twin_of_what_was_handled_is_known_for_a_day(place: Place) -> None:
-    """And handled again afterwards."""
+async def test_a_twin_of_a_handled_notification_is_known_for_a_day(place: Place) -> None:
+    """After a day it is handled again."""
     worker = Worker()
     async with place.inbox() as inbox:
         await inbox.store(delivery())
@@ -70,8 +70,8 @@ async def test_a_twin_of_what_was_handled_is_known_for_a_day(place: Place) -> No
         await work_until(inbox, worker, lambda: len(worker.handled) == 2)
 
 
-async def test_what_was_handled_a_day_ago_is_forgotten(place: Place) -> None:
-    """As new ones are stored, so that a million of them need no more place than those of a day."""
+async def test_a_notification_that_was_handled_a_day_ago_is_forgotten(place: Place) -> None:
+    """It is forgotten when new ones are stored, so that a million of them need no more space than those of a day."""
     async with place.inbox() as inbox:
         for number in range(50):
             await inbox.store(delivery(order_id=f"o_{number}"))
@@ -84,7 +84,7 @@ async def test_what_was_handled_a_day_ago_is_forgotten(place: Place) -> None:
 
 
 async def test_a_handler_that_fails_is_tried_again(place: Place) -> None:
-    """The attempts are counted, and the entry says what was raised, without its text."""
+    """The attempts are counted, and the entry names the exception without its text."""
     worker = Worker(fails=2)
     async with place.inbox() as inbox:
         await inbox.store(delivery())
@@ -92,8 +92,8 @@ async def test_a_handler_that_fails_is_tried_again(place: Place) -> None:
         assert [taken.attempt for taken in worker.taken] == [1, 2, 3]
 
 
-async def test_a_handler_that_always_fails_ends_dead(place: Place) -> None:
-    """After as many tries as are set, and with its body."""
+async def test_an_entry_whose_handler_always_fails_is_dead_in_the_end(place: Place) -> None:
+    """After the configured number of attempts, and it keeps its body."""
     worker = Worker(fails=99)
     async with place.inbox(max_attempts=3) as inbox:
         await inbox.store(delivery())
@@ -105,8 +105,8 @@ async def test_a_handler_that_always_fails_ends_dead(place: Place) -> None:
     assert [taken.attempt for taken in worker.taken] == [1, 2, 3]
 
 
-async def test_a_twin_of_a_dead_one_puts_it_back_to_work(place: Place) -> None:
-    """With all of its tries."""
+async def test_a_twin_of_a_dead_notification_is_handled(place: Place) -> None:
+    """It gets all attempts again."""
     async with place.inbox(max_attempts=1) as inbox:
         await inbox.store(delivery())
         await work_until(inbox, Worker(fails=9), lambda: column(place, "state") == ["dead"])
@@ -116,8 +116,8 @@ async def test_a_twin_of_a_dead_one_puts_it_back_to_work(place: Place) -> None:
         assert [taken.attempt for taken in worker.handled] == [1]
 
 
-async def test_the_pause_grows_and_has_a_bound(place: Place) -> None:
-    """Twice as long after each try, at most."""
+async def test_the_pause_grows_up_to_a_limit(place: Place) -> None:
+    """It doubles after each attempt."""
     async with place.inbox(backoff_base=1000.0, backoff_cap=3000.0) as inbox:
         await inbox.store(delivery())
         pauses: list[float] = []
@@ -134,7 +134,7 @@ async def test_the_pause_grows_and_has_a_bound(place: Place) -> None:
 
 
 async def test_handlers_run_side_by_side_up_to_the_number_of_workers(place: Place) -> None:
-    """And a place that becomes free is taken at once."""
+    """A worker that becomes free takes the next one at once."""
     worker, go = Worker(), anyio.Event()
     worker.gate = lambda taken: go
     async with place.inbox() as inbox:
@@ -152,8 +152,8 @@ async def test_handlers_run_side_by_side_up_to_the_number_of_workers(place: Plac
     assert sorted(worker.orders) == [f"o_{number}" for number in range(10)]
 
 
-async def test_what_is_stored_meanwhile_is_handled_at_once(place: Place) -> None:
-    """Without waiting for the next look."""
+async def test_a_notification_that_is_stored_meanwhile_is_handled_at_once(place: Place) -> None:
+    """It does not wait for the next query."""
     worker = Worker()
     async with place.inbox() as inbox, anyio.create_task_group() as group:
         group.start_soon(lambda: inbox.work(worker))
@@ -163,8 +163,8 @@ async def test_what_is_stored_meanwhile_is_handled_at_once(place: Place) -> None
         group.cancel_scope.cancel()
 
 
-async def test_what_is_cut_off_is_put_back(place: Place) -> None:
-    """An attempt that was not made does not count; what was handled stays handled."""
+async def test_an_interrupted_entry_is_put_back(place: Place) -> None:
+    """An attempt that was not made does not count; handled entries stay handled."""
     worker, never = Worker(), anyio.Event()
     worker.gate = lambda taken: never if taken.delivery.order_id == "o_1" else None
     async with place.inbox() as inbox:
@@ -178,8 +178,8 @@ async def test_what_is_cut_off_is_put_back(place: Place) -> None:
     assert worker.orders == ["o_2", "o_1"]
 
 
-async def test_what_came_before_something_handled_is_stale(place: Place) -> None:
-    """By the order's own time of change, for this adapter and order alone."""
+async def test_an_older_change_than_a_handled_one_is_stale(place: Place) -> None:
+    """By the order's own time of change, and only for this adapter and order."""
     late, early = "2026-03-01T12:00:01Z", "2026-03-01T12:00:00Z"
     worker = Worker()
     async with place.inbox() as inbox:
@@ -195,7 +195,7 @@ async def test_what_came_before_something_handled_is_stale(place: Place) -> None
 
 
 async def test_adapters_may_share_an_inbox(place: Place) -> None:
-    """Each works on what is its own, and neither is kept busy by the other's."""
+    """Each works on its own entries, and the other's entries do not keep it busy."""
     erp, pim = Worker(), Worker()
     async with place.inbox() as inbox:
         await inbox.store(delivery(adapter_id="erp"))
@@ -206,8 +206,8 @@ async def test_adapters_may_share_an_inbox(place: Place) -> None:
     assert [taken.delivery.adapter_id for taken in pim.taken] == ["pim"]
 
 
-async def test_retry_has_a_dead_or_waiting_entry_handled_at_once(place: Place) -> None:
-    """Also while the inbox is at work."""
+async def test_retry_makes_a_dead_or_waiting_entry_be_handled_at_once(place: Place) -> None:
+    """Also while the inbox works."""
     async with place.inbox(max_attempts=1, backoff_base=9999.0, backoff_cap=9999.0) as inbox:
         await inbox.store(delivery())
         await work_until(inbox, Worker(fails=9), lambda: column(place, "state") == ["dead"])
@@ -221,8 +221,8 @@ async def test_retry_has_a_dead_or_waiting_entry_handled_at_once(place: Place) -
             group.cancel_scope.cancel()
 
 
-async def test_retry_forgets_what_was_handled(place: Place) -> None:
-    """So that it is handled when it is sent again."""
+async def test_retry_forgets_a_handled_notification(place: Place) -> None:
+    """So it is handled when it is sent again."""
     worker = Worker()
     async with place.inbox() as inbox:
         await inbox.store(delivery())
@@ -232,8 +232,8 @@ async def test_retry_forgets_what_was_handled(place: Place) -> None:
         assert [entry.id async for entry in inbox.entries()] == [2]
 
 
-async def test_what_is_being_handled_is_neither_retried_nor_dropped(place: Place) -> None:
-    """It would run twice at once, or come to nothing."""
+async def test_an_entry_that_is_being_handled_is_neither_retried_nor_dropped(place: Place) -> None:
+    """It would otherwise run twice at once, or get lost."""
     worker, go = Worker(), anyio.Event()
     worker.gate = lambda taken: go
     async with place.inbox() as inbox, anyio.create_task_group() as group:
@@ -249,7 +249,7 @@ async def test_what_is_being_handled_is_neither_retried_nor_dropped(place: Place
 
 
 async def test_a_dropped_entry_is_gone(place: Place) -> None:
-    """And handled if it is sent again."""
+    """It is handled if it is sent again."""
     async with place.inbox() as inbox:
         await inbox.store(delivery())
         assert await inbox.drop(1) == "waiting"
@@ -274,7 +274,7 @@ async def test_entries_are_read_page_by_page(place: Place, monkeypatch: pytest.M
             await anext(inbox.entries("lost"))  # type: ignore[arg-type]
 
 
-async def test_counts_say_how_full_it_is_and_since_when(place: Place) -> None:
+async def test_counts_show_how_many_wait_and_since_when(place: Place) -> None:
     """An inbox with nothing to do is not late."""
     async with place.inbox() as inbox:
         assert ((await inbox.counts()).depth, (await inbox.counts()).oldest) == (0, 0.0)
@@ -286,8 +286,8 @@ async def test_counts_say_how_full_it_is_and_since_when(place: Place) -> None:
         assert ((await inbox.counts()).depth, (await inbox.counts()).oldest) == (0, 0.0)
 
 
-async def test_an_entry_whose_process_ends_each_time_is_not_tried_for_ever(place: Place) -> None:
-    """A notification that brings its process down is dead after as many attempts as one that fails."""
+async def test_an_entry_that_ends_its_process_each_time_is_not_tried_for_ever(place: Place) -> None:
+    """A notification that kills its process is dead after as many attempts as one that fails."""
     worker = Worker()
     async with place.inbox(max_attempts=3) as inbox:
         await inbox.store(delivery())
@@ -298,8 +298,8 @@ async def test_an_entry_whose_process_ends_each_time_is_not_tried_for_ever(place
     assert not worker.taken
 
 
-async def test_a_late_end_changes_nothing(place: Place) -> None:
-    """Once another process has taken the entry, only that one's end counts."""
+async def test_an_end_that_comes_late_changes_nothing(place: Place) -> None:
+    """If another process has taken the entry, only the end of that process counts."""
     worker, go = Worker(), anyio.Event()
     worker.gate = lambda taken: go
     async with place.inbox() as inbox, anyio.create_task_group() as group:
@@ -315,8 +315,8 @@ async def test_a_late_end_changes_nothing(place: Place) -> None:
         group.cancel_scope.cancel()
 
 
-async def test_outside_of_its_block_an_inbox_refuses_in_its_own_words(place: Place) -> None:
-    """Before, after, and inside twice."""
+async def test_outside_of_its_block_an_inbox_raises_its_own_error(place: Place) -> None:
+    """Before the block, after it, and if it is entered twice."""
     inbox = place.inbox()
     with pytest.raises(InboxError, match="is not open"):
         await inbox.store(delivery())
@@ -328,8 +328,7 @@ async def test_outside_of_its_block_an_inbox_refuses_in_its_own_words(place: Pla
 
 
 @pytest.mark.parametrize("id", [0, -1, "1", True, 2**63])
-async def test_an_id_that_can_not_be(place: Place, id: object) -> None:
-    """Is refused before the store sees it."""
+async def test_an_impossible_id_is_refused_before_the_store_sees_it(place: Place, id: object) -> None:
     async with place.inbox() as inbox:
         with pytest.raises(InvalidRequestError, match="id must be a whole number"):
             await inbox.retry(id)  # type: ignore[arg-type]
@@ -338,8 +337,8 @@ async def test_an_id_that_can_not_be(place: Place, id: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
-async def test_what_no_database_takes_is_refused_alone(place: Place, text: str) -> None:
-    """It does not take others of its group with it."""
+async def test_an_entry_that_the_database_refuses_does_not_affect_its_group(place: Place, text: str) -> None:
+    """The others of its group are stored."""
     async with place.inbox() as inbox:
         with pytest.raises(InvalidRequestError, match="a delivery can't hold"):
             await inbox.store(delivery(b"{}", order_id=text))
@@ -354,14 +353,13 @@ async def test_what_no_database_takes_is_refused_alone(place: Place, text: str) 
         ({"backoff_cap": float("nan")}, "backoff_cap must be seconds"),
     ],
 )
-async def test_settings_that_can_not_be(place: Place, settings: dict[str, float], match: str) -> None:
-    """Are refused by name."""
+async def test_impossible_settings_are_refused_by_name(place: Place, settings: dict[str, float], match: str) -> None:
     with pytest.raises(ConfigurationError, match=match):
         place.inbox(**settings)
 
 
-async def test_an_adapter_leaves_the_notifications_of_others_alone(place: Place) -> None:
-    """Also without being asked to: two services may have their adapters on one database."""
+async def test_an_adapter_leaves_notifications_of_other_adapters_alone(place: Place) -> None:
+    """Two services may have their adapters on one database."""
     async with place.inbox() as inbox:
         await inbox.store(delivery(adapter_id="pim"))
         client = NorceOrderClient(base_url="http://127.0.0.1:9", token="t", merchant="acme", channel="se")

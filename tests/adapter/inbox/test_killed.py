@@ -24,7 +24,7 @@ PAUSE = 0.004
 
 
 class Service:
-    """Sends notifications until each was answered, some of them twice and none in its turn."""
+    """Sends notifications until each was answered, some of them twice, and in random order."""
 
     def __init__(self, count: int, seed: int) -> None:
         self.random = random.Random(seed)
@@ -42,7 +42,7 @@ class Service:
         }
 
     def calls(self, process: Program, most: int, kill_after: int | None) -> None:
-        """Send some to a process, and kill it after so many answers."""
+        """Send some notifications to a process, and kill it after a number of answers."""
         some, self.waiting = self.waiting[:most], self.waiting[most:]
         assert process.stdin is not None
         assert process.stdout is not None
@@ -55,7 +55,7 @@ class Service:
             some.remove(int(line))
         if kill_after is not None:
             process.kill()
-            # Answers that were on their way are not heard of, and their notifications are sent again.
+            # Answers that were on their way are lost, and their notifications are sent again.
             self.waiting += some
             self.random.shuffle(self.waiting)
 
@@ -66,7 +66,7 @@ def begin(place: Place, effects: Path) -> Program:
 
 
 def end(process: Program) -> str:
-    """Wait for its end: what it has to say of errors."""
+    """Wait for its end, and return its error output."""
     assert process.stderr is not None
     for stream in (process.stdin, process.stdout):
         if stream is not None:
@@ -89,7 +89,8 @@ def provider(folder: Path) -> Path:
 
 
 def check(service: Service, place: Place, effects: Path) -> Counter[str]:
-    """Everything was handled, took effect once, and never ran twice at the same time: how often each ran."""
+    """Every notification was handled, took effect once, and never ran twice at the same time. Returns how often each
+    ran."""
     connection = sqlite3.connect(effects)
     took_effect = [key for (key,) in connection.execute("SELECT key FROM effect")]
     runs = connection.execute("SELECT key, process, begun, ended FROM run ORDER BY key, begun").fetchall()
@@ -99,13 +100,13 @@ def check(service: Service, place: Place, effects: Path) -> Counter[str]:
     assert len(took_effect) == len(service.keys)
     assert Counter(column(place, "state")) == {"handled": len(service.keys)}
     for (key, _, _, ended), (next_key, _, next_begun, _) in itertools.pairwise(runs):
-        # One that has not ended failed, or its process was killed.
+        # A run without an end failed, or its process was killed.
         assert key != next_key or ended is None or ended <= next_begun, "a handler ran twice at once"
     return Counter(key for key, *_ in runs)
 
 
 def kill_often(place: Place, folder: Path, *, count: int, kills: int) -> Counter[str]:
-    """Kill the process again and again, and let it come to its end."""
+    """Kill the process again and again, and then let it finish."""
     service, effects = Service(count, seed=count), provider(folder)
     most = len(service.waiting) // (kills + 1)
     for _ in range(kills):
@@ -121,7 +122,7 @@ def kill_often(place: Place, folder: Path, *, count: int, kills: int) -> Counter
 
 
 def test_every_notification_is_handled_and_takes_effect_once(place: Place, tmp_path: Path) -> None:
-    """Those that were answered are not sent again, so only the inbox can know of them."""
+    """Answered notifications are not sent again, so only the inbox has them."""
     kill_often(place, tmp_path, count=150, kills=5)
 
 
@@ -133,7 +134,7 @@ def test_a_hundred_kills_in_a_row(place: Place, tmp_path: Path) -> None:
 
 
 def two_processes(place: Place, folder: Path, *, count: int, kills: int) -> None:
-    """Two work on one inbox, and take turns at being killed."""
+    """Two processes work on one inbox, and are killed in turns."""
     service, effects = Service(count, seed=count), provider(folder)
     processes = [begin(place, effects), begin(place, effects)]
     most = len(service.waiting) // (2 * (kills + 1))
@@ -157,7 +158,7 @@ def two_processes(place: Place, folder: Path, *, count: int, kills: int) -> None
 @pytest.mark.slow(group="postgres")
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
 def test_two_processes_share_an_inbox(place: Place, tmp_path: Path) -> None:
-    """What the killed one had taken is handled when its lease is over."""
+    """Entries of the killed one are handled when its lease is over."""
     two_processes(place, tmp_path, count=200, kills=3)
 
 

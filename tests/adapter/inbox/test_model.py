@@ -1,4 +1,4 @@
-"""An inbox against a model of its states, in any order of what can happen to it."""
+"""An inbox against a model of its states, with events in any order."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Longest(SystemClock):
 
 @dataclass
 class Known:
-    """What the model says of an entry."""
+    """An entry of the model."""
 
     id: int
     state: str
     attempts: int
     age: float
-    """Seconds since it came into its state."""
+    """Seconds since it entered its state."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -102,19 +102,19 @@ class Machine(RuleBasedStateMachine):
         known = self.known.get(number)
         new = known is None or known.state == "dead" or (known.state == "handled" and known.age >= DAY)
         assert self.call(self.inbox.store, delivery(order_id=f"o_{number}")) is new
-        # Those of the day before are forgotten whenever something is stored.
+        # Those of the day before are forgotten when something is stored.
         for other, each in list(self.known.items()):
             if each.state == "handled" and each.age >= DAY and other != number:
                 del self.known[other]
         if known is None:
-            # An id may have been used up in vain.
+            # An id may be used up without an entry.
             self.last_id = self.ids()[f"o_{number}"]
             self.known[number] = Known(self.last_id, "waiting", 0, 0.0)
         elif new:
             known.state, known.attempts, known.age = "waiting", 0, 0.0
 
     def works(self, fails: set[int]) -> None:
-        """Each one that waits has one attempt."""
+        """Each waiting entry has one attempt."""
         waiting = {number for number, each in self.known.items() if each.state == "waiting"}
         assert sorted(self.call(self.one_attempt, fails)) == sorted(waiting)
         for number in waiting:
@@ -128,7 +128,7 @@ class Machine(RuleBasedStateMachine):
                 known.state = "dead"
 
     async def one_attempt(self, fails: set[int]) -> list[int]:
-        """Work until each that waits has had its attempt: the next one is far away."""
+        """Work until each waiting entry has had its attempt; the next attempt is far away."""
         began: list[int] = []
 
         async def handle(taken: Taken) -> None:
@@ -228,7 +228,7 @@ def _run(place: Callable[[], Place], backend: str, *, examples: int) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=20,
-            # An ordinary run tries the same ones each time.
+            # An ordinary run tries the same examples each time.
             derandomize=examples < MANY,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

@@ -1,4 +1,4 @@
-"""Files that a job makes of orders: their fields, who may read them, and what a spreadsheet would run."""
+"""Files that a job writes from orders: their fields, who may read them, and formulas in spreadsheets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_field_that_no_order_has_is_refused(path: str, told: str) -> None:
         actions.export("out.csv", fields={"x": path})
 
 
-def test_the_fields_that_there_are() -> None:
+def test_the_known_fields() -> None:
     """Lists by place or all of them; below free-form data anything."""
     order = {
         "cart": {"items": [{"sku": "a"}, {"sku": "b"}], "attributes": {"0": {"deep": [1, 2]}}},
@@ -88,8 +88,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("journaled", [False, True])
-async def test_a_file_that_is_there_is_kept(sandbox: Sandbox, tmp_path: Path, journal: Path, journaled: bool) -> None:
-    """Unless it may be replaced; no order is read before that is known."""
+async def test_an_existing_file_is_kept(sandbox: Sandbox, tmp_path: Path, journal: Path, journaled: bool) -> None:
+    """Unless it may be replaced; no order is read before this is checked."""
     out = tmp_path / "orders.csv"
     put(out, "mine")
     async with client_of(sandbox) as norce:
@@ -103,16 +103,16 @@ async def test_a_file_that_is_there_is_kept(sandbox: Sandbox, tmp_path: Path, jo
             await all_of(job.run(ids, actions.export(out, overwrite=True)))
         assert read_ids(out) == sorted(ids)
         if journaled:
-            # Its own file, of a job that is finished, is no stranger's.
+            # Its own file, of a finished job, may be replaced.
             async with norce.bulk(journal, load=FEW) as job:
                 assert await all_of(job.run(ids, actions.export(out))) == {}
 
 
 @pytest.mark.parametrize("listed", [False, True])
-async def test_a_file_that_a_killed_job_had_not_made_yet_is_made(
+async def test_a_file_that_a_killed_job_had_not_written_yet_is_written(
     sandbox: Sandbox, tmp_path: Path, journal: Path, listed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last order was written down, and the process died before the file was there: the next run makes it."""
+    """The last order was recorded, and the process died before the file was there: the next run writes it."""
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
@@ -144,7 +144,7 @@ def reads(sandbox: Sandbox) -> int:
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
-async def test_only_its_owner_may_read_it(
+async def test_only_its_owner_can_read_it(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     """From the first byte: every file is opened like that, also where the working file was there with other rights."""
@@ -234,13 +234,13 @@ def test_cells_come_back_as_they_were(word: str) -> None:
 
 
 @pytest.mark.parametrize("value", [1, -1, 2.5, -2.5, None, True])
-def test_numbers_are_never_touched(value: Any) -> None:
+def test_numbers_are_never_changed(value: Any) -> None:
     assert harmless(value) is value
 
 
 @pytest.mark.parametrize("raw", [False, True])
-async def test_what_a_spreadsheet_would_run_is_made_harmless(sandbox: Sandbox, tmp_path: Path, raw: bool) -> None:
-    """And our own reading gives the same values; unless it is asked for raw."""
+async def test_a_formula_is_made_harmless(sandbox: Sandbox, tmp_path: Path, raw: bool) -> None:
+    """And our own reader gives the same values; with ``raw_cells`` nothing is changed."""
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         order = await norce.orders.create(

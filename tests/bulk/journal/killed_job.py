@@ -1,4 +1,4 @@
-"""A program that runs one job to its end, to be killed on the way: ``killed_job.py BASE_URL JOURNAL IDS``."""
+"""A program that runs one job to its end, to be killed while it runs: ``killed_job.py BASE_URL JOURNAL IDS``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in a journal and can't be right is told by file and row by all that read it, and nothing is acted on."""
+"""Impossible contents of a journal are reported by file and row by all readers, and nothing is done with them."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def three(sandbox: Sandbox, journal: Path) -> Path:
 @pytest.mark.parametrize("reader", [read, results, again])
 @pytest.mark.parametrize("what", ROWS)
 async def test_a_damaged_item(three: Path, what: str, reader: Callable[[Path], None]) -> None:
-    """By its row; what stands there may be a customer's, and is not shown."""
+    """The error names the row; its contents may be personal data, and are not shown."""
     damage_row(three, what)
     if reader is read and what in SEEN_WHEN_READ:
         return
@@ -136,12 +136,12 @@ SEEN_WHEN_READ = {
     "said is no UTF-8",
     "hash is gone",
 }
-"""What only somebody sees who reads the item, which a count of states does not."""
+"""Damage that shows only when the item is read, and not in a count of states."""
 
 
 @pytest.mark.parametrize("what", ["unknown state", "empty state", "state of bytes", "state that is no UTF-8"])
-async def test_an_item_in_no_state_is_in_every_listing(three: Path, what: str) -> None:
-    """Whatever verdicts are asked for, so that it is passed over by none."""
+async def test_an_item_with_an_unknown_state_is_in_every_listing(three: Path, what: str) -> None:
+    """Whatever verdicts are asked for, so that no listing skips it."""
     damage_row(three, what)
     with pytest.raises(JournalError, match="row 2: its state"):
         list(read_results(three, ["done"]))
@@ -150,7 +150,7 @@ async def test_an_item_in_no_state_is_in_every_listing(three: Path, what: str) -
 @pytest.mark.parametrize("state", ["planned", "sent"])
 @pytest.mark.parametrize("what", ROWS)
 async def test_a_job_does_not_go_on_past_a_damaged_item(sandbox: Sandbox, journal: Path, what: str, state: str) -> None:
-    """Nor before it: nothing is sent."""
+    """And not before it either: nothing is sent."""
     ids = ["o1", "o2", "o3"]
     await planned(sandbox, journal, ids, actions.remove())
     mark(journal, state, 3)
@@ -166,7 +166,7 @@ async def test_a_job_does_not_go_on_past_a_damaged_item(sandbox: Sandbox, journa
 @pytest.mark.parametrize("reader", [read, again])
 @pytest.mark.parametrize("what", FACTS)
 async def test_a_damaged_fact(three: Path, what: str, reader: Callable[[Path], None]) -> None:
-    """By its name."""
+    """The error names the fact."""
     fact = damage_fact(three, what)
     with pytest.raises(JournalError, match=rf"fact '{fact}': .* damaged") as caught:
         reader(three)
@@ -183,8 +183,8 @@ async def test_a_job_does_not_go_on_with_a_damaged_fact(sandbox: Sandbox, three:
     assert not effects(sandbox)
 
 
-async def test_a_journal_that_lost_its_list_does_not_begin_anew(sandbox: Sandbox, three: Path) -> None:
-    """What was done would be done again."""
+async def test_a_journal_that_lost_its_list_does_not_begin_again(sandbox: Sandbox, three: Path) -> None:
+    """It would do everything a second time."""
     damage(three, "DELETE FROM fact WHERE name = 'listed'")
     async with client_of(sandbox) as norce:
         with pytest.raises(JournalError, match="row 2: it was acted on"):
@@ -197,7 +197,7 @@ async def test_a_journal_that_lost_its_list_does_not_begin_anew(sandbox: Sandbox
 
 @pytest.mark.parametrize("command", ["status", "results", "retry"])
 @pytest.mark.parametrize("what", ["unknown state", "asked is no JSON", "sent is a text", "state that is no UTF-8"])
-async def test_the_commands_tell_it(three: Path, what: str, command: str) -> None:
+async def test_the_commands_report_it(three: Path, what: str, command: str) -> None:
     """In one line, with the exit code of bad input."""
     damage_row(three, what)
     arguments = ["--only", "refused"] if command == "retry" else []
@@ -208,8 +208,8 @@ async def test_the_commands_tell_it(three: Path, what: str, command: str) -> Non
 
 
 @pytest.mark.parametrize("parameters", [{}, {"to": 5}, {"to": ["removed"]}, {"to": {}}])
-async def test_parameters_that_are_not_the_action_s(three: Path, parameters: dict[str, Any]) -> None:
-    """Are told by the command that would take them."""
+async def test_parameters_of_another_action_are_refused(three: Path, parameters: dict[str, Any]) -> None:
+    """The command that would use them reports it."""
     damage(three, "UPDATE fact SET value = ? WHERE name = 'parameters'", json.dumps(parameters))
     done = inside("bulk", "retry", str(three), "--only", "refused")
     assert done.code == 2, done.err

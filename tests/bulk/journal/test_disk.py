@@ -1,4 +1,5 @@
-"""A full disk, a folder that can't be written to: told in words, and nothing is sent that is not in the journal."""
+"""A full disk, or a folder without the right to write: a clear error, and nothing is sent that is not in the
+journal."""
 
 from __future__ import annotations
 
@@ -35,8 +36,9 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "job.journal"
 
 
-async def test_a_disk_that_fills_up(sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As SQLite tells it: the job stops; what could not be marked as sent was not sent, and room made, it goes on."""
+async def test_a_disk_that_becomes_full(sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite reports it and the job stops; items that could not be marked as sent were not sent, and with space it
+    continues."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 40)
         async with norce.bulk(journal, load=FEW) as job:
@@ -142,7 +144,7 @@ def test_a_write_that_fails_in_its_middle(sandbox: Sandbox, tmp_path: Path, room
 
 @contextmanager
 def without_rights() -> Generator[None]:
-    """Root may write everywhere; be somebody else for a moment."""
+    """Root may write everywhere, so be another user for a moment."""
     if sys.platform == "win32" or os.geteuid() != 0:
         yield
         return
@@ -155,7 +157,7 @@ def without_rights() -> Generator[None]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that others may look into; pytest's own are private."""
+    """A folder that others may read; pytest's own are private."""
     with tempfile.TemporaryDirectory() as made:
         os.chmod(made, 0o755)
         yield Path(made)
@@ -163,8 +165,8 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights of another kind")
-async def test_a_folder_that_is_for_reading(sandbox: Sandbox, folder: Path) -> None:
-    """Told before anything is sent, for a new journal and for one that is there, which stays as it is."""
+async def test_a_read_only_folder_is_refused(sandbox: Sandbox, folder: Path) -> None:
+    """Before anything is sent, for a new journal and for an existing one, which stays as it is."""
     begun, fresh = folder / "begun", folder / "fresh"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
@@ -184,8 +186,8 @@ async def test_a_folder_that_is_for_reading(sandbox: Sandbox, folder: Path) -> N
     assert not effects(sandbox)
 
 
-async def test_a_folder_that_is_not_there(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Told before anything is sent."""
+async def test_a_missing_folder_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Before anything is sent."""
     async with client_of(sandbox) as norce:
         with pytest.raises(JournalError, match="No such file"):
             await norce.bulk(tmp_path / "missing" / "j").__aenter__()

@@ -1,4 +1,4 @@
-"""The journal: going on, settling first, and every way in which it can't be used."""
+"""The journal: continuing, settling first, and every way in which it can't be used."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SET_REFERENCE = "UpdateCheckoutOrderReference"
 
 
 def mark(journal: Path, state: str, count: int) -> None:
-    """As a run leaves it that was killed."""
+    """Mark items as a killed run leaves them."""
     connection = sqlite3.connect(journal)
     with connection:
         connection.execute("UPDATE item SET state = ?, changed = 0 WHERE number <= ?", (state, count))
@@ -47,13 +47,13 @@ def mark(journal: Path, state: str, count: int) -> None:
 
 
 async def planned(sandbox: Sandbox, journal: Path, ids: list[str], action: Any) -> None:
-    """A journal with its list, of a job that has not begun to act."""
+    """A journal with its list, of a job that has not sent anything."""
     async with client_of(sandbox) as norce, norce.bulk(journal) as job:
         await list_only(job, ids, action)
 
 
 async def test_a_second_run_repeats_nothing(sandbox: Sandbox, journal: Path) -> None:
-    """Its summary knows what was done before; the report says so too."""
+    """Its summary counts what was done before; the report does too."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 5)
         for outcomes_expected in (6, 0):
@@ -90,8 +90,8 @@ async def test_the_rest_is_done_by_the_next_run(sandbox: Sandbox, journal: Path)
     assert set(effects(sandbox).values()) == {1}
 
 
-async def test_what_was_in_flight_is_settled_first(sandbox: Sandbox, journal: Path) -> None:
-    """What had landed is not sent again, what had not is; all of it is read before anything is sent."""
+async def test_items_in_flight_are_settled_first(sandbox: Sandbox, journal: Path) -> None:
+    """Those that took effect are not sent again, the others are; all of them are read before anything is sent."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 6)
         await planned(sandbox, journal, ids, actions.remove())
@@ -121,8 +121,8 @@ async def test_a_service_that_is_away_while_settling(sandbox: Sandbox, journal: 
     assert job.summary.failed_probes
 
 
-async def test_what_a_function_had_in_flight_is_unknown(sandbox: Sandbox, journal: Path) -> None:
-    """Nothing is known of how to look, so it is not sent again."""
+async def test_items_of_a_function_that_were_in_flight_are_unknown(sandbox: Sandbox, journal: Path) -> None:
+    """The job can't check a function's effect, so it does not send again."""
 
     async def remove(order: Order) -> str:
         await order.remove()
@@ -150,7 +150,7 @@ async def test_what_a_function_had_in_flight_is_unknown(sandbox: Sandbox, journa
 
 
 @pytest.mark.parametrize("send_again", [False, True])
-async def test_unknown_ones_taken_up_again_are_looked_at_first(
+async def test_unknown_items_that_are_planned_again_are_read_first(
     sandbox: Sandbox, journal: Path, send_again: bool
 ) -> None:
     """And sent only if they were not done; unless the user asks for a second send of all."""
@@ -173,8 +173,8 @@ async def test_unknown_ones_taken_up_again_are_looked_at_first(
     assert sent == {row["order_id"] for row in rows[: 2 if send_again else 1]}
 
 
-async def test_an_action_may_learn_to_look(sandbox: Sandbox, journal: Path) -> None:
-    """The journal goes by the action of the latest run."""
+async def test_an_action_may_get_a_settle_later(sandbox: Sandbox, journal: Path) -> None:
+    """The journal uses the action of the latest run."""
 
     class Silent(Action[None]):
         name = "note"
@@ -201,20 +201,20 @@ async def ignore(order: Order) -> None:
 
 
 @pytest.mark.parametrize("name", ["transition", "validate", "export", "set reference", "patch attributes", "delete"])
-def test_a_function_is_not_taken_for_a_ready_action(name: str) -> None:
-    """Whoever tries its journal again from the command line would run something else."""
+def test_a_function_is_not_mistaken_for_an_action_of_the_package(name: str) -> None:
+    """Otherwise retrying its journal from the command line would run another action."""
     with pytest.raises(ConfigurationError, match="give the function another"):
         actions.plain(name, ignore)
 
 
-def test_an_action_of_ones_own_with_a_ready_name_is_kept_apart() -> None:
-    """As far as its parameters tell."""
+def test_an_own_action_with_the_name_of_a_ready_one_is_distinguished() -> None:
+    """As far as its parameters allow."""
     with pytest.raises(ConfigurationError, match="not a ready action"):
         actions.from_journal("transition", {"status": "removed"})
 
 
 async def test_a_function_without_a_name_is_not_journaled(sandbox: Sandbox, journal: Path) -> None:
-    """The text says how to name it."""
+    """The error's text shows how to name it."""
 
     async def nothing(order: Order) -> None:
         del order
@@ -242,7 +242,7 @@ async def test_a_filter_is_listed_before_anything_is_done(sandbox: Sandbox, jour
     assert effects(sandbox) == dict.fromkeys(ids, 1)
 
 
-async def test_another_job_or_other_items_are_reported(sandbox: Sandbox, journal: Path) -> None:
+async def test_another_job_or_other_items_are_refused(sandbox: Sandbox, journal: Path) -> None:
     """The text names what differs; nothing is sent."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
@@ -263,8 +263,8 @@ async def test_another_job_or_other_items_are_reported(sandbox: Sandbox, journal
     assert not effects(sandbox)
 
 
-async def test_rows_that_ask_for_something_else(sandbox: Sandbox, journal: Path) -> None:
-    """Only the column the action uses is compared, and kept."""
+async def test_rows_with_other_values_are_refused(sandbox: Sandbox, journal: Path) -> None:
+    """Only the column that the action uses is compared, and kept."""
     rows = [{"order_id": "o1", "erp": "a", "name": "Kim"}]
     action = actions.set_reference(column="erp")
     async with client_of(sandbox) as norce:
@@ -283,14 +283,14 @@ async def test_rows_that_ask_for_something_else(sandbox: Sandbox, journal: Path)
 
 
 async def test_an_order_named_twice_is_done_once(sandbox: Sandbox, journal: Path) -> None:
-    """A journal knows its keys."""
+    """A journal remembers its keys."""
     async with client_of(sandbox) as norce:
         (key,) = await new_orders(norce, 1)
         async with norce.bulk(journal) as job:
             assert len([outcome async for outcome in job.run([key, key], actions.remove())]) == 1
 
 
-async def test_a_list_that_broke_off_is_made_again(sandbox: Sandbox, journal: Path) -> None:
+async def test_an_interrupted_list_is_made_again(sandbox: Sandbox, journal: Path) -> None:
     """Nothing was done for it."""
     async with client_of(sandbox) as norce:
         (key,) = await new_orders(norce, 1)
@@ -305,7 +305,7 @@ async def test_a_list_that_broke_off_is_made_again(sandbox: Sandbox, journal: Pa
 
 
 async def test_two_runs_exclude_each_other(sandbox: Sandbox, journal: Path) -> None:
-    """At once, and the report says that one is running."""
+    """At the same moment, and the report says that one is running."""
     async with client_of(sandbox) as norce, norce.bulk(journal) as job:
         await all_of(job.run([], actions.remove()))
         with pytest.raises(JournalLockedError):
@@ -337,7 +337,7 @@ async def test_a_foreign_file_is_left_as_it_is(sandbox: Sandbox, journal: Path, 
 
 
 async def test_a_damaged_journal_is_refused(sandbox: Sandbox, journal: Path) -> None:
-    """And not mended, as what it said of the orders is lost."""
+    """And not repaired, because its information about the orders is lost."""
     await planned(sandbox, journal, [f"o{n:05}" for n in range(2000)], actions.remove())
     damaged = bytearray(content(journal))
     for page in range(4096, len(damaged), 4096):
@@ -349,10 +349,10 @@ async def test_a_damaged_journal_is_refused(sandbox: Sandbox, journal: Path) -> 
     assert content(journal) == damaged
 
 
-async def test_a_write_that_is_cut_off_passes_for_none(
+async def test_an_interrupted_write_counts_as_failed(
     sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it was: nobody may go on as if it were on disk."""
+    """Whatever the interruption was: no caller may continue as if it were on disk."""
 
     def broken(*_: Any) -> None:
         raise RuntimeError("nobody thought of this")
@@ -366,7 +366,7 @@ async def test_a_write_that_is_cut_off_passes_for_none(
     assert not effects(sandbox)
 
 
-async def test_an_export_goes_on_where_it_was(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:
+async def test_an_export_continues_where_it_was(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:
     """Lines that a killed run wrote and did not commit are cut off; each order is in the file once."""
     out = tmp_path / "out.jsonl"
     async with client_of(sandbox) as norce:
@@ -383,7 +383,7 @@ async def test_an_export_goes_on_where_it_was(sandbox: Sandbox, tmp_path: Path, 
             assert not await all_of(job.run(ids, actions.export(out, fields={"key": "id"})))
 
 
-async def test_an_action_of_ones_own(sandbox: Sandbox, journal: Path) -> None:
+async def test_an_own_action(sandbox: Sandbox, journal: Path) -> None:
     """With columns, a result and a way to settle."""
 
     class Note(Action[str]):
@@ -406,7 +406,7 @@ async def test_an_action_of_ones_own(sandbox: Sandbox, journal: Path) -> None:
 
 
 def test_a_lock_that_is_removed_keeps_others_out_as_well(tmp_path: Path) -> None:
-    """Whoever opened the file before it was removed does not hold a lock that nobody sees."""
+    """A process that opened the file before it was removed does not hold a lock that others can't see."""
     inside, most, taken = 0, 0, 0
     counting = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""A job that is killed at random moments, over a service that loses answers and turns requests away."""
+"""A job that is killed at random moments, over a service that loses answers and rejects requests."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ pytestmark = pytest.mark.slow(group="killed")
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """One whose log holds every request, to kill by."""
+    """A sandbox whose log holds every request, so that a test can kill by number."""
     with Sandbox(token="sandbox-token", keep_requests=1_000_000) as sandbox:
         yield sandbox
 
 
 class Allowance:
-    """Lets so many requests pass, when a number is set; nothing is heard of the others, and the service does not see
-    them. So a job does not get further than that, however late it is killed."""
+    """Lets a number of requests pass, if one is set; the others get no answer, and the service does not see them.
+
+    So a job does not get further than that, however late it is killed.
+    """
 
     def __init__(self) -> None:
         self.left: int | None = None
@@ -50,11 +52,11 @@ BOTH = FaultPlan(
         FaultRule(LoseAnswer(), WRITES, share=0.05),
     )
 )
-"""What the rate lets through loses one answer in twenty; two hundred a second, so that thousands come to an end."""
+"""One in twenty of the answers is lost; two hundred requests a second, so that thousands end in time."""
 
 
 def run_once(sandbox: Sandbox, proxy: Proxy, journal: Path, ids: Path, kill_after: int | None) -> bool:
-    """Run the job, and kill it once the service has received so many more requests. Whether it was killed."""
+    """Run the job, and kill it once the service has received this many more requests. Returns whether it was killed."""
     before = received(sandbox)
     given = (proxy.base_url, str(journal), str(ids))
     with OURS.start(script(PROGRAM), *given, stdout=DEVNULL, cwd=PROGRAM.parents[3]) as job:
@@ -76,7 +78,7 @@ def received(sandbox: Sandbox) -> int:
 
 
 def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, faults: FaultPlan) -> None:
-    """Kill a job again and again, let it come to its end, and compare its journal with what the service knows."""
+    """Kill a job again and again, let it finish, and compare its journal with the service's own records."""
 
     async def prepare() -> list[str]:
         async with client_of(sandbox) as norce:
@@ -91,7 +93,7 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, fault
     most = orders // (kills + 1)
     with Proxy(sandbox.base_url, plan, answers_all=False) as proxy:
         for _ in range(kills):
-            # Some are killed before they have sent anything; together they never get to the end.
+            # Some are killed before they have sent anything; together they never finish.
             kill_after = rng.randint(0, most)
             plan.left = kill_after + rng.randint(0, (orders - 1 - kills * most) // kills)
             assert run_once(sandbox, proxy, journal, ids, kill_after), "the job was done too soon"

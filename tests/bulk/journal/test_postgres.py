@@ -1,4 +1,4 @@
-"""A journal in PostgreSQL: any machine goes on with a job, and a run that lost it writes and sends nothing more."""
+"""A journal in PostgreSQL: any machine can continue a job, and a run that lost it writes and sends nothing more."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def journal(postgres: str) -> PostgresJournal:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    """One that these tests may stop."""
+    """A server that these tests may stop."""
     with PostgresServer() as server:
         yield server
 
 
-async def test_another_machine_goes_on(sandbox: Sandbox, journal: PostgresJournal) -> None:
+async def test_another_machine_continues_a_job(sandbox: Sandbox, journal: PostgresJournal) -> None:
     """With the same address and name; what was done is not done again."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 30)
@@ -69,8 +69,7 @@ async def test_another_machine_goes_on(sandbox: Sandbox, journal: PostgresJourna
     assert effects(sandbox) == dict.fromkeys(ids, 1)
 
 
-async def test_two_jobs_in_one_database(sandbox: Sandbox, postgres: str) -> None:
-    """Know nothing of each other."""
+async def test_two_jobs_in_one_database_are_independent(sandbox: Sandbox, postgres: str) -> None:
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 4)
         for name in ("one", "two"):
@@ -97,7 +96,7 @@ async def test_two_runs_exclude_each_other(sandbox: Sandbox, journal: PostgresJo
 
 
 def test_a_run_that_was_taken_over_writes_nothing(postgres: str) -> None:
-    """Its mark fails, so it sends nothing; the one that took over sees what was in flight, and when its lease ended."""
+    """Its mark fails, so it sends nothing; the other run sees what was in flight, and when its lease ended."""
     journal = PostgresJournal(postgres, JOB, lease=1.0)
     first, second = PostgresStore(journal), PostgresStore(journal)
     first.take()
@@ -236,8 +235,8 @@ FACTS_OF_A_JOB: dict[str, Any] = {
 async def test_how_long_late_requests_are_waited_for(
     passed: float | None, late: float | None, waited: float | None
 ) -> None:
-    """Of a run that ended, the settling pause since its last send; of one that was taken over, a whole attempt since
-    the end of its lease, because it may have begun one just before."""
+    """Of a run that ended, the settling pause since its last send; of one that lost its lease, a whole attempt since
+    the end of the lease, because it may have begun one just before."""
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -254,7 +253,7 @@ async def test_how_long_late_requests_are_waited_for(
 
 
 async def test_a_database_that_restarts_in_the_middle(sandbox: Sandbox, server: PostgresServer) -> None:
-    """Within the lease: the job waits, and goes on; each order once."""
+    """Within the lease: the job waits and continues; each order is changed once."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 60)
         async with norce.bulk(PostgresJournal(server.dsn(), uuid4().hex), load=Fixed(in_flight=2)) as job:
@@ -270,7 +269,7 @@ async def test_a_database_that_restarts_in_the_middle(sandbox: Sandbox, server: 
 
 
 async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServer) -> None:
-    """Past the lease the run ends; what could not be marked as sent was not sent, and another run goes on."""
+    """Past the lease the run ends; items that could not be marked as sent were not sent, and another run continues."""
     journal = PostgresJournal(server.dsn(), uuid4().hex, lease=2.0)
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 60)
@@ -286,7 +285,7 @@ async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServ
                 assert len(effects(sandbox)) <= sent + 2
             finally:
                 await to_thread.run_sync(server.start)
-            # What renewed the lease does not have it back, which would keep others out.
+            # The run that renewed the lease does not get it back, which would keep others out.
             await until(lambda: not any("lease" in thread.name for thread in threading.enumerate()))
             assert not read_journal(journal).running
         assert_hides_the_password(raised.value)
@@ -295,7 +294,7 @@ async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServ
     assert effects(sandbox) == dict.fromkeys(ids, 1)
 
 
-def test_what_shows_a_journal_shows_no_password(postgres: str) -> None:
+def test_texts_of_a_journal_show_no_password(postgres: str) -> None:
     """It can be pickled, to be used on another machine."""
     journal = PostgresJournal(postgres, JOB)
     assert PASSWORD in postgres
@@ -320,8 +319,8 @@ def test_an_error_shows_no_password(dsn: str, why: str) -> None:
     assert_hides_the_password(raised.value)
 
 
-async def test_arguments_that_can_not_be(sandbox: Sandbox) -> None:
-    """Without saying the address again."""
+async def test_impossible_arguments_are_refused(sandbox: Sandbox) -> None:
+    """The error does not repeat the address."""
     for dsn, job in (("mysql://x:secret@y/z", JOB), (f"postgresql://x:{PASSWORD}@y/z", ""), (b"postgresql://", JOB)):
         with pytest.raises(ConfigurationError) as raised:
             PostgresJournal(dsn, job)  # type: ignore[arg-type]
@@ -334,7 +333,7 @@ async def test_arguments_that_can_not_be(sandbox: Sandbox) -> None:
 
 
 def test_the_lease_is_part_of_the_url(postgres: str) -> None:
-    """So that each way to work on a shard has the one that was chosen."""
+    """So that each way to work on a shard has the chosen lease."""
     usual = PostgresJournal(postgres, "close #2? or not")
     assert "lease" not in usual.url
     assert PostgresJournal.from_url(usual.url) == usual
@@ -367,7 +366,7 @@ def test_no_thread_is_left(journal: PostgresJournal) -> None:
 
 
 def assert_hides_the_password(error: BaseException) -> None:
-    """Neither in its text nor in the locals behind it, but for the frames of the journal that holds the address."""
+    """Neither in its text nor in the locals behind it, except for the frames of the journal that holds the address."""
     for one in chain(error):
         assert PASSWORD not in str(one)
         for function, name, text in shown(one.__traceback__):
@@ -377,7 +376,7 @@ def assert_hides_the_password(error: BaseException) -> None:
 async def test_a_run_whose_lease_ended_sends_nothing(
     sandbox: Sandbox, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As of a process that was frozen and wakes: its requests that were about to leave don't, and it ends."""
+    """As in a process that was frozen and wakes: requests that were about to leave are not sent, and it ends."""
     taken: list[PostgresStore] = []
     real = PostgresStore.take
 
@@ -413,10 +412,11 @@ async def test_a_run_whose_lease_ended_sends_nothing(
     assert effects(sandbox) == dict.fromkeys(ids, 1)
 
 
-async def test_a_lease_that_is_renewed_late_lets_the_job_go_on(
+async def test_a_lease_that_is_renewed_late_lets_the_job_continue(
     sandbox: Sandbox, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a machine has slept, when nobody has taken the job meanwhile: what was kept back is sent then, once."""
+    """As after a machine has slept, if no other run has taken the job meanwhile: the requests that were held back are
+    sent then, once."""
     late = 0
 
     def why() -> str | None:

@@ -1,4 +1,4 @@
-"""The nightly job: a filter whose dates move, a journal that is gone on with, and what became of each order."""
+"""The nightly job: a filter whose dates move, a journal that is continued, and the result of each order."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ async def through(job: Job, source: Any, action: Any) -> int:
         return sum([1 async for _ in job.run(source, action)])
 
 
-async def test_a_filter_with_moving_dates_is_gone_on_with(
+async def test_a_filter_with_moving_dates_is_continued(
     norce: NorceOrderClient, sandbox: Sandbox, journal: Path
 ) -> None:
-    """What the first run listed is seen through, orders of the day after are not; the summary says so."""
+    """The list of the first run is finished, orders of the day after are not in it; the summary says so."""
     ids = await new_orders(norce, 6)
     await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), until(1), actions.remove())
     await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart={"reference": "of the day after"})
@@ -63,7 +63,7 @@ async def test_a_filter_with_moving_dates_is_gone_on_with(
     assert listings == [], "what can't be compared is not read again"
 
 
-async def test_the_same_dates_are_no_news(norce: NorceOrderClient, journal: Path) -> None:
+async def test_the_same_dates_make_no_note(norce: NorceOrderClient, journal: Path) -> None:
     """A filter without dates, or with the same ones."""
     await new_orders(norce, 3)
     where = until(1)
@@ -83,7 +83,7 @@ async def test_the_same_dates_are_no_news(norce: NorceOrderClient, journal: Path
     ],
 )
 async def test_any_other_member_must_be_the_same(norce: NorceOrderClient, journal: Path, other: Any, what: str) -> None:
-    """The text names members, never values, and what can be done."""
+    """The text names members, never values, and the remedy."""
     await new_orders(norce, 2)
     await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), until(1), actions.remove())
     with pytest.raises(JournalMismatchError, match=what) as caught:
@@ -93,10 +93,10 @@ async def test_any_other_member_must_be_the_same(norce: NorceOrderClient, journa
 
 
 @pytest.mark.parametrize("kind", ["filter", "walk"])
-async def test_a_finished_journal_is_never_a_silent_nothing(
+async def test_a_finished_journal_is_an_error_and_not_an_empty_job(
     norce: NorceOrderClient, sandbox: Sandbox, journal: Path, kind: str
 ) -> None:
-    """A journal of last night with the filter of tonight; ``resume=True`` insists."""
+    """A journal of last night with the filter of tonight; ``resume=True`` allows it."""
 
     def source() -> Any:
         return until(1) if kind == "filter" else norce.orders.iterate(until(1))
@@ -123,7 +123,7 @@ async def test_a_finished_list_has_nothing_left_to_do(norce: NorceOrderClient, j
     assert await through(norce.bulk(journal, load=FEW), ids, actions.remove()) == 0
 
 
-async def test_a_listing_that_was_cut_off_begins_anew(
+async def test_an_interrupted_listing_begins_again(
     norce: NorceOrderClient, sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was done for any of it, so tonight's dates count."""
@@ -145,7 +145,7 @@ async def test_a_listing_that_was_cut_off_begins_anew(
     assert effects(sandbox) == dict.fromkeys(ids, 1)
 
 
-# What became of each order
+# The result of each order
 
 
 async def test_results_of_each_order(norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +187,8 @@ async def test_results_while_it_runs(norce: NorceOrderClient, journal: Path) -> 
     assert seen[-1].sent is None
 
 
-def test_a_verdict_that_is_none(tmp_path: Path) -> None:
-    """Said at the call, not at the first result."""
+def test_an_unknown_verdict_is_refused(tmp_path: Path) -> None:
+    """At the call, not at the first result."""
     with pytest.raises(ConfigurationError, match=r"there is no verdict 'lost'; there are done, refused, unknown"):
         read_results(tmp_path / "x", ["lost"])  # type: ignore[list-item]
     with pytest.raises(JournalError, match="there is no journal"):
@@ -196,7 +196,7 @@ def test_a_verdict_that_is_none(tmp_path: Path) -> None:
 
 
 async def test_a_million_results_would_take_no_memory(norce: NorceOrderClient, journal: Path) -> None:
-    """One left half-read holds nothing open: the journal can be used meanwhile."""
+    """A half-read result holds nothing open: the journal can be used meanwhile."""
     ids = await new_orders(norce, 2)
     await through(norce.bulk(journal, load=FEW), ids, actions.remove())
     half = read_results(journal)

@@ -1,4 +1,4 @@
-"""What every store of a journal does alike, whichever it is kept in."""
+"""The behaviour that all stores of a journal share."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
 
 @pytest.fixture
 def store(stores: Stores) -> Iterator[Store]:
-    """One that is taken."""
+    """A store that this test has taken."""
     store = stores()
     store.take()
     yield store
@@ -85,7 +85,7 @@ def items(first: int, last: int, **row: Any) -> list[Item]:
 
 
 def listed(store: Store, count: int) -> None:
-    """A job whose list is whole."""
+    """A job whose list is complete."""
     store.begin(FACTS)
     assert store.add(items(1, count)) == (0, None)
     store.put_facts({LISTED: True, DUPLICATES: 0})
@@ -95,7 +95,7 @@ def keys(store: Store, state: State) -> list[str]:
     return [item.key for item in store.some(state, 0, 1000)]
 
 
-def test_a_new_one_holds_nothing(store: Store) -> None:
+def test_a_new_store_is_empty(store: Store) -> None:
     assert (store.facts(), store.counts(), store.since_sent(), store.last_change()) == ({}, {}, None, None)
     assert store.some("planned", 0, 10) == []
 
@@ -127,7 +127,7 @@ def test_one_run_at_a_time(stores: Stores, store: Store) -> None:
     other.release()
 
 
-def test_one_that_is_not_taken_can_not_be_used(stores: Stores) -> None:
+def test_a_store_that_is_not_taken_can_not_be_used(stores: Stores) -> None:
     store = stores()
     with pytest.raises(JournalError, match="closed"):
         store.facts()
@@ -152,7 +152,7 @@ def test_an_order_that_comes_again(store: Store) -> None:
     assert keys(store, "planned")[:6] == ["o1", "o2", "o3", "o5", "o6", "o9"]
 
 
-def test_a_listing_that_was_not_finished_begins_anew(store: Store) -> None:
+def test_an_unfinished_listing_begins_again(store: Store) -> None:
     store.begin(FACTS)
     store.add(items(1, 5))
     store.begin({**FACTS, "channel": "no"})
@@ -160,7 +160,7 @@ def test_a_listing_that_was_not_finished_begins_anew(store: Store) -> None:
     assert (store.facts()["channel"], keys(store, "planned")) == ("no", ["o4", "o5", "o6"])
 
 
-def test_a_list_that_was_acted_on_is_not_begun_anew(store: Store) -> None:
+def test_a_list_that_was_acted_on_is_kept(store: Store) -> None:
     listed(store, 3)
     store.record([Change(2, "sent")], {})
     with pytest.raises(JournalError, match="row 2: it was acted on"):
@@ -168,7 +168,7 @@ def test_a_list_that_was_acted_on_is_not_begun_anew(store: Store) -> None:
     assert store.counts() == {"planned": 2, "sent": 1}
 
 
-def test_how_a_list_differs(store: Store) -> None:
+def test_the_difference_of_a_list_is_named(store: Store) -> None:
     listed(store, 10)
     store.begin_comparison()
     store.compare([*items(1, 8), Item(9, "o1")])
@@ -181,8 +181,8 @@ def test_how_a_list_differs(store: Store) -> None:
     assert not store.difference()
 
 
-def test_what_became_of_an_item(store: Store) -> None:
-    """Its attempts add up; it counts as sent as long as that may have taken effect."""
+def test_the_result_of_an_item(store: Store) -> None:
+    """Its attempts add up; it counts as sent as long as it may have taken effect."""
     listed(store, 4)
     store.record([Change(1, "sent"), Change(2, "sent"), Change(3, "sent")], {})
     since, changed = store.since_sent(), store.last_change()
@@ -203,15 +203,15 @@ def test_what_became_of_an_item(store: Store) -> None:
 
 
 def test_two_changes_of_one_item_at_once(store: Store) -> None:
-    """As where a worker is cancelled while it marks its item as sent: the later one counts."""
+    """As if a worker is cancelled while it marks its item as sent: the later change counts."""
     listed(store, 2)
     store.record([Change(1, "sent"), Change(2, "sent"), Change(1, "planned")], {})
     assert (store.counts(), keys(store, "planned"), keys(store, "sent")) == ({"planned": 1, "sent": 1}, ["o1"], ["o2"])
     assert not store.some("planned", 0, 1)[0].was_sent
 
 
-def test_texts_of_any_kind(store: Store) -> None:
-    """Come back as they were, but for a NUL, which is no text for every database: it is replaced."""
+def test_texts_of_any_kind_come_back(store: Store) -> None:
+    """Except for a NUL, which not every database accepts: it is replaced."""
     listed(store, 1)
     store.record([Change(1, "refused", 1, "400 å\u2028", "å'\"\\", "Å;--\n\ud7ff\U0001f600", "c")], {})
     store.record([Change(1, "refused", 1, "400 x\0y", "a\0b", "c\0d", "c")], {})
@@ -219,7 +219,7 @@ def test_texts_of_any_kind(store: Store) -> None:
 
 
 def test_items_of_a_state_are_moved(store: Store) -> None:
-    """What was refused took no effect, so it does not count as sent; what is unknown may have."""
+    """A refused item took no effect, so it does not count as sent; an unknown one may have."""
     listed(store, 4)
     store.record([Change(number, "sent") for number in (1, 2, 3)], {})
     store.record([Change(1, "refused"), Change(2, "unknown"), Change(3, "confirmed")], {})
@@ -299,8 +299,8 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_store_holds_what_it_was_told(place: Any, request: pytest.FixtureRequest) -> None:
-    """Whatever it is told, in whatever order."""
+def test_a_store_agrees_with_the_model(place: Any, request: pytest.FixtureRequest) -> None:
+    """Whatever is written, in any order."""
     run_state_machine_as_test(
         type("Machine", (Machine,), {"place": staticmethod(lambda: place(request))}),
         settings=settings(

@@ -1,4 +1,4 @@
-"""The arithmetic behind a load, with numbers worked out by hand, and what a call tells its limiter."""
+"""The arithmetic of a load, with numbers computed by hand, and what a call reports to its limiter."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cut(measured: float, ceiling: float | None = None) -> Cubic:
 
 
 def used(cubic: Cubic, until: float, begin: float = 0.0) -> float:
-    """The rate after it was used all the time up to a moment."""
+    """The rate after it was used all the time until a moment."""
     steps = round((until - begin) * 100)
     for step in range(1, steps + 1):
         cubic.admitted(begin + step / 100, measured=cubic.rate or 0.0)
@@ -59,7 +59,7 @@ def test_the_curve_from_a_peak_of_100(seconds: float, rate: float) -> None:
 
 
 def test_every_peak_is_reached_again_after_the_same_time() -> None:
-    """And a small one is passed faster than its size would have it."""
+    """And a small one is passed faster than its size would suggest."""
     assert used(cut(2000), 3.1072) == pytest.approx(2000, abs=0.1)
     assert used(cut(10), 3.1072) == pytest.approx(10, abs=0.01)
     # 10 + 0.4 * 2 ** 3
@@ -75,7 +75,7 @@ def test_requests_in_flight_at_a_cut_do_not_cut_again() -> None:
     assert cubic.rate == pytest.approx(72.25)
 
 
-def test_a_rate_that_is_hardly_used_is_not_what_was_too_much() -> None:
+def test_a_rate_that_is_hardly_used_is_not_the_peak() -> None:
     """Throttled at 10 a second with a rate of 85: half of it is the peak; at 60 of 85, the rate is."""
     cubic = cut(100)
     cubic.throttled(1.0, sent=0.5, measured=10)
@@ -97,7 +97,7 @@ def test_time_in_which_the_rate_is_not_used_does_not_count() -> None:
 
 
 def test_the_rate_keeps_between_floor_and_ceiling() -> None:
-    """However often it is cut, and however long it is not."""
+    """However often it is cut, and however long it grows."""
     cubic = cut(100, ceiling=90)
     for second in range(1, 200):
         cubic.throttled(float(second), sent=second - 0.5, measured=0.1)
@@ -108,7 +108,7 @@ def test_the_rate_keeps_between_floor_and_ceiling() -> None:
 # Tokens and the meter
 
 
-def test_the_bucket_gives_evenly_and_little_at_once() -> None:
+def test_the_bucket_spreads_requests_evenly() -> None:
     """At 100 a second one each 10 ms; after a rest five at once, a twentieth of a second's."""
     bucket = TokenBucket(100, 0.0)
     bucket.take(0.0)
@@ -133,8 +133,8 @@ def test_the_bucket_changes_its_rate_in_the_middle() -> None:
     assert bucket.wait(1.05) == pytest.approx(0.5)
 
 
-def test_the_meter_tells_the_last_second() -> None:
-    """Young as well as old, and nothing of what is long gone."""
+def test_the_meter_shows_the_last_second() -> None:
+    """For a young meter as well as an old one, and nothing older."""
     meter = Meter()
     for step in range(1, 26):
         meter.count(step / 50)
@@ -152,7 +152,7 @@ def test_the_meter_tells_the_last_second() -> None:
 
 
 def windows(vegas: Vegas, seconds: float, count: int = 1, begin: float = 0.0, busy: int | None = None) -> float:
-    """So many windows of answers that each took ``seconds``; the moment of the last."""
+    """A number of windows of answers that each took ``seconds``; the moment of the last."""
     now = begin
     for _ in range(count):
         for _ in range(max(30, 4 * vegas.limit)):
@@ -186,7 +186,7 @@ def test_it_starts_small_and_grows_fast_while_nothing_queues() -> None:
         (0.1, 21.86),  # 11.6 waiting
     ],
 )
-def test_a_window_moves_the_limit_by_how_many_wait(seconds: float, limit: float) -> None:
+def test_a_window_moves_the_limit_by_the_number_that_wait(seconds: float, limit: float) -> None:
     """Little's law: of 23.22, ``23.22 * (1 - 0.05 / seconds)`` wait."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
@@ -233,8 +233,7 @@ def test_the_base_is_measured_anew_at_half_the_limit() -> None:
 
 
 def after(count: int, load: Adaptive, seconds: Callable[[int], float] = lambda _: 1.5) -> tuple[Limiter, FakeClock]:
-    """A limiter that has heard of so many answers, each of which took as many seconds as it says; all that it permits
-    was in flight."""
+    """A limiter after a number of answers, each of which took this many seconds; all permits were in flight."""
     clock = FakeClock()
     limiter = load.limiter(clock, Pause(clock))
     for number in range(count):
@@ -261,7 +260,7 @@ def test_it_starts_with_one_more_for_every_answer() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "throttled", "limit"),
-    # A rate takes care of "too many"; of an unanswered one half goes, as what was added last, and a tenth.
+    # The rate handles "too many". After an unanswered request a half goes, which was added last, and a tenth.
     [(Outcome.REJECTED, True, 64), (Outcome.UNKNOWN, False, 28), (Outcome.NOT_SENT, False, 28)],
 )
 def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool, limit: int) -> None:
@@ -284,9 +283,9 @@ def test_answers_that_take_longer_end_it_too() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_rate_that_rises_wakes_who_waits_for_it() -> None:
-    """Who was told to wait ten seconds does not sleep through them at a hundred a second; nor does a falling rate let
-    anybody go early."""
+async def test_a_rate_that_rises_wakes_waiting_callers() -> None:
+    """A caller that was to wait for ten seconds does not sleep through them at a hundred a second; and a falling rate
+    lets no caller go early."""
     clock = FakeClock()
     limiter = PacedLimiter(50, 0.1, clock, Pause(clock))
     served: list[float] = []
@@ -305,14 +304,14 @@ async def test_a_rate_that_rises_wakes_who_waits_for_it() -> None:
     assert served == [0.0, 1.009, 1.019, 2.82]
 
 
-# What a call tells
+# What a call reports
 
 
 NEW_ORDER = {"id": "o1", "cart": {"reference": "c1"}}
 
 
 class HookRound(Limiter):
-    """Writes down what it is told."""
+    """Records what it gets."""
 
     def __init__(self, clock: FakeClock, pause: Pause) -> None:
         super().__init__(5, clock, pause)
@@ -331,8 +330,8 @@ def with_limiter(stand_: Stand, limiter: Limiter) -> OrderCollection:
 
 
 @pytest.mark.anyio
-async def test_a_call_tells_its_limiter_of_every_attempt() -> None:
-    """Once each, with how long it took and what the service said."""
+async def test_a_call_reports_every_attempt_to_its_limiter() -> None:
+    """Once each, with its duration and the service's answer."""
     steps: list[Step] = [
         answer(429, {}, takes=0.01, retry_after="2"),
         lost("read", takes=0.3),
@@ -352,9 +351,7 @@ async def test_a_call_tells_its_limiter_of_every_attempt() -> None:
 @pytest.mark.parametrize(
     ("overloaded", "throttled"), [(answer(503, retry_after="0", takes=0.01), True), (answer(503, takes=0.01), False)]
 )
-async def test_a_503_that_says_when_slows_a_job_down_whatever_it_says_of_the_write(
-    overloaded: Step, throttled: bool
-) -> None:
+async def test_a_503_with_retry_after_slows_a_job_down_whatever_the_kind(overloaded: Step, throttled: bool) -> None:
     """The write's outcome is unknown, and the service is overloaded all the same."""
     stand_ = stand([overloaded, answer(200, {"data": [NEW_ORDER]})])
     limiter = HookRound(stand_.clock, stand_.session.core.pause)
@@ -363,7 +360,7 @@ async def test_a_503_that_says_when_slows_a_job_down_whatever_it_says_of_the_wri
 
 
 @pytest.mark.anyio
-async def test_a_call_that_is_refused_tells_too() -> None:
+async def test_a_refused_call_is_reported_too() -> None:
     """A 404 is an answer like another."""
     stand_ = stand([answer(404, {}, takes=0.02)])
     limiter = HookRound(stand_.clock, stand_.session.core.pause)
@@ -402,8 +399,11 @@ async def test_calls_under_an_adaptive_load_learn_its_rate() -> None:
         (Outcome.UNKNOWN, 503, True, 4),
     ],
 )
-async def test_what_says_too_many_at_once(outcome: Outcome, status: int | None, throttled: bool, limit: int) -> None:
-    """No answer, or one that says nobody got to it; a fault in the service itself says nothing about load."""
+async def test_which_outcomes_mean_too_many_at_once(
+    outcome: Outcome, status: int | None, throttled: bool, limit: int
+) -> None:
+    """No answer, or an answer of a gateway that could not reach the service; a fault in the service itself says nothing
+    about load."""
     clock = FakeClock()
     limiter = Adaptive().limiter(clock, Pause(clock))
     limiter.learned(outcome, seconds=0.1, throttled=throttled, status=status)
@@ -421,7 +421,7 @@ async def test_what_says_too_many_at_once(outcome: Outcome, status: int | None, 
         (Adaptive, {"max_rate": float("inf")}, "max_rate must be a finite number above 0; got inf"),
     ],
 )
-def test_numbers_that_make_no_sense_are_refused(load: Any, wrong: dict[str, Any], named: str) -> None:
+def test_impossible_numbers_are_refused(load: Any, wrong: dict[str, Any], named: str) -> None:
     """By name, before any job begins."""
     with pytest.raises(ConfigurationError, match=named):
         load(**wrong)

@@ -1,6 +1,5 @@
-"""Loads against a service that is simulated in virtual time, whose capacity moves: converging, neither starving nor
-storming. The limiters are the real ones; the calls in front of them repeat what was turned away, as the pipeline does.
-"""
+"""Loads against a simulated service in virtual time, whose capacity moves: they converge, and neither starve nor
+storm."""
 
 from __future__ import annotations
 
@@ -57,7 +56,7 @@ class Admitting:
 
 @dataclass
 class Queueing:
-    """Has ``places`` that take 50 ms a request, lets everybody wait for one, and never turns away."""
+    """Has ``places`` that take 50 ms a request, lets every caller wait for one, and never rejects."""
 
     clock: FakeClock
     places: int
@@ -79,7 +78,7 @@ class Queueing:
 
 @dataclass
 class Run:
-    """A job's calls against a service, and what became of them second by second."""
+    """A job's calls against a service, and their results second by second."""
 
     clock: FakeClock
     limiter: Limiter
@@ -87,14 +86,14 @@ class Run:
     done: Counter[int] = field(default_factory=Counter[int])
     throttled: Counter[int] = field(default_factory=Counter[int])
     most: Counter[int] = field(default_factory=Counter[int])
-    """In the air at once, at most."""
+    """In flight at once, at most."""
 
     def rate(self, begin: int, end: int) -> float:
         """Requests done a second between two moments."""
         return sum(self.done[second] for second in range(begin, end)) / (end - begin)
 
     def share_throttled(self, begin: int, end: int) -> float:
-        """What part of the requests was turned away."""
+        """The share of the requests that was rejected."""
         away = sum(self.throttled[second] for second in range(begin, end))
         return away / max(1, away + sum(self.done[second] for second in range(begin, end)))
 
@@ -123,7 +122,7 @@ async def play(
     changes: dict[int, float] | None = None,
     workers: int = 120,
 ) -> Run:
-    """Run so many seconds; at the moments in ``changes`` the capacity becomes what they say."""
+    """Run for a number of seconds; at the moments in ``changes`` the capacity gets the values there."""
     clock = FakeClock(seed=7)
     pause = Pause(clock)
     run = Run(clock, load.limiter(clock, pause), pause)
@@ -153,7 +152,7 @@ async def play(
         pytest.param(600, 0.9, 0.01, marks=pytest.mark.soak),
     ],
 )
-async def test_gets_what_the_service_admits_and_hardly_more(capacity: float, at_least: float, away: float) -> None:
+async def test_uses_the_capacity_and_hardly_more(capacity: float, at_least: float, away: float) -> None:
     """From five requests a second to six hundred, from the tenth second on."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, capacity), 60)
     assert at_least * capacity <= run.rate(10, 60) <= 1.05 * capacity
@@ -164,7 +163,7 @@ async def test_gets_what_the_service_admits_and_hardly_more(capacity: float, at_
     "burst_seconds", [0.0, *(pytest.param(between, marks=pytest.mark.soak) for between in (0.05, 0.25)), 1.0]
 )
 async def test_however_the_service_counts(burst_seconds: float) -> None:
-    """Whether it minds every single request or looks at whole seconds."""
+    """Whether it counts every single request or whole seconds."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 200, burst_seconds=burst_seconds), 60)
     assert run.rate(10, 60) >= 0.93 * 200
     assert run.share_throttled(10, 60) < 0.01
@@ -181,8 +180,8 @@ async def test_follows_a_capacity_that_halves_and_doubles() -> None:
     assert max(run.throttled[second] for second in range(10, 150)) <= 20
 
 
-async def test_comes_back_from_a_minute_of_nothing() -> None:
-    """While nothing is admitted it hardly asks; fifteen seconds after the end it is there again."""
+async def test_recovers_from_a_minute_without_capacity() -> None:
+    """While nothing is admitted it hardly asks; fifteen seconds after the end it has its rate again."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 200), 120, {30: 1e-9, 90: 200})
     asked = sum(run.throttled[second] for second in range(40, 90))
     assert asked <= 50
@@ -190,7 +189,7 @@ async def test_comes_back_from_a_minute_of_nothing() -> None:
 
 
 async def test_a_job_that_comes_late_gets_its_half() -> None:
-    """Within twenty seconds, of a service that another one had to itself, and without hurting it."""
+    """Within twenty seconds, of a service that another job had to itself, and without hurting that job."""
     clock = FakeClock(seed=11)
     pause = Pause(clock)
     service = Admitting(clock, 200)
@@ -216,7 +215,7 @@ async def test_finds_how_many_work_at_once_and_keeps_the_queue_short() -> None:
     assert not run.throttled
 
 
-async def test_times_that_vary_do_not_pass_for_a_queue() -> None:
+async def test_varying_times_do_not_look_like_a_queue() -> None:
     """Where nothing queues and latency is wildly uneven, it goes to the ceiling."""
 
     def make(clock: FakeClock) -> Admitting:
@@ -250,8 +249,8 @@ async def test_a_service_that_stops_answering_is_left_with_few() -> None:
     assert run.rate(120, 150) >= 0.9 * 30 / 0.05
 
 
-async def test_after_a_pause_it_goes_on_where_it_was() -> None:
-    """Neither with all it has at once, nor as if it had never learned."""
+async def test_after_a_pause_it_continues_where_it_was() -> None:
+    """Neither with everything at once, nor as if it had learned nothing."""
     clock = FakeClock(seed=5)
     pause = Pause(clock)
     run = Run(clock, Adaptive().limiter(clock, pause), pause)
@@ -271,7 +270,7 @@ async def test_after_a_pause_it_goes_on_where_it_was() -> None:
     assert run.limiter.throttled_seconds >= 20
 
 
-async def test_fixed_keeps_to_its_numbers_whatever_the_service_says() -> None:
+async def test_fixed_keeps_its_numbers_whatever_the_service_answers() -> None:
     """So many a second evenly, and never more in flight."""
     run = await play(Fixed(in_flight=3, rate=40), lambda clock: Admitting(clock, 1000), 20)
     assert run.rate(0, 20) == pytest.approx(40, abs=0.5)
@@ -297,7 +296,7 @@ async def test_ceilings_hold() -> None:
 
 @dataclass
 class Slow:
-    """Takes 1.5 s a request, however many there are; from ``bears`` on it turns away, queues or does not answer."""
+    """Takes 1.5 s a request, for any number of requests; from ``bears`` on it rejects, queues or does not answer."""
 
     clock: FakeClock
     bears: float = math.inf
@@ -313,7 +312,7 @@ class Slow:
 
 
 async def orders_through(load: Load, service: Slow, orders: int) -> Run:
-    """Take so many orders through it, as a job does."""
+    """Process a number of orders, as a job does."""
     clock = service.clock
     pause = Pause(clock)
     run = Run(clock, load.limiter(clock, pause), pause)
@@ -334,7 +333,7 @@ async def orders_through(load: Load, service: Slow, orders: int) -> Run:
     return run
 
 
-async def test_a_slow_service_that_bears_much_is_not_kept_waiting() -> None:
+async def test_a_slow_service_with_much_capacity_is_used_fast() -> None:
     """600 orders at 1.5 s: 4, 8, 16, 32, 64 and then 100 at once. 50 at once take 18 s; it took a minute when the limit
     grew by windows from the start."""
     run = await orders_through(Adaptive(), Slow(FakeClock()), 600)
@@ -343,8 +342,8 @@ async def test_a_slow_service_that_bears_much_is_not_kept_waiting() -> None:
 
 
 @pytest.mark.parametrize("answer", [NO_ANSWER, DONE])
-async def test_a_service_under_pressure_is_left_with_what_it_bears(answer: Answer) -> None:
-    """Some are not answered, or all later than before: what was too much is gone with the next answers."""
+async def test_a_service_under_pressure_gets_what_it_can_handle(answer: Answer) -> None:
+    """Some requests are not answered, or all are later than before: the excess is gone with the next answers."""
     service = Slow(FakeClock(seed=5), bears=40, answer=answer)
     run = await orders_through(Adaptive(), service, 2000)
     too_many = [second for second, most in run.most.items() if most > 70]

@@ -1,4 +1,4 @@
-"""A member's part of a rate that several share: never more than it was given, and nothing once it is old."""
+"""A member's part of a rate that several share: never more than its part, and nothing once the part is old."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Member:
-    """One whose beats are made by hand."""
+    """A member whose beats are made by hand."""
 
     def __init__(self, clock: FakeClock, max_in_flight: int = 100) -> None:
         self.clock = clock
@@ -50,8 +50,8 @@ class Member:
         return sum(begin <= moment < end for moment in self.served)
 
 
-async def test_nothing_before_a_beat_that_counts() -> None:
-    """And as many as there are members share the rate from then on."""
+async def test_nothing_is_sent_before_a_beat_that_counts() -> None:
+    """From then on all members share the rate."""
     clock = FakeClock()
     member = Member(clock)
     async with anyio.create_task_group() as group:
@@ -70,7 +70,7 @@ async def test_nothing_before_a_beat_that_counts() -> None:
 
 
 async def test_a_part_that_got_no_beat_is_not_used() -> None:
-    """From before the others stop to count it."""
+    """It ends before the others stop counting this member."""
     clock = FakeClock()
     member = Member(clock)
     member.beat()
@@ -82,8 +82,8 @@ async def test_a_part_that_got_no_beat_is_not_used() -> None:
     assert member.limiter.take()
 
 
-async def test_a_part_that_grows_wakes_who_waits() -> None:
-    """Also one who was to wait for ten seconds."""
+async def test_a_part_that_grows_wakes_waiting_callers() -> None:
+    """Also one that was to wait for ten seconds."""
     clock = FakeClock()
     member = Member(clock)
     async with anyio.create_task_group() as group:
@@ -95,7 +95,7 @@ async def test_a_part_that_grows_wakes_who_waits() -> None:
     assert member.within(1.3, 2.3) == pytest.approx(100, abs=1)
 
 
-async def test_what_comes_at_once_is_divided_too() -> None:
+async def test_the_burst_is_divided_too() -> None:
     """A rested member sends a twentieth of a second's part at once, and at least one."""
     clock = FakeClock()
     for others, at_once in ((0, 5), (1, 2), (9, 1), (99, 1)):
@@ -124,7 +124,7 @@ async def test_those_that_begin_together_do_not_send_together() -> None:
 
 
 async def test_a_pause_of_another_member() -> None:
-    """Nothing is sent, and it is the service that holds it back."""
+    """Nothing is sent, and the time counts as held back by the service."""
     clock = FakeClock()
     member = Member(clock)
     async with anyio.create_task_group() as group:
@@ -141,8 +141,8 @@ async def test_a_pause_of_another_member() -> None:
     assert member.limiter.throttled_seconds == pytest.approx(2.0, abs=0.3)
 
 
-async def test_a_pause_is_told_at_once_and_once() -> None:
-    """Also one longer than a call waits; what was told by others is not told again."""
+async def test_a_pause_is_reported_at_once_and_once() -> None:
+    """Also one that is longer than a call waits; a pause that others reported is not reported again."""
     clock = FakeClock()
     member = Member(clock)
     member.beat()
@@ -170,7 +170,7 @@ async def test_a_job_that_lost_its_rate_has_none() -> None:
     assert all(member.limiter.take() for _ in range(4))
 
 
-def test_what_is_no_load_is_refused() -> None:
+def test_a_wrong_load_is_refused() -> None:
     wrong: list[Any] = ["fast", 100, Shared, Fixed]
     for load in wrong:
         with pytest.raises(ConfigurationError, match="load must be Shared, Adaptive or Fixed, not"):

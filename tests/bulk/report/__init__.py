@@ -1,1 +1,1 @@
-"""The report of a job, made of its journal."""
+"""The report of a job, made from its journal."""

@@ -1,4 +1,4 @@
-"""The page of a report: whole, safe whatever the service said, and made by the command and in notebooks."""
+"""The page of a report: complete, safe for any text of the service, and made by the command and in notebooks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def job(folder: Path, said: str = "sold out", key: str = "o") -> Path:
 
 
 class Elements(HTMLParser):
-    """What a browser would make of it, roughly."""
+    """The elements, roughly as a browser would read them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def test_it_shows_the_job_and_needs_nothing_else(tmp_path: Path) -> None:
     assert html.count('<svg class="paper"') == 5
 
 
-def test_what_the_service_and_the_ids_say_is_text(tmp_path: Path) -> None:
+def test_texts_of_the_service_and_ids_are_escaped(tmp_path: Path) -> None:
     html = html_report(job(tmp_path, HOSTILE, HOSTILE)).html
     found = Elements(html)
     assert found.tags.count("script") == 1
@@ -81,8 +81,8 @@ def test_what_the_service_and_the_ids_say_is_text(tmp_path: Path) -> None:
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b]", html)
 
 
-def test_a_page_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """As the journal is of which it quotes what the service said."""
+def test_only_its_owner_can_read_a_page(tmp_path: Path) -> None:
+    """As with the journal, whose texts of the service it quotes."""
     file = tmp_path / "a.html"
     html_report(journal_of(tmp_path / "a.journal", [Done("o1", 1.0, 2.0)])).write(file)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -100,7 +100,7 @@ def _room(size: int) -> Generator[None]:
 
 
 def test_a_page_that_does_not_fit_on_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Neither half of itself, nor a page of that name that was there before in pieces."""
+    """Neither half of the page, nor damage to an existing page of that name."""
     report, file = html_report(job(tmp_path)), tmp_path / "out.html"
     before = sorted(tmp_path.iterdir())
     with _room(10_000), pytest.raises(ConfigurationError, match=r"out\.html can't be written: File too large"):
@@ -146,13 +146,13 @@ def test_the_command_writes_it_and_replaces_nothing(tmp_path: Path) -> None:
 
 
 def _in_notebook(value: object) -> str:
-    """What a notebook shows of the value of a cell."""
+    """What a notebook shows for the value of a cell."""
     made: Callable[[], str] = getattr(value, "_repr_html_")  # noqa: B009 - found by its name, as a notebook does
     return made()
 
 
 @pytest.mark.anyio
-async def test_a_notebook_shows_that_of_a_job(tmp_path: Path) -> None:
+async def test_a_notebook_shows_the_report_of_a_job(tmp_path: Path) -> None:
     place = job(tmp_path)
     with Sandbox() as sandbox:
         async with client_of(sandbox) as norce:

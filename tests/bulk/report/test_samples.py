@@ -1,4 +1,4 @@
-"""Samples of how hard a job works: bounded, in order, and written with what is written anyway."""
+"""Samples of a job's load: bounded, in order, and written together with other writes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([f"sample {slot}" for slot in range(4)]), JSON, max_size=4))
 @settings(max_examples=60, deadline=None)
-def test_what_is_no_sample_is_passed_over(facts: dict[str, Any]) -> None:
+def test_an_invalid_sample_is_skipped(facts: dict[str, Any]) -> None:
     found = samples_in(facts)
     assert len(found) <= len(facts)
 
@@ -103,7 +103,7 @@ async def test_a_job_leaves_samples_in_its_journal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("written", [f"[{'9' * 400}, 1, 1, 1]", f"[5, {'9' * 400}, 1, 1]"])
-def test_a_sample_of_a_damaged_journal_does_not_cost_the_report(tmp_path: Path, written: str) -> None:
+def test_a_damaged_sample_does_not_break_the_report(tmp_path: Path, written: str) -> None:
     journal = journal_of(tmp_path / "a.journal", [Done("o1", 1.0, 2.0)])
     with sqlite3.connect(journal) as connection:
         connection.executemany("INSERT INTO fact VALUES (?, ?)", [("sample 0", "[1, 1, 1, 1]"), ("sample 1", written)])

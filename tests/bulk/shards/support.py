@@ -1,4 +1,4 @@
-"""What tests of split jobs share: where a job is, and its driver and workers."""
+"""Shared by the tests of split jobs: the place of a job, its driver and its workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FEW = Fixed(in_flight=3)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a test's job is, and how its workers call the service."""
+    """The place of a test's job, and how its workers call the service."""
 
     sandbox: Sandbox
     recipe: Recipe
@@ -46,14 +46,14 @@ async def orders(sandbox: Sandbox, count: int) -> list[str]:
 
 
 class Gone(ThreadPoolExecutor):
-    """An executor whose driver is gone before it hands over a shard."""
+    """An executor whose driver dies before it hands over a shard."""
 
     def submit(self, *_: Any, **__: Any) -> Future[Any]:
         raise KeyError("gone")
 
 
 async def listed(place: Place, ids: list[str], **changes: Any) -> None:
-    """The job is listed, and its driver gone."""
+    """The job is listed, and its driver is dead."""
     with Gone() as gone, pytest.raises(JournalError, match=r"takes no shards \(KeyError\): run the same program again"):
         await place.spread(ids, on=gone, **changes)
     assert read_journal(place.journal).counts == {"planned": len(ids)}
@@ -81,7 +81,7 @@ def worker(place: Place, in_flight: int | None = FEW.in_flight) -> Program:
 
 
 def end(workers: list[Program]) -> None:
-    """Leave none behind."""
+    """End all of them."""
     for one in workers:
         one.kill()
         one.wait()

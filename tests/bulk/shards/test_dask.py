@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.slow(group="dask"),
     pytest.mark.timeout(900),
-    # Its cluster and its client end in threads of their own, when nobody looks.
+    # Its cluster and its client end in threads of their own, unobserved.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.parametrize("anyio_backend", ["asyncio"]),
 ]
@@ -85,7 +85,7 @@ async def test_workers_that_are_killed(place: Place, workers: Executor, count: i
 
 
 async def test_a_scheduler_that_is_killed(place: Place, tmp_path: Path) -> None:
-    """Its driver gets an error of ours, and its workers go on with what they have. The same program finishes on a
+    """Its driver gets an error of ours, and its workers continue with their shards. The same program finishes on a
     second cluster, each order once."""
     client_of = untyped("distributed").Client
     ids = await orders(place.sandbox, 160)
@@ -113,7 +113,7 @@ async def test_a_scheduler_that_is_killed(place: Place, tmp_path: Path) -> None:
 
 
 async def test_equal_shards_run_again(place: Place, workers: Executor) -> None:
-    """Dask answers a task that it has done before with what came of it then; a job that is spread again runs."""
+    """Dask gives a task that it has run before the old result; a job that is spread again runs."""
     ids = await orders(place.sandbox, 5)
     kept: list[Future[Any]] = []
 
@@ -130,10 +130,10 @@ async def test_equal_shards_run_again(place: Place, workers: Executor) -> None:
     assert result.attempts == 2
 
 
-async def test_what_the_next_try_would_meet_too(
+async def test_an_error_that_would_repeat_is_tried_once(
     place: Place, workers: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is tried once, although Dask tries what raises ten times more."""
+    """Although Dask repeats a task that raises ten times."""
     ids = await orders(place.sandbox, 5)
     calls = len(place.sandbox.requests)
     monkeypatch.setenv("WRONG_TOKEN", "another")

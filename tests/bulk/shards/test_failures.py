@@ -34,14 +34,14 @@ def sends(one: Program, place: Place) -> bool:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("rounds", ROUNDS)
 async def test_workers_that_are_killed_and_frozen(place: Place, rounds: int) -> None:
-    """One is killed in the middle; another is stopped past its lease, and goes on when its shard was taken over.
+    """One is killed in the middle; another is frozen past its lease, and continues when its shard has been taken over.
     Answers are lost besides."""
     place.sandbox.faults.play(READY["lost-answers"])
 
     def run(place: Place) -> None:
         workers = [worker(place) for _ in range(3)]
         try:
-            # Looked at once: a worker may be between two shards a moment later.
+            # Checked at once: a worker may be between two shards a moment later.
             while len(busy := place.busy()) < 2:
                 time.sleep(0.01)
             killed, stopped = [one for one in workers if one.pid in busy][:2]
@@ -91,8 +91,8 @@ async def test_a_database_that_restarts_in_the_middle(place: Place, threads: Thr
 
 @pytest.mark.in_turn("anyio_backend")
 async def test_two_drivers_at_once(place: Place, threads: ThreadPoolExecutor) -> None:
-    """One lists the job, and the other is told that another run has it; when it is run again, both run its shards. The
-    loop makes no difference: the drivers meet in the database."""
+    """One lists the job, and the other gets an error that another run has it; when it is run again, both run its
+    shards. The loop makes no difference: the drivers meet in the database."""
     ids = await orders(place.sandbox, 60)
     reports: list[JournalReport] = []
 

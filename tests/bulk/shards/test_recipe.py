@@ -52,7 +52,7 @@ def test_it_holds_no_token() -> None:
     assert pickle.loads(pickle.dumps(recipe)) == recipe == Recipe.from_json(recipe.to_json())
 
 
-def test_it_is_of_the_view_that_makes_it() -> None:
+def test_it_describes_the_view_that_makes_it() -> None:
     assert a_client().scoped(channel="no").recipe(token="env:OTHER").channel == "no"
 
 
@@ -70,8 +70,8 @@ def test_headers_do_not_travel() -> None:
 
 
 @pytest.mark.anyio
-async def test_an_engine_that_was_handed_in_does_not_travel() -> None:
-    """Its workers would send by other ways than the client."""
+async def test_an_own_engine_does_not_travel() -> None:
+    """Its workers would send in another way than the client."""
     async with httpx.AsyncClient(verify=NO_TLS) as theirs, a_client(http_client=theirs) as norce:
         with pytest.raises(ConfigurationError, match="holds no engine and no http_client"):
             norce.recipe()
@@ -92,7 +92,7 @@ def test_an_address_with_credentials_is_refused() -> None:
         json.dumps({"base_url": "https://orders.example", "merchant": "acme"}),
     ],
 )
-def test_text_that_is_no_recipe(text: str) -> None:
+def test_an_invalid_text_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="a recipe must be") as raised:
         Recipe.from_json(text)
     assert TOKEN not in str(raised.value)

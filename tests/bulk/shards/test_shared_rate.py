@@ -1,4 +1,4 @@
-"""One rate for all workers of a job, with a real database: who joins, who dies, who freezes."""
+"""One rate for all workers of a job, with a real database: workers that join, die and freeze."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Table:
         join(self.connection, self.job, share, "a test")
 
     def beat(self, share: Share) -> float:
-        """Its part afterwards."""
+        """A beat; returns its part afterwards."""
         beat(self.connection, self.job, share, "a test")
         return share.rate
 
     def ages(self, share: Share, seconds: float) -> None:
-        """As if its last beat were so much older, and all had joined before that."""
+        """Make its last beat this much older, as if all had joined before that."""
         self.connection.execute(
             "UPDATE norce_job_member SET announced = announced - make_interval(secs => %s)", (seconds,)
         )
@@ -74,7 +74,7 @@ def table(postgres: str) -> Iterator[Table]:
         yield Table(connection, 1)
 
 
-def test_one_alone_may_send_at_once(table: Table) -> None:
+def test_a_single_member_may_send_at_once(table: Table) -> None:
     alone = table.new()
     table.join(alone)
     assert alone.rate == RATE
@@ -116,14 +116,14 @@ def test_a_dead_one_counts_until_its_beat_is_old(table: Table) -> None:
     assert table.beat(first) == RATE / 2
     table.ages(dead, 1.5)
     assert table.beat(first) == RATE
-    # One that was frozen and wakes joins anew.
+    # A member that was frozen and wakes joins again.
     assert table.beat(dead) == 0.0
     assert table.beat(dead) == 0.0
     assert table.beat(first) == RATE / 2
     assert table.beat(dead) == RATE / 2
 
 
-def test_a_member_that_goes_on_keeps_its_part(table: Table) -> None:
+def test_a_member_that_continues_keeps_its_part(table: Table) -> None:
     """As the next shard of the same worker does."""
     first, other = table.new(), table.new()
     table.join(first)
@@ -135,7 +135,7 @@ def test_a_member_that_goes_on_keeps_its_part(table: Table) -> None:
 
 
 def test_the_lowest_rate_counts(table: Table) -> None:
-    """Of the members that were given one, and the job's."""
+    """Of the rates given to members, and the job's."""
     first, second, without = table.new(100.0), table.new(40.0), table.new(None)
     for share in (first, second, without):
         table.join(share)
@@ -165,7 +165,7 @@ def test_a_pause_reaches_all_and_outlives_its_member(table: Table) -> None:
     table.ages(second, 300.0)
     table.join(third)
     assert 28.0 < third.paused <= 30.0
-    # What was told by another is not told on.
+    # A pause that another member reported is not reported again.
     assert (first.own_pause, third.own_pause) == (0.0, 0.0)
 
 
@@ -218,8 +218,8 @@ async def test_members_that_join_die_and_restart(place: Place, count: int, kills
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_pause_that_one_is_told_stops_all(place: Place) -> None:
-    """Within a second nothing comes from any of them, and what was turned away is done afterwards."""
+async def test_a_pause_that_one_gets_stops_all(place: Place) -> None:
+    """Within a second no worker sends, and the rejected requests are done afterwards."""
     ids = await orders(place.sandbox, 200)
     await listed(place, ids, load=Shared(max_rate=RATE), shards=12)
     came: list[float] = []

@@ -1,4 +1,4 @@
-"""One job on several workers: listed once, each order once, one report, whoever dies."""
+"""One job on several workers: listed once, each order once, one report, whichever process dies."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_the_same_program_again_does_nothing_twice(place: Place, threads: 
 
 
 async def test_processes_of_this_machine(place: Place) -> None:
-    """What it does without an executor; nothing of them is left."""
+    """The default without an executor; no process of it is left."""
     ids = await orders(place.sandbox, 30)
     report = await place.spread(ids, shards=4)
     assert report.counts == {"confirmed": 30}
@@ -77,7 +77,7 @@ async def test_processes_of_this_machine(place: Place) -> None:
 
 
 async def test_workers_that_take_shards_by_themselves(place: Place) -> None:
-    """Each takes what is free, and all of them return when nothing is left."""
+    """Each takes free shards, and all of them return when nothing is left."""
     ids = await orders(place.sandbox, 60)
     await listed(place, ids)
     reports: list[JournalReport] = []
@@ -93,7 +93,7 @@ async def test_workers_that_take_shards_by_themselves(place: Place) -> None:
 
 
 async def test_the_plain_function_underneath(place: Place) -> None:
-    """By texts alone, as often as one likes."""
+    """Only with texts, any number of times."""
     ids = await orders(place.sandbox, 20)
     await listed(place, ids)
     url = place.journal.url
@@ -129,10 +129,10 @@ async def test_workers_that_can_not_begin(place: Place, threads: ThreadPoolExecu
         run_shard(place.recipe.to_json(), place.journal.url, 1)
 
 
-async def test_an_engine_that_can_not_be_held_back(
+async def test_an_engine_that_does_not_ask_before_the_first_byte_is_refused(
     place: Place, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is refused by the driver before it lists, by each worker, and by a job with such a journal of its own."""
+    """By the driver before it lists, by each worker, and by a job with its own journal of this kind."""
     ids = await orders(place.sandbox, 5)
     async with httpx.AsyncClient(verify=NO_TLS) as theirs, client_of(place.sandbox, http_client=theirs) as norce:
         with pytest.raises(ConfigurationError, match="can't be held back right before it sends"):
