@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from norce_order_async.bulk.journal import lease as journal
+from norce_order_async.bulk.journal.journal import LISTED_AT_ONCE
 from norce_order_async.bulk.journal.place import LEASE
 from norce_order_async.cli.app import norce_order
 
@@ -32,6 +33,7 @@ def test_its_numbers() -> None:
     text = " ".join(PAGE.split())
     assert f"A run has the job for {LEASE:g} s" in text
     assert f"renews that every {LEASE / journal.RENEWALS:g} s" in text
+    assert f"Listing reads {LISTED_AT_ONCE:,} orders of the source" in text
 
 
 def test_its_figures() -> None:

@@ -219,5 +219,5 @@ def _found(plan: Plan[Any], where: OrderFilter) -> AsyncIterator[Order]:
     return OrderCollection(plan.session).iterate(where)
 
 
-def _items(plan: Plan[Any], source: Any) -> AsyncIterator[Item]:
+def _items(plan: Plan[Any], source: Any) -> Items:
     return Items(cast("list[Entry]", source), plan.key, plan.action.columns, plan.partition)

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from norce_order_async._json import is_mapping
 from norce_order_async.checking import check_kind
@@ -42,10 +42,24 @@ class Item:
     """Whether it was sent with unknown result, so that the order is read before it is sent again."""
 
     @property
+    def asked(self) -> str:
+        """Its row as JSON."""
+        # Most jobs need no columns, and to encode none takes as long as all else that is done to list an item.
+        return as_json(self.row) if self.row else "{}"
+
+    @property
     def hash(self) -> bytes:
         """A digest of the key and the row: equal if the same was asked for."""
-        return hashlib.sha256(f"{self.key}\n{as_json(self.row)}".encode()).digest()[:16]
+        return hash_of(self.key, self.asked)
 
+
+def hash_of(key: str, asked: str) -> bytes:
+    """A digest of an item's key and of its row as JSON, of :data:`HASH_BYTES` bytes."""
+    return hashlib.sha256(f"{key}\n{asked}".encode()).digest()[:HASH_BYTES]
+
+
+HASH_BYTES: Final = 16
+"""Bytes of a digest."""
 
 # json.dumps makes an encoder for each call, which takes longer than encoding a row.
 _JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -120,31 +134,36 @@ class Items(AsyncIterator[Item]):
         self._number = 0
 
     async def __anext__(self) -> Item:
-        while True:
-            entry = await self._entry()
-            self._position += 1
-            key = _key_of(entry, self._key, self._position)
-            if self._partition.holds(key):
-                self._number += 1
-                return Item(self._number, key, _row_of(entry, self._columns, self._position))
+        some = await self.some(1)
+        if not some:
+            raise StopAsyncIteration
+        return some[0]
 
-    async def _entry(self) -> Entry:
+    async def some(self, count: int) -> list[Item]:
+        """The next few; none at the end."""
+        some: list[Item] = []
         if isinstance(self._entries, AsyncIterator):
-            return await anext(self._entries)
+            while len(some) < count:
+                try:
+                    entry = await anext(self._entries)
+                except StopAsyncIteration:
+                    break
+                self._add(entry, some)
+            return some
+        # Nothing is waited for: a turn of a coroutine for each entry would take longer than the entry.
         for entry in self._entries:
-            return entry
-        raise StopAsyncIteration
+            self._add(entry, some)
+            if len(some) == count:
+                break
+        return some
 
-
-async def take(items: AsyncIterator[Item], count: int) -> list[Item]:
-    """Return up to ``count`` of the next items; an empty list at the end."""
-    taken: list[Item] = []
-    while len(taken) < count:
-        try:
-            taken.append(await anext(items))
-        except StopAsyncIteration:
-            break
-    return taken
+    def _add(self, entry: Entry, some: list[Item]) -> None:
+        """Append its item, if it is of this partition."""
+        self._position += 1
+        key = _key_of(entry, self._key, self._position)
+        if self._partition.holds(key):
+            self._number += 1
+            some.append(Item(self._number, key, _row_of(entry, self._columns, self._position)))
 
 
 def rows_differ(key: str) -> InvalidRequestError:
@@ -165,10 +184,13 @@ def check_source(source: object) -> None:
 
 
 def _key_of(entry: Entry, key: Key, position: int) -> str:
+    found: object
     if isinstance(entry, Order):
         return entry.id
     if callable(key):
-        found: object = key(entry)
+        found = key(entry)
+    elif isinstance(entry, str):
+        found = entry
     else:
         found = entry.get(key) if is_mapping(entry) else entry
     try:

@@ -27,6 +27,7 @@ from norce_order_async.bulk.journal.place import read
 from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.store import Change
 from norce_order_async.bulk.prepare import wait_for_late_requests
+from norce_order_async.bulk.source import Item
 from norce_order_async.runtime.clock import boottime
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.journal.test_stores import items, listed
@@ -183,7 +184,8 @@ def test_a_write_whose_answer_was_lost_is_done_once(journal: PostgresJournal, mo
 
         def execute(self, query: Any, *given: Any, **named: Any) -> Any:
             came = super().execute(query, *given, **named)
-            if "UPDATE norce_job_item" in str(query) and self.info.transaction_status == TransactionStatus.IDLE:
+            writes = "UPDATE norce_job_item" in str(query) or "INSERT INTO norce_job_item" in str(query)
+            if writes and self.info.transaction_status == TransactionStatus.IDLE:
                 self.lose()
             return came
 
@@ -193,6 +195,9 @@ def test_a_write_whose_answer_was_lost_is_done_once(journal: PostgresJournal, mo
     store.begin({**FACTS_OF_A_JOB})
     lost.clear()
     assert store.add(items(1, 5)) == (0, None)
+    assert lost
+    lost.clear()
+    assert store.add([Item(6, "o2"), Item(7, "o1", {"erp": "e"}), Item(8, "o3")]) == (3, "o1")
     assert lost
     store.put_facts({"listed": True, "duplicates": 0})
     lost.clear()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from norce_order_async import ConfigurationError, NorceOrderClient, OrderFilter
+from norce_order_async import ConfigurationError, InvalidRequestError, NorceOrderClient, OrderFilter
 from norce_order_async.bulk import actions, read_results
 from norce_order_async.bulk.job import Job
 from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
 from norce_order_async.bulk.journal.inspect import ItemResult
+from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.load.limiters import Fixed
+from norce_order_async.bulk.source import Item
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import client_of, effects, new_orders
 
@@ -143,6 +146,49 @@ async def test_an_interrupted_listing_begins_again(
     assert await through(job, until(1), actions.remove()) == 4
     assert job.summary.note == ""
     assert effects(sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_the_next_orders_are_read_while_some_are_written(
+    norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long list takes as long as the slower of the two, and not as long as both."""
+    from norce_order_async.bulk.journal import journal as room
+
+    ids = await new_orders(norce, 3)
+    monkeypatch.setattr(room, "LISTED_AT_ONCE", 2)
+    read_on = threading.Event()
+    add = SqliteStore.add
+
+    def waits(store: SqliteStore, items: Sequence[Item]) -> tuple[int, str | None]:
+        assert read_on.wait(30)
+        return add(store, items)
+
+    def source() -> Iterator[str]:
+        yield from ids[:2]
+        read_on.set()
+        yield ids[2]
+
+    monkeypatch.setattr(SqliteStore, "add", waits)
+    assert await through(norce.bulk(journal, load=FEW), source(), actions.remove()) == 3
+
+
+async def test_what_is_wrong_first_in_a_source_is_said(
+    norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the source fails while orders are written that can't be listed."""
+    from norce_order_async.bulk.journal import journal as room
+
+    monkeypatch.setattr(room, "LISTED_AT_ONCE", 2)
+
+    def source() -> Iterator[dict[str, Any]]:
+        yield {"order_id": "o1", "colour": "red"}
+        yield {"order_id": "o1", "colour": "blue"}
+        raise RuntimeError("the file ends here")
+
+    with pytest.raises(RuntimeError, match="ends here"):
+        await through(norce.bulk(journal), source(), actions.remove())
+    with pytest.raises(InvalidRequestError, match="o1 is in the source twice"):
+        await through(norce.bulk(journal), source(), actions.patch_attributes(columns=("colour",)))
 
 
 # The result of each order

@@ -7,13 +7,13 @@ sent is not sent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-from anyio import to_thread
+from anyio import from_thread, to_thread
 
 from norce_order_async._json import is_mapping, mapping_or_empty
 from norce_order_async.bulk.actions.output import OutputFile
@@ -21,14 +21,15 @@ from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchE
 from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, MAX_RATE, SETTLES, SOURCE, SPOOLED, State
 from norce_order_async.bulk.journal.samples import Sampler, samples_in
 from norce_order_async.bulk.journal.store import Change, Store
-from norce_order_async.bulk.source import Item, rows_differ, take
+from norce_order_async.bulk.source import Item, Items, rows_differ
 from norce_order_async.pipeline.limiter import Limiter
 from norce_order_async.pipeline.tasks import SendTasks
 from norce_order_async.storage.groups import Groups
 
 T = TypeVar("T")
+U = TypeVar("U")
 
-LISTED_AT_ONCE = 5000
+LISTED_AT_ONCE = 10_000
 READ_AT_ONCE = 500
 _SHOWN = ("action", "merchant", "channel", "service", "partition")
 
@@ -107,7 +108,7 @@ class Journal:
     async def list_items(
         self,
         facts: Mapping[str, Any],
-        items: Callable[[], AsyncIterator[Item]],
+        items: Callable[[], Items],
         *,
         dates: Mapping[str, str],
         settles: bool,
@@ -139,12 +140,16 @@ class Journal:
             await self._in_thread(lambda: self._store.put_facts({SETTLES: settles}))
             return mapping_or_empty(found.get(DATES))
         await self._in_thread(lambda: self._store.begin({**facts, DATES: dict(dates), SETTLES: settles}))
-        given, duplicates = items(), 0
-        while some := await take(given, LISTED_AT_ONCE):
-            again, other = await self._in_thread(partial(self._store.add, some))
+        duplicates = 0
+
+        def added(came: tuple[int, str | None]) -> None:
+            nonlocal duplicates
+            again, other = came
             if other is not None:
                 raise rows_differ(other)
             duplicates += again
+
+        await self._go_through(items(), self._store.add, added)
         await self._in_thread(lambda: self._store.put_facts({LISTED: True, DUPLICATES: duplicates}))
         return None
 
@@ -164,16 +169,38 @@ class Journal:
         """Record the rate that the workers share, in attempts a second; None for no limit."""
         await self._in_thread(lambda: self._store.put_facts({MAX_RATE: rate}))
 
-    async def _compare(self, items: AsyncIterator[Item]) -> None:
+    async def _compare(self, items: Items) -> None:
         await self._in_thread(self._store.begin_comparison)
-        while some := await take(items, LISTED_AT_ONCE):
-            await self._in_thread(partial(self._store.compare, some))
+        await self._go_through(items, self._store.compare, _nothing)
         difference = await self._in_thread(self._store.difference)
         if difference:
             raise JournalMismatchError(
                 f"journal {self.name} was begun with other items ({difference}): give the same items"
                 ", or None to continue with those in the journal, or name another journal"
             )
+
+    async def _go_through(self, items: Items, work: Callable[[list[Item]], T], then: Callable[[T], None]) -> None:
+        """Hand over all items to the store, some at a time. While it works on some, the next are read from the source.
+
+        Args:
+            items: the items.
+            work: what the store does with some of them.
+            then: called with what that came to; may raise to end it.
+        """
+        some = await items.some(LISTED_AT_ONCE)
+        while some:
+            begun = anyio.Event()
+            _, some = await _both(partial(self._work_on, some, begun, work, then), partial(_next_of, items, begun))
+
+    async def _work_on(
+        self, some: list[Item], begun: anyio.Event, work: Callable[[list[Item]], T], then: Callable[[T], None]
+    ) -> None:
+        def begin() -> T:
+            # A source that is at hand keeps the loop busy until the next items are there.
+            from_thread.run_sync(begun.set)
+            return work(some)
+
+        then(await self._in_thread(begin))
 
     async def duplicates(self) -> int:
         """The number of entries of the source that repeat an earlier one."""
@@ -269,6 +296,40 @@ class Journal:
                 return await to_thread.run_sync(work)
             except OSError as error:
                 raise JournalError(f"{error.filename or self.name}: {error.strerror or error}") from error
+
+
+async def _next_of(items: Items, begun: anyio.Event) -> list[Item]:
+    await begun.wait()
+    return await items.some(LISTED_AT_ONCE)
+
+
+def _nothing(_: object) -> None:
+    pass
+
+
+async def _both(first: Callable[[], Awaitable[T]], second: Callable[[], Awaitable[U]]) -> tuple[T, U]:
+    """What two come to that are done at the same time. If both fail, what the first raised is raised."""
+    firsts: list[T] = []
+    seconds: list[U] = []
+    failed: BaseException | None = None
+
+    async def do_second() -> None:
+        nonlocal failed
+        try:
+            seconds.append(await second())
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - raised below, and not in a group
+            failed = error
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(do_second)
+        try:
+            firsts.append(await first())
+        except Exception as error:  # noqa: BLE001 - as above
+            failed = error
+            tasks.cancel_scope.cancel()
+    if failed is not None:
+        raise failed
+    return firsts[0], seconds[0]
 
 
 def _check_facts(name: str, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

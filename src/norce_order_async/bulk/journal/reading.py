@@ -6,7 +6,6 @@ that lost its list would begin anew.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +16,7 @@ from typing import Any, Final, Literal, get_args
 
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, read_json, write_json
 from norce_order_async.bulk.journal.errors import JournalError
+from norce_order_async.bulk.source import hash_of
 
 State = Literal["planned", "sent", "confirmed", "refused", "unknown"]
 """``planned``: not begun, or put back. ``sent``: in flight, or was when the run ended. ``confirmed``: took effect.
@@ -92,7 +92,7 @@ def check_items(path: Path, connection: sqlite3.Connection, *, one_by_one: bool)
         row(path, values)
     if one_by_one:
         for values in connection.execute(f"SELECT {ROW} FROM item ORDER BY number"):  # noqa: S608
-            if bytes in map(type, _texts(values)) or _digest(values[1], values[2]) != values[3]:
+            if bytes in map(type, _texts(values)) or hash_of(values[1], values[2]) != values[3]:
                 row(path, values)
 
 
@@ -122,7 +122,7 @@ def row(path: str | Path, values: tuple[Any, ...]) -> Row:
     wanted = read_json(asked.encode())
     if not is_mapping(wanted):
         raise _damaged(path, f"row {number}", "its columns of the source are not a JSON object")
-    if _digest(key, asked) != digest:
+    if hash_of(key, asked) != digest:
         raise _damaged(path, f"row {number}", "its key or its columns of the source differ from those that were listed")
     return Row(number, key, wanted, state, attempts, reason, code, said, correlation_id, sent, changed)
 
@@ -145,10 +145,6 @@ def facts(path: str | Path, found: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
 
 
 _texts: Final = itemgetter(1, 2, 4, 6, 7, 8, 9)
-
-
-def _digest(key: str, asked: str) -> bytes:
-    return hashlib.sha256(f"{key}\n{asked}".encode()).digest()[:16]
 
 
 def _damaged(path: str | Path, where: str, what: str) -> JournalError:

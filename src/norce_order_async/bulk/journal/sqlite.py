@@ -21,7 +21,7 @@ from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.reading import State
 from norce_order_async.bulk.journal.store import Change, Difference
-from norce_order_async.bulk.source import Item, as_json
+from norce_order_async.bulk.source import Item, hash_of
 from norce_order_async.storage.files import FileKind, transaction
 
 _SCHEMA = """
@@ -246,4 +246,4 @@ class SqliteStore:
 
 
 def _rows(items: Sequence[Item]) -> list[tuple[int, str, str, bytes]]:
-    return [(item.number, item.key, as_json(item.row), item.hash) for item in items]
+    return [(item.number, item.key, asked := item.asked, hash_of(item.key, asked)) for item in items]

@@ -113,7 +113,8 @@ class Store(Protocol):
         ...
 
     def add(self, items: Sequence[Item]) -> tuple[int, str | None]:
-        """Plan items. Returns how many were listed before, and the key of one that was listed with a different row."""
+        """Plan items whose numbers follow one another. Returns how many were listed before, and the key of one that was
+        listed with a different row."""
         ...
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
