@@ -91,8 +91,8 @@ tests_of() {
 }
 
 quick_tests() {
-  # 5: every test of these paths is in a slow group.
-  pytest -q -n "${TEST_WORKERS:-3}" --dist worksteal -m "$which_tests" "$@" || [ $? -eq 5 ]
+  # Four, since more of these tests wait than of all. 5: every test of these paths is in a slow group.
+  pytest -q -n "${TEST_WORKERS:-4}" --dist worksteal -m "$which_tests" "$@" || [ $? -eq 5 ]
 }
 
 if [ -n "$quick" ]; then

@@ -67,6 +67,9 @@ class _Description:
         self.found = Differences()
         self._masking = masking
         self._whole: Mapping[str, Any] = json.loads(files(PACKAGE).joinpath("openapi.json").read_bytes())
+        # By the id of a schema, which is part of the description and lives as long.
+        self._members: dict[int, dict[str, Any]] = {}
+        self._allowed: dict[int, set[str]] = {}
 
     def look_at(self, exchange: Exchange) -> None:
         where = f"{exchange.method} {exchange.path}"
@@ -101,6 +104,8 @@ class _Description:
         return found
 
     def _compare(self, data: Any, schema: object, where: str) -> None:
+        if not isinstance(data, str) and not is_list(data) and not is_mapping(data):
+            return
         resolved = self._resolved(schema)
         if options := list_or_empty(resolved.get("anyOf")):
             kind = "array" if is_list(data) else "object"
@@ -137,14 +142,20 @@ class _Description:
             yield from self._parts(part)
 
     def _properties(self, schema: object) -> dict[str, Any]:
-        return {
-            name: value
-            for part in self._parts(schema)
-            for name, value in mapping_or_empty(part.get("properties")).items()
-        }
+        if (known := self._members.get(id(schema))) is None:
+            known = self._members[id(schema)] = {
+                name: value
+                for part in self._parts(schema)
+                for name, value in mapping_or_empty(part.get("properties")).items()
+            }
+        return known
 
     def _words(self, schema: object) -> set[str]:
-        return {str(word).lower() for part in self._parts(schema) for word in list_or_empty(part.get("enum"))}
+        if (known := self._allowed.get(id(schema))) is None:
+            known = self._allowed[id(schema)] = {
+                str(word).lower() for part in self._parts(schema) for word in list_or_empty(part.get("enum"))
+            }
+        return known
 
     def _kind(self, schema: object) -> str:
         return str(next((part["type"] for part in self._parts(schema) if "type" in part), "object"))
