@@ -21,6 +21,7 @@ from norce_order_async.adapter.drafts import Draft
 from norce_order_async.adapter.patches import PARTS, DraftError, applied, operations, same
 from norce_order_async.models import Item, Payment
 from tests.adapter.conftest import ORDER
+from tests.support.turns import examples
 
 Json = dict[str, Any]
 
@@ -224,7 +225,7 @@ def _fits(order: Json) -> bool:
     )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(50, soak=150))
 @given(_orders.filter(_fits), st.lists(_edits, max_size=5))
 def test_the_patch_makes_the_edits(order: Json, edits: list[Edit]) -> None:
     draft = Draft(deepcopy(order))
@@ -246,7 +247,7 @@ def test_the_patch_makes_the_edits(order: Json, edits: list[Edit]) -> None:
         assert found == []
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(50, soak=150))
 @given(_orders)
 def test_without_edits_there_is_no_patch_for_any_order(order: Json) -> None:
     """Words in another case, unknown members, nulls, values of a wrong kind: none is an edit, even after everything was
@@ -257,7 +258,7 @@ def test_without_edits_there_is_no_patch_for_any_order(order: Json) -> None:
     assert draft.operations("/payments") == []
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(50, soak=150))
 @given(_orders, st.lists(_edits, min_size=1, max_size=4), st.sampled_from(PARTS))
 def test_nothing_outside_of_the_target_is_changed(order: Json, edits: list[Edit], part: str) -> None:
     draft = Draft(deepcopy(order))
@@ -274,7 +275,7 @@ def test_nothing_outside_of_the_target_is_changed(order: Json, edits: list[Edit]
     assert {name for name in {**order, **changed} if not same(order.get(name, 0), changed.get(name, 0))} <= {part}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(50, soak=150))
 @given(_orders, _orders)
 def test_any_two_orders_have_a_patch(one: Json, other: Json) -> None:
     """If the library's patch is wrong, our own comparison makes it."""

@@ -18,6 +18,7 @@ from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.sandbox import Sandbox
 from tests.support.orders import CONTEXT, client_of
 from tests.support.pipeline import stand
+from tests.support.turns import examples
 
 from .carts import Bought, bought
 
@@ -108,7 +109,7 @@ def test_a_rate_is_a_fraction(rate: float) -> None:
         money.from_including(100, rate)
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=examples(40, soak=100), derandomize=True, deadline=None)
 @given(
     st.lists(st.decimals(min_value=0, max_value=1_000_000, places=2), max_size=200),
     st.sampled_from([0, 0.06, 0.12, 0.25]),
@@ -162,9 +163,10 @@ async def against_the_service(count: int, seed: int) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_random_carts_against_the_service() -> None:
-    """The first 200 of them: validated and completed."""
-    await against_the_service(200, seed=4)
+    """The first 100 of them: validated and completed. How amounts add up is the same on each loop."""
+    await against_the_service(100, seed=4)
 
 
 @pytest.mark.soak

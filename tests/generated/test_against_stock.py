@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from norce_order_api import models
+from tests.support.turns import examples
 
 from . import kinds, stock
 from .described import Body, Described, anything, misfits
@@ -47,7 +48,7 @@ def classes(turn: int) -> pytest.MarkDecorator:
 
 
 several_times = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(7, soak=20), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 

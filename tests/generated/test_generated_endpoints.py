@@ -43,6 +43,7 @@ from norce_order_api.models import (
     ValidationErrors,
 )
 from norce_order_api.types import UNSET
+from tests.support.turns import examples
 
 WHO: dict[str, Any] = {"x_merchant": "acme", "x_channel": "se"}
 
@@ -202,7 +203,7 @@ anything = st.recursive(
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(5, soak=15), deadline=None)
 @given(data=anything, status=st.sampled_from([200, 201, 202, 204, 302, 400, 404, 409, 499, 500, 520]))
 def test_parse_never_raises(module: ModuleType, data: Any, status: int) -> None:
     """Whatever the status and the data."""

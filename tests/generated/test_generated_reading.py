@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from norce_order_api import models, types
 from norce_order_api.models import Cart, Customer, Item, OrderData, Payment, PaymentAction, Price, Shipping, State
 from norce_order_api.types import NULL, UNSET, Word, without_nulls
+from tests.support.turns import examples
 
 Told = list[tuple[str, str]]
 CLASSES: list[Any] = [kind for name in models.__all__ if hasattr(kind := getattr(models, name), "from_dict")]
@@ -209,7 +210,7 @@ def bodies(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(8, soak=25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_json_comes_is_read_and_goes_back(kind: Any, data: st.DataObject) -> None:
     """Nothing raises, and nothing that was not null is lost."""

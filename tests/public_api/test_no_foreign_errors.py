@@ -18,6 +18,7 @@ from norce_order_async.models import Item, Price
 from norce_order_async.money import decimal, from_excluding, from_including, line, rounded
 from tests.support.engine import answer
 from tests.support.pipeline import stand
+from tests.support.turns import examples
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +71,7 @@ def test_amounts_beyond_all_bounds(function: Callable[[Any], object], amount: An
         assert amount not in (1e308, -1e308)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(70, soak=200), deadline=None, derandomize=True)
 @given(one=ODD, other=ODD)
 def test_odd_amounts(one: Any, other: Any) -> None:
     for function in (decimal, rounded):
@@ -101,14 +102,14 @@ async def test_a_date_is_its_midnight_in_utc() -> None:
         assert "date_from=2026-01-02T00%3A00%3A00Z" in sent or "date_from=2026-01-02T00:00:00Z" in sent
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(100, soak=300), deadline=None, derandomize=True)
 @given(name=st.sampled_from([*OrderFilter.__dataclass_fields__]), value=ODD)
 def test_odd_filters(name: str, value: Any) -> None:
     with contextlib.suppress(NorceError):
         OrderFilter(**{name: value}).query()
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(100, soak=300), deadline=None, derandomize=True)
 @given(
     name=st.sampled_from(SETTINGS),
     value=st.one_of(st.just(5), st.just(b"x"), st.just(object()), st.just([5]), st.just(1.5)),

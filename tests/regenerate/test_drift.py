@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.regenerate import hostile, running
+from tests.support.turns import examples
 
 pytestmark = pytest.mark.slow(group="regeneration")
 
@@ -214,7 +215,7 @@ INERT = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "tex
 
 
 @given(st.lists(hostile.texts | st.sampled_from(ACTIVE)))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=examples(35, soak=100))
 def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str]) -> None:
     """Names, texts and places: code where a description speaks, and nothing that links, mentions, pictures or heads."""
     change: Any = importlib.import_module("regenerate.drift.change")

@@ -26,7 +26,7 @@ text: Any = importlib.import_module("regenerate.text")
 
 ROOT = Path(__file__).parents[2]
 COUNTS = [
-    pytest.param(500, id="500"),
+    pytest.param(250, id="250"),
     pytest.param(20_000, id="20000", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
 ]
 

@@ -42,6 +42,11 @@ def for_soak(parameters: Iterable[V]) -> list[V | Any]:
     return [pytest.param(one, marks=pytest.mark.soak) for one in parameters]
 
 
+def examples(number: int, *, soak: int) -> int:
+    """How many random examples a test tries: so many in an ordinary run, and more under a soak."""
+    return number if any("not soak" in expression for expression in _selected) else soak
+
+
 def chosen(pairs: Iterable[tuple[K, V]]) -> set[tuple[K, V]]:
     """Of every combination of others and value those of an ordinary run: each of both at least once."""
     given = list(pairs)

@@ -204,7 +204,7 @@ def test_a_database_agrees_with_the_model(postgres: str, backend: str) -> None:
         there.query("DROP TABLE IF EXISTS norce_inbox")
         return there
 
-    _run(place, backend, examples=12)
+    _run(place, backend, examples=8)
 
 
 @pytest.mark.soak

@@ -179,7 +179,7 @@ async def test_an_order_that_another_program_created(
 async def test_a_job_whose_answers_are_lost(
     told: Truth, sandbox: Sandbox, norce: NorceOrderClient, tmp_path: Path
 ) -> None:
-    ids = [(await norce.orders.create(**CONTEXT, cart=cart(f"c-{number}"))).id for number in range(12)]
+    ids = [(await norce.orders.create(**CONTEXT, cart=cart(f"c-{number}"))).id for number in range(6)]
     for order_id in ids:
         await norce.orders(order_id).payments.create(payment("whole"))
     sandbox.faults.play("lost-answers")

@@ -18,6 +18,7 @@ from norce_order_async.sandbox import Sandbox
 from tests.support.engine import answer
 from tests.support.orders import CONTEXT, order_body
 from tests.support.pipeline import Stand, stand
+from tests.support.turns import examples
 
 pytestmark = pytest.mark.anyio
 
@@ -270,7 +271,7 @@ async def test_the_service_takes_what_the_edit_made(norce: NorceOrderClient, san
 cents = st.integers(0, 10**9).map(lambda number: number / 100)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(70, soak=200), deadline=None)
 @given(st.lists(st.tuples(cents, cents), max_size=8), st.lists(st.tuples(cents, cents), max_size=8))
 def test_the_sum_is_exact(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> None:
     """Against whole cents, for any lines before and after."""
