@@ -132,7 +132,7 @@ async def _begin_journaled(
     if output is not None:
         await to_thread.run_sync(output.check)
         await journal.use_output(output)
-    if counts["sent"]:
+    if counts["sent"] and plan.action.writes:
         await wait_for_late_requests(plan, journal)
     return Prepared(journal, output, settling=bool(counts["sent"]))
 

@@ -134,5 +134,8 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
             raise failure
         async with self._ending:
             if self._output is not None and not self._summary.stopped:
-                await to_thread.run_sync(self._output.finish)
+                if self._journal is not None:
+                    await self._journal.finish_output(self._output)
+                else:
+                    await to_thread.run_sync(self._output.finish)
                 self._output = None

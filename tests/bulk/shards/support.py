@@ -74,10 +74,11 @@ anyio.run(main, *sys.argv[1:])
 """
 
 
-def worker(place: Place, in_flight: int | None = FEW.in_flight) -> Program:
-    """A process that takes shards by itself. With None it has the load that the job was given."""
+def worker(place: Place, in_flight: int | None = FEW.in_flight, *, first: str = "") -> Program:
+    """A process that takes shards by itself. With None it has the load that the job was given. It runs the code
+    ``first`` before anything else."""
     arguments = [place.recipe.to_json(), place.journal.dsn, place.journal.job, str(in_flight or "")]
-    return OURS.start(WORKER, *arguments, stdout=DEVNULL, cwd=ROOT)
+    return OURS.start(first + WORKER, *arguments, stdout=DEVNULL, cwd=ROOT)
 
 
 def end(workers: list[Program]) -> None:

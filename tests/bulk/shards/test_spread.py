@@ -112,8 +112,6 @@ async def test_workers_that_can_not_begin(place: Place, threads: ThreadPoolExecu
             pass
     with pytest.raises(JournalError, match="is not split"):
         await place.journal.work(place.recipe)
-    with pytest.raises(ConfigurationError, match="makes one file"):
-        await place.spread(ids, actions.export("out.csv"), on=threads)
     with pytest.raises(ConfigurationError, match="PostgresJournal"):
         await place.spread(ids, on=threads, journal="some.journal")
     for shards in (0, 1.5, True):

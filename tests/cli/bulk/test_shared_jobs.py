@@ -14,6 +14,7 @@ import pytest
 from norce_order_async import JournalError
 from norce_order_async.bulk import PostgresJournal, Recipe, actions, spread
 from norce_order_async.cli.bulk.running import again
+from tests.bulk.shards.exports import ids_in
 from tests.cli.inside import inside
 from tests.cli.shop import Shop, shop
 from tests.support.postgres import PASSWORD
@@ -128,3 +129,30 @@ def test_what_can_not_be_worked_on(here: Shop, postgres: str, tmp_path: Path) ->
 )
 def test_the_command_to_continue_shows_no_password(word: str, shown: str) -> None:
     assert again(["bulk", word]) == f"norce-order bulk {shown}"
+
+
+def test_an_export_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
+    """Into a folder of parts, which all commands know of."""
+    ids, folder = here.ids(5, "completed"), tmp_path / "orders"
+    listed = tmp_path / "ids"
+    listed.write_text("\n".join([*ids, "o-missing"]))
+    journal = f"{postgres}#orders"
+    arguments = ["bulk", "export", "--from-file", str(listed), "--shards", "2", "--journal", journal, "--out"]
+    file = inside(*arguments, str(tmp_path / "orders.csv"), env=here.env)
+    assert (file.code, "orders.csv names a file" in file.err) == (2, True)
+    no_format = inside(*arguments, str(folder), env=here.env)
+    assert (no_format.code, "no format for orders" in no_format.err) == (2, True)
+    ran = inside(*arguments, str(folder), "--format", "csv", env=here.env)
+    assert (ran.code, f"{folder}/_manifest.json" in ran.out) == (3, True), ran.err
+    seen = json.loads(inside("bulk", "status", journal, "--json").out)
+    assert seen["manifest"] == f"{folder}/_manifest.json"
+    assert all(shard["finished"] for shard in seen["shards"])
+    assert f"{folder}/_manifest.json" in inside("bulk", "status", journal).out
+    retried = inside("bulk", "retry", journal, "--only", "refused", env=here.env)
+    assert (retried.code, "_manifest.json" in retried.out) == (3, True), retried.err
+    assert ids_in(folder) == sorted(ids)
+    arguments[arguments.index(journal)] = f"{postgres}#another"
+    held = inside(*arguments, str(folder), "--format", "csv", env=here.env)
+    assert (held.code, "holds an export: name another --out, or give --force" in held.err) == (2, True)
+    alone = inside("bulk", "export", "--from-file", str(listed), "--out", str(folder), "--format", "csv", env=here.env)
+    assert (alone.code, "is a directory" in alone.err) == (2, True)

@@ -222,15 +222,17 @@ def export(
     overwrite: bool = False,
     raw_cells: bool = False,
 ) -> Export:
-    """Read orders and write them to a file.
+    """Read orders and write them to a file; with ``spread(...)``, to a folder of one file a shard.
 
     Args:
-        out: the file. It appears when every order has been read; until then its lines are in ``<name>.part``.
+        out: the file. It appears when every order has been read; until then its lines are in ``<name>.part``. With
+            ``spread``, a folder that all workers see under this path, new or empty; ``format`` is needed then.
         fields: columns and where they are in an order, such as ``{"total": "total.includingVat", "first":
             "cart.items.0.sku", "paid": "payments[*].amount"}``. By default, JSON Lines hold the whole order, and CSV
             and Parquet a few columns without personal data.
         format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` (with the ``parquet`` extra); by default, the file's ending.
-        overwrite: whether to replace an existing file. By default, the job fails before an order is read.
+        overwrite: whether to replace an existing file, or the export in the folder. By default, the job fails before an
+            order is read.
         raw_cells: whether to leave texts in CSV as they are. By default, a text that a spreadsheet would run as a
             formula gets a ``'`` in front, which ``norce_order_async.bulk.as_it_was`` removes.
 
@@ -307,7 +309,9 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], Action[Any]]] = {
         kept["to"], validate=kept.get("validate", False), explain=kept.get("explain", False)
     ),
     "validate": lambda _: Validate(),
-    "export": lambda kept: Export(Path(kept["out"]), kept["fields"], kept["format"]),
+    "export": lambda kept: Export(
+        Path(kept["out"]), kept["fields"], kept["format"], raw_cells=kept.get("raw_cells", False)
+    ),
     "set reference": lambda kept: SetReference(kept["value"], kept["column"]),
     "patch attributes": lambda kept: PatchAttributes(kept["changes"], tuple(kept["columns"])),
     "delete": lambda _: Delete(),

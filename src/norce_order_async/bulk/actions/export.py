@@ -15,11 +15,12 @@ import difflib
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, get_args, get_origin
 
 import attrs
 
@@ -27,7 +28,7 @@ from norce_order_async import models
 from norce_order_async._json import is_list, is_mapping
 from norce_order_async.bulk.actions.base import Action, Row
 from norce_order_async.bulk.actions.cells import harmless
-from norce_order_async.bulk.actions.output import OutputFile, new_file
+from norce_order_async.bulk.actions.output import OutputFile, named, new_file, to_disk
 from norce_order_async.checking import check_kind, mapping_of
 from norce_order_async.errors import ConfigurationError
 
@@ -74,53 +75,102 @@ class Export(Action[dict[str, Any]]):
     ) -> None:
         if format is not None:
             check_kind("format", format, str, "a string", ConfigurationError)
-        kind = format or out.suffix.lstrip(".").lower()
+        kind: Any = format or out.suffix.lstrip(".").lower()
         if kind not in get_args(ExportFormat):
             raise ConfigurationError(f"no format for {out.name}: give it as 'jsonl', 'csv' or 'parquet'")
         if kind == "parquet" and find_spec("pyarrow") is None:
             raise ConfigurationError("Parquet needs the extra 'parquet': install norce-order-async with [parquet]")
         if fields is None and kind != "jsonl":
             fields = DEFAULT_FIELDS
-        self._out = out
-        self._fields = None if fields is None else mapping_of("fields", fields, ConfigurationError)
-        for column, path in (self._fields or {}).items():
+        self.out = out
+        self.fields = None if fields is None else mapping_of("fields", fields, ConfigurationError)
+        for column, path in (self.fields or {}).items():
             check_kind("a column of fields", column, str, "a string", ConfigurationError)
             check_kind("a path of fields", path, str, "a string", ConfigurationError)
-        self._paths = {column: parts_of(path) for column, path in (self._fields or {}).items()}
-        self._format = kind
-        self._overwrite = overwrite
-        self._raw_cells = raw_cells
-        self.parameters = {"out": str(out), "fields": self._fields, "format": kind}
+        self._paths = {column: parts_of(path) for column, path in (self.fields or {}).items()}
+        self.format: ExportFormat = kind
+        self.overwrite = overwrite
+        self.raw_cells = raw_cells
+        self._made: Callable[[], ExportFile] | None = None
+        self.parameters = {"out": str(out), "fields": self.fields, "format": kind}
+        if raw_cells:
+            self.parameters["raw_cells"] = True
 
     async def apply(self, order: Order, row: Row) -> dict[str, Any]:
         """Read the order; returns the chosen fields, or the whole order as a dict."""
         del row
         await order.refresh()
         whole = order.data.to_dict()
-        if self._fields is None:
+        if self.fields is None:
             return whole
         return {column: found(whole, path) for column, path in self._paths.items()}
 
     async def preview(self, order: Order, row: Row) -> str:
         """Say into which file the order would be read."""
         del row
-        return f"would be read into {self._out.name}" if order.id else ""
+        return f"would be read into {self.out.name}" if order.id else ""
 
     def output(self) -> ExportFile:
         """The file that the orders are collected in."""
-        return ExportFile(self._out, self._format, self._fields, overwrite=self._overwrite, raw_cells=self._raw_cells)
+        if self._made is not None:
+            return self._made()
+        return ExportFile(self.out, self.format, self.fields, overwrite=self.overwrite, raw_cells=self.raw_cells)
+
+    # For a job that is split
+
+    def into_folder(self) -> Export:
+        """The export as a job that is split runs it: into a folder that every worker names alike.
+
+        Raises:
+            ConfigurationError: a file is named, or the extra is missing here.
+        """
+        if self.out.suffix.lstrip(".").lower() in get_args(ExportFormat):
+            raise ConfigurationError(
+                f"{self.out} names a file, and a job that is split into shards writes one part a shard: name a folder "
+                f"that all workers see and a format, such as {str(self.out.with_suffix(''))!r} and {self.format!r}"
+            )
+        return Export(self.out.absolute(), self.fields, self.format, overwrite=self.overwrite, raw_cells=self.raw_cells)
+
+    def into(self, made: Callable[[], ExportFile]) -> Export:
+        """The same export into a file that ``made`` makes."""
+        other = copy(self)
+        other._made = made  # noqa: SLF001 - of this class
+        return other
+
+    @property
+    def numbers(self) -> Mapping[str, bool]:
+        """Each column, and whether it holds numbers by the API description. What is in the orders decides it for a
+        single file; parts would not agree then."""
+        return {column: _is_number(path) for column, path in (self.fields or {}).items()}
 
 
 class ExportFile(OutputFile[dict[str, Any]]):
-    """Collects orders as lines, and makes the file of them."""
+    """Collects orders as lines, and makes the file of them.
+
+    Args:
+        out: the file.
+        format: its format.
+        fields: its columns.
+        overwrite: whether it may replace another.
+        raw_cells: whether texts in CSV stay as they are.
+        numbers: for Parquet, whether each column holds numbers; found out from the orders when left out.
+    """
 
     def __init__(
-        self, out: Path, format: str, fields: Mapping[str, str] | None, *, overwrite: bool, raw_cells: bool
+        self,
+        out: Path,
+        format: str,
+        fields: Mapping[str, str] | None,
+        *,
+        overwrite: bool,
+        raw_cells: bool,
+        numbers: Mapping[str, bool] | None = None,
     ) -> None:
         super().__init__(out, overwrite=overwrite)
         self._raw_cells = raw_cells
-        self._format = format
+        self.format = format
         self._fields = fields
+        self.numbers = numbers
 
     def line(self, value: dict[str, Any]) -> bytes:
         """An order as one line of JSON."""
@@ -129,46 +179,76 @@ class ExportFile(OutputFile[dict[str, Any]]):
     def finish(self) -> None:
         """The working file is kept unless it has become the real one, so that finishing can be done again."""
         self.close()
-        if self._format == "jsonl":
+        if self.format == "jsonl":
             self.working.replace(self.out)
             return
-        if self._format == "csv":
-            self._write_csv()
-        else:
-            self._write_parquet()
+        aside = self.out.with_name(f"{self.out.name}.new")
+        self.write(aside)
+        aside.replace(self.out)
         self.working.unlink()
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def write(self, path: Path) -> int:
+        """Make a file of the lines, on disk when it returns. Returns how many there are.
+
+        Raises:
+            OSError: it can't be written; with its name.
+        """
+        with named(path), new_file(path) as file:
+            match self.format:
+                case "csv":
+                    count = self._write_csv(file)
+                case "parquet":
+                    count = self._write_parquet(file)
+                case _:
+                    count = self._write_lines(file)
+            to_disk(file)
+        return count
+
+    def _lines(self) -> Iterator[bytes]:
         with self.working.open("rb") as lines:
-            for line in lines:
-                yield json.loads(line)
+            yield from lines
 
-    def _write_csv(self) -> None:
-        aside = self.out.with_name(f"{self.out.name}.new")
-        with io.TextIOWrapper(new_file(aside), encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(self._fields or {}))
-            writer.writeheader()
-            for row in self._rows():
-                cells = {column: _cell(value) for column, value in row.items()}
-                writer.writerow(cells if self._raw_cells else {name: harmless(cell) for name, cell in cells.items()})
-        aside.replace(self.out)
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for line in self._lines():
+            yield json.loads(line)
 
-    def _write_parquet(self) -> None:
+    def _write_lines(self, file: BinaryIO) -> int:
+        count = 0
+        for line in self._lines():
+            file.write(line)
+            count += 1
+        return count
+
+    def _write_csv(self, file: BinaryIO) -> int:
+        count = 0
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.DictWriter(text, list(self._fields or {}))
+        writer.writeheader()
+        for row in self._rows():
+            cells = {column: _cell(value) for column, value in row.items()}
+            writer.writerow(cells if self._raw_cells else {name: harmless(cell) for name, cell in cells.items()})
+            count += 1
+        text.flush()
+        text.detach()
+        return count
+
+    def _write_parquet(self, file: BinaryIO) -> int:
         # By name, because type checkers run without it.
         arrow: Any = import_module("pyarrow")
         parquet: Any = import_module("pyarrow.parquet")
-        aside = self.out.with_name(f"{self.out.name}.new")
-        columns = self._columns()
+        columns = self._columns() if self.numbers is None else list(self.numbers.items())
         schema: Any = arrow.schema([(name, arrow.float64() if number else arrow.string()) for name, number in columns])
-        with new_file(aside) as file, parquet.ParquetWriter(file, schema) as writer:
+        count = 0
+        with parquet.ParquetWriter(file, schema) as writer:
             group: list[dict[str, Any]] = []
             for row in self._rows():
                 group.append({name: _typed(row.get(name), number) for name, number in columns})
+                count += 1
                 if len(group) == _GROUP:
                     writer.write_table(arrow.Table.from_pylist(group, schema=schema))
                     group = []
             writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-        aside.replace(self.out)
+        return count
 
     def _columns(self) -> list[tuple[str, bool]]:
         """Each column, and whether it holds nothing but numbers."""
@@ -178,9 +258,13 @@ class ExportFile(OutputFile[dict[str, Any]]):
             for name in names:
                 value = row.get(name)
                 if value is not None:
-                    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-                    (numbers if is_number else texts).add(name)
+                    (numbers if is_number(value) else texts).add(name)
         return [(name, name in numbers and name not in texts) for name in names]
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of an order is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _cell(value: Any) -> Any:
@@ -199,6 +283,16 @@ def parts_of(path: str, kind: str = "OrderData") -> tuple[str, ...]:
     Raises:
         ConfigurationError: no such model has that; the text names the nearest path that exists.
     """
+    return _walked(path, kind)[0]
+
+
+def _is_number(path: str) -> bool:
+    parts, kind = _walked(path, "OrderData")
+    return kind in ("int", "float") and _ALL not in parts
+
+
+def _walked(path: str, kind: str) -> tuple[tuple[str, ...], str]:
+    """The steps of a path, and what the API description says is there."""
     parts = tuple(re.sub(r"\[(\*|[0-9]+)\]", r".\1", path).split("."))
     for place, name in enumerate(parts):
         said = ".".join(parts[:place])
@@ -215,12 +309,12 @@ def parts_of(path: str, kind: str = "OrderData") -> tuple[str, ...]:
         if not members:
             if get_origin(model) is dict:
                 # Free-form data.
-                return parts
+                return parts, "Any"
             raise ConfigurationError(f"no field {path!r}: there is nothing below {said}")
         if name not in members:
             raise ConfigurationError(f"no field {path!r}{_nearest(parts, place, members)}")
         kind = _types(model)[name]
-    return parts
+    return parts, kind
 
 
 def found(value: Any, parts: tuple[str, ...]) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
@@ -29,6 +30,27 @@ def new_file(path: Path) -> BinaryIO:
     """
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+
+
+def to_disk(file: BinaryIO) -> None:
+    """Bring what was written to disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def named(path: Path) -> Generator[None]:
+    """Failures of a file that is open say which file it is.
+
+    Raises:
+        OSError: with the file's name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 class OutputFile(ABC, Generic[T_contra]):
@@ -58,10 +80,13 @@ class OutputFile(ABC, Generic[T_contra]):
         if not self._overwrite and os.path.lexists(self.out):
             raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
 
-    @property
-    def is_left(self) -> bool:
-        """Whether a run ended before it made the real file of the working one. Looks at the disk."""
-        return self.working.is_file() and (self._overwrite or not os.path.lexists(self.out))
+    def is_left(self, length: int | None) -> bool:
+        """Whether a run ended before it made the real file of the working one. Looks at the disk.
+
+        Args:
+            length: of the lines that the journal has recorded; None when it has recorded none.
+        """
+        return length is not None and self.working.is_file() and (self._overwrite or not os.path.lexists(self.out))
 
     def open(self, length: int) -> None:
         """Open the working file with its first ``length`` bytes.
@@ -90,10 +115,11 @@ class OutputFile(ABC, Generic[T_contra]):
         """Add lines; ``durable`` brings them to disk before it returns."""
         if self._file is None:
             raise OSError(f"{self.working} is not open")
-        self._file.write(b"".join(lines))
-        self._file.flush()
-        if durable:
-            os.fsync(self._file.fileno())
+        with named(self.working):
+            self._file.write(b"".join(lines))
+            self._file.flush()
+            if durable:
+                os.fsync(self._file.fileno())
         self.length += sum(map(len, lines))
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from norce_order_async.bulk.journal import members, reading
+from norce_order_async.bulk.journal import members, parts, reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.place import PostgresJob
@@ -50,11 +50,18 @@ class ShardReport:
     """The process that has the shard; empty if none has."""
     counts: Counter[str]
     """Items by state: planned, sent, confirmed, refused, unknown."""
+    unmade: bool = False
+    """Whether its part of an export is still to be made."""
 
     @property
     def left(self) -> int:
         """Items that are still to do."""
         return self.counts["planned"] + self.counts["sent"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it is left to do, its part of an export included."""
+        return not (self.left or self.unmade)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,8 @@ class JournalReport:
     """The number of runs that share the rate now."""
     samples: tuple[Sample, ...] = field(default=(), repr=False)
     """The load of the job over time; empty for a job in a database."""
+    manifest: Path | None = None
+    """The file that names the parts of an export over shards. None before all parts are made, and for other jobs."""
 
     @property
     def left(self) -> int:
@@ -106,6 +115,8 @@ class JournalReport:
         rows += [(state, f"{self.counts[state]:,}") for state in _SHOWN_STATES if self.counts[state]]
         rows += [(f"why: {reason}", f"{count:,}") for reason, count in self.reasons.items()]
         rows += [(f"shard {shard.number}", f"{shard.left:,} left") for shard in self.shards]
+        if self.manifest is not None:
+            rows.append(("manifest", str(self.manifest)))
         return table_in_html(("Journal of", self.action), rows)
 
 
@@ -144,41 +155,50 @@ def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> Jou
 
 
 def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
-    def found(connection: Any) -> tuple[Any, Any, Any, Any]:
+    def found(connection: Any) -> tuple[Any, Any, Any, Any, Any]:
         if connection.execute(THERE).fetchone() == (None,):
-            return None, [], [], (None, 0)
+            return None, [], [], (None, 0), None
         row = connection.execute("SELECT id FROM norce_job WHERE name = %s", (job.job,)).fetchone()
         if row is None:
-            return None, [], [], (None, 0)
+            return None, [], [], (None, 0), None
         facts = connection.execute("SELECT name, value FROM norce_job_fact WHERE job = %s", row).fetchall()
         shards = connection.execute(
             "SELECT shard, CASE WHEN leased_until > clock_timestamp() THEN owner ELSE '' END, "
             "planned, sent, confirmed, refused, unknown FROM norce_job_shard WHERE job = %s ORDER BY shard",
             row,
         ).fetchall()
+        unmade = parts.unmade(connection, *row)
         whys = connection.execute(
             "SELECT reason, count(*) FROM norce_job_item WHERE job = %s AND state IN ('refused', 'unknown') "
             "GROUP BY reason",
             row,
         )
-        return facts, shards, whys.fetchall() if reasons else [], members.rate_of(connection, *row)
+        return facts, shards, whys.fetchall() if reasons else [], members.rate_of(connection, *row), unmade
 
-    facts, rows, whys, (max_rate, sharing) = read_database(job, found)
+    facts, rows, whys, (max_rate, sharing), unmade = read_database(job, found)
     if facts is None:
         raise JournalError(f"there is no journal {job}")
+    missing, all_listed = unmade or (set[int](), False)
     shards = [
-        ShardReport(number=number, owner=owner, counts=Counter(dict(zip(reading.STATES, counts, strict=True))))
+        ShardReport(
+            number=number,
+            owner=owner,
+            counts=Counter(dict(zip(reading.STATES, counts, strict=True))),
+            unmade=number in missing,
+        )
         for number, owner, *counts in rows
     ]
+    read = reading.facts(str(job), facts)
     return _report(
         job,
-        reading.facts(str(job), facts),
+        read,
         +sum((shard.counts for shard in shards), Counter[str]()),
         dict(whys),
         running=any(shard.owner for shard in shards),
         shards=tuple(shard for shard in shards if shard.number != WHOLE),
         max_rate=max_rate,
         members=sharing,
+        manifest=Path(read["parameters"]["out"], parts.MANIFEST) if all_listed else None,
     )
 
 
@@ -192,6 +212,7 @@ def _report(
     shards: tuple[ShardReport, ...] = (),
     max_rate: float | None = None,
     members: int = 0,
+    manifest: Path | None = None,
 ) -> JournalReport:
     if not facts:
         raise JournalError(f"journal {name} is empty: its job was ended before it began")
@@ -212,6 +233,7 @@ def _report(
         max_rate=max_rate,
         members=members,
         samples=samples_in(facts),
+        manifest=manifest,
     )
 
 

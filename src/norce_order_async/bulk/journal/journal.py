@@ -153,6 +153,10 @@ class Journal:
         await self._in_thread(lambda: self._store.put_facts({LISTED: True, DUPLICATES: duplicates}))
         return None
 
+    async def is_listed(self) -> bool:
+        """Whether every item is in it."""
+        return bool((await self._in_thread(self._store.facts)).get(LISTED))
+
     async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
         """Check that the journal has its list and belongs to this job.
 
@@ -226,7 +230,7 @@ class Journal:
 
     async def left_unmade(self, output: OutputFile[Any]) -> bool:
         """Whether an earlier run wrote lines for a file and ended before it made the file."""
-        return await self._in_thread(lambda: SPOOLED in self._store.facts() and output.is_left)
+        return await self._in_thread(lambda: output.is_left(self._store.facts().get(SPOOLED)))
 
     async def use_output(self, output: OutputFile[Any]) -> None:
         """Write lines to a file from now on, from the length on that the journal has recorded."""
@@ -236,6 +240,14 @@ class Journal:
 
         await self._in_thread(opened)
         self._output = output
+
+    async def finish_output(self, output: OutputFile[Any]) -> None:
+        """Make the real file of its lines.
+
+        Raises:
+            JournalError: it can't be written; the lines are kept, and the next run makes it.
+        """
+        await self._in_thread(output.finish)
 
     async def sample(self, limiter: Limiter) -> None:
         """Record samples of the job's load from now on."""

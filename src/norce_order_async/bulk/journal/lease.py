@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from norce_order_async.bulk.journal import members
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.place import PostgresJob, connect, in_words
-from norce_order_async.bulk.journal.tables import FORMAT, THERE, WHOLE, make_tables
+from norce_order_async.bulk.journal.tables import ALL_THERE, FORMAT, WHOLE, make_tables
 from norce_order_async.bulk.load.shared import BEAT, Share
 from norce_order_async.runtime.clock import boottime
 from norce_order_async.storage.postgres import driver
@@ -60,7 +60,7 @@ class LeasedShard:
         """Into how many shards the job is split; 0 for one run at a time."""
         self._job = 0
         self._epoch = 0
-        self._written = 0
+        self._written: int = 0
         self._connection: Connection[Any] | None = None
         self._renewed_at = 0.0
         self._is_lost = ""
@@ -135,7 +135,7 @@ class LeasedShard:
         return None if self._ended_late is None else boottime() - self._ended_late
 
     def _take(self, connection: Connection[Any]) -> None:
-        if connection.execute(THERE).fetchone() == (None,):
+        if connection.execute(ALL_THERE).fetchone() == (None,):
             make_tables(connection)
         self._find_job(connection)
         began = boottime()

@@ -61,8 +61,25 @@ CREATE TABLE IF NOT EXISTS norce_job_item (
     UNIQUE (job, key)
 ) WITH (fillfactor = 80);
 """
+_PARTS: Final = """
+CREATE TABLE IF NOT EXISTS norce_job_part (
+    job bigint NOT NULL REFERENCES norce_job ON DELETE CASCADE,
+    shard integer NOT NULL,
+    mark text,
+    lines_of bigint,
+    made_by bigint,
+    made_of bigint,
+    rows bigint,
+    bytes bigint,
+    sha256 text,
+    listed boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (job, shard)
+);
+"""
 THERE: Final = "SELECT to_regclass('norce_job_member')"
-"""Whether the tables are there: the last one that is made."""
+"""Whether there are jobs."""
+ALL_THERE: Final = "SELECT to_regclass('norce_job_part')"
+"""Whether all tables are there: the last one that is made."""
 
 
 def make_tables(connection: Connection[Any]) -> None:
@@ -70,4 +87,4 @@ def make_tables(connection: Connection[Any]) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         # Whether they are there is asked here: to_regclass does not see a table that another process has just made.
-        connection.execute((_SCHEMA + members.TABLE).encode())
+        connection.execute((_SCHEMA + members.TABLE + _PARTS).encode())

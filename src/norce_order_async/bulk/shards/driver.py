@@ -14,18 +14,20 @@ from uuid import uuid4
 import anyio
 from anyio import to_thread
 
-from norce_order_async.bulk.actions.base import Action, action_of
+from norce_order_async.bulk.actions.base import Action
+from norce_order_async.bulk.actions.export import Export
 from norce_order_async.bulk.job import OPERATION, OTHER_LOAD, check_engine, guard_production
 from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
 from norce_order_async.bulk.journal.journal import Journal
-from norce_order_async.bulk.journal.postgres import PostgresStore
+from norce_order_async.bulk.journal.parts import ExportShard
 from norce_order_async.bulk.load.limiters import Load
 from norce_order_async.bulk.load.shared import Shared, check_load
 from norce_order_async.bulk.prepare import Plan, list_source
+from norce_order_async.bulk.shards.folder import Folder
 from norce_order_async.bulk.shards.journal import PostgresJournal
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
-from norce_order_async.bulk.shards.work import AnyAction, run
+from norce_order_async.bulk.shards.work import AnyAction, finish, for_shards, run
 from norce_order_async.bulk.source import Key, Partition, Source, check_source
 from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.errors import ConfigurationError, NorceError
@@ -94,7 +96,8 @@ async def spread(
     Args:
         recipe: how each worker makes its client, of ``norce.recipe()``.
         source: ids, handles, rows or an ``OrderFilter``; None continues with what is in the journal.
-        action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import.
+        action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import. An export
+            names a folder that all workers see, and its format.
         journal: where the job is kept.
         shards: into how many the job is split; some times the number of workers. It can't be changed later.
         on: any executor: ``dask_client.get_executor(retries=10)``, a ``ProcessPoolExecutor``. When left out, processes
@@ -104,22 +107,26 @@ async def spread(
         allow_production: permission to change orders in production.
 
     Returns:
-        What the journal holds in the end: ``report.left`` is 0 when everything was done.
+        What the journal holds in the end: ``report.left`` is 0 when everything was done. Of an export,
+        ``report.manifest`` is the file that names its parts.
 
     Raises:
-        ConfigurationError: an argument can't be used, the action makes a file, or the client's engine can't be held
-            back right before it sends.
+        ConfigurationError: an argument can't be used, an export names a file or a folder that can't be used, or the
+            client's engine can't be held back right before it sends.
         JournalError: the journal can't be used, or workers or the executor were lost; run the same program again.
         NorceError: what ended a shard, such as a token that was refused.
     """
     if on is not None and not callable(getattr(on, "submit", None)):
         raise ConfigurationError(f"on must be an executor, not {type(on).__name__}")
+    chosen = for_shards(action)
     report = await list_shards(
-        recipe, source, action, journal=journal, shards=shards, load=load, key=key, allow_production=allow_production
+        recipe, source, chosen, journal=journal, shards=shards, load=load, key=key, allow_production=allow_production
     )
-    async with _executor(on) as executor:
-        tasks = [ShardTask(recipe, journal, shard.number, action, load) for shard in report.shards if shard.left]
-        await _through(await to_thread.run_sync(_submit, executor, tasks))
+    tasks = [ShardTask(recipe, journal, shard.number, chosen, load) for shard in report.shards if not shard.finished]
+    if tasks:
+        async with _executor(on) as executor:
+            await _through(await to_thread.run_sync(_submit, executor, tasks))
+    await finish(journal, chosen)
     return await to_thread.run_sync(read_journal, journal)
 
 
@@ -146,7 +153,8 @@ async def list_shards(
     Args:
         recipe: how each worker makes its client, of ``norce.recipe()``.
         source: ids, handles, rows or an ``OrderFilter``; None for those in the journal.
-        action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import.
+        action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import. An export
+            names a folder that all workers see, and its format.
         journal: where the job is kept.
         shards: into how many the job is split. It can't be changed later.
         load: a ``Shared`` rate is written into the journal, for all workers.
@@ -157,8 +165,8 @@ async def list_shards(
         What the journal holds now: ``report.shards`` says what is left of each.
 
     Raises:
-        ConfigurationError: an argument can't be used, the action makes a file, or the client's engine can't be held
-            back right before it sends.
+        ConfigurationError: an argument can't be used, an export names a file or a folder that can't be used, or the
+            client's engine can't be held back right before it sends.
         JournalError: the journal can't be used, or belongs to another job.
     """
     check_kind("recipe", recipe, Recipe, "a recipe, of norce.recipe()", ConfigurationError)
@@ -169,9 +177,7 @@ async def list_shards(
     if source is not None:
         check_source(source)
     check_load(load)
-    chosen: Action[Any] = action_of(action, journaled=True)
-    if chosen.output() is not None:
-        raise ConfigurationError(f"{chosen.name!r} makes one file, and can't be spread: run it with norce.bulk(...)")
+    chosen = for_shards(action)
     async with client_of(recipe) as norce:
         session: Session = norce._session  # noqa: SLF001 - a view's jobs are made of it, in bulk() as here
         check_engine(session.core.loop_guard.check(OPERATION, {}).engine)
@@ -191,7 +197,8 @@ async def _list(
     max_rate: float | None,
 ) -> None:
     tasks = SendTasks(session.core.clock)
-    listing = await Journal.open(PostgresStore(journal, shards=shards), tasks)
+    store = ExportShard(journal, shards=shards)
+    listing = await Journal.open(store, tasks)
     try:
         plan: Plan[Any] = Plan(
             session=session,
@@ -204,12 +211,25 @@ async def _list(
             failure_limit=None,
             dry_run=False,
         )
+        is_new = not await listing.is_listed()
+        if isinstance(action, Export) and is_new:
+            # Before anything is read.
+            await to_thread.run_sync(_begin_folder, store, action, journal.job)
         await list_source(plan, listing)
+        if isinstance(action, Export) and not is_new:
+            # That the journal is this job's was seen only now.
+            await to_thread.run_sync(_begin_folder, store, action, journal.job)
         await listing.set_max_rate(max_rate)
     finally:
         with anyio.CancelScope(shield=True):
             await tasks.drain(_END_WITHIN)
         listing.close()
+
+
+def _begin_folder(store: ExportShard, export: Export, job: str) -> None:
+    """Have the folder of an export that is not finished. What a finished one has written may have been moved."""
+    if not store.is_finished():
+        Folder(export.out, store.mark(), job).begin(overwrite=export.overwrite, begun=store.is_begun())
 
 
 @asynccontextmanager

@@ -15,14 +15,16 @@ from anyio import to_thread
 
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.actions.builtin import from_journal
+from norce_order_async.bulk.actions.export import Export
 from norce_order_async.bulk.job import Job
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
+from norce_order_async.bulk.journal.parts import ExportShard
 from norce_order_async.bulk.journal.place import PostgresJob
-from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.store import Store
 from norce_order_async.bulk.load.limiters import MAX_IN_FLIGHT, Load
 from norce_order_async.bulk.load.shared import Part, Share, Shared, check_load
+from norce_order_async.bulk.shards.folder import PartFile, put_manifest
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
 from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.errors import ConfigurationError
@@ -46,8 +48,15 @@ class ShardJob(Job):
             load = Part(load.max_in_flight, _part_of(journal, load.max_rate))
         share = load.share if isinstance(load, Part) else None
         super().__init__(session, load=load, allow_production=True)
-        self._shard = PostgresStore(journal, shard, share=share)
+        self._shard = ExportShard(journal, shard, share=share)
+        self._number = shard
         self._shared, self._share = journal, share
+
+    def in_parts(self, action: Action[Any]) -> Action[Any]:
+        """The action; an export writes this shard's part."""
+        if not isinstance(action, Export):
+            return action
+        return action.into(lambda: PartFile(action, self._shared.job, self._number, self._shard))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -85,20 +94,23 @@ def _leave(journal: PostgresJob, share: Share) -> None:
 
 
 async def run(recipe: Recipe, journal: PostgresJob, shard: int, action: AnyAction | None, load: Load | None) -> None:
-    """Run one shard until nothing of it is left to do, by this run or another.
+    """Run one shard until nothing of it is left to do, by this run or another. The last shard of an export has its
+    manifest written too.
 
     Raises:
         NorceError: the run was ended by an error that the next items would meet too, or it lost its database.
     """
     check_load(load)
     job = await _job_of(journal, action)
-    async with client_of(recipe) as norce:
-        while job.left.get(shard):
-            try:
-                await _run_once(norce, journal, shard, job, load)
-            except NOT_NOW:
-                await anyio.sleep(LOOKED_AT_EVERY)
-            job = await _job_of(journal, job.action)
+    if shard in job.left:
+        async with client_of(recipe) as norce:
+            while shard in job.left:
+                try:
+                    await _run_once(norce, journal, shard, job, load)
+                except NOT_NOW:
+                    await anyio.sleep(LOOKED_AT_EVERY)
+                job = await _job_of(journal, job.action)
+    await finish(journal, job.action)
 
 
 async def work_on(
@@ -120,7 +132,41 @@ async def work_on(
             if not took:
                 await anyio.sleep(LOOKED_AT_EVERY)
             job = await _job_of(journal, job.action)
+    await finish(journal, job.action)
     return await to_thread.run_sync(read_journal, journal)
+
+
+async def finish(journal: PostgresJob, action: Action[Any]) -> None:
+    """Have the manifest of an export written when all its parts are made, by this run or another.
+
+    Raises:
+        JournalError: a part is gone, the folder can't be written, or the database was away for too long.
+        ConfigurationError: this is not the folder that the job was begun with.
+    """
+    if not isinstance(action, Export):
+        return
+    while True:
+        report = await _report_of(journal)
+        if report.manifest is not None or not all(shard.finished for shard in report.shards):
+            return
+        try:
+            await to_thread.run_sync(put_manifest, journal, action, len(report.shards))
+        except NOT_NOW:
+            await anyio.sleep(LOOKED_AT_EVERY)
+
+
+def for_shards(action: AnyAction) -> Action[Any]:
+    """An action as the workers of a split job run it.
+
+    Raises:
+        ConfigurationError: it makes a single file, or can't be journaled.
+    """
+    chosen: Action[Any] = action_of(action, journaled=True)
+    if isinstance(chosen, Export):
+        return chosen.into_folder()
+    if chosen.output() is not None:
+        raise ConfigurationError(f"{chosen.name!r} makes one file, and can't be spread: run it with norce.bulk(...)")
+    return chosen
 
 
 async def _run_once(norce: Any, journal: PostgresJob, shard: int, listed: _Listed, load: Load | None) -> None:
@@ -128,7 +174,7 @@ async def _run_once(norce: Any, journal: PostgresJob, shard: int, listed: _Liste
     if load is None and listed.max_rate is not None:
         load = Part(MAX_IN_FLIGHT, _part_of(journal, None))
     async with ShardJob(session, journal, shard, load) as job:
-        async for _ in job.run(None, listed.action):
+        async for _ in job.run(None, job.in_parts(listed.action)):
             pass
 
 
@@ -136,9 +182,9 @@ async def _run_once(norce: Any, journal: PostgresJob, shard: int, listed: _Liste
 class _Listed:
     """What the database knows of a job."""
 
-    action: AnyAction
-    left: dict[int, int]
-    """How many items each shard has left, of those that have any."""
+    action: Action[Any]
+    left: frozenset[int]
+    """The shards that are not finished."""
     max_rate: float | None
     """The rate that all its workers share."""
 
@@ -155,9 +201,9 @@ async def _job_of(journal: PostgresJob, action: AnyAction | None) -> _Listed:
         raise JournalError(f"journal {journal} is not listed yet: begin it with spread(...)")
     if not report.shards:
         raise JournalError(f"journal {journal} is not split into shards: go on with it with norce.bulk(...)")
-    left = {shard.number: shard.left for shard in report.shards if shard.left}
+    left = frozenset(shard.number for shard in report.shards if not shard.finished)
     chosen = from_journal(report.action, report.parameters) if action is None else action
-    return _Listed(action_of(chosen, journaled=True), left, report.max_rate)
+    return _Listed(for_shards(chosen), left, report.max_rate)
 
 
 async def _report_of(journal: PostgresJob) -> JournalReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -104,12 +105,18 @@ def _fields(_context: click.Context, _option: click.Parameter, values: tuple[str
 
 
 @bulk.command(short_help="Write orders to a file.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="The file to write.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="The file to write; with --shards, a folder that all workers see.",
+)
 @click.option(
     "--format",
     "kind",
     type=Choice(["jsonl", "csv", "parquet"]),
-    help="The format; by default taken from the file's ending.",
+    help="The format; by default taken from the file's ending, and needed with --shards.",
 )
 @click.option(
     "--field",
@@ -119,7 +126,7 @@ def _fields(_context: click.Context, _option: click.Parameter, values: tuple[str
     metavar="NAME=PATH",
     help="A column and its path in an order, such as total=total.includingVat; repeat for more.",
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists, or the export in the folder.")
 @click.option("--raw-cells", is_flag=True, help="Write texts to CSV unchanged, even those a spreadsheet would run.")
 @which_options
 @how_options
@@ -138,11 +145,15 @@ def export(
 
     Without --field, JSON Lines hold whole orders, personal data included; CSV and Parquet hold a few columns without
     personal data.
+
+    With --shards, each shard writes one part into the folder, and _manifest.json names them.
     """
     from norce_order_async.bulk import actions
     from norce_order_async.cli.bulk.running import Request, run
     from norce_order_async.errors import ConfigurationError
 
+    if how.shards is None and Path(out).is_dir():
+        raise click.BadParameter(f"File {out!r} is a directory.", param_hint="'--out'")
     try:
         action: Any = actions.export(out, fields=fields, format=kind, overwrite=force, raw_cells=raw_cells)
     except ConfigurationError as error:

@@ -51,13 +51,17 @@ def status(path: str, as_json: bool, watches: bool) -> int:
         _print_json(report)
     else:
         _print_facts(report)
-    if report.left or not report.listed:
+    if _is_left(report):
         return 4
     return 3 if report.counts["refused"] or report.counts["unknown"] else 0
 
 
 WATCHED_EVERY = 2.0
 """Seconds between two readings of ``--watch``."""
+
+
+def _is_left(report: JournalReport) -> bool:
+    return bool(report.left) or not (report.listed and all(shard.finished for shard in report.shards))
 
 
 def _watch(path: str) -> None:
@@ -68,7 +72,7 @@ def _watch(path: str) -> None:
     """
     progress = Progress()
     report, failure = _read(path, reasons=False), ""
-    while report.left or not report.listed:
+    while _is_left(report):
         if not failure:
             for line in progress.lines(report, time.monotonic()):
                 click.echo(line, err=True)
@@ -244,7 +248,7 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
         raise BadInput(f"journal {place_of(path)}: {one_line(error)}") from error
     if report.shards:
         check_spread(how)
-    if report.action == "export":
+    if report.action == "export" and not report.shards:
         raise BadInput("an export writes its whole file at once: run it again, with a new journal")
     _check_place(connection, report)
 
@@ -300,15 +304,22 @@ def _print_json(report: JournalReport) -> None:
         members["max_rate"] = report.max_rate
         members["members"] = report.members
         members["shards"] = [
-            {"shard": one.number, "owner": one.owner or None, "states": one.counts, "left": one.left}
+            {
+                "shard": one.number,
+                "owner": one.owner or None,
+                "states": one.counts,
+                "left": one.left,
+                "finished": one.finished,
+            }
             for one in report.shards
         ]
+        members["manifest"] = None if report.manifest is None else str(report.manifest)
     click.echo(json.dumps(members))
 
 
 def _print_facts(report: JournalReport) -> None:
     index, of = report.partition
-    left = sum(bool(shard.left) for shard in report.shards)
+    left = sum(not shard.finished for shard in report.shards)
     facts(
         [
             ("job", f"{report.action} {json.dumps(report.parameters)}"),
@@ -321,5 +332,6 @@ def _print_facts(report: JournalReport) -> None:
             *((f"  shard {one.number}", f"{one.left:,} left, {one.owner}") for one in report.shards if one.owner),
             *((state, f"{count:,}") for state, count in report.counts.items()),
             *((f"  {reason}", f"{count:,}") for reason, count in report.reasons.items()),
+            *([("manifest", printable(str(report.manifest)))] if report.manifest is not None else []),
         ]
     )

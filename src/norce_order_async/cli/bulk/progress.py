@@ -42,7 +42,7 @@ class Progress:
         if rate:
             words.append(f"about {duration(report.left / rate)} left")
         if report.shards:
-            words.append(f"{sum(bool(shard.left) for shard in report.shards)} of {len(report.shards)} shards left")
+            words.append(f"{sum(not shard.finished for shard in report.shards)} of {len(report.shards)} shards left")
         return [", ".join(words), *(_owner(name, shards, rates) for name, shards in _owned(report).items())]
 
     def _rates(self, report: JournalReport, now: float) -> dict[str, float]:

@@ -147,8 +147,7 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                 if isinstance(failure, TooManyToRememberError):
                     failure = ConfigurationError(_TOO_MANY)
                 if isinstance(failure, OutExistsError):
-                    out = printable(request.action.parameters["out"])
-                    raise BadInput(f"{out} exists: name another --out, or give --force") from error
+                    raise _exists(request) from error
                 if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)
@@ -189,6 +188,8 @@ async def _spread(request: Request, source: Rows | OrderFilter | None, workers: 
     except ShardsLostError:
         click.echo(f"to continue:\n  {again(sys.argv[1:])}", err=True)
         raise
+    except OutExistsError as error:
+        raise _exists(request) from error
     except _NOT_BEGUN as error:
         raise BadInput(one_line(error)) from error
     return _end(report)
@@ -223,9 +224,17 @@ async def _work(request: Request) -> int:
     return _end(await place.work(request.connection.recipe(), **load_of(request.how)))
 
 
+def _exists(request: Request) -> BadInput:
+    what = "exists" if request.how.shards is None else "holds an export"
+    return BadInput(f"{printable(request.action.parameters['out'])} {what}: name another --out, or give --force")
+
+
 def _end(report: JournalReport) -> int:
-    facts([(state, f"{count:,}") for state, count in report.counts.items()])
-    if report.left:
+    lines = [(state, f"{count:,}") for state, count in report.counts.items()]
+    if report.manifest is not None:
+        lines.append(("manifest", printable(str(report.manifest))))
+    facts(lines)
+    if not all(shard.finished for shard in report.shards):
         return STOPPED
     return SOME_NOT if report.counts["refused"] or report.counts["unknown"] else DONE
 

@@ -1,0 +1,163 @@
+"""The parts of an export whose job is split into shards: what a database knows of their files.
+
+Each run of a shard, known by its epoch, has a working file of its own. ``lines_of`` is the epoch whose working file
+holds the shard's lines, and the shard's ``spooled`` is how many bytes of that file count. A part was made of
+``made_of`` bytes of lines by the epoch ``made_by``, so it is out of date when lines were added since. ``listed`` says
+whether the manifest names it. The row of the whole job (:data:`~norce_order_async.bulk.journal.tables.WHOLE`) has the
+job's mark, which stands in the names of its files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from norce_order_async.bulk.journal.lease import LandedError
+from norce_order_async.bulk.journal.postgres import PostgresStore
+from norce_order_async.bulk.journal.tables import WHOLE
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+MANIFEST: Final = "_manifest.json"
+"""The file in the folder that names its parts. Programs that read a folder as one table pass over names with ``_``."""
+
+_HELD: Final = """
+WITH held AS (
+    UPDATE norce_job_shard SET written = %(written)s
+    WHERE job = %(job)s AND shard = %(shard)s AND epoch = %(epoch)s AND written = %(written)s - 1
+    RETURNING job, shard, epoch
+), done AS ({})
+SELECT count(*) FROM held
+"""
+_USE_LINES: Final = _HELD.format(
+    "INSERT INTO norce_job_part (job, shard, lines_of) SELECT job, shard, epoch FROM held "
+    "ON CONFLICT (job, shard) DO UPDATE SET lines_of = EXCLUDED.lines_of"
+)
+_PUT: Final = _HELD.format(
+    "UPDATE norce_job_part part SET made_by = held.epoch, made_of = %(made_of)s, rows = %(rows)s, bytes = %(bytes)s, "
+    "sha256 = %(sha256)s, listed = false FROM held WHERE part.job = held.job AND part.shard = held.shard"
+)
+_LIST: Final = _HELD.format(
+    "UPDATE norce_job_part part SET listed = true "
+    "FROM held, unnest(%(shards)s::integer[], %(made_by)s::bigint[]) AS named (shard, made_by) "
+    "WHERE part.job = held.job AND part.shard = named.shard AND part.made_by = named.made_by"
+)
+_CURRENT: Final = "coalesce(part.made_of = coalesce(shard.spooled, 0) AND shard.planned + shard.sent = 0, false)"
+_ALL: Final = (
+    f"SELECT shard.shard, {_CURRENT}, shard.refused + shard.unknown, part.lines_of, part.made_by, part.rows, "  # noqa: S608
+    "part.bytes, part.sha256 FROM norce_job_shard shard "
+    "LEFT JOIN norce_job_part part ON part.job = shard.job AND part.shard = shard.shard "
+    "WHERE shard.job = %s AND shard.shard > 0 ORDER BY shard.shard"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of one shard's part."""
+
+    shard: int
+    current: bool
+    """Whether it is made, of all lines that there will be as far as the journal knows."""
+    failed: int
+    """Orders that were refused or are unknown, and so may be planned again."""
+    lines_of: int | None
+    made_by: int | None
+    rows: int | None
+    bytes: int | None
+    sha256: str | None
+
+
+class ExportShard(PostgresStore):
+    """A shard of an export, or the whole of one."""
+
+    @property
+    def epoch(self) -> int:
+        """The number of this run of the shard. A later run has a higher one."""
+        return self._epoch
+
+    def mark(self) -> str:
+        """The word in the names of the job's files. Made when it is first asked for."""
+
+        def work(connection: Connection[Any]) -> str:
+            connection.execute(
+                "INSERT INTO norce_job_part (job, shard, mark) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                (self._job, WHOLE, uuid4().hex[:8]),
+            )
+            (mark,) = connection.execute(
+                "SELECT mark FROM norce_job_part WHERE job = %s AND shard = %s", (self._job, WHOLE)
+            ).fetchone() or ("",)
+            return str(mark)
+
+        return self._call(work)
+
+    def is_begun(self) -> bool:
+        """Whether a worker has opened a file for the job."""
+        query = "SELECT EXISTS (SELECT FROM norce_job_part WHERE job = %s AND shard > 0)"
+        return bool(self._call(lambda connection: connection.execute(query, (self._job,)).fetchone() == (True,)))
+
+    def is_finished(self) -> bool:
+        """Whether the manifest names all parts."""
+        found = self._call(lambda connection: unmade(connection, self._job))
+        return found is not None and found[1]
+
+    def lines_of(self) -> int | None:
+        """The epoch whose working file holds this shard's lines; None if there are none."""
+        found = self._row("SELECT lines_of FROM norce_job_part")
+        return None if found is None else found[0]
+
+    def made_of(self) -> int | None:
+        """How many bytes of lines this shard's part was made of; None if it was not made."""
+        found = self._row("SELECT made_of FROM norce_job_part")
+        return None if found is None else found[0]
+
+    def use_lines(self) -> None:
+        """From now on this run's working file holds the shard's lines."""
+        self._fenced(_USE_LINES, {})
+
+    def put_part(self, *, made_of: int, rows: int, size: int, sha256: str) -> None:
+        """This run has made the shard's part, and it is on disk."""
+        self._fenced(_PUT, {"made_of": made_of, "rows": rows, "bytes": size, "sha256": sha256})
+
+    def parts(self) -> list[Part]:
+        """What is known of each shard's part."""
+        found = self._call(lambda connection: connection.execute(_ALL.encode(), (self._job,)).fetchall())
+        return [Part(*row) for row in found]
+
+    def put_listed(self, parts: Sequence[Part]) -> None:
+        """The manifest names these parts."""
+        given = {"shards": [part.shard for part in parts], "made_by": [part.made_by for part in parts]}
+        self._fenced(_LIST, given)
+
+    def _fenced(self, query: str, given: Mapping[str, Any]) -> None:
+        """Write in one statement that holds the shard, once."""
+        whole = {**self._mine, **given}
+
+        def work(connection: Connection[Any]) -> None:
+            (held,) = connection.execute(query.encode(), whole).fetchone() or (0,)
+            self._check_held(connection, held)
+
+        with suppress(LandedError):
+            self._call(work)
+        self._written += 1
+
+
+def unmade(connection: Connection[Any], job: int) -> tuple[set[int], bool] | None:
+    """The shards whose part is not made yet, and whether the manifest names all; None if the job makes none."""
+    there = connection.execute("SELECT to_regclass('norce_job_part')").fetchone()
+    if there == (None,):
+        return None
+    mark = connection.execute("SELECT mark FROM norce_job_part WHERE job = %s AND shard = %s", (job, WHOLE)).fetchone()
+    if mark is None:
+        return None
+    query = (
+        f"SELECT shard.shard, {_CURRENT}, coalesce(part.listed, false) FROM norce_job_shard shard "  # noqa: S608
+        "LEFT JOIN norce_job_part part ON part.job = shard.job AND part.shard = shard.shard "
+        "WHERE shard.job = %s AND shard.shard > 0 ORDER BY shard.shard"
+    )
+    rows = connection.execute(query.encode(), (job,)).fetchall()
+    missing = {shard for shard, current, _ in rows if not current}
+    return missing, bool(rows) and not missing and all(listed for _, _, listed in rows)

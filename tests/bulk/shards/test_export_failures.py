@@ -1,0 +1,282 @@
+"""Runs of an export over shards that end or freeze at any step: each order is in it once, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from norce_order_async import JournalError, JournalLockedError
+from norce_order_async.bulk import JournalReport, actions, list_shards, plan_again, read_journal
+from norce_order_async.bulk.actions.export import ExportFile
+from norce_order_async.bulk.actions.output import OutputFile
+from norce_order_async.bulk.journal.parts import ExportShard
+from norce_order_async.bulk.journal.postgres import PostgresStore
+from norce_order_async.bulk.shards.folder import Folder
+from tests.support.waiting import wait_until
+
+from .exports import hidden_in, ids_in, manifest, move, names_in, put, written
+from .support import FEW, Place, end, orders, worker
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow(group="postgres"),
+    pytest.mark.timeout(900),
+    # What an export adds to a job over shards is files, which are written in threads.
+    pytest.mark.in_turn("anyio_backend", over="module"),
+]
+SHARDS = 3
+
+STEPS: list[tuple[type, str]] = [
+    (ExportShard, "use_lines"),
+    (OutputFile, "append"),
+    (PostgresStore, "record"),
+    (ExportFile, "write"),
+    (ExportShard, "put_part"),
+    (Folder, "revoke"),
+    (Folder, "show"),
+    (Folder, "put_manifest"),
+    (Folder, "clean"),
+    (ExportShard, "put_listed"),
+]
+
+
+def is_clean(folder: Path) -> bool:
+    """Whether nothing is left but what the manifest names."""
+    return names_in(folder) == [part["file"] for part in manifest(folder)["parts"]] and hidden_in(folder) == [
+        ".norce-order-job"
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "orders"
+
+
+@pytest.mark.parametrize("afterwards", [False, True])
+@pytest.mark.parametrize(("where", "step"), STEPS, ids=[step for _, step in STEPS])
+async def test_a_run_that_ends_at_a_step(
+    place: Place,
+    threads: ThreadPoolExecutor,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: type,
+    step: str,
+    afterwards: bool,
+) -> None:
+    """Before it or right after it; the same program finishes the export."""
+    ids = await orders(place.sandbox, 9)
+    export, ended = actions.export(folder, format="csv"), threading.Event()
+    real = getattr(where, step)
+
+    def ends(*given: Any, **more: Any) -> Any:
+        came = real(*given, **more) if afterwards or ended.is_set() else None
+        if not ended.is_set():
+            ended.set()
+            raise JournalError("ended here")
+        return came
+
+    monkeypatch.setattr(where, step, ends)
+    with pytest.raises(JournalError, match="ended here"):
+        await place.spread(ids, export, on=threads, shards=SHARDS)
+    monkeypatch.setattr(where, step, real)
+    report = await place.spread(ids, export, on=threads, shards=SHARDS)
+    assert (report.counts, ids_in(folder)) == ({"confirmed": 9}, sorted(ids))
+    assert is_clean(folder)
+
+
+class Frozen:
+    """The first run that comes to a step is frozen there until it is woken, and nothing renews its lease."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, where: type, step: str, *, afterwards: bool) -> None:
+        self._stores: list[ExportShard] = []
+        self._came, self._woken = threading.Event(), threading.Event()
+        take, real = ExportShard.take, getattr(where, step)
+
+        def taken(store: ExportShard) -> None:
+            take(store)
+            self._stores.append(store)
+
+        def freezes(*given: Any, **more: Any) -> Any:
+            came = real(*given, **more) if afterwards else None
+            if not self._came.is_set():
+                self._stores[-1].stop_renewing()
+                self._came.set()
+                assert self._woken.wait(100)
+            return came if afterwards else real(*given, **more)
+
+        monkeypatch.setattr(ExportShard, "take", taken)
+        monkeypatch.setattr(where, step, freezes)
+
+    async def frozen(self) -> None:
+        assert await to_thread.run_sync(self._came.wait, 100)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+
+@pytest.mark.parametrize(
+    ("where", "step", "afterwards"),
+    [*((where, step, False) for where, step in STEPS), (ExportShard, "put_part", True), (ExportShard, "renew", True)],
+    ids=[*(step for _, step in STEPS), "marked", "between-question-and-move"],
+)
+async def test_a_run_that_is_frozen_at_a_step(
+    place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch, where: type, step: str, afterwards: bool
+) -> None:
+    """Past its lease. Another finishes the export, and tries the refused order again, which makes a newer part. The
+    frozen one wakes then, and changes nothing of it."""
+    here = replace(place, journal=replace(place.journal, lease=0.5))
+    ids = await orders(place.sandbox, 9)
+    place.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
+    await list_shards(here.recipe, ids, actions.export(folder, format="jsonl"), journal=here.journal, shards=SHARDS)
+    ice = Frozen(monkeypatch, where, step, afterwards=afterwards)
+
+    async def work() -> None:
+        await here.journal.work(here.recipe, load=FEW)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work)
+        try:
+            await ice.frozen()
+            await work()
+            # What the frozen one has read and not written down is read again, and not refused then.
+            refused = 9 - len(ids_in(folder))
+            assert refused == 1 or step in ("append", "record")
+            assert plan_again(here.journal, ["refused"]) == refused
+            await work()
+            assert ids_in(folder) == sorted(ids)
+        finally:
+            ice.wake()
+    assert ids_in(folder) == sorted(ids)
+    assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+    assert read_journal(here.journal).manifest is not None
+
+
+async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
+    """Of a run that was killed: the next one says so, and goes on when they are there again."""
+    ids = await orders(place.sandbox, 9)
+    await list_shards(place.recipe, ids, actions.export(folder, format="csv"), journal=place.journal, shards=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ExportFile, "write", ended)
+        with pytest.raises(JournalError, match="ended here"):
+            await place.journal.work(place.recipe, load=FEW)
+    (lines,) = (folder / name for name in hidden_in(folder) if name.endswith(".lines"))
+    move(lines, folder / "aside")
+    with pytest.raises(JournalError, match=r"\.lines can't be read \(No such file.* every worker must see"):
+        await place.journal.work(place.recipe, load=FEW)
+    put(lines, "")
+    with pytest.raises(JournalError, match=r"\.lines is shorter than the journal says"):
+        await place.journal.work(place.recipe, load=FEW)
+    move(folder / "aside", lines)
+    read = len(place.sandbox.requests)
+    await place.journal.work(place.recipe, load=FEW)
+    assert (ids_in(folder), len(place.sandbox.requests), is_clean(folder)) == (sorted(ids), read, True)
+
+
+def ended(*_: Any) -> Any:
+    raise JournalError("ended here")
+
+
+async def test_a_part_that_is_gone(place: Place, folder: Path) -> None:
+    """Before the manifest could name it: there is none, and the text says which part."""
+    ids = await orders(place.sandbox, 4)
+    await list_shards(place.recipe, ids, actions.export(folder, format="csv"), journal=place.journal, shards=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Folder, "revoke", ended)
+        with pytest.raises(JournalError, match="ended here"):
+            await place.journal.work(place.recipe, load=FEW)
+    (part,) = (folder / name for name in hidden_in(folder) if name.endswith(".csv"))
+    move(part, folder / "aside")
+    with pytest.raises(JournalError, match=r"part-00001-.*\.csv is gone, and is part of the export: put it back"):
+        await place.journal.work(place.recipe, load=FEW)
+    put(part, "cut")
+    with pytest.raises(JournalError, match=r"part-00001-.*\.csv was made with \d+ bytes and has 3"):
+        await place.journal.work(place.recipe, load=FEW)
+    assert read_journal(place.journal).manifest is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the operating system's limit on a file's length")
+async def test_a_disk_that_is_full(place: Place, folder: Path) -> None:
+    """The operating system's own limit. The worker names the file, and another one finishes when there is room."""
+    ids = await orders(place.sandbox, 12)
+    await list_shards(place.recipe, ids, actions.export(folder, format="jsonl"), journal=place.journal, shards=1)
+
+    def run() -> tuple[int | None, str]:
+        one = worker(place, first="import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n")
+        try:
+            _, errors = one.communicate()
+        finally:
+            end([one])
+        return one.returncode, errors
+
+    code, errors = await to_thread.run_sync(run)
+    assert (code, ".lines: File too large" in errors) == (1, True), errors
+    done = read_journal(place.journal).counts["confirmed"]
+    assert done < 12
+    await place.journal.work(place.recipe, load=FEW)
+    assert (ids_in(folder), is_clean(folder)) == (sorted(ids), True)
+
+
+async def test_two_drivers_at_once(place: Place, threads: ThreadPoolExecutor, folder: Path) -> None:
+    """Both say where the manifest is, which one of them has written."""
+    ids = await orders(place.sandbox, 12)
+    reports: list[JournalReport] = []
+
+    async def drive(workers: ThreadPoolExecutor) -> None:
+        while True:
+            with suppress(JournalLockedError):
+                reports.append(await place.spread(ids, actions.export(folder, format="csv"), on=workers, shards=SHARDS))
+                return
+
+    with ThreadPoolExecutor(3) as others:
+        async with anyio.create_task_group() as drivers:
+            drivers.start_soon(drive, threads)
+            drivers.start_soon(drive, others)
+    assert [report.manifest for report in reports] == [folder / "_manifest.json"] * 2
+    assert (ids_in(folder), is_clean(folder)) == (sorted(ids), True)
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.soak)])
+async def test_workers_that_are_killed_and_frozen(place: Place, tmp_path: Path, rounds: int) -> None:
+    """Processes: one is killed at any moment, another is stopped past its lease and goes on when the export is done."""
+
+    def run(place: Place, folder: Path) -> None:
+        workers = [worker(place) for _ in range(3)]
+        try:
+            while len(busy := place.busy()) < 2:
+                time.sleep(0.01)
+            killed, stopped = [one for one in workers if one.pid in busy][:2]
+            time.sleep(random.uniform(0.0, 0.1))
+            killed.kill()
+            os.kill(stopped.pid, signal.SIGSTOP)
+            wait_until(lambda: read_journal(place.journal, reasons=False).manifest is not None)
+            before = written(folder)
+            os.kill(stopped.pid, signal.SIGCONT)
+            for one in workers:
+                if one is not killed:
+                    _, errors = one.communicate()
+                    assert one.returncode == 0, errors
+            assert {name: when for name, when in written(folder).items() if name in before} == before
+        finally:
+            end(workers)
+
+    for number in range(rounds):
+        here, folder = replace(place, journal=replace(place.journal, job=f"round {number}")), tmp_path / f"{number}"
+        ids = await orders(place.sandbox, 120)
+        await list_shards(here.recipe, ids, actions.export(folder, format="csv"), journal=here.journal, shards=8)
+        await to_thread.run_sync(run, here, folder)
+        assert read_journal(here.journal).counts == {"confirmed": 120}
+        assert ids_in(folder) == sorted(ids)
+        assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
