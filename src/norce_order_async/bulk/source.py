@@ -43,8 +43,8 @@ class Item:
 
     @property
     def asked(self) -> str:
-        """Its row as JSON."""
-        # Most jobs need no columns, and to encode none takes as long as all else that is done to list an item.
+        """The item's row as JSON."""
+        # Most jobs need no columns. Encoding an empty row would double the time to list an item.
         return as_json(self.row) if self.row else "{}"
 
     @property
@@ -54,12 +54,12 @@ class Item:
 
 
 def hash_of(key: str, asked: str) -> bytes:
-    """A digest of an item's key and of its row as JSON, of :data:`HASH_BYTES` bytes."""
+    """Return a digest of an item's key and its row as JSON, :data:`HASH_BYTES` long."""
     return hashlib.sha256(f"{key}\n{asked}".encode()).digest()[:HASH_BYTES]
 
 
 HASH_BYTES: Final = 16
-"""Bytes of a digest."""
+"""The length of a digest."""
 
 # json.dumps makes an encoder for each call, which takes longer than encoding a row.
 _JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -140,7 +140,7 @@ class Items(AsyncIterator[Item]):
         return some[0]
 
     async def some(self, count: int) -> list[Item]:
-        """The next few; none at the end."""
+        """Return up to ``count`` of the next items; an empty list at the end."""
         some: list[Item] = []
         if isinstance(self._entries, AsyncIterator):
             while len(some) < count:
@@ -150,7 +150,7 @@ class Items(AsyncIterator[Item]):
                     break
                 self._add(entry, some)
             return some
-        # Nothing is waited for: a turn of a coroutine for each entry would take longer than the entry.
+        # Without awaiting: a coroutine for each entry would take longer than the entry itself.
         for entry in self._entries:
             self._add(entry, some)
             if len(some) == count:
@@ -158,7 +158,7 @@ class Items(AsyncIterator[Item]):
         return some
 
     def _add(self, entry: Entry, some: list[Item]) -> None:
-        """Append its item, if it is of this partition."""
+        """Append the item of an entry, if it is in this partition."""
         self._position += 1
         key = _key_of(entry, self._key, self._position)
         if self._partition.holds(key):

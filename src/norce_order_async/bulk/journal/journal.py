@@ -184,12 +184,12 @@ class Journal:
             )
 
     async def _go_through(self, items: Items, work: Callable[[list[Item]], T], then: Callable[[T], None]) -> None:
-        """Hand over all items to the store, some at a time. While it works on some, the next are read from the source.
+        """Pass all items to the store in batches. While it works on one batch, the next is read from the source.
 
         Args:
             items: the items.
-            work: what the store does with some of them.
-            then: called with what that came to; may raise to end it.
+            work: called in a thread with each batch.
+            then: called with each result; it may raise to end this.
         """
         some = await items.some(LISTED_AT_ONCE)
         while some:
@@ -200,7 +200,7 @@ class Journal:
         self, some: list[Item], begun: anyio.Event, work: Callable[[list[Item]], T], then: Callable[[T], None]
     ) -> None:
         def begin() -> T:
-            # A source that is at hand keeps the loop busy until the next items are there.
+            # Reading a source in memory blocks the loop, so it may begin only when this thread is at work.
             from_thread.run_sync(begun.set)
             return work(some)
 
@@ -320,7 +320,7 @@ def _nothing(_: object) -> None:
 
 
 async def _both(first: Callable[[], Awaitable[T]], second: Callable[[], Awaitable[U]]) -> tuple[T, U]:
-    """What two come to that are done at the same time. If both fail, what the first raised is raised."""
+    """Run two functions at the same time, and return both results. If both fail, the error of the first is raised."""
     firsts: list[T] = []
     seconds: list[U] = []
     failed: BaseException | None = None
@@ -329,7 +329,7 @@ async def _both(first: Callable[[], Awaitable[T]], second: Callable[[], Awaitabl
         nonlocal failed
         try:
             seconds.append(await second())
-        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - raised below, and not in a group
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - raised below, without a group
             failed = error
 
     async with anyio.create_task_group() as tasks:

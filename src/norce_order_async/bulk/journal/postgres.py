@@ -1,8 +1,8 @@
-"""The facts and items of a job in a PostgreSQL database, so that any machine can go on with it.
+"""The facts and items of a job in a PostgreSQL database, so that any machine can continue it.
 
-Each write asks for the epoch of its run (:mod:`.lease`), in a single statement where it can: a process that freezes
-between two would hold the lock on its shard's row, and nobody could take it over. Each write counts up ``written``, so
-that one whose answer was lost is not done again.
+Each write is for the epoch of its run (:mod:`.lease`). If possible it is one statement: a process that freezes between
+two would hold the lock on its shard's row, and no other run could take over the shard. Each write increments
+``written``, so that a write whose answer was lost is not done again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from norce_order_async.storage.postgres import driver
 if TYPE_CHECKING:
     from psycopg import Connection
 
-# Texts that are split there: a list of values takes the driver ten times as long to send. No id holds a line break, and
-# no JSON does.
+# The database splits texts into values: the driver takes ten times as long to send a list. Neither ids nor JSON hold a
+# line break.
 _GIVEN: Final = f"""
 given AS (
     SELECT
@@ -106,7 +106,7 @@ WITH change AS (
 )
 SELECT count(*) FROM held
 """
-# Counted once: it was counted for each shard again where the database thought that there were few shards.
+# MATERIALIZED, so that the items are counted once: the planner may otherwise count them again for each shard.
 _COUNT: Final = """
 WITH found AS MATERIALIZED (
     SELECT
@@ -132,7 +132,7 @@ ROW: Final = (
 
 
 _HALVES: Final = struct.Struct(f">Q{HASH_BYTES - 8}x")
-"""The first eight bytes of a hash, by which an item has its shard."""
+"""Reads the first eight bytes of a hash, which decide about the item's shard."""
 
 
 class PostgresStore(LeasedShard):
@@ -141,7 +141,7 @@ class PostgresStore(LeasedShard):
     # What the job is about
 
     def facts(self) -> dict[str, Any]:
-        """What is known of the job as a whole, and the length of this shard's file."""
+        """The facts about the job as a whole, and the length of this shard's file."""
 
         def read(connection: Connection[Any]) -> dict[str, Any]:
             found = connection.execute("SELECT name, value FROM norce_job_fact WHERE job = %s", (self._job,)).fetchall()
@@ -154,7 +154,7 @@ class PostgresStore(LeasedShard):
         return self._call(read)
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """A new listing, in place of one that was not finished."""
+        """Begin a new listing, which replaces one that was not finished."""
 
         def work(connection: Connection[Any]) -> None:
             self._hold(connection)
@@ -173,7 +173,7 @@ class PostgresStore(LeasedShard):
         self._write(work)
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
-        """Write facts about the job; with the one that its list is whole, what each shard holds."""
+        """Write facts about the job. Together with the fact that its list is whole, the counts of each shard."""
 
         def work(connection: Connection[Any]) -> None:
             self._hold(connection)
@@ -198,7 +198,7 @@ class PostgresStore(LeasedShard):
 
         def work(connection: Connection[Any]) -> bool:
             try:
-                # To look for each order first takes twice as long, and few sources name one twice.
+                # To search for each order first takes twice as long, and few sources name an order twice.
                 add(connection, "")
             except driver().errors.UniqueViolation:
                 add(connection, "ON CONFLICT (job, key) DO NOTHING")
@@ -224,14 +224,14 @@ class PostgresStore(LeasedShard):
         self._call(work)
 
     def compare(self, items: Sequence[Item]) -> None:
-        """Add items to those given this time."""
-        # Of an order that comes twice the first counts, as when it was listed.
+        """Add items to the list that is compared."""
+        # If an order comes twice, the first counts, as when it was listed.
         query = f"WITH {_GIVEN} INSERT INTO norce_job_compared SELECT key, hash FROM given ON CONFLICT DO NOTHING"  # noqa: S608
         given = _packed(items, self._shards)
         self._call(lambda connection: connection.execute(query.encode(), given))
 
     def difference(self) -> Difference:
-        """How what was given this time differs from what is planned."""
+        """The differences between the compared list and the journal's."""
 
         def counted(connection: Connection[Any], found: str) -> tuple[int, tuple[str, ...]]:
             query = f"SELECT key, count(*) OVER () FROM ({found}) AS found LIMIT {Difference.EXAMPLES}"  # noqa: S608
@@ -261,19 +261,19 @@ class PostgresStore(LeasedShard):
         return self._call(work)
 
     def counts(self) -> dict[str, int]:
-        """Items of this shard by state."""
+        """The number of items of this shard by state."""
         found = self._row("SELECT planned, sent, confirmed, refused, unknown FROM norce_job_shard")
         return {state: count for state, count in zip(STATES, found or (), strict=False) if count}
 
     def since_sent(self) -> float | None:
-        """Seconds since the latest of the items in flight was sent, by the database's clock."""
+        """Seconds since the latest item in flight was sent, by the database's clock; None if none is in flight."""
         found = self._row(
             "SELECT extract(epoch FROM clock_timestamp() - max(changed))::float8 FROM norce_job_item", "state = 'sent'"
         )
         return None if found is None else found[0]
 
     def last_change(self) -> float | None:
-        """When an item changed its state last, by the database's clock."""
+        """When an item last changed its state, in seconds since 1970 by the database's clock; None if none has."""
         found = self._row("SELECT extract(epoch FROM max(changed))::float8 FROM norce_job_item")
         return None if found is None else found[0]
 
@@ -292,10 +292,10 @@ class PostgresStore(LeasedShard):
         rows = (reading.row(self.name, values) for values in found)
         return [Item(row.number, row.key, row.asked, was_sent=row.sent is not None) for row in rows]
 
-    # What comes of it
+    # Results
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
-        """Write down what became of items, with the length of this shard's file, in one statement."""
+        """Record changes of items, with the length of this shard's file, in one statement."""
         folded = _folded(changes)
         given = {
             **self._mine,
@@ -319,12 +319,12 @@ class PostgresStore(LeasedShard):
         self._written += 1
 
     def move(self, state: State, to: State) -> int:
-        """Put all items of this shard that are in a state into another; how many."""
+        """Move all items of this shard in a state to another state, and return how many."""
 
         def work(connection: Connection[Any]) -> int:
             self._hold(connection)
             moved = connection.execute(
-                # What was refused took no effect, so it counts as not sent.
+                # A refused item took no effect, so it counts as not sent.
                 "UPDATE norce_job_item "
                 "SET state = %(to)s, sent = CASE %(state)s WHEN 'refused' THEN NULL ELSE sent END "
                 "WHERE job = %(job)s AND shard = %(shard)s AND state = %(state)s",
@@ -348,7 +348,7 @@ class PostgresStore(LeasedShard):
 
 
 def _packed(items: Sequence[Item], shards: int) -> dict[str, Any]:
-    """Items as :data:`_GIVEN` unpacks them, each with its shard."""
+    """Pack items for :data:`_GIVEN`, each with its shard."""
     asked = [item.asked for item in items]
     hashes = b"".join([hash_of(item.key, text) for item, text in zip(items, asked, strict=True)])
     return {
@@ -363,8 +363,11 @@ def _packed(items: Sequence[Item], shards: int) -> dict[str, Any]:
 
 
 def _folded(changes: Sequence[Change]) -> dict[int, tuple[Change, int, str]]:
-    """The last change of each item, with the attempts of all, and when the item counts as sent: ``now``, ``never`` or
-    as it was. A worker that is cancelled while it marks its item as sent puts it back at once."""
+    """The last change of each item, the attempts of all its changes, and when it counts as sent.
+
+    ``now``, ``never``, or empty for no change. An item may have two changes, because a worker that is cancelled while
+    it marks its item as sent puts it back at once.
+    """
     folded: dict[int, tuple[Change, int, str]] = {}
     for change in changes:
         _, attempts, sends = folded.get(change.number, (change, 0, ""))
@@ -377,5 +380,5 @@ def _folded(changes: Sequence[Change]) -> dict[int, tuple[Change, int, str]]:
 
 
 def _text(given: str | None) -> str | None:
-    """A text that a database can hold."""
+    """Return a text that a database can store."""
     return None if given is None else given.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -1,8 +1,8 @@
-"""How hard a job worked, a sample a second, in its journal.
+"""Samples of a job's load in its journal, one a second.
 
-There are at most :data:`SLOTS` of them: when all are taken, every other one is dropped, and from then on samples are
-taken half as often. They are facts of the journal, written together with what became of orders, so they cost no write
-of their own; while nothing is written, none is taken. The workers of a job that was split take none.
+There are at most :data:`SLOTS` samples. When there are so many, every other one is dropped, and samples are taken half
+as often from then on. They are facts of the journal, and are written together with results of orders, so they need no
+write of their own. While nothing is written, no sample is taken. The workers of a split job take none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST: Final = 1e15
 
 
 class _Limiter(Protocol):
-    """What is looked at."""
+    """The values of a limiter that are sampled."""
 
     limit: int
     in_flight: int
@@ -31,7 +31,7 @@ class _Limiter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How a job stood at one moment.
+    """The load of a job at one time.
 
     For example::
 
@@ -42,10 +42,11 @@ class Sample:
     at: float
     """Seconds since 1970, by this machine's clock."""
     limit: int
-    """Attempts that were allowed at once."""
+    """Attempts that were allowed in flight."""
     in_flight: int
+    """Attempts that were in flight."""
     throttled: float
-    """Seconds for which calls were held back since the run began, because the service asked for it."""
+    """Seconds since the run began for which calls were held back because the service asked for it."""
 
 
 class Sampler:
@@ -58,7 +59,7 @@ class Sampler:
         self._due = 0.0
 
     def facts(self) -> Mapping[str, Any]:
-        """What is to be written down now; mostly nothing."""
+        """Take a sample if one is due, and return the facts to write; usually none."""
         now = time.time()
         if now < self._due:
             return {}
@@ -70,12 +71,12 @@ class Sampler:
             return {_name(len(self._taken) - 1): _written(taken)}
         self._taken = self._taken[::2]
         self._every *= 2
-        # The rest of the slots is older than what stands before it, by which it is known to be free.
+        # The remaining slots keep samples that are older than those before them, which marks them as free.
         return {_name(slot): _written(sample) for slot, sample in enumerate(self._taken)}
 
 
 def samples_in(facts: Mapping[str, Any]) -> tuple[Sample, ...]:
-    """The samples among a journal's facts, oldest first. What is no sample is passed over."""
+    """The samples among a journal's facts, oldest first, up to the first slot without a valid one."""
     found: list[Sample] = []
     for slot in range(SLOTS):
         written = facts.get(_name(slot))
@@ -99,7 +100,7 @@ def _written(sample: Sample) -> list[float]:
 
 
 def _interval(taken: list[Sample]) -> float:
-    """Seconds between two samples, as an earlier run had come to."""
+    """Seconds between two samples: the median of an earlier run's, at least 1."""
     if len(taken) < 2:
         return 1.0
     apart = sorted(later.at - earlier.at for earlier, later in pairwise(taken))

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 WHOLE: Final = 0
-"""The shard of a job that is not split, and of the list of one that is."""
+"""The shard of a job that is not split; in a split job, the lease of its list."""
 _LOCK: Final = 0x6E6F726365
-"""Held while the tables are made: two that make them at once would fail."""
+"""The key of the advisory lock under which the tables are made: two runs that make them at once would fail."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS norce_job (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -77,13 +77,13 @@ CREATE TABLE IF NOT EXISTS norce_job_part (
 );
 """
 THERE: Final = "SELECT to_regclass('norce_job_member')"
-"""Whether there are jobs."""
+"""Finds a table, to see whether there are jobs."""
 ALL_THERE: Final = "SELECT to_regclass('norce_job_part')"
-"""Whether all tables are there: the last one that is made."""
+"""Finds the table that is made last, to see whether all tables exist."""
 
 
 def make_tables(connection: Connection[Any]) -> None:
-    """Make those that are not there."""
+    """Make the tables that don't exist."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         # Whether they are there is asked here: to_regclass does not see a table that another process has just made.
