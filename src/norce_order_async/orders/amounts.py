@@ -39,7 +39,12 @@ def is_amount(value: object) -> TypeGuard[float]:
 
 
 def check_amounts(
-    kind: str, body: Mapping[str, Any], argument: str, *, came: Received | None = None, allow_fractions: bool = False
+    kind: str,
+    body: Mapping[str, Any],
+    argument: str,
+    *,
+    received: Received | None = None,
+    allow_fractions: bool = False,
 ) -> None:
     """Refuse amounts with more than two decimals, except amounts that came from the service.
 
@@ -47,8 +52,8 @@ def check_amounts(
         kind: the schema: ``Order``, ``Cart``, ``Shipping``, ``Payment`` or ``PaymentTransaction``.
         body: the body to send.
         argument: the caller's name for it.
-        came: returns the data that the service sent, if the body may be a changed copy of them; amounts in these data
-            are allowed. It is called only if an amount has more decimals.
+        received: returns the data that the service sent, if the body may be a changed copy of them. Their amounts are
+            allowed. It is called only if an amount has more decimals.
         allow_fractions: whether to allow all amounts.
 
     Raises:
@@ -58,7 +63,7 @@ def check_amounts(
         return
     for where, amount in _AMOUNTS[kind](body):
         value = exact(amount)
-        if rounded(value) == value or (came and amount in _values(kind, came())):
+        if rounded(value) == value or (received and amount in _values(kind, received())):
             continue
         raise InvalidRequestError(
             f"{argument}.{where} is {value}, and an amount has two decimals at most: give {rounded(value)}, or pass "

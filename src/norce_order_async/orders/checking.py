@@ -313,11 +313,11 @@ def read_as(kind: type[T], answer: Answer, what: str, operation: Operation, orde
     """
     found = answer.parsed
     if not isinstance(found, kind):
-        raise holds_no(what, answer, operation, order_id)
+        raise wrong_answer(what, answer, operation, order_id)
     return found
 
 
-def holds_no(what: str, answer: Answer, operation: Operation, order_id: str | None = None) -> UnavailableError:
+def wrong_answer(what: str, answer: Answer, operation: Operation, order_id: str | None = None) -> UnavailableError:
     """The error for an answer to a read that does not hold what was asked for."""
     return UnavailableError(
         f"the answer holds no {what}",
@@ -330,7 +330,7 @@ def holds_no(what: str, answer: Answer, operation: Operation, order_id: str | No
 
 
 @contextmanager
-def showing(proposed: object) -> Generator[None]:
+def proposing(proposed: object) -> Generator[None]:
     """Turns a 400 into ``ChangeRefusedError``, with the model that was proposed.
 
     Raises:

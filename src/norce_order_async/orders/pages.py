@@ -12,7 +12,7 @@ from norce_order_async._api import read_model
 from norce_order_async._json import is_list, is_mapping, list_or_empty, mapping_or_empty, text_or_none
 from norce_order_async.display import render_table, table_in_html, written_amount, written_time
 from norce_order_async.errors import RefusedError, UnavailableError
-from norce_order_async.orders.checking import holds_no
+from norce_order_async.orders.checking import wrong_answer
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import SMALLEST_PAGE
 from norce_order_async.orders.lazy import OrderBody
@@ -80,7 +80,7 @@ async def read_orders(
     drift = session.core.drift
     bodies, pagination = read_page(answer.data, drift)
     if not is_mapping(answer.data) or not isinstance(answer.data.get("data"), list | None):
-        raise holds_no("list of orders", answer, LIST_ORDERS)
+        raise wrong_answer("list of orders", answer, LIST_ORDERS)
     orders = [
         Order(session, order_id, OrderBody(plain, drift))
         for plain in bodies

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from norce_order_async._json import Unshown, is_mapping, list_or_empty, mapping_or_empty
 from norce_order_async.display import shown
 from norce_order_async.errors import NotLoadedError
-from norce_order_async.orders.checking import holds_no, known_ids, written
+from norce_order_async.orders.checking import known_ids, written, wrong_answer
 from norce_order_async.orders.lazy import OrderBody
 from norce_order_async.orders.lazy import Part as Member
 from norce_order_async.pipeline.answer import Answer, share_models
@@ -116,7 +116,7 @@ class OrderRecord:
         answer = await self.session.call(GET_ORDER, {"order_id": self.id}, options=options, deadline=deadline)
         if not is_mapping(answer.data):
             _ = answer.parsed  # counts the difference in client.drift
-            raise holds_no("order", answer, GET_ORDER, self.id)
+            raise wrong_answer("order", answer, GET_ORDER, self.id)
         body = OrderBody(answer.data, self.session.core.drift, source=GET_ORDER.id, body=answer.body)
         if not share_models(answer, body.whole):
             # The call has decoded a large order in a thread, or middleware has asked for the models.

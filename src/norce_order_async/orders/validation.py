@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, mapping_or_empty, text_or_none
 from norce_order_async.display import cell, render_table, shown, shown_code, table_in_html
 from norce_order_async.errors import ValidationFailedError
-from norce_order_async.orders.checking import holds_no
+from norce_order_async.orders.checking import wrong_answer
 from norce_order_async.pipeline.answer import Answer
 from norce_order_async.pipeline.operations import VALIDATE
 
@@ -95,7 +95,7 @@ def read_report(order_id: str, answer: Answer) -> ValidationReport:
     data = answer.data
     entries = (data.get("errors", UNREADABLE) if data else None) if is_mapping(data) else data
     if entries is not None and not is_list(entries):
-        raise holds_no("report", answer, VALIDATE, order_id)
+        raise wrong_answer("report", answer, VALIDATE, order_id)
     return ValidationReport(order_id, tuple(_problem(entry) for entry in entries or ()))
 
 

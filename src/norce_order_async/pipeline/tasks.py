@@ -22,7 +22,7 @@ import anyio
 from norce_order_async.engines.base import Caller, MaybeSentError, UnsentError, WireRequest, WireResponse
 from norce_order_async.runtime.clock import Clock, SystemClock
 from norce_order_async.runtime.loop import OnAsyncio, Wake, runs_on_trio, wake
-from norce_order_async.runtime.timers import GRACE, LATE, Alarms
+from norce_order_async.runtime.timers import GRACE, LATE, Alarms, Cancellable
 
 T = TypeVar("T")
 
@@ -32,10 +32,6 @@ _END_AFTER_CANCEL: Final = 2.0
 
 class SendTimedOutError(Exception):
     """The time that the caller waits is over."""
-
-
-class _Cancellable(Protocol):
-    def cancel(self) -> object: ...
 
 
 class Exchange(Protocol):
@@ -73,11 +69,11 @@ class SendTasks:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = SystemClock() if clock is None else clock
-        self._in_flight: dict[_Cancellable, bool] = {}
+        self._in_flight: dict[Cancellable, bool] = {}
         """The sends, and for each whether it writes."""
-        self._released: set[_Cancellable] = set()
+        self._released: set[Cancellable] = set()
         """Reads whose caller has left and whose permit is back already."""
-        self._abandoned: dict[_Cancellable, Callable[[], None]] = {}
+        self._abandoned: dict[Cancellable, Callable[[], None]] = {}
         """Reads whose caller has left and that still hold their permit."""
         self._alarms: Alarms | None = None
         self._closed = False
@@ -237,7 +233,7 @@ class SendTasks:
             await self._all_ended()
         return False
 
-    def _leave(self, send: _Cancellable, on_end: Callable[[], None], caller: Caller | None, ahead: int) -> None:
+    def _leave(self, send: Cancellable, on_end: Callable[[], None], caller: Caller | None, ahead: int) -> None:
         """Called when the caller of this send has left."""
         if caller is None or send not in self._in_flight or caller.leave():
             return
@@ -331,7 +327,7 @@ class SendTasks:
             raise UnsentError("pool", "the time was over before the send could begin")
         return await send()
 
-    def _landed(self, send: _Cancellable, on_end: Callable[[], None]) -> None:
+    def _landed(self, send: Cancellable, on_end: Callable[[], None]) -> None:
         del self._in_flight[send]
         if send in self._released:
             self._released.discard(send)
@@ -351,7 +347,7 @@ class SendTasks:
             on_end()
             return
 
-    def _cancel(self, sends: Iterable[_Cancellable]) -> None:
+    def _cancel(self, sends: Iterable[Cancellable]) -> None:
         for send in tuple(sends):
             send.cancel()
 
@@ -390,7 +386,7 @@ class _TrioLanding(Generic[T]):
 
     __slots__ = ("error", "results", "scope", "woken")
 
-    def __init__(self, woken: Wake, scope: _Cancellable) -> None:
+    def __init__(self, woken: Wake, scope: Cancellable) -> None:
         self.woken = woken
         self.scope = scope
         self.results: list[T] = []

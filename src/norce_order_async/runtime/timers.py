@@ -130,11 +130,11 @@ class Grace:
         return now >= self._ends or received > self._most
 
 
-class Ends(Protocol):
-    """A send that can be ended."""
+class Cancellable(Protocol):
+    """A send that can be cancelled."""
 
     def cancel(self) -> object:
-        """End it."""
+        """Cancel it."""
         ...
 
 
@@ -277,10 +277,9 @@ class Watch(_Scope):
     def __enter__(self) -> None:
         self._enter(self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look))
 
-    def begin(self, ends: Ends) -> None:
-        """Watch a send that has no task of its own, until :meth:`finish`. If the send has to end, ``ends`` is
-        cancelled."""
-        self._task = cast("asyncio.Task[Any]", ends)
+    def begin(self, send: Cancellable) -> None:
+        """Watch a send that has no task of its own, until :meth:`finish`. If it has to end, it is cancelled."""
+        self._task = cast("asyncio.Task[Any]", send)
         self._alarm = self._alarms.after(min(self._end - self._loop.time(), self._silence), self._look)
 
     def finish(self) -> None:

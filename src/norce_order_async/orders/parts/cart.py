@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from norce_order_async import models
 from norce_order_async._json import Unshown, is_list, is_mapping
 from norce_order_async.orders.amounts import after_edit, check_amounts, with_total
-from norce_order_async.orders.checking import Edit, edited, model_of, showing, written
+from norce_order_async.orders.checking import Edit, edited, model_of, proposing, written
 from norce_order_async.orders.polling import until_shown
 from norce_order_async.orders.record import Part
 from norce_order_async.pipeline.operations import SET_CART
@@ -84,8 +84,8 @@ class CartPart(Part):
         sent = written(model_of(models.Cart, cart, "cart"), "cart")
         if check_total:
             sent = with_total(sent, "cart")
-        came = partial(self._record.received, "cart")
-        check_amounts("Cart", sent, "cart", came=came, allow_fractions=allow_fractions)
+        received = partial(self._record.received, "cart")
+        check_amounts("Cart", sent, "cart", received=received, allow_fractions=allow_fractions)
         await self._put(Unshown(sent), options)
 
     async def update(
@@ -123,8 +123,8 @@ class CartPart(Part):
         sent = Unshown(written(edited(models.Cart, current, edit), "cart"))
         if check_total:
             sent = Unshown(after_edit(before.to_dict(), sent.to_dict()))
-        check_amounts("Cart", sent.to_dict(), "cart", came=before.to_dict, allow_fractions=allow_fractions)
-        with showing(models.Cart.from_dict(sent.to_dict())):
+        check_amounts("Cart", sent.to_dict(), "cart", received=before.to_dict, allow_fractions=allow_fractions)
+        with proposing(models.Cart.from_dict(sent.to_dict())):
             await self._put(sent, options)
 
     async def _put(self, cart: Unshown, options: CallOptions | None) -> None:

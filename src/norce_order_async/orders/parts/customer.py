@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from norce_order_async import models
 from norce_order_async.display import shown
 from norce_order_async.errors import InvalidRequestError
-from norce_order_async.orders.checking import Edit, check_address, edited, model_of, showing
+from norce_order_async.orders.checking import Edit, check_address, edited, model_of, proposing
 from norce_order_async.orders.record import Part
 from norce_order_async.pipeline.operations import SET_BILLING, SET_SHIPPING_ADDRESS
 from norce_order_async.pipeline.settings import CallOptions
@@ -118,5 +118,5 @@ class CustomerPart(Part):
         await self._record.read(options)
         address = getattr(self.data, side, None)
         proposed = edited(models.Address, address or models.Address(), edit)
-        with showing(proposed):
+        with proposing(proposed):
             await put(proposed, options=options)

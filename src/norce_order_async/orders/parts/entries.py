@@ -24,8 +24,8 @@ from norce_order_async.orders.checking import (
     Referenced,
     edited,
     model_of,
+    proposing,
     read_as,
-    showing,
     with_reference,
     written,
 )
@@ -270,8 +270,8 @@ class RemovableEntries(Entries[R, D]):
             InvalidRequestError: the entry can't be sent; nothing was sent.
             CallError: it did not succeed.
         """
-        came = partial(self._record.received, self._key().member, entry_id)
-        return await self._put(entry_id, self._checked(entry), came, allow_fractions, options)
+        received = partial(self._record.received, self._key().member, entry_id)
+        return await self._put(entry_id, self._checked(entry), received, allow_fractions, options)
 
     async def update(
         self, entry_id: str, edit: Edit[R], *, allow_fractions: bool = False, options: CallOptions | None = None
@@ -296,7 +296,7 @@ class RemovableEntries(Entries[R, D]):
         """
         current = await self.get(entry_id, options=options)
         proposed = edited(type(current), current, edit)
-        with showing(proposed):
+        with proposing(proposed):
             return await self._put(entry_id, proposed, current.to_dict, allow_fractions, options)
 
     async def remove(self, entry_id: str, *, options: CallOptions | None = None) -> R:
@@ -343,16 +343,16 @@ class RemovableEntries(Entries[R, D]):
         return cast("Sequence[Any]", read_as(list, answer, f"list of {what}", operation, self._record.id))
 
     async def _put(
-        self, entry_id: str, entry: R, came: Received, allow_fractions: bool, options: CallOptions | None
+        self, entry_id: str, entry: R, received: Received, allow_fractions: bool, options: CallOptions | None
     ) -> R | None:
-        self._check_amounts(entry, allow_fractions, came)
+        self._check_amounts(entry, allow_fractions, received)
         answer = await self._record.write(self._updating, entry, path={self._id: entry_id}, options=options)
         return cast("R | None", answer.parsed)
 
-    def _check_amounts(self, entry: R, allow_fractions: bool, came: Received | None = None) -> None:
+    def _check_amounts(self, entry: R, allow_fractions: bool, received: Received | None = None) -> None:
         noun = self._noun()
         body = written(entry, noun)
-        check_amounts(self._model().__name__, body, noun, came=came, allow_fractions=allow_fractions)
+        check_amounts(self._model().__name__, body, noun, received=received, allow_fractions=allow_fractions)
 
 
 def _removed(entry: R) -> R:
