@@ -1,11 +1,11 @@
-"""Reading orders into a file: JSON Lines, CSV, or Parquet with the ``parquet`` extra.
+"""Reads orders into a file: JSON Lines, CSV, or Parquet with the ``parquet`` extra.
 
-Lines of JSON are collected while the job runs (:mod:`.output`) and made into the file at its end, so a job that was
-killed can continue in every format.
+Lines of JSON are collected while the job runs (:mod:`.output`), and the file is made of them at its end. So a job that
+was killed can continue, whatever the format.
 
-A path such as ``total.includingVat``, ``cart.items.0.sku`` or ``payments[*].amount`` names a place in an order. It is
-checked against the members in the API description, so a misspelt path is an error before the first read and not a
-column of empty cells. Below free-form data (``attributes``) every name is allowed.
+A path such as ``total.includingVat``, ``cart.items.0.sku`` or ``payments[*].amount`` names a value in an order. It is
+checked against the members in the API description, so a misspelt path is an error before the first read, rather than a
+column of empty cells. Within free-form data (``attributes``) every name is allowed.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ DEFAULT_FIELDS: Final[Mapping[str, str]] = {
 """The default columns of a table: no personal data."""
 
 _GROUP = 5000
-"""Rows that Parquet is written in at a time."""
+"""Rows of a group of a Parquet file."""
 
 
 class Export(Action[dict[str, Any]]):
-    """Read orders; the values are what goes into the file."""
+    """Read orders. The values of the outcomes are the lines of the file."""
 
     name = "export"
     writes = False
@@ -97,7 +97,7 @@ class Export(Action[dict[str, Any]]):
             self.parameters["raw_cells"] = True
 
     async def apply(self, order: Order, row: Row) -> dict[str, Any]:
-        """Read the order; returns the chosen fields, or the whole order as a dict."""
+        """Read the order, and return the chosen fields or the whole order as a dict."""
         del row
         await order.refresh()
         whole = order.data.to_dict()
@@ -106,12 +106,12 @@ class Export(Action[dict[str, Any]]):
         return {column: found(whole, path) for column, path in self._paths.items()}
 
     async def preview(self, order: Order, row: Row) -> str:
-        """Say into which file the order would be read."""
+        """Return into which file the order would be read, in words."""
         del row
         return f"would be read into {self.out.name}" if order.id else ""
 
     def output(self) -> ExportFile:
-        """The file that the orders are collected in."""
+        """Make the file in which the orders are collected."""
         if self._made is not None:
             return self._made()
         return ExportFile(self.out, self.format, self.fields, overwrite=self.overwrite, raw_cells=self.raw_cells)
@@ -119,10 +119,10 @@ class Export(Action[dict[str, Any]]):
     # For a job that is split
 
     def into_folder(self) -> Export:
-        """The export as a job that is split runs it: into a folder that every worker names alike.
+        """Return the export in the form in which a split job runs it: into a folder, with an absolute path.
 
         Raises:
-            ConfigurationError: a file is named, or the extra is missing here.
+            ConfigurationError: the path names a file, or the extra is missing here.
         """
         if self.out.suffix.lstrip(".").lower() in get_args(ExportFormat):
             raise ConfigurationError(
@@ -132,15 +132,17 @@ class Export(Action[dict[str, Any]]):
         return Export(self.out.absolute(), self.fields, self.format, overwrite=self.overwrite, raw_cells=self.raw_cells)
 
     def into(self, made: Callable[[], ExportFile]) -> Export:
-        """The same export into a file that ``made`` makes."""
+        """Return a copy of the export whose file ``made`` makes."""
         other = copy(self)
         other._made = made  # noqa: SLF001 - of this class
         return other
 
     @property
     def numbers(self) -> Mapping[str, bool]:
-        """Each column, and whether it holds numbers by the API description. What is in the orders decides it for a
-        single file; parts would not agree then."""
+        """Whether each column holds numbers, by the API description.
+
+        For a single file the orders decide this, but parts of one export could differ then.
+        """
         return {column: _is_number(path) for column, path in (self.fields or {}).items()}
 
 
@@ -153,7 +155,7 @@ class ExportFile(OutputFile[dict[str, Any]]):
         fields: its columns.
         overwrite: whether it may replace another.
         raw_cells: whether texts in CSV stay as they are.
-        numbers: for Parquet, whether each column holds numbers; found out from the orders when left out.
+        numbers: for Parquet, whether each column holds numbers; by default, the orders decide it.
     """
 
     def __init__(
@@ -177,7 +179,7 @@ class ExportFile(OutputFile[dict[str, Any]]):
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
     def finish(self) -> None:
-        """The working file is kept unless it has become the real one, so that finishing can be done again."""
+        """Make the real file. Until it is there, the working file is kept, so that this can be done again."""
         self.close()
         if self.format == "jsonl":
             self.working.replace(self.out)
@@ -188,10 +190,10 @@ class ExportFile(OutputFile[dict[str, Any]]):
         self.working.unlink()
 
     def write(self, path: Path) -> int:
-        """Make a file of the lines, on disk when it returns. Returns how many there are.
+        """Make a file of the lines, and return their number. When it returns, the file is on disk.
 
         Raises:
-            OSError: it can't be written; with its name.
+            OSError: the file can't be written. The error has its name.
         """
         with named(path), new_file(path) as file:
             match self.format:
@@ -251,7 +253,7 @@ class ExportFile(OutputFile[dict[str, Any]]):
         return count
 
     def _columns(self) -> list[tuple[str, bool]]:
-        """Each column, and whether it holds nothing but numbers."""
+        """The columns, and whether each holds only numbers."""
         names = list(self._fields or {})
         numbers, texts = set[str](), set[str]()
         for row in self._rows():
@@ -278,10 +280,10 @@ def _typed(value: Any, number: bool) -> Any:
 
 
 def parts_of(path: str, kind: str = "OrderData") -> tuple[str, ...]:
-    """The steps of a path into a model, an order's unless another is named.
+    """Return the steps of a path into a model, by default an order's.
 
     Raises:
-        ConfigurationError: no such model has that; the text names the nearest path that exists.
+        ConfigurationError: the model has no such path. The text names the nearest one that exists.
     """
     return _walked(path, kind)[0]
 
@@ -292,7 +294,7 @@ def _is_number(path: str) -> bool:
 
 
 def _walked(path: str, kind: str) -> tuple[tuple[str, ...], str]:
-    """The steps of a path, and what the API description says is there."""
+    """Return the steps of a path, and the type of its value in the API description."""
     parts = tuple(re.sub(r"\[(\*|[0-9]+)\]", r".\1", path).split("."))
     for place, name in enumerate(parts):
         said = ".".join(parts[:place])
@@ -318,7 +320,7 @@ def _walked(path: str, kind: str) -> tuple[tuple[str, ...], str]:
 
 
 def found(value: Any, parts: tuple[str, ...]) -> Any:
-    """What is there in an order as JSON; None where there is nothing, and a list for ``*``."""
+    """Return the value of a path in an order as JSON data; None if there is none, and a list for ``*``."""
     for place, name in enumerate(parts):
         if name == _ALL and is_list(value):
             return [found(each, parts[place + 1 :]) for each in value]
@@ -336,6 +338,6 @@ def _nearest(parts: tuple[str, ...], place: int, members: frozenset[str]) -> str
 
 
 def _types(model: Any) -> dict[str, str]:
-    """The types of a model's members as it writes them, without null, by name in JSON."""
+    """The types of a model's members as text, without null, by the names in JSON."""
     declared = {field.name.replace("_", ""): str(field.type) for field in attrs.fields(model)}
     return {member: re.sub(r"( \| (str|None))+$", "", declared[member.lower()]) for member in model.MEMBERS}

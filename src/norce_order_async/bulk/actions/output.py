@@ -1,7 +1,7 @@
-"""The file that a job makes of its values: lines of JSON in a working file, and the real one once the job is complete.
+"""The file that a job makes of its values: lines of JSON in a working file first, and the real file at the end.
 
 With a journal, the length of the working file is committed together with the items whose lines it holds. A run that
-goes on cuts the file back to that length first, so each order is in it once, however often the job was killed.
+continues truncates the file to that length first, so each order is in it once, however often the job was killed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class OutExistsError(ConfigurationError):
-    """The file that a job is to make is there already."""
+    """The file that a job is to make exists already."""
 
 
 def new_file(path: Path) -> BinaryIO:
-    """A file for its owner alone, in place of any of that name; a link of that name is not followed.
+    """Open a new file that only its owner can read. It replaces any file of that name; a link is not followed.
 
     Raises:
         OSError: it can't be written.
@@ -33,17 +33,17 @@ def new_file(path: Path) -> BinaryIO:
 
 
 def to_disk(file: BinaryIO) -> None:
-    """Bring what was written to disk."""
+    """Flush a file, and wait until it is on disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 @contextmanager
 def named(path: Path) -> Generator[None]:
-    """Failures of a file that is open say which file it is.
+    """Add the name of an open file to errors inside.
 
     Raises:
-        OSError: with the file's name.
+        OSError: an error inside, with the file's name.
     """
     try:
         yield
@@ -54,7 +54,7 @@ def named(path: Path) -> Generator[None]:
 
 
 class OutputFile(ABC, Generic[T_contra]):
-    """Collects lines. Blocking, as files are."""
+    """Collects lines in a working file, and makes the real file of them. Blocking."""
 
     def __init__(self, out: Path, *, overwrite: bool = False) -> None:
         self.out = out
@@ -65,26 +65,26 @@ class OutputFile(ABC, Generic[T_contra]):
 
     @abstractmethod
     def line(self, value: T_contra) -> bytes:
-        """A value as one line of JSON, with its end."""
+        """A value as one line of JSON, with its line end."""
 
     @abstractmethod
     def finish(self) -> None:
-        """Make the real file of the working one."""
+        """Make the real file of the working file."""
 
     def check(self) -> None:
-        """See that the real file may be made.
+        """Check that the real file may be made.
 
         Raises:
-            OutExistsError: it is there, and is not to be replaced.
+            OutExistsError: it exists, and may not be overwritten.
         """
         if not self._overwrite and os.path.lexists(self.out):
             raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
 
     def is_left(self, length: int | None) -> bool:
-        """Whether a run ended before it made the real file of the working one. Looks at the disk.
+        """Whether a run ended before it made the real file of the working file. It reads the disk.
 
         Args:
-            length: of the lines that the journal has recorded; None when it has recorded none.
+            length: the length of the lines that the journal has recorded; None if it has recorded none.
         """
         return length is not None and self.working.is_file() and (self._overwrite or not os.path.lexists(self.out))
 
@@ -107,7 +107,7 @@ class OutputFile(ABC, Generic[T_contra]):
 
     def _cut(self, file: BinaryIO, length: int) -> None:
         if file.seek(0, os.SEEK_END) < length:
-            raise OSError(f"{self.working} is shorter than the journal says: it was cut, or is another run's")
+            raise OSError(f"{self.working} is shorter than its journal has recorded: it was truncated or replaced")
         file.truncate(length)
         file.seek(length)
 

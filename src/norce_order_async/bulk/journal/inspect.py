@@ -51,7 +51,7 @@ class ShardReport:
     counts: Counter[str]
     """Items by state: planned, sent, confirmed, refused, unknown."""
     unmade: bool = False
-    """Whether its part of an export is still to be made."""
+    """Whether the shard's part of an export must still be made."""
 
     @property
     def left(self) -> int:
@@ -60,7 +60,7 @@ class ShardReport:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it is left to do, its part of an export included."""
+        """Whether all items are done and the shard's part of an export is made."""
         return not (self.left or self.unmade)
 
 

@@ -154,7 +154,7 @@ class Journal:
         return None
 
     async def is_listed(self) -> bool:
-        """Whether every item is in it."""
+        """Whether all items are listed."""
         return bool((await self._in_thread(self._store.facts)).get(LISTED))
 
     async def check_listed(self, facts: Mapping[str, Any], *, settles: bool) -> None:
@@ -242,10 +242,10 @@ class Journal:
         self._output = output
 
     async def finish_output(self, output: OutputFile[Any]) -> None:
-        """Make the real file of its lines.
+        """Make the real file of the output's lines.
 
         Raises:
-            JournalError: it can't be written; the lines are kept, and the next run makes it.
+            JournalError: the file can't be written. Its lines are kept, and the next run makes it.
         """
         await self._in_thread(output.finish)
 

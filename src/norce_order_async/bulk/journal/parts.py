@@ -1,10 +1,10 @@
-"""The parts of an export whose job is split into shards: what a database knows of their files.
+"""The parts of an export whose job is split into shards: the records of their files in a database.
 
-Each run of a shard, known by its epoch, has a working file of its own. ``lines_of`` is the epoch whose working file
-holds the shard's lines, and the shard's ``spooled`` is how many bytes of that file count. A part was made of
-``made_of`` bytes of lines by the epoch ``made_by``, so it is out of date when lines were added since. ``listed`` says
+Each run of a shard has an epoch and its own working file. ``lines_of`` is the epoch whose working file holds the
+shard's lines, and the shard's ``spooled`` is the number of bytes of that file that count. A part was made of
+``made_of`` bytes of lines by the epoch ``made_by``, so it is out of date if lines were added since. ``listed`` is
 whether the manifest names it. The row of the whole job (:data:`~norce_order_async.bulk.journal.tables.WHOLE`) has the
-job's mark, which stands in the names of its files.
+job's mark, which is in the names of its files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 MANIFEST: Final = "_manifest.json"
-"""The file in the folder that names its parts. Programs that read a folder as one table pass over names with ``_``."""
+"""The file in the folder that names its parts. Programs that read a folder as one table skip names that begin with
+``_``."""
 
 _HELD: Final = """
 WITH held AS (
@@ -57,13 +58,13 @@ _ALL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is known of one shard's part."""
+    """The record of one shard's part."""
 
     shard: int
     current: bool
-    """Whether it is made, of all lines that there will be as far as the journal knows."""
+    """Whether the part is made of all lines of its shard, and no order of the shard is left to do."""
     failed: int
-    """Orders that were refused or are unknown, and so may be planned again."""
+    """Orders that were refused or are unknown, so that they may be planned again."""
     lines_of: int | None
     made_by: int | None
     rows: int | None
@@ -72,15 +73,15 @@ class Part:
 
 
 class ExportShard(PostgresStore):
-    """A shard of an export, or the whole of one."""
+    """A shard of an export, or the whole export."""
 
     @property
     def epoch(self) -> int:
-        """The number of this run of the shard. A later run has a higher one."""
+        """The epoch of this run of the shard. Later runs have higher ones."""
         return self._epoch
 
     def mark(self) -> str:
-        """The word in the names of the job's files. Made when it is first asked for."""
+        """The mark in the names of the job's files. The first call makes it."""
 
         def work(connection: Connection[Any]) -> str:
             connection.execute(
@@ -110,30 +111,30 @@ class ExportShard(PostgresStore):
         return None if found is None else found[0]
 
     def made_of(self) -> int | None:
-        """How many bytes of lines this shard's part was made of; None if it was not made."""
+        """The bytes of lines of which this shard's part was made; None if it was not made."""
         found = self._row("SELECT made_of FROM norce_job_part")
         return None if found is None else found[0]
 
     def use_lines(self) -> None:
-        """From now on this run's working file holds the shard's lines."""
+        """Record that this run's working file holds the shard's lines from now on."""
         self._fenced(_USE_LINES, {})
 
     def put_part(self, *, made_of: int, rows: int, size: int, sha256: str) -> None:
-        """This run has made the shard's part, and it is on disk."""
+        """Record the shard's part, which this run has made and which is on disk."""
         self._fenced(_PUT, {"made_of": made_of, "rows": rows, "bytes": size, "sha256": sha256})
 
     def parts(self) -> list[Part]:
-        """What is known of each shard's part."""
+        """The records of all shards' parts."""
         found = self._call(lambda connection: connection.execute(_ALL.encode(), (self._job,)).fetchall())
         return [Part(*row) for row in found]
 
     def put_listed(self, parts: Sequence[Part]) -> None:
-        """The manifest names these parts."""
+        """Record that the manifest names these parts."""
         given = {"shards": [part.shard for part in parts], "made_by": [part.made_by for part in parts]}
         self._fenced(_LIST, given)
 
     def _fenced(self, query: str, given: Mapping[str, Any]) -> None:
-        """Write in one statement that holds the shard, once."""
+        """Write once, in one statement that holds the shard."""
         whole = {**self._mine, **given}
 
         def work(connection: Connection[Any]) -> None:
@@ -146,7 +147,7 @@ class ExportShard(PostgresStore):
 
 
 def unmade(connection: Connection[Any], job: int) -> tuple[set[int], bool] | None:
-    """The shards whose part is not made yet, and whether the manifest names all; None if the job makes none."""
+    """The shards whose part is not made yet, and whether the manifest names all parts; None if the job makes none."""
     there = connection.execute("SELECT to_regclass('norce_job_part')").fetchone()
     if there == (None,):
         return None

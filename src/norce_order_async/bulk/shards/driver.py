@@ -1,4 +1,4 @@
-"""Listing a job once, and handing its shards to an executor."""
+"""Lists a job once, and hands its shards to an executor."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ShardsLostError(JournalError):
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """What an executor is given: it can be pickled, and shows no address when it is logged."""
+    """The task of an executor: it can be pickled, and shows no address when it is logged."""
 
     recipe: Recipe
     journal: PostgresJournal
@@ -55,16 +55,17 @@ class ShardTask:
     action: AnyAction | None = field(default=None, repr=False)
     load: Load | None = None
     once: str = field(default_factory=lambda: uuid4().hex, repr=False)
-    """Dask takes tasks that are equal for one, and would answer with what came of the first."""
+    """Makes each task unique: Dask runs equal tasks only once, and would return the result of the first."""
 
     def __call__(self) -> NorceError | None:
         """Run the shard, in the process of the executor.
 
         Returns:
-            What the next try would meet too, such as a token that was refused: an executor repeats what raises.
+            An error that would occur again, such as a token that was refused. It is returned and not raised, because
+            executors repeat a task that raises.
 
         Raises:
-            JournalError: it can be tried again.
+            JournalError: the shard can be run again.
         """
         try:
             anyio.run(run, self.recipe, self.journal, self.shard, self.action, self.load)
@@ -90,8 +91,8 @@ async def spread(
     """Run an action on every order of a source, on several machines or processes.
 
     The source is listed into the journal once, split into shards by a hash of the order's id. Each shard is a task of
-    the executor. When a worker dies, the executor runs its task again, here or elsewhere, and the journal keeps what
-    was done from being done twice. When this program dies, run it again: what is done stays done.
+    the executor. If a worker dies, the executor runs its task again, here or elsewhere, and because of the journal no
+    order is done twice. If this program dies, run it again: orders that are done stay done.
 
     Args:
         recipe: how each worker makes its client, of ``norce.recipe()``.
@@ -99,22 +100,22 @@ async def spread(
         action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import. An export
             names a folder that all workers see, and its format.
         journal: where the job is kept.
-        shards: into how many the job is split; some times the number of workers. It can't be changed later.
-        on: any executor: ``dask_client.get_executor(retries=10)``, a ``ProcessPoolExecutor``. When left out, processes
-            of this machine, one for each of its processors, for which a program needs ``if __name__ == "__main__":``.
-        load: ``Shared`` for one rate of all workers, or the limits of each; ``Adaptive()`` when left out.
+        shards: the number of shards, best several times the number of workers. It can't be changed later.
+        on: any executor, such as ``dask_client.get_executor(retries=10)`` or a ``ProcessPoolExecutor``. By default,
+            processes of this machine, one for each processor; a program needs ``if __name__ == "__main__":`` for them.
+        load: ``Shared`` for one rate of all workers, or the limits of each; ``Adaptive()`` by default.
         key: the column of a row that holds the order's id, or a function that returns the id of an entry.
         allow_production: permission to change orders in production.
 
     Returns:
-        What the journal holds in the end: ``report.left`` is 0 when everything was done. Of an export,
+        The report of the journal in the end: ``report.left`` is 0 if nothing is left to do. For an export,
         ``report.manifest`` is the file that names its parts.
 
     Raises:
         ConfigurationError: an argument can't be used, an export names a file or a folder that can't be used, or the
             client's engine can't be held back right before it sends.
         JournalError: the journal can't be used, or workers or the executor were lost; run the same program again.
-        NorceError: what ended a shard, such as a token that was refused.
+        NorceError: an error that ended a shard, such as a token that was refused.
     """
     if on is not None and not callable(getattr(on, "submit", None)):
         raise ConfigurationError(f"on must be an executor, not {type(on).__name__}")
@@ -143,8 +144,8 @@ async def list_shards(
 ) -> JournalReport:
     """List a job into its journal, split into shards, and run nothing: for workers that :func:`spread` does not start.
 
-    They call :func:`run_shard` or ``await journal.work(recipe)``. Doing it again compares the source with the list. For
-    example::
+    The workers call :func:`run_shard` or ``await journal.work(recipe)``. If the job is listed already, its list is
+    compared with the source. For example::
 
         report = await list_shards(norce.recipe(), order_ids, actions.remove(), journal=journal, shards=64)
         for shard in report.shards:
@@ -152,17 +153,17 @@ async def list_shards(
 
     Args:
         recipe: how each worker makes its client, of ``norce.recipe()``.
-        source: ids, handles, rows or an ``OrderFilter``; None for those in the journal.
+        source: ids, handles, rows or an ``OrderFilter``; None for the orders in the journal.
         action: one of ``norce_order_async.bulk.actions``, or one of your own that the workers can import. An export
             names a folder that all workers see, and its format.
         journal: where the job is kept.
-        shards: into how many the job is split. It can't be changed later.
-        load: a ``Shared`` rate is written into the journal, for all workers.
+        shards: the number of shards. It can't be changed later.
+        load: a ``Shared`` rate, which is kept in the journal for all workers. Other loads are not used.
         key: the column of a row that holds the order's id, or a function that returns the id of an entry.
         allow_production: permission to change orders in production.
 
     Returns:
-        What the journal holds now: ``report.shards`` says what is left of each.
+        The report of the journal: ``report.shards`` has the items that are left in each shard.
 
     Raises:
         ConfigurationError: an argument can't be used, an export names a file or a folder that can't be used, or the
@@ -213,11 +214,11 @@ async def _list(
         )
         is_new = not await listing.is_listed()
         if isinstance(action, Export) and is_new:
-            # Before anything is read.
+            # Before the source is read, so that a wrong folder is an error at once.
             await to_thread.run_sync(_begin_folder, store, action, journal.job)
         await list_source(plan, listing)
         if isinstance(action, Export) and not is_new:
-            # That the journal is this job's was seen only now.
+            # Only now is it certain that the journal belongs to this job.
             await to_thread.run_sync(_begin_folder, store, action, journal.job)
         await listing.set_max_rate(max_rate)
     finally:
@@ -227,7 +228,7 @@ async def _list(
 
 
 def _begin_folder(store: ExportShard, export: Export, job: str) -> None:
-    """Have the folder of an export that is not finished. What a finished one has written may have been moved."""
+    """Begin the folder of an export, unless it is finished: the files of a finished one may have been moved."""
     if not store.is_finished():
         Folder(export.out, store.mark(), job).begin(overwrite=export.overwrite, begun=store.is_begun())
 
@@ -237,12 +238,12 @@ async def _executor(on: Executor | None) -> AsyncGenerator[Executor]:
     if on is not None:
         yield on
         return
-    # Started anew: a fork would copy the locks of threads, and not the threads.
+    # Spawned: a fork would copy the locks of threads, and not the threads.
     executor = ProcessPoolExecutor(mp_context=get_context("spawn"))
     try:
         yield executor
     except BaseException:
-        # A shard can't be stopped from here, and its journal bears that its process ends at any moment.
+        # A shard can't be stopped from here, but its process may be ended at any time: the journal stays correct.
         for process in (executor._processes or {}).values():  # noqa: SLF001 - public from Python 3.14 on
             process.terminate()
         raise
@@ -255,10 +256,10 @@ ShardFuture = Future[NorceError | None]
 
 
 def _submit(executor: Executor, tasks: Sequence[ShardTask]) -> list[ShardFuture]:
-    """Hand over all shards. Blocking: an executor may ask other machines.
+    """Submit all shards. Blocking, because an executor may call other machines.
 
     Raises:
-        ShardsLostError: the executor takes none.
+        ShardsLostError: the executor does not accept them.
     """
     futures: list[ShardFuture] = []
     try:
@@ -271,16 +272,16 @@ def _submit(executor: Executor, tasks: Sequence[ShardTask]) -> list[ShardFuture]
 
 
 async def _through(futures: Sequence[ShardFuture]) -> None:
-    """Wait until all have ended.
+    """Wait until all shards have ended.
 
     Raises:
-        NorceError: what ended the first that failed.
+        NorceError: an error that ended a shard and would occur again.
         ShardsLostError: a worker or the executor was lost.
     """
     try:
         left: set[ShardFuture] = set(futures)
         while left:
-            # In a thread, for a moment at a time: the futures end in other threads, and this may be cancelled.
+            # In a thread and in short steps: the futures end in other threads, and this wait may be cancelled.
             await to_thread.run_sync(partial(wait, left, _LOOKED_AT_EVERY))
             left = {future for future in left if not future.done()}
     finally:
@@ -296,13 +297,13 @@ async def _through(futures: Sequence[ShardFuture]) -> None:
 
 
 def _failure(future: ShardFuture) -> BaseException | None:
-    """What ended a shard early: an error of its run, or of an executor that lost it or cancelled it."""
+    """The error that ended a shard early: of its run, or of an executor that lost or cancelled it; None if none did."""
     try:
         return future.result()
-    except BaseException as error:  # noqa: BLE001 - of another process, it ends nothing here
+    except BaseException as error:  # noqa: BLE001 - it comes from another process, and must not end this one
         return error
 
 
 def _in_words(error: BaseException) -> str:
-    # What others say may hold parts of an address.
+    # The texts of other errors may hold parts of an address.
     return str(error) if isinstance(error, JournalError) else type(error).__name__

@@ -1,16 +1,16 @@
 """The folder of an export that is split into shards: one part a shard, and a manifest that names them. Blocking.
 
-A run of a shard may be frozen, and wake when another has taken the shard over. So that it can't damage what the other
-wrote, every run has files of its own, with its epoch in their names::
+A run of a shard may freeze, and wake after another run has taken over the shard. So that it can't damage the files of
+the other run, every run has its own files, with its epoch in their names::
 
     .part-00003-9f3a1c2b-2.lines      the lines that run 2 of shard 3 collects; 9f3a1c2b is the job's mark
     .part-00003-9f3a1c2b-2.parquet    the part made of them; it counts if the run still has the shard then
     part-00003-9f3a1c2b-2.parquet     the same part, once all shards have one
     _manifest.json                    the parts that count
 
-Who finds all shards done takes the lease of the whole job, gives the parts that the journal names their names, and puts
-the manifest in place. One that is frozen meanwhile finds its sources gone when it wakes: the next one has removed the
-parts of earlier epochs and the manifest that the frozen one was about to move, and moving what is not there fails.
+A run that finds all shards done takes the lease of the whole job, renames the parts that the journal names, and puts
+the manifest in place. If it freezes meanwhile, the next run removes the parts of earlier epochs, and the manifest that
+the frozen run was about to move. So its moves fail when it wakes.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from norce_order_async.bulk.journal.place import PostgresJob
 from norce_order_async.errors import ConfigurationError
 
 _OWN: Final = ".norce-order-job"
-"""The file that says which job the folder belongs to."""
+"""The file with the job to which the folder belongs."""
 _FILE: Final = re.compile(r"\.?part-(?P<shard>[0-9]{5,})-(?P<mark>[0-9a-f]{8})-(?P<epoch>[0-9]+)\.(?P<ending>[a-z]+)")
 _AT_ONCE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where the parts of one job are."""
+    """The folder with the parts of one job."""
 
     path: Path
     mark: str
@@ -53,26 +53,26 @@ class Folder:
         return self.path / f".{self._name(shard, epoch)}.lines"
 
     def part(self, shard: int, epoch: int, ending: str) -> Path:
-        """The part that a run of a shard has made."""
+        """The part that a run of a shard has made, under its final name."""
         return self.path / f"{self._name(shard, epoch)}.{ending}"
 
     def made(self, shard: int, epoch: int, ending: str) -> Path:
-        """The same part, before all shards have one."""
+        """The part that a run of a shard has made, before all shards have one."""
         return self.path / f".{self._name(shard, epoch)}.{ending}"
 
     def _name(self, shard: int, epoch: int) -> str:
         return f"part-{shard:05}-{self.mark}-{epoch}"
 
     def begin(self, *, overwrite: bool, begun: bool) -> None:
-        """Make the folder, and write down in it that it is this job's.
+        """Make the folder, and record in it that it belongs to this job.
 
         Args:
             overwrite: whether an export in it may be replaced.
             begun: whether the job has files in it already.
 
         Raises:
-            OutExistsError: it holds an export of another job.
-            ConfigurationError: it can't be used.
+            OutExistsError: the folder holds an export of another job.
+            ConfigurationError: the folder can't be used.
         """
         with _refused(self.path):
             try:
@@ -83,7 +83,7 @@ class Folder:
                 ) from None
             owner = self._owner()
             if owner == self.mark:
-                # What is replaced was written down when it began.
+                # The exports that this one replaces were recorded when it began. Only check that files can be written.
                 self._write(self.path / f"{_OWN}.{self.mark}", b"")
                 (self.path / f"{_OWN}.{self.mark}").unlink()
                 return
@@ -95,7 +95,7 @@ class Folder:
             self._own(sorted(replaced))
 
     def check(self) -> None:
-        """See that this is the folder that the job was begun with, from here too.
+        """Check that the folder, as this machine sees it, is the one that the job was begun with.
 
         Raises:
             ConfigurationError: it is not, or can't be read.
@@ -111,7 +111,7 @@ class Folder:
         )
 
     def _owner(self) -> str:
-        """The mark of the job that the folder belongs to; empty if it is none's."""
+        """The mark of the job to which the folder belongs; empty if it belongs to none."""
         for name in (_OWN, MANIFEST):
             with suppress(FileNotFoundError):
                 members = _members(self.path / name)
@@ -119,7 +119,7 @@ class Folder:
         return ""
 
     def _look(self, *, overwrite: bool) -> set[str]:
-        """The marks of the exports in it."""
+        """Find the marks of the exports in the folder, and check that it may be used."""
         marks, others = set[str](), 0
         is_used = False
         for entry in os.scandir(self.path):
@@ -158,10 +158,10 @@ class Folder:
         """Put the manifest in place.
 
         Args:
-            epoch: of the run that has the whole job.
-            members: what it says.
-            still_ours: raises if another run has the whole job now. It is asked when the manifest is written and not
-                in place yet: who takes the job from then on removes it.
+            epoch: the epoch of the run that has the whole job.
+            members: the content of the manifest.
+            still_ours: raises if another run has the whole job now. It is called when the manifest is written and not
+                in place yet: a run that takes the job after that removes this manifest.
         """
         aside = self._manifest_of(epoch)
         self._write(aside, json.dumps(members, ensure_ascii=False, indent=1).encode() + b"\n")
@@ -170,8 +170,10 @@ class Folder:
         sync(self.path)
 
     def revoke(self, epoch: int, parts: Sequence[Part], ending: str) -> None:
-        """Remove what an earlier run that is frozen could still give a name. By name: a list of a folder on a network
-        share may be old."""
+        """Remove all files that a frozen earlier run could still move into place.
+
+        They are removed by name, because the list of a folder on a network share may be out of date.
+        """
         for earlier in range(1, epoch):
             self._manifest_of(earlier).unlink(missing_ok=True)
         for part in parts:
@@ -179,12 +181,12 @@ class Folder:
                 self.made(part.shard, earlier, ending).unlink(missing_ok=True)
 
     def show(self, part: Part, ending: str) -> None:
-        """Give a part the name that counts, and see that it is as it was made.
+        """Give a part its final name, and check its size.
 
         Raises:
-            JournalError: it is not.
+            JournalError: the part is gone, or has another size.
         """
-        assert part.made_by is not None  # noqa: S101 - of parts that are made
+        assert part.made_by is not None  # noqa: S101 - called for parts that are made
         path = self.part(part.shard, part.made_by, ending)
         # It may have been done before.
         with suppress(FileNotFoundError):
@@ -197,8 +199,10 @@ class Folder:
             raise JournalError(f"{path} was made with {part.bytes} bytes and has {size}: put it back, or export again")
 
     def clean(self, epoch: int, parts: Sequence[Part], *, replaces: set[str]) -> None:
-        """Remove what no longer counts: files of earlier runs, and of exports that were replaced. Lines stay where
-        orders may be tried again. Files of later runs are left alone: who made them knows more."""
+        """Remove files of earlier runs, and of exports that were replaced.
+
+        Lines stay if orders of their shard may be tried again. Files of later runs are left alone.
+        """
         by_shard = {part.shard: part for part in parts}
         for entry in os.scandir(self.path):
             found = _FILE.fullmatch(entry.name)
@@ -225,7 +229,7 @@ def _is_over(part: Part, epoch: int, *, is_lines: bool) -> bool:
 
 
 class PartFile(ExportFile):
-    """One shard's part, as one run of the shard makes it."""
+    """The part of one shard, made by one run of the shard."""
 
     def __init__(self, export: Export, job: str, shard: int, store: ExportShard) -> None:
         super().__init__(
@@ -237,7 +241,7 @@ class PartFile(ExportFile):
             numbers=export.numbers if export.format == "parquet" else None,
         )
         self._folder = Folder(export.out, "", job)
-        """Without the job's mark before it is checked."""
+        """It gets the job's mark in :meth:`check`."""
         self._shard = shard
         self._store = store
 
@@ -245,7 +249,7 @@ class PartFile(ExportFile):
         """An order as one line of JSON.
 
         Raises:
-            ConfigurationError: a number is none, and all parts have one type.
+            ConfigurationError: a column of numbers has another value, and all parts must have the same types.
         """
         for column, is_one in (self.numbers or {}).items():
             if is_one and not (value.get(column) is None or is_number(value[column])):
@@ -256,11 +260,11 @@ class PartFile(ExportFile):
         return super().line(value)
 
     def is_left(self, length: int | None) -> bool:
-        """Whether the part is still to be made of the lines."""
+        """Whether the part must still be made of the lines."""
         return self._store.made_of() != (length or 0)
 
     def check(self) -> None:
-        """See that this is the folder that the job was begun with.
+        """Check that the folder is the one that the job was begun with.
 
         Raises:
             ConfigurationError: it is not.
@@ -272,10 +276,10 @@ class PartFile(ExportFile):
         self.out = self._folder.made(self._shard, epoch, self.format)
 
     def open(self, length: int) -> None:
-        """Open a working file of this run, with the lines of the run before.
+        """Open a working file for this run, with the lines of the run before.
 
         Raises:
-            JournalError: they can't be read.
+            JournalError: the lines of the run before can't be read.
         """
         with _held(self._store, self._folder.path):
             with named(self.working), new_file(self.working) as file:
@@ -302,8 +306,10 @@ class PartFile(ExportFile):
             raise JournalError(f"{before} is shorter than the journal says: put it back as it was, and run it again")
 
     def finish(self) -> None:
-        """Make the part, and write it down in the journal when it is on disk. Its lines go, unless orders were refused
-        or are unknown: with those the shard may be run again."""
+        """Make the part, and record it in the journal when it is on disk.
+
+        Its lines are removed, unless orders were refused or are unknown: for those, the shard may be run again.
+        """
         self.close()
         with _held(self._store, self._folder.path):
             rows = self.write(self.out)
@@ -320,12 +326,12 @@ class PartFile(ExportFile):
 
 
 def put_manifest(journal: PostgresJob, export: Export, shards: int) -> None:
-    """Give the parts their names and write the manifest, if all are made. It may be done again.
+    """Give the parts their final names and write the manifest, if all parts are made. It can be repeated.
 
     Raises:
-        JournalLockedError: another run does it.
+        JournalLockedError: another run does this now.
         JournalError: a part is gone, or the folder can't be written.
-        ConfigurationError: this is not the folder that the job was begun with.
+        ConfigurationError: the folder is not the one that the job was begun with.
     """
     store = ExportShard(journal, shards=shards)
     store.take()
@@ -379,7 +385,7 @@ def _size_and_digest(path: Path) -> tuple[int, str]:
 
 
 def sync(folder: Path) -> None:
-    """Bring the names in a folder to disk, where the system can."""
+    """Write the names in a folder to disk, if the system can."""
     with suppress(PermissionError if os.name == "nt" else NotADirectoryError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -390,7 +396,7 @@ def sync(folder: Path) -> None:
 
 @contextmanager
 def _refused(folder: Path) -> Generator[None]:
-    """Failures of the folder before the job has begun."""
+    """Turn errors of the folder into a ``ConfigurationError``, before the job has begun."""
     try:
         yield
     except OSError as error:
@@ -399,10 +405,10 @@ def _refused(folder: Path) -> Generator[None]:
 
 @contextmanager
 def _held(store: ExportShard, folder: Path) -> Generator[None]:
-    """Failures of the folder while the job runs.
+    """Turn errors of the folder into a ``JournalError``, while the job runs.
 
     Raises:
-        JournalLockedError: another run has taken over, and has moved or removed what was missing here.
+        JournalLockedError: another run has taken over, and has moved or removed a file that was missing here.
         JournalError: the folder can't be read or written.
     """
     try:

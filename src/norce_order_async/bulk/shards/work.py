@@ -1,4 +1,4 @@
-"""Running shards of a job, wherever that is. A shard that another run has is left to it until its lease is over."""
+"""Runs shards of a job, on any machine. A shard that another run has is left to it until its lease ends."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from norce_order_async.runtime.clock import boottime
 AnyAction = Action[Any] | Callable[[Any], Awaitable[Any]]
 
 LOOKED_AT_EVERY = 1.0
-"""Seconds between two looks at shards that others have."""
+"""Seconds between two attempts to take shards that other runs have."""
 NOT_NOW = (JournalLockedError, JournalUnreachableError)
-"""What ends a run of a shard that may be taken again: another has it, or the database was away for too long."""
+"""Errors after which a shard may be taken again: another run has it, or the database was away for too long."""
 
 
 class ShardJob(Job):
-    """A job of the items of one shard, which were listed and allowed before."""
+    """A job for the items of one shard. They were listed, and production was allowed, before."""
 
     def __init__(self, session: Session, journal: PostgresJob, shard: int, load: Load | None) -> None:
         if isinstance(load, Shared):
@@ -53,7 +53,7 @@ class ShardJob(Job):
         self._shared, self._share = journal, share
 
     def in_parts(self, action: Action[Any]) -> Action[Any]:
-        """The action; an export writes this shard's part."""
+        """Return the action; an export is changed to write this shard's part."""
         if not isinstance(action, Export):
             return action
         return action.into(lambda: PartFile(action, self._shared.job, self._number, self._shard))
@@ -72,16 +72,18 @@ class ShardJob(Job):
 
 
 _LEFT: Final[dict[tuple[int, PostgresJob], list[Share]]] = {}
-"""By process and job: parts of shared rates that runs have left. A forked child has copies of its parent's."""
+"""Parts of shared rates that ended runs have left, by process and job. A forked child has copies of its parent's."""
 
 
 def _part_of(journal: PostgresJob, max_rate: float | None) -> Share:
-    """A part that an earlier run of this process has left and that still holds, or a new one. Who goes on as the same
-    member need not wait until all others have counted it."""
+    """Return a valid part that an earlier run of this process has left, or a new one.
+
+    A run that continues as the same member need not wait until all others have counted it.
+    """
     left = _LEFT.get((os.getpid(), journal), [])
     with suppress(IndexError):
         while True:
-            # In one step, because runs in other threads take from it too.
+            # In one step, because runs in other threads take parts too.
             share = left.pop()
             if share.rate:
                 share.max_rate = max_rate
@@ -94,11 +96,12 @@ def _leave(journal: PostgresJob, share: Share) -> None:
 
 
 async def run(recipe: Recipe, journal: PostgresJob, shard: int, action: AnyAction | None, load: Load | None) -> None:
-    """Run one shard until nothing of it is left to do, by this run or another. The last shard of an export has its
-    manifest written too.
+    """Run one shard until nothing is left to do in it, by this run or another.
+
+    After the last shard of an export, its manifest is written too.
 
     Raises:
-        NorceError: the run was ended by an error that the next items would meet too, or it lost its database.
+        NorceError: an error ended the run that would occur for the next items too, or the database was lost.
     """
     check_load(load)
     job = await _job_of(journal, action)
@@ -116,13 +119,13 @@ async def run(recipe: Recipe, journal: PostgresJob, shard: int, action: AnyActio
 async def work_on(
     journal: PostgresJob, recipe: Recipe, *, action: AnyAction | None = None, load: Load | None = None
 ) -> JournalReport:
-    """Take free shards and run them, until nothing is left to do in any."""
+    """Take free shards and run them, until nothing is left to do."""
     check_load(load)
     job = await _job_of(journal, action)
     async with client_of(recipe) as norce:
         while job.left:
             took = False
-            # In another order for each worker: those that begin at once would all ask for the same.
+            # In random order: workers that begin at the same time would otherwise all ask for the same shard.
             for shard in random.sample(sorted(job.left), len(job.left)):
                 try:
                     await _run_once(norce, journal, shard, job, load)
@@ -137,11 +140,11 @@ async def work_on(
 
 
 async def finish(journal: PostgresJob, action: Action[Any]) -> None:
-    """Have the manifest of an export written when all its parts are made, by this run or another.
+    """Write the manifest of an export if all its parts are made, or wait until another run has written it.
 
     Raises:
         JournalError: a part is gone, the folder can't be written, or the database was away for too long.
-        ConfigurationError: this is not the folder that the job was begun with.
+        ConfigurationError: the folder is not the one that the job was begun with.
     """
     if not isinstance(action, Export):
         return
@@ -156,10 +159,10 @@ async def finish(journal: PostgresJob, action: Action[Any]) -> None:
 
 
 def for_shards(action: AnyAction) -> Action[Any]:
-    """An action as the workers of a split job run it.
+    """Return an action in the form in which the workers of a split job run it.
 
     Raises:
-        ConfigurationError: it makes a single file, or can't be journaled.
+        ConfigurationError: it makes a single file, or has no name for a journal.
     """
     chosen: Action[Any] = action_of(action, journaled=True)
     if isinstance(chosen, Export):
@@ -180,34 +183,34 @@ async def _run_once(norce: Any, journal: PostgresJob, shard: int, listed: _Liste
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What the database knows of a job."""
+    """A job as its database has it."""
 
     action: Action[Any]
     left: frozenset[int]
     """The shards that are not finished."""
     max_rate: float | None
-    """The rate that all its workers share."""
+    """The rate that all its workers share, in attempts a second; None without such a limit."""
 
 
 async def _job_of(journal: PostgresJob, action: AnyAction | None) -> _Listed:
-    """What is left of a job.
+    """Read which shards of a job are left.
 
     Raises:
-        JournalError: it is not listed yet, or not split into shards.
-        ConfigurationError: its action is not one of the ready ones, and was not given.
+        JournalError: the job is not listed yet, or not split into shards.
+        ConfigurationError: its action is not a ready one, and was not given.
     """
     report = await _report_of(journal)
     if not report.listed:
         raise JournalError(f"journal {journal} is not listed yet: begin it with spread(...)")
     if not report.shards:
-        raise JournalError(f"journal {journal} is not split into shards: go on with it with norce.bulk(...)")
+        raise JournalError(f"journal {journal} is not split into shards: continue it with norce.bulk(...)")
     left = frozenset(shard.number for shard in report.shards if not shard.finished)
     chosen = from_journal(report.action, report.parameters) if action is None else action
     return _Listed(for_shards(chosen), left, report.max_rate)
 
 
 async def _report_of(journal: PostgresJob) -> JournalReport:
-    """What the journal holds. A database that is away is waited for, as long as a lease."""
+    """Read the report of the journal. A database that is away is waited for, as long as a lease."""
     until = boottime() + journal.lease
     while True:
         try:
@@ -223,8 +226,8 @@ def run_shard(
 ) -> None:
     """Run one shard of a job that :func:`spread` or ``norce-order bulk`` has listed. Blocking, for any worker.
 
-    It may be run as often as you like, at the same time too: a shard that another run has is waited for, and one that
-    is done is left as it is. For example, as a task of Celery's::
+    It may run any number of times, also at the same time: it waits for a shard that another run has, and does nothing
+    if the shard is done. For example, as a task of Celery::
 
         @app.task(acks_late=True)
         def shard_of(number: int) -> None:
@@ -233,9 +236,9 @@ def run_shard(
     Args:
         recipe_json: ``norce.recipe().to_json()``.
         journal_url: ``PostgresJournal(...).url``.
-        shard: its number, from 1 to the number of shards.
+        shard: the number of the shard, from 1 to the number of shards.
         action: the action that the job was listed with, if it is not one of ``norce_order_async.bulk.actions``.
-        load: the limits of this run, or ``Shared``. When left out, the rate that the job's workers share, or
+        load: the limits of this run, or ``Shared``. By default, the rate that the job's workers share, or
             ``Adaptive()``.
 
     Raises:
