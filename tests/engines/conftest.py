@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from norce_order_async.engines.base import Engine
 from norce_order_async.engines.select import ENGINES
-from tests.support.wires import CHOSEN, EVERY_ENGINE
+from tests.support.wires import CHOSEN, EVERY_ENGINE, ON_EVERY_WIRE
 
 from .faultserver import FaultServer
 
@@ -17,15 +19,34 @@ EngineFactory = Callable[..., Engine]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each loop with each engine that runs on it, and with what else a program can send with."""
+    """Each loop with each engine that runs on it, and with what else a program can send with. In an ordinary run each
+    engine has one loop in a test, and in the next test of the module the other one."""
     for fixture, others in (("engine_name", ()), ("sends_with", ("handed in",))):
         if fixture in metafunc.fixturenames:
-            wires = [*EVERY_ENGINE, *((loop, other) for loop in CHOSEN for other in others)]
+            every = [*EVERY_ENGINE, *((loop, other) for loop in CHOSEN for other in others)]
+            now = every if ON_EVERY_WIRE else _in_turn(every, metafunc.definition.path)
+            wires = [
+                pytest.param(*wire, id="-".join(wire), marks=() if wire in now else pytest.mark.soak) for wire in every
+            ]
             # As a mark, which also says that the loops are spoken for.
             names = ("anyio_backend", fixture)
-            metafunc.definition.add_marker(
-                pytest.mark.parametrize(names, wires, ids=["-".join(wire) for wire in wires], indirect=True)
-            )
+            metafunc.definition.add_marker(pytest.mark.parametrize(names, wires, indirect=True))
+
+
+_tests_before: Counter[Path] = Counter()
+
+
+def _in_turn(wires: list[tuple[str, str]], module: Path) -> list[tuple[str, str]]:
+    """Of each engine one loop: of the first that has two the first one, of the next the second, so that both loops are
+    there; and the other way round in the next test."""
+    turn = _tests_before[module]
+    _tests_before[module] += 1
+    chosen: list[tuple[str, str]] = []
+    for engine in dict.fromkeys(engine for _, engine in wires):
+        loops = [loop for loop, other in wires if other == engine]
+        chosen.append((loops[turn % len(loops)], engine))
+        turn += len(loops) > 1
+    return chosen
 
 
 @pytest.fixture

@@ -24,7 +24,10 @@ CHOSEN: dict[str, EngineName] = {"asyncio": "aiohttp", "trio": "httpx2"}
 EVERY_ENGINE = [(loop, name) for loop in CHOSEN for name in ENGINES if loop in ENGINES[name].loops]
 """Each loop with each engine that runs on it."""
 
-_NOT_AGAIN = () if os.environ.get("NORCE_TESTS_ON_EVERY_WIRE") else ("asyncio-httpx2", "trio-httpx")
+ON_EVERY_WIRE = bool(os.environ.get("NORCE_TESTS_ON_EVERY_WIRE"))
+"""Whether a run leaves none out, as ``nox -s wires`` asks for."""
+
+_NOT_AGAIN = () if ON_EVERY_WIRE else ("asyncio-httpx2", "trio-httpx")
 """httpx2 and httpx are the same code of ours: a loop each is enough, but for the session ``nox -s wires``."""
 
 WIRES = [
