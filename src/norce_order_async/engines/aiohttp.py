@@ -139,7 +139,12 @@ class AiohttpEngine:
         return True
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """Send once and read the whole answer."""
+        """Send once and read the whole answer.
+
+        Raises:
+            UnsentError: No byte was sent.
+            MaybeSentError: No complete answer came, and the service may have acted on the request.
+        """
         ended = asyncio.Event()
         exchange = self._begin(request, ended.set)
         if exchange is not None:

@@ -147,7 +147,12 @@ class HttpxEngine:
         return self._foreign is None
 
     async def send(self, request: WireRequest) -> WireResponse:
-        """Send once and read the whole answer."""
+        """Send once and read the whole answer.
+
+        Raises:
+            UnsentError: No byte was sent.
+            MaybeSentError: No complete answer came, and the service may have acted on the request.
+        """
         address = _ADDRESS.fullmatch(request.url)
         if address is None:
             raise UnsentError("connect", "the address is not a plain absolute one")

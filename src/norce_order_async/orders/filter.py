@@ -29,16 +29,21 @@ class OrderFilter:
     """
 
     status: OrderStatus | Iterable[OrderStatus] | None = None
+    """One status or several, such as ``"processing"``; ``STATUSES`` lists them."""
     search: str | None = None
     """Free text."""
     reference: str | None = None
+    """The order's identifier in another system."""
     cart_reference: str | None = None
+    """The cart's identifier in the commerce platform."""
     payment_id: str | None = None
+    """The id of one of the order's payments."""
     date_from: datetime | date | None = None
     """Orders created from this time on. That it is inclusive, and means the time of creation, is assumed."""
     date_to: datetime | date | None = None
     """Orders created before this time. That it is exclusive is assumed."""
     countries: Iterable[str] | None = None
+    """Countries by two letters of ISO 3166, such as ``SE``."""
     billing_names: Iterable[str] | None = None
     billing_emails: Iterable[str] | None = None
     billing_phones: Iterable[str] | None = None
@@ -48,7 +53,9 @@ class OrderFilter:
     shipping_phones: Iterable[str] | None = None
     shipping_countries: Iterable[str] | None = None
     order_by: OrderListOrderBy | None = None
+    """``"created"``, ``"cartTotal"``, ``"billingName"`` or ``"billingEmail"``."""
     order_by_direction: OrderListOrderByDirection | None = None
+    """``"asc"`` or ``"desc"``."""
 
     def __repr__(self) -> str:
         # Names, addresses and free text are personal data, so their values are not shown.

@@ -246,25 +246,50 @@ class Order:
         )
 
     async def accept(self, *, options: CallOptions | None = None) -> Transitioned:
-        """Accept the order, because its payment is in place: ``transition_to("accepted")``."""
+        """Accept the order, because its payment is in place: ``transition_to("accepted")``.
+
+        Raises:
+            NorceError: as :meth:`transition_to` does.
+        """
         return await self.transition_to("accepted", options=options)
 
     async def complete(
         self, *, validate: bool = False, explain: bool = False, options: CallOptions | None = None
     ) -> Transitioned:
-        """Complete the order: ``transition_to("completed")``. ``validate`` and ``explain`` are as there."""
+        """Complete the order: ``transition_to("completed")``.
+
+        Args:
+            validate: whether the service validates the order first, as for :meth:`transition_to`.
+            explain: whether the service validates the order if the change is refused, as for :meth:`transition_to`.
+            options: settings of the calls.
+
+        Raises:
+            NorceError: as :meth:`transition_to` does.
+        """
         return await self.transition_to("completed", validate=validate, explain=explain, options=options)
 
     async def decline(self, *, options: CallOptions | None = None) -> Transitioned:
-        """Decline the order, because its payment was refused: ``transition_to("declined")``."""
+        """Decline the order, because its payment was refused: ``transition_to("declined")``.
+
+        Raises:
+            NorceError: as :meth:`transition_to` does.
+        """
         return await self.transition_to("declined", options=options)
 
     async def reopen(self, *, options: CallOptions | None = None) -> Transitioned:
-        """Reopen the order, so that the customer can go on shopping: ``transition_to("checkout")``."""
+        """Reopen the order, so that the customer can go on shopping: ``transition_to("checkout")``.
+
+        Raises:
+            NorceError: as :meth:`transition_to` does.
+        """
         return await self.transition_to("checkout", options=options)
 
     async def remove(self, *, options: CallOptions | None = None) -> Transitioned:
-        """Remove an abandoned order, which stays readable: ``transition_to("removed")``. :meth:`delete` deletes it."""
+        """Remove an abandoned order, which stays readable: ``transition_to("removed")``. :meth:`delete` deletes it.
+
+        Raises:
+            NorceError: as :meth:`transition_to` does.
+        """
         return await self.transition_to("removed", options=options)
 
     async def wait_for(

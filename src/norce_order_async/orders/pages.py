@@ -48,7 +48,9 @@ class OrderPage:
     """
 
     orders: list[Order]
+    """The orders of the page, as the service sorted them."""
     pagination: Pagination | None
+    """The service's own figures; None if it sent none."""
 
     def __rich__(self) -> RenderableType:
         return render_table(_COLUMNS, self._rows())

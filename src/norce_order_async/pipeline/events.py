@@ -96,7 +96,9 @@ class CallEvent:
     """
 
     operation: str
+    """The operation's name in the API description."""
     order_id: str | None
+    """The order's id; None if the call was not about one order."""
     merchant: str
     channel: str
     correlation_id: str
@@ -105,7 +107,7 @@ class CallEvent:
     """Seconds from the beginning of the call to its end, including waits for permits."""
     attempts: tuple[Attempt, ...]
     error: str | None
-    """The error's class name."""
+    """The class name of the error; None if the call succeeded."""
 
 
 class Observer(Protocol):
