@@ -14,7 +14,15 @@ from norce_order_async.engines.select import ENGINES
 PROGRAM = Path(__file__).with_name("uvloop_program.py")
 
 
-@pytest.mark.parametrize("engine", [name for name in ENGINES if "asyncio" in ENGINES[name].loops])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        # httpx and httpx2 are the same code of ours.
+        pytest.param(name, marks=pytest.mark.soak if name == "httpx2" else ())
+        for name in ENGINES
+        if "asyncio" in ENGINES[name].loops
+    ],
+)
 def test_loops_and_forks(engine: str) -> None:
     """Each loop gets its ten, parent and child theirs, and nothing is made twice."""
     command = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,23 +69,25 @@ def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 pass
 
 
+@cache
+def names_in(file: Path) -> list[tuple[int, str]]:
+    """Each file is read once by a process."""
+    return list(private_names(ast.parse(file.read_text(encoding="utf-8"))))
+
+
 @pytest.mark.parametrize("folder", sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir()))
 def test_no_test_uses_a_private_name(folder: str) -> None:
     found = {
         f"{file.relative_to(ROOT)}:{line} {name}"
         for file in (ROOT / "tests" / folder).rglob("*.py")
-        for line, name in private_names(ast.parse(file.read_text(encoding="utf-8")))
+        for line, name in names_in(file)
         if name not in ALLOWED
     }
     assert found == set()
 
 
 def test_each_exception_is_needed() -> None:
-    used = {
-        name
-        for file in (ROOT / "tests").rglob("*.py")
-        for _, name in private_names(ast.parse(file.read_text(encoding="utf-8")))
-    }
+    used = {name for file in (ROOT / "tests").rglob("*.py") for _, name in names_in(file)}
     assert used == ALLOWED.keys()
 
 

@@ -147,8 +147,9 @@ def test_the_service(wheel: Path, tmp_path: Path) -> None:
             process.wait()
 
 
-def test_the_nightly_job(wheel: Path, tmp_path: Path) -> None:
-    """Killed three times while answers are lost: each order is completed once, and those that can't be are named."""
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.soak)])
+def test_the_nightly_job(wheel: Path, tmp_path: Path, kills: int) -> None:
+    """Killed while answers are lost: each order is completed once, and those that can't be are named."""
     example = copied("nightly", tmp_path)
     follow(example, until="nightly.py", wheel=wheel)
     command = next(c for c in commands(example.joinpath("README.md").read_text("utf-8")) if "nightly.py" in c)
@@ -169,12 +170,13 @@ def test_the_nightly_job(wheel: Path, tmp_path: Path) -> None:
                     killed.append(job[-1])
                     job[-1].kill()
 
+    told = ""
     with Sandbox(seed=11, on_request=answered) as sandbox:
         sandbox.seed_orders(6000, merchant="demo", seed=11)
         ripe, unpaid = accepted(sandbox)
-        kill_at += [len(ripe) // 4, len(ripe) // 2, len(ripe) * 3 // 4]
+        kill_at += [len(ripe) * number // (kills + 1) for number in range(1, kills + 1)]
         sandbox.faults.play({"rules": [{"operations": "UpdateCheckoutOrderState", "every": 9, "fault": "lose-answer"}]})
-        for ends in ("killed", "killed", "killed", "through"):
+        for ends in (*["killed"] * kills, "through"):
             job.append(
                 subprocess.Popen(
                     command,
