@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from norce_order_async.bulk.load.shared import Shared
     from norce_order_async.bulk.report.page import HtmlReport, html_report
     from norce_order_async.bulk.shards.driver import list_shards, spread
-    from norce_order_async.bulk.shards.journal import PostgresJournal
     from norce_order_async.bulk.shards.recipe import Recipe
-    from norce_order_async.bulk.shards.work import run_shard
+    from norce_order_async.bulk.shards.work import PostgresJournal, run_shard
     from norce_order_async.bulk.showing import progress
     from norce_order_async.bulk.signals import stopped_by_signals
 
@@ -41,7 +40,7 @@ _HOMES = {
     "HtmlReport": "report.page",
     "ItemResult": "journal.inspect",
     "JournalReport": "journal.inspect",
-    "PostgresJournal": "shards.journal",
+    "PostgresJournal": "shards.work",
     "Recipe": "shards.recipe",
     "Sample": "journal.samples",
     "ShardReport": "journal.inspect",

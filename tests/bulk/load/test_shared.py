@@ -27,12 +27,12 @@ class Member:
         limiter = Part(max_in_flight, self.share).limiter(clock, self.pause)
         assert isinstance(limiter, SharedLimiter)
         self.limiter = limiter
-        self.rung = 0
-        self.share.ring = self.ring
+        self.woken = 0
+        self.share.wake = self.wake
         self.served: list[float] = []
 
-    def ring(self) -> None:
-        self.rung += 1
+    def wake(self) -> None:
+        self.woken += 1
 
     def beat(self, *, rate: float | None = 100.0, others: int = 0, counts: bool = True, paused: float = 0.0) -> None:
         self.share.heard(Beat(rate, others, counts, paused), self.clock.monotonic())
@@ -150,15 +150,15 @@ async def test_a_pause_is_reported_at_once_and_once() -> None:
     for _ in range(5):
         assert not member.limiter.take()
         await clock.wait(0.1)
-    assert member.rung == 1
+    assert member.woken == 1
     assert member.share.own_pause == pytest.approx(2.5)
     member.limiter.wanted_nothing(600.0)
-    assert member.rung == 2
+    assert member.woken == 2
     assert member.share.own_pause == pytest.approx(600.0)
     other = Member(clock)
     other.beat(paused=5.0)
     assert not other.limiter.take()
-    assert (other.rung, other.share.own_pause) == (0, 0.0)
+    assert (other.woken, other.share.own_pause) == (0, 0.0)
 
 
 async def test_a_job_that_lost_its_rate_has_none() -> None:

@@ -89,7 +89,7 @@ class LeasedShard:
         self._is_ending = False
         self._bell.clear()
         if self._share is not None:
-            self._share.ring = self._bell.set
+            self._share.wake = self._bell.set
         self._heart = threading.Thread(target=self._keep_renewing, name="norce-order lease", daemon=True)
         self._heart.start()
 

@@ -39,7 +39,7 @@ _WHY: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class PostgresJob:
-    """Names a job in a database. Users make :class:`~norce_order_async.bulk.shards.journal.PostgresJournal`."""
+    """Names a job in a database. Users make :class:`~norce_order_async.bulk.shards.work.PostgresJournal`."""
 
     dsn: str = field(repr=False)
     """The address of the database, which may hold a password."""

@@ -133,7 +133,7 @@ class Share:
     def __init__(self, max_rate: float | None, *, now: Callable[[], float] = boottime) -> None:
         self.name = uuid4().hex
         self.max_rate = max_rate
-        self.ring: Callable[[], None] = _nobody
+        self.wake: Callable[[], None] = _no_thread
         """Makes the next beat start at once."""
         self.asked: Callable[[], float] = _no_pause
         """Returns the seconds for which the service asked this member to send nothing; for any thread."""
@@ -183,12 +183,12 @@ class Share:
         until = self._now() + seconds
         if until > self._announced_until + _MUCH:
             self._announced_until = until
-            self.ring()
+            self.wake()
 
     def pause(self, seconds: float) -> None:
         """Pause all members, where the limiter itself does not pause."""
         self._extra = max(self._extra, self._now() + seconds)
-        self.ring()
+        self.wake()
 
     def wait(self) -> float:
         """Seconds until this member may send, or until it is time to look again."""
@@ -252,7 +252,7 @@ class Part:
         return SharedLimiter(self.max_in_flight, self.share, clock, pause)
 
 
-def _nobody() -> None:
+def _no_thread() -> None:
     """Used while no thread makes beats."""
 
 

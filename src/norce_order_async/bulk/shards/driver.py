@@ -25,9 +25,8 @@ from norce_order_async.bulk.load.limiters import Load
 from norce_order_async.bulk.load.shared import Shared, check_load
 from norce_order_async.bulk.prepare import Plan, list_source
 from norce_order_async.bulk.shards.folder import Folder
-from norce_order_async.bulk.shards.journal import PostgresJournal
 from norce_order_async.bulk.shards.recipe import Recipe, client_of
-from norce_order_async.bulk.shards.work import AnyAction, finish, for_shards, run
+from norce_order_async.bulk.shards.work import AnyAction, PostgresJournal, finish, for_shards, run
 from norce_order_async.bulk.source import Key, Partition, Source, check_source
 from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.errors import ConfigurationError, NorceError
