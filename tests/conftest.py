@@ -1,4 +1,4 @@
-"""What every test can ask for."""
+"""Fixtures for every test, and options of the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.security import attacks
 from tests.support import turns
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs in its background like this, and programs that tests interrupt would inherit it.
+    # A shell starts background jobs like this, and programs that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what only a soak has, before that is left out; nothing but attacks runs when they are counted."""
+    """Marks tests that only a soak has, before they are left out; if attacks are counted, only they run."""
     turns.mark_for_soak(items)
     if config.getoption("--harsh-readings"):
         leave_out_exceptions(items, config.rootpath)
@@ -77,16 +77,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Takes the thousands of tests out of every collection of garbage to come, which would spend nearly all of its time
-    on them."""
-    # hypothesis looks for who refers to trio's random numbers when it is loaded, and would not find what is frozen.
+    """Freezes the thousands of tests, because each collection of garbage would spend nearly all of its time on them."""
+    # hypothesis searches for references to trio's random numbers when it is loaded, and would not find frozen objects.
     importlib.import_module("hypothesis")
     gc.collect()
     gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Counts what held."""
+    """Counts the attacks that failed."""
     attack = attacks.attack_of(report.nodeid)
     if attack is not None and report.when == "call" and report.passed:
         _TRIED[attack] += 1

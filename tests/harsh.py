@@ -38,7 +38,7 @@ def exceptions() -> Iterator[tuple[str, str]]:
 
 
 def leave_out_exceptions(items: Sequence[pytest.Item], rootdir: Path) -> None:
-    """Skip the tests that can't hold under the harsh readings.
+    """Skip the tests that do not apply under the harsh readings.
 
     Raises:
         UsageError: an exception names no test of a file that was collected.

@@ -1,4 +1,4 @@
-"""Counts what calls to the counting service come to, in each of its modes, on every loop and engine together.
+"""Counts the outcomes of calls to the counting service, in each of its modes, on all loops and engines together.
 
     python -m tests.chaos.counts [--only MODE ...] [--write-docs]
 
@@ -36,7 +36,7 @@ BLOCK = "counts"
 EACH = 100
 """Things that are called for on each wire."""
 TOGETHER = 10
-"""The same where answers are held: as many in the child."""
+"""The same if answers are held: as many in the child."""
 WIRES: tuple[tuple[str, EngineName], ...] = (("asyncio", "aiohttp"), ("asyncio", "httpx"), ("trio", "httpx"))
 """Event loops, with the engines that they can have."""
 COLUMNS = (
@@ -82,7 +82,7 @@ ROWS: tuple[Row, ...] = (
 
 
 def counted(row: Row, each: int, wires: Iterable[tuple[str, EngineName]] = WIRES, **changes: Any) -> Count:
-    """What calls for so many things on each wire come to; ``changes`` are the service's arguments."""
+    """The count of calls for a number of things on each wire; ``changes`` are the service's arguments."""
     calls, count = CALLS[row.calls], Count()
     for seed, (loop, engine) in enumerate(wires):
         if row.mode is Mode.SLOW_FORK:
@@ -102,14 +102,14 @@ def count_all(rows: Iterable[Row] = ROWS) -> Iterator[tuple[Row, Count]]:
 
 
 def table(counts: Iterable[tuple[Row, Count]]) -> str:
-    """As it stands in the documentation."""
+    """As in the documentation."""
     made = Table(COLUMNS, [row.cells(count) for row, count in counts]).markdown()
     # The second column has words too.
     return made.replace("|---|---:|", "|---|---|", 1)
 
 
 def _keys(service: CountingService, row: Row, names: Iterable[str]) -> list[str]:
-    """What the calls are for: cart references, or ids of orders that are there."""
+    """The keys of the calls: cart references, or ids of existing orders."""
     return list(names) if CALLS[row.calls].of_orders else [service.put_order(name) for name in names]
 
 
@@ -126,7 +126,7 @@ def _walked(service: CountingService, row: Row, each: int, loop: str, engine: En
 
 
 def _forked(row: Row, each: int, loop: str, engine: EngineName) -> tuple[Reporter, CountingService]:
-    """Over TLS, because a connection that a child ends says goodbye there."""
+    """Over TLS, because a child that closes a connection says goodbye on it."""
     authority = trustme.CA()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -138,7 +138,7 @@ def _forked(row: Row, each: int, loop: str, engine: EngineName) -> tuple[Reporte
             "parent": _keys(service, row, [f"{HELD}-{number}" for number in range(each)]),
             "child": _keys(service, row, [f"child-{number}" for number in range(each)]),
         }
-        # No warnings: forking with a second thread is what this is about.
+        # No warnings: this test forks with a second thread on purpose.
         program = module("tests.chaos.forked_walk")
         given = json.dumps(keys)
         status, out, err = OURS.run(

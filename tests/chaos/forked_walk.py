@@ -1,4 +1,4 @@
-"""A program that calls the counting service, forks with its calls in flight, and goes on in both processes.
+"""A program that calls the counting service, forks with its calls in flight, and continues in both processes.
 
     python -m tests.chaos.forked_walk URL AUTHORITY LOOP ENGINE CALLS < keys.json
 
@@ -61,7 +61,7 @@ def main(url: str, authority: str, loop: str, engine: EngineName, calls: str) ->
         gc.collect()
         return
     _, status = os.waitpid(process, 0)
-    # Only now is the parent answered.
+    # Only now does the parent get its answers.
     ask("/release")
     thread.join()
     say("status", status)

@@ -1,4 +1,4 @@
-"""What the tests share: clients behind the proxy, bodies, and the truth as the service has it."""
+"""Shared by the tests: clients behind the proxy, bodies, and the state of the service itself."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def client_of(base_url: str, merchant: str, **changes: Any) -> NorceOrderClient:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is there, and what took effect, for one merchant: asked of the service itself, past the proxy."""
+    """The state and the effects of one merchant, from the service itself, past the proxy."""
 
     sandbox: Sandbox
     merchant: str
     engine: EngineName = "auto"
-    """What clients of it send with."""
+    """The headers of its clients."""
 
     def client(self, through: Proxy | None = None, **changes: Any) -> NorceOrderClient:
         """A client of the service, or of the proxy in front of it."""
@@ -73,7 +73,7 @@ class Truth:
         return [effect for effect in self.sandbox.effects.of(order_id, operation) if effect.merchant == self.merchant]
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer to a request of the plainest kind."""
+        """The answer to a plain request."""
         request = Request(
             f"{self.base_url}/api/v0/checkout/orders{path}",
             method=method,
@@ -97,7 +97,7 @@ class Truth:
         return str(self.order(order_id)["state"]["currentStatus"])
 
     def orders(self) -> Iterable[dict[str, Any]]:
-        """Every order there is, also where lists are some seconds behind."""
+        """All orders, even if lists lag by some seconds."""
         self.sandbox.advance(10.0)
         offset = 0
         while page := self.ask("GET", f"?limit=50&offset={offset}")["data"]:

@@ -1,4 +1,4 @@
-"""Callers cancelled at random moments over a small client: it serves on, and nothing is left behind or done twice."""
+"""Callers cancelled at random moments over a small client: it continues to work, and nothing is left or done twice."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ CALLERS = 12
 
 
 class Callers:
-    """Make calls of several kinds and are cancelled while they do, some of them while the service has their request."""
+    """Make calls of several kinds and are cancelled meanwhile, some of them while the service has their request."""
 
     def __init__(self, norce: NorceOrderClient, proxy: Proxy, cancels: int) -> None:
         self.norce = norce
         self.cancels = cancels
         self.cancelled = 0
         self.left_in_flight = 0
-        """Those cancelled when the proxy had their request and they no answer."""
+        """Callers that were cancelled after the proxy had their request and before an answer."""
         self.answered = 0
         self.created: dict[str, str] = {}
-        """Cart reference and the id that its caller was told."""
+        """Cart reference and the id that its caller got."""
         self.references = 0
         self.paid: dict[str, str] = {}
-        """Payment reference and the id that its caller was told."""
+        """Payment reference and the id that its caller got."""
         self._chance = random.Random(cancels)
         self._patience = Patience(cancels)
         self._arrived: set[bytes] = set()
@@ -52,7 +52,7 @@ class Callers:
         return self._plan(request)
 
     async def all(self, order_id: str) -> None:
-        """Until there were so many cancels, and a tenth as many of requests that had arrived."""
+        """Until there were this many cancels, and a tenth as many of requests that had arrived."""
         async with anyio.create_task_group() as group:
             for _ in range(CALLERS):
                 group.start_soon(self._calls, order_id)
@@ -88,13 +88,13 @@ class Callers:
 
 @pytest.mark.parametrize("cancels", [400, pytest.param(10_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("lossy", [False, True], ids=["all answered", "answers lost"])
-# A cancelled caller leaves in the same way whatever becomes of the answer.
+# A cancelled caller returns in the same way whatever becomes of the answer.
 @pytest.mark.in_turn("lossy")
-async def test_the_client_serves_after_any_number_of_cancelled_callers(
+async def test_the_client_works_after_any_number_of_cancelled_callers(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], cancels: int, lossy: bool
 ) -> None:
-    """Then a hundred calls in a row succeed, all permits are back, no send is in flight, no socket or task is left;
-    what was created in the middle is there once or not at all."""
+    """Then a hundred calls in a row succeed, all permits are back, no send is in flight, no socket or task is left; an
+    entry whose creation was cancelled exists once or not at all."""
     cancels = cancels if not lossy else cancels // 5
     tasks_before, descriptors_before = tasks(), descriptors()
     norce = truth.client(proxy, max_in_flight=PERMITS)

@@ -1,4 +1,4 @@
-"""Closing a client while the service never answers: within the grace, without a hang and without anything left."""
+"""Closing a client while the service never answers: within the grace, without a hang, and with nothing left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GRACE = 0.2
 GRACE_IN_TICKS = 10 * 20
 """Ten times as much, in hundredths of a second."""
 NEVER = dataclasses.replace(AT_ONCE, deadline=None, write_timeout=3600.0, read_timeout=3600.0)
-"""Nothing but closing, or a cancellation, ends a call: a test in which neither does hangs."""
+"""Only closing or a cancellation ends a call: without either, the test hangs."""
 
 Make = Callable[[NorceOrderClient], Coroutine[None, None, object]]
 
@@ -38,7 +38,7 @@ CALLS: dict[str, tuple[Make, type[CallError]]] = {
     "status": (lambda norce: norce.orders("oAbcdefg").transition_to("processing"), OutcomeUnknownError),
     "delete": (lambda norce: norce.orders.delete("oAbcdefg"), OutcomeUnknownError),
 }
-"""Each with what its caller is told when the client closes under it."""
+"""Each with its caller's error if the client closes meanwhile."""
 
 
 def silent(_request: Passing) -> Fault:
@@ -46,7 +46,7 @@ def silent(_request: Passing) -> Fault:
 
 
 async def in_flight(proxy: Proxy, count: int) -> None:
-    """Wait until the proxy holds so many requests."""
+    """Wait until the proxy holds this many requests."""
     await until(lambda: proxy.busy >= count)
 
 
@@ -58,7 +58,7 @@ async def nothing_left(proxy: Proxy, tasks_before: int, descriptors_before: int)
 @pytest.mark.every_loop
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice at the same time"])
 async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, truth: Truth, twice: bool) -> None:
-    """It ends within the grace, callers learn what can be known, and no task, socket or permit is left."""
+    """It ends within the grace, callers get an error with the known outcome, and no task, socket or permit is left."""
     proxy.plan = silent
     tasks_before, descriptors_before = tasks(), descriptors()
     norce = truth.client(proxy, options=NEVER)
@@ -89,8 +89,8 @@ async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, tru
 
 @pytest.mark.anyio
 @pytest.mark.every_loop
-async def test_calls_that_wait_for_a_permit_say_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
-    """Behind two sends that are never answered a queue stands; closing sends it home."""
+async def test_calls_that_wait_for_a_permit_report_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
+    """Calls wait behind two sends that are never answered; closing ends them."""
     proxy.plan = silent
     norce = truth.client(proxy, max_in_flight=2, options=NEVER)
     told: list[type[CallError]] = []
@@ -113,7 +113,7 @@ async def test_calls_that_wait_for_a_permit_say_that_nothing_was_sent(proxy: Pro
 
 @pytest.mark.anyio
 @pytest.mark.every_loop
-async def test_closing_waits_for_what_does_get_answered(proxy: Proxy, truth: Truth) -> None:
+async def test_closing_waits_for_slow_answers(proxy: Proxy, truth: Truth) -> None:
     """A slow answer within the grace is not lost."""
     proxy.plan = Seeded(1, 1.0, [Fault.DELAY])
     proxy.delay = 0.1

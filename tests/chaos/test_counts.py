@@ -1,4 +1,5 @@
-"""What calls come to at a service that commits late, does not keep references unique, or says 503 after the effect.
+"""The outcomes of calls at a service that commits late, does not keep references unique, or answers 503 after the
+effect.
 
 Lateness is counted in the requests that come, so every expectation is exact on any machine.
 """
@@ -29,7 +30,7 @@ def name_of(row: Row) -> str:
 
 
 def check(row: Row, count: Count) -> None:
-    """What holds in each mode, however many calls there are."""
+    """What is true in each mode, for any number of calls."""
     assert count.false == 0
     assert count.refused == count.not_sent == 0
     assert count.asked == count.done + count.unknown + count.told_doubled
@@ -37,7 +38,8 @@ def check(row: Row, count: Count) -> None:
         assert count.doubled == 0
     if row.mode in ALL_FOUND_AT_ONCE or not row.repeats:
         assert count.told_doubled == 0
-    # Who reads the order, or asks again, finds what is there; who may not repeat can't know what is still to come.
+    # A caller that reads the order, or calls again, finds the effect; a call that may not repeat can't know what is
+    # still to come.
     if row.mode in ALL_FOUND_AT_ONCE or row.calls == "ensure":
         assert count.unknown == 0
     things = count.asked // (2 if row.calls in ("ensure", "get-or-create") else 1)
@@ -45,13 +47,13 @@ def check(row: Row, count: Count) -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row not in FORKED], ids=name_of)
-def test_nothing_is_reported_that_is_not_so(row: Row) -> None:
+def test_every_report_is_true(row: Row) -> None:
     """Every kind of call on every wire, with half of the writes hit."""
     check(row, counted(row, 12, share=0.5))
 
 
 @pytest.mark.parametrize("row", FORKED, ids=name_of)
-def test_a_child_takes_nothing_of_its_parents(row: Row) -> None:
+def test_a_child_gets_no_answer_of_its_parent(row: Row) -> None:
     """Every kind of call; the wires take turns."""
     count = counted(row, 5, [WIRES[FORKED.index(row) % len(WIRES)]])
     check(row, count)
@@ -61,7 +63,8 @@ def test_a_child_takes_nothing_of_its_parents(row: Row) -> None:
 @pytest.mark.parametrize("mode", [Mode.ARRIVAL_CHECK, Mode.NOT_UNIQUE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("calls", ORDERS)
 def test_a_double_that_the_list_shows_is_reported(calls: str, mode: Mode) -> None:
-    """The lost creation lands between the repeat and the look after it: told by every caller of every pair."""
+    """The lost creation takes effect between the repeat and the read after it: every caller of every pair gets the
+    error."""
     row = Row(mode, calls)
     count = counted(row, 12, share=0.5, late=(7.11, 7.2))
     check(row, count)
@@ -72,22 +75,22 @@ def test_a_double_that_the_list_shows_is_reported(calls: str, mode: Mode) -> Non
 
 @pytest.mark.parametrize("mode", [Mode.ARRIVAL_CHECK, Mode.NOT_UNIQUE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("calls", ORDERS)
-def test_what_lands_before_the_last_look_is_no_double(calls: str, mode: Mode) -> None:
+def test_a_creation_that_takes_effect_before_the_last_look_is_not_doubled(calls: str, mode: Mode) -> None:
     count = counted(Row(mode, calls), 12, share=0.5, late=(0.0, 7.0))
     check(Row(mode, calls), count)
     assert count.doubled == count.unknown == 0
 
 
 @pytest.mark.parametrize("calls", ["change", "change-in-a-job"])
-def test_a_change_that_lands_before_its_repeat_is_done(calls: str) -> None:
-    """The service refuses the repeat, because the order is there already by the first attempt."""
+def test_a_change_that_takes_effect_before_its_repeat_is_done(calls: str) -> None:
+    """The service refuses the repeat, because the order has the status already by the first attempt."""
     count = counted(Row(Mode.LATE_COMMIT, calls), 12, share=0.5, late=(0.1, 1.0))
     check(Row(Mode.LATE_COMMIT, calls), count)
     assert count.done == count.asked
 
 
-def test_the_service_reads_the_time_as_the_client_makes_it() -> None:
-    """The moments of the looks are those that the client takes by default."""
+def test_the_service_derives_the_time_from_the_requests() -> None:
+    """The times of the reads are the client's defaults."""
     looks = moments(Settings().settling_pause)
     assert MOMENTS[:READS] == tuple(next(looks) for _ in range(READS))
 
@@ -106,13 +109,13 @@ def test_the_service_reads_the_time_as_the_client_makes_it() -> None:
         ([], ["a"]),
     ],
 )
-def test_what_is_false_is_counted(told: list[Told], made: list[str]) -> None:
+def test_false_reports_are_counted(told: list[Told], made: list[str]) -> None:
     count = Count()
     count.add({"x": told} if told else {}, {"x": made}, {})
     assert count.false == 1
 
 
-def test_who_was_shown_two_must_say_so() -> None:
+def test_a_caller_that_was_shown_two_must_report_it() -> None:
     count = Count()
     count.add({"x": [Told("done", ("a",))]}, {"x": ["a", "b"]}, {"x": {"a", "b"}})
     assert (count.false, count.doubled) == (1, 1)
@@ -122,7 +125,7 @@ def test_who_was_shown_two_must_say_so() -> None:
 
 
 def block() -> str:
-    """What the command has written."""
+    """The text that the command has written."""
     (found,) = re.findall(r"<!-- measured: counts -->\n(.*?)<!-- end -->", counts.PAGE.read_text("utf-8"), re.DOTALL)
     return str(found).strip()
 
@@ -162,6 +165,6 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_the_page_says_what_is_counted() -> None:
-    """All of it counted again comes to the very table of the page."""
+def test_the_page_has_the_counts() -> None:
+    """A new count of everything gives the table of the page."""
     assert table(counts.count_all()) == block()

@@ -1,4 +1,4 @@
-"""Orders with cart references, created while answers are lost: never two, and never one that is not what was told."""
+"""Orders with cart references, created while answers are lost: never two, and every result is true."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ WORKERS = 20
 
 @dataclass
 class Told:
-    """What callers were told, by cart reference."""
+    """The results that callers got, by cart reference."""
 
     created: dict[str, str] = field(default_factory=dict[str, str])
     """The id of the handle."""
     unknown: set[str] = field(default_factory=set[str])
     untouched: set[str] = field(default_factory=set[str])
-    """Told that nothing was done."""
+    """Callers that got an error that nothing was done."""
     other: Counter[str] = field(default_factory=Counter[str])
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class Told:
 
 
 async def create_all(norce: NorceOrderClient, count: int, workers: int = WORKERS) -> Told:
-    """Create so many orders, twenty at a time unless told otherwise."""
+    """Create a number of orders, twenty at a time by default."""
     told = Told()
     references = iter(f"cart-{number}" for number in range(count))
 
@@ -73,7 +73,7 @@ async def create_all(norce: NorceOrderClient, count: int, workers: int = WORKERS
 
 
 def check(told: Told, truth: Truth, count: int) -> None:
-    """Hold what was told against what is there."""
+    """Compare the results with the service."""
     there = truth.orders_by_cart()
     assert len(told.created) + len(told.unknown) + len(told.untouched) == count, told.other
     assert {len(ids) for ids in there.values()} == {1}, "an order was created twice"
@@ -100,7 +100,7 @@ async def run(
 async def test_a_fifth_of_the_answers_lost_after_the_effect(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int
 ) -> None:
-    """Every order is there once and its caller holds the right handle: reading back settles every lost answer."""
+    """Every order exists once and its caller has the right handle: a read settles every lost answer."""
     started = time.perf_counter()
     told = await run(proxy, truth, Seeded(count, 0.2, DROPS, writes_only=True), count)
     assert 0.15 * count < proxy.faults < 0.25 * count
@@ -114,7 +114,7 @@ async def test_a_fifth_of_the_answers_lost_after_the_effect(
 async def test_everything_goes_wrong_at_once(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int
 ) -> None:
-    """A third of all requests, read-backs too, meets any fault there is: what is told still holds."""
+    """A third of all requests, reads too, meet any fault: every result is still true."""
     told = await run(proxy, truth, Seeded(count, 0.33, ALL_THAT_END), count)
     assert set(proxy.counts) == {Fault.PASS, *ALL_THAT_END}
     assert len(told.created) > 0.8 * count, "most calls get through all the same"
@@ -122,28 +122,26 @@ async def test_everything_goes_wrong_at_once(
         tell(f"{count} creations, {proxy.faults} faults: {told}")
 
 
-async def test_requests_that_land_late(proxy: Proxy, truth: Truth) -> None:
-    """A creation that lands after its caller was hung up on meets the repeat: the service keeps one, and that one is
-    told."""
+async def test_requests_that_take_effect_late(proxy: Proxy, truth: Truth) -> None:
+    """A creation that takes effect after its connection was closed meets the repeat: the service keeps one, and the
+    caller gets that one."""
     told = await run(proxy, truth, Seeded(5, 0.5, [Fault.LATE], writes_only=True), 100)
     assert proxy.counts[Fault.LATE] > 30
     assert len(told.created) > 90
 
 
-async def test_nothing_of_it_reaches_the_service(proxy: Proxy, truth: Truth) -> None:
-    """Resets before the service: the read-back finds nothing, and one repeat creates the order."""
+async def test_no_request_reaches_the_service(proxy: Proxy, truth: Truth) -> None:
+    """Resets before the service: the read finds nothing, and one repeat creates the order."""
     told = await run(proxy, truth, Seeded(5, 0.2, [Fault.RESET], writes_only=True), 100)
-    # Two resets in a row leave it at that: an order is asked for twice and no more.
+    # After two resets in a row the client stops: it sends a creation twice and no more.
     assert len(told.created) + len(told.unknown) == 100
     assert len(told.created) >= 90
 
 
 @pytest.mark.soak
-async def test_all_at_once_with_the_numbers_as_they_are(
-    proxy: Proxy, truth: Truth, tell: Callable[[str], None]
-) -> None:
-    """7,500 creations that wait in line for longer than a call may take, 0.3 s each, one answer in twenty lost: what
-    was lost is looked for before the rest is begun."""
+async def test_all_at_once_with_the_default_numbers(proxy: Proxy, truth: Truth, tell: Callable[[str], None]) -> None:
+    """7,500 creations that wait for longer than a call may take, 0.3 s each, one answer in twenty lost: the client
+    looks for lost ones before it begins the rest."""
     count = 7_500
     truth.sandbox.faults.play(FaultPlan((FaultRule(Delay(0.3), ("CreateCheckoutOrder",)),)))
     started = time.perf_counter()

@@ -1,4 +1,5 @@
-"""Payments, shippings, consents and callbacks created while answers are lost: at most once each, or told unknown."""
+"""Payments, shippings, consents and callbacks created while answers are lost: at most once each, or reported as
+unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ NOTE: NotificationDict = {"adapterId": "erp", "scope": "/state/currentStatus", "
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of part: how it is created under a name of its own, and how that name is found again."""
+    """One kind of part: how a test creates it under a name, and finds that name again."""
 
     operation: str
     member: str
@@ -58,11 +59,11 @@ KINDS = {
 
 Answer = str | type[CallError] | None
 Told = dict[str, Answer]
-"""By name: the id or None for what was told created, else the error."""
+"""By name: the id, None for a creation without an id, or the error."""
 
 
 async def tell(kind: Kind, order: Order, name: str, told: Told) -> None:
-    """Create one and write down what the caller was told."""
+    """Create one and record the caller's result."""
     try:
         told[name] = await kind.create(order, name)
     except CallError as error:
@@ -70,7 +71,7 @@ async def tell(kind: Kind, order: Order, name: str, told: Told) -> None:
 
 
 def check(kind: Kind, told: Told, truth: Truth, order_id: str) -> None:
-    """Hold what was told against what is there."""
+    """Compare the results with the service."""
     there: dict[str, list[str]] = {}
     for part in truth.order(order_id)[kind.member]:
         there.setdefault(part[kind.name], []).append(part["id"])
@@ -101,7 +102,7 @@ def names(count: int) -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 async def test_on_an_order_that_was_read_a_lost_answer_is_settled(kind: Kind, proxy: Proxy, truth: Truth) -> None:
-    """What was there before is known, so the one new part is adopted: everybody is told the truth, nobody unknown."""
+    """The earlier entries are known, so the one new part is adopted: every result is true and none is unknown."""
     proxy.plan = Seeded(3, 0.4, DROPS, writes_only=True)
     order_id = await new_order(truth)
     told: Told = {}
@@ -118,7 +119,7 @@ async def test_on_an_order_that_was_read_a_lost_answer_is_settled(kind: Kind, pr
 async def test_on_an_order_that_was_not_read_a_lost_answer_stays_unknown(
     kind: Kind, proxy: Proxy, truth: Truth
 ) -> None:
-    """Nobody knows what was there before, so every lost answer is told, and only those are."""
+    """The earlier entries are not known, so every lost answer is reported as unknown, and only those are."""
     proxy.plan = Seeded(3, 0.4, DROPS, writes_only=True)
     order_id = await new_order(truth)
     told: Told = {}
@@ -159,7 +160,7 @@ async def test_under_every_fault_at_once_on_one_shared_handle(
 
 
 async def refreshed(order: Order) -> None:
-    """Read the order if the service lets it."""
+    """Read the order if the service allows it."""
     try:
         await order.refresh()
     except CallError:
@@ -168,11 +169,11 @@ async def refreshed(order: Order) -> None:
 
 @pytest.mark.parametrize("member", ["payments", "shippings"])
 @pytest.mark.parametrize("fault", [Fault.DROP, Fault.CUT, Fault.MASK, Fault.RESET, Fault.ERROR])
-async def test_a_part_that_was_there_before_is_not_taken_for_the_new_one(
+async def test_an_earlier_part_is_not_taken_for_the_new_one(
     member: str, fault: Fault, proxy: Proxy, truth: Truth
 ) -> None:
-    """A second part of the same reference: the new one is found beside the old one, and where there is no new one
-    nobody is told of the old one."""
+    """A second part of the same reference: the new one is found beside the old one; without a new one no caller gets
+    the old one."""
     kind = KINDS[member]
     order_id = await new_order(truth)
     told: Told = {}
@@ -200,7 +201,7 @@ SAME: dict[str, tuple[Fault, ...]] = {
 async def test_two_of_one_reference_at_once_are_never_taken_for_each_other(
     member: str, faults: tuple[Fault, ...], proxy: Proxy, truth: Truth
 ) -> None:
-    """Two parts of one reference over one handle at the same time: no id is told to both."""
+    """Two parts of one reference over one handle at the same time: no id goes to both callers."""
     kind = KINDS[member]
     order_id = await new_order(truth)
     answers: list[Answer] = []

@@ -1,4 +1,4 @@
-"""What the other tests here are run with."""
+"""The loops and engines of the other tests here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .service import Truth
 @pytest.mark.anyio
 @pytest.mark.every_loop
 async def test_each_loop_with_each_engine_it_can_have(truth: Truth, request: pytest.FixtureRequest) -> None:
-    """The names in brackets say the truth."""
+    """The names in brackets are true."""
     async with truth.client() as norce:
         found = (sniffio.current_async_library(), norce.engine)
     loop, _, named = str(request.node.callspec.id).partition("-")

@@ -1,4 +1,4 @@
-"""Thousands of calls, with and without faults: flat memory and flat descriptors."""
+"""Thousands of calls, with and without faults: constant memory and descriptors."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 CALLERS = 10
 BRIEF = dataclasses.replace(AT_ONCE, deadline=3.0, write_timeout=3.0, read_timeout=3.0)
-"""Short bounds: a bound's timer may outlive its call, until the time that it was set to."""
+"""Short timeouts: the timer of a timeout may outlive its call, until its time."""
 WARM, ROUNDS, AT_MOST = 2, 3, 12
-"""Rounds before anything is counted, those counted, and how many are at most: what comes and goes by chance weighs less
-with each, what each call leaves weighs the same."""
+"""Rounds before the count begins, counted rounds, and at most: chance weighs less with each round, and the growth of
+each call stays the same."""
 BLOCKS_A_CALL = 0.25
-"""Allocated blocks that a call may leave behind on average. A single object that each call leaves would be one."""
+"""Allocated blocks that a call may leave on average. One object left by each call would be one."""
 BYTES_A_CALL = 2048
-"""By which the process may grow with each call: for what the service in it remembers, and the allocator's share."""
+"""The growth of the process for each call: for what the service in it remembers, and the allocator's share."""
 
 
 @pytest.fixture
 def forgetful() -> Iterator[Sandbox]:
-    """A service in this process that keeps next to nothing."""
+    """A service in this process that keeps almost nothing."""
     with Sandbox(token="sandbox-token", keep_requests=10) as sandbox:
         yield sandbox
 
@@ -55,7 +55,7 @@ def allocated() -> int:
 
 
 async def calls(norce: NorceOrderClient, order_id: str, count: int) -> None:
-    """So many calls of three kinds, ten at a time, whatever comes of them."""
+    """A number of calls of three kinds, ten at a time, with any result."""
     numbers = iter(range(count))
 
     async def work() -> None:
@@ -82,7 +82,7 @@ async def calls(norce: NorceOrderClient, order_id: str, count: int) -> None:
     [passes, Seeded(1, 0.3, [fault for fault in ALL_THAT_END if fault is not Fault.DELAY])],
     ids=["calm", "chaos"],
 )
-# Two thirds of the calls in chaos are as calm as the others.
+# Two thirds of the calls in chaos have no faults.
 @pytest.mark.in_turn("plan")
 async def test_nothing_grows(
     forgetful: Sandbox,
@@ -92,23 +92,23 @@ async def test_nothing_grows(
     count: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Round after round a client makes many calls and is closed: once the process is warm it comes back to what it
-    held before, and while calls are made no more sockets than the callers need stay open."""
-    # pytest keeps what is logged until the test is over.
+    """Round after round a client makes many calls and is closed. Once the process is warm it returns to its earlier
+    memory, and during the calls no more sockets than the callers need stay open."""
+    # pytest keeps log records until the test is over.
     caplog.set_level(logging.CRITICAL, logger="norce_order_async")
     with Proxy(forgetful.base_url, plan) as proxy:
         before, running = descriptors(), tasks()
         order_id: str = Truth(forgetful, "acme").ask("POST", "", {**CONTEXT, "cart": cart()})["id"]
 
         async def rounds(number: int) -> tuple[int, int]:
-            """Blocks and bytes held at the end of so many."""
+            """Blocks and bytes at the end of this many rounds."""
             for _ in range(number):
                 norce = client_of(proxy.base_url, "acme", engine=engine, options=BRIEF)
                 await calls(norce, order_id, count)
                 # Each of the ten callers has a connection to the proxy and the proxy one to the service: two ends each.
                 await until(lambda: descriptors() <= before + 4 * CALLERS)
                 await norce.aclose()
-            # Each connection and each timer is worth many blocks: those are to be gone before anything is counted.
+            # Each connection and each timer is many blocks: they must be gone before the count.
             await until(lambda: not (proxy.connections or timers()))
             await until(lambda: descriptors() <= before and tasks() <= running)
             return allocated(), resident()

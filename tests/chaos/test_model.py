@@ -1,4 +1,4 @@
-"""Any sequence of calls and faults: what callers are told, held against what the service did.
+"""Any sequence of calls and faults: results of callers, compared with the service.
 
 Hypothesis draws calls on the facade and what the proxy does to the requests that each of them makes. After each call
 the service's log of effects is looked at: a creating call took effect once when its caller was told that it is done, at
@@ -60,7 +60,7 @@ Word = Literal["done", "nothing", "unknown"]
 
 @dataclass(frozen=True)
 class Told:
-    """What a caller was told: done, and with which answer; that nothing was done; that it can't be known."""
+    """The result of a caller: done, with an answer; not done; or unknown."""
 
     word: Word
     answer: Any = None
@@ -83,7 +83,7 @@ class Known:
 
     order: Order
     parts: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """Ids that callers were told of, by the list that they are in."""
+    """Ids that callers got, by the list that they are in."""
 
 
 class Calls(RuleBasedStateMachine):
@@ -116,7 +116,7 @@ class Calls(RuleBasedStateMachine):
             (order_id for order_id, held in before.items() if reference is not None and held == reference), None
         )
         if holder:
-            # A lost answer may end in the order that had this cart reference before.
+            # A lost answer may lead to the order that had this cart reference before.
             assert not acted
             assert told.word != "done" or told.answer.id == holder
             return multiple()
@@ -161,7 +161,7 @@ class Calls(RuleBasedStateMachine):
         assert told.word != "done" or self._gone(known.order.id)
 
     def teardown(self) -> None:
-        """Every order, read once more without faults, is what the service has, with all that callers were told of."""
+        """Every order, read once more without faults, equals the service's, with all that callers got."""
         for known in self.known:
             told = self._call(known.order.refresh, [])
             if told.word == "done":
@@ -174,10 +174,10 @@ class Calls(RuleBasedStateMachine):
         assert sorted(created) == sorted([*self._carts(), *deleted])
         self.portal.call(self.client.aclose)
 
-    # How calls are made and looked at
+    # Making and checking calls
 
     def _call(self, make: Callable[[], Awaitable[Any]], faults: list[Fault]) -> Told:
-        """Make a call under these faults and wait until all of it, late requests too, has come to its end."""
+        """Make a call under these faults and wait until all of it, late requests too, has ended."""
 
         async def call() -> Told:
             try:
@@ -195,7 +195,7 @@ class Calls(RuleBasedStateMachine):
     def _change(
         self, known: Known, operation: str, make: Callable[[], Awaitable[Any]], faults: list[Fault]
     ) -> tuple[Told, list[str]]:
-        """Make a call that changes an order: what its caller was told, and what it did, all of it by this operation."""
+        """Make a call that changes an order; returns the caller's result and the effects, all of this operation."""
         seen = len(self.truth.effects(order_id=known.order.id))
         told = self._call(make, faults)
         effects = self.truth.effects(order_id=known.order.id)[seen:]
@@ -203,7 +203,7 @@ class Calls(RuleBasedStateMachine):
         return told, [effect.subject for effect in effects]
 
     def _once(self, told: Told, acted: list[str]) -> None:
-        """A creating call takes effect as often as its caller believes, and never twice."""
+        """A creating call takes effect as often as its caller's result says, and never twice."""
         assert len(acted) in {"done": (1,), "nothing": (0,), "unknown": (0, 1)}[told.word], told
 
     def _created(self, order: Order) -> Known:
@@ -212,7 +212,7 @@ class Calls(RuleBasedStateMachine):
         return known
 
     def _carts(self) -> dict[str, str | None]:
-        """The orders there are, with their cart references."""
+        """All orders, with their cart references."""
         return {order["id"]: order["cart"].get("reference") for order in self.truth.orders()}
 
     def _gone(self, order_id: str) -> bool:
@@ -223,7 +223,7 @@ class Calls(RuleBasedStateMachine):
         return False
 
     def _as_it_is(self, known: Known) -> None:
-        """The handle shows what the service has, and the service has all that callers were told of."""
+        """The handle equals the service's order, and the service has all that callers got."""
         there = self.truth.order(known.order.id)
         assert known.order.status == there["state"]["currentStatus"]
         assert known.order.reference == there.get("reference")

@@ -1,4 +1,4 @@
-"""The proxy itself: it changes nothing unless told to, and does what it is told."""
+"""The proxy itself: by default it changes nothing, and it does what a test says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Exchange = Callable[[bytes], bytes]
 
 @asynccontextmanager
 async def raw_service(answer: Exchange) -> AsyncGenerator[str]:
-    """A service that answers each request with the bytes it is told to; its clients must be gone at the end."""
+    """A service that answers each request with the given bytes; its clients must be gone at the end."""
     connections: list[asyncio.Task[None] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,7 +43,7 @@ async def raw_service(answer: Exchange) -> AsyncGenerator[str]:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
 async def test_bodies_of_every_size_pass_unchanged_in_both_directions(chunked: bool) -> None:
-    """What the service gets is what was sent, what the client gets is what was answered, on reused connections."""
+    """The service gets what was sent, the client gets what was answered, on reused connections."""
     digests: list[str] = []
 
     def answer(request: bytes) -> bytes:
@@ -87,7 +87,7 @@ async def test_answers_without_a_length_of_their_own_pass_too() -> None:
 
 
 def post(proxy: Proxy, truth: Truth, reference: str) -> tuple[int, bytes]:
-    """Create an order with the plainest of clients."""
+    """Create an order with a simple client."""
     address = urlsplit(proxy.base_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port)
     headers = {"authorization": "Bearer sandbox-token", "x-merchant": truth.merchant, "x-channel": "se"}
@@ -104,8 +104,8 @@ def _order(reference: str) -> bytes:
 
 
 @pytest.mark.parametrize("fault", [Fault.PASS, *ALL_THAT_END])
-def test_a_fault_is_what_it_says(fault: Fault, proxy: Proxy, truth: Truth) -> None:
-    """Whether the service acts, and what the client hears, are those of the fault."""
+def test_a_fault_does_what_it_says(fault: Fault, proxy: Proxy, truth: Truth) -> None:
+    """Whether the service acts, and what the client receives, are those of the fault."""
     proxy.plan = Scripted(fault)
     heard: int | None = None
     try:
@@ -130,7 +130,7 @@ def test_a_fault_is_what_it_says(fault: Fault, proxy: Proxy, truth: Truth) -> No
 
 
 def test_a_plan_of_random_faults_meets_its_rate() -> None:
-    """One in five within a margin, the same ones for the same seed, and reads left alone when asked to."""
+    """One in five within a margin, the same ones for the same seed, and reads are left alone if the plan says so."""
 
     def drawn(seed: int, *, writes_only: bool = False) -> list[Fault]:
         plan = Seeded(seed, 0.2, ALL_THAT_END, writes_only=writes_only)

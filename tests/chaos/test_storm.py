@@ -1,4 +1,5 @@
-"""The service fails everything for a while, under load: repeats stay within the budget's bound, and it recovers."""
+"""The service fails everything for a while, under load: repeats stay within the budget's limit, and the client
+recovers."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ CAPACITY, COST, THROTTLED_COST = 500, 14, 5
 
 
 async def load(norce: NorceOrderClient, calls: int, *, creating: bool = False) -> Counter[str | None]:
-    """So many calls, twenty at a time; why each failed, None for those that did not."""
+    """A number of calls, twenty at a time; returns the reason of each failure, None for a success."""
     ended: Counter[str | None] = Counter()
     numbers = iter(range(calls))
 
@@ -54,12 +55,12 @@ async def load(norce: NorceOrderClient, calls: int, *, creating: bool = False) -
     ],
     ids=["502", "reset", "a mixture", "429"],
 )
-# The budget knows nothing of loops and engines.
+# The budget does not depend on loops and engines.
 @pytest.mark.in_turn("anyio_backend")
-async def test_repeats_stay_within_the_bound_of_the_budget(
+async def test_repeats_stay_within_the_limit_of_the_budget(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], faults: list[Fault], cost: int, calls: int
 ) -> None:
-    """N calls that all fail offer N + capacity // cost requests, and not the 3 N that three attempts would be."""
+    """N calls that all fail send N + capacity // cost requests, and not the 3 N of three attempts."""
     async with truth.client(proxy) as norce:
         budget = session_of(norce).budget
         proxy.plan = Seeded(1, 1.0, faults)
@@ -85,9 +86,8 @@ async def test_repeats_stay_within_the_bound_of_the_budget(
         assert proxy.counts[Fault.GATEWAY] > 0
 
 
-async def test_creations_in_a_storm_offer_one_read_back_each_and_no_more(proxy: Proxy, truth: Truth) -> None:
-    """An unknown outcome is read back once; that costs no tokens, but only its repeats could, and those have the
-    bound."""
+async def test_creations_in_a_storm_send_one_read_back_each_and_no_more(proxy: Proxy, truth: Truth) -> None:
+    """An unknown outcome is read back once. The read costs no tokens; only repeats do, and they have the limit."""
     calls = 200
     async with truth.client(proxy) as norce:
         proxy.plan = Seeded(1, 1.0, [Fault.GATEWAY])

@@ -1,4 +1,4 @@
-"""Changes of status while anything goes wrong: done when told done, done once, and never rolled back."""
+"""Changes of status under faults: done if the result says so, done once, and never set back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 Status = Literal["processing", "accepted", "completed"]
 WAY: tuple[Status, ...] = ("processing", "accepted", "completed")
 TIMES = 12
-"""How often a caller asks for one status, at most."""
+"""How often a caller sends one status, at most."""
 
 
 async def ready_orders(truth: Truth, count: int) -> list[str]:
@@ -46,7 +46,7 @@ async def ready_orders(truth: Truth, count: int) -> list[str]:
 
 @dataclass
 class Walk:
-    """One order on its way, and what its caller was told."""
+    """One order on its way, and its caller's results."""
 
     order: Order
     truth: Truth
@@ -61,7 +61,7 @@ class Walk:
                 raise AssertionError(f"{target} did not come about: {self.told}")
 
     async def asked(self, target: Status) -> bool:
-        """Ask once, hold the answer against the truth; True when the order is there."""
+        """Send once and compare the result with the service; True if the order has the status."""
         before = self.truth.status(self.order.id)
         try:
             await self.order.transition_to(target, force=True)
@@ -81,7 +81,7 @@ class Walk:
 
 
 async def walk_all(norce: NorceOrderClient, ids: list[str], truth: Truth) -> Counter[str]:
-    """Take all orders all the way, and see that each step took effect exactly once."""
+    """Take all orders through all statuses, and check that each step took effect exactly once."""
     walks = [Walk(norce.orders(order_id), truth) for order_id in ids]
     async with anyio.create_task_group() as group:
         for walk in walks:
@@ -94,7 +94,8 @@ async def walk_all(norce: NorceOrderClient, ids: list[str], truth: Truth) -> Cou
 
 @pytest.mark.parametrize("count", [25, pytest.param(1_000, marks=pytest.mark.soak)])
 async def test_lost_answers_are_settled_by_reading(proxy: Proxy, truth: Truth, count: int) -> None:
-    """With a third of the answers to writes lost every caller is told done: none sends twice, none is left in doubt."""
+    """With a third of the answers to writes lost every caller's result is done: none sends twice, none is left in
+    doubt."""
     ids = await ready_orders(truth, count)
     proxy.plan = Seeded(count, 0.33, DROPS, writes_only=True)
     async with truth.client(proxy) as norce:
@@ -106,7 +107,7 @@ async def test_lost_answers_are_settled_by_reading(proxy: Proxy, truth: Truth, c
 
 @pytest.mark.parametrize("count", [25, pytest.param(1_000, marks=pytest.mark.soak)])
 async def test_any_fault_on_any_request(proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int) -> None:
-    """Reads fail too, requests land late: what is told holds, each step happens once, in order."""
+    """Reads fail too, requests take effect late: every result is true, each step happens once, in order."""
     ids = await ready_orders(truth, count)
     proxy.plan = Seeded(count, 0.3, ALL_THAT_END)
     async with truth.client(proxy) as norce:
@@ -118,7 +119,8 @@ async def test_any_fault_on_any_request(proxy: Proxy, truth: Truth, tell: Callab
 
 
 class Overtaken:
-    """Loses the answer to the first change of status; before it is read back, another program moves the order on."""
+    """Loses the answer to the first change of status; before the client reads the order, another program moves it
+    on."""
 
     def __init__(self, truth: Truth, order_id: str, target: str, fault: Fault) -> None:
         self._truth = truth
@@ -140,8 +142,8 @@ class Overtaken:
 
 @pytest.mark.parametrize("fault", [Fault.DROP, Fault.DROP_RESET, Fault.CUT, Fault.MASK, Fault.RESET, Fault.GATEWAY])
 async def test_a_newer_status_is_left_alone(proxy: Proxy, truth: Truth, fault: Fault) -> None:
-    """The answer is lost, and another program completes the order meanwhile: it stays completed, and the caller is
-    told."""
+    """The answer is lost, and another program completes the order meanwhile: it stays completed, and the caller gets
+    the error."""
     (order_id,) = await ready_orders(truth, 1)
     proxy.plan = Overtaken(truth, order_id, "completed", fault)
     async with truth.client(proxy) as norce:
@@ -152,9 +154,9 @@ async def test_a_newer_status_is_left_alone(proxy: Proxy, truth: Truth, fault: F
     assert proxy.requests == 2
 
 
-async def test_a_status_behind_is_not_asked_for_again(proxy: Proxy, truth: Truth) -> None:
-    """Sent back to checkout by another program while the answer is lost: asked for from processing, accepted is not
-    asked for again from there."""
+async def test_an_earlier_status_is_not_set_again(proxy: Proxy, truth: Truth) -> None:
+    """Another program sets the order back to checkout while the answer is lost: the change from processing to accepted
+    is not sent again from there."""
     (order_id,) = await ready_orders(truth, 1)
     async with truth.client(proxy) as norce:
         order = norce.orders(order_id)
@@ -166,9 +168,9 @@ async def test_a_status_behind_is_not_asked_for_again(proxy: Proxy, truth: Truth
     assert truth.status(order_id) == "checkout"
 
 
-async def test_a_refusal_after_a_lost_answer_says_that_it_may_have_changed(proxy: Proxy, truth: Truth) -> None:
-    """What is refused at once has changed nothing; the same order is refused after a lost answer only as long as
-    reading does not show why."""
+async def test_a_refusal_after_a_lost_answer_reports_that_it_may_have_changed(proxy: Proxy, truth: Truth) -> None:
+    """An immediate refusal has changed nothing. The same refusal after a lost answer may, as long as a read does not
+    show why."""
     async with truth.client() as direct:
         bare = (await direct.orders.create(**CONTEXT, cart=cart())).id
     async with truth.client(proxy) as norce:

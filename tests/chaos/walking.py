@@ -1,4 +1,4 @@
-"""Calls to the counting service, what their callers are told, and how that compares with what took effect."""
+"""Calls to the counting service, the results of their callers, and how these compare with the effects."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ AT_ONCE = CallOptions(
     base_delay=0.0,
     throttled_base_delay=0.0,
     settling_pause=0.0,
-    # What is counted is to be the same however slow the machine is.
+    # The count must not depend on the speed of the machine.
     connect_timeout=600.0,
     read_timeout=600.0,
     write_timeout=600.0,
     pool_timeout=600.0,
     deadline=3_600.0,
 )
-"""No waits: the counting service reads the time off the requests that come."""
+"""No waits: the counting service derives the time from the requests."""
 
 Word = Literal["done", "already done", "doubled", "unknown", "not sent", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a caller was told of one call."""
+    """The result of one call."""
 
     word: Word
     """``doubled``: that there are two, or that there may be another."""
     ids: tuple[str, ...] = ()
-    """Of what is there."""
+    """The id of the existing thing."""
     created: bool = False
-    """Told that it was this call that made it."""
+    """The result says that this call made it."""
 
 
 Reporter = dict[str, list[Told]]
-"""What callers were told, by what the effect of their calls is counted under."""
+"""The results of callers, by the key that the effects are counted under."""
 
 Walk = Callable[[NorceOrderClient, Sequence[str], CallOptions], Awaitable[Reporter]]
-"""Calls for so many things, a few at a time."""
+"""Calls for a number of things, a few at a time."""
 
 
 def client_for(base_url: str, engine: EngineName, **settings: Any) -> NorceOrderClient:
-    """A client that waits for nothing, with a budget for more losses than one is meant for."""
+    """A client that waits for nothing, with a budget for more losses than usual."""
     return NorceOrderClient(
         base_url=base_url,
         token="counting",
@@ -153,7 +153,7 @@ async def create_payments(norce: NorceOrderClient, keys: Sequence[str], options:
 
 
 async def ensure_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
-    """Two callers for each order at the same moment, each of whom asks again while it is told unknown."""
+    """Two callers for each order at the same moment, each of which calls again while the result is unknown."""
 
     async def call(order_id: str) -> Told:
         order = norce.orders(order_id)
@@ -227,11 +227,11 @@ class Calls:
     """A kind of call, and where its effects are counted."""
 
     name: str
-    """As the documentation has it."""
+    """As in the documentation."""
     walk: Walk
     effects: Callable[[Effects], Mapping[str, Sequence[str]]]
     of_orders: bool
-    """Whether it creates orders; otherwise it changes some that are there."""
+    """Whether it creates orders; otherwise it changes existing ones."""
 
 
 CALLS: Mapping[str, Calls] = {
@@ -258,7 +258,7 @@ CALLS: Mapping[str, Calls] = {
 
 @dataclass(slots=True)
 class Count:
-    """What came of so many calls. Each is told one of five things."""
+    """The outcomes of a number of calls. Each has one of five."""
 
     asked: int = 0
     effects: int = 0
@@ -269,9 +269,9 @@ class Count:
     unknown: int = 0
     not_sent: int = 0
     told_doubled: int = 0
-    """Calls told that there are two, or that there may be another."""
+    """Calls that reported two, or that there may be another."""
     false: int = 0
-    """What was told and is not so."""
+    """False reports."""
 
     def add(
         self, told: Mapping[str, Sequence[Told]], effects: Mapping[str, Sequence[str]], shown: Mapping[str, set[str]]
@@ -287,7 +287,7 @@ class Count:
         self.doubled += sum(len(made) > 1 for made in effects.values())
         for key, tellings in told.items():
             made = effects.get(key, ())
-            # Of several callers one made it, and all are told the same.
+            # Of several callers one made it, and all get the same thing.
             self.false += max(0, sum(one.created for one in tellings) - 1)
             for one in tellings:
                 self.asked += 1
@@ -297,7 +297,7 @@ class Count:
                 self.not_sent += one.word == "not sent"
                 self.told_doubled += one.word == "doubled"
                 self.false += not _is_true(one, made, shown.get(key, set()))
-        # An effect that nobody asked for is as false as one that is not there.
+        # An effect without a call is as false as a missing one.
         self.false += sum(map(len, (effects[key] for key in effects.keys() - told.keys())))
 
 
@@ -311,7 +311,7 @@ def _is_true(one: Told, made: Sequence[str], shown: set[str]) -> bool:
         case "unknown":
             return True
         case "already done":
-            # There is nobody else who could have done it.
+            # No other caller could have done it.
             return False
         case "not sent" | "refused":
             return not made

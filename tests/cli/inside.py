@@ -1,5 +1,5 @@
-"""Runs the command inside this process: a quarter of a second less than :func:`.terminal.piped`, for all that needs no
-process, terminal or signal of its own."""
+"""Runs the command inside this process: a quarter of a second less than :func:`.terminal.piped`, for tests that need no
+process, terminal or signal of their own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .terminal import Ran, environment
 
 
 def inside(*arguments: str, env: Mapping[str, str] | None = None) -> Ran:
-    """Run it with its output in pipes and nothing to read."""
+    """Run it with its output in pipes and empty input."""
     out, err = io.StringIO(), io.StringIO()
     with ExitStack() as changes:
         changes.enter_context(patch.dict(os.environ, environment(env), clear=True))

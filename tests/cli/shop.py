@@ -17,13 +17,13 @@ TOKEN = "t0p-s3cret-" + "x" * 33
 
 @dataclass(frozen=True)
 class Shop:
-    """The sandbox, and how a command is told of it."""
+    """The sandbox, and the variables that a command needs for it."""
 
     sandbox: Sandbox
     env: dict[str, str] = field(repr=False)
 
     def ids(self, count: int, status: str = "processing") -> list[str]:
-        """So many orders in a status, the newest first."""
+        """A number of orders in a status, the newest first."""
         found: list[str] = []
         while len(found) < count:
             page = self._get(params={"status": status, "limit": "100", "offset": str(len(found))})["data"]

@@ -31,7 +31,7 @@ _START = "import sys; from norce_order_async.cli import main; sys.exit(main())"
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a command came to."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -45,7 +45,7 @@ def started(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Program:
-    """``norce-order`` with these arguments, and nothing to read."""
+    """``norce-order`` with these arguments and empty input."""
     return OURS.start(_START, *arguments, stdout=stdout, stderr=stderr, env=environment(env), cwd=cwd)
 
 
@@ -63,7 +63,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def piped(*arguments: str, env: Mapping[str, str] | None = None) -> Ran:
-    """Run it with its output in pipes and nothing to read."""
+    """Run it with its output in pipes and empty input."""
     with started(*arguments, env=env) as program:
         out, err = program.communicate()
     return Ran(program.wait(), out, err)
@@ -86,7 +86,7 @@ def from_the_start(*arguments: str, env: Mapping[str, str] | None = None, withou
 
 @contextmanager
 def local_service(*options: str, env: Mapping[str, str] | None = None) -> Generator[tuple[Program, str]]:
-    """``norce-order sandbox`` on a free port, and what it said while it started; it is stopped if it still runs."""
+    """``norce-order sandbox`` on a free port, and its output while it started; it is stopped if it still runs."""
     with started("sandbox", "--port", "0", *options, env=env) as process:
         assert process.stdout is not None
         said = ""
@@ -102,7 +102,7 @@ def local_service(*options: str, env: Mapping[str, str] | None = None) -> Genera
 
 
 def address_in(said: str) -> str:
-    """Where it can be reached, by what it said."""
+    """Its address, from its output."""
     found = re.search(r"address\s+(\S+)", said)
     assert found
     return found[1]
@@ -116,8 +116,7 @@ def on_terminal(
     then: bytes = b"",
     on: Mapping[str, Callable[[], object]] | None = None,
 ) -> Ran:
-    """Run it on a terminal; once ``wait_for`` is on it, type ``then``; once a text of ``on`` is, call what belongs to
-    it."""
+    """Run it on a terminal; once ``wait_for`` is on it, type ``then``; once a text of ``on`` is, call its function."""
     calls = dict(on or {})
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -186,7 +185,7 @@ def _answer_the_door(door: socket.socket, threads: ThreadPoolExecutor) -> None:
 
 
 def _run_for(asked: socket.socket) -> None:
-    """Run the command with the streams of the process that asks for it, and tell it the exit code."""
+    """Run the command with the streams of the process that asks for it, and pass on the exit code."""
     with asked, asked.makefile() as reader:
         _, streams, _, _ = socket.recv_fds(asked, 1, 3)
         arguments, cwd, env = json.load(reader)

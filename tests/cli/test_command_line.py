@@ -1,4 +1,4 @@
-"""The command line around the commands: help, version, missing extras, unforeseen failures."""
+"""The command line around the commands: help, version, missing extras, unexpected failures."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("demo", "--orders", "0"), ("demo", "--loop", "curio"), ()])
-def test_wrong_command_line(arguments: tuple[str, ...]) -> None:
-    """Says how it is used, with exit code 2."""
+def test_a_wrong_command_line_shows_the_usage(arguments: tuple[str, ...]) -> None:
+    """With exit code 2."""
     ran = inside(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert "Usage: norce-order" in ran.err
@@ -66,7 +66,7 @@ def test_without_trio() -> None:
 def test_any_failure_is_one_line(
     error: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a command raises ends as a line and an exit code."""
+    """Any exception of a command becomes a line and an exit code."""
 
     @click.command()
     def fails() -> None:
@@ -77,8 +77,8 @@ def test_any_failure_is_one_line(
     assert capsys.readouterr().err.lstrip("\n") == told
 
 
-def test_the_list_of_commands_is_that_of_the_commands() -> None:
-    """Names and lines stand apart from the commands, which are not imported for the list."""
+def test_the_list_of_commands_is_complete() -> None:
+    """Names and lines are separate from the commands, which are not imported for the list."""
     group = app.norce_order
     context = click.Context(group)
     found = {name: group.get_command(context, name) for name in group.list_commands(context)}
@@ -98,7 +98,7 @@ print(*sys.modules)
 
 
 def test_the_help_imports_no_command() -> None:
-    """Nor what commands need: it is what is typed first, and most often."""
+    """And none of the commands' libraries: help is typed first, and most often."""
     ran = subprocess.run([sys.executable, "-c", HELP_AND_MODULES], capture_output=True, encoding="utf-8", check=True)
     loaded = set(ran.stdout.split())
     assert "Commands:" in ran.stdout

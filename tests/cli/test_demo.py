@@ -33,7 +33,7 @@ STEPS = [
     "A burst of 28 reads",
     "reads a second, measured in this run",
 ]
-"""What has to come in this order."""
+"""Texts that have to come in this order."""
 
 
 def settings_for(sandbox: Sandbox) -> dict[str, str]:
@@ -53,7 +53,7 @@ def test_in_a_pipe(loop: str) -> None:
     assert "\x1b" not in ran.out
     assert "\r" not in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
-    # httpx2 where it is installed.
+    # httpx2 if it is installed.
     assert re.search({"asyncio": "aiohttp on asyncio", "trio": r"httpx2? on trio"}[loop], ran.out)
     rest = ran.out
     for step in STEPS:
@@ -62,7 +62,7 @@ def test_in_a_pipe(loop: str) -> None:
 
 
 def test_on_a_terminal() -> None:
-    """The batch has a bar, and nothing is wider than the terminal."""
+    """The batch has a bar, and no line is wider than the terminal."""
     ran = on_terminal("demo", "--orders", "7")
     assert ran.code == 0
     assert "7/7" in ran.out
@@ -78,8 +78,8 @@ def test_interrupted() -> None:
     assert "Traceback" not in ran.out
 
 
-def test_reader_that_leaves() -> None:
-    """A pipe that is closed early (``| head``) is no reason for a traceback."""
+def test_a_reader_that_leaves() -> None:
+    """A pipe that is closed early (``| head``) causes no traceback."""
     with started("demo", "--orders", "1") as process:
         assert process.stdout
         assert process.stderr
@@ -88,7 +88,7 @@ def test_reader_that_leaves() -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_output_that_knows_no_arrows() -> None:
+def test_output_without_arrows() -> None:
     """An output that can't hold every character gets the others."""
     ran = from_the_start("demo", "--orders", "1", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"})
     assert (ran.code, ran.err) == (0, "")
@@ -113,7 +113,7 @@ def test_against_a_service_with_settings() -> None:
 
 
 def test_asks_first() -> None:
-    """It shows where it would go, and a no means that nothing is sent."""
+    """It shows the address first, and after a no it sends nothing."""
     with Sandbox() as sandbox:
         settings = settings_for(sandbox)
         ran = on_terminal("demo", "--environment", "stage", env=settings, wait_for="Continue?", then=b"n\n")
@@ -124,7 +124,7 @@ def test_asks_first() -> None:
 
 
 def test_yes_at_the_terminal() -> None:
-    """A yes goes on."""
+    """After a yes it continues."""
     with Sandbox() as sandbox:
         ran = on_terminal(
             "demo",
@@ -140,7 +140,7 @@ def test_yes_at_the_terminal() -> None:
         assert len(sandbox.requests.of("CreateCheckoutOrder")) == 4
 
 
-def test_no_terminal_to_ask_at() -> None:
+def test_without_a_terminal_to_ask() -> None:
     """Without a terminal and without --yes it refuses, and sends nothing."""
     with Sandbox() as sandbox:
         ran = piped("demo", "--environment", "playground", env=settings_for(sandbox))
@@ -161,7 +161,7 @@ def test_no_terminal_to_ask_at() -> None:
     ],
 )
 def test_refused_before_anything_is_sent(environment: str, settings: dict[str, str], complaint: str) -> None:
-    """Production, and settings that are missing or wrong, end it with one line that says what."""
+    """Production, and settings that are missing or wrong, end it with one line that names them."""
     known = {"NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "se", "NORCE_TOKEN": "t"}
     ran = inside("demo", "--environment", environment, "--yes", env=known | settings)
     assert (ran.code, ran.out) == (1, "")
@@ -169,7 +169,7 @@ def test_refused_before_anything_is_sent(environment: str, settings: dict[str, s
     assert ran.err.count("\n") == 1
 
 
-def test_service_says_no() -> None:
+def test_the_service_refuses() -> None:
     """A failing step is shown with its answer, then reported in one line; the token is in neither."""
     with Sandbox() as sandbox:
         settings = settings_for(sandbox) | {"NORCE_TOKEN": "wrong-token"}

@@ -42,7 +42,7 @@ BODY = {
     ],
 )
 def test_essence(body: object, members: tuple[str, ...], expected: str) -> None:
-    """Only the named members are shown, and only where they are."""
+    """Only the named members are shown, and only if they are there."""
     assert essence(body, members) == expected
 
 
@@ -54,7 +54,7 @@ def test_hanging_lines_stay_under_the_first() -> None:
 
 @pytest.mark.anyio
 async def test_recorder_keeps_exchanges_but_no_token() -> None:
-    """Answers and failures alike, without headers and query, until they are taken."""
+    """Answers and failures alike, without headers and query, until they are read."""
     recorder = Recorder(SystemClock())
     answers: list[WireResponse | MaybeSentError] = [
         WireResponse(201, {}, b'{"id": "o1"}'),
@@ -90,7 +90,7 @@ async def test_recorder_keeps_exchanges_but_no_token() -> None:
 
 
 @pytest.mark.anyio
-async def test_list_is_asked_and_not_assumed() -> None:
+async def test_the_status_is_read_and_not_assumed() -> None:
     """An order that is not completed in the service's list is not counted, whatever the client thinks."""
     clock = SystemClock()
     async with Sandbox() as sandbox, _client(sandbox, HttpxEngine()) as norce:

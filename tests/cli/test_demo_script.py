@@ -1,4 +1,4 @@
-"""``scripts/demo.sh`` up to the demo itself, on a copy with stand-ins for Python: nothing is downloaded here."""
+"""``scripts/demo.sh`` up to the demo itself, on a copy with stand-ins for Python: nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ esac
 
 
 class Checkout:
-    """A copy of the scripts in a folder with a space in its name, and what is on the PATH."""
+    """A copy of the scripts in a folder with a space in its name, and the programs on the PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "a checkout"
@@ -74,7 +74,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def test_first_run_installs_and_the_next_does_not(checkout: Checkout) -> None:
-    """From any folder, with the options handed on."""
+    """From any folder, with the options passed on."""
     first, second = checkout.demo("--orders", "3"), checkout.demo("--orders", "3")
     ran = f"ran norce-order demo --orders 3 in {checkout.elsewhere}\n"
     assert (first.stdout, second.stdout) == (ran, ran), first.stderr
@@ -92,7 +92,7 @@ def test_changed_project_is_installed_again(checkout: Checkout) -> None:
     assert len(checkout.installs) == 2
 
 
-def test_failed_install_is_not_taken_for_done(checkout: Checkout) -> None:
+def test_a_failed_install_is_not_counted_as_done(checkout: Checkout) -> None:
     """Its reason is shown, and the next run installs again."""
     failed = checkout.demo(PIP_FAILS="1")
     assert failed.returncode == 1
@@ -103,7 +103,7 @@ def test_failed_install_is_not_taken_for_done(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("remains", ["nothing", "half", "elsewhere"])
-def test_broken_environment_is_made_anew(checkout: Checkout, remains: str) -> None:
+def test_a_broken_environment_is_made_again(checkout: Checkout, remains: str) -> None:
     """A .venv without its parts, or one that was copied from another place, is not installed into."""
     venv = checkout.root / ".venv"
     if remains == "half":
@@ -119,8 +119,8 @@ def test_broken_environment_is_made_anew(checkout: Checkout, remains: str) -> No
     assert "Making .venv with Python 3.11.0" in ran.stderr
 
 
-def test_no_python_that_is_new_enough(checkout: Checkout) -> None:
-    """It names the version that is needed."""
+def test_no_python_is_new_enough(checkout: Checkout) -> None:
+    """The error names the version that is needed."""
     ran = checkout.demo(PYTHON_TOO_OLD="1")
     assert ran.returncode == 1
     assert ran.stderr.startswith("Python 3.11 or newer is needed")

@@ -1,4 +1,4 @@
-"""``norce-order doctor``: each thing that can be wrong is named in words, and the token never shown."""
+"""``norce-order doctor``: it names each problem in words, and never shows the token."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_token_that_the_service_refuses(here: Shop) -> None:
     assert "HTTP 401" in said
 
 
-def test_everything_that_is_not_set_is_reported_at_once() -> None:
+def test_all_missing_settings_are_reported_at_once() -> None:
     found = _verdicts(inside("doctor", "--json"))
     wrong = {check for check, (verdict, _) in found.items() if verdict == "wrong"}
     assert wrong == {"environment", "merchant", "channel", "token"}
@@ -76,20 +76,20 @@ def test_nothing_listens_there(here: Shop) -> None:
     )
 
 
-def test_a_name_that_is_none(here: Shop) -> None:
+def test_an_invalid_host_name(here: Shop) -> None:
     found = _verdicts(inside("doctor", "--json", "--base-url", "https://norce.invalid/checkout/order", env=here.env))
     assert found["name"][0] == "wrong"
     assert {found[check][0] for check in ("connection", "TLS", "answer")} == {"skipped"}
 
 
-def test_https_where_there_is_none(here: Shop) -> None:
+def test_https_to_a_plain_port(here: Shop) -> None:
     address = here.sandbox.base_url.replace("http:", "https:")
     found = _verdicts(inside("doctor", "--json", "--base-url", address, env=here.env))
     assert found["TLS"][0] == "wrong"
     assert "does not speak TLS" in found["TLS"][1]
 
 
-def test_a_token_that_can_not_travel(here: Shop) -> None:
+def test_a_token_that_can_not_be_a_header(here: Shop) -> None:
     found = _verdicts(inside("doctor", "--json", env=here.env | {"NORCE_TOKEN": "two words"}))
     assert found["token"][0] == "wrong"
     assert "one word" in found["token"][1]
@@ -110,7 +110,7 @@ def _web_token(expires: float) -> str:
         ("x" * 44, "ok", "that a header can hold"),
     ],
 )
-def test_what_a_token_looks_like(secret: str, verdict: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kind_of_a_token(secret: str, verdict: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NORCE_TOKEN", secret)
     found = token(Configured(Connection({})), now=1060)
     assert found.verdict == verdict
@@ -145,7 +145,7 @@ _REFUSED_CONNECTION = Attempt(1, "not sent", None, "connect", "connection refuse
         (TokenError("none to be had"), "none to be had"),
     ],
 )
-def test_what_an_answer_means(error: NorceError, said: str) -> None:
+def test_the_meaning_of_an_answer(error: NorceError, said: str) -> None:
     assert said in meaning(error)
 
 

@@ -1,4 +1,4 @@
-"""What a command says when it fails: for people, for machines, and when nobody reads it any more."""
+"""The output of a command that fails: for people, for machines, and without a reader."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEMBERS = {
     "exit_code",
 }
 PYTHON = re.compile(r"await |\w=(True|False|None)\b|\w\(\.*\)|\b[a-z]+_[a-z]+ must|\bNone\b|Error\(")
-"""Advice for programs, which nobody can follow in a shell."""
+"""Advice for programs, which is of no use in a shell."""
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_setting_that_is_missing_is_reported_as_an_option(
     assert (told["outcome"], told["exit_code"]) == ("not sent", 2)
 
 
-def test_what_the_service_refused(here: Shop) -> None:
+def test_a_refusal_of_the_service(here: Shop) -> None:
     """Code, status, correlation id, order, the words, and that nothing was done."""
     told = failure("get", "oNowhere", "--json", env=here.env)
     assert (told["error"], told["outcome"], told["status"], told["code"]) == (
@@ -144,12 +144,12 @@ def test_a_wrong_path_is_not_a_wrong_id(here: Shop, path: str) -> None:
         assert "check the id" not in told["message"]
 
 
-def test_a_service_that_is_not_there(here: Shop) -> None:
+def test_a_service_that_is_down(here: Shop) -> None:
     told = failure("list", "--json", env=here.env | {"NORCE_BASE_URL": "http://127.0.0.1:9"})
     assert (told["outcome"], told["status"], told["may_call_again"], told["exit_code"]) == ("not sent", None, True, 1)
 
 
-def test_an_explanation_is_asked_for_by_an_option(here: Shop) -> None:
+def test_an_option_asks_for_an_explanation(here: Shop) -> None:
     order_id = here.ids(1, "processing")[0]
     ran = inside("transition", order_id, "--to", "completed", "--explain", "--validate", env=here.env)
     assert ran.code in (0, 1)
@@ -157,7 +157,7 @@ def test_an_explanation_is_asked_for_by_an_option(here: Shop) -> None:
 
 
 def test_people_read_the_service_s_words(here: Shop, tmp_path: Path) -> None:
-    """In one command and in jobs."""
+    """In single commands and in jobs."""
     order_id = here.ids(1, "completed")[0]
     ran = inside("transition", order_id, "--to", "checkout", env=here.env)
     assert ran.err.startswith("Error: ")
@@ -189,11 +189,11 @@ def test_production_is_refused_in_json_too() -> None:
         ("order o1: the merchant's channel", "order o1: the merchant's channel"),
     ],
 )
-def test_texts_for_programs_in_the_words_of_a_shell(program: str, shell: str) -> None:
+def test_texts_for_programs_are_reworded_for_a_shell(program: str, shell: str) -> None:
     assert in_shell(program).startswith(shell)
 
 
-def test_what_is_reworded_is_still_said_somewhere() -> None:
+def test_every_reworded_text_still_exists() -> None:
     source = "".join(path.read_text() for path in Path(norce_order_async.__file__).parent.rglob("*.py"))
     joined = re.sub(r'"\s*\n\s*f?"', "", source)
     for program, _ in PHRASES:
@@ -201,7 +201,7 @@ def test_what_is_reworded_is_still_said_somewhere() -> None:
 
 
 class Unread:
-    """Commands whose reader is gone before they print."""
+    """Commands whose reader has closed the pipe before they print."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env
@@ -224,8 +224,8 @@ class Unread:
 
 @pytest.mark.parametrize("forms", ["one form of each", pytest.param("every form", marks=pytest.mark.soak)])
 def test_a_reader_that_is_gone_is_not_a_failure(here: Shop, tmp_path: Path, forms: str) -> None:
-    """As for ``norce-order list --json | head -1``, with every command that prints and comes to an end. What a command
-    changes is done all the same."""
+    """As with ``norce-order list --json | head -1``, for every command that prints and ends. The changes of a command
+    are made all the same."""
     order_id, moved = here.ids(2, "processing")
     journal, out = str(tmp_path / "a.journal"), str(tmp_path / "out.csv")
     ids = tmp_path / "ids.csv"

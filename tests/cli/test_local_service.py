@@ -1,4 +1,4 @@
-"""``norce-order sandbox tail`` and ``norce-order open``: what asks a local service that runs."""
+"""``norce-order sandbox tail`` and ``norce-order open``, against a local service that runs."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def test_json_has_a_request_in_a_line(service: Sandbox) -> None:
     }
 
 
-def test_what_is_no_longer_kept_is_counted() -> None:
-    """More requests between two looks than the service keeps; then it stops, and so does the command."""
+def test_requests_that_are_no_longer_kept_are_counted() -> None:
+    """More requests came between two reads than the service keeps; then it stops, and so does the command."""
     with Sandbox(token=TOKEN, keep_requests=0) as sandbox:
         program = started("sandbox", "tail", sandbox.base_url, "-n", "0", env=ENV)
         assert program.stderr is not None
@@ -103,8 +103,8 @@ def test_what_is_no_longer_kept_is_counted() -> None:
     assert err.endswith("has stopped\n")
 
 
-def test_one_that_runs_is_found_without_address_and_token(tmp_path: Path) -> None:
-    """Its file is its user's alone, and goes away with it; of several, one has to be named."""
+def test_a_running_service_is_found_without_address_and_token(tmp_path: Path) -> None:
+    """Only its user can read its file, which is deleted when it stops; with several services, one has to be named."""
     env = {"XDG_RUNTIME_DIR": str(tmp_path)}
     folder = tmp_path / "norce-order" / "running"
     with local_service("--inspect", env=env) as (process, said):
@@ -128,7 +128,7 @@ def test_one_that_runs_is_found_without_address_and_token(tmp_path: Path) -> Non
     assert list(folder.iterdir()) == []
 
 
-def test_one_that_was_killed_is_not_found(tmp_path: Path) -> None:
+def test_a_killed_service_is_not_found(tmp_path: Path) -> None:
     env = {"XDG_RUNTIME_DIR": str(tmp_path)}
     with local_service(env=env) as (process, _):
         process.kill()
@@ -169,7 +169,7 @@ def test_a_browser_is_opened_on_a_terminal(service: Sandbox, tmp_path: Path) -> 
     ],
 )
 @pytest.mark.parametrize("command", [("sandbox", "tail"), ("open",)], ids=" ".join)
-def test_what_can_not_be_asked_is_said_in_one_line(
+def test_each_failure_is_one_line(
     service: Sandbox, command: tuple[str, ...], arguments: tuple[str, ...], env: dict[str, str], code: int, said: str
 ) -> None:
     ran = inside(*command, *(service.base_url if one == "HERE" else one for one in arguments), env=env)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def commands() -> list[str]:
-    """Those of the README, on a port that is free here."""
+    """The commands of the README, on a free port."""
     part = (ROOT / "README.md").read_text("utf-8").partition("## Three commands to an order")[2]
     block = re.search(r"```bash\n(.*?)```", part, re.DOTALL)
     assert block

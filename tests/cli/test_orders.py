@@ -1,4 +1,4 @@
-"""``norce-order get``, ``list`` and ``transition``: what they show, and what they keep to themselves."""
+"""``norce-order get``, ``list`` and ``transition``: their output, and what they leave out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_get_json_is_the_whole_order(here: Shop) -> None:
     assert told["total"] == whole["total"]
 
 
-def test_get_of_an_order_that_is_not_there(here: Shop) -> None:
+def test_get_of_an_order_that_does_not_exist(here: Shop) -> None:
     ran = inside("get", "oNowhere", env=here.env)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("Error: GetCheckoutOrder of order oNowhere: ")
@@ -67,14 +67,14 @@ def test_list_goes_over_pages(here: Shop) -> None:
 
 @pytest.mark.parametrize("page_limit", ["over-50-refused", "50-at-most"])
 def test_list_goes_over_pages_of_any_limit(page_limit: str) -> None:
-    """What one page holds at most is the service's affair."""
+    """The service decides how many orders a page holds."""
     with shop(400, readings={"page-limit": page_limit}) as there:
         ran = inside("list", "--limit", "60", env=there.env)
     assert (ran.code, len(ran.out.splitlines())) == (0, 61)
 
 
 def test_list_of_a_service_that_ignores_the_offset_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says that there may be more."""
+    """It reports that there may be more."""
     monkeypatch.setattr("norce_order_async.sandbox.policy.FARTHEST_OFFSET", 0)
     with shop(400, readings={"offset": "ignored-beyond-10000"}) as there:
         ran = inside("list", "--limit", "100", "--json", env=there.env)
@@ -83,7 +83,7 @@ def test_list_of_a_service_that_ignores_the_offset_ends(monkeypatch: pytest.Monk
     assert "does not honour the offset" in ran.err
 
 
-def test_list_as_csv_and_with_columns_of_ones_own(here: Shop) -> None:
+def test_list_as_csv_and_with_own_columns(here: Shop) -> None:
     ids = here.ids(2)
     arguments = ("list", "--status", "processing", "--limit", "2")
     rows = list(csv.DictReader(io.StringIO(inside(*arguments, "--csv", env=here.env).out)))
@@ -111,7 +111,7 @@ def test_list_as_csv_and_with_columns_of_ones_own(here: Shop) -> None:
         (("--json", "--csv"), "not both"),
     ],
 )
-def test_columns_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], told: str) -> None:
+def test_unknown_columns_are_refused(here: Shop, arguments: tuple[str, ...], told: str) -> None:
     before = len(here.sandbox.requests)
     ran = inside("list", *arguments, env=here.env)
     assert (ran.code, ran.out) == (2, "")
@@ -149,13 +149,13 @@ def test_list_that_finds_nothing(here: Shop) -> None:
         (("--limit", "0"), "--limit"),
     ],
 )
-def test_filters_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], told: str) -> None:
+def test_impossible_filters_are_refused(here: Shop, arguments: tuple[str, ...], told: str) -> None:
     ran = inside("list", *arguments, env=here.env)
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err
 
 
-def test_transition_moves_and_says_what_is_there_already(here: Shop) -> None:
+def test_transition_moves_and_reports_a_status_that_is_there(here: Shop) -> None:
     order_id = here.ids(1)[0]
     moved = inside("transition", order_id, "--to", "accepted", env=here.env)
     assert (moved.code, moved.out) == (0, f"{order_id}: processing -> accepted\n")
@@ -186,7 +186,7 @@ def test_the_token_comes_from_a_file_too(here: Shop, tmp_path: Path) -> None:
         assert "--token-file" in ran.err
 
 
-def test_what_is_missing_is_named(here: Shop) -> None:
+def test_a_missing_setting_is_named(here: Shop) -> None:
     ran = inside("list", env=here.env | {"NORCE_TOKEN": ""})
     assert ran.code == 2
     assert "NORCE_TOKEN is not set" in ran.err
@@ -194,7 +194,7 @@ def test_what_is_missing_is_named(here: Shop) -> None:
 
 
 def test_production_asks_first() -> None:
-    """Nobody to ask: refused before anything is sent. Somebody who says no: likewise."""
+    """Without a terminal: refused before anything is sent. After a no: likewise."""
     env = {"NORCE_TOKEN": TOKEN, "NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "no"}
     arguments = ("transition", "o1", "--to", "removed", "--environment", "production", "--slug", "acme")
     ran = inside(*arguments, env=env)

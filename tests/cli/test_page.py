@@ -1,4 +1,4 @@
-"""The page about the command line: its commands run, and its tables are the truth."""
+"""The page about the command line: its commands run, and its tables are true."""
 
 from __future__ import annotations
 

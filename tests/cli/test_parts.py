@@ -92,7 +92,7 @@ def test_attributes_are_shown_and_changed(here: Shop) -> None:
         (("batch=1", "--remove", "batch"), "batch can't be both set and removed"),
     ],
 )
-def test_attributes_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...], told: str) -> None:
+def test_invalid_attributes_are_refused(here: Shop, arguments: tuple[str, ...], told: str) -> None:
     before = len(here.sandbox.requests)
     ran = inside("attributes", "o1", *arguments, env=here.env)
     assert (ran.code, ran.out) == (2, "")
@@ -115,7 +115,7 @@ def test_payments_are_rows(here: Shop) -> None:
 
 
 @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "[" * 100_000, "1" * 5_000, '{"a": 1, "a": 2}', "x"])
-def test_an_attribute_that_is_no_json_is_refused_before_anything_is_sent(here: Shop, value: str) -> None:
+def test_an_attribute_that_is_not_json_is_refused_before_anything_is_sent(here: Shop, value: str) -> None:
     order_id = here.ids(1)[0]
     before = len(here.sandbox.requests)
     ran = inside("attributes", order_id, f"a\u202eb:={value}", env=here.env)
@@ -132,8 +132,8 @@ def test_an_attribute_that_is_no_json_is_refused_before_anything_is_sent(here: S
         ('{"attributes": {"a": NaN}}', "is not JSON"),
     ],
 )
-def test_create_refuses_what_json_does_not_have(here: Shop, tmp_path: Path, text: str, told: str) -> None:
-    """A name that comes twice too: one of its values would be dropped."""
+def test_create_refuses_invalid_json(here: Shop, tmp_path: Path, text: str, told: str) -> None:
+    """A name that comes twice too, because one of its values would be dropped."""
     file = tmp_path / "order.json"
     file.write_text(text)
     before = len(here.sandbox.requests)
@@ -143,15 +143,15 @@ def test_create_refuses_what_json_does_not_have(here: Shop, tmp_path: Path, text
     assert len(here.sandbox.requests) == before
 
 
-def test_a_number_below_zero_is_a_number_in_csv() -> None:
-    """Only a text can be run by a spreadsheet: a ``'`` in front would make the number a text."""
+def test_a_negative_number_is_a_number_in_csv() -> None:
+    """A spreadsheet runs only texts; a ``'`` in front would make the number a text."""
     rows = Rows[float](Form("csv", ("sum",)), {"sum": lambda one: one}, lambda _: {}, "OrderData")
     with redirect_stdout(io.StringIO()) as printed:
         rows.add(-12.5)
     assert printed.getvalue().splitlines() == ["sum", "-12.5"]
 
 
-def test_a_watch_that_finds_nothing_says_it_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_watch_reports_an_empty_list_once(capsys: pytest.CaptureFixture[str]) -> None:
     class EnoughError(Exception):
         pass
 
@@ -169,8 +169,8 @@ def test_a_watch_that_finds_nothing_says_it_once(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.count("no orders match") == 1
 
 
-def test_a_watch_goes_on_after_a_reading_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    """It says so, once for the same failure, and shows what it finds afterwards, also if that is what it was before."""
+def test_a_watch_continues_after_a_failed_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints the same failure once, and then shows the next result, also if it has not changed."""
 
     class EnoughError(Exception):
         pass
@@ -194,13 +194,13 @@ def test_a_watch_goes_on_after_a_reading_that_failed(capsys: pytest.CaptureFixtu
     assert "reading again every 0.001 s" in printed.err
 
 
-def test_a_watch_ends_when_its_first_reading_fails(here: Shop) -> None:
+def test_a_watch_ends_if_its_first_read_fails(here: Shop) -> None:
     ran = inside("get", "oNowhere", "--watch", "0.1", env=here.env)
     assert (ran.code, ran.out) == (1, "")
     assert "order-not-found" in ran.err
 
 
-def test_a_failed_reading_is_json_where_json_was_asked_for(here: Shop) -> None:
+def test_a_failed_read_is_json_with_json(here: Shop) -> None:
     """Each line of standard error is an object, but for the times."""
     (order_id,) = here.ids(1, "accepted")
     with started("get", order_id, "--watch", "0.1", "--json", env=here.env) as program:

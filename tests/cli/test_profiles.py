@@ -1,4 +1,4 @@
-"""Profiles: the service and the account by name, and where the token comes from."""
+"""Profiles: the service and the account by name, and the source of the token."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def profile(here: Shop, *lines: str, channel: str = "se") -> str:
     return "\n".join(["[profiles.shop]", *connected, *lines])
 
 
-def test_a_profile_stands_in_place_of_all_variables(here: Shop, tmp_path: Path) -> None:
-    """An adapter id or an address that is left of another account is not used."""
+def test_a_profile_replaces_all_variables(here: Shop, tmp_path: Path) -> None:
+    """An adapter id or an address of another account in the environment is not used."""
     left = {"NORCE_BASE_URL": "http://127.0.0.1:9", "NORCE_ADAPTER_ID": "other", "NORCE_CHANNEL": "no"}
     text = profile(here)
     ran = with_profiles(tmp_path, text, "list", "--limit", "2", "--profile", "shop", **left, NORCE_TOKEN=TOKEN)
@@ -53,13 +53,13 @@ def test_a_profile_stands_in_place_of_all_variables(here: Shop, tmp_path: Path) 
     assert by_variable.code == 0
 
 
-def test_an_option_wins_over_the_profile(here: Shop, tmp_path: Path) -> None:
+def test_an_option_overrides_the_profile(here: Shop, tmp_path: Path) -> None:
     ran = with_profiles(tmp_path, profile(here), "list", "--profile", "shop", "--channel", "dk", NORCE_TOKEN=TOKEN)
     assert ran.code == 0, ran.err
     assert here.sandbox.requests[-1].headers["x-channel"] == "dk"
 
 
-def test_the_default_gives_way_to_variables_that_name_a_service(here: Shop, tmp_path: Path) -> None:
+def test_variables_that_name_a_service_override_the_default(here: Shop, tmp_path: Path) -> None:
     text = f'default = "shop"\n{profile(here, channel="dk")}'
     assert with_profiles(tmp_path, text, "list", NORCE_TOKEN=TOKEN).code == 0
     assert here.sandbox.requests[-1].headers["x-channel"] == "dk"
@@ -99,7 +99,7 @@ def test_sources_of_the_token(here: Shop, tmp_path: Path, monkeypatch: pytest.Mo
         ('token_file = "/nowhere/token"', "/nowhere/token: FileNotFoundError"),
     ],
 )
-def test_a_source_that_gives_no_token(
+def test_a_source_without_a_token(
     here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, told: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
@@ -125,14 +125,14 @@ def test_a_source_that_gives_no_token(
         ("token = 's3cret", "can't be read: TOMLDecodeError"),
     ],
 )
-def test_a_file_that_can_not_be_meant(tmp_path: Path, text: str, told: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, text: str, told: str) -> None:
     ran = with_profiles(tmp_path, text, "list", "--profile", "shop")
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err
     assert "s3cret" not in ran.err
 
 
-def test_a_profile_that_is_not_there(here: Shop, tmp_path: Path) -> None:
+def test_an_unknown_profile(here: Shop, tmp_path: Path) -> None:
     ran = with_profiles(tmp_path, profile(here), "list", "--profile", "shp")
     assert ran.code == 2
     assert "did you mean shop?" in ran.err
@@ -168,8 +168,8 @@ def test_profiles_as_csv(tmp_path: Path) -> None:
     )
 
 
-def test_a_long_job_asks_the_source_again(tmp_path: Path) -> None:
-    """The service takes another token than the one that the command printed first."""
+def test_a_long_job_reads_the_source_again(tmp_path: Path) -> None:
+    """The service accepts another token than the one that the command printed first."""
     count = tmp_path / "count"
     script = (
         f"import pathlib; f = pathlib.Path({str(count)!r}); n = f.exists(); f.touch(); print({TOKEN!r} if n else 'old')"
@@ -181,8 +181,8 @@ def test_a_long_job_asks_the_source_again(tmp_path: Path) -> None:
     assert [request.status for request in sandbox.requests] == [401, 200]
 
 
-def test_a_command_asks_the_source_once(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many clients it makes; asking may cost a second, or a touch of a key."""
+def test_a_command_reads_the_source_once(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many clients it makes; a read may cost a second, or a touch of a key."""
     count = tmp_path / "count"
     script = f"open({str(count)!r}, 'a').write('x'); print({TOKEN!r})"
     text = profile(here, f"token_command = {json.dumps([sys.executable, '-c', script])}")
@@ -217,21 +217,21 @@ def test_completion_is_a_script_of_that_shell(shell: str) -> None:
         (f"a = {'[' * 100_000}", "can't be read: RecursionError"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_sent(tmp_path: Path, text: str, said: str) -> None:
+def test_an_impossible_profile_is_refused_before_anything_is_sent(tmp_path: Path, text: str, said: str) -> None:
     ran = with_profiles(tmp_path, text, "get", "o1", "--profile", "shop")
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
 
 
-def test_a_home_that_is_not_there_gives_no_token(here: Shop, tmp_path: Path) -> None:
+def test_a_missing_home_gives_no_token(here: Shop, tmp_path: Path) -> None:
     ran = with_profiles(tmp_path, profile(here, 'token_file = "~no-such-user/token"'), "list", "--profile", "shop")
     assert ran.code == 1
     assert "profile shop: token_file gives no token: " in ran.err
 
 
 @pytest.mark.parametrize("option", ["--base-url", "--environment", "--slug"])
-def test_the_default_gives_way_to_options_that_name_a_service(here: Shop, tmp_path: Path, option: str) -> None:
-    """Otherwise the token of the default's account would go to the service of another."""
+def test_options_that_name_a_service_override_the_default(here: Shop, tmp_path: Path, option: str) -> None:
+    """Otherwise the token of the default's account would go to another service."""
     asked = tmp_path / "asked"
     line = f"token_command = {json.dumps(['touch', str(asked)])}"
     text = f'default = "shop"\n{profile(here, line)}'

@@ -1,4 +1,4 @@
-"""``norce-order sandbox``: what it says, what it serves, how it stops."""
+"""``norce-order sandbox``: its output, its service, and how it stops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .terminal import Ran, address_in, interrupt, local_service
 
 @pytest.fixture
 def running() -> Iterator[tuple[Program, str]]:
-    """A sandbox in a process of its own, and what it said while it started."""
+    """A sandbox in a process of its own, and its output while it started."""
     with local_service("--seed", "7", env={"NORCE_SANDBOX_TOKEN": "T"}) as started:
         yield started
 
@@ -43,8 +43,8 @@ def test_serves_and_stops(running: tuple[Program, str], number: signal.Signals) 
     assert last == "stopped"
 
 
-def test_serves_on_when_its_lines_are_not_read(running: tuple[Program, str]) -> None:
-    """A reader that left (``| head``) does not take the service with it."""
+def test_it_serves_on_if_its_output_is_not_read(running: tuple[Program, str]) -> None:
+    """A reader that leaves (``| head``) does not stop the service."""
     process, said = running
     assert process.stdout
     process.stdout.close()
@@ -55,7 +55,7 @@ def test_serves_on_when_its_lines_are_not_read(running: tuple[Program, str]) -> 
     assert process.stderr.read() == ""
 
 
-def test_says_what_it_is_and_how_to_use_it(running: tuple[Program, str]) -> None:
+def test_it_prints_what_it_is_and_how_to_use_it(running: tuple[Program, str]) -> None:
     """It calls itself an imitation, and both of its examples work when pasted."""
     process, said = running
     assert "local imitation" in said
@@ -79,7 +79,7 @@ def test_port_in_use() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "two words", "ä", "line\nbreak"])
-def test_token_that_could_not_travel(token: str, tmp_path: Path) -> None:
+def test_a_token_that_can_not_be_a_header(token: str, tmp_path: Path) -> None:
     """A token that no header can carry is a usage error, from the environment or from a file; it is not shown."""
     ran = inside("sandbox", "--port", "0", env={"NORCE_SANDBOX_TOKEN": token})
     assert ran.code == 2
@@ -92,7 +92,7 @@ def test_token_that_could_not_travel(token: str, tmp_path: Path) -> None:
 
 
 def started(*options: str, env: dict[str, str] | None = None) -> Ran:
-    """What a sandbox said until it was stopped."""
+    """The output of a sandbox until it was stopped."""
     with local_service(*options, env=env) as (process, said):
         ended = interrupt(process)
     return Ran(ended.code, said + ended.out, ended.err)
@@ -105,7 +105,7 @@ def token_of(ran: Ran) -> str:
 
 
 def test_a_token_is_never_an_argument_and_is_a_new_one_unless_given(tmp_path: Path) -> None:
-    """Arguments show in the list of processes, and a token that all know guards nothing."""
+    """The list of processes shows arguments, and a fixed token protects nothing."""
     assert "no such option" in inside("sandbox", "--token", "T").err.lower()
     assert "no such option" in inside("sandbox", "--callback-token", "T").err.lower()
     first, second = token_of(started()), token_of(started())
@@ -121,7 +121,7 @@ def test_a_token_is_never_an_argument_and_is_a_new_one_unless_given(tmp_path: Pa
 
 
 def test_a_token_file_that_can_not_be_made_is_a_usage_error(tmp_path: Path) -> None:
-    """No folder, or a link to one: said in one line."""
+    """No folder, or a link to one: reported in one line."""
     ran = inside("sandbox", "--token-file", str(tmp_path / "no" / "token"))
     assert ran.code == 2
     assert "--token-file" in ran.err

@@ -1,4 +1,4 @@
-"""``norce-order sandbox`` with faults, a file, orders to begin with, and without its own endpoints."""
+"""``norce-order sandbox`` with faults, a file, seeded orders, and without its own endpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
 
 @contextmanager
 def running(*options: str) -> Generator[tuple[Program, str, str]]:
-    """A sandbox with these options: its process, what it said, and its base URL."""
+    """A sandbox with these options: its process, its output, and its base URL."""
     with local_service(*options, env={"NORCE_SANDBOX_TOKEN": "T"}) as (process, said):
         yield process, said, address_in(said)
 
@@ -95,7 +95,7 @@ def test_either_reading_of_a_listing_can_be_played() -> None:
 
 
 def test_readings_are_chosen_by_file_and_one_by_one(tmp_path: Path) -> None:
-    """Those of the file, with one on top; what is in force is said at the start."""
+    """The readings of the file, with one on top; the output names those in force."""
     file = tmp_path / "readings.yaml"
     file.write_text("page-limit: over-50-refused\npagination-size: matches\n", "utf-8")
     with running("--readings", str(file), "--reading", "pagination-size=requested") as (_, said, url):
@@ -185,7 +185,7 @@ def test_seeding_the_same_orders_again_is_reported(tmp_path: Path) -> None:
 
 
 class _Receiver(BaseHTTPRequestHandler):
-    """Says 500 to notifications and 200 to hooks, and keeps path and authorization of each call."""
+    """Answers 500 to notifications and 200 to hooks, and keeps path and authorization of each call."""
 
     calls: ClassVar[list[tuple[str, str | None]]] = []
 
@@ -202,7 +202,7 @@ class _Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver() -> Generator[str]:
-    """Where hooks and notifications go."""
+    """The receiver of hooks and notifications."""
     _Receiver.calls.clear()
     with serving(_Receiver) as address:
         yield address
@@ -246,8 +246,8 @@ def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:
     assert _Receiver.calls == [("/hook", "Bearer C"), ("/export", "Bearer C"), ("/export", "Bearer C")]
 
 
-def test_a_host_that_may_not_be_called_is_reported_with_its_cure() -> None:
-    """By the refusal of the change that a hook guards; allowing it is trying it."""
+def test_a_host_that_may_not_be_called_is_reported_with_the_remedy() -> None:
+    """By the refusal of the change that a hook guards; with the option it is called."""
     hook = {"subscribeTo": "/reference", "invoke": "http://shop.invalid/hook"}
     said: list[str] = []
     for options in ((), ("--allow-host", "shop.invalid")):
@@ -273,13 +273,13 @@ def test_a_host_that_may_not_be_called_is_reported_with_its_cure() -> None:
         ("a..b=x", "must be [ADAPTER:]PATH=VALUE"),
     ],
 )
-def test_a_setting_that_is_none_is_a_usage_error(given: str, complaint: str) -> None:
+def test_an_invalid_setting_is_a_usage_error(given: str, complaint: str) -> None:
     ran = inside("sandbox", "--config", given)
     assert (ran.code, ran.out) == (2, "")
     assert complaint in " ".join(ran.err.split())
 
 
-def test_a_setting_below_a_value_is_a_usage_error() -> None:
+def test_a_setting_below_its_minimum_is_a_usage_error() -> None:
     ran = inside("sandbox", "--config", "a=x", "--config", "a.b=y")
     assert (ran.code, ran.out) == (2, "")
     assert "a.b is below a path that has a value" in ran.err

@@ -1,4 +1,4 @@
-"""Tables from 40 to 200 columns, colours, and errors that say what may have been meant."""
+"""Tables from 40 to 200 columns, colours, and errors that name the word that was probably meant."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def journal(here: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def commands(here: Shop, journal: str) -> dict[str, tuple[str, ...]]:
-    """Those that print tables."""
+    """The commands that print tables."""
     (order,) = here.ids(1, "completed")
     return {
         "list": ("list", "--limit", "3"),
@@ -70,7 +70,7 @@ TABLES = ["list", "get", "payments", "profiles", "readings", "doctor", "demo", "
 def test_a_table_fits_its_terminal(
     commands: dict[str, tuple[str, ...]], env: dict[str, str], command: str, columns: int
 ) -> None:
-    """No line goes on in the next one, but for a word that is wider than the terminal; and every word is there."""
+    """No line wraps, except for a word that is wider than the terminal; and every word is there."""
     ran = on_terminal(*commands[command], env=env, columns=columns)
     assert ran.code == 0
     lines = ran.out.replace("\r\n", "\n").splitlines()
@@ -101,7 +101,7 @@ def test_facts_are_the_same_at_every_width(
 
 
 def test_colours_on_a_terminal(env: dict[str, str]) -> None:
-    """So that the test before can fail."""
+    """Shows that the test before can fail."""
     assert "\x1b[3" in on_terminal("doctor", env=env).out
 
 
@@ -120,7 +120,9 @@ def test_colours_on_a_terminal(env: dict[str, str]) -> None:
         (("list", "--profile", "stag"), "did you mean stage?"),
     ],
 )
-def test_an_error_says_what_may_have_been_meant(env: dict[str, str], arguments: tuple[str, ...], meant: str) -> None:
+def test_an_error_names_the_word_that_was_probably_meant(
+    env: dict[str, str], arguments: tuple[str, ...], meant: str
+) -> None:
     """Of a command, an option, a column, a status word and a profile; in JSON too."""
     ran = inside(*arguments, env=env)
     assert (ran.code, ran.out) == (2, "")
@@ -137,8 +139,8 @@ def test_a_mistyped_word_gets_the_nearest_and_not_all(env: dict[str, str]) -> No
     )
 
 
-def test_nothing_is_near(env: dict[str, str]) -> None:
-    """Then a word that must be one of a few gets all of them."""
+def test_without_a_near_word_all_are_named(env: dict[str, str]) -> None:
+    """If the word must be one of a few."""
     ran = inside("xyzzy", env=env)
     assert (ran.code, "mean" in ran.err) == (2, False)
     ran = inside("transition", "o1", "--to", "xyzzy", env=env)

@@ -15,7 +15,7 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Bought:
-    """What an order is made of, and what its total must be by a computation of its own."""
+    """The contents of an order, and its total by a computation of its own."""
 
     cart: Cart
     shippings: list[Shipping]
@@ -24,7 +24,7 @@ class Bought:
     total: Decimal
 
     def standing(self) -> Decimal:
-        """What the payments that are not removed come to, digit by digit."""
+        """The sum of the payments that are not removed, digit by digit."""
         amounts = [Decimal(str(each.get("amount"))) for each in self.payments if each.get("state") != "removed"]
         return sum(amounts, Decimal(0))
 

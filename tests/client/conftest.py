@@ -1,4 +1,4 @@
-"""One local order service for a module of tests, and no environment variable of ours."""
+"""One local order service for a module of tests, and none of our environment variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that uses a client, forks, and goes on in both processes; run by the tests of forks.
+"""A program that uses a client, forks, and continues in both processes; run by the tests of forks.
 
     python -m tests.client.forked_program URL AUTHORITY ENGINE LOOP
 
@@ -59,7 +59,7 @@ def main(url: str, authority: str, engine: EngineName, loop: str) -> None:
         await ask(norce, ["warm"], {})
         async with anyio.create_task_group() as group:
             group.start_soon(ask, norce, [f"slow-{number}" for number in range(SLOW)], parents)
-            # The service says when all of them have arrived.
+            # The service reports when all of them have arrived.
             await norce.orders.get("all-arrived")
             in_flight.set()
 

@@ -40,7 +40,7 @@ Workers = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class Program:
-    """What a scenario has: a client that is not used yet, and the service's address."""
+    """The arguments of a scenario: an unused client, and the service's address."""
 
     def __init__(self, loop: str, engine: str, address: str, certificate: str) -> None:
         self.loop = loop
@@ -63,7 +63,7 @@ class Program:
             return threads.submit(self.run, work).result()
 
     def ask(self, path: str) -> Any:
-        """Something of the service's own, over a connection of its own."""
+        """A call to the service's own endpoints, over a connection of its own."""
         parts = urlsplit(self.address)
         connection = http.client.HTTPSConnection(str(parts.hostname), parts.port, context=self.trust)
         connection.request("GET", f"/{path}")
@@ -77,7 +77,7 @@ class Program:
 
 
 def forked(child: Callable[[], Any], *, leave: Callable[[int], Any] = sys.exit) -> Callable[[], Any]:
-    """Fork; what is given waits for the child to end, and gives what its function returned."""
+    """Fork; yields a function that waits for the child to end and returns its result."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -104,12 +104,12 @@ def forked(child: Callable[[], Any], *, leave: Callable[[int], Any] = sys.exit) 
 
 
 async def get(norce: NorceOrderClient, order_id: str) -> str:
-    """The id of the order that came for this id."""
+    """The id of the order in the answer for this id."""
     return str((await norce.orders.get(order_id)).plain["id"])
 
 
 async def several(norce: NorceOrderClient, ids: list[str]) -> list[str]:
-    """What came for each."""
+    """The answers for each id."""
     came: dict[str, str] = {}
 
     async def one(order_id: str) -> None:
@@ -122,7 +122,7 @@ async def several(norce: NorceOrderClient, ids: list[str]) -> list[str]:
 
 
 def told(error: BaseException) -> list[Any]:
-    """What makes an error of a call that was turned away."""
+    """The facts about an error of a rejected call."""
     assert isinstance(error, NorceError), repr(error)
     return [type(error).__name__, getattr(error, "gave_up", None), error.may_call_again, str(error)]
 
@@ -153,15 +153,15 @@ def in_flight(program: Program) -> Any:
         return [*first, *second]
 
     def idle() -> Any:
-        # This one never makes a call; that it ends must do no harm either.
+        # This one never makes a call; its end must do no harm either.
         return []
 
-    # Nothing is open here but the thread: a child leaves by the usual way.
+    # Nothing is open here except the thread: a child exits in the usual way.
     thread = threading.Thread(target=program.run, args=(main,))
     thread.start()
     program.until_in_flight(SLOW)
     found["children"] = [forked(child)(), forked(idle)()]
-    # The question itself takes a connection each time, and so does the release.
+    # The request for the state takes a connection each time, and so does the release.
     before = program.ask("connections")
     program.ask("release")
     children_ended.set()
@@ -170,7 +170,7 @@ def in_flight(program: Program) -> Any:
 
 
 def paused(program: Program) -> Any:
-    """The parent's loop stands still meanwhile, with ten connections that wait for the next request."""
+    """The parent's loop is blocked meanwhile, with ten connections that wait for the next request."""
     loop = asyncio.new_event_loop()
     ids = [f"order-{number}" for number in range(SLOW)]
     first = loop.run_until_complete(several(program.norce, ids))
@@ -208,7 +208,7 @@ def inside(program: Program) -> Any:
         async def here() -> None:
             await get(norce, "never")
 
-        # Trio's loop goes on in the child as if nothing had been; asyncio says that none runs.
+        # Trio's loop continues in the child as if nothing had happened; asyncio reports that none runs.
         coroutine = here()
         try:
             coroutine.send(None)
@@ -248,7 +248,7 @@ PROGRAMS: list[Program] = []
 
 
 def work_of_pool(number: int) -> str:
-    """What a worker of a pool does, which finds it by name and its client where the module has it."""
+    """The function of a worker of a pool, which imports it by name and uses the module's client."""
     (program,) = PROGRAMS
     come: str = program.run(functools.partial(get, program.norce, f"child-{number}"))
     return come
@@ -265,7 +265,7 @@ def pool(program: Program) -> Any:
 
 
 def preloaded(program: Program) -> Any:
-    """As gunicorn does: the master makes and uses the client in a loop that is over, and workers fork from it."""
+    """As gunicorn does: the master makes and uses the client in a loop that has ended, and workers fork from it."""
     norce = program.norce
     program.run(functools.partial(get, norce, "master"))
 
@@ -276,7 +276,7 @@ def preloaded(program: Program) -> Any:
 
 
 def token(program: Program) -> Any:
-    """A token that was had before the fork is the child's as well."""
+    """A token from before the fork is used in the child as well."""
     account = ClientCredentials(
         client_id="shop", client_secret="s", scope="playground", token_url=f"{program.address}/token"
     )
@@ -287,7 +287,7 @@ def token(program: Program) -> Any:
 
 
 def handed_in(program: Program) -> Any:
-    """What was handed in is the parent's; a function that makes it serves both."""
+    """An object of the user's belongs to the parent; a function that makes it serves both."""
     http_client = httpx.AsyncClient(verify=program.trust)
     given: dict[str, dict[str, Any]] = {
         "http_client": {"http_client": http_client},
@@ -319,7 +319,7 @@ def handed_in(program: Program) -> Any:
 
 
 def closed(program: Program) -> Any:
-    """A closed client is closed in a child, and one closed in a child is the parent's still."""
+    """A closed client is closed in a child, and a client closed in a child still works in the parent."""
     norce, other = program.norce, program.client()
 
     def child() -> Any:
@@ -345,7 +345,7 @@ def closed(program: Program) -> Any:
 
 
 def job(program: Program) -> Any:
-    """A running job is the parent's: refused in the child, which leaves the journal and its lock alone."""
+    """A running job belongs to the parent: the child can't use it, and leaves the journal and its lock alone."""
     norce = program.norce
     found: dict[str, Any] = {}
     path = program.folder / f"{os.getpid()}.journal"
@@ -377,7 +377,7 @@ def job(program: Program) -> Any:
             ready, go = os.pipe()
 
             def waits() -> Any:
-                # Lives on after the job, and has what it inherited of it.
+                # Lives on after the job, with what it inherited.
                 os.close(go)
                 os.read(ready, 1)
                 return []

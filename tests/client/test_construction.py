@@ -1,4 +1,4 @@
-"""Building a client: where it points, and what is refused before anything is opened."""
+"""Building a client: its address, and arguments that are refused before anything is opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GIVEN: dict[str, Any] = {
         ({"environment": None, "slug": None, "base_url": "http://127.0.0.1:8700/o"}, "http://127.0.0.1:8700/o"),
     ],
 )
-def test_where_it_points(changes: dict[str, Any], address: str) -> None:
+def test_its_address(changes: dict[str, Any], address: str) -> None:
     """Outside any event loop; nothing is opened."""
     client = NorceOrderClient(**{**GIVEN, **changes})
     assert client.base_url == address
@@ -74,8 +74,8 @@ def test_where_it_points(changes: dict[str, Any], address: str) -> None:
         ({"http_client": object(), "engine": ScriptedEngine([], FakeClock())}, "either engine or http_client"),
     ],
 )
-def test_what_is_refused(changes: dict[str, Any], complaint: str | None) -> None:
-    """Each with an error of its own, also a ValueError, that says what would be right and shows no token."""
+def test_wrong_arguments_are_refused(changes: dict[str, Any], complaint: str | None) -> None:
+    """Each with an error of our own, also a ValueError, that names the right form and shows no token."""
     if complaint is None:
         assert NorceOrderClient(**{**GIVEN, **changes}).merchant == "acme"
         return
@@ -89,8 +89,8 @@ def test_what_is_refused(changes: dict[str, Any], complaint: str | None) -> None
     "options",
     [{"max_attempts": 0}, {"deadline": -1.0}, {"read_timeout": float("nan")}, {"max_delay": float("inf")}],
 )
-def test_numbers_that_cannot_be(options: Any) -> None:
-    """Are refused at construction, by name."""
+def test_impossible_numbers_are_refused(options: Any) -> None:
+    """At construction, by name."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         NorceOrderClient(**GIVEN, options=CallOptions(**options))
 
@@ -101,7 +101,7 @@ def test_the_known_environments() -> None:
 
 
 def test_no_token_shows() -> None:
-    """Neither in the client's repr nor in that of anything it is made of."""
+    """Neither in the client's repr nor in that of any of its parts."""
     client = NorceOrderClient(**GIVEN, secondary_token="secret-two")
     shown = repr(client) + repr(client.orders) + repr(vars(client)) + repr(client.raw)
     assert "secret" not in shown
@@ -110,7 +110,7 @@ def test_no_token_shows() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("token", ["t0", "Bearer t0", "bearer t0", "Bearer Bearer t0", " t0 "])
 async def test_bearer_is_added_once(token: str) -> None:
-    """With or without it in what was given."""
+    """With or without it in the argument."""
     seen: list[str] = []
 
     def reply(request: httpx.Request) -> httpx.Response:

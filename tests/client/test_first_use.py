@@ -1,4 +1,4 @@
-"""What a process has one of, asked for by several threads before there is one."""
+"""Objects that a process has once, when several threads ask for one at first."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROGRAM = """
 
 
 @pytest.mark.parametrize("what", ["the lock of all clients", "the rate of a token service"])
-def test_threads_that_ask_first_at_the_same_time_get_the_same_one(what: str) -> None:
+def test_threads_that_ask_at_the_same_time_get_the_same_object(what: str) -> None:
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), what]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     assert result.stdout.split() == ["1", "3"]

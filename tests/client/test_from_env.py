@@ -66,17 +66,17 @@ def test_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_arguments_win(
+def test_arguments_override_variables(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], overrides: Any, address: str, channel: str
 ) -> None:
-    """One way of naming the service puts the other one, from the environment, aside."""
+    """If an argument names the service in one way, variables of the other way are ignored."""
     put(monkeypatch, variables)
     client = NorceOrderClient.from_env(**overrides)
     assert (client.base_url, client.channel) == (address, channel)
 
 
 @pytest.mark.parametrize("name", ["NORCE_SLUG", "NORCE_MERCHANT", "NORCE_CHANNEL", "NORCE_TOKEN"])
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The variable and the argument."""
     put(monkeypatch, {**HOSTED, name: ""})
     with pytest.raises(ConfigurationError, match=f"{name} is not set, and no {name[6:].lower()} was given"):
@@ -100,8 +100,8 @@ def test_without_a_service_both_ways_are_named(monkeypatch: pytest.MonkeyPatch) 
         ("NORCE_TOKEN", "secret token", "token must be one word"),
     ],
 )
-def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str) -> None:
-    """The complaint, and which variables were read; never their values."""
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str) -> None:
+    """The complaint, and the variables that were read; never their values."""
     put(monkeypatch, {**HOSTED, name: value})
     with pytest.raises(ConfigurationError, match=complaint) as caught:
         NorceOrderClient.from_env()
@@ -109,14 +109,14 @@ def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert "secret" not in str(caught.value)
 
 
-def test_a_misspelled_argument_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelled_argument_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the constructor's own TypeError."""
     put(monkeypatch, HOSTED)
     with pytest.raises(TypeError, match="chanel"):
         NorceOrderClient.from_env(chanel="se")
 
 
-def test_a_subclass_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subclass_makes_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """from_env builds the class it is called on."""
 
     class Ours(NorceOrderClient):

@@ -1,6 +1,6 @@
 """Bytes into data and back: the same with orjson and without it."""
 
-# JSON data, of which nothing is known, is what these tests are about.
+# These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def codec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def shown(value: Any) -> str:
-    """The value, with 1 told from 1.0 and from True."""
+    """The value, with 1, 1.0 and True kept apart."""
     return repr(value)
 
 
@@ -83,7 +83,7 @@ class Thing:
         (b"[" * 254 + b"]" * 254, None),
     ],
 )  # fmt: skip
-def test_what_is_read(body: bytes, value: Any) -> None:
+def test_reading(body: bytes, value: Any) -> None:
     """Numbers of any length, null for NaN, the last of two members with one name, and any encoding of Unicode."""
     read = read_json(body)
     if value is None:
@@ -101,8 +101,8 @@ def test_what_is_read(body: bytes, value: Any) -> None:
     ],
     ids=lambda body: repr(body[:12]),
 )  # fmt: skip
-def test_what_is_no_json(body: bytes) -> None:
-    """Told by a value of its own, whatever the body; nothing raises."""
+def test_invalid_json_is_a_value_of_its_own(body: bytes) -> None:
+    """Whatever the body; nothing raises."""
     assert read_json(body) is UNREADABLE
 
 
@@ -121,7 +121,7 @@ def test_what_is_no_json(body: bytes) -> None:
         ("null", '"null"'),
     ],
 )  # fmt: skip
-def test_what_is_written(value: Any, text: str) -> None:
+def test_writing(value: Any, text: str) -> None:
     """The shortest text, in UTF-8: amounts as Python writes them, words and numbers of enums as their values."""
     assert write_json(value) == text.encode()
 
@@ -143,8 +143,8 @@ def test_what_is_written(value: Any, text: str) -> None:
         ({"secret": object()}, TypeError),
     ],
 )
-def test_what_can_not_be_written(value: Any, error: type[Exception]) -> None:
-    """The same errors, and none that holds the body."""
+def test_values_that_can_not_be_written(value: Any, error: type[Exception]) -> None:
+    """The same errors in both, and none that holds the body."""
     with pytest.raises(error) as refused:
         write_json(value)
     assert "secret" not in str(refused.value)
@@ -154,7 +154,7 @@ def test_what_can_not_be_written(value: Any, error: type[Exception]) -> None:
 
 @pytest.mark.usefixtures("codec")
 def test_data_that_holds_itself_is_refused() -> None:
-    """And data that is nested almost without end."""
+    """And data with extreme nesting."""
     ring: list[Any] = []
     ring.append(ring)
     deep: list[Any] = []
@@ -199,7 +199,7 @@ def read_by(codec: object, body: bytes) -> Any:
 @given(value=json_data)
 @settings(deadline=None)
 def test_both_write_the_same_data(value: Any) -> None:
-    """Or refuse it both; the numbers may be spelled differently, and are the same to the last bit."""
+    """Or both refuse it; the numbers may be spelled differently, and are the same to the last bit."""
     fast, standard = written_by(plain.orjson, value), written_by(None, value)
     assert (fast == "refused") == (standard == "refused")
     if fast != "refused":
@@ -216,14 +216,14 @@ def test_both_read_the_same_data(body: bytes) -> None:
 @given(digits=st.from_regex(rb"\A-?[1-9][0-9]{15,30}\Z"), before=st.integers(0, 9))
 @settings(deadline=None)
 def test_no_digit_of_a_long_number_is_lost(digits: bytes, before: int) -> None:
-    """Wherever in the body it stands."""
+    """Anywhere in the body."""
     body = b'{"a":"' + b"x" * before + b'","b":[' + digits + b"]}"
     assert read_by(plain.orjson, body)["b"] == [int(digits)]
 
 
 @given(amount=st.floats(allow_nan=False, allow_infinity=False))
 @settings(deadline=None)
-def test_an_amount_makes_the_round_to_the_last_bit(amount: float) -> None:
+def test_an_amount_survives_to_the_last_bit(amount: float) -> None:
     """Model to bytes to model."""
     sent = written_by(plain.orjson, OrderData.from_dict({"total": {"includingVat": amount}}).to_dict())
     read = OrderData.from_dict(read_by(plain.orjson, sent))

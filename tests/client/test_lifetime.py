@@ -30,7 +30,7 @@ async def test_built_outside_a_loop(built_outside: NorceOrderClient) -> None:
 
 
 async def test_without_async_with(sandbox: Sandbox) -> None:
-    """aclose is all it needs, and twice is fine."""
+    """aclose is all it needs, and a second call of it does no harm."""
     norce = client_of(sandbox)
     await norce.orders.list()
     await norce.aclose()
@@ -64,14 +64,14 @@ async def test_closed_from_another_task(sandbox: Sandbox) -> None:
     assert len(sandbox.requests) == 1
 
 
-async def test_an_error_inside_comes_out_as_it_is(sandbox: Sandbox) -> None:
+async def test_an_error_inside_is_raised_as_it_is(sandbox: Sandbox) -> None:
     """Closing does not hide it."""
     with pytest.raises(KeyError, match="ours"):
         async with client_of(sandbox):
             raise KeyError("ours")
 
 
-async def test_a_client_handed_in_is_left_open() -> None:
+async def test_a_client_of_the_user_is_left_open() -> None:
     """In process over ASGI, without a socket; its owner closes it."""
     sandbox = Sandbox()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app)) as http_client:

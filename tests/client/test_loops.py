@@ -66,7 +66,7 @@ def client_of(sandbox: Sandbox, **arguments: Any) -> NorceOrderClient:
 
 @contextmanager
 def other_loop(kind: str = "asyncio") -> Generator[Callable[[Callable[[], Awaitable[Any]]], Any]]:
-    """A loop that runs in a thread of its own; what is yielded runs something there and gives what it returns."""
+    """A loop that runs in a thread of its own; yields a function that runs something there and returns the result."""
     with anyio.from_thread.start_blocking_portal(kind) as portal:
 
         async def awaited(work: Callable[[], Awaitable[Any]]) -> Any:
@@ -76,7 +76,7 @@ def other_loop(kind: str = "asyncio") -> Generator[Callable[[Callable[[], Awaita
 
 
 def refused(error: BaseException) -> tuple[str | None, bool, int]:
-    """What makes a call that was turned away at the door."""
+    """The facts about a call that was rejected before it was sent."""
     assert isinstance(error, NotSentError), repr(error)
     return error.gave_up, error.may_call_again, len(error.attempts)
 
@@ -117,7 +117,7 @@ async def _discard(call: Callable[[], Awaitable[object]]) -> None:
 
 
 def test_the_engine_is_chosen_again(sandbox: Sandbox) -> None:
-    """Also in what each request says of it."""
+    """Also in each request."""
     norce = client_of(sandbox)
 
     async def work() -> str:
@@ -129,19 +129,19 @@ def test_the_engine_is_chosen_again(sandbox: Sandbox) -> None:
     assert agents == ["aiohttp", "httpx2", "aiohttp"]
 
 
-def test_a_loop_that_is_only_closed_is_over_too(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """As with new_event_loop and close, where nothing else is shut down."""
+def test_a_loop_that_is_only_closed_has_ended_too(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """As with new_event_loop and close, without any other shutdown."""
     for _ in range(2):
         loop = asyncio.new_event_loop()
         loop.run_until_complete(norce.orders.list())
-        # What is left open there is for its owner to hear of, not for the next loop.
+        # Connections that are left open there are the business of their owner, not of the next loop.
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
     assert len(sandbox.requests) == 2
 
 
-def test_calls_cut_off_by_the_end_of_their_loop_hold_nothing_up(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Permits that were out, and callers in the queue, stay behind with the loop."""
+def test_calls_cut_off_by_the_end_of_their_loop_block_nothing(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Permits that were taken, and callers in the queue, stay behind with the loop."""
     slow = norce.scoped(max_in_flight=1)
 
     async def leave_in_the_middle() -> None:
@@ -160,7 +160,7 @@ def test_calls_cut_off_by_the_end_of_their_loop_hold_nothing_up(norce: NorceOrde
 
 
 def test_the_token_survives_a_loop_and_a_refresh_does_not_hang_on_one(engine: EngineName) -> None:
-    """An OAuth token is fetched through the client's new home; one that was had stays."""
+    """An OAuth token is fetched through the client's new home; an earlier one stays."""
     with token_service() as service:
         norce = NorceOrderClient(
             base_url=service.base_url,
@@ -188,7 +188,7 @@ def test_the_token_survives_a_loop_and_a_refresh_does_not_hang_on_one(engine: En
 
 
 def test_a_pause_holds_on_the_next_loop_too() -> None:
-    """The service asked for it, and it does not care for loops."""
+    """The service asked for it, whatever the loop."""
     made: list[ScriptedEngine] = []
     stand_ = stand([])
     clock = stand_.clock
@@ -213,11 +213,11 @@ def test_a_pause_holds_on_the_next_loop_too() -> None:
     assert (len(made), clock.passed - before) == (2, 7.0)
 
 
-# What was handed in
+# Objects of the user's
 
 
-def test_what_was_handed_in_can_not_be_made_anew(sandbox: Sandbox) -> None:
-    """The error says what to hand in instead."""
+def test_an_object_of_the_user_can_not_be_made_again(sandbox: Sandbox) -> None:
+    """The error names what to pass instead."""
     http_client = httpx.AsyncClient(verify=NO_TLS)
     engine = HttpxEngine(transport=httpx.AsyncHTTPTransport(verify=NO_TLS))
     handed_in: list[tuple[str, httpx.AsyncClient | Engine]] = [("http_client", http_client), ("engine", engine)]
@@ -239,7 +239,7 @@ def test_what_was_handed_in_can_not_be_made_anew(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("how", ["engine", "http_client"])
 def test_a_function_that_makes_it_is_called_for_each_home(sandbox: Sandbox, how: str) -> None:
-    """And what it made is closed with its loop, or with the client."""
+    """The result is closed with its loop, or with the client."""
     made: list[httpx.AsyncClient] = []
 
     def make_client() -> httpx.AsyncClient:
@@ -267,7 +267,7 @@ def test_a_function_that_makes_it_is_called_for_each_home(sandbox: Sandbox, how:
     assert [one.is_closed for one in made] == [True, True, True]
 
 
-def test_a_function_that_fails_is_said(sandbox: Sandbox) -> None:
+def test_a_function_that_fails_is_reported(sandbox: Sandbox) -> None:
     """With its own error as the cause."""
 
     def make() -> Engine:
@@ -284,10 +284,10 @@ def test_a_function_that_fails_is_said(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])
 @pytest.mark.parametrize("elsewhere", ["asyncio", "trio"])
-def test_a_live_loop_elsewhere_keeps_the_client(
+def test_a_running_loop_elsewhere_keeps_the_client(
     norce: NorceOrderClient, sandbox: Sandbox, elsewhere: str, kind: str
 ) -> None:
-    """Nothing is sent from the second one, the error says why, and the first one goes on."""
+    """Nothing is sent from the second one, the error has the reason, and the first one continues."""
     with other_loop(elsewhere) as run_there:
         order = run_there(functools.partial(norce.orders.create, **NEW))
         sandbox.requests.clear()
@@ -313,8 +313,8 @@ def test_a_live_loop_elsewhere_keeps_the_client(
         run_there(norce.aclose)
 
 
-def test_two_threads_at_once_are_sorted_out(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Whichever is first has the client; every call of the other one is turned away, and none is lost."""
+def test_two_threads_at_once_are_told_apart(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """The first one has the client; every call of the other one is rejected, and none is lost."""
     outcomes: list[str | None] = []
     ready = threading.Barrier(2)
     done = threading.Barrier(2)
@@ -342,7 +342,7 @@ def test_two_threads_at_once_are_sorted_out(norce: NorceOrderClient, sandbox: Sa
     on_asyncio(norce.aclose)
 
 
-def test_a_loop_that_only_stands_still_keeps_the_client(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+def test_a_loop_that_pauses_keeps_the_client(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """It may run again, and then has its connections back."""
     loop = asyncio.new_event_loop()
     try:
@@ -382,17 +382,17 @@ def test_trio_inside_asyncio_is_another_loop(norce: NorceOrderClient, sandbox: S
     assert len(sandbox.requests) == 1
 
 
-# Things under way are never moved
+# Work in progress is never moved
 
 
 def test_an_iteration_stays_on_its_loop(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """It is refused on the next one, also where orders are at hand already; a new one works."""
+    """It is refused on the next one, even if orders were fetched already; a new one works."""
 
     async def fill() -> None:
         for _ in range(3):
             await norce.orders.create(**NEW)
 
-    # A page that is fetched ahead could arrive while nothing is to.
+    # A page that is fetched ahead could arrive when none should.
     orders: AsyncIterator[Order] = norce.orders.iterate(prefetch=False)
 
     async def take() -> Order:
@@ -414,7 +414,7 @@ def test_an_iteration_stays_on_its_loop(norce: NorceOrderClient, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])
-def test_a_job_is_not_begun_on_a_second_live_loop(
+def test_a_job_is_not_begun_on_a_second_running_loop(
     norce: NorceOrderClient, sandbox: Sandbox, kind: str, tmp_path: Any
 ) -> None:
     """It is refused before its journal is made."""
@@ -436,7 +436,7 @@ def test_a_job_is_not_begun_on_a_second_live_loop(
 
 
 def test_a_job_whose_action_uses_a_client_of_another_loop_ends(sandbox: Sandbox) -> None:
-    """What goes back would go back for ever."""
+    """An item that goes back would go back for ever."""
     theirs, ours = client_of(sandbox), client_of(sandbox)
 
     async def job() -> list[str]:
@@ -462,7 +462,7 @@ def test_a_job_whose_action_uses_a_client_of_another_loop_ends(sandbox: Sandbox)
     assert len(sandbox.requests) == 1
 
 
-def test_a_job_does_not_go_on_on_another_loop(norce: NorceOrderClient, sandbox: Sandbox, tmp_path: Any) -> None:
+def test_a_job_does_not_continue_on_another_loop(norce: NorceOrderClient, sandbox: Sandbox, tmp_path: Any) -> None:
     """Its journal can be closed there, and the next run of it finds everything."""
     path = tmp_path / "job.journal"
     job = norce.bulk(path, load=Fixed(in_flight=1))
@@ -498,7 +498,7 @@ def test_a_job_does_not_go_on_on_another_loop(norce: NorceOrderClient, sandbox: 
 @pytest.mark.parametrize("first", ["asyncio", "trio"])
 @pytest.mark.parametrize("second", ["asyncio", "trio"])
 def test_closing_after_its_loop_is_over(norce: NorceOrderClient, sandbox: Sandbox, first: str, second: str) -> None:
-    """It closes without a word, twice too, and calls say afterwards that it is closed."""
+    """It closes without a log line, twice too, and later calls report that it is closed."""
     RUNS[first](norce.orders.list)
     RUNS[second](norce.aclose)
     RUNS[first](norce.aclose)
@@ -512,8 +512,10 @@ def test_closing_after_its_loop_is_over(norce: NorceOrderClient, sandbox: Sandbo
 
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])
 @pytest.mark.parametrize("elsewhere", ["asyncio", "trio"])
-def test_closing_from_another_live_loop(norce: NorceOrderClient, sandbox: Sandbox, elsewhere: str, kind: str) -> None:
-    """The loop it is on is asked to close it, and has when the call returns."""
+def test_closing_from_another_running_loop(
+    norce: NorceOrderClient, sandbox: Sandbox, elsewhere: str, kind: str
+) -> None:
+    """The loop of the client closes it, and has done so when the call returns."""
     with other_loop(elsewhere) as run_there:
         run_there(norce.orders.list)
         RUNS[kind](norce.aclose)
@@ -525,7 +527,7 @@ def test_closing_from_another_live_loop(norce: NorceOrderClient, sandbox: Sandbo
 
 
 def test_connections_are_closed_when_their_loop_ends(sandbox: Sandbox, engine: EngineName) -> None:
-    """No client has to be closed for that; so forty loops leave no socket behind."""
+    """No client has to be closed for that, so forty loops leave no socket behind."""
     norce = client_of(sandbox, engine=engine)
 
     async def work() -> None:

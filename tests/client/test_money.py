@@ -1,4 +1,4 @@
-"""Money in decimals: what is computed, against a computation of its own and against the service's exact-sum rule."""
+"""Money in decimals: compared with a computation of its own and with the service's exact-sum rule."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def both(including: str, excluding: str) -> Money:
         (Decimal("0.125"), "0.125", "0.13"),
     ],
 )
-def test_an_amount_is_what_was_written(amount: Any, meant: str, in_cents: str) -> None:
-    """A float stands for its shortest text; rounding is half up on that, not on the binary number."""
+def test_an_amount_is_the_number_as_written(amount: Any, meant: str, in_cents: str) -> None:
+    """A float means its shortest text; that is rounded half up, not the binary number."""
     assert money.exact(amount) == Decimal(meant)
     assert str(money.rounded(amount)) == in_cents
 
 
-def test_a_decimal_has_two_places_or_as_many_as_were_sent() -> None:
-    """Nothing is rounded away from what a payment says."""
+def test_a_decimal_has_two_places_or_more_if_they_were_sent() -> None:
+    """Nothing of a payment's amount is rounded away."""
     assert [str(money.decimal(each)) for each in (125, 0.1, 10.005)] == ["125.00", "0.10", "10.005"]
 
 
@@ -65,8 +65,8 @@ def test_numbers_of_other_packages_are_floats_too() -> None:
 
 
 @pytest.mark.parametrize("amount", [float("nan"), float("inf"), Decimal("-Infinity")])
-def test_what_is_no_amount(amount: Any) -> None:
-    """Is told so."""
+def test_invalid_amounts_are_refused(amount: Any) -> None:
+    """By name."""
     with pytest.raises(InvalidRequestError, match="finite number"):
         money.exact(amount)
 
@@ -92,7 +92,7 @@ def test_vat(made: Money, expected: Money) -> None:
 
 
 def test_a_price_there_and_back() -> None:
-    """To the API's model and back nothing is lost; half a price is none."""
+    """From the API's model and back nothing is lost; half a price is refused."""
     price = both("125.10", "100.08")
     assert money.money(price.price()) == price
     assert price.vat == Decimal("25.02")
@@ -104,7 +104,7 @@ def test_a_price_there_and_back() -> None:
 
 @pytest.mark.parametrize("rate", [25, 1, -0.01])
 def test_a_rate_is_a_fraction(rate: float) -> None:
-    """25 would make a price of a twenty-sixth."""
+    """25 would make the price a twenty-sixth."""
     with pytest.raises(InvalidRequestError, match=r"0\.25 stands for 25 %"):
         money.from_including(100, rate)
 
@@ -121,7 +121,7 @@ def test_any_number_of_lines_adds_up(amounts: list[Decimal], rate: float) -> Non
 
 
 def test_10000_random_carts() -> None:
-    """What is outstanding, paid as the float that goes over the wire, makes the payments add up exactly."""
+    """The outstanding amount, paid as the float in the request, makes the payments add up exactly."""
     session = stand([]).session
     random = Random(4)
     for _ in range(CARTS):
@@ -136,7 +136,7 @@ def test_10000_random_carts() -> None:
 
 
 async def paid_and_completed(norce: NorceOrderClient, one: Bought) -> None:
-    """Pay what is outstanding, and see the service agree."""
+    """Pay the outstanding amount, and check that the service agrees."""
     order = await norce.orders.create(CONTEXT, cart=one.cart)
     for shipping in one.shippings:
         await order.shippings.create(shipping)
@@ -178,8 +178,8 @@ async def test_10000_random_carts_against_the_service() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_can_not_be_paid(norce: NorceOrderClient) -> None:
-    """An order whose payments cover too much: nothing is created, and the text says by how much."""
+async def test_an_overpaid_order(norce: NorceOrderClient) -> None:
+    """An order whose payments exceed its total: nothing is created, and the text says by how much."""
     order = await norce.orders.create(CONTEXT, cart={"items": [{"sku": "T1", "total": {"includingVat": 10.0}}]})
     await order.payments.create({"amount": 12.5})
     with pytest.raises(InvalidRequestError, match=r"cover 2\.50 more than its total"):
@@ -189,7 +189,7 @@ async def test_what_can_not_be_paid(norce: NorceOrderClient) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_payment_handed_in_stays_as_it_is(norce: NorceOrderClient) -> None:
+async def test_a_payment_argument_is_not_changed(norce: NorceOrderClient) -> None:
     """Its amount is set on a copy."""
     order = await norce.orders.create(CONTEXT, cart={"items": [{"sku": "T1", "total": {"includingVat": 10.0}}]})
     payment = Payment(name="Invoice", reference="inv-1")

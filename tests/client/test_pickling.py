@@ -1,4 +1,4 @@
-"""What holds connections or tokens can't be pickled, and says what to send instead."""
+"""Objects that hold connections or tokens can't be pickled, and the error names what to send instead."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ KEPT: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("make", KEPT.values(), ids=KEPT)
 def test_it_stays_in_its_process(make: Callable[[], object], protocol: int) -> None:
-    """A TypeError that says what to send; the token is in neither text nor pickle."""
+    """A TypeError that names what to send; the token is in neither text nor pickle."""
     with pytest.raises(TypeError, match=r"can't be pickled, .* make a client in the other process") as caught:
         pickle.dumps(make(), protocol)
     assert SECRET not in str(caught.value)
@@ -60,7 +60,7 @@ def test_an_account_can_be_copied() -> None:
     assert copy.copy(given) is given
 
 
-def test_what_is_needed_elsewhere_can_be_pickled() -> None:
+def test_objects_without_secrets_can_be_pickled() -> None:
     """Ids, settings and actions."""
     action = pickle.loads(pickle.dumps(actions.transition("completed")))
     assert (action.name, action.parameters) == ("transition", {"to": "completed"})

@@ -22,7 +22,7 @@ async def rotating() -> str:
 
 
 class Vault:
-    """A provider of a user's own, which hands the token out bare."""
+    """A provider of a user's own, which returns the token without prefix."""
 
     async def token(self) -> str:
         return "sandbox-token"
@@ -59,7 +59,7 @@ async def test_the_generated_functions_work_with_it(sandbox: Sandbox, token: Any
 
 
 async def test_no_cookie_is_kept() -> None:
-    """One that is set for a merchant would be sent for the next."""
+    """A cookie of one merchant would go to the next."""
     norce = NorceOrderClient(base_url="http://127.0.0.1:1", merchant="m1", channel="se", token="t")
     with FaultServer() as server:
         async with norce.raw as raw:
@@ -72,7 +72,7 @@ async def test_no_cookie_is_kept() -> None:
 
 
 async def test_it_does_not_retry(sandbox: Sandbox) -> None:
-    """Nothing of the pipeline is on its way: a refused token is one request and an answer."""
+    """The pipeline is not involved: a refused token is one request and an answer."""
     norce = NorceOrderClient(base_url=sandbox.base_url, merchant="a", channel="b", token="wrong", secondary_token="two")
     async with norce.raw as raw:
         answer = await get_checkout_orders.asyncio_detailed(client=raw, x_merchant="a", x_channel="b")
@@ -93,7 +93,7 @@ async def test_a_token_function_that_fails_is_reported(sandbox: Sandbox) -> None
     assert len(sandbox.requests) == 0
 
 
-async def test_the_blocking_functions_say_why_they_do_not_work(sandbox: Sandbox) -> None:
+async def test_the_blocking_functions_report_why_they_do_not_work(sandbox: Sandbox) -> None:
     """A token may have to be awaited, so they would go out without one."""
     norce = NorceOrderClient(base_url=sandbox.base_url, merchant="a", channel="b", token="t")
     with norce.raw as raw, pytest.raises(RuntimeError, match="use the asyncio functions"):

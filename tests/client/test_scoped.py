@@ -1,4 +1,4 @@
-"""Scopes and call options: what reaches the wire, and what stays as it was."""
+"""Scopes and call options: what is sent, and what stays as it was."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def service(**arguments: Any) -> Stand:
     return stand(lambda request: answer(200, {"id": "o1"}), **arguments)
 
 
-async def test_a_scope_changes_what_it_is_given() -> None:
+async def test_a_scope_changes_its_arguments_only() -> None:
     """Merchant, channel, adapter and headers; the client stays as it was."""
     on = service(adapter_id="erp", headers={"X-Shop": "1"})
     base = {"x-merchant": "acme", "x-channel": "se", "x-adapterid": "erp", "x-shop": "1"}
@@ -45,7 +45,7 @@ async def test_a_scope_changes_what_it_is_given() -> None:
 
 
 async def test_omit_leaves_out() -> None:
-    """An adapter id and a header, for a scope and for one call; None keeps them."""
+    """An adapter id and a header, for a scope and for one call."""
     on = service(adapter_id="erp", headers={"x-shop": "1"})
     bare = on.client.scoped(adapter_id=OMIT, headers={"X-SHOP": OMIT})
     assert await sent(on, bare) == {"x-merchant": "acme", "x-channel": "se"}
@@ -63,7 +63,7 @@ async def test_the_innermost_wins() -> None:
     assert (await sent(on, inner, CallOptions(headers={"x-shop": "call"})))["x-shop"] == "call"
 
 
-async def test_numbers_of_a_scope_and_of_a_call() -> None:
+async def test_attempts_of_a_scope_and_of_a_call() -> None:
     """A scope's attempts hold for its calls, and one call's for itself."""
     on = stand(lambda request: answer(500))
     once = on.client.scoped(options=CallOptions(max_attempts=1))
@@ -81,7 +81,7 @@ async def test_numbers_of_a_scope_and_of_a_call() -> None:
 
 
 async def test_the_correlation_id_of_a_call() -> None:
-    """A caller's own goes out as it is; a fresh one is made otherwise; one from a scope's headers holds."""
+    """A caller's own is sent as it is; otherwise a new one is made; one from a scope's headers stays."""
     on = service()
     await on.client.orders.get("o1", options=CallOptions(correlation_id="ours-1"))
     await on.client.orders.get("o1")
@@ -101,7 +101,7 @@ async def test_a_handle_keeps_the_scope_it_came_from() -> None:
     assert on.engine.requests[-1].headers["x-channel"] == "no"
 
 
-def test_what_a_scope_shares() -> None:
+def test_a_scope_shares_the_clients_parts() -> None:
     """Address, engine and drift record are the client's."""
     on = service()
     scope = on.client.scoped(channel="no")
@@ -124,7 +124,7 @@ def test_a_scope_checks_like_the_client(changes: Any) -> None:
 
 @pytest.mark.parametrize("name", [each.name for each in fields(CallOptions)])
 def test_none_means_no_limit_and_nothing_else(name: str) -> None:
-    """A member that has no limit to lift refuses it, whatever it is about."""
+    """Options without a limit refuse it, whatever they are about."""
     given: Any = {name: None}
     if name in ("deadline", "queue_timeout"):
         assert getattr(CallOptions(**given), name) is None

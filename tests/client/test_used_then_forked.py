@@ -1,4 +1,4 @@
-"""A client that was used, or made, before a fork: the child works, and the parent never notices.
+"""A client that was used, or made, before a fork: the child works, and the parent is not affected.
 
 The programs are in :mod:`.forking`. The service is in this process, over TLS; it holds back the answers to slow
 requests until it is told to give them, so that nothing here depends on time.
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Service:
-    """Answers each order with its own id; ids with ``slow`` once it is told to."""
+    """Answers each order with its own id; ids with ``slow`` when the test says so."""
 
     def __init__(self, folder: Path) -> None:
         authority = trustme.CA()
@@ -43,7 +43,7 @@ class Service:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Two writes for one answer would have the second one wait for the client's acknowledgement.
+            # With two writes for one answer, the second one would wait for the client's acknowledgement.
             wbufsize = -1
 
             def setup(self) -> None:
@@ -137,9 +137,9 @@ def wire(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 def run(scenario: str, service: Service, wire: tuple[str, str]) -> Any:
-    """What a program found. Nothing it leaves on stderr is overlooked: it has no warnings and no tracebacks."""
+    """The result of a program. No output on stderr is overlooked: it has no warnings and no tracebacks."""
     arguments = [scenario, *wire, service.address, str(service.certificate)]
-    # Since 3.12 Python deprecates what these programs are about: to fork where there are threads.
+    # Since 3.12 Python warns of forks in a process with threads, which these programs test.
     program = module("tests.client.forking", "default").replace(
         "runpy.run_module", "warnings.simplefilter('ignore', DeprecationWarning); runpy.run_module"
     )
@@ -154,7 +154,7 @@ WRONG_LOOP = ["NotSentError", "wrong-loop", False]
 
 
 def test_requests_in_flight_are_answered_in_the_parent(service: Service, wire: tuple[str, str]) -> None:
-    """Each with its own order, over the connections that were there, while children call, collect and end."""
+    """Each with its own order, over the same connections, while children call, collect and end."""
     found = run("in_flight", service, wire)
     assert found["parent"] == found["after"] == SLOW
     assert found["children"] == [["child-1", "child-2", "child-3", "child-4"], []]
@@ -162,8 +162,8 @@ def test_requests_in_flight_are_answered_in_the_parent(service: Service, wire: t
 
 
 @pytest.mark.parametrize("engine", ["auto", "httpx"])
-def test_connections_that_only_wait_stay_the_parents(service: Service, engine: str) -> None:
-    """Nobody in the child holds on to them: neither a collection there nor its end says goodbye on them."""
+def test_idle_connections_stay_the_parents(service: Service, engine: str) -> None:
+    """The child holds no reference to them: neither a collection there nor its end says goodbye on them."""
     found = run("paused", service, ("asyncio", engine))
     assert found["parent"] == found["after"] == [f"order-{number}" for number in range(10)]
     assert found["children"] == [["child-1", "child-2"], [], "forgotten"]
@@ -171,7 +171,7 @@ def test_connections_that_only_wait_stay_the_parents(service: Service, engine: s
 
 
 def test_a_fork_inside_a_coroutine(service: Service, wire: tuple[str, str]) -> None:
-    """The child can't go on with the loop it came from, and says so; on one of its own it works."""
+    """The child can't continue with the parent's loop, and gets an error; on a loop of its own it works."""
     found = run("inside", service, wire)
     assert found["parent"] == found["after"] == SLOW
     refused, answers = found["child"]
@@ -200,7 +200,7 @@ def test_a_pool_of_processes(service: Service, wire: tuple[str, str]) -> None:
 # No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
 @pytest.mark.in_turn("wire", over="module")
 def test_workers_of_a_preloaded_master(service: Service, wire: tuple[str, str]) -> None:
-    """The master's loop is over when they fork."""
+    """The master's loop has ended when they fork."""
     assert run("preloaded", service, wire) == [
         [f"worker{worker}-{number}" for number in range(3)] for worker in range(3)
     ]
@@ -213,8 +213,8 @@ def test_the_token_is_the_childs_too(service: Service, wire: tuple[str, str]) ->
     assert run("token", service, wire) == {"child": "child", "tokens": 1}
 
 
-def test_what_was_handed_in_is_not_used_in_the_child(service: Service) -> None:
-    """Unless a function was given that makes it."""
+def test_an_object_of_the_user_is_not_used_in_the_child(service: Service) -> None:
+    """Unless the user gave a function that makes it."""
     found = run("handed_in", service, ("asyncio", "auto"))
     for name in ("http_client", "engine"):
         refused, parent = found[name]
@@ -233,7 +233,7 @@ def test_closing_in_either(service: Service, wire: tuple[str, str]) -> None:
 
 
 def test_a_running_job_is_the_parents(service: Service) -> None:
-    """It is refused in the child, which can leave it, and the journal is free as soon as the parent has ended."""
+    """The child can't use it, but can leave it, and the journal is free as soon as the parent has ended."""
     found = run("job", service, ("asyncio", "auto"))
     refused, order = found["child"]
     assert (refused[:3], order) == (WRONG_LOOP, "child")

@@ -24,7 +24,7 @@ PROGRAM = Path(__file__).with_name("uvloop_program.py")
     ],
 )
 def test_loops_and_forks(engine: str) -> None:
-    """Each loop gets its ten, parent and child theirs, and nothing is made twice."""
+    """Each loop gets its ten orders, parent and child theirs, and nothing is made twice."""
     command = [
         sys.executable,
         "-X",

@@ -22,9 +22,9 @@ SLOW = {"rules": [{"operations": "CreateCheckoutOrder", "fault": {"delay": 0.3}}
 
 
 async def made(norce: NorceOrderClient, name: str) -> int:
-    """How many of ten orders that are made at once are those that were asked for."""
+    """How many of ten orders that are made at once are the requested ones."""
 
-    # Development mode would tell of each step that a busy machine takes long for.
+    # Development mode would report each step that is slow on a busy machine.
     asyncio.get_running_loop().slow_callback_duration = 3600
 
     async def one(reference: str) -> bool:
@@ -35,7 +35,7 @@ async def made(norce: NorceOrderClient, name: str) -> int:
 
 
 async def while_in_flight(norce: NorceOrderClient) -> tuple[int, int]:
-    """How many the parent made that forks with its calls in flight, and how many the child."""
+    """How many orders the parent made that forks with its calls in flight, and how many the child."""
     calls = asyncio.ensure_future(made(norce, "parent"))
     await asyncio.sleep(0.1)
     child = os.fork()

@@ -1,4 +1,4 @@
-"""What holds of the package as a whole: nothing in it imports in a circle, and no folder is too full to look over.
+"""Rules for the package as a whole: no modules import each other in a circle, and no folder is too full.
 
 That imports go down from layer to layer, `lint-imports` checks by the contracts in `pyproject.toml`.
 """
@@ -32,18 +32,18 @@ def circle_in(imports: Mapping[str, Collection[str]]) -> list[str]:
 
 
 def full_folders(files: Collection[Path]) -> dict[Path, int]:
-    """The folders that hold too many files side by side, with how many."""
+    """The folders that hold too many files side by side, with their number."""
     return {folder: count for folder, count in Counter(file.parent for file in files).items() if count > MOST_FILES}
 
 
 @pytest.fixture(scope="module")
 def imports() -> Mapping[str, Collection[str]]:
-    """What each module imports of the package, with what it imports only for type checkers or inside functions."""
+    """The imports of each module within the package, with those for type checkers only or inside functions."""
     graph = grimp.build_graph("norce_order_async", exclude_type_checking_imports=False, cache_dir=None)
     return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
 
 
-def test_nothing_imports_in_a_circle(imports: Mapping[str, Collection[str]]) -> None:
+def test_no_modules_import_each_other_in_a_circle(imports: Mapping[str, Collection[str]]) -> None:
     assert circle_in(imports) == []
 
 
@@ -55,7 +55,7 @@ def test_imports_of_type_checkers_and_of_functions_count(imports: Mapping[str, C
     assert not settings.get("exclude_type_checking_imports", False)
 
 
-def test_the_generated_package_is_named_in_one_place() -> None:
+def test_the_generated_package_is_named_in_two_files_only() -> None:
     """By what calls it: in `_api.py`, and its models in `models.py`. The sandbox reads the description as data, and the
     hooks of PyInstaller say what belongs into a program. lint-imports finds imports, this finds names in texts too."""
     naming = {
@@ -89,7 +89,7 @@ def test_a_full_folder_would_be_found() -> None:
     assert full_folders([*files, *many]) == {Path("many"): MOST_FILES + 1}
 
 
-def test_the_page_names_what_there_is() -> None:
+def test_the_page_names_existing_files_and_all_folders() -> None:
     """Each file and folder that `docs/architecture.md` names exists, and it names each folder of the package."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w./-]+(?:\.py|\.sh|/))`", page))

@@ -1,4 +1,4 @@
-"""`scripts/files_of_a_call.py` sees what a call runs through, on both engines."""
+"""`scripts/files_of_a_call.py` finds the files that a call runs through, on both engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of the few generated names that the package leans on, against the description.
+"""The shape of the few generated names that the package uses, against the description.
 
 When a new description or generator moves one of them, this names the operation; the places that use them are
 ``pipeline/request.py``, ``pipeline/response.py`` and ``raw.py``.
@@ -64,7 +64,7 @@ def test_the_builder_takes_what_the_description_has(operation: Operation) -> Non
 
 @every_operation
 def test_the_parser_never_raises(operation: Operation) -> None:
-    """Whatever the status and whatever the JSON, and tells what surprised."""
+    """Whatever the status and the JSON; it reports differences."""
     told: list[str] = []
     token = DRIFT.set(lambda where, kind: told.append(kind))
     try:
@@ -84,12 +84,12 @@ def test_every_query_parameter_of_the_listing_has_a_filter() -> None:
 
 
 def test_the_statuses_are_the_description_s() -> None:
-    """The table of edges knows each of them."""
+    """The table of edges has each of them."""
     assert set(STATUSES) == set(DESCRIPTION["components"]["schemas"]["OrderStatus"]["enum"])
 
 
-def test_members_that_the_facade_reads() -> None:
-    """Rooms of the handle, and natural keys, are members of the models."""
+def test_members_that_the_client_reads() -> None:
+    """Parts of the handle, and natural keys, are members of the models."""
     members = models.OrderData.MEMBERS
     assert {"cart", "customer", "payments", "shippings", "consents", "hooks", "notifications", "validations"} <= members
     assert {"state", "reference", "total", "created", "lastModified", "attributes"} <= members

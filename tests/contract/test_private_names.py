@@ -1,4 +1,4 @@
-"""Tests go through what the package offers: none of them uses a private name of another class or module.
+"""Tests use the public interface: none of them uses a private name of another class or module.
 
 A test that does can't tell a caller's trouble from a change inside, and holds up every change there.
 """
@@ -24,7 +24,7 @@ ALLOWED = {
     "_scheduled": "asyncio's timers, which it does not count in public",
     "_set_running_loop": "asyncio's own way to forget a loop in a forked child",
 }
-"""Private names that are used all the same, and why. None of them is a name of the package's own classes."""
+"""Private names that are used all the same, with the reason. None of them is a name of the package's own classes."""
 
 BY_TEXT = {"getattr", "setattr", "delattr", "hasattr", "object"}
 """Functions that take an attribute's name as a text; `object` as in ``patch.object``."""
@@ -35,7 +35,7 @@ def is_private(name: str) -> bool:
 
 
 def is_module(name: str) -> bool:
-    """Whether this is a module, whose underscore says only that the page about it is not a user's."""
+    """Whether this is a module, whose underscore means only that users do not import it."""
     path = name.replace(".", "/")
     return any((ROOT / top / f"{path}.py").exists() for top in ("src", "generated", "scripts"))
 
@@ -46,7 +46,7 @@ def _is_own(given: list[ast.expr]) -> bool:
 
 
 def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and name of every private name that is not the own one of the object in whose method it stands."""
+    """Line and name of every private name that is not one of the object in whose method it is used."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="self" | "cls")):
@@ -122,5 +122,5 @@ def test_a_private_name_would_be_found(text: str) -> None:
         "for _ in x: pass",
     ],
 )
-def test_what_is_no_private_name_of_another(text: str) -> None:
+def test_own_private_names_and_modules_are_allowed(text: str) -> None:
     assert list(private_names(ast.parse(text))) == []

@@ -1,4 +1,4 @@
-"""Which combinations an ordinary run has: each value of each parameter, by a rule."""
+"""The combinations of an ordinary run: each value of each parameter, by a rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytest_plugins = ["pytester"]
 
 @pytest.mark.parametrize("others", [1, 2, 3, 7, 18])
 @pytest.mark.parametrize("values", [1, 2, 3, 4, 5])
-def test_each_of_both_is_there_and_hardly_more(others: int, values: int) -> None:
+def test_each_value_of_both_is_there_and_hardly_more(others: int, values: int) -> None:
     every = list(itertools.product(range(others), range(values)))
     found = chosen(every)
     assert found <= set(every)
@@ -23,7 +23,7 @@ def test_each_of_both_is_there_and_hardly_more(others: int, values: int) -> None
     assert len(found) == max(others, values)
 
 
-def test_a_combination_that_is_not_there_is_made_up_for() -> None:
+def test_a_missing_combination_is_replaced() -> None:
     every = [pair for pair in itertools.product(range(4), range(2)) if pair != (2, 0)]
     found = chosen(every)
     assert found <= set(every)

@@ -31,7 +31,7 @@ def blocks(text: str) -> list[tuple[str, str]]:
     """Language and code of each block of a page; the language of a program for a file is ``file``."""
     found: list[tuple[str, str]] = []
     before = 0
-    # What is quoted inside a longer fence is no code of the page.
+    # A quote inside a longer fence is not code of the page.
     text = re.sub(r"^(`{4,})\w*\n.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     for match in FENCED.finditer(text):
         paragraph = text[before : match.start()].rstrip().rpartition("\n\n")[2]
@@ -47,7 +47,7 @@ def pasted(text: str) -> list[str]:
 
 
 def pages() -> dict[str, str]:
-    """The pages with code for a Python shell, by name; but for files of tests, and what needs a database."""
+    """The pages with code for a Python shell, by name, except files of tests and pages that need a database."""
     found = {path.stem: path.read_text("utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
     return {name: text for name, text in found.items() if name not in ("spread", "testing") and pasted(text)}
 
@@ -71,25 +71,25 @@ def commands(text: str) -> list[list[str]]:
 
 
 def reader_s_environment(folder: Path) -> dict[str, str]:
-    """With nothing of ours in it; temporary folders lie where a test can look at them."""
+    """An environment without our variables; temporary folders are where a test can look at them."""
     return {"TMPDIR": str(folder)} | {
         name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON", "TMPDIR"))
     }
 
 
 def paste(codes: Sequence[str], folder: Path) -> str:
-    """What the shell printed after the blocks were pasted one after the other, with Enter after each.
+    """The shell's output after the blocks were pasted one after the other, with Enter after each.
 
     Whatever goes wrong shows as a traceback, and nothing may: no exception, no syntax error, no warning.
     """
     if sys.version_info >= (3, 13):
-        # What that shell does with a pipe, no reader meets; and 3.13.0 takes single lines only.
+        # A reader does not meet this shell's behaviour with a pipe; and 3.13.0 takes single lines only.
         return paste_in_a_terminal(codes, folder, sys.executable)
     typed = "".join(f"{code.rstrip()}\n\n" for code in [*codes, f"print({END!r})"])
     status, out, err = OURS.run(
         module("asyncio", "error"), given=typed, timeout=120, cwd=folder, env=reader_s_environment(folder)
     )
-    # The prompts and what the shell says of itself are among the errors in one version and not in another.
+    # The prompts and the shell's banner are on standard error in one version and not in another.
     assert not WRONG.search(err + out), err
     assert status == 0, err
     assert END in out
@@ -128,7 +128,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             cwd=environment["TMPDIR"],
-            # A width in the environment goes before that of the terminal.
+            # A width in the environment overrides that of the terminal.
             env=environment | {"TERM": "xterm", "NO_COLOR": "1", "LINES": "200", "COLUMNS": "250"},
             start_new_session=True,
         )
@@ -147,12 +147,12 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def wait_for(self, pattern: str) -> None:
-        """Until it shows this, after what was typed last."""
+        """Wait until it shows this, after the last input."""
         end = time.monotonic() + 120
         while True:
             found = re.search(pattern, self.shown[self._since :])
             assert time.monotonic() < end, f"no {pattern!r} in:\n{self.shown}"
-            # It may be in the middle of drawing a line that only begins like this.
+            # It may be drawing a line that only begins like this.
             more = select.select([self._ours], [], [], 0.05 if found else 1)[0]
             if found and not more:
                 return

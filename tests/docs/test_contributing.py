@@ -1,4 +1,4 @@
-"""The recipes for contributors name files and tests that are there."""
+"""The recipes for contributors name existing files and tests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PATHS = [
 ]
 
 
-def test_every_file_that_a_recipe_names_is_there() -> None:
+def test_every_file_that_a_recipe_names_exists() -> None:
     assert len(PATHS) > 10
     assert [path for path in PATHS if not (ROOT / path).exists()] == []
 
 
-def test_every_test_that_a_recipe_names_is_there() -> None:
-    """A newcomer is told which test fails when a step is left out."""
+def test_every_test_that_a_recipe_names_exists() -> None:
+    """A recipe says which test fails if a step is left out."""
     named = {word for word in IN_QUOTES if re.fullmatch(r"test_\w+", word)}
     defined = {
         node.name
@@ -36,6 +36,6 @@ def test_every_test_that_a_recipe_names_is_there() -> None:
     assert named - defined == set()
 
 
-def test_every_module_that_a_recipe_runs_is_there() -> None:
+def test_every_module_that_a_recipe_runs_exists() -> None:
     modules = [word.removeprefix("python -m ") for word in IN_QUOTES if word.startswith("python -m ")]
     assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").exists()] == []

@@ -1,4 +1,4 @@
-"""The example that brings its own local order service ends well; ``tests/examples`` runs those that are given one."""
+"""The example with its own local order service ends well; ``tests/examples`` runs those that need one."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_it_ends_with_a_completed_order(example: Path) -> None:
 
 
 def test_the_tutorial_is_short() -> None:
-    """Under forty lines, so that it can be read at once."""
+    """Under forty lines, so that it is read in a minute."""
     assert EXAMPLES
     assert len(ROOT.joinpath("examples/tutorial.py").read_text("utf-8").splitlines()) < 40
 
 
 def test_the_tutorial_reads_the_environment() -> None:
-    """With --playground and nothing set it names the variables and sends nothing."""
+    """With --playground and no settings it names the variables and sends nothing."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NORCE_")}
     command = [sys.executable, str(ROOT / "examples/tutorial.py"), "--playground"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)

@@ -1,4 +1,4 @@
-"""Nothing says that the package can be had from a package index, and each extra that is named exists."""
+"""No page says that the package is on a package index, and each extra that is named exists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FROM_AN_INDEX = re.compile(
 )
 WITH_AN_EXTRA = re.compile(r"norce-order-async with \[([\w,-]+)\]")
 OF_AN_ENGINE = re.compile(r'\bNamedEngine\([^\n]*\bextra="(\w+)"')
-"""In the table of the engines, from which the error takes it."""
+"""In the table of the engines, which the error uses."""
 EXTRAS = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 
 
@@ -33,7 +33,7 @@ def test_nothing_is_installed_from_an_index() -> None:
     assert not found
 
 
-def test_such_a_line_would_be_seen() -> None:
+def test_such_a_line_would_be_found() -> None:
     """In each form."""
     for line in (
         "pip install norce-order-async",
@@ -46,7 +46,7 @@ def test_such_a_line_would_be_seen() -> None:
     assert not FROM_AN_INDEX.search("needs the extra 'cli': install norce-order-async with [cli]")
 
 
-def test_every_extra_that_is_named_is_there() -> None:
+def test_every_extra_that_is_named_exists() -> None:
     """In errors, and in the table of the README, which has them all."""
     named = [
         extra

@@ -1,4 +1,4 @@
-"""docs/reliability.md has one table of all opt-outs, and docs/upgrading.md names cures that exist."""
+"""docs/reliability.md has one table of all opt-outs, and docs/upgrading.md names existing remedies."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ NO_PROTECTION = {
     "validate",
     "writes_alone",
 }
-"""Switches that nothing is risked with."""
+"""Switches without a risk."""
 
 
 def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
-    """Public functions, and public methods of public classes, of what users call: client, orders, jobs, sandbox."""
+    """Public functions, and public methods of public classes, that users call: client, orders, jobs, sandbox."""
     modules = [importlib.import_module("norce_order_async.client")]
     for package in (importlib.import_module("norce_order_async.orders"), bulk):
         modules += [
@@ -51,7 +51,7 @@ def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
             continue
         for name, method in inspect.getmembers(kind, inspect.isfunction):
             if name == "__init__" and kind not in (NorceOrderClient, Job, Sandbox, Settings):
-                # Made by us, not by users.
+                # Made by the package, not by users.
                 continue
             if name == "__init__" or not name.startswith("_"):
                 yield f"{kind.__qualname__}.{name}", inspect.signature(method)
@@ -61,7 +61,7 @@ def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
 
 
 def switches() -> dict[str, set[tuple[str, bool]]]:
-    """Parameters that are on or off, by name: where they are and what they are unless said."""
+    """Parameters that are on or off, by name: their places and defaults."""
     found: dict[str, set[tuple[str, bool]]] = {}
     for where, signature in public_callables():
         for parameter in signature.parameters.values():
@@ -71,25 +71,25 @@ def switches() -> dict[str, set[tuple[str, bool]]]:
 
 
 def test_every_switch_has_its_row() -> None:
-    """Or is known to be none of the kind. A new one has to be looked at."""
+    """Or is listed as a switch without a risk. A new one has to be considered."""
     known = OPT_OUTS.keys() | NO_PROTECTION
     assert {name: where for name, where in switches().items() if name not in known} == {}
 
 
-def test_the_switches_without_protection_are_there() -> None:
+def test_the_other_opt_outs_are_there() -> None:
     assert set(switches()) >= NO_PROTECTION
 
 
 @pytest.mark.parametrize("name", OPT_OUTS)
 def test_the_defaults_are_as_documented(name: str) -> None:
-    """Wherever the argument is; settings count for all the calls that take them."""
+    """Wherever the argument is; a setting counts for all calls that take it."""
     documented = OPT_OUTS[name]
     defaults = {repr(setting.default) for setting in fields(Settings) if setting.name == name}
     defaults |= {
         repr(parameter.default)
         for where, signature in public_callables()
         for parameter in signature.parameters.values()
-        # A scope's None keeps what the client has.
+        # None of a scope means the client's value.
         if parameter.name == name and parameter.default is not inspect.Parameter.empty and "Scope.scoped" not in where
     }
     if name not in {"retry_budget", "deadline"}:
@@ -105,7 +105,7 @@ def test_the_places_are_as_documented() -> None:
     assert places["force"] == {"Order.transition_to"}
 
 
-def test_upgrading_names_what_there_is() -> None:
+def test_upgrading_names_existing_errors_and_arguments() -> None:
     """Each error and each argument of the cures."""
     raising, _ = tables(UPGRADING)
     table = rows(raising)

@@ -39,7 +39,7 @@ DOCS = ROOT / "docs"
 
 
 def test_no_page_is_left_out() -> None:
-    """A page has code for a shell, or a reason."""
+    """A page has code for a shell, or a reason why not."""
     everything = {path.stem: path.read_text("utf-8") for path in [ROOT / "README.md", *DOCS.glob("*.md")]}
     assert everything.keys() == pages().keys() | NOT_PASTED.keys()
     assert not pages().keys() & NOT_PASTED.keys()
@@ -49,7 +49,7 @@ def test_no_page_is_left_out() -> None:
 
 @pytest.mark.parametrize("page", pages())
 def test_its_code_runs(page: str, tmp_path: Path) -> None:
-    """Each block after the one before it; the page makes all that it uses."""
+    """Each block after the one before it; the page makes everything that it uses."""
     codes = pasted(pages()[page])
     told = paste(codes, tmp_path)
     if page == "jobs":
@@ -69,7 +69,7 @@ def test_its_code_runs(page: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*DOCS.glob("*.md"), *ROOT.glob("examples/**/README.md")], ids=lambda page: page.stem)
-def test_what_it_links_to_is_there(page: Path) -> None:
+def test_its_links_lead_somewhere(page: Path) -> None:
     """Files of the checkout, and headings in them."""
     for target, _, heading in re.findall(r"\]\((?!https?:)([^)#\s]*)(#?)([^)\s]*)\)", page.read_text("utf-8")):
         found = page.parent / target if target else page
@@ -81,7 +81,7 @@ def test_what_it_links_to_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages())
 def test_it_leaves_nothing_open(page: str) -> None:
-    """What it starts it stops, so that a reader's shell ends."""
+    """It stops what it starts, so that a reader's shell ends."""
     code = "\n".join(pasted(pages()[page]))
     assert code.count(".start()") == code.count("sandbox.stop()")
     assert len(re.findall(r"= CallbackReceiver\(\)", code)) == len(
@@ -102,7 +102,7 @@ OLD_SHELL = pytest.mark.skipif(sys.version_info >= (3, 13), reason="an empty lin
         "import warnings\nwarnings.warn('old')\n",
     ],
 )
-def test_what_does_not_run_is_seen(typed: str, tmp_path: Path) -> None:
+def test_code_that_does_not_run_is_found(typed: str, tmp_path: Path) -> None:
     """A missing name, a blank line too few or too many, an assertion, a warning: even with good code after it."""
     with pytest.raises(AssertionError):
         paste([typed, "print()\n"], tmp_path)

@@ -41,7 +41,7 @@ def run(*command: str) -> str:
 
 
 def test_no_block_is_left_out() -> None:
-    """There is nothing but Python and shell, and each kind is here."""
+    """There is only Python and shell, and each kind is here."""
     assert {language for language, _ in BLOCKS} == {"python", "bash"}
     assert len(PROGRAMS) == 2
     assert len(TOUR) >= 7
@@ -108,7 +108,7 @@ def test_the_commands_are_there() -> None:
         assert option in told
 
 
-def test_what_it_links_to_is_there() -> None:
+def test_its_links_lead_somewhere() -> None:
     """Every relative link."""
     links = re.findall(r"\]\(([^)#]+)", README)
     assert len(links) >= 4
@@ -117,7 +117,7 @@ def test_what_it_links_to_is_there() -> None:
 
 
 def test_the_published_edges_are_those_of_the_table() -> None:
-    """What the README calls certain about changes of status is what the package does."""
+    """The changes of status that the README calls certain are those of the package."""
     from norce_order_async.orders.lifecycle import EDGES
 
     published = {

@@ -70,7 +70,7 @@ OUTCOMES, KINDS = ({row[0]: row[-1] for row in rows(table)} for table in tables(
 
 
 def number(pattern: str) -> float:
-    """The one number that a sentence of the page holds."""
+    """The only number in a sentence of the page."""
     found = re.findall(pattern, FLOWING)
     assert len(found) == 1, f"{pattern!r} is there {len(found)} times"
     return float(found[0])
@@ -86,7 +86,7 @@ def test_the_table_of_settings_is_the_class_of_settings() -> None:
     assert {name for name, _ in table} <= {option.name for option in fields(CallOptions)}
 
 
-def test_what_is_set_on_the_client() -> None:
+def test_the_settings_of_the_client() -> None:
     assert number(r"`max_in_flight`, (\d+) attempts at once") == MAX_IN_FLIGHT
     assert number(r"`retry_budget`, (\d+) tokens") == CAPACITY
 
@@ -152,8 +152,8 @@ def test_every_outcome_has_its_row() -> None:
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
 @pytest.mark.parametrize("retry_after", [False, True])
-def test_a_status_is_what_its_row_says(retry_after: bool, kind: Kind) -> None:
-    """The words of the rows, read by hand, against the code for every status there is."""
+def test_a_status_is_classified_as_its_row_says(retry_after: bool, kind: Kind) -> None:
+    """The words of the rows, against the code for every status."""
     assert "any 2xx" in OUTCOMES["succeeded"]
     assert "3xx and 4xx but the ones below" in OUTCOMES["refused"]
     assert OUTCOMES["rejected"].startswith("429 and 425")
@@ -184,20 +184,20 @@ def test_every_kind_has_its_row_and_does_what_it_says(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
-def test_what_was_turned_away_is_repeated(kind: Kind) -> None:
+def test_a_rejected_call_is_repeated(kind: Kind) -> None:
     assert "*Not sent* and *rejected* may be repeated for every operation." in FLOWING
     assert step_after(kind, Outcome.NOT_SENT, None) is Step.REPEAT
     assert [step_after(kind, Outcome.REJECTED, status) for status in (425, 429, 503)] == [Step.REPEAT] * 3
 
 
-def test_what_throttles() -> None:
+def test_which_statuses_throttle() -> None:
     """Whatever the outcome."""
     assert "Every 429, every 425 and every 503 with Retry-After is a sign of overload" in FLOWING
     for retry_after, expected in ((True, {425, 429, 503}), (False, {425, 429})):
         assert {status for status in range(200, 600) if throttles(status, retry_after=retry_after)} == expected
 
 
-def test_what_is_never_repeated() -> None:
+def test_which_statuses_are_never_repeated() -> None:
     found = re.search(r"(\d+) and (\d+) are never repeated", FLOWING)
     assert found
     assert {int(status) for status in found.groups()} == NEVER_REPEATED
@@ -224,7 +224,7 @@ EVERY_LATER = 4.0
 
 
 def test_a_lost_order_is_looked_for_as_documented() -> None:
-    """Moments, pages, and the time that must be left; what they lead to is in tests/pipeline/test_settle.py."""
+    """Times, pages, and the time that must be left; the results are in tests/pipeline/test_settle.py."""
     assert "at 0, 1, 3 and 7 s** after the loss" in FLOWING
     assert "at 0, 1, 3 and 7 s and then every 4 s, within the deadline" in FLOWING
     moments = list(itertools.islice(settle.moments(Settings().settling_pause), 7))
@@ -242,10 +242,10 @@ def test_every_error_of_a_call_has_its_row() -> None:
     assert table == {error.__name__ for error in errors.CallError.__subclasses__()}
 
 
-# Nothing besides
+# Nothing else
 
 
-def test_no_number_stands_there_unchecked() -> None:
+def test_no_number_is_unchecked() -> None:
     """Statuses, and what the tests above compare."""
     statuses = {202, 404, 408, 409, 425, 429, 501, 503, 505}
     settings = {

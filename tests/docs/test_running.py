@@ -36,7 +36,7 @@ COMMANDS = {command[0]: command for command in commands(PAGE)}
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(group="frameworks")]
 
 PATIENCE = 120.0
-"""Seconds until something that was started has to answer, on a machine with much else to do."""
+"""Seconds until a program that was started has to answer, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def service() -> Iterator[Sandbox]:
 
 
 def environment(base_url: str, token: str, **more: str) -> dict[str, str]:
-    """What a program on the page finds in its environment; its commands are those of this environment."""
+    """The environment of a program on the page; its commands are those of this environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON"))}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -123,7 +123,7 @@ def free_port() -> int:
 
 
 def on_a_free_port(command: list[str], shown: str) -> tuple[list[str], str]:
-    """A command with a port that nobody has in place of the one shown, and the address then."""
+    """A command with a free port in place of the one shown, and the address then."""
     port = str(free_port())
     assert any(shown in word for word in command)
     return [word.replace(shown, port) for word in command], f"http://127.0.0.1:{port}"
@@ -147,7 +147,7 @@ def many(url: str, number: int = 24) -> list[httpx.Response]:
 
 
 def test_every_block_is_run() -> None:
-    """Here, or where the name of a test says so."""
+    """Here, or in a test whose name says so."""
     assert FILES.keys() == {
         "app.py",
         "fast.py",
@@ -215,11 +215,12 @@ for order in sys.argv[1:]:
 
 
 def test_celery(tmp_path: Path) -> None:
-    """A worker with the pool that forks. Turned away: retried and done once. In doubt: not sent again."""
+    """A worker with the pool that forks. A rejected task is retried and done once. A task in doubt is not sent
+    again."""
     written(tmp_path, "tasks.py")
     for folder in ("data_in", "control", "results"):
         tmp_path.joinpath(folder).mkdir()
-    # A broker of files: what anybody sends, the worker gets.
+    # A broker of files: the worker gets everything that is sent.
     tmp_path.joinpath("data_out").symlink_to("data_in")
     tmp_path.joinpath("ask.py").write_text(CELERY_PROGRAM, "utf-8")
     with Sandbox() as service:

@@ -1,4 +1,5 @@
-"""The documentation site without Sphinx: its tables are the code's, and every page and every public name has its place.
+"""The documentation site without Sphinx: its tables are the code's, and every page and every public name has its
+place.
 
 The site itself is built by ``nox -s docs``, with each warning a failure.
 """
@@ -29,7 +30,7 @@ def test_its_tables_are_what_the_code_says(page: str) -> None:
     assert tables.with_tables(page, text) == text, "run: PYTHONPATH=scripts python -m reference"
 
 
-def test_a_table_that_lost_its_place_is_noticed() -> None:
+def test_a_table_that_lost_its_markers_is_noticed() -> None:
     with pytest.raises(LookupError, match="kinds"):
         tables.with_tables("operations", "<!-- operations -->\n<!-- end -->\n")
 
@@ -42,7 +43,7 @@ def test_every_operation_has_a_row() -> None:
 
 
 def test_every_variable_that_is_read_has_a_row() -> None:
-    """Whatever begins like one of ours anywhere in the package."""
+    """Every name in the package that begins like one of ours."""
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
     found = set(re.findall(r"\bNORCE_[A-Z_]*[A-Z]\b", source))
     named = {name for name in found if not name.startswith(BETWEEN_OUR_PROCESSES)}
@@ -52,7 +53,7 @@ def test_every_variable_that_is_read_has_a_row() -> None:
 
 
 def test_every_page_is_in_the_sidebar_once() -> None:
-    """It has what the first page lists."""
+    """As the first page lists them."""
     listed = [(DOCS / target).resolve() for target in re.findall(r"^- \[.+?\]\((.+?)\)", INDEX, re.MULTILINE)]
     assert len(listed) == len(set(listed))
     there = {path for path in DOCS.glob("*.md") if path.name != "index.md"} | set(DOCS.glob("notebooks/*.ipynb"))
@@ -61,7 +62,7 @@ def test_every_page_is_in_the_sidebar_once() -> None:
 
 
 @pytest.mark.parametrize("full", [full for full in inventories.uris() if not full.startswith("opentelemetry.")])
-def test_what_names_of_others_lead_to_is_there(full: str) -> None:
+def test_links_to_names_of_others_lead_somewhere(full: str) -> None:
     """As far as this machine can tell: the name can be imported."""
     module, _, name = full.rpartition(".")
     assert hasattr(importlib.import_module(module), name)
@@ -81,6 +82,6 @@ def test_every_public_name_has_a_page_of_the_reference() -> None:
     assert {"NorceOrderClient", "PaymentsPart", "CartDict", "OMIT", "DraftOrder"} <= set(names)
 
 
-def test_pages_of_the_reference_are_not_kept() -> None:
+def test_pages_of_the_reference_are_not_committed() -> None:
     """They are made when the site is built."""
     assert "docs/api/" in Path(ROOT, ".gitignore").read_text("utf-8").splitlines()

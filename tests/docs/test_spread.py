@@ -28,16 +28,16 @@ def test_its_code_runs(postgres: str, tmp_path: Path, monkeypatch: pytest.Monkey
     paste(pasted(PAGE), tmp_path)
 
 
-def test_its_numbers() -> None:
-    """Are the code's."""
+def test_its_numbers_are_the_codes() -> None:
+    """Leases, rates and limits."""
     text = " ".join(PAGE.split())
     assert f"A run has the job for {LEASE:g} s" in text
     assert f"renews that every {LEASE / journal.RENEWALS:g} s" in text
     assert f"Listing reads {LISTED_AT_ONCE:,} orders of the source" in text
 
 
-def test_its_figures() -> None:
-    """Are those of the file that the measurement wrote."""
+def test_its_figures_are_those_of_the_measurement() -> None:
+    """They are in the file that the measurement wrote."""
     from benchmarks import shards as measured
 
     results = json.loads(ROOT.joinpath("docs/spread.json").read_text("utf-8"))
@@ -57,8 +57,8 @@ def commands_of(text: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines]
 
 
-def test_the_commands_of_the_first_job() -> None:
-    """Are ones that the command takes."""
+def test_the_commands_of_the_first_job_are_accepted() -> None:
+    """By the command's own parser."""
     assert len(commands_of(MACHINES)) == 2
     for words in commands_of(MACHINES):
         command: click.Command = norce_order
@@ -69,7 +69,7 @@ def test_the_commands_of_the_first_job() -> None:
         command.make_parser(click.Context(command)).parse_args(words)
 
 
-def test_what_is_installed_is_the_package_from_where_the_reader_stands() -> None:
+def test_the_package_is_installed_from_the_readers_folder() -> None:
     folder = ROOT
     for went, installed in re.findall(r"^cd (\S+)$|^pip install \"(\S+)\[", MACHINES, re.MULTILINE):
         folder = folder / went
@@ -77,8 +77,8 @@ def test_what_is_installed_is_the_package_from_where_the_reader_stands() -> None
     assert folder == FOLDER
 
 
-def test_the_compose_file() -> None:
-    """Has the services that the page starts, and gives workers what they need."""
+def test_the_compose_file_has_the_services() -> None:
+    """The page starts them, and workers get what they need."""
     services: Any = yaml.safe_load(FOLDER.joinpath("compose.yaml").read_text("utf-8"))["services"]
     assert set(services) == {"db", "scheduler", "worker"}
     assert set(services["worker"]["environment"]) == {"NORCE_TOKEN", "PGPASSWORD"}
@@ -87,8 +87,8 @@ def test_the_compose_file() -> None:
     assert f"[{'spread,cli,fast'}]" in FOLDER.joinpath("Dockerfile").read_text("utf-8")
 
 
-def test_the_kubernetes_job() -> None:
-    """Has a pod for each shard; its program compiles and takes what the page says."""
+def test_the_kubernetes_job_has_a_pod_for_each_shard() -> None:
+    """Its program compiles and takes what the page says."""
     job: Any = yaml.safe_load(FOLDER.joinpath("kubernetes.yaml").read_text("utf-8"))
     (container,) = job["spec"]["template"]["spec"]["containers"]
     (program,) = container["args"]

@@ -1,4 +1,4 @@
-"""docs/tokens.md and docs/observability.md: what their programs bring about, and that numbers are the code's."""
+"""docs/tokens.md and docs/observability.md: the calls of their programs, and numbers that are the code's."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SEEN = "print('seen', [request.status for request in sandbox.requests]); sandbox
         ("observability", [[], [201, 200], [200], [200], [], [200], []]),
     ],
 )
-def test_what_its_programs_call(page: str, statuses: list[list[int]], tmp_path: Path) -> None:
-    """The order service refuses old tokens alone, and each program calls it."""
+def test_the_calls_of_its_programs(page: str, statuses: list[list[int]], tmp_path: Path) -> None:
+    """The order service refuses only old tokens, and each program calls it."""
     told = paste([code for block in pasted(pages()[page]) for code in (block, SEEN)], tmp_path)
     assert [ast.literal_eval(found) for found in re.findall(r"seen (\[.*\])", told)] == statuses
 
 
-def test_the_account_s_token_is_asked_for_once(tmp_path: Path) -> None:
+def test_the_account_s_token_is_fetched_once(tmp_path: Path) -> None:
     *blocks, leaving = pasted(TOKENS)
     told = paste([*blocks, "print(len(identity.calls), 'asked for')", leaving], tmp_path)
     assert "1 asked for" in told
@@ -67,7 +67,7 @@ def test_the_numbers_of_tokens() -> None:
     ]
 
 
-def test_tokens_says_what_is_not_known() -> None:
+def test_tokens_says_what_is_not_published() -> None:
     text = " ".join(TOKENS.replace("**", "").split())
     assert "documents these accounts for Norce Commerce. This package is about Norce Checkout." in text
     assert "It is not published whether Norce Checkout accepts tokens of these accounts" in text

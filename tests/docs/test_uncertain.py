@@ -1,4 +1,4 @@
-"""docs/uncertain.md speaks of every rule with readings once, and of readings, calls and errors that exist."""
+"""docs/uncertain.md names every rule with readings once, and only readings, calls and errors that exist."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_harsh_reading_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_it_names_is_there(name: str) -> None:
+def test_the_names_on_the_page_exist(name: str) -> None:
     """A call or an attribute of a class, an error, a keyword that a call takes, a word of the API."""
     if name.endswith("Error"):
         assert hasattr(norce_order_async, name)

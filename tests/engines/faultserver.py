@@ -1,4 +1,4 @@
-"""A raw socket server that misbehaves on demand and counts what it really received.
+"""A raw socket server that misbehaves on demand and counts the requests that it really received.
 
 It runs in threads of its own, blocking, so that clients on any event loop meet the same server. The path's first
 segment names what it plays, ``/cut-body/7`` plays ``cut-body``; :data:`PLAYS` is the repertoire. A request counts once
@@ -43,7 +43,7 @@ class Received:
 
 
 Play = Callable[["Connection", Received], bool]
-"""Answers, or does not; True keeps the connection."""
+"""Answers or does not; True keeps the connection."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Connection:
         self.server.stopping.wait(seconds)
 
     def wait_to_answer(self) -> None:
-        """As long as the server is told to wait with good answers, or until the other side closes."""
+        """Wait as long as the test says before good answers, or until the other side closes."""
         end = time.monotonic() + self.server.latency
         while time.monotonic() < end or not self.server.free.is_set():
             if _is_closing(self.sock, 5):
@@ -116,7 +116,7 @@ class Connection:
 
 
 def _is_closing(sock: socket.socket, wait_ms: int = 0) -> bool:
-    """Whether the other side has closed; not known of a socket that TLS has taken over."""
+    """Whether the other side has closed; False for a socket under TLS, where it is not known."""
     descriptor = sock.fileno()
     if descriptor < 0:
         return False
@@ -152,13 +152,13 @@ class FaultServer:
         self.received: list[Received] = []
         self.accepted = 0
         self.peak = 0
-        """The most connections that were open at a time, and that the other side had not closed."""
+        """The largest number of connections that were open at a time, and that the other side had not closed."""
         self.answered = 0
-        """Requests whose play has come to its end, with the connection kept."""
+        """Requests whose play has ended, with the connection kept."""
         self.said_all: float | None = None
-        """When one of its plays last fell silent, or began to drip."""
+        """The time when one of its plays last fell silent, or began to drip."""
         self.says = b""
-        """What the play "says" answers, head and all."""
+        """The answer of the play "says", with its head."""
         self.keeps = True
         """Whether the play "says" keeps its connection."""
         self.free = threading.Event()
@@ -215,7 +215,7 @@ class FaultServer:
             return self._targets.copy()
 
     def has_received(self, target: str) -> bool:
-        """Whether a whole request for it is here."""
+        """Whether a whole request for it has arrived."""
         with self._lock:
             return target in self._targets
 
@@ -226,12 +226,12 @@ class FaultServer:
             return len(self._open)
 
     def heard(self, play: str) -> int:
-        """How many requests it has received for a play; waits for the first one, as a hasty client leaves sooner."""
+        """The number of requests received for a play; waits for the first one, because a hasty client leaves sooner."""
         wait_until(lambda: self.counts[play])
         return self.counts[play]
 
     def settle(self, connections: int = 0) -> int:
-        """Wait until no more than so many connections are open; returns how many are."""
+        """Wait until no more than this number of connections is open; returns how many are."""
         wait_until(lambda: self.connections <= connections)
         return self.connections
 
@@ -301,7 +301,7 @@ def _created(connection: Connection, request: Received) -> bool:
 
 
 def _large(connection: Connection, request: Received) -> bool:
-    """A body of several reads, at once; in chunks when asked for."""
+    """A body of several reads, at once; in chunks if the path says so."""
     connection.wait_to_answer()
     body = b"x" * 300_000
     if request.play == "large-chunks":
@@ -323,7 +323,7 @@ def _flood(connection: Connection, request: Received) -> bool:
 
 
 def _floods(first: bytes, more: bytes) -> Play:
-    """A beginning, and then the same over and over for as long as the other side takes it."""
+    """A beginning, and then the same again and again until the other side closes."""
 
     def play(connection: Connection, request: Received) -> bool:
         connection.send(first)
@@ -342,7 +342,7 @@ def _bomb(connection: Connection, request: Received) -> bool:
         _CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: %b\r\n\r\n" % (b"gzip" if zipped else b"deflate"))
     )
     first = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
-    # Packed without a look back, so that it means the same any number of times.
+    # Packed without references back, so that it can be repeated any number of times.
     again = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
     for part in itertools.chain([first], itertools.repeat(again, 9_999)):
         connection.send(b"%x\r\n%b\r\n" % (len(part), part))
@@ -408,7 +408,7 @@ def _says_in_one_packet(*parts: bytes) -> Play:
 def _says_then_resets(data: bytes) -> Play:
     def play(connection: Connection, request: Received) -> bool:
         connection.send(data)
-        connection.wait(0.05)  # Long enough for the bytes to be read before the reset throws them away.
+        connection.wait(0.05)  # Long enough for the bytes to be read before the reset drops them.
         connection.reset()
         return False
 
@@ -453,7 +453,7 @@ def _then(second: Play) -> Play:
 
 
 def _connect(connection: Connection, request: Received) -> bool:
-    """Be a proxy that is its own target; port 9 is out of bounds."""
+    """A proxy that is its own target; it refuses port 9."""
     if request.target.endswith(":9"):
         connection.send(answer(b"no", "403 Forbidden"))
         return False
@@ -464,7 +464,7 @@ def _connect(connection: Connection, request: Received) -> bool:
 
 
 TUNNEL_TLS: list[ssl.SSLContext] = []
-"""What is spoken inside a tunnel; a test puts its context here and takes it away."""
+"""The TLS inside a tunnel; a test sets its context here and removes it."""
 
 _HALF = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n" + b"a" * 500
 _CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -544,7 +544,7 @@ PLAYS: dict[str, Play] = {
 
 @contextlib.contextmanager
 def closed_port() -> Generator[str]:
-    """An address nobody listens on, and nobody else can take meanwhile."""
+    """An address where nothing listens, and that no other process can take meanwhile."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -552,7 +552,7 @@ def closed_port() -> Generator[str]:
 
 @contextlib.contextmanager
 def unanswered_port() -> Generator[str]:
-    """An address where connecting never ends: a full backlog that nobody accepts from."""
+    """An address where connecting never ends: a full backlog without an accept."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

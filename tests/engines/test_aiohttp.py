@@ -1,4 +1,4 @@
-"""What is the aiohttp engine's own: nothing sent twice, one loop, bodies that wait, secrets of its exceptions."""
+"""The aiohttp engine's own rules: nothing sent twice, one loop, bodies that wait, secrets in its exceptions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def engine() -> AsyncIterator[AiohttpEngine]:
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Those that engines make."""
+    """The sessions that engines make."""
     made: list[Any] = []
     make = aiohttp.ClientSession
 
@@ -54,14 +54,14 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_it_is_an_engine() -> None:
-    """For type checkers as much as for the assertion."""
+    """For type checkers and for the assertion."""
     engine: Engine = AiohttpEngine()
     assert engine.name == "aiohttp"
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "gopher://127.0.0.1", "127.0.0.1:3128"])
-def test_a_proxy_it_does_not_know_is_refused(proxy: str) -> None:
-    """At construction, in words."""
+def test_an_unknown_kind_of_proxy_is_refused(proxy: str) -> None:
+    """At construction, with a reason."""
     with pytest.raises(ValueError, match="proxies with http and https"):
         AiohttpEngine(proxy=proxy)
 
@@ -69,10 +69,10 @@ def test_a_proxy_it_does_not_know_is_refused(proxy: str) -> None:
 # --- nothing is sent twice
 
 
-async def test_the_switch_for_sending_again_is_there_and_off(
+async def test_the_switch_for_sending_again_exists_and_is_off(
     engine: AiohttpEngine, server: FaultServer, sessions: list[Any]
 ) -> None:
-    """A private name: a version of aiohttp without it shows here."""
+    """A private name: a version of aiohttp without it fails here."""
     async with aiohttp.ClientSession():
         assert sessions[0]._retry_connection is True
     await engine.send(wire(f"{server.url}/good"))
@@ -103,7 +103,7 @@ async def test_without_that_switch_nothing_is_sent_twice_either(
 
 
 async def test_a_second_loop_is_refused(engine: AiohttpEngine, server: FaultServer) -> None:
-    """Its connections belong to the loop of the first call; nothing is sent from another one."""
+    """Its connections belong to the loop of the first call; a call from another loop is not sent."""
 
     async def send() -> None:
         await engine.send(wire(f"{server.url}/good"))
@@ -116,7 +116,7 @@ async def test_a_second_loop_is_refused(engine: AiohttpEngine, server: FaultServ
 
 
 def test_trio_is_refused(server: FaultServer) -> None:
-    """Not a RuntimeError from the depths."""
+    """With our own error, not a RuntimeError."""
     import trio
 
     engine = AiohttpEngine()
@@ -128,7 +128,7 @@ def test_trio_is_refused(server: FaultServer) -> None:
         trio.run(send)
 
 
-async def test_an_engine_never_used_is_closed_without_a_word() -> None:
+async def test_an_unused_engine_is_closed_without_a_warning() -> None:
     """It has opened nothing."""
     engine = AiohttpEngine()
     await engine.aclose()
@@ -150,7 +150,7 @@ async def test_a_large_body_arrives_whole(engine: AiohttpEngine, server: FaultSe
 
 
 async def test_an_answer_before_the_body_is_read_is_an_answer(engine: AiohttpEngine) -> None:
-    """A server that refuses early: the writing is given up with its connection."""
+    """A server that refuses early: the writing stops and its connection is closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def refuse() -> None:
@@ -171,8 +171,8 @@ async def test_an_answer_before_the_body_is_read_is_an_answer(engine: AiohttpEng
         thread.join()
 
 
-async def test_the_total_ends_what_the_bounds_would_not(engine: AiohttpEngine, server: FaultServer) -> None:
-    """While connecting, reading and writing; the connection goes with it."""
+async def test_the_total_timeout_ends_what_the_others_do_not(engine: AiohttpEngine, server: FaultServer) -> None:
+    """While connecting, reading and writing; the connection is closed."""
     with FaultServer(deaf=True) as deaf:
         with pytest.raises(MaybeSentError) as caught:
             await engine.send(wire(f"{deaf.url}/good", "PUT", body=b"x" * 32_000_000, total=0.2))
@@ -202,8 +202,8 @@ async def test_no_bound_is_never_no_bound_at_all(
     assert bounds.connect
 
 
-async def test_an_answer_that_keeps_coming_is_not_silent(engine: AiohttpEngine, server: FaultServer) -> None:
-    """It takes longer than the read timeout as a whole, and no piece of it does: the total is what ends it."""
+async def test_an_answer_in_pieces_is_not_silent(engine: AiohttpEngine, server: FaultServer) -> None:
+    """It takes longer than the read timeout as a whole, and no piece of it does: the total timeout ends it."""
     loop = asyncio.get_running_loop()
     total = 1.0
     while True:
@@ -217,7 +217,7 @@ async def test_an_answer_that_keeps_coming_is_not_silent(engine: AiohttpEngine, 
     assert loop.time() - began > 0.9 * total
 
 
-async def test_a_clock_that_is_given_is_asked_for_the_whole(server: FaultServer) -> None:
+async def test_a_given_clock_bounds_the_whole(server: FaultServer) -> None:
     """As every engine does. Where the machine was too slow to send in that time, it gets more."""
 
     class Hurried(SystemClock):
@@ -241,10 +241,10 @@ async def test_a_clock_that_is_given_is_asked_for_the_whole(server: FaultServer)
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT", "PATCH"])
 @pytest.mark.parametrize("body", [None, b"{}"])
 @pytest.mark.parametrize("names", [(), ("accept", "user-agent"), ("accept", "user-agent", "content-type")])
-async def test_no_header_is_added_whatever_is_there(
+async def test_no_header_is_added_or_lost(
     engine: AiohttpEngine, server: FaultServer, method: str, body: bytes | None, names: tuple[str, ...]
 ) -> None:
-    """Nor lost."""
+    """Whatever the request has."""
     await engine.send(wire(f"{server.url}/good", method, body=body, headers=dict.fromkeys(names, "text/mine")))
     received = server.received[0].headers
     own = {"host", "content-length", "accept-encoding", "connection"}

@@ -1,4 +1,4 @@
-"""Answers without a bound: what they may cost, and that their status counts all the same.
+"""Answers without a limit: their cost, and that their status counts all the same.
 
 Counted are steps, bytes and turns of a second task, never seconds.
 """
@@ -72,8 +72,8 @@ class Turns:
 async def test_a_bomb_costs_no_more_than_the_bound(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch, coding: str
 ) -> None:
-    """Ten gigabytes in ten megabytes: undone in steps, with turns for others in between, and never more of it in memory
-    than is allowed."""
+    """Ten gigabytes in ten megabytes: decompressed in steps, with turns for other tasks in between, and never more of
+    it in memory than is allowed."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
     undone: list[int] = []
@@ -105,7 +105,7 @@ async def test_a_bomb_costs_no_more_than_the_bound(
     assert max(undone) <= STEP
     assert MAX_ANSWER_SIZE < sum(undone) <= MAX_ANSWER_SIZE + STEP
     # Two steps less a byte without a turn; on trio, which may give the second task none between two turns of the first,
-    # as much again.
+    # twice that.
     assert max(at_once.values()) < 4 * STEP
     assert peaks[0] < MAX_ANSWER_SIZE + 4_000_000
     await engine.aclose()
@@ -113,8 +113,8 @@ async def test_a_bomb_costs_no_more_than_the_bound(
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-async def test_a_bomb_keeps_to_the_time(make_engine: EngineFactory, server: FaultServer, coding: str) -> None:
-    """Where the bound leaves room for all of it, the time for the whole ends it."""
+async def test_the_timeout_ends_a_bomb(make_engine: EngineFactory, server: FaultServer, coding: str) -> None:
+    """If the limit has room for all of it, the total timeout ends it."""
     engine = make_engine()
     with pytest.raises(MaybeSentError) as caught:
         await engine.send(bounded(f"{server.url}/bomb/{coding}", 100_000_000_000, total=0.3))
@@ -125,7 +125,7 @@ async def test_a_bomb_keeps_to_the_time(make_engine: EngineFactory, server: Faul
 
 
 @pytest.mark.parametrize("play", ["flood", "flood-chunks", "flood-close"])
-async def test_a_body_without_end_is_not_read_to_its_end(
+async def test_an_endless_body_is_not_read_to_its_end(
     make_engine: EngineFactory, server: FaultServer, play: str
 ) -> None:
     """With a length, in chunks, or until the connection closes."""
@@ -146,7 +146,7 @@ async def test_a_body_without_end_is_not_read_to_its_end(
 
 @pytest.mark.parametrize("coding", ["", "gzip", "deflate"])
 @pytest.mark.parametrize("size", [0, 1, STEP - 1, STEP, STEP + 1, 3 * STEP, 3 * STEP + 1])
-async def test_a_body_within_the_bound_is_whole(
+async def test_a_body_within_the_limit_is_whole(
     make_engine: EngineFactory, says: Any, server: FaultServer, coding: str, size: int
 ) -> None:
     """To the last byte, over the same connection; one byte more is too much."""
@@ -167,7 +167,7 @@ async def test_a_body_within_the_bound_is_whole(
 
 
 @pytest.mark.parametrize("play", ["flood-headers", "flood-header", "flood-status", "flood-hints"])
-async def test_a_head_without_end_is_no_answer(make_engine: EngineFactory, server: FaultServer, play: str) -> None:
+async def test_an_endless_head_is_not_an_answer(make_engine: EngineFactory, server: FaultServer, play: str) -> None:
     """Many headers, one header, a reason, or interim answers."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
@@ -206,7 +206,7 @@ UNDONE = {
 
 
 @pytest.mark.parametrize("name", UNDONE)
-async def test_what_was_asked_for_is_undone(make_engine: EngineFactory, says: Any, name: str) -> None:
+async def test_requested_codings_are_decoded(make_engine: EngineFactory, says: Any, name: str) -> None:
     engine = make_engine()
     received = await engine.send(wire(says(*UNDONE[name])))
     assert (received.status, received.body, received.unreadable) == (200, TEXT, None)
@@ -234,10 +234,10 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
 @pytest.mark.parametrize("name", UNREADABLE)
-async def test_what_can_not_be_undone_leaves_the_status(
+async def test_a_body_that_can_not_be_decoded_leaves_the_status(
     make_engine: EngineFactory, says: Any, server: FaultServer, name: str, status: str
 ) -> None:
-    """The answer is one all the same, without a body; its connection is not used again."""
+    """It is an answer all the same, without a body; its connection is not used again."""
     engine = make_engine()
     received = await engine.send(wire(says(*UNREADABLE[name], status), "POST", body=b"{}"))
     assert (f"{received.status}", received.body) == (status[:3], b"")
@@ -250,8 +250,8 @@ async def test_what_can_not_be_undone_leaves_the_status(
     assert server.settle() == 0
 
 
-async def test_no_body_is_in_no_coding(make_engine: EngineFactory, says: Any) -> None:
-    """An empty one in any coding is empty."""
+async def test_an_empty_body_is_empty_in_any_coding(make_engine: EngineFactory, says: Any) -> None:
+    """It need not be decoded."""
     engine = make_engine()
     for coding in ("gzip", "deflate", "br"):
         received = await engine.send(wire(says(b"", coding)))
@@ -259,8 +259,8 @@ async def test_no_body_is_in_no_coding(make_engine: EngineFactory, says: Any) ->
     await engine.aclose()
 
 
-async def test_engines_ask_for_what_they_undo(make_engine: EngineFactory, server: FaultServer) -> None:
-    """And for nothing else, whatever is installed."""
+async def test_engines_request_the_codings_that_they_decode(make_engine: EngineFactory, server: FaultServer) -> None:
+    """And no other, whatever is installed."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
     assert server.received[0].headers["accept-encoding"] == _answer.CODINGS
@@ -271,7 +271,7 @@ async def test_engines_ask_for_what_they_undo(make_engine: EngineFactory, server
 
 
 @pytest.mark.parametrize("play", ["bomb/gzip", "bomb/deflate", "flood", "flood-chunks"])
-async def test_a_client_of_httpxs_own_is_bounded_too(server: FaultServer, play: str) -> None:
+async def test_a_client_of_httpxs_own_has_the_limit_too(server: FaultServer, play: str) -> None:
     async with httpx.AsyncClient(verify=NO_TLS) as client:
         engine = HttpxEngine(client=client)
         received = await engine.send(bounded(f"{server.url}/{play}"))
@@ -280,7 +280,7 @@ async def test_a_client_of_httpxs_own_is_bounded_too(server: FaultServer, play: 
         assert (await engine.send(wire(f"{server.url}/good"))).status == 200
 
 
-async def test_a_transport_without_end_is_left() -> None:
+async def test_an_endless_transport_is_abandoned() -> None:
     """One that has no connection to close."""
     sent = 0
 
@@ -300,8 +300,8 @@ async def test_a_transport_without_end_is_left() -> None:
     await engine.aclose()
 
 
-async def test_an_answer_that_was_read_already_is_bounded() -> None:
-    """As mocks and caches make them."""
+async def test_an_answer_that_was_read_already_has_the_limit() -> None:
+    """As mocks and caches make it."""
     engine = HttpxEngine(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"x" * 100)))
     received = await engine.send(bounded("http://127.0.0.1/read", 99))
     assert (received.body, bool(received.unreadable)) == (b"", True)

@@ -1,4 +1,4 @@
-"""A request on an idle connection of aiohttp's goes another way than the first one on it, and comes to the same."""
+"""A request on an idle connection of aiohttp takes another path than the first one on it, with the same results."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ OTHERS = {
     "connect",
     "bomb",
     "drip-body",
-    # These close it after the answer, at a moment of their own.
+    # These close it after the answer, at their own time.
     "once",
     "then-close",
     "then-reset",
-    # With garbage behind it, aiohttp takes the answer for malformed as well.
+    # With garbage after it, aiohttp treats the answer as malformed, too.
     "extra-garbage",
     "extra-later",
     "extra-half-later",
@@ -57,7 +57,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[WireRequest]:
 
 
 async def outcome(engine: AiohttpEngine, request: WireRequest) -> Any:
-    """All that a caller learns."""
+    """All that a caller gets."""
     try:
         received = await engine.send(request)
     except SendError as error:
@@ -66,7 +66,7 @@ async def outcome(engine: AiohttpEngine, request: WireRequest) -> Any:
 
 
 async def both_ways(server: FaultServer, request: WireRequest) -> tuple[Any, Any]:
-    """What comes of it on a new connection and on one that is idle, and whether the connection is kept then."""
+    """The results on a new connection and on an idle one, and whether the connection is then kept."""
     found: list[Any] = []
     for warmed in (False, True):
         engine = AiohttpEngine()
@@ -82,7 +82,7 @@ async def both_ways(server: FaultServer, request: WireRequest) -> tuple[Any, Any
 
 
 @pytest.mark.parametrize("play", COMPARED)
-async def test_every_answer_comes_to_the_same(server: FaultServer, begun: list[WireRequest], play: str) -> None:
+async def test_every_answer_gives_the_same_result(server: FaultServer, begun: list[WireRequest], play: str) -> None:
     """The answer, or the error with its phase and words; and whether the connection carries another request."""
     request = wire(f"{server.url}/{play}", timeouts=HASTY if play in ENDLESS else PATIENT)
     new, idle = await both_ways(server, request)
@@ -109,16 +109,18 @@ async def test_every_answer_comes_to_the_same(server: FaultServer, begun: list[W
         answer(b"", "304 Not Modified"),
     ],
 )
-async def test_so_do_odd_heads_and_bodies(server: FaultServer, begun: list[WireRequest], says: bytes) -> None:
-    """Those that are read at once, and those that are left to aiohttp's parser."""
+async def test_unusual_heads_and_bodies_give_the_same_result(
+    server: FaultServer, begun: list[WireRequest], says: bytes
+) -> None:
+    """Those that are read directly, and those that are left to aiohttp's parser."""
     server.says = says
     new, idle = await both_ways(server, wire(f"{server.url}/says"))
     assert idle == new
     assert begun
 
 
-async def test_what_follows_an_answer_closes_its_connection(server: FaultServer) -> None:
-    """Be it as odd as it likes."""
+async def test_bytes_after_an_answer_close_its_connection(server: FaultServer) -> None:
+    """Whatever they are."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     assert (await engine.send(wire(f"{server.url}/extra-garbage"))).body == b"first"
@@ -127,7 +129,7 @@ async def test_what_follows_an_answer_closes_its_connection(server: FaultServer)
 
 
 @pytest.mark.parametrize("size", [0, 4, 5])
-async def test_a_body_is_no_larger_than_allowed(server: FaultServer, size: int) -> None:
+async def test_a_body_is_not_larger_than_allowed(server: FaultServer, size: int) -> None:
     """Exactly as large passes."""
     for says in (answer(b"hello"), CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"):
         server.says = says
@@ -176,8 +178,8 @@ async def test_the_same_bytes_are_sent(
 
 @pytest.mark.parametrize("value", ["a\r\nx-more: b", "a\nb", "a\0b", "\x7f", "a\tb", "caf\xe9", "\ud800"])
 @pytest.mark.parametrize("name", ["x-odd", "x odd", "x:odd", "content-length", "Cookie", ""])
-def test_odd_headers_are_left_to_aiohttp(name: str, value: str, anyio_backend: str) -> None:
-    """Which refuses them, or knows what they mean."""
+def test_unusual_headers_are_left_to_aiohttp(name: str, value: str, anyio_backend: str) -> None:
+    """aiohttp refuses them, or supports them."""
     assert head_of("GET", "host", "/", {name: value}, None) is None
     assert head_of("GET", "host", "/", {"x-plain": value}, None) is None
     assert head_of("GET", "host", "/", {name: "plain"}, None) is None or name == "x-odd"
@@ -185,10 +187,8 @@ def test_odd_headers_are_left_to_aiohttp(name: str, value: str, anyio_backend: s
 
 @pytest.mark.parametrize("play", ["once", "extra-later", "extra-half-later"])
 @pytest.mark.parametrize("body", [b"{}", b" " * 100_000], ids=["small", "large"])
-async def test_what_the_server_did_meanwhile_is_seen_before_a_request(
-    server: FaultServer, play: str, body: bytes
-) -> None:
-    """Although the event loop had no time to look: the request goes over another connection, and is lost on none."""
+async def test_a_close_by_the_server_is_noticed_before_a_request(server: FaultServer, play: str, body: bytes) -> None:
+    """Even if the event loop had no time to look: the request goes over another connection, and none is lost."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     await engine.send(wire(f"{server.url}/{play}"))
@@ -202,8 +202,8 @@ async def test_what_the_server_did_meanwhile_is_seen_before_a_request(
     await engine.aclose()
 
 
-async def test_it_takes_no_task(server: FaultServer) -> None:
-    """None runs while the answer is awaited but the one that awaits it."""
+async def test_it_needs_no_task(server: FaultServer) -> None:
+    """While the answer is awaited, only the task that awaits it runs."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     server.free.clear()
@@ -216,8 +216,10 @@ async def test_it_takes_no_task(server: FaultServer) -> None:
     await engine.aclose()
 
 
-async def test_who_leaves_closes_the_connection_of_a_read(server: FaultServer, begun: list[WireRequest]) -> None:
-    """At once; and one who left before is not asked for."""
+async def test_a_cancelled_caller_closes_the_connection_of_a_read(
+    server: FaultServer, begun: list[WireRequest]
+) -> None:
+    """At once; if the caller was cancelled before, nothing is sent."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     caller = Caller()
@@ -236,8 +238,8 @@ async def test_who_leaves_closes_the_connection_of_a_read(server: FaultServer, b
     await engine.aclose()
 
 
-async def test_nothing_is_written_when_it_is_kept_back(server: FaultServer) -> None:
-    """The reason is told, and the connection stays."""
+async def test_nothing_is_written_if_it_is_kept_back(server: FaultServer) -> None:
+    """The error has the reason, and the connection stays."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     plain = wire(f"{server.url}/good/2")
@@ -250,7 +252,7 @@ async def test_nothing_is_written_when_it_is_kept_back(server: FaultServer) -> N
 
 
 async def test_closing_the_engine_ends_it(server: FaultServer) -> None:
-    """As "maybe": the service may have acted."""
+    """As "maybe", because the service may have acted."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     sending = asyncio.ensure_future(engine.send(wire(f"{server.url}/hang", "POST", body=b"{}")))
@@ -284,7 +286,7 @@ def test_chunks(data: bytes, found: tuple[bytes, int] | None, anyio_backend: str
 
 @pytest.fixture(params=["idle", "new"])
 def norce(request: pytest.FixtureRequest, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> NorceOrderClient:
-    """A client whose requests all go one way or, but for the first, all the other: its calls must not differ."""
+    """A client whose requests all take one path or, except the first, all the other: the results must not differ."""
     if request.param == "new":
         monkeypatch.setattr(Connector, "take", none_idle)
     return NorceOrderClient(
@@ -296,7 +298,7 @@ def norce(request: pytest.FixtureRequest, server: FaultServer, monkeypatch: pyte
 async def test_a_caller_that_leaves_tears_no_write_in_half(
     norce: NorceOrderClient, server: FaultServer, writes: bool
 ) -> None:
-    """It goes on to its end, and gives its permit back then; a read ends at once."""
+    """It continues to its end, and then gives its permit back; a read ends at once."""
     async with norce:
         order = await norce.orders.get("o1")
         server.free.clear()
@@ -317,7 +319,7 @@ async def test_a_caller_that_leaves_tears_no_write_in_half(
 
 
 async def test_the_deadline_ends_a_call(norce: NorceOrderClient, server: FaultServer) -> None:
-    """And is named as what ended it."""
+    """The error names it."""
     async with norce:
         order = await norce.orders.get("o1")
         server.free.clear()
@@ -335,7 +337,7 @@ async def test_the_deadline_ends_a_call(norce: NorceOrderClient, server: FaultSe
 
 
 async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderClient, server: FaultServer) -> None:
-    """When the time is over that closing gives to sends in flight; the caller is told that it may have been done."""
+    """When closing has waited long enough for sends in flight; the caller's error says that it may have been done."""
     order = await norce.orders.get("o1")
     server.free.clear()
     writing = asyncio.ensure_future(order.set_reference("r"))
@@ -348,7 +350,7 @@ async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderC
 
 
 async def test_a_call_leaves_nothing_to_the_garbage_collector(server: FaultServer) -> None:
-    """Its objects know each other only while it lasts: a circle would cost each call a part of a collection."""
+    """Its objects refer to each other only while it lasts: a circle would cost each call a part of a collection."""
     async with NorceOrderClient(
         base_url=f"{server.url}/created", merchant="m", channel="c", token="t", engine="aiohttp"
     ) as norce:
@@ -364,7 +366,7 @@ async def test_a_call_leaves_nothing_to_the_garbage_collector(server: FaultServe
         gc.collect()
         gc.disable()
         try:
-            # What other tests have left is found with the first few.
+            # Remains of other tests are found with the first few.
             few = await left_by(10)
             assert await left_by(100) - few < 10
         finally:

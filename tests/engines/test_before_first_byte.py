@@ -1,4 +1,4 @@
-"""Right before the first byte of a request an engine asks whether it may still go out.
+"""Right before the first byte of a request an engine asks whether it may still send it.
 
 A worker that stood still while it waited for a connection must not send for an item that another worker has by now.
 """
@@ -31,7 +31,7 @@ TAKEN = "another worker has it"
 
 
 class Gate:
-    """Answers what it was given, and keeps what had happened at the server when it was asked."""
+    """Gives the set answer, and records what had happened at the server when it was asked."""
 
     def __init__(self, server: FaultServer, *answers: str | None, connections: int = 1) -> None:
         self.seen: list[tuple[int, int]] = []
@@ -39,7 +39,7 @@ class Gate:
         self._server = server
         self._answers = iter(answers)
         self._connections = connections
-        """As many as there are by then; the server may take notice of the last one a moment later."""
+        """As many as there are by then; the server may notice the last one a moment later."""
 
     def __call__(self) -> str | None:
         wait_until(lambda: self._server.accepted >= self._connections)
@@ -53,7 +53,7 @@ def asking(request: WireRequest, gate: Callable[[], str | None]) -> WireRequest:
 
 @pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", b'{"a": 1}'), ("PUT", b"x" * 300_000)])
 @pytest.mark.parametrize("secure", [False, True])
-async def test_it_is_asked_once_for_each_send_with_the_connection_in_hand(
+async def test_it_is_asked_once_for_each_send_with_the_connection_ready(
     make_engine: EngineFactory, secure: bool, method: str, body: bytes | None
 ) -> None:
     """On a new connection after it was made, and on one that is used again."""
@@ -70,10 +70,10 @@ async def test_it_is_asked_once_for_each_send_with_the_connection_in_hand(
 
 @pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", b'{"a": 1}'), ("PUT", b"x" * 300_000)])
 @pytest.mark.parametrize("used_before", [False, True])
-async def test_what_may_not_go_out_is_not_sent_and_says_why(
+async def test_a_request_that_may_not_be_sent_stays_and_has_its_reason(
     make_engine: EngineFactory, server: FaultServer, used_before: bool, method: str, body: bytes | None
 ) -> None:
-    """Neither on a new connection nor on one that carried a request before; and the engine goes on."""
+    """Neither on a new connection nor on one that carried a request before; and the engine continues to work."""
     engine = make_engine()
     if used_before:
         await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
@@ -90,7 +90,7 @@ async def test_what_may_not_go_out_is_not_sent_and_says_why(
 async def test_it_is_asked_for_the_connection_that_replaces_a_stale_one(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """Opening another one takes time, and that is when the work may change hands."""
+    """Opening another connection takes time, in which the item may get another worker."""
 
     class Clock(SystemClock):
         added = 0.0
@@ -124,10 +124,10 @@ async def test_it_is_not_asked_without_a_connection(make_engine: EngineFactory, 
     await engine.aclose()
 
 
-async def test_a_tunnel_through_a_proxy_is_made_before_it_is_asked(
+async def test_a_tunnel_through_a_proxy_is_opened_before_it_is_asked(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """What goes to the proxy is not the request."""
+    """A request to the proxy is not the request itself."""
     authority = trustme.CA()
     TUNNEL_TLS.append(server_context(authority, "service.test"))
     try:
@@ -143,8 +143,9 @@ async def test_a_tunnel_through_a_proxy_is_made_before_it_is_asked(
     assert server.settle() == 0
 
 
-async def test_an_engine_says_whether_it_asks(make_engine: EngineFactory) -> None:
-    """What is not known to ask counts as not asking: a client or transport of the user's, and any other engine."""
+async def test_an_engine_has_an_attribute_for_it(make_engine: EngineFactory) -> None:
+    """Without the attribute an engine counts as not asking: a client or transport of the user's, and any other
+    engine."""
     assert asks_before_first_byte(make_engine())
     async with httpx.AsyncClient() as client:
         assert not asks_before_first_byte(HttpxEngine(client=client))
@@ -152,14 +153,15 @@ async def test_an_engine_says_whether_it_asks(make_engine: EngineFactory) -> Non
     assert not asks_before_first_byte(object())
 
 
-# --- from a job's item down to the engine
+# From a job's item down to the engine
 
 
 @pytest.mark.parametrize("lost", ["before", "meanwhile"])
-async def test_calls_for_an_item_that_another_worker_has_are_not_sent(
+async def test_calls_for_an_item_of_another_worker_are_not_sent(
     engine_name: EngineName, server: FaultServer, lost: str
 ) -> None:
-    """Whether it was lost before the attempt began or while it waited for its connection; and nothing is repeated."""
+    """Whether the item was lost before the attempt began or while it waited for its connection; and nothing is
+    repeated."""
     answers = iter([MINE, TAKEN] if lost == "meanwhile" else [TAKEN])
     last: list[str | None] = []
 

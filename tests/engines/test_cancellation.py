@@ -1,4 +1,4 @@
-"""Cancelled callers, owned sends and a small pool: nothing may be lost, leaked or dead afterwards."""
+"""Cancelled callers, sends and a small pool: nothing is lost, leaked or dead afterwards."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Permits:
 
 
 def small(engine: Engine) -> Engine:
-    """Pools of three for the engine that has them, so that sends share and change pools all the time."""
+    """Pools of three for engines with pools, so that sends share and change pools all the time."""
     return HttpxEngine(pool_size=3) if isinstance(engine, HttpxEngine) else engine
 
 
@@ -98,16 +98,16 @@ async def fuzz(make_engine: EngineFactory, server: FaultServer, cancels: int) ->
     assert server.accepted <= PERMITS + 3, "sends whose callers left must leave their connections usable"
 
 
-async def test_after_many_cancelled_callers_the_engine_serves(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Four hundred callers leave at random moments, a tenth of them while the server has their request; a hundred
-    calls then succeed and every permit is back."""
+async def test_after_many_cancelled_callers_the_engine_works(make_engine: EngineFactory, server: FaultServer) -> None:
+    """Four hundred callers are cancelled at random moments, a tenth of them while the server has their request; a
+    hundred calls then succeed and every permit is back."""
     before = descriptors()
     await fuzz(make_engine, server, 400)
     assert descriptors() <= before + PERMITS, "server threads aside, nothing stays open"
 
 
 @pytest.mark.soak
-async def test_after_ten_thousand_cancelled_callers_the_engine_serves(
+async def test_after_ten_thousand_cancelled_callers_the_engine_works(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
     """The same at length."""
@@ -115,7 +115,8 @@ async def test_after_ten_thousand_cancelled_callers_the_engine_serves(
 
 
 async def fuzz_unowned(make_engine: EngineFactory, server: FaultServer, cancels: int) -> None:
-    """Sends themselves cancelled, as a loop does at its end: the pools that were hit are dropped, none is dead."""
+    """The sends themselves are cancelled, as a loop does at its end: the affected pools are dropped, and none is
+    dead."""
     patience = Patience(cancels)
     server.latency = 0.002
     engine = small(make_engine())
@@ -141,13 +142,13 @@ async def fuzz_unowned(make_engine: EngineFactory, server: FaultServer, cancels:
     assert server.settle() == 0
 
 
-async def test_sends_cancelled_from_outside_poison_nothing(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A hundred sends torn in half; the engine still serves and closes everything."""
+async def test_sends_cancelled_from_outside_damage_nothing(make_engine: EngineFactory, server: FaultServer) -> None:
+    """A hundred sends are interrupted; the engine still works and closes everything."""
     await fuzz_unowned(make_engine, server, 100)
 
 
-async def test_draining_ends_sends_that_never_would(make_engine: EngineFactory, server: FaultServer) -> None:
-    """After its grace a drain cancels what hangs, and closing leaves no connection."""
+async def test_a_drain_ends_sends_that_hang(make_engine: EngineFactory, server: FaultServer) -> None:
+    """After its grace a drain cancels them, and closing leaves no connection."""
     engine = make_engine()
     owned = SendTasks()
     ended: list[int] = []
@@ -175,7 +176,8 @@ async def test_draining_ends_sends_that_never_would(make_engine: EngineFactory, 
 def test_asyncio_run_ends_cleanly_with_sends_in_flight(
     name: str, server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The main task returns, asyncio.run cancels the rest: no connection left, and nobody complains of the sends."""
+    """The main task returns, asyncio.run cancels the rest: no connection is left, and there is no warning about the
+    sends."""
     ended: list[int] = []
     engine = ENGINES[name].make()
 

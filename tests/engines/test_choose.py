@@ -1,4 +1,4 @@
-"""Which engine a client gets, and when that is known."""
+"""Which engine a client gets, and when it is chosen."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def without_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_client_made_in_a_loop_knows_its_engine(anyio_backend: str) -> None:
-    """aiohttp on asyncio, httpx2 on trio; the scope says the same."""
+async def test_a_client_made_in_a_loop_has_its_engine(anyio_backend: str) -> None:
+    """aiohttp on asyncio, httpx2 on trio; the scope has the same."""
     async with client_of() as norce:
         assert norce.engine == norce.scoped(channel="no").engine == EXPECTED[anyio_backend]
 
 
 @pytest.mark.anyio
 async def test_a_client_made_outside_chooses_at_its_first_call(server: FaultServer, anyio_backend: str) -> None:
-    """Whatever runs then; and each request's User-Agent names it, in scopes made before too."""
+    """By the loop that runs then; and each request's User-Agent names it, in scopes made before too."""
     norce = await anyio.to_thread.run_sync(lambda: client_of(f"{server.url}/status-499"))
     scope = norce.scoped(channel="no")
     for maker in (norce, scope, norce):
@@ -61,7 +61,7 @@ async def test_a_client_made_outside_chooses_at_its_first_call(server: FaultServ
 
 @pytest.mark.anyio
 async def test_a_client_made_outside_and_closed_unused_stays_closed(server: FaultServer) -> None:
-    """Nothing was opened, and nothing will be."""
+    """Nothing was opened, and no call can open anything."""
     norce = await anyio.to_thread.run_sync(lambda: client_of(f"{server.url}/status-499"))
     await norce.aclose()
     with pytest.raises(CallError, match="closed"):
@@ -70,33 +70,33 @@ async def test_a_client_made_outside_and_closed_unused_stays_closed(server: Faul
 
 
 def test_every_engine_can_be_named() -> None:
-    """By the types as at run time."""
+    """In the types and at run time."""
     assert set(get_args(EngineName)) == {"auto", *ENGINES}
 
 
 def test_outside_a_loop_nothing_is_chosen() -> None:
-    """And asking does not choose."""
+    """Reading the attribute does not choose either."""
     assert client_of().engine == "auto"
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_an_engine_by_name(engine: str) -> None:
-    """Is that one, on any loop."""
+async def test_an_engine_by_name_is_that_one(engine: str) -> None:
+    """On any loop."""
     async with client_of(engine=engine) as norce:
         assert norce.engine == engine
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("library", [httpx, httpx2])
-async def test_a_client_handed_in_is_sent_with_as_what_it_is(library: Any) -> None:
+async def test_a_client_of_the_user_decides_the_engine(library: Any) -> None:
     async with library.AsyncClient(verify=NO_TLS) as theirs, client_of(http_client=theirs) as norce:
         assert norce.engine == library.__name__
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("library", [httpx, httpx2])
-async def test_a_client_handed_in_that_is_closed_sends_nothing(library: Any) -> None:
+async def test_a_closed_client_of_the_user_sends_nothing(library: Any) -> None:
     """So the outcome of a creation is known: it was not sent."""
     theirs = library.AsyncClient(verify=NO_TLS)
     async with client_of(http_client=theirs) as norce:
@@ -106,7 +106,7 @@ async def test_a_client_handed_in_that_is_closed_sends_nothing(library: Any) -> 
 
 
 @pytest.mark.parametrize("given", [object(), httpx.Client(verify=NO_TLS), httpx2.Client(verify=NO_TLS)])
-def test_a_client_that_is_none_is_refused(given: Any) -> None:
+def test_an_object_that_is_not_a_client_is_refused(given: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"http_client must be an httpx.AsyncClient or an httpx2.AsyncClient"):
         client_of(http_client=given)
 
@@ -120,7 +120,7 @@ async def test_a_client_of_the_other_library_is_refused() -> None:
 
 @pytest.mark.anyio
 async def test_without_aiohttp_it_is_httpx2_or_httpx(without_aiohttp: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extras are extras."""
+    """The extras are optional."""
     async with client_of() as norce:
         assert norce.engine == "httpx2"
     monkeypatch.setattr(NamedEngine, "installed", property(lambda _: False))
@@ -129,7 +129,7 @@ async def test_without_aiohttp_it_is_httpx2_or_httpx(without_aiohttp: None, monk
 
 
 def test_aiohttp_by_name_without_it_installed(without_aiohttp: None) -> None:
-    """Says what to install."""
+    """The error says what to install."""
     with pytest.raises(ConfigurationError, match=r"install norce-order-async with \[fast\]$"):
         client_of(engine="aiohttp")
 
@@ -143,7 +143,9 @@ def test_aiohttp_by_name_without_it_installed(without_aiohttp: None) -> None:
         ({"proxy": "gopher://127.0.0.1"}, ValueError, "gopher"),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_once(changes: dict[str, Any], error: type[Exception], words: str) -> None:
-    """Also where the engine is chosen later."""
+def test_contradictory_arguments_are_refused_at_once(
+    changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """Even if the engine is chosen later."""
     with pytest.raises(error, match=words):
         client_of(**changes)

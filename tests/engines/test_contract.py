@@ -1,4 +1,4 @@
-"""What every engine owes the pipeline, on every loop it runs on, against a server that counts.
+"""The contract of every engine, on every loop it runs on, against a server that counts.
 
 Each case: one misbehaviour, the exception it must give, how many requests the server really received (an engine that
 sends again by itself shows here), and that the same engine then serves twenty good requests.
@@ -43,7 +43,7 @@ async def fails(engine: Engine, request: WireRequest) -> SendError:
     return caught.value
 
 
-async def still_serves(engine: Engine, server: FaultServer) -> None:
+async def still_works(engine: Engine, server: FaultServer) -> None:
     """Twenty good requests, five at a time, each received once."""
     before = server.counts["good"]
 
@@ -60,14 +60,14 @@ async def still_serves(engine: Engine, server: FaultServer) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """After the request was received whole: no whole answer."""
+    """The request was received whole, and there is no whole answer."""
 
     play: str
     phase: Phase
     ends_by: Literal["itself", "read", "total"] = "itself"
-    """Which bound ends it, where none of what the server does would."""
+    """The timeout that ends it, if nothing that the server does would."""
     or_phase: Phase | None = None
-    """What an engine says that parses as it receives, and so loses a head that came with a bad body."""
+    """The phase of an engine that parses while it receives, and so loses a head that came with a bad body."""
 
 
 FAULTS = [
@@ -95,8 +95,10 @@ FAULTS = [
 async def fails_by(
     engine: Engine, server: FaultServer, fault: Fault, method: str, body: bytes | None
 ) -> tuple[SendError, str]:
-    """By the fault, in the middle of what the server plays; what it was, and what was asked for. Where the server had
-    hardly begun when the bound was reached, on a slow machine, it is tried again with a longer one."""
+    """The fault, in the middle of the server's play; returns the error and the request.
+
+    If the server had hardly begun when the timeout ended it, on a slow machine, it is tried again with a longer one.
+    """
     for number in itertools.count():
         seconds = 0.1 * 4**number
         server.said_all = None
@@ -114,12 +116,12 @@ async def fails_by(
 
 @pytest.mark.parametrize(("method", "body"), METHODS)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.play}-{fault.ends_by}")
-# The request was received whole: what it was makes no difference to how its answer ends.
+# The request was received whole: it makes no difference to how its answer ends.
 @pytest.mark.in_turn("method", "body")
 async def test_a_fault_after_the_request_may_have_been_acted_on(
     make_engine: EngineFactory, server: FaultServer, fault: Fault, method: str, body: bytes | None
 ) -> None:
-    """The engine says "maybe", names the phase, and the server saw the request exactly once."""
+    """The engine reports "maybe", names the phase, and the server saw the request exactly once."""
     engine = make_engine()
 
     error, target = await fails_by(engine, server, fault, method, body)
@@ -127,7 +129,7 @@ async def test_a_fault_after_the_request_may_have_been_acted_on(
     assert isinstance(error, MaybeSentError)
     assert error.phase in (fault.phase, fault.or_phase)
     assert server.targets[target] == 1
-    await still_serves(engine, server)
+    await still_works(engine, server)
     assert server.targets[target] == 1
     await engine.aclose()
     assert server.settle() == 0
@@ -150,47 +152,47 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("play", "status", "body"), ANSWERS)
-async def test_an_answer_is_handed_over_as_it_is(
+async def test_a_whole_answer_is_passed_on_as_it_is(
     make_engine: EngineFactory, server: FaultServer, play: str, status: int, body: bytes
 ) -> None:
-    """Any whole answer is an answer: odd statuses, HTML, a redirect that is not followed, a coding undone."""
+    """Unusual statuses, HTML, a redirect that is not followed, a decoded body."""
     engine = make_engine()
 
     answer = await engine.send(wire(f"{server.url}/{play}", "POST", body=b"{}", total=5.0))
 
     assert (answer.status, answer.body) == (status, body)
     assert server.counts == {play: 1}
-    await still_serves(engine, server)
+    await still_works(engine, server)
     await engine.aclose()
     assert server.settle() == 0
 
 
 async def test_a_refused_connection_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A closed port: provably nothing left."""
+    """A closed port: it is certain that nothing was sent."""
     engine = make_engine()
     with closed_port() as url:
         error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}"))
     assert isinstance(error, UnsentError)
     assert error.phase == "connect"
-    await still_serves(engine, server)
+    await still_works(engine, server)
     await engine.aclose()
 
 
-async def test_a_connection_that_never_comes_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
-    """The connect timeout ends it, and it is told as "not sent"."""
+async def test_a_connection_that_is_never_accepted_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
+    """The connect timeout ends it, and it is reported as "not sent"."""
     engine = make_engine()
     with unanswered_port() as url:
         error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}", timeouts=HASTY))
     assert isinstance(error, UnsentError)
     assert error.phase == "connect"
-    await still_serves(engine, server)
+    await still_works(engine, server)
     await engine.aclose()
 
 
 async def test_an_unknown_host_is_not_sent(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Name resolution fails before anything else; the resolver is replaced so that no network is asked."""
+    """Name resolution fails before anything else; the resolver is replaced so that no network is used."""
     real = socket.getaddrinfo
 
     def resolve(host: str | bytes | None, *args: object, **kwargs: object) -> object:
@@ -204,7 +206,7 @@ async def test_an_unknown_host_is_not_sent(
     assert isinstance(error, UnsentError)
     assert error.phase == "resolve"
     assert "nowhere" not in str(error)
-    await still_serves(engine, server)
+    await still_works(engine, server)
     await engine.aclose()
 
 
@@ -220,7 +222,7 @@ async def test_a_server_that_never_reads_is_a_write_that_may_have_arrived(
         assert isinstance(error, MaybeSentError)
         assert error.phase == "write"
         assert deaf.accepted == 1
-    await still_serves(engine, server)
+    await still_works(engine, server)
     await engine.aclose()
 
 
@@ -239,7 +241,7 @@ async def test_a_connection_closed_on_its_second_request_is_not_tried_again(
     assert isinstance(error, MaybeSentError)
     assert error.phase == "read"
     assert server.counts[play] == 2
-    await still_serves(engine, server)
+    await still_works(engine, server)
     assert server.counts[play] == 2
     await engine.aclose()
 
@@ -247,7 +249,7 @@ async def test_a_connection_closed_on_its_second_request_is_not_tried_again(
 async def test_an_idle_connection_the_server_has_closed_is_not_used(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """A stale keep-alive seen in time costs nothing but a new connection."""
+    """Noticed in time, it costs only a new connection."""
     engine = make_engine()
     for _ in range(3):
         assert (await engine.send(wire(f"{server.url}/once", "POST", body=b"{}"))).status == 200
@@ -273,10 +275,10 @@ async def test_the_address_goes_out_byte_for_byte(make_engine: EngineFactory, se
 
 
 @pytest.mark.parametrize("target", ["/echo?", "/echo/a/../b", "/echo/./a", "/echo/a b", "/echo/å", '/echo/"a"?b=<c>'])
-async def test_an_odd_address_goes_out_as_it_is_or_not_at_all(
+async def test_an_unusual_address_is_sent_as_it_is_or_not_at_all(
     make_engine: EngineFactory, server: FaultServer, target: str
 ) -> None:
-    """An empty query, dots, what ought to be encoded: no engine may mend it into another address."""
+    """An empty query, dots, characters that should be encoded: no engine may change it into another address."""
     engine = make_engine()
     try:
         answer = await engine.send(wire(server.url + target))
@@ -303,7 +305,7 @@ async def test_nothing_but_the_requests_own_headers_goes_out(make_engine: Engine
 
 
 async def test_cookies_are_never_sent_back(make_engine: EngineFactory, server: FaultServer) -> None:
-    """What a server sets is shown in the answer and forgotten."""
+    """A cookie of the server is in the answer, and then forgotten."""
     engine = make_engine()
     answer = await engine.send(wire(f"{server.url}/cookie"))
     assert answer.headers["set-cookie"] == "session=abc; Path=/"
@@ -320,10 +322,10 @@ async def test_headers_of_an_answer_are_lower_case_and_joined(make_engine: Engin
     await engine.aclose()
 
 
-async def test_the_environment_is_not_asked_for_proxies(
+async def test_proxies_of_the_environment_are_ignored(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy in the environment has no say unless asked to."""
+    """Unless the user asks for them."""
     with closed_port() as url:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, url)
@@ -337,8 +339,8 @@ async def test_the_environment_is_not_asked_for_proxies(
 @pytest.mark.parametrize(
     "url", ["ftp://127.0.0.1/a", "/relative", "http://127.0.0.1/a#fragment", "http://user:word@127.0.0.1/a", "http://"]
 )
-async def test_an_address_that_is_none_is_not_sent(make_engine: EngineFactory, url: str) -> None:
-    """And the text does not repeat it."""
+async def test_an_invalid_address_is_not_sent(make_engine: EngineFactory, url: str) -> None:
+    """The text does not repeat it."""
     engine = make_engine()
     error = await fails(engine, wire(url))
     assert isinstance(error, UnsentError)
@@ -354,14 +356,14 @@ async def test_a_header_the_protocol_forbids_is_not_sent(make_engine: EngineFact
     assert isinstance(error, UnsentError)
     assert "evil" not in "".join(traceback.format_exception(error))
     assert server.counts == {}
-    await still_serves(engine, server)
+    await still_works(engine, server)
     await engine.aclose()
 
 
 async def test_a_closed_engine_sends_nothing(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Closing twice is fine, closes every connection, and a later send says so."""
+    """A second close does no harm, all connections are closed, and a later send reports it."""
     engine = make_engine()
-    await still_serves(engine, server)
+    await still_works(engine, server)
     await engine.aclose()
     await engine.aclose()
     assert server.settle() == 0
@@ -374,7 +376,7 @@ async def test_a_closed_engine_sends_nothing(make_engine: EngineFactory, server:
 async def test_closing_under_a_send_ends_it_and_leaves_no_connection(
     make_engine: EngineFactory, server: FaultServer, play: str
 ) -> None:
-    """Nobody should, but who does gets an error and no leak. No bound ends the send."""
+    """A caller that does this gets an error, and nothing leaks. No timeout ends the send."""
     engine = make_engine()
     errors: list[SendError] = []
 
@@ -402,7 +404,7 @@ async def test_an_engine_may_be_made_outside_a_loop(make_engine: EngineFactory) 
 async def test_no_exception_holds_the_headers_or_the_answer(
     make_engine: EngineFactory, server: FaultServer, play: str
 ) -> None:
-    """The libraries' own keep the request with its token, and bytes of the answer: those are not chained."""
+    """The libraries' exceptions keep the request with its token, and bytes of the answer: they are not chained."""
     engine = make_engine()
     request = wire(f"{server.url}/{play}", headers={"Authorization": "Bearer hush"})
     error: BaseException | None = await fails(engine, request)
@@ -417,8 +419,8 @@ async def test_no_exception_holds_the_headers_or_the_answer(
     await engine.aclose()
 
 
-async def test_what_the_system_said_is_the_cause(make_engine: EngineFactory) -> None:
-    """However many exceptions of the library's lie around it."""
+async def test_the_error_of_the_system_is_the_cause(make_engine: EngineFactory) -> None:
+    """However many exceptions of the library's are around it."""
     engine = make_engine()
     with closed_port() as url:
         error = await fails(engine, wire(url))
@@ -427,7 +429,7 @@ async def test_what_the_system_said_is_the_cause(make_engine: EngineFactory) -> 
 
 
 async def test_an_address_or_a_header_that_can_not_be_sent_is_not_kept(make_engine: EngineFactory) -> None:
-    """Python's own error for a character holds the whole text."""
+    """Python's own error about a character holds the whole text."""
     engine = make_engine()
     error: BaseException | None = await fails(
         engine, wire("http://127.0.0.1:1", headers={"Authorization": "Bearer hush\ud800\n"})

@@ -1,4 +1,4 @@
-"""A server that says more than it was asked: the surplus must never pass as the answer to the next request."""
+"""A server that sends more than the answer: the surplus must never become the answer to the next request."""
 
 from __future__ import annotations
 
@@ -76,13 +76,15 @@ async def test_nor_are_they_under_tls(make_engine: EngineFactory, play: str) -> 
 async def test_nor_are_they_over_a_client_of_httpxs_own(
     made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, play: str
 ) -> None:
-    """One handed in, and the one that reads the environment's proxies."""
+    """A client of the user's, and the one that reads the environment's proxies."""
     async with made() as engine:
         await the_next_request_gets_its_own_answer(engine, server, play)
 
 
-async def test_bytes_that_are_no_answer_fail_a_request_at_most(make_engine: EngineFactory, server: FaultServer) -> None:
-    """The one they came with or the one after it, and that as "maybe"; nobody gets an answer made of them."""
+async def test_bytes_that_are_not_an_answer_fail_one_request_at_most(
+    make_engine: EngineFactory, server: FaultServer
+) -> None:
+    """The one they came with or the one after it, and that as "maybe"; no caller gets an answer made of them."""
     engine = make_engine()
     answers: list[bytes] = []
     for target in ("extra-garbage", "echo/second", "echo/third"):
@@ -97,8 +99,8 @@ async def test_bytes_that_are_no_answer_fail_a_request_at_most(make_engine: Engi
 
 
 @pytest.mark.parametrize("greeting", [answer(b"unasked"), answer(b"unasked")[:40], b"220 mail.example ready\r\n"])
-async def test_a_server_that_speaks_first_is_not_asked_for_ever(make_engine: EngineFactory, greeting: bytes) -> None:
-    """It can't be told from a quick answer once the request is out; but no connection is made again and again."""
+async def test_a_server_that_speaks_first_ends_the_attempts(make_engine: EngineFactory, greeting: bytes) -> None:
+    """Once the request is sent, such bytes look like a quick answer; but no connection is made again and again."""
     with FaultServer(greeting=greeting) as server:
         engine = make_engine()
         for _ in range(3):
@@ -121,8 +123,8 @@ async def test_an_answer_can_have_its_connection_dropped(make_engine: EngineFact
     await engine.aclose()
 
 
-async def test_dropping_ends_whatever_is_on_that_connection(make_engine: EngineFactory, server: FaultServer) -> None:
-    """The answer to a request on it can't be trusted either: that request fails as "maybe"."""
+async def test_dropping_ends_the_request_on_that_connection(make_engine: EngineFactory, server: FaultServer) -> None:
+    """Its answer can't be trusted either: that request fails as "maybe"."""
     engine = make_engine()
     received = await engine.send(wire(f"{server.url}/good"))
     async with anyio.create_task_group() as group:

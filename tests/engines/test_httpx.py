@@ -1,4 +1,4 @@
-"""What is the httpx engine's own: its pools, the user's client, transports without sockets, proxies."""
+"""The httpx engine's own rules: its pools, the user's client, transports without sockets, proxies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ URL = "https://api.example.test/order/v0"
 
 
 def test_it_is_an_engine() -> None:
-    """For type checkers as much as for the assertion."""
+    """For type checkers and for the assertion."""
     engine: Engine = HttpxEngine()
     assert engine.name == "httpx"
 
@@ -43,8 +43,8 @@ def test_it_is_an_engine() -> None:
         ({"proxy": "gopher://127.0.0.1"}, "gopher"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, object], words: str) -> None:
-    """At construction, in words."""
+def test_contradictory_arguments_are_refused(arguments: dict[str, object], words: str) -> None:
+    """At construction, with a reason."""
     with pytest.raises(ValueError, match=words):
         HttpxEngine(**arguments)  # type: ignore[arg-type]
 
@@ -53,7 +53,7 @@ def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, object], 
 
 
 async def test_pools_grow_with_the_sends_and_none_waits(server: FaultServer) -> None:
-    """Twenty-five at once over pools of ten: all are on the wire together, although none may wait for a connection."""
+    """Twenty-five at once over pools of ten: all are sent together, and none waits for a connection."""
     engine = HttpxEngine()
     server.free.clear()
     no_waiting = Timeouts(connect=5, write=5, read=20, pool=0.05)
@@ -72,7 +72,7 @@ async def test_pools_grow_with_the_sends_and_none_waits(server: FaultServer) -> 
 
 
 async def test_one_after_the_other_uses_one_connection(server: FaultServer) -> None:
-    """The least loaded pool is the first one as long as it is idle."""
+    """The pool with the least load is the first one as long as it is idle."""
     engine = HttpxEngine()
     for _ in range(30):
         await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
@@ -81,8 +81,8 @@ async def test_one_after_the_other_uses_one_connection(server: FaultServer) -> N
 
 
 @pytest.mark.parametrize("play", ["hang", "drip-head"])
-async def test_a_send_that_is_killed_takes_its_pool_with_it(server: FaultServer, play: str) -> None:
-    """New sends go elsewhere, the others of that pool end in peace, and the last of them closes it."""
+async def test_a_cancelled_send_ends_its_pool(server: FaultServer, play: str) -> None:
+    """New sends use other pools, the other sends of that pool end normally, and the last of them closes it."""
     engine = HttpxEngine()
     answers: list[int] = []
     await engine.send(wire(f"{server.url}/good"))
@@ -108,8 +108,8 @@ async def test_a_send_that_is_killed_takes_its_pool_with_it(server: FaultServer,
     await engine.aclose()
 
 
-async def test_the_total_is_looked_at_between_chunks() -> None:
-    """With the clock handed in: the chunk that comes too late ends the send."""
+async def test_the_total_timeout_is_checked_between_chunks() -> None:
+    """With the given clock: the chunk that comes too late ends the send."""
 
     class Clock(SystemClock):
         now = 100.0
@@ -171,7 +171,7 @@ async def test_the_bounds_of_each_step_are_cut_to_what_is_left_of_the_total() ->
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/..", "/a b", "/å"])
 async def test_an_address_httpx_would_rewrite_is_not_sent(server: FaultServer, path: str) -> None:
-    """What goes to the wire is what was given, or nothing."""
+    """The address is sent as it was given, or not at all."""
     engine = HttpxEngine()
     with pytest.raises(UnsentError):
         await engine.send(wire(server.url + path))
@@ -179,11 +179,11 @@ async def test_an_address_httpx_would_rewrite_is_not_sent(server: FaultServer, p
     await engine.aclose()
 
 
-# --- exceptions told without a step, as by mocks and foreign transports
+# Exceptions without a step, as of mocks and foreign transports
 
 
 class OddError(Exception):
-    """Something no HTTP library knows."""
+    """An exception that no HTTP library has."""
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -192,7 +192,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
 
 
 class ConnectTimeout(Exception):  # noqa: N818
-    """Named as httpx names it, of another family, as httpx2's are."""
+    """Has httpx's name, of another family, as httpx2's exceptions have."""
 
 
 CLASSES: list[tuple[Exception, type[SendError], Phase]] = [
@@ -217,7 +217,7 @@ CLASSES: list[tuple[Exception, type[SendError], Phase]] = [
 
 @pytest.mark.parametrize(("error", "kind", "phase"), CLASSES, ids=lambda value: getattr(value, "__name__", str(value)))
 async def test_the_class_decides_without_a_step(error: Exception, kind: type[SendError], phase: Phase) -> None:
-    """In doubt it may have been sent; the text names the class and nothing the exception says."""
+    """In doubt it may have been sent; the text names the class and nothing of the exception's text."""
 
     def play(request: httpx.Request) -> httpx.Response:
         raise error
@@ -235,8 +235,8 @@ async def test_the_class_decides_without_a_step(error: Exception, kind: type[Sen
     await engine.aclose()
 
 
-async def test_a_transport_that_tries_again_can_not_make_it_unsent() -> None:
-    """Once a head was on its way, a connect error that follows changes nothing."""
+async def test_a_transport_that_tries_again_is_not_reported_as_unsent() -> None:
+    """After a head was sent, a later connect error changes nothing."""
 
     async def play(request: httpx.Request) -> httpx.Response:
         trace = request.extensions["trace"]
@@ -254,7 +254,7 @@ async def test_a_transport_that_tries_again_can_not_make_it_unsent() -> None:
 
 
 async def test_under_respx() -> None:
-    """Tests of users may replace httpx's transports: the request is seen as it would go out."""
+    """Tests of users may replace httpx's transports: they see the request as it would be sent."""
     engine = HttpxEngine()
     with respx.mock(base_url="https://api.example.test") as mock:
         route = mock.put("/order/v0", headers={"x-merchant": "acme"}, content=b'{"a": 1}').respond(
@@ -289,7 +289,7 @@ async def test_an_asgi_application_in_process() -> None:
 # --- the user's own client
 
 
-async def test_a_client_handed_in_is_used_and_not_closed(server: FaultServer) -> None:
+async def test_a_client_of_the_user_is_used_and_not_closed(server: FaultServer) -> None:
     """Its pool and its headers are used; its cookies, its auth and its redirects are not."""
     async with httpx.AsyncClient(
         headers={"x-gateway": "g1"},
@@ -311,7 +311,8 @@ async def test_a_client_handed_in_is_used_and_not_closed(server: FaultServer) ->
 
 
 async def test_a_full_pool_of_the_users_own_is_not_sent(server: FaultServer) -> None:
-    """The one wait inside httpx that can't be kept out; it ends by the pool timeout, provably unsent."""
+    """The only wait inside httpx that can't be avoided; the pool timeout ends it, and it is certain that nothing was
+    sent."""
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as client:
         engine = HttpxEngine(client=client)
         hasty = Timeouts(connect=5, write=5, read=5, pool=0.05)
@@ -331,8 +332,8 @@ async def test_a_full_pool_of_the_users_own_is_not_sent(server: FaultServer) -> 
         assert server.counts["good"] == 0
 
 
-async def test_a_client_of_another_family_is_read_by_its_names() -> None:
-    """httpx2 has the same methods and other classes; nothing here may ask for httpx's."""
+async def test_a_client_of_another_family_is_used_by_its_methods() -> None:
+    """httpx2 has the same methods and other classes; the engine must not check for httpx's."""
 
     class Chunks:
         def __aiter__(self) -> AsyncIterator[bytes]:

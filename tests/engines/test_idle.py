@@ -1,4 +1,4 @@
-"""Idle connections: how long they are used, and how short for what can't be repeated.
+"""Idle connections: how long they are used, and how short for calls that can't be repeated.
 
 A server that closes a connection in the moment in which a request is written to it can't be told from one that has read
 the request.
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Clock(SystemClock):
-    """Stands still but for the time that is added by hand."""
+    """Stands still except for time that a test adds."""
 
     added = 0.0
 
@@ -44,7 +44,7 @@ def post(server: FaultServer, max_idle: float | None) -> WireRequest:
 async def connections_for(
     engine: Engine, clock: Clock, server: FaultServer, idle: float, max_idle: float | None
 ) -> int:
-    """How many it takes to send twice, with a connection that was idle for so long in between."""
+    """The number of connections for two sends with a pause in between."""
     before = server.accepted
     assert (await engine.send(post(server, max_idle))).status == 200
     clock.added += idle
@@ -67,7 +67,7 @@ async def connections_for(
 async def test_a_connection_that_was_idle_for_longer_is_not_used(
     make_engine: EngineFactory, secure: bool, max_idle: float | None, idle: float, connections: int
 ) -> None:
-    """It is closed unsent, and another one is made; no request allows more than what all of them have."""
+    """It is closed unsent, and another one is opened; no request allows more than the limit for all."""
     authority = trustme.CA()
     clock = Clock()
     with FaultServer(tls=server_context(authority, "127.0.0.1") if secure else None) as server:
@@ -78,8 +78,8 @@ async def test_a_connection_that_was_idle_for_longer_is_not_used(
         await engine.aclose()
 
 
-async def test_many_that_were_idle_for_longer_are_passed_over(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Whatever their number: one request takes one new connection."""
+async def test_many_old_connections_are_skipped(make_engine: EngineFactory, server: FaultServer) -> None:
+    """However many there are, one request opens one new connection."""
     clock = Clock()
     engine = make_engine(clock=clock)
     server.latency = 0.1
@@ -99,10 +99,10 @@ async def test_many_that_were_idle_for_longer_are_passed_over(make_engine: Engin
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_what_can_not_be_repeated_asks_for_a_fresh_connection(operation: Operation) -> None:
-    """By the operation's kind: creating and executing, and nothing else."""
+async def test_a_call_that_can_not_be_repeated_uses_a_fresh_connection(operation: Operation) -> None:
+    """By the operation's kind: creating and executing, and no other."""
     at = stand(lambda _request: answer(200, {"id": "x1"}))
-    with contextlib.suppress(CallError):  # An answer that does not fit; what matters here has been sent.
+    with contextlib.suppress(CallError):  # An answer that does not fit; this test is about the request.
         await at.call(operation)
     short = operation.kind in (Kind.CREATE, Kind.CREATE_ORDER, Kind.EXECUTE)
     assert at.engine.requests[0].max_idle == (MAX_IDLE if short else None)

@@ -1,4 +1,4 @@
-"""A loop that is blocked while answers come in: what was answered in time is told as answered, and nothing else is.
+"""A loop that is blocked while answers come in: what was answered in time is reported as answered, and nothing else.
 
 Something of the program's own holds the loop up, or the process is stopped and goes on later. Bounds and answers are
 then found at the same moment.
@@ -45,18 +45,18 @@ pytestmark = pytest.mark.anyio
 
 
 def bounds(first: float) -> Iterator[float]:
-    """Seconds of the bound that is reached while the loop is blocked; the next one where this machine is so slow that
-    it was reached before."""
+    """Seconds of the timeout that ends while the loop is blocked; the next one if this machine is so slow that it ended
+    before."""
     return (first * 4**number for number in itertools.count())
 
 
 SHARED = 2.0
-"""Bounds of so many seconds are up to a tenth of a second late by themselves."""
+"""Timeouts of this length are up to a tenth of a second late by themselves."""
 
 MANY = 20
 
 KINDS = ["read", "total", "both"]
-"""Which bound it is."""
+"""Which timeout it is."""
 
 
 def bounded(url: str, kind: str, seconds: float, method: str = "POST", body: bytes = b"{}") -> WireRequest:
@@ -82,7 +82,7 @@ async def outcome(send: Callable[[], Awaitable[WireResponse]]) -> WireResponse |
 
 
 def hold_up(server: FaultServer, seconds: float, answers: int) -> None:
-    """The loop, until so much time has passed and the server has answered so often."""
+    """Block the loop, until this much time has passed and the server has answered this often."""
     server.free.set()
     end = time.monotonic() + seconds + (3 if seconds >= SHARED else 2) * LATE
     while time.monotonic() < end or server.answered < answers:
@@ -163,17 +163,17 @@ def statuses(ended: list[object]) -> list[object]:
     return [one.status if isinstance(one, WireResponse) else one for one in ended]
 
 
-async def test_what_was_answered_while_the_loop_was_blocked_is_an_answer(
+async def test_an_answer_from_while_the_loop_was_blocked_is_an_answer(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """All of them, whichever bound it is."""
+    """All of them, with each timeout."""
     engine = make_engine()
     sends = [("good", kind) for kind in KINDS] * MANY
     assert await blocked_sends(engine, server, *sends) == all_ended(sends, 200)
     await engine.aclose()
 
 
-async def test_and_so_under_tls_whatever_its_size(make_engine: EngineFactory) -> None:
+async def test_under_tls_too_whatever_its_size(make_engine: EngineFactory) -> None:
     """Several reads, and records that come in part."""
     authority = trustme.CA()
     sends = [*itertools.product(["good", "large", "large-chunks"], ["read", "total"])] * 5
@@ -185,13 +185,13 @@ async def test_and_so_under_tls_whatever_its_size(make_engine: EngineFactory) ->
 
 UNANSWERED = [
     *itertools.product(["hang", "half-head-hang", "half-body-hang"], KINDS),
-    # To a read bound a drip is no silence.
+    # For a read timeout a drip is not silence.
     *itertools.product(["drip-head", "drip-body"], ["total", "both"]),
 ]
 
 
-async def test_what_was_not_answered_is_not_waited_for(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Silence ends the grace, and so does a drip: the send is over before its caller gives up waiting."""
+async def test_a_missing_answer_is_not_waited_for(make_engine: EngineFactory, server: FaultServer) -> None:
+    """Silence ends the grace, and so does a drip: the send ends before its caller gives up waiting."""
     engine = make_engine()
     ended = await blocked_sends(engine, server, *UNANSWERED, answers=False)
     assert ended == all_ended(UNANSWERED, MaybeSentError)
@@ -199,7 +199,7 @@ async def test_what_was_not_answered_is_not_waited_for(make_engine: EngineFactor
     assert server.settle() == 0
 
 
-async def test_what_never_stops_coming_ends(make_engine: EngineFactory, server: FaultServer) -> None:
+async def test_an_endless_answer_ends(make_engine: EngineFactory, server: FaultServer) -> None:
     """Every round of the loop brings bytes: a megabyte of them is enough."""
     engine = make_engine()
     ((_, how),) = await blocked_sends(engine, server, ("flood", "total"), answers=False)
@@ -218,7 +218,7 @@ async def test_a_body_that_was_being_written_goes_on(make_engine: EngineFactory)
         ended[kind] = await outcome(partial(engine.send, bounded(f"{url}/good/{kind}", kind, seconds, "PUT", body)))
 
     async def blocked_once(slow: FaultServer, seconds: float) -> bool:
-        """False where a bound was reached before."""
+        """False if a timeout ended it before."""
         slow.read.clear()
         async with anyio.create_task_group() as group:
             for kind in ("write", "total"):
@@ -248,10 +248,10 @@ async def test_a_body_that_was_being_written_goes_on(make_engine: EngineFactory)
     await engine.aclose()
 
 
-async def test_nothing_begins_in_grace(
+async def test_nothing_begins_in_the_grace(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time is over by the time the connection is there: the request stays here."""
+    """The time is over when the connection is ready: the request is not sent."""
     connect: Callable[..., object] = socket.socket.connect
 
     def slowly(sock: socket.socket, address: tuple[str, int]) -> object:
@@ -267,8 +267,8 @@ async def test_nothing_begins_in_grace(
     await engine.aclose()
 
 
-async def test_nor_does_a_send_whose_turn_comes_too_late(make_engine: EngineFactory, server: FaultServer) -> None:
-    """The loop is blocked between the wish of its caller and its own first step."""
+async def test_a_send_whose_turn_comes_too_late_does_not_begin(make_engine: EngineFactory, server: FaultServer) -> None:
+    """The loop is blocked between the call and the first step of its send."""
     engine = make_engine()
 
     class Clock(SystemClock):
@@ -284,8 +284,8 @@ async def test_nor_does_a_send_whose_turn_comes_too_late(make_engine: EngineFact
     await engine.aclose()
 
 
-async def test_a_client_handed_in_ends_as_it_always_did(server: FaultServer) -> None:
-    """Its sockets are not ours: what it found too late is told as unknown."""
+async def test_a_client_of_the_user_ends_as_before(server: FaultServer) -> None:
+    """Its sockets are not ours: an answer that it notices too late is reported as unknown."""
     async with httpx.AsyncClient(verify=NO_TLS) as client:
         ended = await blocked_sends(HttpxEngine(client=client), server, *[("good", "total")] * 3)
     assert len(ended) == 3
@@ -299,8 +299,8 @@ CALLS: dict[str, Callable[[NorceOrderClient, CallOptions], Awaitable[object]]] =
 
 
 @pytest.mark.parametrize("bound", ["read_timeout", "deadline"])
-async def test_a_client_tells_what_was_made(server: FaultServer, engine_name: EngineName, bound: str) -> None:
-    """Not one of the creations that were answered while the loop was blocked is unknown."""
+async def test_a_client_reports_what_was_created(server: FaultServer, engine_name: EngineName, bound: str) -> None:
+    """None of the creations that were answered while the loop was blocked is unknown."""
     numbers = itertools.count()
     base_url = f"{server.url}/created"
     async with NorceOrderClient(

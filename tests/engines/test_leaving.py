@@ -1,4 +1,4 @@
-"""Callers that leave, and clients that are left: what goes on, what ends, and what is free again."""
+"""Callers that are cancelled, and clients that are closed: what continues, what ends, and what is free again."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ pytestmark = pytest.mark.anyio
 
 PERMITS = 10
 NEVER = CallOptions(deadline=None, read_timeout=3_600.0)
-"""Nothing but what a test does ends a call."""
+"""Only the test ends a call."""
 
 
 @asynccontextmanager
 async def client_of(server: FaultServer, engine: str, **settings: Any) -> AsyncGenerator[NorceOrderClient]:
-    """A client of the service that this server plays, over an engine or over a client handed in."""
+    """A client of the service that this server plays, over an engine or over a client of the user's."""
     given: dict[str, Any] = {"max_in_flight": PERMITS, **settings}
     async with contextlib.AsyncExitStack() as stack:
         if engine == "handed in":
@@ -61,7 +61,7 @@ async def read_and_leave(norce: NorceOrderClient, seconds: float = 0.05) -> None
 
 
 async def cancelled_reads(norce: NorceOrderClient, server: FaultServer, count: int, tasks: int) -> None:
-    """So many reads, each cancelled after 50 ms, by so many tasks at once."""
+    """A number of reads, each cancelled after 50 ms, by several tasks at once."""
 
     async def one() -> None:
         for _ in range(count // tasks):
@@ -73,7 +73,8 @@ async def cancelled_reads(norce: NorceOrderClient, server: FaultServer, count: i
 
 
 async def test_cancelled_reads_hold_no_permits(server: FaultServer, sends_with: str) -> None:
-    """All permits are taken by reads that are never answered; their callers leave, and the next call goes through."""
+    """All permits are taken by reads that are never answered; their callers are cancelled, and the next call
+    succeeds."""
     server.free.clear()
     async with client_of(server, sends_with, options=CallOptions(read_timeout=60.0, deadline=60.0)) as norce:
         async with anyio.create_task_group() as group:
@@ -88,7 +89,7 @@ async def test_cancelled_reads_hold_no_permits(server: FaultServer, sends_with: 
 
 
 async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_with: str) -> None:
-    """It goes on to its end, even if no task waits for it."""
+    """It continues to its end, even if no task waits for it."""
     server.free.clear()
     async with client_of(server, sends_with, max_in_flight=1) as norce:
         async with anyio.create_task_group() as group:
@@ -124,8 +125,8 @@ async def test_cancelled_reads_never_hold_more_connections_than_twice_the_permit
     assert await anyio.to_thread.run_sync(server.settle) == 0
 
 
-async def test_a_read_that_was_left_takes_its_connection_with_it(server: FaultServer, engine_name: EngineName) -> None:
-    """Its answer may still come, and nobody is there to read it."""
+async def test_a_cancelled_read_closes_its_connection(server: FaultServer, engine_name: EngineName) -> None:
+    """Its answer may still come, and no task would read it."""
     server.free.clear()
     async with client_of(server, engine_name) as norce:
         async with anyio.create_task_group() as group:
@@ -174,7 +175,7 @@ async def test_a_read_that_ends_at_any_moment_leaves_no_socket(make_engine: Engi
             assert await anyio.to_thread.run_sync(server.settle) == 0
 
 
-# --- leaving a client
+# Closing a client
 
 
 class _BrokenError(Exception):
@@ -182,7 +183,7 @@ class _BrokenError(Exception):
 
 
 async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer, engine_name: EngineName) -> None:
-    """Whoever waits for one is told that it could not be had; a write is waited for."""
+    """A caller that waits for a read gets an error that it could not be read; a write is waited for."""
     told: list[BaseException] = []
     made: list[str] = []
     server.free.clear()
@@ -191,7 +192,7 @@ async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer,
         with pytest.raises(CallError) as caught:
             await norce.orders("o1").refresh()
         told.append(caught.value)
-        # Only when the read has ended is the write let go.
+        # The write is released only when the read has ended.
         server.free.set()
 
     async def write(norce: NorceOrderClient) -> None:
@@ -210,11 +211,11 @@ async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer,
     assert server.settle() == 0
 
 
-async def test_nor_for_a_write_that_never_ends(
+async def test_a_program_that_fails_does_not_wait_for_ever_for_a_write(
     server: FaultServer, engine_name: EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is given five seconds, here a tenth of that, and its caller learns that the outcome is unknown. Nothing else
-    would end it."""
+    """The write gets five seconds, here a tenth of that, and its caller gets the error that the outcome is unknown.
+    Nothing else would end it."""
     assert client.FAILED_GRACE == 5.0
     monkeypatch.setattr(client, "FAILED_GRACE", 0.5)
     told: list[BaseException] = []
@@ -236,8 +237,8 @@ async def test_nor_for_a_write_that_never_ends(
     assert isinstance(told[0], OutcomeUnknownError)
 
 
-async def test_leaving_in_peace_waits_for_reads_too(server: FaultServer, engine_name: EngineName) -> None:
-    """As it always did."""
+async def test_closing_normally_waits_for_reads_too(server: FaultServer, engine_name: EngineName) -> None:
+    """As before."""
     server.free.clear()
     read: list[object] = []
 
@@ -254,10 +255,10 @@ async def test_leaving_in_peace_waits_for_reads_too(server: FaultServer, engine_
 
 
 @pytest.mark.parametrize("reading", [False, True])
-async def test_closing_that_is_cancelled_closes_all_the_same(
+async def test_closing_that_is_cancelled_closes_everything(
     server: FaultServer, engine_name: EngineName, reading: bool
 ) -> None:
-    """Idle connections as much as busy ones."""
+    """Idle connections as well as busy ones."""
     norce = NorceOrderClient(
         base_url=f"{server.url}/created", merchant="acme", channel="se", token="t", engine=engine_name
     )
@@ -320,7 +321,7 @@ PROGRAM = """
 def test_one_interrupt_ends_a_program_with_reads_in_flight(
     server: FaultServer, engine_name: EngineName, anyio_backend: str
 ) -> None:
-    """Not after a time-out of the reads, and not after a second Ctrl-C: otherwise it would never end."""
+    """Not after a timeout of the reads, and not after a second Ctrl-C: otherwise it would never end."""
     server.free.clear()
     code = textwrap.dedent(PROGRAM)
     command = [sys.executable, "-c", code, f"{server.url}/created", engine_name, anyio_backend]
@@ -336,7 +337,7 @@ def test_one_interrupt_ends_a_program_with_reads_in_flight(
     assert "KeyboardInterrupt" in errors
 
 
-# --- what is kept of a caller
+# What is kept of a caller
 
 
 class _Luggage:
@@ -348,7 +349,7 @@ LUGGAGE: contextvars.ContextVar[_Luggage | None] = contextvars.ContextVar("lugga
 
 @pytest.mark.parametrize("ends", ["answered", "large", "cancelled", "cancelled while waiting", "timed out"])
 async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_with: str, ends: str) -> None:
-    """Neither a timer nor a connection: what a caller has in its context goes when its call is over."""
+    """Neither a timer nor a connection: the values in a caller's context are released when its call is over."""
     options = CallOptions(read_timeout=0.05, max_attempts=1) if ends == "timed out" else CallOptions()
     async with client_of(server, sends_with, options=options, max_in_flight=1) as norce:
 
@@ -381,7 +382,7 @@ async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_
             group.start_soon(task)
             await until(lambda: refs)
             group.cancel_scope.cancel()
-        # What was left ends in a few rounds of the loop, unless it can't be ended.
+        # What remains ends in a few rounds of the loop, unless it can't be ended.
         while refs[0]() is not None and sends_with != "handed in":
             await anyio.sleep(0.01)
             gc.collect()

@@ -1,4 +1,4 @@
-"""At DEBUG, with every logger on: no query and no header of a request is in any library's log."""
+"""At DEBUG, with every logger on, no library's log holds a query or a header of a request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def nothing_private(caplog: pytest.LogCaptureFixture) -> None:
 async def test_nothing_is_logged_by_httpx(
     made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A client of its own logs the address at INFO; what is left of it has no query."""
+    """A client of its own logs the address at INFO; the rest of it has no query."""
     with caplog.at_level(logging.DEBUG):
         async with made() as engine:
             for play in ("cookie", "good", "close"):
@@ -49,7 +49,7 @@ async def test_nothing_is_logged_by_httpx(
     nothing_private(caplog)
 
 
-async def test_nor_by_what_engines_send_with(
+async def test_nothing_is_logged_by_libraries_of_engines(
     make_engine: EngineFactory, server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = make_engine()
@@ -60,7 +60,7 @@ async def test_nor_by_what_engines_send_with(
     nothing_private(caplog)
 
 
-async def test_nor_by_the_generated_client(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_logged_by_the_generated_client(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
     norce = NorceOrderClient(base_url=server.url, merchant="acme", channel="se", token="s3cret")
     with caplog.at_level(logging.DEBUG):
         async with norce.raw as raw:
@@ -70,7 +70,7 @@ async def test_nor_by_the_generated_client(server: FaultServer, caplog: pytest.L
     assert not OURS.get()
 
 
-async def test_what_others_send_is_logged_as_ever(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_requests_of_others_are_logged_as_usual(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
     keep_quiet()
     with caplog.at_level(logging.DEBUG):
         async with httpx.AsyncClient(verify=NO_TLS) as client:
@@ -81,7 +81,7 @@ async def test_what_others_send_is_logged_as_ever(server: FaultServer, caplog: p
 
 @pytest.mark.parametrize("name", ["hpack.hpack", "hpack.table", "httpcore.http2", "httpcore2.http11"])
 async def test_headers_of_http2_are_not_logged(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """By the loggers that would."""
+    """By the loggers that would do so."""
     keep_quiet()
     before = OURS.set(True)
     with caplog.at_level(logging.DEBUG):

@@ -1,4 +1,4 @@
-"""Proxies, handed in or from the environment: who sees what, and what counts as sent when a proxy fails."""
+"""Proxies, given or from the environment: who sees what, and what counts as sent when a proxy fails."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_a_plain_proxy_gets_the_whole_address(make_engine: EngineFactory, 
 
 
 async def test_a_tunnel_through_a_proxy(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Over TLS the proxy sees no more than the host; a fault behind it is told as without a proxy."""
+    """Over TLS the proxy sees only the host; a fault behind it is reported as without a proxy."""
     authority = trustme.CA()
     TUNNEL_TLS.append(server_context(authority, "service.test"))
     try:
@@ -57,7 +57,7 @@ async def test_a_tunnel_through_a_proxy(make_engine: EngineFactory, server: Faul
     assert server.settle() == 0
 
 
-async def test_a_proxy_that_refuses_or_is_not_there_is_not_sent(
+async def test_a_proxy_that_refuses_or_does_not_exist_is_not_sent(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
     """The request waits until there is a tunnel."""
@@ -75,7 +75,7 @@ async def test_a_proxy_that_refuses_or_is_not_there_is_not_sent(
     assert server.settle() == 0
 
 
-async def test_the_environment_is_asked_with_trust_env(
+async def test_trust_env_uses_the_proxies_of_the_environment(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its proxies and its exceptions from them; still no cookies."""
@@ -124,10 +124,10 @@ def client_of(engine: EngineName = "auto", **settings: Any) -> NorceOrderClient:
         "socks5://[::1",
     ],
 )
-def test_a_proxy_of_the_environment_that_can_not_be_used(
+def test_a_proxy_of_the_environment_that_can_not_be_used_is_reported(
     environment: pytest.MonkeyPatch, engine: EngineName, variable: str, address: str
 ) -> None:
-    """Is told when the client is made, by the variable's name; the address may hold a secret."""
+    """When the client is made, by the variable's name; the address may hold a secret."""
     environment.setenv(variable, address)
     with pytest.raises(ConfigurationError, match=variable) as caught:
         client_of(engine)
@@ -156,10 +156,10 @@ def test_a_proxy_that_is_given_is_reported_likewise(environment: pytest.MonkeyPa
     ],
 )
 @pytest.mark.parametrize("given", [True, False], ids=["argument", "environment"])
-def test_a_socks_proxy_is_httpx_where_it_can_be(
+def test_a_socks_proxy_uses_httpx_if_possible(
     environment: pytest.MonkeyPatch, engine: EngineName, installed: bool, words: str | None, given: bool
 ) -> None:
-    """Given or in the environment; what is missing is told at once."""
+    """Given or in the environment; a missing library is reported at once."""
     find: Callable[..., Any] = importlib.util.find_spec
 
     def found(name: str, package: str | None = None) -> object:
@@ -178,7 +178,7 @@ def test_a_socks_proxy_is_httpx_where_it_can_be(
 
 
 def test_a_proxy_that_is_not_for_this_service_does_not_matter(environment: pytest.MonkeyPatch) -> None:
-    """Another scheme's, or one that the environment makes an exception from."""
+    """Of another scheme, or one that the environment makes an exception from."""
     environment.setenv("http_proxy", "nonsense")
     client_of()
     environment.setenv("https_proxy", "nonsense")
@@ -190,10 +190,10 @@ def test_a_proxy_that_is_not_for_this_service_does_not_matter(environment: pytes
 
 
 @pytest.mark.parametrize("address", ["socks5://127.0.0.1:1080", "nonsense://127.0.0.1", "http://", "http://[::1"])
-async def test_nor_when_something_is_sent(
+async def test_such_a_proxy_does_not_matter_when_something_is_sent_either(
     make_engine: EngineFactory, server: FaultServer, environment: pytest.MonkeyPatch, address: str
 ) -> None:
-    """Also where what it would need is not installed."""
+    """Even if the library that it needs is not installed."""
     environment.setitem(sys.modules, "socksio", None)
     for name in ("https_proxy", "HTTPS_PROXY"):
         environment.setenv(name, address)
@@ -206,7 +206,7 @@ async def test_nor_when_something_is_sent(
     assert server.settle() == 0
 
 
-def test_the_proxy_for_the_token_matters_too(environment: pytest.MonkeyPatch) -> None:
+def test_the_proxy_for_the_token_is_checked_too(environment: pytest.MonkeyPatch) -> None:
     """It may have another one."""
     environment.setenv("https_proxy", "nonsense")
     environment.setenv("no_proxy", "service.test")
@@ -221,7 +221,7 @@ def test_the_proxy_for_the_token_matters_too(environment: pytest.MonkeyPatch) ->
 async def test_a_proxy_that_comes_later_is_not_sent(
     environment: pytest.MonkeyPatch, make_engine: EngineFactory, engine_name: str
 ) -> None:
-    """The environment may change under an engine."""
+    """The environment may change while an engine lives."""
     engine = make_engine(trust_env=True, verify=False)
     environment.setenv("http_proxy", "gopher://127.0.0.1:9")
     with pytest.raises(UnsentError) as caught:

@@ -1,4 +1,4 @@
-"""TLS: who is trusted, client certificates, handshakes that fail, and the one context all pools share."""
+"""TLS: trusted authorities, client certificates, handshakes that fail, and the single context of all pools."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def secure(authority: trustme.CA) -> Iterator[FaultServer]:
         yield server
 
 
-async def test_a_trusted_server_is_talked_to(
+async def test_a_trusted_server_is_called(
     make_engine: EngineFactory, secure: FaultServer, authority: trustme.CA
 ) -> None:
     """One handshake serves many requests, and closing closes it."""
@@ -61,7 +61,7 @@ async def test_a_fault_under_tls_may_have_been_acted_on(
 
 
 async def test_an_unknown_authority_is_not_sent(make_engine: EngineFactory, secure: FaultServer) -> None:
-    """certifi's authorities know nothing of this one."""
+    """certifi's authorities do not include this one."""
     engine = make_engine()
     with pytest.raises(UnsentError) as caught:
         await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))
@@ -71,8 +71,8 @@ async def test_an_unknown_authority_is_not_sent(make_engine: EngineFactory, secu
     assert secure.settle() == 0
 
 
-async def test_no_check_when_asked_for(make_engine: EngineFactory, secure: FaultServer) -> None:
-    """``verify=False`` talks to anybody."""
+async def test_without_verify_nothing_is_checked(make_engine: EngineFactory, secure: FaultServer) -> None:
+    """``verify=False`` accepts any server."""
     engine = make_engine(verify=False)
     assert (await engine.send(wire(f"{secure.url}/good"))).status == 200
     await engine.aclose()
@@ -90,11 +90,11 @@ async def test_a_certificate_for_another_name_is_not_sent(make_engine: EngineFac
 
 
 async def test_a_server_without_tls_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
-    """It takes the handshake for a bad request and closes, or waits."""
+    """It reads the handshake as a bad request and closes, or waits."""
     engine = make_engine(verify=False)
     with pytest.raises(UnsentError) as caught:
         await engine.send(wire(f"https://127.0.0.1:{server.port}/good", "POST", body=b"{}", timeouts=HASTY))
-    # aiohttp has one bound for both steps and does not say which of them it ended.
+    # aiohttp has one timeout for both steps and does not show which of them it ended.
     assert caught.value.phase in ("tls", "connect")
     await engine.aclose()
     assert server.settle() == 0
@@ -126,7 +126,7 @@ async def test_a_client_certificate(
 async def test_a_client_certificate_that_is_missing_is_not_sent(
     make_engine: EngineFactory, secure: FaultServer
 ) -> None:
-    """Told when it is needed, without its path."""
+    """Reported when it is needed, without its path."""
     engine = make_engine(cert=("/no/such/cert.pem", "/no/such/key.pem"))
     with pytest.raises(UnsentError, match="FileNotFoundError") as caught:
         await engine.send(wire(f"{secure.url}/good"))
@@ -136,7 +136,7 @@ async def test_a_client_certificate_that_is_missing_is_not_sent(
 
 
 def test_a_client_certificate_beside_a_context_is_refused(make_engine: EngineFactory) -> None:
-    """Loading it into a context that is shared would change other clients."""
+    """Loading it into a shared context would change other clients."""
     with pytest.raises(ValueError, match="load the client certificate"):
         make_engine(verify=ssl.create_default_context(), cert="client.pem")
 

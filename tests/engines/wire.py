@@ -14,10 +14,10 @@ from norce_order_async.engines.httpx import HttpxEngine
 from tests.support.plain import NO_TLS
 
 PATIENT = Timeouts(connect=5.0, write=5.0, read=5.0, pool=5.0)
-"""Longer than any test may take: what ends under these did not end by a timeout."""
+"""Longer than any test may take: a call that ends with these did not end by a timeout."""
 
 HASTY = Timeouts(connect=0.2, write=0.2, read=0.2, pool=0.2)
-"""For what only a timeout ends, wherever it was by then."""
+"""For calls that only a timeout ends, at any point."""
 
 
 def wire(
@@ -34,7 +34,7 @@ def wire(
 
 @asynccontextmanager
 async def handed_in() -> AsyncGenerator[Engine]:
-    """An engine over a client of httpx's own, whose connections are not ours."""
+    """An engine over a client of httpx's own, whose connections are the user's."""
     async with httpx.AsyncClient(verify=NO_TLS) as client:
         yield HttpxEngine(client=client)
 
@@ -48,11 +48,12 @@ async def trusting_the_environment() -> AsyncGenerator[Engine]:
 
 
 def none_idle(connector: object, key: object) -> None:
-    """In place of ``Connector.take``: each request of the aiohttp engine goes the way of the first on a connection."""
+    """In place of ``Connector.take``: each request of the aiohttp engine takes the path of the first on a
+    connection."""
 
 
 def server_context(authority: trustme.CA, *names: str, clients: trustme.CA | None = None) -> ssl.SSLContext:
-    """A server's side, for these names; with ``clients`` it wants a certificate from there."""
+    """A server's side, for these names; with ``clients`` it demands a certificate of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with authority.issue_cert(*names).private_key_and_cert_chain_pem.tempfile() as pem:
         context.load_cert_chain(pem)
@@ -63,7 +64,7 @@ def server_context(authority: trustme.CA, *names: str, clients: trustme.CA | Non
 
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """A client's side that trusts this authority alone."""
+    """A client's side that trusts only this authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
     return context

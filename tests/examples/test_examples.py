@@ -23,7 +23,7 @@ PRICE: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
 
 
 class Service:
-    """A sandbox that kills the program that asks for one operation, as soon as that is answered."""
+    """A sandbox that kills the program after it has answered one operation."""
 
     def __init__(self) -> None:
         self.sandbox = Sandbox(on_request=self._answered)
@@ -31,7 +31,7 @@ class Service:
         self._child: Program | None = None
 
     def run(self, program: str, *arguments: str, killed_at: str = "") -> str:
-        """What a run prints; empty for one that was killed."""
+        """The output of a run; empty for one that was killed."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NORCE_")}
         environment |= {
             "NORCE_BASE_URL": self.sandbox.base_url,
@@ -64,7 +64,7 @@ def service() -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("program", ["resume.py", "after_purchase.py"])
-def test_it_can_be_read_at_once(program: str) -> None:
+def test_it_is_short(program: str) -> None:
     """Under forty lines."""
     assert len(EXAMPLES.joinpath(program).read_text("utf-8").splitlines()) < 40
 
@@ -73,7 +73,7 @@ def test_it_can_be_read_at_once(program: str) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("killed_at", ["CreateCheckoutOrder", "CreateOrderShipping", "CreateOrderPayment", ""])
 async def test_the_tutorial_is_resumed(service: Service, killed_at: str) -> None:
-    """Killed in the middle, run again, and run once more when all is done: one of everything."""
+    """Killed in the middle, run again, and run once more when it is complete: one of everything."""
     if killed_at:
         service.run("resume.py", "cart-1", killed_at=killed_at)
     else:

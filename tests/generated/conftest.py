@@ -9,7 +9,7 @@ from norce_order_api.types import DRIFT
 
 @pytest.fixture
 def told() -> Generator[list[tuple[str, str]], None, None]:
-    """Where and kind of every surprise, in the order they were met."""
+    """Place and kind of every difference, in the order of reading."""
     record: list[tuple[str, str]] = []
     token = DRIFT.set(lambda where, kind: record.append((where, kind)))
     yield record

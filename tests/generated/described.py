@@ -1,6 +1,6 @@
-"""Bodies as a description has them, and values that it does not have, for hypothesis to choose from."""
+"""Bodies that follow a description, and values that do not, for hypothesis to choose from."""
 
-# JSON data, of which nothing is known, is what these are about.
+# These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ times = st.builds(
 
 
 class Described:
-    """What a description says of bodies."""
+    """The bodies of a description."""
 
     def __init__(self, schemas: dict[str, Schema]) -> None:
         self.schemas = schemas
         self._made: dict[str, st.SearchStrategy[Any]] = {}
 
     def bodies(self, name: str) -> st.SearchStrategy[Body]:
-        """Every body that a schema allows, also with members that it does not know."""
+        """Every body that a schema allows, also with unknown members."""
         more = st.dictionaries(texts.map("x-{}".format), anything, max_size=1)
         return st.tuples(self._named(name), more).map(lambda parts: {**parts[0], **parts[1]})
 
@@ -91,12 +91,12 @@ class Described:
             case "object":
                 return st.dictionaries(texts, anything, max_size=2)
             case _:
-                # A null of no type reads as what is not there.
+                # A null without a type reads as a missing value.
                 return anything.filter(lambda value: value is not None)
 
 
 def misfits(schema: Schema) -> st.SearchStrategy[Any]:
-    """Values that a member of this schema can't have. An unknown word is none of them."""
+    """Values that a member of this schema can't have. An unknown word is allowed."""
     kinds: dict[str, list[Any]] = {
         "string": [7, True, [], {"a": 1}],
         "number": ["12", True, [1], {}, float("inf")],

@@ -1,4 +1,4 @@
-"""A description with a member of every kind that the templates know, required, nullable and neither.
+"""A description with a member of every kind that the templates support, required, nullable and neither.
 
 The vendor's has no nullable members and few required ones today; the next one may.
 """
@@ -48,7 +48,7 @@ SCHEMAS: dict[str, Schema] = {
     "Colour": {"type": "string", "enum": ["red", "green"]},
     "Optional": _object(_KINDS, []),
     "Required": _object(_KINDS, sorted(_KINDS)),
-    # A null is one of the things that anything can be.
+    # "Anything" includes null.
     "Nullable": _object({name: _nullable(one) for name, one in _KINDS.items() if name != "whatever"}, []),
     "Both": _object(
         {name: _nullable(one) for name, one in _KINDS.items() if name != "whatever"}, sorted({*_KINDS} - {"whatever"})

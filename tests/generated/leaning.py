@@ -1,4 +1,4 @@
-"""Which generated names the hand-written code leans on, where, and what they look like.
+"""The generated names that the hand-written code depends on, the places, and the shapes of the names.
 
 Run as a program it writes that down in tests/data/leaned_on.json, which a test compares with: to be done when the
 places that the test names have been looked at.
@@ -20,7 +20,7 @@ from norce_order_async.pipeline.operations import OPERATIONS
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "norce_order_async"
 PINNED = ROOT / "tests" / "data" / "leaned_on.json"
-# What the pipeline takes from every endpoint module.
+# The names that the pipeline uses of every endpoint module.
 ENDPOINT = ("STATUSES", "_get_kwargs", "parse")
 
 
@@ -29,7 +29,7 @@ def places() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for module, name in _imports(ast.parse(path.read_text(encoding="utf-8"))):
-            # models.py hands all of them on, whatever they are.
+            # models.py passes all of them on, whatever they are.
             if name != "*":
                 files = found.setdefault(f"{module}:{name}", [])
                 files.append(path.relative_to(ROOT).as_posix())
@@ -40,7 +40,7 @@ def places() -> dict[str, list[str]]:
 
 
 def shapes() -> dict[str, Any]:
-    """What each of them looks like now."""
+    """The present shape of each of them."""
     return {name: shape_of(name) for name in places()}
 
 
@@ -51,13 +51,13 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
         if (node.module or "").split(".")[0] == "norce_order_api":
             yield from ((node.module or "", alias.name) for alias in node.names)
         elif node.module == "norce_order_async.models":
-            # The package takes its models from this module, which only hands on the generated ones.
+            # The package takes its models from this module, which only passes on the generated ones.
             for alias in node.names:
                 yield f"norce_order_api.{'dicts' if alias.name in dicts.__all__ else 'models'}", alias.name
 
 
 def shape_of(name: str) -> Any:
-    """What one of them looks like now; `gone` when it is not there."""
+    """The present shape of one of them; `gone` if it does not exist."""
     module, _, attribute = name.partition(":")
     try:
         value = getattr(importlib.import_module(module), attribute)

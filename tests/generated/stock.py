@@ -22,8 +22,8 @@ TEMPLATES = str(ROOT / "openapi" / "templates")
 
 @contextmanager
 def made(folder: Path, name: str, description: dict[str, Any], *, ours: bool = False) -> Generator[ModuleType]:
-    """The models of a package that is forgotten afterwards: as the generator writes it, or as `ours`. Of the processes
-    of a run that share the folder, the first one makes it."""
+    """The models of a temporary package: as the generator writes it, or as `ours`. Of the processes of a run that share
+    the folder, the first one makes it."""
     with (folder / f"{name}.lock").open("wb") as lock:
         flock(lock, LOCK_EX)
         source = folder / f"{name}.json"
@@ -41,7 +41,7 @@ def made(folder: Path, name: str, description: dict[str, Any], *, ours: bool = F
 
 
 def _make(folder: Path, name: str, description: dict[str, Any], *, ours: bool) -> None:
-    # By name: the scripts are checked by type checkers in an environment of their own, not from here.
+    # By name, because the scripts are type-checked in an environment of their own.
     environment: Any = importlib.import_module("regenerate.environment")
     source = folder / f"{name}.source.json"
     source.write_text(json.dumps(description), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""What our templates read and write, held against what the generator's own do with the same description."""
+"""What our templates read and write, compared with the generator's own templates for the same description."""
 
-# JSON data, of which nothing is known, is what these tests are about.
+# These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ CLASSES = [
     *(("kinds", name) for name, schema in kinds.SCHEMAS.items() if "properties" in schema),
 ]
 PROPERTIES = 4
-"""Tests below that each class is put to."""
+"""Tests below that each class takes."""
 
 
 def classes(turn: int) -> pytest.MarkDecorator:
-    """Those that have a member of every kind, and of the vendor's every fourth one, so that each is put to one of the
-    tests in an ordinary run; under a soak all are put to all."""
+    """The classes with a member of every kind, and every fourth one of the vendor's, so that each takes one of the
+    tests in an ordinary run; in a soak all take all."""
     vendors = [which == "vendor" for which, _ in CLASSES]
     return pytest.mark.parametrize(
         ("which", "name"),
@@ -79,13 +79,13 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Pair]
 
 
 def class_of(package: ModuleType, name: str) -> Any:
-    """The model class of a schema: only the order's has another name."""
+    """The model class of a schema; only the order's has another name."""
     return getattr(package, "OrderData" if name == "Order" else name)
 
 
 @contextmanager
 def reported_by(package: ModuleType) -> Generator[list[tuple[str, str]]]:
-    """Where and kind of every surprise that these models tell of."""
+    """Place and kind of every difference that these models report."""
     drift = importlib.import_module(f"{package.__name__.rpartition('.')[0]}.types").DRIFT
     record: list[tuple[str, str]] = []
     token = drift.set(lambda where, what: record.append((where, what)))
@@ -96,7 +96,7 @@ def reported_by(package: ModuleType) -> Generator[list[tuple[str, str]]]:
 
 
 def assert_read_alike(ours: Any, theirs: Any) -> None:
-    """The same value in both models' terms: not there, null, a list, a model, free data, or something plain."""
+    """The same value in both kinds of models: missing, null, a list, a model, free data, or something plain."""
     if type(theirs).__name__ == "Unset":
         assert ours is None
     elif theirs is None:
@@ -112,7 +112,7 @@ def assert_read_alike(ours: Any, theirs: Any) -> None:
 
 
 def assert_models_alike(ours: Any, theirs: Any, but: str | None = None) -> None:
-    """Every member alike, and what came beside the description; but for one member."""
+    """All members are equal, and unknown members too, except for one member."""
     if isinstance(ours, dict):
         assert ours == theirs.to_dict()
         return
@@ -141,7 +141,7 @@ def in_one_notation(value: Any) -> Any:
 def test_a_valid_body_is_read_and_written_alike(
     which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]
 ) -> None:
-    """Member by member and as JSON; and but for what is beside the description there is nothing to tell of."""
+    """Member by member and as JSON; without unknown members there is no difference to report."""
     described, ours, theirs = pairs[which]
     body = data.draw(described.bodies(name))
     kind = class_of(ours, name)
@@ -157,11 +157,11 @@ def test_a_valid_body_is_read_and_written_alike(
 @classes(turn=1)
 @several_times
 @given(data=st.data())
-def test_one_odd_member_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
-    """The others read as they would without it; it reads as None, is kept and told of, and goes back as it came."""
+def test_one_invalid_member_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
+    """The others read as without it; it reads as None, is kept and reported, and goes back as it came."""
     described, ours, theirs = pairs[which]
     valid = data.draw(described.bodies(name))
-    # A member without a type is never odd.
+    # A member without a type is never invalid.
     typed = {member: schema for member, schema in described.members(name).items() if "type" in schema}
     odd = data.draw(st.sampled_from(sorted(typed)))
     value = data.draw(misfits(typed[odd]))
@@ -181,7 +181,8 @@ def test_one_odd_member_costs_no_other(which: str, name: str, data: st.DataObjec
 @several_times
 @given(data=st.data())
 def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
-    """Where the description has no null it is told and reads as None; a required member that is missing is told too."""
+    """A null that the description does not allow is reported and reads as None; a missing required member is reported
+    too."""
     described, ours, theirs = pairs[which]
     valid = data.draw(described.bodies(name))
     schema = described.schemas[name]
@@ -204,8 +205,8 @@ def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObje
 @classes(turn=3)
 @several_times
 @given(data=st.data())
-def test_whatever_comes_goes_back(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
-    """Any data under any member: nothing raises, and what is written reads as what was read."""
+def test_any_value_goes_back(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
+    """Any data under any member: nothing raises, and reading it again gives the same."""
     described, ours, _ = pairs[which]
     members = st.sampled_from(sorted(described.members(name)))
     kind = class_of(ours, name)
@@ -215,7 +216,7 @@ def test_whatever_comes_goes_back(which: str, name: str, data: st.DataObject, pa
 
 
 def attribute_of(kind: Any, member: str) -> str:
-    """What Python calls a member: the attributes come in the description's order."""
+    """The Python name of a member: the attributes are in the description's order."""
     return [name for name in attrs.fields_dict(kind) if not name.startswith("_")][_order(kind).index(member)]
 
 

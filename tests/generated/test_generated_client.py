@@ -1,4 +1,4 @@
-"""The client of the endpoint functions: the token goes along, does not show, and copies are copies."""
+"""The client of the endpoint functions: the token is sent, is not shown, and copies are copies."""
 
 # The tests are about what the facade uses: the builders, which keep the generator's own private name.
 # pyright: reportPrivateUsage=false
@@ -27,14 +27,14 @@ class Recorder:
 
 
 def test_the_token_is_not_shown() -> None:
-    """Nor are headers, which may carry one."""
+    """Neither are headers, which may carry one."""
     client = AuthenticatedClient("http://test", token="secret", headers={"x": "secret"}, httpx_args={"auth": "secret"})
     assert "secret" not in repr(client)
     assert "http://test" in repr(client)
 
 
-def test_a_client_handed_in_sends_with_token_and_address() -> None:
-    """Nothing of the configuration is lost on the way."""
+def test_a_client_of_the_user_sends_with_token_and_address() -> None:
+    """No setting is lost."""
     recorder = Recorder()
     client = AuthenticatedClient("http://test/checkout/order/", token="t", headers={"x-more": "1"}, timeout=3.0)
     get_checkout_order.sync("o1", client=client.set_httpx_client(recorder.client), **WHO)
@@ -55,7 +55,7 @@ def test_the_prefix_can_be_left_to_the_token(prefix: str, sent: str) -> None:
 
 
 def test_with_headers_leaves_the_live_client_alone() -> None:
-    """The copy sends the header and the token, through the client that was handed in; the original does not change."""
+    """The copy sends the header and the token, through the client of the user; the original does not change."""
     recorder = Recorder()
     client = AuthenticatedClient("http://test", token="t").set_httpx_client(recorder.client)
     copy = client.with_headers({"x-more": "1"})
@@ -69,7 +69,7 @@ def test_with_headers_leaves_the_live_client_alone() -> None:
 
 
 def test_with_timeout_leaves_the_live_client_alone() -> None:
-    """Likewise; each has an httpx client of its own where none was handed in."""
+    """Likewise; each has an httpx client of its own if the user gave none."""
     recorder = Recorder()
     recorded = AuthenticatedClient("http://test", token="t", timeout=1.0).set_httpx_client(recorder.client)
     get_checkout_order.sync("o1", client=recorded.with_timeout(None), **WHO)
@@ -93,8 +93,8 @@ def test_redirects_are_not_followed() -> None:
     assert get_checkout_order.sync_detailed("o1", client=client, **WHO).status_code == 307
 
 
-def test_leaving_closes_what_was_made_here_alone() -> None:
-    """A client handed in is its owner's to close."""
+def test_leaving_closes_only_its_own_client() -> None:
+    """A client of the user is closed by its owner."""
     given = httpx.Client()
     with Client("http://test").set_httpx_client(given):
         pass

@@ -1,4 +1,5 @@
-"""What is sent, as types of dicts: every member that a caller can give, in the API's spelling, and nothing at run time."""
+"""The bodies that are sent, as types of dicts: every member that a caller can give, in the API's spelling, and nothing
+at run time."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def called(schema: str) -> str:
 
 
 def sent(description: dict[str, Any]) -> set[str]:
-    """The schemas of all bodies, and those that lie in them: not in what the service alone writes."""
+    """The schemas of all bodies, and those inside them, without the parts that the service alone writes."""
     schemas: dict[str, Schema] = description["components"]["schemas"]
     found: set[str] = set()
     waiting: list[Any] = [
@@ -53,7 +54,7 @@ def sent(description: dict[str, Any]) -> set[str]:
 
 
 def types_in(module: ModuleType) -> dict[str, dict[str, str]]:
-    """What each dict says of its members, as it is written."""
+    """The type of each member of a dict, as it is written."""
     told: dict[str, dict[str, str]] = {}
     for node in ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")).body:
         match node:
@@ -70,7 +71,7 @@ def types_in(module: ModuleType) -> dict[str, dict[str, str]]:
     return told
 
 
-def test_what_is_sent_has_a_dict_and_nothing_else() -> None:
+def test_a_schema_has_a_dict_if_it_is_sent() -> None:
     assert set(dicts.__all__) == {called(name) for name in sent(stock.DESCRIPTION)}
     assert {"CartDict", "OrderDataDict", "PaymentDict", "HookDict"} <= set(dicts.__all__)
     assert not {"PaginationDict", "CreateResponseDict", "OrderPaginationSetDict"} & set(dicts.__all__)
@@ -78,26 +79,26 @@ def test_what_is_sent_has_a_dict_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", sorted(sent(stock.DESCRIPTION)))
 def test_a_dict_has_the_members_that_a_caller_can_give(name: str) -> None:
-    """All of them optional, each a type that can be looked at."""
+    """All of them optional, each with a type that can be evaluated."""
     kind: Any = getattr(dicts, called(name))
     members = {member for member, schema in SCHEMAS[name]["properties"].items() if not schema.get("readOnly")}
     assert set(get_type_hints(kind)) == members
     assert kind.__optional_keys__ == members
 
 
-def test_what_the_service_alone_writes_is_not_in_them() -> None:
+def test_members_that_the_service_alone_writes_are_left_out() -> None:
     assert not {"id", "created", "updated", "payments", "shippings"} & set(get_type_hints(dicts.OrderDataDict))
     assert "id" not in get_type_hints(dicts.HookDict)
 
 
-def test_the_words_of_the_description_are_their_documentation() -> None:
+def test_the_texts_of_the_description_are_their_documentation() -> None:
     assert dicts.CartDict.__doc__ == SCHEMAS["Cart"]["description"]
     written = Path(str(dicts.__file__)).read_text(encoding="utf-8")
     assert '    givenName: str\n    """First name."""\n' in written
 
 
 def test_every_kind_of_member(tmp_path: Path) -> None:
-    """Objects as dicts or models, amounts as decimals too, words of tomorrow, times as text; null where it is allowed."""
+    """Objects as dicts or models, amounts as decimals too, unknown words, times as text; null if it is allowed."""
     description = {**kinds.DESCRIPTION, "paths": {"/sent": {"post": _sending("Optional", "Nullable")}}}
     with stock.made(tmp_path, "our_dicts", description, ours=True):
         module = importlib.import_module("our_dicts.dicts")
@@ -130,8 +131,8 @@ def test_every_kind_of_member(tmp_path: Path) -> None:
     assert told["NullableDict"] == nullable
 
 
-def test_names_that_code_can_not_say_are_members_all_the_same(tmp_path: Path) -> None:
-    """Words of Python, names of the types beside them, names with signs in them, letters that Python reads as others."""
+def test_names_that_are_not_valid_in_code_are_members_all_the_same(tmp_path: Path) -> None:
+    """Keywords of Python, names of the types beside them, names with punctuation, letters that Python normalises."""
     odd = [
         "class",
         "str",

@@ -93,15 +93,15 @@ def test_an_optional_body_left_out(nothing: Any) -> None:
     assert "Content-Type" not in kwargs["headers"]
 
 
-def test_a_body_that_is_nothing_of_the_kind() -> None:
-    """Says what was given instead."""
+def test_a_body_of_another_type() -> None:
+    """The error names the given type."""
     wrong: Any = "completed"
     with pytest.raises(TypeError, match="str given"):
         update_checkout_order_state._get_kwargs("o1", body=wrong, **WHO)
 
 
 def test_query_parameters_are_ready_to_send() -> None:
-    """Lists stay lists, times are texts, and what was not given is not there."""
+    """Lists stay lists, times are texts, and missing ones are left out."""
     kwargs = get_checkout_orders._get_kwargs(
         offset=0,
         search=None,
@@ -138,7 +138,7 @@ BAD_IDS = ["", ".", "..", "a/b", "a\\b", "../x", "a\nb", "a\x00", "a\x7f", "a\x8
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 # One template makes all modules, and one function refuses ids.
 @pytest.mark.in_turn("bad")
-def test_ids_that_would_leave_their_place_are_refused(module: ModuleType, bad: str) -> None:
+def test_impossible_ids_are_refused(module: ModuleType, bad: str) -> None:
     """In every position of every path; the message names the parameter and not its value."""
     parameters = inspect.signature(module._get_kwargs).parameters
     ids = [name for name, one in parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
@@ -181,13 +181,13 @@ def test_the_three_shapes_of_a_failed_validation() -> None:
 
 
 def test_an_undocumented_status_is_reported(told: list[tuple[str, str]]) -> None:
-    """And read as nothing."""
+    """It reads as nothing."""
     assert get_checkout_order.parse(520, {"id": "o1"}) is None
     assert told == [("GetCheckoutOrder.520", "unknown-status")]
 
 
 def test_a_body_too_deep_to_read_is_reported(told: list[tuple[str, str]]) -> None:
-    """Nesting that exhausts the stack is no reason to raise."""
+    """Nesting that exhausts the stack raises nothing."""
     item: dict[str, Any] = {}
     for _ in range(5000):
         item = {"items": [item]}
@@ -235,8 +235,8 @@ def served(status: int, content: bytes) -> AuthenticatedClient:
         (500, b"[" * 100_000, None),
     ],
 )
-async def test_sending_takes_any_answer(status: int, content: bytes, parsed: Any) -> None:
-    """The status is a plain number, the content stays, and what can't be read is None."""
+async def test_sending_accepts_any_answer(status: int, content: bytes, parsed: Any) -> None:
+    """The status is a plain number, the content stays, and an unreadable body is None."""
     client = served(status, content)
     for response in (
         get_checkout_order.sync_detailed("o1", client=client, **WHO),
@@ -251,7 +251,7 @@ async def test_sending_takes_any_answer(status: int, content: bytes, parsed: Any
 
 
 def test_raising_on_an_undocumented_status_shows_no_body() -> None:
-    """For those who ask for it; the body is an attribute, not part of the text."""
+    """If the program asks for it; the body is an attribute, not part of the text."""
     client = served(520, b"personal")
     client.raise_on_unexpected_status = True
     with pytest.raises(UnexpectedStatus) as raised:

@@ -1,6 +1,6 @@
-"""The bodies that the public reference shows, by operation."""
+"""The bodies in the public reference, by operation."""
 
-# JSON data, of which nothing is known, is what these tests are about.
+# These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 import json
@@ -18,7 +18,7 @@ EXAMPLES = [
 ]
 INCOMPLETE = re.compile(r"\b(cut|lost|collapsed|completed|filled)\b")
 
-# What each operation's request and answer are; None is data without a model.
+# The model of each operation's request and answer; None is data without a model.
 BODIES: dict[tuple[str, str], str | None] = {
     ("CreateCheckoutOrder", "request"): "OrderData",
     ("CreateCheckoutOrder", "response"): "CreateResponse",
@@ -65,7 +65,7 @@ def written_again(example: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=title)
 def test_every_example_can_be_read(example: dict[str, Any], told: list[tuple[str, str]]) -> None:
-    """And what it tells is only what an incomplete sample leaves out."""
+    """The differences reported are only those of incomplete samples."""
     written_again(example)
     if not INCOMPLETE.search(example["note"]) and not isinstance(example["body"], str):
         assert told == []
@@ -75,14 +75,14 @@ def test_every_example_can_be_read(example: dict[str, Any], told: list[tuple[str
 def test_a_whole_example_goes_back_as_it_came(example: dict[str, Any]) -> None:
     """Person, Intent, nulls in attributes, times with Z, merchant and channel in an order."""
     if "contradicted by the tutorial" in example["note"]:
-        # The reference shows a bare text where the service answers an object: there is no member it could be in.
+        # The reference shows a bare text, but the service answers an object: there is no member for it.
         assert written_again(example) == {}
     else:
         assert written_again(example) == example["body"]
 
 
-def test_the_examples_hold_what_they_are_here_for() -> None:
-    """Otherwise the tests above prove less than they say."""
+def test_the_examples_hold_the_special_values() -> None:
+    """Otherwise the tests above would prove less."""
     whole = json.dumps([one["body"] for one in EXAMPLES if not INCOMPLETE.search(one["note"])])
     for spelling in ('"Person"', '"Intent"', '"property1": null', 'Z"', '"merchant"'):
         assert spelling in whole

@@ -1,6 +1,6 @@
-"""Models: what they hold, what they send, what they show."""
+"""Models: their members, what they send, what they show."""
 
-# JSON data, of which nothing is known, is what these tests are about.
+# These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 import copy
@@ -35,14 +35,14 @@ from norce_order_api.models import (
 
 
 def test_optional_member_left_alone_is_none_and_not_sent() -> None:
-    """None is "not there"."""
+    """None means "not there"."""
     cart = Cart(reference="c1")
     assert cart.total is None
     assert cart.to_dict() == {"reference": "c1"}
 
 
 def test_members_are_sent_in_the_spelling_of_the_api() -> None:
-    """Names and nested models come out as the service spells them, numbers as they were given."""
+    """Names and nested models are in the service's spelling, numbers as they were given."""
     item = Item(image_url="u", vat_rate=0.25, total=Price(including_vat=1234, excluding_vat=987.2), upsell=False)
     sent = item.to_dict()
     assert sent == {
@@ -56,19 +56,19 @@ def test_members_are_sent_in_the_spelling_of_the_api() -> None:
 
 @pytest.mark.parametrize("model", [PaymentAction, Recurring, Shipping])
 def test_required_members_must_be_given(model: type[Any]) -> None:
-    """The constructor asks for what the description requires."""
+    """The constructor demands what the description requires."""
     with pytest.raises(TypeError, match="missing"):
         model()
 
 
 @pytest.mark.parametrize("model", [OrderData, Customer, Payment, Notification, Cart])
-def test_a_body_needs_nothing_that_the_service_fills_in(model: type[Any]) -> None:
-    """Nothing is required in an order, a customer, a payment: read-only members least of all."""
+def test_a_body_needs_nothing_that_the_service_sets(model: type[Any]) -> None:
+    """Nothing is required in an order, a customer, a payment, and read-only members least of all."""
     assert model().to_dict() == {}
 
 
 def test_free_form_data_is_a_plain_dict_kept_whole() -> None:
-    """Nulls in attributes are values, both ways, and the words inside are nobody's business."""
+    """Nulls in attributes are values in both directions, and no text inside is interpreted."""
     attributes = {"a": None, "Type": {"b": [None, 1]}}
     order = OrderData.from_dict({"attributes": attributes})
     assert order.attributes == attributes
@@ -76,7 +76,7 @@ def test_free_form_data_is_a_plain_dict_kept_whole() -> None:
     assert models.Attributes == dict[str, Any]
 
 
-def test_plain_data_inside_a_model_passes() -> None:
+def test_plain_data_inside_a_model_is_accepted() -> None:
     """A dict in the API's own spelling is accepted where a model is."""
     plain: Any = {"includingVat": 1, "note": None}
     item: Any = {"total": Price(including_vat=2)}
@@ -88,14 +88,14 @@ def test_plain_data_inside_a_model_passes() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_number_json_cannot_say_is_refused_by_name(value: float) -> None:
+def test_a_number_that_json_has_not_is_refused_by_name(value: float) -> None:
     """The error names class and member."""
     with pytest.raises(ValueError, match=r"Payment\.amount"):
         Payment(amount=value).to_dict()
 
 
 def test_a_time_without_zone_is_refused_by_name() -> None:
-    """The error names class and member and says what would be right."""
+    """The error names class and member and the right form."""
     with pytest.raises(ValueError, match=r"Logistics\.shippingDate.*timezone\.utc"):
         Logistics(shipping_date=datetime(2026, 1, 2)).to_dict()
 
@@ -157,8 +157,8 @@ def test_models_survive_copying(again: Any) -> None:
 
 
 @pytest.mark.parametrize("evolve", [attrs.evolve, getattr(copy, "replace", attrs.evolve)])
-def test_a_changed_copy_keeps_what_came_beside_the_description(evolve: Any) -> None:
-    """At its own members as below them, also what did not fit; the one it was made of stays as it is."""
+def test_a_changed_copy_keeps_unknown_members(evolve: Any) -> None:
+    """In itself and in nested models, also values that did not fit; the original stays as it is."""
     data = {"sku": "T1", "quantity": 1, "upsell": "maybe", "campaign": {"id": 7}, "price": {"rounding": 0.5}}
     item = Item.from_dict(data)
     changed = evolve(item, quantity=2)
@@ -176,13 +176,13 @@ def test_a_changed_copy_keeps_what_came_beside_the_description(evolve: Any) -> N
 
 
 def test_models_compare_by_content() -> None:
-    """Also by what came beside the description."""
+    """Unknown members too."""
     assert Price(including_vat=1) == Price(including_vat=1)
     assert Price(including_vat=1) != Price(including_vat=2)
     assert State.from_dict({"x": 1}) != State.from_dict({"x": 2})
 
 
-def test_what_is_put_beside_the_description_is_sent() -> None:
+def test_an_unknown_member_that_is_set_is_sent() -> None:
     """In place or as a whole; reading a member first changes nothing."""
     price, other = Price(including_vat=1), Price(including_vat=1)
     assert price.additional_properties == {}
@@ -195,7 +195,7 @@ def test_what_is_put_beside_the_description_is_sent() -> None:
 
 
 def test_a_class_of_ones_own_reads_as_itself() -> None:
-    """Whatever is nested in it is of the generated classes."""
+    """Nested models are of the generated classes."""
 
     class Basket(Cart):
         pass
@@ -206,7 +206,7 @@ def test_a_class_of_ones_own_reads_as_itself() -> None:
     assert OrderData(cart=basket).to_dict() == {"cart": {"items": [{"name": "a"}], "total": {}}}
 
 
-def test_the_lists_of_names_hold() -> None:
+def test_the_lists_of_names_are_complete() -> None:
     """Every name in __all__ is there, and no other is made up."""
     for name in models.__all__:
         assert getattr(models, name) is not None
@@ -216,8 +216,8 @@ def test_the_lists_of_names_hold() -> None:
         _ = models.Nothing  # pyright: ignore
 
 
-def test_importing_costs_what_is_used() -> None:
-    """The package brings no model and no HTTP library, a model brings what it holds, an endpoint no HTTP library."""
+def test_importing_loads_only_what_is_used() -> None:
+    """The package loads no model and no HTTP library, a model loads its nested ones, an endpoint no HTTP library."""
     program = """
 import sys
 def models(): return {m.rpartition(".")[2] for m in sys.modules if m.startswith("norce_order_api.models.")}

@@ -1,6 +1,6 @@
-"""Reading: nothing raises, nothing is lost, every surprise is told."""
+"""Reading: nothing raises, nothing is lost, every difference is reported."""
 
-# JSON data, of which nothing is known, is what these tests are about.
+# These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 import copy
@@ -26,7 +26,7 @@ CLASSES: list[Any] = [kind for name in models.__all__ if hasattr(kind := getattr
 
 
 def test_a_body_as_described_reports_nothing(told: Told) -> None:
-    """The common case is silent."""
+    """The common case reports nothing."""
     body = {"id": "o1", "state": {"currentStatus": "checkout", "transitions": []}, "cart": {"items": [{"quantity": 1}]}}
     order = OrderData.from_dict(body)
     assert order.state is not None
@@ -36,7 +36,7 @@ def test_a_body_as_described_reports_nothing(told: Told) -> None:
 
 
 def test_words_are_read_in_any_case_and_written_as_they_came(told: Told) -> None:
-    """Person reads as person, and goes back as Person; this is how the vendor himself writes, so it is no drift."""
+    """Person reads as person, and goes back as Person; the vendor himself writes it so, so it is not drift."""
     customer = Customer.from_dict({"type": "Person"})
     assert customer.type_ == "person"
     assert customer.to_dict() == {"type": "Person"}
@@ -54,7 +54,7 @@ def test_an_unknown_word_is_kept_and_reported(told: Told) -> None:
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
 def test_sentinels_and_words_survive_copying(again: Any) -> None:
-    """`is` holds for UNSET and NULL whatever is done to them; a word keeps its spelling."""
+    """`is` works for UNSET and NULL after any copy; a word keeps its spelling."""
     assert again(UNSET) is UNSET
     assert again([UNSET])[0] is UNSET
     assert again(NULL) is NULL
@@ -62,8 +62,8 @@ def test_sentinels_and_words_survive_copying(again: Any) -> None:
     assert (word, word.spelled) == ("person", "Person")
 
 
-def test_null_where_none_is_described_reads_as_none(told: Told) -> None:
-    """Told, and sent back as it came."""
+def test_an_undescribed_null_reads_as_none(told: Told) -> None:
+    """It is reported, and sent back as it came."""
     body = {"id": None, "cart": None, "created": None, "state": {"currentStatus": None}}
     order = OrderData.from_dict(body)
     assert order == OrderData(state=State())
@@ -78,7 +78,7 @@ def test_null_where_none_is_described_reads_as_none(told: Told) -> None:
 
 
 def test_a_missing_required_member_reads_as_none(told: Told) -> None:
-    """Told once each, as missing or as null."""
+    """Reported once each, as missing or as null."""
     shipping = Shipping.from_dict({"id": "s1", "vatRate": None})
     assert (shipping.total, shipping.vat_rate) == (None, None)
     assert told == [("Shipping.total", "missing"), ("Shipping.vatRate", "null")]
@@ -114,8 +114,8 @@ def test_a_wrong_type_reads_as_none_and_goes_back_as_it_came(
     assert told == [(f"{kind.__name__}.{member}", "wrong-type")]
 
 
-def test_a_member_that_is_set_wins_over_what_came() -> None:
-    """Mending a wrong value is what the caller meant."""
+def test_a_member_that_is_set_overrides_the_value_that_came() -> None:
+    """The caller wants to correct a wrong value."""
     order = OrderData.from_dict({"cart": "<html>", "reference": 7})
     order.cart = Cart(reference="c1")
     order.reference = "r1"
@@ -123,7 +123,7 @@ def test_a_member_that_is_set_wins_over_what_came() -> None:
 
 
 def test_bad_elements_leave_the_good_ones_readable(told: Told) -> None:
-    """The list goes back whole while nobody has changed it."""
+    """The list goes back whole as long as it is not changed."""
     body: dict[str, Any] = {"items": [{"name": "a", "more": 1}, 7, None, {"name": "b"}]}
     cart = Cart.from_dict(body)
     assert [item.name for item in cart.items or []] == ["a", "b"]
@@ -133,8 +133,8 @@ def test_bad_elements_leave_the_good_ones_readable(told: Told) -> None:
     assert told == []
 
 
-def test_a_changed_list_wins_over_what_came() -> None:
-    """Changing an element or the list itself sends what the caller sees."""
+def test_a_changed_list_overrides_the_list_that_came() -> None:
+    """After a change of an element or of the list itself, the caller's list is sent."""
     body: dict[str, Any] = {"items": [{"name": "a"}, 7]}
     cart = Cart.from_dict(body)
     assert cart.items is not None
@@ -144,8 +144,8 @@ def test_a_changed_list_wins_over_what_came() -> None:
     assert cart.to_dict() == {"items": []}
 
 
-def test_a_list_where_none_belongs_gives_way_to_what_is_set() -> None:
-    """It came instead of a cart, and a cart took its place."""
+def test_a_list_in_the_wrong_place_gives_way_to_a_set_value() -> None:
+    """It came instead of a cart, and a cart replaced it."""
     order = OrderData.from_dict({"cart": [{"items": []}], "hooks": [7]})
     assert order.to_dict() == {"cart": [{"items": []}], "hooks": [7]}
     order.cart = Cart(reference="c1")
@@ -163,13 +163,13 @@ def test_unknown_members_go_back_and_are_reported(told: Told) -> None:
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05+00:00", "2026-01-02T04:04:05+01:00"])
 def test_times_are_aware(text: str, told: Told) -> None:
-    """Whichever way the offset is written."""
+    """Whatever the notation of the offset."""
     assert OrderData.from_dict({"created": text}).created == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert told == []
 
 
 def test_a_time_without_offset_is_utc(told: Told) -> None:
-    """And told."""
+    """It is reported."""
     created = OrderData.from_dict({"created": "2026-01-02T03:04:05"}).created
     assert created == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert told == [("OrderData.created", "no-offset")]
@@ -184,13 +184,13 @@ def test_whole_numbers_stay_whole() -> None:
 
 @pytest.mark.parametrize("answer", [None, "text", 7, True, [], [{"id": "o1"}]])
 def test_an_answer_that_is_not_an_object_reads_as_an_empty_model(answer: Any, told: Told) -> None:
-    """Told at the class."""
+    """Reported under the class."""
     assert OrderData.from_dict(answer) == OrderData()
     assert [where for where, _ in told] == ["OrderData"]
 
 
 def test_an_outlet_is_not_needed() -> None:
-    """Without one, surprises pass silently."""
+    """Without one, differences are ignored."""
     assert types.DRIFT.get() is None
     assert PaymentAction.from_dict({"id": 1}).additional_properties == {"id": 1}
 
@@ -212,7 +212,7 @@ def bodies(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 @settings(max_examples=examples(8, soak=25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_whatever_json_comes_is_read_and_goes_back(kind: Any, data: st.DataObject) -> None:
+def test_any_json_is_read_and_goes_back(kind: Any, data: st.DataObject) -> None:
     """Nothing raises, and nothing that was not null is lost."""
     kind.from_dict(data.draw(json_values))
     body = data.draw(bodies(kind))
@@ -246,8 +246,8 @@ COPIES = [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(mode
 
 @pytest.mark.parametrize("again", [lambda model: model, *COPIES])
 @pytest.mark.parametrize("text", TIMES)
-def test_a_time_that_was_not_changed_goes_back_as_it_came(text: str, again: Any) -> None:
-    """Whatever its notation, and although a datetime holds six digits of a second; it is no part of what is odd."""
+def test_an_unchanged_time_goes_back_as_it_came(text: str, again: Any) -> None:
+    """In any notation, even with more digits than a datetime holds; it is not reported."""
     body = {"created": text, "state": {"transitions": [{"status": "Checkout", "timeStamp": text}]}}
     order = again(OrderData.from_dict(body))
     assert order.created is not None
@@ -259,7 +259,7 @@ def test_a_time_that_was_not_changed_goes_back_as_it_came(text: str, again: Any)
 
 @pytest.mark.parametrize("again", COPIES)
 @pytest.mark.parametrize("text", TIMES)
-def test_a_time_that_was_changed_is_written_anew(text: str, again: Any) -> None:
+def test_a_changed_time_is_written_again(text: str, again: Any) -> None:
     """Set to another time, to the next microsecond, or taken away."""
     order = again(OrderData.from_dict({"created": text, "lastModified": text}))
     later = order.created + timedelta(microseconds=1)
@@ -270,7 +270,7 @@ def test_a_time_that_was_changed_is_written_anew(text: str, again: Any) -> None:
 
 @pytest.mark.parametrize("again", [lambda model: model, *COPIES])
 def test_a_null_goes_back_until_something_is_set(again: Any) -> None:
-    """At any depth; a new thing made of the same model goes out without it."""
+    """At any depth; a new entry made from the same model is sent without it."""
     body = {"reference": None, "items": [{"sku": None, "attributes": {"a": None}}], "total": None, "more": None}
     cart = again(Cart.from_dict(body))
     assert cart.to_dict() == body
@@ -281,8 +281,8 @@ def test_a_null_goes_back_until_something_is_set(again: Any) -> None:
     assert attrs.evolve(cart, reference=None, items=None).to_dict() == {"reference": None, "total": None, "more": None}
 
 
-def test_a_list_that_was_taken_away_does_not_come_back() -> None:
-    """Although elements of it did not fit."""
+def test_a_removed_list_does_not_come_back() -> None:
+    """Even if elements of it did not fit."""
     cart = Cart.from_dict({"items": [{"name": "a"}, 7], "discounts": [7]})
     cart.items = None
     assert cart.to_dict() == {"discounts": [7]}
@@ -290,7 +290,7 @@ def test_a_list_that_was_taken_away_does_not_come_back() -> None:
     assert cart.to_dict() == {"discounts": []}
 
 
-def test_a_payment_never_turns_into_another_amount() -> None:
+def test_a_payment_keeps_its_amount() -> None:
     """Big and small numbers come back as they went in."""
     for amount in (10**30, 0.1, 1e-300, -5, math.pi):
         assert Payment.from_dict({"amount": amount}).to_dict() == {"amount": amount}

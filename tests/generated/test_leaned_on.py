@@ -1,4 +1,4 @@
-"""Every generated name that the hand-written code leans on looks as it did when that code was written."""
+"""Every generated name that the hand-written code depends on has the shape that it had when that code was written."""
 
 import json
 from functools import cache
@@ -9,17 +9,17 @@ import pytest
 from . import leaning
 
 PINNED: dict[str, Any] = json.loads(leaning.PINNED.read_text(encoding="utf-8"))
-# Only what runs these tests reads the whole package for it.
+# Only these tests read the whole package for it.
 places = cache(leaning.places)
 
 
 @pytest.mark.parametrize("name", sorted(PINNED))
-def test_what_is_leaned_on_has_not_moved(name: str) -> None:
-    """Otherwise the files named are to be looked at, and then the new shape written down."""
+def test_the_used_names_have_not_changed(name: str) -> None:
+    """If this fails, look at the named files, and then write the new shape down."""
     look_at = f"look at {', '.join(places().get(name, ()))}; then run python -m tests.generated.leaning"
     assert leaning.shape_of(name) == PINNED[name], look_at
 
 
-def test_what_is_pinned_is_what_is_leaned_on() -> None:
-    """A new name is written down, and one that is no longer used goes: python -m tests.generated.leaning."""
+def test_the_file_has_exactly_the_used_names() -> None:
+    """A new name is added, and one that is no longer used is removed: python -m tests.generated.leaning."""
     assert PINNED.keys() == places().keys()

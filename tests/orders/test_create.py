@@ -1,4 +1,4 @@
-"""``orders.create``: a model, a dict or arguments; what is checked before anything is sent; lost answers."""
+"""``orders.create``: a model, a dict or arguments; checks before anything is sent; lost answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def created(body: Any) -> Any:
 
 
 async def test_a_dict_in_the_api_s_spelling(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Is sent as it is; the handle knows the id and nothing else."""
+    """It is sent as it is; the handle has the id and nothing else."""
     body = {**CONTEXT, "cart": CART, "customer": {"type": "organization", "billing": {"country": "NO"}}}
     order = await norce.orders.create(cast("Any", body))
     assert created(sandbox.requests[-1].body) == body
@@ -52,7 +52,7 @@ async def test_a_dict_in_the_api_s_spelling(norce: NorceOrderClient, sandbox: Sa
 
 
 async def test_a_model(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Is sent in the API's spelling and stays as it was."""
+    """It is sent in the API's spelling and stays as it was."""
     model = OrderData(**CONTEXT, cart=Cart(items=[Item(sku="T1", total=Price(including_vat=1.5))]))
     before = copy.deepcopy(model)
     await norce.orders.create(model, reference="added", cart=Cart(reference=unique("cart")))
@@ -63,7 +63,7 @@ async def test_a_model(norce: NorceOrderClient, sandbox: Sandbox) -> None:
 
 
 async def test_keyword_arguments(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Each lands at its member; models and dicts mix."""
+    """Each goes to its member; models and dicts may be mixed."""
     order = await norce.orders.create(
         **CONTEXT,
         cart=CART,
@@ -97,10 +97,10 @@ async def test_keyword_arguments(norce: NorceOrderClient, sandbox: Sandbox) -> N
         ([], "order must be a OrderData or a dict in the API's spelling, not list"),
     ],
 )
-async def test_a_member_that_the_api_does_not_have(
+async def test_an_unknown_member_is_refused(
     sandbox: Sandbox, norce: NorceOrderClient, body: Any, complaint: str
 ) -> None:
-    """Is told by its name, never by its value, and nothing is sent."""
+    """By its name, never with its value, and nothing is sent."""
     with pytest.raises(InvalidRequestError, match=complaint) as caught:
         await norce.orders.create(body)
     assert "12,50" not in str(caught.value)
@@ -122,10 +122,10 @@ async def test_a_member_that_the_api_does_not_have(
         ({"cart": {"reference": 5}}, "cart: Cart.reference has the wrong type"),
     ],
 )
-async def test_what_the_description_does_not_take(
+async def test_values_that_the_description_forbids(
     sandbox: Sandbox, norce: NorceOrderClient, arguments: Any, complaint: str
 ) -> None:
-    """Its patterns are checked before sending, wherever they stand in the body."""
+    """Patterns are checked before sending, anywhere in the body."""
     with pytest.raises(InvalidRequestError, match=complaint):
         await norce.orders.create(**{**CONTEXT, **arguments})
     assert len(sandbox.requests) == 0
@@ -152,10 +152,10 @@ async def test_patterns_hold_for_addresses_and_payments_too(norce: NorceOrderCli
         (OrderData(cart=WRONG), "int given where a model or plain data is expected"),
     ],
 )
-async def test_a_model_that_json_cannot_say(
+async def test_a_model_that_json_can_not_express(
     norce: NorceOrderClient, sandbox: Sandbox, model: OrderData, complaint: str
 ) -> None:
-    """Is refused by the name of its member."""
+    """It is refused by the name of its member."""
     with pytest.raises(InvalidRequestError, match=complaint):
         await norce.orders.create(model)
     assert len(sandbox.requests) == 0
@@ -229,7 +229,7 @@ async def test_an_order_whose_answer_was_lost_is_adopted() -> None:
 
 
 async def test_an_order_without_a_cart_reference_is_not_made_twice() -> None:
-    """A lost answer is told as unknown, with what was sent; the text shows none of it."""
+    """A lost answer is unknown, with the body as an attribute; the text shows none of it."""
     service = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError) as caught:
         await service.client.orders.create(**CONTEXT, reference="secret-one")
@@ -245,7 +245,7 @@ async def test_every_published_form_of_the_answer(body: Any) -> None:
 
 
 class Twice:
-    """A service where the first creation is lost and shows late, and the second one is taken too.
+    """A service that loses the first creation and shows it late, and accepts the second one too.
 
     Args:
         shows: whether its list shows the orders at all.
@@ -296,17 +296,17 @@ async def test_two_orders_of_one_cart_come_as_handles(make: Callable[[NorceOrder
 
 
 @MADE
-async def test_an_order_that_may_not_be_the_only_one_says_so(
+async def test_an_order_that_may_not_be_the_only_one_is_marked(
     make: Callable[[NorceOrderClient], Awaitable[Order]],
 ) -> None:
-    """Its list did not show it in time, so nobody knows."""
+    """Its list did not show it in time, so this is not known."""
     order = await make(stand(Twice(shows=False)).client)
     assert (order.id, order.uniqueness_checked) == ("oSecond", False)
 
 
 @pytest.mark.parametrize("create", ["create", "get_or_create"])
-async def test_a_keyword_that_no_order_has_is_an_error_as_in_any_call(create: str) -> None:
-    """Nothing is sent; the text says which keywords there are."""
+async def test_an_unknown_keyword_is_an_error(create: str) -> None:
+    """Nothing is sent; the text lists the keywords."""
     service = stand([])
     given = {"cart_reference": "c"} if create == "get_or_create" else {}
     with pytest.raises(TypeError, match=r"unexpected keyword argument 'curency'; .* culture, currency, country, cart"):
@@ -320,7 +320,7 @@ async def test_an_order_that_was_created_once_needs_no_check() -> None:
 
 
 async def test_an_item_of_a_job_that_made_two_orders_is_not_reported_as_done() -> None:
-    """Not even by an action that finds its order when it looks."""
+    """Not even by an action that finds its order in settle."""
 
     class Reorder(Action[str]):
         name = "reorder"

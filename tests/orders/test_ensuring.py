@@ -1,4 +1,4 @@
-"""``ensure``: twice comes to once, also when the answer is lost on the way."""
+"""``ensure``: two calls create once, also if the answer is lost."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def there(order: Order, kind: str) -> list[str]:
 
 
 @every_kind
-async def test_twice_comes_to_once(norce: NorceOrderClient, sandbox: Sandbox, kind: str) -> None:
-    """A service that starts again finds what it made; so does another handle."""
+async def test_two_calls_create_once(norce: NorceOrderClient, sandbox: Sandbox, kind: str) -> None:
+    """A service that starts again finds its entry; so does another handle."""
     order = await an_order(norce)
     first = await ENSURED[kind](order)
     assert first.created
@@ -61,7 +61,7 @@ async def test_twice_comes_to_once(norce: NorceOrderClient, sandbox: Sandbox, ki
 
 @every_kind
 async def test_a_lost_answer_is_settled(sandbox: Sandbox, kind: str) -> None:
-    """It is there when it is read back: created, and created once."""
+    """A read shows the entry: created, and created once."""
     engine = LosingEngine()
     async with client_of(sandbox, engine=engine, options=AT_ONCE) as norce:
         order = await an_order(norce)
@@ -72,7 +72,7 @@ async def test_a_lost_answer_is_settled(sandbox: Sandbox, kind: str) -> None:
 
 
 @every_kind
-async def test_what_never_shows_is_reported_and_not_created_again(kind: str) -> None:
+async def test_an_entry_that_never_shows_is_reported_and_not_created_again(kind: str) -> None:
     """The answer is lost and the entry does not come: unknown, after one POST."""
     order_body = answer(200, {"id": "o1", "state": {"currentStatus": "checkout"}})
     service = stand(lambda request: lost("read") if request.method == "POST" else order_body)
@@ -82,8 +82,8 @@ async def test_what_never_shows_is_reported_and_not_created_again(kind: str) -> 
     assert service.clock.sleeps[-1] == 1.0
 
 
-async def test_what_comes_late_is_found_after_the_settling_pause() -> None:
-    """A slow commit lands while it is waited for."""
+async def test_a_late_entry_is_found_after_the_settling_pause() -> None:
+    """A slow commit happens while the client waits."""
     empty = {"id": "o1"}
     full = {"id": "o1", "payments": [{"id": "p1", "reference": "psp-1", "state": "intent"}]}
     replies = [answer(200, empty), lost("read"), answer(200, empty), answer(200, empty), answer(200, full)]
@@ -92,8 +92,8 @@ async def test_what_comes_late_is_found_after_the_settling_pause() -> None:
     assert (done.value.id, done.created) == ("p1", True)
 
 
-async def test_a_service_that_says_created_and_does_not_show_it() -> None:
-    """Is told apart from one that lost the answer."""
+async def test_a_service_that_reports_a_creation_and_does_not_show_it() -> None:
+    """The error differs from that of a lost answer."""
     order_body = answer(200, {"id": "o1"})
     service = stand(lambda request: answer(201, {"id": "p1"}) if request.method == "POST" else order_body)
     with pytest.raises(PendingError, match="not shown when it was read back"):
@@ -102,8 +102,8 @@ async def test_a_service_that_says_created_and_does_not_show_it() -> None:
 
 @every_kind
 @pytest.mark.parametrize("created", [False, True])
-async def test_a_creation_is_reported_although_the_order_cannot_be_read_back(kind: str, created: bool) -> None:
-    """It was sent: never "nothing was changed; it may be called again". The next one looks, and creates nothing."""
+async def test_a_creation_is_reported_even_if_the_order_can_not_be_read_back(kind: str, created: bool) -> None:
+    """It was sent, so the error never says that nothing was changed. The next call reads, and creates nothing."""
     reads = 0
 
     def service_of(request: Any) -> Any:
@@ -138,8 +138,8 @@ async def test_a_removed_payment_does_not_count(norce: NorceOrderClient) -> None
     assert len(order.payments) == 2
 
 
-async def test_what_tells_callbacks_apart(norce: NorceOrderClient) -> None:
-    """The adapter, the address, and for hooks and notifications the part of the order that they are about."""
+async def test_the_key_of_callbacks(norce: NorceOrderClient) -> None:
+    """The adapter, the address, and for hooks and notifications the part of the order."""
     order = await an_order(norce)
     await order.hooks.ensure(HOOK)
     changes: list[HookDict] = [
@@ -157,7 +157,7 @@ async def test_what_tells_callbacks_apart(norce: NorceOrderClient) -> None:
     assert (len(order.hooks), len(order.notifications)) == (5, 4)
 
 
-async def test_without_something_to_tell_it_by() -> None:
+async def test_an_entry_without_a_key_is_refused() -> None:
     """Nothing is sent."""
     service = stand([])
     order = service.client.orders("o1")
@@ -176,7 +176,7 @@ async def test_without_something_to_tell_it_by() -> None:
     assert service.sent == []
 
 
-async def test_what_is_handed_in_stays_as_it_is_and_the_result_shows_nobody(norce: NorceOrderClient) -> None:
+async def test_an_argument_is_not_changed_and_the_result_shows_no_personal_data(norce: NorceOrderClient) -> None:
     """The reference goes into a copy; a result's repr holds no payment."""
     payment = Payment(amount=1.0, name="Åsa's card")
     done = await (await an_order(norce)).payments.ensure(payment, reference="psp-2")

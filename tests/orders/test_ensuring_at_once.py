@@ -1,4 +1,4 @@
-"""``ensure`` and ``get_or_create`` by many at once, and after a creation that may still land."""
+"""``ensure`` and ``get_or_create`` by many callers at once, and after a creation that may still take effect."""
 
 from __future__ import annotations
 
@@ -89,23 +89,23 @@ every_kind = pytest.mark.parametrize("ensure", KINDS)
 
 @dataclass
 class Service:
-    """Takes everything, and keeps nothing unique.
+    """Accepts everything, and keeps nothing unique.
 
-    What is created shows ``lands`` seconds after its request; the answer comes after ``takes`` seconds, unless it is
-    one of those that are lost.
+    A creation shows ``lands`` seconds after its request; the answer comes after ``takes`` seconds, unless it is one of
+    those that are lost.
     """
 
     takes: float = 0.1
     lands: float | None = 0.0
     """None: never."""
     losing: int = 0
-    """How many answers to creations are still to be lost."""
+    """The number of answers to creations that are still to be lost."""
     lost_after: float = 0.1
     stand: Stand = field(init=False)
     made: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list[tuple[float, str, dict[str, Any]]])
 
     def __post_init__(self) -> None:
-        # One repeat of an order's creation more or less is not what this is about.
+        # These tests are not about one more repeat of an order's creation.
         options = CallOptions(repeat_order_creation=False)
         self.stand = stand(self.reply, options=options, max_in_flight=1_000)
 
@@ -114,7 +114,7 @@ class Service:
         return len([request for request in self.stand.engine.requests if request.method == "POST"])
 
     async def pass_by(self, until: float) -> None:
-        """Wait until so many seconds have passed since the beginning."""
+        """Wait until this many seconds have passed since the beginning."""
         await self.stand.clock.wait(until - self.stand.clock.passed)
 
     def reply(self, request: WireRequest) -> Step:
@@ -142,7 +142,7 @@ class Service:
 
 
 async def at_once(*calls: Callable[[], Awaitable[Got]]) -> list[Got | BaseException]:
-    """What calls come to that are made at the same time, in their order."""
+    """The results of calls that are made at the same time, in their order."""
     came: dict[int, Got | BaseException] = {}
 
     async def one(number: int) -> None:
@@ -159,7 +159,7 @@ async def at_once(*calls: Callable[[], Awaitable[Got]]) -> list[Got | BaseExcept
 
 @every_kind
 async def test_ten_at_once_create_one(ensure: Ensure) -> None:
-    """On one client, its scopes and handles of their own: one of them created it, all of them have it."""
+    """On one client, with scopes and handles of their own: one of them created it, all of them have it."""
     service = Service()
     client = service.stand.client
     scopes = [client, client.scoped(adapter_id="a2"), client.scoped(options=CallOptions(max_attempts=1))]
@@ -193,7 +193,7 @@ async def test_another_channel_has_one_of_its_own(ensure: Ensure) -> None:
 
 
 async def test_callbacks_that_differ_do_not_share() -> None:
-    """The same adapter and address, for another part of the order; and a part spelled otherwise is the same one."""
+    """The same adapter and address, for another part of the order; another spelling of the part is the same."""
     service = Service()
     order = service.stand.client.orders("o1")
 
@@ -208,8 +208,8 @@ async def test_callbacks_that_differ_do_not_share() -> None:
 
 @pytest.mark.every_loop
 @every_kind
-async def test_the_first_one_may_leave(ensure: Ensure) -> None:
-    """Cancelled while it looks, or while it creates: the others keep it, and one of them created it."""
+async def test_the_first_caller_may_be_cancelled(ensure: Ensure) -> None:
+    """While it reads, or while it creates: the others keep the creation, and one of them created it."""
     for after in (0.05, 0.15, 0.25):
         service = Service()
 
@@ -224,7 +224,7 @@ async def test_the_first_one_may_leave(ensure: Ensure) -> None:
         came = await at_once(leaves, stays, stays)
         assert service.posts == 1
         made = service.made[0][2]["id"]
-        # An order is not read again after its creation, so the one that would have left has it before.
+        # An order is not read again after its creation, so the one to be cancelled has it before.
         if (ensure, after) == (orders, 0.25):
             assert sorted(came, key=str) == sorted([(made, True), (made, False), (made, False)], key=str)
         else:
@@ -232,8 +232,8 @@ async def test_the_first_one_may_leave(ensure: Ensure) -> None:
 
 
 @every_kind
-async def test_nothing_is_created_when_all_callers_have_left(ensure: Ensure) -> None:
-    """All of them are cancelled while it looks."""
+async def test_nothing_is_created_if_all_callers_are_cancelled(ensure: Ensure) -> None:
+    """All of them are cancelled while it reads."""
     service = Service()
 
     async def leaves() -> Got:
@@ -249,7 +249,7 @@ async def test_nothing_is_created_when_all_callers_have_left(ensure: Ensure) -> 
 
 @every_kind
 async def test_each_waits_within_its_own_deadline(ensure: Ensure) -> None:
-    """The shortest ends neither the creation nor the others; and nothing is created twice."""
+    """The shortest deadline ends neither the creation nor the other callers; and nothing is created twice."""
     service = Service(takes=3.0)
     client = service.stand.client
 
@@ -265,8 +265,8 @@ async def test_each_waits_within_its_own_deadline(ensure: Ensure) -> None:
 
 
 @every_kind
-async def test_a_deadline_that_is_over_before_anything_was_created(ensure: Ensure) -> None:
-    """Nothing was, and nothing will be."""
+async def test_a_deadline_before_anything_was_created(ensure: Ensure) -> None:
+    """Nothing was created, and nothing will be."""
     service = Service(takes=3.0)
     with pytest.raises(UnavailableError, match="before anything was created") as raised:
         await ensure(service.stand.client, CallOptions(deadline=1.0))
@@ -277,8 +277,8 @@ async def test_a_deadline_that_is_over_before_anything_was_created(ensure: Ensur
 
 
 @every_kind
-async def test_a_deadline_that_is_over_while_it_is_created(ensure: Ensure) -> None:
-    """It may be there; ensuring again tells."""
+async def test_a_deadline_while_it_is_created(ensure: Ensure) -> None:
+    """It may exist; the next ensure finds out."""
     service = Service(takes=3.0)
     with pytest.raises(OutcomeUnknownError) as raised:
         await ensure(service.stand.client, CallOptions(deadline=4.0))
@@ -319,8 +319,9 @@ async def test_a_deadline_does_not_run_in_the_queue(ensure: Ensure) -> None:
 
 
 @every_kind
-async def test_what_may_still_land_is_not_created_again(ensure: Ensure) -> None:
-    """It lands 20 s after its send: until then the unknown is raised again, on every scope and handle."""
+async def test_an_entry_that_may_still_take_effect_is_not_created_again(ensure: Ensure) -> None:
+    """It takes effect 20 s after its send: until then the unknown outcome is raised again, on every scope and
+    handle."""
     service = Service(lands=20.0, losing=1)
     client = service.stand.client
     with pytest.raises(OutcomeUnknownError) as first:
@@ -337,8 +338,8 @@ async def test_what_may_still_land_is_not_created_again(ensure: Ensure) -> None:
 
 @every_kind
 @pytest.mark.parametrize("lost_after", [0.1, 10.0])
-async def test_what_never_lands_is_created_once_it_can_not_land_any_more(ensure: Ensure, lost_after: float) -> None:
-    """25 s after its send, however long the answer was waited for, and not sooner."""
+async def test_an_entry_that_never_takes_effect_is_created_again_later(ensure: Ensure, lost_after: float) -> None:
+    """25 s after its send, whatever the wait for the answer was, and not sooner."""
     service = Service(lands=None, losing=1, lost_after=lost_after)
     client = service.stand.client
     with pytest.raises(OutcomeUnknownError):
@@ -356,7 +357,7 @@ async def test_what_never_lands_is_created_once_it_can_not_land_any_more(ensure:
 
 @every_kind
 async def test_longer_timeouts_make_the_doubt_longer(ensure: Ensure) -> None:
-    """A caller who waits 60 s for an answer expects that it may take as long."""
+    """With a read timeout of 60 s the answer may take as long."""
     service = Service(lands=None, losing=1)
     patient = service.stand.client.scoped(options=CallOptions(read_timeout=60.0))
     with pytest.raises(OutcomeUnknownError):
@@ -386,7 +387,7 @@ async def test_ensure_after_a_create_that_is_unknown(ensure: Ensure) -> None:
 @pytest.mark.every_loop
 @every_kind
 async def test_ensure_after_a_create_that_was_cancelled(ensure: Ensure) -> None:
-    """Nobody knows what became of it."""
+    """Its outcome is not known."""
     service = Service(takes=5.0, lands=12.0)
     with service.stand.clock.move_on_after(1.0):
         await CREATES[ensure.__name__](service.stand.client)
@@ -422,7 +423,7 @@ async def test_ensure_after_a_create_that_was_cancelled_in_the_queue(ensure: Ens
 
 @every_kind
 async def test_ensure_while_a_create_is_in_flight(ensure: Ensure) -> None:
-    """It waits for that, and finds what it made."""
+    """It waits for that, and finds the entry."""
     service = Service(takes=3.0, lands=2.9)
 
     async def create() -> Got:
@@ -455,8 +456,8 @@ async def test_a_create_that_changed_nothing_leaves_no_doubt(ensure: Ensure) -> 
 
 
 @pytest.mark.parametrize("ensure", KINDS[:5])
-async def test_what_was_created_and_does_not_show_is_not_created_again(ensure: Ensure) -> None:
-    """A service that shows late: the second attempt looks, and finds it."""
+async def test_an_entry_that_was_created_and_does_not_show_is_not_created_again(ensure: Ensure) -> None:
+    """A service that shows late: the second attempt reads, and finds it."""
     service = Service(lands=15.0)
     for _ in range(2):
         with pytest.raises(PendingError):
@@ -467,8 +468,8 @@ async def test_what_was_created_and_does_not_show_is_not_created_again(ensure: E
 
 
 @every_kind
-async def test_each_is_reported_in_an_error_of_its_own(ensure: Ensure) -> None:
-    """What ended the shared one; a traceback that grows with every caller helps nobody."""
+async def test_each_caller_gets_an_error_of_its_own(ensure: Ensure) -> None:
+    """With the cause of the shared one; a traceback that grows with every caller helps no one."""
     service = Service(lands=None, losing=1)
     came = await at_once(*[lambda: ensure(service.stand.client)] * 4)
     assert all(isinstance(got, OutcomeUnknownError) for got in came)
@@ -477,8 +478,8 @@ async def test_each_is_reported_in_an_error_of_its_own(ensure: Ensure) -> None:
     assert service.posts == 1
 
 
-async def test_what_only_one_of_them_gave_wrong_is_reported_to_that_one() -> None:
-    """It is looked at before anything is shared."""
+async def test_a_wrong_argument_is_reported_to_its_caller() -> None:
+    """It is checked before anything is shared."""
     service = Service()
     order = service.stand.client.orders("o1")
 
@@ -495,7 +496,7 @@ async def test_what_only_one_of_them_gave_wrong_is_reported_to_that_one() -> Non
 @pytest.mark.every_loop
 @every_kind
 async def test_on_a_client_that_is_closed(ensure: Ensure) -> None:
-    """As any call; and one that is closed meanwhile leaves nobody waiting."""
+    """As any call; if it is closed meanwhile, no caller waits for ever."""
     service = Service(takes=1.0)
 
     async def close() -> Got:
@@ -511,7 +512,7 @@ async def test_on_a_client_that_is_closed(ensure: Ensure) -> None:
     assert raised.value.gave_up == "closed"
 
 
-# The bounds of what is remembered
+# The limits of what is remembered
 
 
 def creation(number: int) -> Creation:
@@ -534,7 +535,7 @@ def in_doubt(creations: Creations, number: int) -> bool:
 
 
 async def test_ten_thousand_doubts_are_remembered_one_by_one() -> None:
-    """One more, and all keys are in doubt for as long as that one; then none is."""
+    """With one more, all keys are in doubt for as long as that one; then none is."""
     clock = FakeClock()
     creations = Creations(clock)
 
@@ -563,8 +564,8 @@ async def test_ten_thousand_doubts_are_remembered_one_by_one() -> None:
     assert not in_doubt(creations, 123_456)
 
 
-async def test_a_start_anew_leaves_doubts_and_no_flights() -> None:
-    """What was being created when its event loop ended may land."""
+async def test_a_new_loop_keeps_doubts_and_drops_flights() -> None:
+    """A creation that was in flight when its event loop ended may take effect."""
     clock = FakeClock()
     creations = Creations(clock)
     with creations.creating(creation(1), Baseline(), begun(clock)):
@@ -579,7 +580,7 @@ async def test_a_start_anew_leaves_doubts_and_no_flights() -> None:
 
 
 class Nowhere:
-    """An engine whose payments go nowhere, without a word; what else is asked for reaches the service."""
+    """An engine that drops payments in silence; other requests reach the service."""
 
     name = "nowhere"
 
@@ -599,8 +600,8 @@ class Nowhere:
         await self._inner.aclose()
 
 
-def test_a_doubt_goes_along_to_the_next_event_loop() -> None:
-    """A task runner has one for each of its tasks."""
+def test_a_doubt_survives_its_event_loop() -> None:
+    """A task runner has a loop for each of its tasks."""
     posts: list[str] = []
     with Sandbox() as sandbox:
         norce = client_of(sandbox, engine=lambda: Nowhere(posts, 0.0), options=AT_ONCE)
@@ -612,8 +613,8 @@ def test_a_doubt_goes_along_to_the_next_event_loop() -> None:
     assert len(posts) == 1
 
 
-def test_a_flight_that_its_event_loop_did_not_bring_to_an_end() -> None:
-    """Nobody waits for it on the next one, and what it was creating is in doubt."""
+def test_a_flight_that_its_event_loop_did_not_finish() -> None:
+    """No caller waits for it on the next one, and its creation is in doubt."""
     posts: list[str] = []
     with Sandbox() as sandbox:
         norce = client_of(sandbox, engine=lambda: Nowhere(posts, 3600.0), options=AT_ONCE)

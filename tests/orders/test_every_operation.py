@@ -1,4 +1,5 @@
-"""Every operation of the description through the facade, over a socket, on both event loops, with every engine.
+"""Every operation of the description through the client's methods, over a socket, on both event loops, with every
+engine.
 
 ``CALLS`` says for each operation which method of the facade makes it and what has to arrive at the service. A test
 compares its keys with the description, so an operation without a method fails here, and so does a method that is gone.
@@ -52,7 +53,7 @@ DESCRIBED = {
 
 @dataclass
 class Stage:
-    """An order with one of everything, and the ids to speak of it."""
+    """An order with one of everything, and the ids of its parts."""
 
     norce: NorceOrderClient
     order: Order
@@ -75,7 +76,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Call:
-    """How the facade makes an operation, and what has to arrive."""
+    """The method of an operation, and the request that has to arrive."""
 
     make: Callable[[Stage], Awaitable[object]]
     method: str
@@ -83,9 +84,9 @@ class Call:
     body: Any = None
     query: str = ""
     effects: int = 1
-    """How many changes the service writes down."""
+    """The number of changes that the service records."""
     kind: Kind | None = None
-    """What may be done when its outcome is unknown, as it was decided; without it, what is usual for the method."""
+    """What the client may do after an unknown outcome; None for the usual kind of the method."""
 
 
 PRICE: PriceDict = {"includingVat": 49.0, "excludingVat": 39.2}
@@ -320,10 +321,10 @@ async def stage(norce: NorceOrderClient, provider_url: str) -> Stage:
 
 
 @pytest.mark.parametrize("operation", sorted(CALLS))
-# How bytes travel is the engines' contract; what is sent is the same on each wire.
+# The engines' contract is about bytes; every engine sends the same.
 @pytest.mark.in_turn("anyio_backend")
 async def test_it_arrives_as_described(operation: str, stage: Stage, sandbox: Sandbox) -> None:
-    """One request, exactly as the description has it, answered with success, and taking effect once."""
+    """One request, exactly as the description has it, answered with success, and one effect."""
     call = CALLS[operation]
     ids = stage.ids
     sandbox.requests.clear()
@@ -354,7 +355,7 @@ def test_every_operation_of_the_description_is_called_here() -> None:
 
 
 USUAL = {"GET": Kind.SAFE, "PUT": Kind.IDEMPOTENT, "PATCH": Kind.IDEMPOTENT, "DELETE": Kind.IDEMPOTENT}
-"""A POST has to say what it is."""
+"""A POST has no usual kind."""
 
 
 def test_the_kinds_are_those_that_were_decided() -> None:
@@ -363,8 +364,8 @@ def test_the_kinds_are_those_that_were_decided() -> None:
     assert {row.id: row.kind for row in OPERATIONS} == decided
 
 
-async def test_what_comes_back(stage: Stage) -> None:
-    """Reads give models; creating gives the id that the service gave."""
+async def test_the_results(stage: Stage) -> None:
+    """Reads return models; creating returns the id from the service."""
     order, ids = stage.order, stage.ids
     assert [payment.amount for payment in await order.payments.list()] == [174.0]
     payment = await order.payments.get(ids["payment"])
@@ -392,8 +393,8 @@ async def test_what_comes_back(stage: Stage) -> None:
     assert (len(order.payments), len(order.shippings)) == (2, 2)
 
 
-async def test_parts_are_removed_and_replaced_at_the_service(stage: Stage) -> None:
-    """What was removed or replaced is seen so after the next read."""
+async def test_removed_and_replaced_parts_show_at_the_service(stage: Stage) -> None:
+    """The next read shows it."""
     order, ids = stage.order, stage.ids
     await order.validations.put(ids["validation"], {"adapterId": "stock", "url": "https://b.example"})
     await order.hooks.delete(ids["hook"])

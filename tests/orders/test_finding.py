@@ -1,4 +1,4 @@
-"""Counting, finding by what is known, and getting or creating an order by its cart reference."""
+"""Counting, finding by known values, and getting or creating an order by its cart reference."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_counting_is_right_under_both_readings(pagination: str, others: in
 
 
 async def test_the_older_reading_of_size_counts_right_too() -> None:
-    """Where ``size`` is what was asked for, whatever came."""
+    """If ``size`` is the requested limit, whatever came."""
     older = {"pagination": {"size": 1, "totalSize": 0}}
     service = stand([answer(200, {"data": [], **older})])
     assert await service.client.orders.count() == 0
@@ -55,7 +55,7 @@ async def test_the_older_reading_of_size_counts_right_too() -> None:
 
 
 async def test_an_answer_without_figures_is_reported() -> None:
-    """No number is made up."""
+    """No number is invented."""
     service = stand([answer(200, {"data": [{"id": "o1"}]})])
     with pytest.raises(UnavailableError, match="does not say how many"):
         await service.client.orders.count()
@@ -78,15 +78,15 @@ async def test_finding(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     assert [each.id for each in await norce.orders.find_by_reference(reference)] == [order.id, twin.id]
 
 
-async def test_finding_what_is_not_there(norce: NorceOrderClient) -> None:
+async def test_finding_a_missing_order(norce: NorceOrderClient) -> None:
     """None, or an empty list."""
     assert await norce.orders.find_by_cart_reference(unique("cart")) is None
     assert await norce.orders.find_by_payment(unique("p")) is None
     assert list(await norce.orders.find_by_reference(unique("erp"))) == []
 
 
-async def test_what_only_looks_alike_is_not_found() -> None:
-    """Whatever the service takes for a match, the client compares exactly."""
+async def test_a_similar_reference_is_not_found() -> None:
+    """Whatever the service counts as a match, the client compares exactly."""
     alike = {"id": "o1", "reference": "A-12", "cart": {"reference": "A-12"}, "payments": [{"id": "A-12"}]}
     service = stand(lambda _request: answer(200, {"data": [alike]}))
     assert await service.client.orders.find_by_cart_reference("A-1") is None
@@ -109,7 +109,7 @@ async def test_finding_by_nothing_is_refused(nothing: Any) -> None:
 
 
 async def test_getting_or_creating_twice_creates_once(norce: NorceOrderClient) -> None:
-    """The second call brings the first one's order, as it is."""
+    """The second call returns the first one's order, as it is."""
     reference = unique("cart")
     first, created = await norce.orders.get_or_create(CONTEXT, cart_reference=reference, cart=CART)
     assert created
@@ -120,7 +120,7 @@ async def test_getting_or_creating_twice_creates_once(norce: NorceOrderClient) -
 
 
 async def test_ten_at_once_create_one(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Whoever is beaten to it gets the winner's order."""
+    """The others get the order of the first one."""
     reference = unique("cart")
     got: list[tuple[str, bool]] = []
 
@@ -137,7 +137,7 @@ async def test_ten_at_once_create_one(norce: NorceOrderClient, sandbox: Sandbox)
 
 
 async def test_a_conflict_with_an_order_that_is_not_found_is_reported() -> None:
-    """For instance one that is hidden from this channel. It is looked for as often as a lost order."""
+    """For instance one that is hidden from this channel. The client looks as often as for a lost order."""
     empty = answer(200, {"data": []})
     service = stand([empty, answer(409, {"code": "order-conflict"}), *[empty] * 4])
     with pytest.raises(ConflictError):
@@ -154,7 +154,7 @@ async def test_a_conflict_with_an_order_that_the_list_shows_later() -> None:
 
 
 async def test_a_removed_order_frees_its_cart_reference(norce: NorceOrderClient) -> None:
-    """A new one is created."""
+    """A new order is created."""
     reference = unique("cart")
     first, _ = await norce.orders.get_or_create(CONTEXT, cart_reference=reference, cart=CART)
     await first.remove()
@@ -163,8 +163,8 @@ async def test_a_removed_order_frees_its_cart_reference(norce: NorceOrderClient)
     assert second.id != first.id
 
 
-async def test_what_is_handed_in_stays_as_it_is(norce: NorceOrderClient) -> None:
-    """The reference goes into a copy of the cart; two that differ are refused."""
+async def test_an_argument_is_not_changed(norce: NorceOrderClient) -> None:
+    """The reference goes into a copy of the cart; two different references are refused."""
     cart = Cart.from_dict(CART)
     body = OrderData(culture="sv-SE", currency="SEK", country="SE", cart=cart)
     order, _ = await norce.orders.get_or_create(body, cart_reference=unique("cart"))
@@ -189,7 +189,7 @@ async def test_a_lost_answer_is_settled(sandbox: Sandbox) -> None:
 
 
 async def test_an_order_that_may_be_there_is_not_created_again() -> None:
-    """The answer is lost, and so is every reading after it: told as unknown."""
+    """The answer is lost, and so is every read after it: reported as unknown."""
     replies = iter([answer(200, {"data": []}), answer(500), answer(404)])
     service = stand(lambda _request: next(replies))
     with pytest.raises(OutcomeUnknownError):

@@ -1,4 +1,4 @@
-"""The handle: reading never calls, writing makes it stale, and it says nothing about people."""
+"""The handle: reading never calls, writing makes it stale, and it shows no personal data."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def look(order: object, path: str) -> Any:
 
 
 async def test_a_handle_is_made_without_a_call(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """An id is enough; nothing is sent until something is awaited."""
+    """An id is enough; nothing is sent until a method is awaited."""
     order = norce.orders("oAbCdEfG")
     assert order.id == "oAbCdEfG"
     assert not order.loaded
@@ -65,14 +65,14 @@ async def test_a_handle_is_made_without_a_call(norce: NorceOrderClient, sandbox:
 
 
 @pytest.mark.parametrize("path", READS)
-async def test_reading_without_a_snapshot_says_what_to_await(norce: NorceOrderClient, path: str) -> None:
-    """NotLoadedError names the order and the way out."""
+async def test_reading_an_unread_order_names_the_call_to_make(norce: NorceOrderClient, path: str) -> None:
+    """NotLoadedError names the order and the method."""
     with pytest.raises(NotLoadedError, match=r"order oAbCdEfG has not been read yet: await order.refresh\(\) first"):
         look(norce.orders("oAbCdEfG"), path)
 
 
 @pytest.mark.parametrize("room", LISTS)
-async def test_iterating_without_a_snapshot_says_so_too(norce: NorceOrderClient, room: str) -> None:
+async def test_iterating_over_an_unread_order_raises_too(norce: NorceOrderClient, room: str) -> None:
     """An order that was not read is not an empty one."""
     order = norce.orders("oAbCdEfG")
     with pytest.raises(NotLoadedError):
@@ -82,7 +82,7 @@ async def test_iterating_without_a_snapshot_says_so_too(norce: NorceOrderClient,
 
 
 async def test_reading_a_snapshot_makes_no_call(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Every property and every list comes from the last read; an order without parts has empty ones."""
+    """Every property and every list comes from the last read; an order without parts has empty lists."""
     order = await (await norce.orders.create(CONTEXT)).refresh()
     sandbox.requests.clear()
     for path in (*READS, *LISTS, "payments.active"):
@@ -99,7 +99,7 @@ async def test_reading_a_snapshot_makes_no_call(norce: NorceOrderClient, sandbox
     assert len(sandbox.requests) == 0
 
 
-async def test_a_write_leaves_the_values_and_says_they_are_old(norce: NorceOrderClient) -> None:
+async def test_a_write_keeps_the_values_and_marks_them_stale(norce: NorceOrderClient) -> None:
     """After a write that answers nothing the last values stay, and refresh brings the new ones."""
     order = await (await norce.orders.create(CONTEXT | {"reference": "old"})).refresh()
     assert not order.stale
@@ -123,7 +123,7 @@ async def test_a_write_leaves_the_values_and_says_they_are_old(norce: NorceOrder
     ],
     ids=["refused", "turned away", "perhaps turned away", "not sent", "lost"],
 )
-async def test_only_what_may_have_changed_it_makes_a_handle_stale(step: Step, stale: bool) -> None:
+async def test_only_a_possible_change_makes_a_handle_stale(step: Step, stale: bool) -> None:
     """A refusal and a send that never left change nothing; a lost answer may have."""
     service = stand([answer(200, order_body()), step, step, step], options=CallOptions(max_attempts=1))
     order = await service.client.orders.get("oAbCdEfG")
@@ -132,8 +132,8 @@ async def test_only_what_may_have_changed_it_makes_a_handle_stale(step: Step, st
     assert order.stale is stale
 
 
-async def test_a_body_that_json_cannot_say_is_not_sent() -> None:
-    """A number that is none is refused before it is sent, by the name of its member."""
+async def test_a_body_that_json_can_not_express_is_not_sent() -> None:
+    """NaN is refused before it is sent, by the name of its member."""
     service = stand([answer(200, order_body())])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=r"Payment\.amount is NaN or infinite"):
@@ -142,7 +142,7 @@ async def test_a_body_that_json_cannot_say_is_not_sent() -> None:
     assert len(service.sent) == 1
 
 
-async def test_refresh_of_what_is_not_there(norce: NorceOrderClient) -> None:
+async def test_refresh_of_a_missing_order(norce: NorceOrderClient) -> None:
     """A 404 names the order and what to check, and leaves the handle as it was."""
     order = norce.orders("oNoSuchx")
     with pytest.raises(NotFoundError, match=r"order oNoSuchx.*404 \(order-not-found\).*merchant and channel") as caught:
@@ -152,7 +152,7 @@ async def test_refresh_of_what_is_not_there(norce: NorceOrderClient) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", " ", ".", "..", "a/b", "a\\b", "a\nb", "a\x00", "a\x7f", None, 7])
-async def test_an_id_that_would_leave_its_place_is_refused(norce: NorceOrderClient, sandbox: Sandbox, bad: Any) -> None:
+async def test_an_id_that_is_not_one_segment_is_refused(norce: NorceOrderClient, sandbox: Sandbox, bad: Any) -> None:
     """Order ids and part ids are checked before anything is sent."""
     order = norce.orders("oAbCdEfG")
     calls = (
@@ -175,7 +175,7 @@ async def test_an_id_that_would_leave_its_place_is_refused(norce: NorceOrderClie
     assert len(sandbox.requests) == 0
 
 
-async def test_an_id_with_odd_characters_stays_one_segment(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+async def test_an_id_with_special_characters_stays_one_segment(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """Spaces, question marks and letters beyond ASCII are encoded, not refused."""
     with pytest.raises(NotFoundError):
         await norce.orders.get("o ?#%å")
@@ -203,7 +203,7 @@ async def test_nothing_of_the_customer_shows(norce: NorceOrderClient, sandbox: S
     assert "Rosalina" not in "".join(shown[:-3])
 
 
-async def test_a_handle_does_not_hand_out_its_lists_for_change(norce: NorceOrderClient) -> None:
+async def test_a_handle_protects_its_lists_from_changes(norce: NorceOrderClient) -> None:
     """A snapshot survives copying, and equals what was read."""
     order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     assert copy.deepcopy(order.data) == order.data

@@ -1,4 +1,4 @@
-"""An answer is of what was addressed, or it is not this call's; an id that the service gives is data."""
+"""An answer is about the thing that was addressed, or it belongs to another call; an id from the service is data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 class _Service(BaseHTTPRequestHandler):
-    """Answers each request with the id that stands first in its list, over connections that it keeps."""
+    """Answers each request with the first id of its list, over connections that it keeps."""
 
     protocol_version = "HTTP/1.1"
     ids: ClassVar[list[str | None]] = []
@@ -72,8 +72,8 @@ def norce(address: str, request: pytest.FixtureRequest) -> NorceOrderClient:
     )
 
 
-async def test_another_order_s_answer_is_not_taken(norce: NorceOrderClient) -> None:
-    """Asked for one order and given another: its connection is closed, and the order is asked for again."""
+async def test_the_answer_of_another_order_is_rejected(norce: NorceOrderClient) -> None:
+    """Asked for one order and given another: the connection is closed, and the read is repeated."""
     _Service.ids += ["oOther", "oMine"]
     async with norce:
         order = await norce.orders.get("oMine")
@@ -82,8 +82,8 @@ async def test_another_order_s_answer_is_not_taken(norce: NorceOrderClient) -> N
     assert first != second
 
 
-async def test_a_read_that_only_finds_others_is_unavailable(norce: NorceOrderClient) -> None:
-    """The handle keeps what it knew."""
+async def test_a_read_that_gets_only_other_orders_is_unavailable(norce: NorceOrderClient) -> None:
+    """The handle keeps its record."""
     _Service.ids += ["oMine", "oOther", "oOther", "oOther"]
     async with norce:
         order = await norce.orders.get("oMine")
@@ -92,7 +92,7 @@ async def test_a_read_that_only_finds_others_is_unavailable(norce: NorceOrderCli
         assert order.data.id == "oMine"
 
 
-async def test_an_answer_without_an_id_is_not_taken_for_another_order(norce: NorceOrderClient) -> None:
+async def test_an_answer_without_an_id_is_accepted(norce: NorceOrderClient) -> None:
     """The description does not promise one."""
     _Service.ids += [None]
     async with norce:
@@ -100,7 +100,7 @@ async def test_an_answer_without_an_id_is_not_taken_for_another_order(norce: Nor
 
 
 async def test_payments_and_shippings_too(norce: NorceOrderClient) -> None:
-    """Reads are asked again, and a write whose answers are all others' is unknown."""
+    """Reads are repeated, and a write with only wrong answers is unknown."""
     async with norce:
         order = norce.orders("oMine")
         _Service.ids += ["pOther", "pMine", "sOther", "sMine"]
@@ -115,8 +115,8 @@ ODD = ["a/b", "..", ".", "a\\b", " ", "a b", "a\nb", "a\x00b", "\x7f", "ü/", "a
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_a_creation_with_an_odd_id_happened(odd: str) -> None:
-    """The order is there, with the id as given; a call that can't address it says so, and lists show it."""
+async def test_a_creation_with_an_unusual_id_happened(odd: str) -> None:
+    """The order exists, with the id as given; a call that can't address it raises, and lists show it."""
     service = stand(
         lambda request: answer(201, {"id": odd}) if request.method == "POST" else answer(200, {"data": [{"id": odd}]})
     )
@@ -131,7 +131,7 @@ async def test_a_creation_with_an_odd_id_happened(odd: str) -> None:
             await service.client.orders(odd).refresh()
 
 
-async def test_a_part_with_an_odd_id_was_created_too() -> None:
+async def test_a_part_with_an_unusual_id_was_created_too() -> None:
     """The id is given as it came."""
     service = stand([answer(201, {"id": "a/b"})])
     assert await service.client.orders("o1").payments.create({"amount": 5}) == "a/b"

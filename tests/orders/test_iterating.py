@@ -1,4 +1,4 @@
-"""``orders.iterate`` over a socket, while orders come and every order met leaves the filter."""
+"""``orders.iterate`` over a socket, while orders come and every order that was yielded leaves the filter."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def make(norce: Scope, count: int) -> set[str]:
 
 
 async def emptied(count: int, readings: tuple[Any, Any], *, prefetch: bool, clump: int) -> tuple[int, int]:
-    """Move every order that an iteration meets out of its status while others are created.
+    """Move every order that an iteration yields out of its status while others are created.
 
     A ``clump`` of orders shares one moment, and so do the others by sevens.
 
@@ -82,9 +82,9 @@ async def emptied(count: int, readings: tuple[Any, Any], *, prefetch: bool, clum
 
 
 @pytest.mark.parametrize("readings", READINGS, ids="-".join)
-# How a listing is read is the service's; the walk awaits nothing but its answers.
+# The service decides how a listing is read; the iteration awaits only its answers.
 @pytest.mark.in_turn("anyio_backend")
-async def test_300_orders_are_each_met_once(readings: tuple[str, str]) -> None:
+async def test_300_orders_each_come_once(readings: tuple[str, str]) -> None:
     """Under both readings of the pagination and of ``date_from``, with 120 orders of one moment."""
     pages, met = await emptied(300, readings, prefetch=readings in READINGS[:1] + READINGS[3:], clump=120)
     assert met >= 300
@@ -94,7 +94,7 @@ async def test_300_orders_are_each_met_once(readings: tuple[str, str]) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("readings", READINGS, ids="-".join)
-async def test_5000_orders_are_each_met_once(readings: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+async def test_5000_orders_each_come_once(readings: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """The same at length."""
     began = time.monotonic()
     pages, met = await emptied(5_000, readings, prefetch=True, clump=1_000)
@@ -105,8 +105,8 @@ async def test_5000_orders_are_each_met_once(readings: tuple[str, str], capsys: 
     assert met >= 5_000
 
 
-async def test_what_the_service_plays() -> None:
-    """Dates of the creation, or of the last change: an order that was changed since is found by the second alone."""
+async def test_the_readings_of_the_service() -> None:
+    """Dates of the creation, or of the last change: only the second finds an order that was changed since."""
     readings: list[tuple[str, list[str]]] = [("created", []), ("last-modified", ["seen"])]
     for dates, found in readings:
         clock = ManualClock()
@@ -120,7 +120,7 @@ async def test_what_the_service_plays() -> None:
 
 
 async def test_orders_that_are_changed_and_stay_come_once() -> None:
-    """What is met and written to matches still, and comes again where dates mean the last change."""
+    """A yielded order that is written to still matches, and comes again if dates mean the last change."""
     with Sandbox(readings={"dates": "last-modified"}) as sandbox:
         async with client_of(sandbox) as norce:
             wanted = await make(norce, 250)
@@ -140,22 +140,22 @@ async def channel_of_25(norce: NorceOrderClient) -> Scope:
     return scope
 
 
-async def test_page_size_1_asks_for_more_than_the_overlap(channel_of_25: Scope, sandbox: Sandbox) -> None:
-    """Pages of one entry would be nothing but what is known already."""
+async def test_page_size_1_requests_more_than_the_overlap(channel_of_25: Scope, sandbox: Sandbox) -> None:
+    """Pages of one entry would hold only known orders."""
     assert len({order.id async for order in channel_of_25.orders.iterate(page_size=1)}) == 25
     assert {parse_qs(request.query)["limit"][0] for request in sandbox.requests.of(LISTING)} == {"10"}
 
 
 async def test_a_service_that_gives_less_than_asked_for(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """It gives 100 at most, however many are asked for; a short page is not taken for the last one."""
+    """It gives 100 at most, whatever the limit; a short page is not taken for the last one."""
     scope = norce.scoped(channel=f"capped{time.monotonic_ns()}")
     wanted = await make(scope, 130)
     assert {order.id async for order in scope.orders.iterate(page_size=500)} == wanted
 
 
 @pytest.mark.parametrize("limit", [0, 1, 10, 24, 25, 26])
-async def test_a_limit_is_what_is_given_at_most(channel_of_25: Scope, sandbox: Sandbox, limit: int) -> None:
-    """And no page is read for nothing: none at all for a limit of 0, one where one is enough."""
+async def test_a_limit_is_the_largest_number_of_orders(channel_of_25: Scope, sandbox: Sandbox, limit: int) -> None:
+    """And no page is read without need: none at all for a limit of 0, one if one is enough."""
     sandbox.requests.clear()
     found = [order.id async for order in channel_of_25.orders.iterate(limit=limit)]
     assert len(found) == len(set(found)) == min(limit, 25)
@@ -173,7 +173,7 @@ async def test_oldest_first(channel_of_25: Scope) -> None:
 @pytest.mark.every_loop
 @pytest.mark.parametrize("prefetch", [True, False])
 async def test_leaving_the_loop_early_leaves_nothing_behind(channel_of_25: Scope, prefetch: bool) -> None:
-    """No generator to be closed, no task that is torn: a warning would fail this test."""
+    """No generator to be closed, no interrupted task: a warning would fail this test."""
     async for _ in channel_of_25.orders.iterate(page_size=10, prefetch=prefetch):
         break
 
@@ -189,8 +189,8 @@ async def test_leaving_the_loop_early_leaves_nothing_behind(channel_of_25: Scope
     assert scope.cancelled_caught
 
 
-async def test_a_page_that_can_not_be_read_raises_where_it_is_needed() -> None:
-    """After the orders before it, also when it was read ahead; going on reads it again."""
+async def test_a_page_that_can_not_be_read_raises_when_it_is_needed() -> None:
+    """After the orders before it, also if it was read ahead; the next step reads it again."""
     first = {"data": [{"id": f"o{number}"} for number in range(10)]}
     second = {"data": [{"id": "o9"}, {"id": "o10"}]}
     replies = [answer(200, first), answer(403), answer(200, second), answer(200, {"data": [{"id": "o10"}]})]
@@ -203,7 +203,7 @@ async def test_a_page_that_can_not_be_read_raises_where_it_is_needed() -> None:
 
 @pytest.mark.every_loop
 async def test_a_client_that_is_closed_meanwhile(sandbox: Sandbox) -> None:
-    """What was read is given; the page after it was not sent, as with any call."""
+    """Orders that were read are yielded; the page after them was not sent, as with any call."""
     async with client_of(sandbox) as norce:
         scope = norce.scoped(channel=f"c{time.monotonic_ns()}")
         await make(scope, 35)
@@ -231,7 +231,7 @@ async def test_without_prefetch_a_page_is_read_when_it_is_needed(channel_of_25: 
     ahead = channel_of_25.orders.iterate(page_size=10)
     await anext(ahead)
     await until(lambda: len(sandbox.requests.of(LISTING)) == 2)
-    # A third would be asked for by now.
+    # A third would have been requested by now.
     for _ in range(100):
         await anyio.sleep(0.002)
     assert len(sandbox.requests.of(LISTING)) == 2
@@ -246,15 +246,15 @@ async def test_without_prefetch_a_page_is_read_when_it_is_needed(channel_of_25: 
         ({"where": OrderFilter(order_by_direction="desc")}, "use list for another order"),
     ],
 )
-async def test_what_can_not_be_iterated(norce: NorceOrderClient, arguments: Any, complaint: str) -> None:
-    """Is told before anything is sent, at the call and not at the first order."""
+async def test_impossible_arguments_are_refused(norce: NorceOrderClient, arguments: Any, complaint: str) -> None:
+    """Before anything is sent, at the call and not at the first order."""
     with pytest.raises(InvalidRequestError, match=complaint):
         norce.orders.iterate(**arguments)
 
 
 def capped(count: int, most: int | None, *, default: int = 10) -> Stand:
-    """A service that refuses larger pages than so many, and gives ``default`` orders where no size is asked for. Each
-    order has its number for a reference and for its cart's."""
+    """A service that refuses larger pages than this, and gives ``default`` orders without a page size. Each order has
+    its number as its reference and its cart's."""
     orders = [
         {"id": f"o{number}", "reference": str(number), "cart": {"reference": str(number)}} for number in range(count)
     ]
@@ -271,7 +271,7 @@ def capped(count: int, most: int | None, *, default: int = 10) -> Stand:
 
 
 def sizes(service: Stand) -> list[str]:
-    """The page sizes asked for."""
+    """The requested page sizes."""
     return [parse_qs(urlsplit(request.url).query).get("limit", ["none"])[0] for request in service.engine.requests]
 
 
@@ -279,15 +279,15 @@ def sizes(service: Stand) -> list[str]:
     ("asked", "most", "tried"), [(100, 50, ["100", "50"]), (100, 30, ["100", "50", "25"]), (15, 10, ["15", "10"])]
 )
 async def test_a_page_size_that_is_refused_gets_smaller(asked: int, most: int, tried: list[str]) -> None:
-    """Until the service takes it, and then it stays."""
+    """Until the service accepts it, and then it stays."""
     service = capped(60, most)
     assert len([order async for order in service.client.orders.iterate(page_size=asked)]) == 60
     assert sizes(service)[: len(tried)] == tried
     assert set(sizes(service)[len(tried) :]) <= {tried[-1]}
 
 
-async def test_a_refusal_that_is_not_about_the_size_is_the_first_one() -> None:
-    """No size helps: what was said of the request as it was asked for is raised."""
+async def test_a_refusal_for_another_reason_is_the_first_one() -> None:
+    """No size helps: the answer to the original request is raised."""
     replies = [answer(400, {"code": "first"}), *[answer(400, {"code": "later"})] * 3]
     service = stand(replies)
     with pytest.raises(BadRequestError, match="first"):
@@ -296,8 +296,8 @@ async def test_a_refusal_that_is_not_about_the_size_is_the_first_one() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 422])
-async def test_a_size_that_was_taken_before_is_not_the_reason(status: int) -> None:
-    """A later refusal is raised as it is, and so is one that says something else than "not like this"."""
+async def test_a_size_that_was_accepted_before_is_not_the_reason(status: int) -> None:
+    """A later refusal is raised as it is, and so is one with another status than 400 or 422."""
     orders = [{"id": f"o{number}"} for number in range(10)]
     service = stand([answer(200, {"data": orders}), answer(status)])
     walk = service.client.orders.iterate(page_size=10, prefetch=False)
@@ -308,8 +308,8 @@ async def test_a_size_that_was_taken_before_is_not_the_reason(status: int) -> No
         await anext(service.client.orders.iterate())
 
 
-async def test_looking_up_asks_for_no_page_size() -> None:
-    """So it works where 100 are refused; and it reads on past what only looks alike."""
+async def test_looking_up_sends_no_page_size() -> None:
+    """So it works if 100 are refused; and it reads on after similar references."""
     service = capped(60, 5, default=3)
     for number in (0, 2, 5, 59):
         found = await service.client.orders.find_by_cart_reference(str(number))
@@ -323,8 +323,8 @@ async def test_looking_up_asks_for_no_page_size() -> None:
     assert set(sizes(service)) == {"none"}
 
 
-async def test_looking_up_where_the_offset_is_ignored_is_no_proof_of_absence() -> None:
-    """Nothing is created on the strength of it."""
+async def test_a_look_up_without_a_working_offset_proves_nothing() -> None:
+    """Nothing is created because of it."""
     alike = [{"id": f"o{number}", "cart": {"reference": f"c{number}"}} for number in range(10, 13)]
     service = stand(lambda _request: answer(200, {"data": alike}))
     with pytest.raises(UnavailableError, match="does not honour the offset"):
@@ -332,8 +332,8 @@ async def test_looking_up_where_the_offset_is_ignored_is_no_proof_of_absence() -
     assert {request.method for request in service.engine.requests} == {"GET"}
 
 
-async def test_what_is_reported_of_an_offset_that_is_not_honoured() -> None:
-    """Operation, correlation id, how many were given, and what helps."""
+async def test_the_error_about_an_offset_that_is_not_honoured() -> None:
+    """Operation, correlation id, the number of orders so far, and what helps."""
     orders = [{"id": f"o{number}"} for number in range(120)]
     service = stand(lambda _request: answer(200, {"data": orders[:100]}))
     given: list[str] = []

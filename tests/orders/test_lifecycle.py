@@ -1,4 +1,4 @@
-"""The state machine as data: what it says, that it is what the local service does, and walks at random."""
+"""The state machine as data: its contents, the local service's table, and random walks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.orders import an_order, client_of
 
 
 def test_the_table_is_that_of_the_local_service() -> None:
-    """Each has its own copy, so that neither can hide the other's mistake; as data they are the same."""
+    """Each has its own copy, so that neither can hide the other's mistake; as data they are equal."""
     assert {status: frozenset(edges) for status, edges in EDGES.items()} == TRANSITIONS
 
 
@@ -41,7 +41,7 @@ def test_the_table_is_complete() -> None:
     assert not is_terminal("onHold")
 
 
-def test_what_is_published() -> None:
+def test_the_published_edges() -> None:
     """The vendor's tutorial and adapter pages name these; the rest is assumed."""
     published = {
         (origin, target) for origin, edges in EDGES.items() for target, sure in edges.items() if sure == "published"
@@ -57,7 +57,7 @@ def test_what_is_published() -> None:
 @pytest.mark.parametrize("target", STATUSES)
 @pytest.mark.parametrize("current", [*STATUSES, "onHold", None])
 def test_a_plan_for_every_pair(current: str | None, target: OrderStatus) -> None:
-    """Stay where it is, follow a known edge, else leave it to the service; predecessors say the same backwards."""
+    """Stay in the status, follow a known edge, or leave it to the service; predecessors give the same backwards."""
     match plan(current, target):
         case Stay(status):
             assert current == target == status
@@ -81,14 +81,14 @@ def test_a_plan_for_every_pair(current: str | None, target: OrderStatus) -> None
         (None, "accepted", "to accepted"),
     ],
 )
-def test_it_explains_itself(current: str | None, target: OrderStatus, words: str) -> None:
+def test_its_explanations(current: str | None, target: OrderStatus, words: str) -> None:
     """In words for an error's text."""
     assert words in explain(current, target)
 
 
 @pytest.mark.parametrize("word", ["complete", "", "COMPLETE D", None, 5])
-def test_a_word_that_is_not_a_status(word: object) -> None:
-    """Is told, with those there are."""
+def test_an_unknown_status_is_refused(word: object) -> None:
+    """The error lists the known ones."""
     with pytest.raises(InvalidRequestError, match="known are checkout, processing, accepted, completed, declined, rem"):
         check_status(word)  # type: ignore[arg-type]
     assert check_status("Completed") == "completed"
@@ -99,9 +99,9 @@ targets = st.lists(st.sampled_from(STATUSES), min_size=1, max_size=8)
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.anyio
-async def test_walks_at_random_end_where_the_model_says(sandbox: Sandbox) -> None:
-    """Paid orders are asked for one status after the other: what the table allows happens, what it does not is
-    refused and changes nothing, and the log holds exactly what happened."""
+async def test_random_walks_end_as_the_model_says(sandbox: Sandbox) -> None:
+    """Paid orders get one status after the other: changes in the table happen, others are refused and change nothing,
+    and the log holds exactly what happened."""
     paths: list[list[OrderStatus]] = []
 
     @settings(max_examples=40, derandomize=True, database=None)

@@ -71,8 +71,8 @@ async def test_every_filter_reaches_the_service(norce: NorceOrderClient, sandbox
         ({"date_to": datetime(2026, 1, 1)}, "date_to needs a time zone"),
     ],
 )
-async def test_a_filter_that_says_something_else_than_meant(given: Any, complaint: str) -> None:
-    """An empty filter would match everything; a bare string would be taken apart; nothing is sent."""
+async def test_a_wrong_filter_is_refused(given: Any, complaint: str) -> None:
+    """An empty value would match everything; a bare string would be taken apart; nothing is sent."""
     service = stand([])
     with pytest.raises(InvalidRequestError, match=complaint):
         await service.client.orders.list(OrderFilter(**given))
@@ -82,7 +82,7 @@ async def test_a_filter_that_says_something_else_than_meant(given: Any, complain
 
 
 @pytest.mark.parametrize(("offset", "limit"), [(-1, 5), (0, 0), (0, -1)])
-async def test_a_page_that_cannot_be(offset: int, limit: int) -> None:
+async def test_an_impossible_page_is_refused(offset: int, limit: int) -> None:
     """Is refused before sending."""
     service = stand([])
     with pytest.raises(
@@ -92,8 +92,8 @@ async def test_a_page_that_cannot_be(offset: int, limit: int) -> None:
 
 
 @pytest.mark.parametrize("page_limit", ["100-at-most", "over-50-refused", "50-at-most"])
-async def test_a_page_of_the_default_size_is_taken_whatever_the_limit_is(page_limit: str) -> None:
-    """`list` asks for no more than every reading gives; `iterate` takes what it gets, and gives all."""
+async def test_a_page_of_the_default_size_is_accepted_whatever_the_limit_is(page_limit: str) -> None:
+    """`list` requests no more than every reading gives; `iterate` takes any page, and yields all orders."""
     with Sandbox(readings={"page-limit": page_limit}) as sandbox:
         sandbox.seed_orders(400)
         async with client_of(sandbox, merchant="demo") as norce:
@@ -104,8 +104,8 @@ async def test_a_page_of_the_default_size_is_taken_whatever_the_limit_is(page_li
 
 
 @pytest.mark.parametrize("pagination", ["returned", "matches", "requested"])
-async def test_iterating_does_not_depend_on_what_sizes_mean(pagination: str) -> None:
-    """Both published readings of the pagination give every order once, and so does an odd page size."""
+async def test_iterating_does_not_depend_on_the_meaning_of_sizes(pagination: str) -> None:
+    """Under both published readings of the pagination every order comes once, and with any page size."""
     with Sandbox(readings={"pagination-size": pagination}) as sandbox:
         async with client_of(sandbox) as norce:
             made = [(await norce.orders.create(CONTEXT)).id for _ in range(7)]
@@ -120,7 +120,7 @@ async def test_iterating_does_not_depend_on_what_sizes_mean(pagination: str) -> 
 
 
 async def test_each_order_comes_once_while_others_come_and_go(norce: NorceOrderClient) -> None:
-    """Orders that are created meanwhile do not double others; orders that leave the filter hide none."""
+    """Orders that are created meanwhile cause no duplicates; orders that leave the filter hide none."""
     scope = norce.scoped(channel=unique("channel"))
     made = [(await scope.orders.create(CONTEXT)).id for _ in range(7)]
     met: list[str] = []
@@ -146,7 +146,7 @@ async def test_a_filter_made_of_an_iterator_holds_for_every_page(norce: NorceOrd
 
 
 async def test_listed_orders_are_handles(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """With a snapshot, and able to write."""
+    """With a record, and able to write."""
     reference = unique("ours")
     await norce.orders.create(CONTEXT | {"reference": reference})
     (order,) = (await norce.orders.list(OrderFilter(reference=reference))).orders
@@ -156,7 +156,7 @@ async def test_listed_orders_are_handles(norce: NorceOrderClient, sandbox: Sandb
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": [{"reference": "no id"}]}])
-async def test_a_page_with_nothing_to_take_ends_it(body: Any) -> None:
+async def test_a_page_without_orders_ends_it(body: Any) -> None:
     """Members that are missing or null are an empty page."""
     service = stand([answer(200, body)])
     assert [order async for order in service.client.orders.iterate()] == []

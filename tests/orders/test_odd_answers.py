@@ -1,4 +1,4 @@
-"""Answers with a success status that are something else than what was asked for, over sockets."""
+"""Answers with a success status that hold something else than expected, over sockets."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ NO_REPORTS: list[Any] = [5, 0, "x", "", False, {"code": "no"}, {"errors": {"a": 
 
 
 @pytest.mark.parametrize("call", LISTS)
-async def test_entries_of_a_list_that_are_none_are_left_out(call: str, server: FaultServer, engine: EngineName) -> None:
+async def test_invalid_entries_of_a_list_are_left_out(call: str, server: FaultServer, engine: EngineName) -> None:
     """And counted in ``client.drift``, as in a listing of orders."""
     server.says = answer(json.dumps([5, None, "x", [], {"id": "p1"}, {"id": 5}]).encode())
     async with client_of(server, engine) as norce:
@@ -87,7 +87,7 @@ async def test_entries_of_a_list_that_are_none_are_left_out(call: str, server: F
 async def test_an_answer_that_is_not_a_list_is_not_an_empty_one(
     call: str, server: FaultServer, engine: EngineName
 ) -> None:
-    """Nothing says then that the order has none."""
+    """It does not mean that the order has none."""
     async with client_of(server, engine) as norce:
         for body in NO_LISTS:
             server.says = answer(json.dumps(body).encode())
@@ -102,7 +102,7 @@ async def test_an_answer_that_is_not_a_list_is_not_an_empty_one(
 async def test_an_answer_that_is_not_a_page_is_not_an_empty_one(
     call: str, server: FaultServer, engine: EngineName
 ) -> None:
-    """A walk does not end as if complete, and nothing is created because an order was not found."""
+    """An iteration does not end as if complete, and nothing is created because an order was not found."""
     async with client_of(server, engine) as norce:
         for body in NO_PAGES:
             server.says = answer(json.dumps(body).encode())
@@ -112,7 +112,7 @@ async def test_an_answer_that_is_not_a_page_is_not_an_empty_one(
 
 
 @pytest.mark.parametrize("call", REPORTS)
-async def test_an_answer_that_is_not_a_report_does_not_say_that_an_order_validates(
+async def test_an_answer_that_is_not_a_report_is_not_a_valid_order(
     call: str, server: FaultServer, engine: EngineName
 ) -> None:
     """Nothing is changed because of it."""

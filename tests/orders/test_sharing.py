@@ -1,4 +1,4 @@
-"""One iteration that several tasks take from: each order comes to exactly one of them."""
+"""One iteration that several tasks take from: each order goes to exactly one of them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def late_pages(count: int, *instead: Step | None) -> Stand:
-    """A service with so many orders, each page of which comes 50 to 200 ms late; the first ones may be something else
-    instead."""
+    """A service with a number of orders, each page of which comes 50 to 200 ms late; the first pages may be something
+    else."""
     random = Random(0)
     replies = list(instead)
     orders = [
@@ -45,8 +45,8 @@ def late_pages(count: int, *instead: Step | None) -> Stand:
 async def share(
     walk: AsyncIterator[Order], service: Stand, workers: int, *, cancel: frozenset[int] = frozenset()
 ) -> list[str]:
-    """What some workers take from one iteration, each busy for a while with every order. Those to be cancelled are,
-    in the middle of a page that they wait for or that another one waits for."""
+    """The orders that some workers take from one iteration, each busy for a while with every order. Some of them are
+    cancelled while they, or others, wait for a page."""
     taken: list[str] = []
     random = Random(workers)
 
@@ -77,8 +77,8 @@ async def test_each_order_comes_once(workers: int, prefetch: bool) -> None:
 
 @pytest.mark.every_loop
 @pytest.mark.parametrize("prefetch", [True, False])
-async def test_workers_that_are_cancelled_take_nothing_with_them(prefetch: bool) -> None:
-    """Six of eight leave while a page is on its way."""
+async def test_cancelled_workers_lose_no_order(prefetch: bool) -> None:
+    """Six of eight are cancelled while a page is on its way."""
     service = late_pages(300)
     walk = service.client.orders.iterate(page_size=20, prefetch=prefetch)
     taken = await share(walk, service, 8, cancel=frozenset(range(6)))

@@ -1,4 +1,4 @@
-"""``order.transition_to``: what is sent, when nothing is, and what a refusal or a 202 comes to."""
+"""``order.transition_to``: what is sent, when nothing is sent, and the results of a refusal or a 202."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ async def test_from_checkout_to_completed(norce: NorceOrderClient, sandbox: Sand
     assert order.status == "completed"
 
 
-async def test_nothing_is_sent_when_it_is_known_to_be_there() -> None:
-    """A fresh snapshot answers, unless force asks the service all the same."""
+async def test_nothing_is_sent_if_the_order_has_the_status() -> None:
+    """A fresh record is enough, unless ``force`` sends it all the same."""
     service = stand([answer(200, order_body("accepted")), answer(200)])
     order = await service.client.orders.get("oAbCdEfG")
     assert await order.transition_to("accepted") == Transitioned(to="accepted", called=False, origin="accepted")
@@ -61,8 +61,8 @@ async def test_nothing_is_sent_when_it_is_known_to_be_there() -> None:
     assert service.sent == [GET, PUT]
 
 
-async def test_an_old_snapshot_is_not_believed() -> None:
-    """After five seconds, or after any write, the service is asked."""
+async def test_an_old_record_is_not_used() -> None:
+    """After five seconds, or after any write, the change is sent."""
     service = stand([answer(200, order_body("accepted")), answer(200), answer(200), answer(200)])
     order = await service.client.orders.get("oAbCdEfG")
     await service.clock.sleep(5.1)
@@ -74,7 +74,7 @@ async def test_an_old_snapshot_is_not_believed() -> None:
 
 @pytest.mark.parametrize("word", ["Processing", "PROCESSING", "processing"])
 async def test_words_are_read_in_any_case(word: Any) -> None:
-    """And sent as the description spells them."""
+    """And sent in the description's spelling."""
     service = stand([answer(200)])
     await service.client.orders("oAbCdEfG").transition_to(word)
     assert service.engine.requests[0].body == b'{"currentStatus":"processing"}'
@@ -92,7 +92,7 @@ async def test_an_unknown_word_lists_the_known_ones(word: Any) -> None:
 
 
 async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
-    """The service's code, both statuses, what the table knows of the edge, and what to do; data as attributes."""
+    """The service's code, both statuses, the table's words about the edge, and what to do; data as attributes."""
     order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     with pytest.raises(TransitionRefusedError) as caught:
         await order.transition_to("completed")
@@ -121,8 +121,8 @@ async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
         (None, "processing", "to processing"),
     ],
 )
-async def test_what_is_known_of_the_edge_is_reported(current: str | None, target: Any, words: str) -> None:
-    """As far as a fresh snapshot tells where the order was."""
+async def test_the_edge_is_explained(current: str | None, target: Any, words: str) -> None:
+    """As far as a fresh record shows the earlier status."""
     refusal = answer(400, {"code": "order-bad-request", "message": "no"})
     service = stand([answer(200, order_body(current or "checkout")), refusal])
     order = await service.client.orders.get("oAbCdEfG")
@@ -135,7 +135,7 @@ async def test_what_is_known_of_the_edge_is_reported(current: str | None, target
 
 
 async def test_202_is_read_until_it_shows() -> None:
-    """Taken in is not done: the order is read, with jittered pauses, until it is there."""
+    """Accepted is not done: the client reads the order, with random pauses, until it has the status."""
     reads = [answer(200, order_body(status)) for status in ("processing", "processing", "Completed")]
     service = stand([answer(202), *reads], uniform=highest)
     order = service.client.orders("oAbCdEfG")
@@ -147,8 +147,8 @@ async def test_202_is_read_until_it_shows() -> None:
     assert not order.stale
 
 
-async def test_202_that_never_shows_is_pending() -> None:
-    """Within the call's deadline; the error tells what was seen last."""
+async def test_202_without_a_change_is_pending() -> None:
+    """Within the call's deadline; the error has the last status that was read."""
     service = stand(
         lambda request: answer(202) if request.method == "PUT" else answer(200, order_body("processing")),
         uniform=highest,
@@ -164,8 +164,8 @@ async def test_202_that_never_shows_is_pending() -> None:
     assert service.engine.requests[0].headers["x-correlation-id"] == error.correlation_id
 
 
-async def test_202_and_then_nothing_to_read_is_pending_too() -> None:
-    """The change may still come, so a failed read is not told as "nothing was changed"."""
+async def test_202_and_failed_reads_are_pending_too() -> None:
+    """The change may still come, so a failed read does not mean that nothing was changed."""
     service = stand(lambda request: answer(202) if request.method == "PUT" else HANG)
     with pytest.raises(PendingError, match="reading it back failed") as caught:
         await service.client.orders("oAbCdEfG").transition_to("completed")
@@ -182,8 +182,8 @@ async def test_reads_after_202_keep_the_call_s_options() -> None:
         assert (request.headers["x-shop"], request.headers["x-adapterid"]) == ("1", "psp")
 
 
-async def test_a_lost_answer_is_looked_up() -> None:
-    """The order is there already: done, without a second PUT."""
+async def test_after_a_lost_answer_the_order_is_read() -> None:
+    """It has the status already: done, without a second PUT."""
     service = stand([lost("read"), answer(200, order_body("completed"))])
     done = await service.client.orders("oAbCdEfG").transition_to("completed")
     assert done.called
@@ -192,7 +192,7 @@ async def test_a_lost_answer_is_looked_up() -> None:
 
 
 async def test_a_newer_state_is_not_rolled_back() -> None:
-    """After a lost answer the order is in a third status: told, and left there."""
+    """After a lost answer the order has a third status: this is reported, and the status stays."""
     service = stand([answer(200, order_body("processing")), lost("read"), answer(200, order_body("declined"))])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(TransitionSupersededError) as caught:
@@ -202,7 +202,7 @@ async def test_a_newer_state_is_not_rolled_back() -> None:
     assert service.sent == [GET, PUT, GET]
 
 
-async def test_validate_asks_before_anything_changes(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+async def test_validate_checks_before_anything_changes(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """An order that is not paid is refused here, with its problems, and left as it is; once paid it goes through."""
     order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     sandbox.requests.clear()
@@ -218,8 +218,8 @@ async def test_validate_asks_before_anything_changes(norce: NorceOrderClient, sa
     assert (done.to, done.called) == ("completed", True)
 
 
-async def test_a_validation_that_can_not_be_had_changes_nothing() -> None:
-    """Nor does an order that is there already need one."""
+async def test_a_failed_validation_changes_nothing() -> None:
+    """An order with the status already needs no validation."""
     service = stand(lambda _: answer(500))
     with pytest.raises(UnavailableError):
         await service.client.orders("o1").transition_to("completed", validate=True)
@@ -233,15 +233,15 @@ HOOKED = {"hooks": [{"id": "h1", "adapterId": "erp", "subscribeTo": "/state", "i
 DENIED = {"code": "order-validation", "message": "Denied by erp."}
 
 
-async def test_a_veto_is_reported_as_the_service_said_it() -> None:
-    """No validation is called: it would call third parties, and tell of something else than the veto."""
+async def test_a_veto_is_reported_in_the_words_of_the_service() -> None:
+    """No validation is called: it would call third parties, and report something else than the veto."""
     service = stand([answer(400, DENIED), answer(200, {**order_body("checkout"), **HOOKED})])
     with pytest.raises(TransitionRefusedError, match=r"the service said: Denied by erp.; pass explain=True") as caught:
         await service.client.orders("oAbCdEfG").transition_to("completed")
     assert caught.value.problems == ()
     assert service.sent == [PUT, GET]
 
-    # The order was just read, or the answer says that it was a hook: nothing has to be read.
+    # The order was just read, or the answer names a hook: no read is needed.
     service = stand([answer(200, {**order_body("checkout"), **HOOKED}), answer(400, DENIED)])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(TransitionRefusedError, match="the service said: Denied by erp"):
@@ -254,8 +254,8 @@ async def test_a_veto_is_reported_as_the_service_said_it() -> None:
 
 
 @pytest.mark.parametrize("unknown", [answer(500), answer(200, order_body("checkout"))])
-async def test_where_it_is_not_known_whether_there_are_hooks_nothing_is_validated(unknown: Any) -> None:
-    """The order can't be read, or the answer says nothing of hooks."""
+async def test_nothing_is_validated_if_there_may_be_hooks(unknown: Any) -> None:
+    """The order can't be read, or the answer does not mention hooks."""
     service = stand([answer(400, DENIED), unknown])
     with pytest.raises(TransitionRefusedError, match="the service said: Denied by erp"):
         await service.client.orders("oAbCdEfG").transition_to("completed", options=CallOptions(max_attempts=1))
@@ -263,7 +263,7 @@ async def test_where_it_is_not_known_whether_there_are_hooks_nothing_is_validate
 
 
 async def test_the_veto_of_a_hook_over_a_socket(sandbox: Sandbox) -> None:
-    """A hook that nobody answers denies; what others validate is asked for by name only."""
+    """A hook without a receiver denies; other validations are called only with ``explain``."""
     async with NorceOrderClient(base_url=sandbox.base_url, token=sandbox.token, merchant="m", channel="c") as norce:
         order = await norce.orders.create(CONTEXT | {"cart": CART})
         await order.payments.create_for_outstanding()
@@ -280,7 +280,7 @@ async def test_the_veto_of_a_hook_over_a_socket(sandbox: Sandbox) -> None:
         assert [request.operation for request in sandbox.requests].count("Validate") == 1
 
 
-async def test_explain_asks_whatever_the_refusal() -> None:
+async def test_explain_validates_after_any_refusal() -> None:
     """Also a 409, which is a refused change of status like any other."""
     problem = [{"adapterId": "stock", "code": "sold-out"}]
     service = stand([answer(409, {"code": "order-conflict", "message": "It moved on."}), answer(400, problem)])
@@ -297,7 +297,7 @@ async def test_explain_asks_whatever_the_refusal() -> None:
 
 
 async def test_a_final_status_needs_no_explanation() -> None:
-    """No validation changes what is final."""
+    """No validation changes a final status."""
     service = stand([answer(200, order_body("completed")), answer(400, {"code": "order-bad-request"})])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(TransitionRefusedError) as caught:

@@ -1,4 +1,4 @@
-"""``order.transition_to`` over a socket and by script: how many calls, what is told, what a refusal holds."""
+"""``order.transition_to`` over a socket and by script: the number of calls, the results, the contents of a refusal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def body(status: str, *log: tuple[str, str]) -> dict[str, Any]:
 
 
 async def test_one_put_and_no_more(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """On the plain path, by every way there is."""
+    """Without complications, by every method."""
     order = await an_order(norce, paid=True)
     sandbox.requests.clear()
     first = await order.transition_to("processing")
@@ -63,8 +63,8 @@ async def test_the_other_shorthands(norce: NorceOrderClient) -> None:
     assert (await other.refresh()).status == "removed"
 
 
-async def test_confirm_reads_afterwards_and_returns_everything(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """From where, to where, when; and the handle is fresh."""
+async def test_confirm_reads_afterwards_and_returns_all_facts(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """The earlier status, the new one, and the time; and the handle is fresh."""
     order = norce.orders((await an_order(norce, paid=True)).id)
     sandbox.requests.clear()
     done = await order.transition_to("processing", confirm=True)
@@ -79,8 +79,8 @@ async def test_confirm_reads_afterwards_and_returns_everything(norce: NorceOrder
     assert asked(sandbox) == []
 
 
-async def test_confirm_believes_what_it_reads() -> None:
-    """Somebody moved the order on meanwhile: the handle knows, and a later call does not take it for done."""
+async def test_confirm_uses_what_it_reads() -> None:
+    """Another client moved the order on meanwhile: the handle has the newer status, and a later call is sent."""
     service = stand(
         [
             answer(200),
@@ -106,7 +106,7 @@ async def test_a_status_that_was_entered_twice_has_the_last_time() -> None:
 
 
 async def test_202_is_read_until_it_shows() -> None:
-    """And with what was read it tells from where and when."""
+    """The result has the earlier status and the time, from what was read."""
     pending = answer(200, body("checkout"))
     shown = answer(200, body("completed", ("completed", "10:00:00")))
     service = stand([answer(202), pending, pending, shown])
@@ -115,8 +115,8 @@ async def test_202_is_read_until_it_shows() -> None:
     assert (done.called, done.origin, done.at) == (True, "checkout", datetime.fromisoformat("2026-01-01T10:00:00Z"))
 
 
-async def test_what_is_missing_is_reported(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """When the service's own validation refuses an order without hooks, it is asked what does not hold."""
+async def test_the_missing_parts_are_reported(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """If the service's own validation refuses an order without hooks, the client validates the order."""
     order = await an_order(norce)
     sandbox.requests.clear()
     with pytest.raises(TransitionRefusedError) as caught:
@@ -130,7 +130,7 @@ async def test_what_is_missing_is_reported(norce: NorceOrderClient, sandbox: San
     assert not order.stale
 
 
-async def test_a_refusal_for_another_reason_asks_nothing_more(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+async def test_a_refusal_for_another_reason_makes_no_further_call(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """An edge that is not there."""
     order = await an_order(norce)
     sandbox.requests.clear()
@@ -140,8 +140,8 @@ async def test_a_refusal_for_another_reason_asks_nothing_more(norce: NorceOrderC
     assert asked(sandbox) == ["UpdateCheckoutOrderState"]
 
 
-async def test_what_is_missing_is_not_always_known() -> None:
-    """A validation that fails too leaves the refusal as it is; the call's options go with it."""
+async def test_the_missing_parts_are_not_always_known() -> None:
+    """If the validation fails too, the refusal stays as it is; it is sent with the call's options."""
     service = stand([answer(400, {"code": "order-validation"}), answer(404)])
     options = CallOptions(headers={"x-shop": "1"})
     with pytest.raises(TransitionRefusedError, match=r"refused with 400 \(order-validation\)") as caught:
@@ -151,8 +151,9 @@ async def test_what_is_missing_is_not_always_known() -> None:
     assert [request.headers["x-shop"] for request in service.engine.requests] == ["1", "1"]
 
 
-async def test_after_a_lost_answer_it_is_asked_again_only_from_where_it_may() -> None:
-    """From a status that leads there: again. It is there: done. Elsewhere: left alone, and both are told."""
+async def test_after_a_lost_answer_it_is_sent_again_only_from_a_possible_status() -> None:
+    """From a status that leads there: sent again. It has the status: done. A third status: left alone, and both are
+    reported."""
     service = stand([lost("read"), answer(200, body("accepted")), answer(200)])
     assert (await service.client.orders("o1").complete()).called
     assert service.sent == [PUT, GET, PUT]
@@ -168,8 +169,8 @@ async def test_after_a_lost_answer_it_is_asked_again_only_from_where_it_may() ->
     assert service.sent == [PUT, GET]
 
 
-async def test_a_lost_answer_that_can_not_be_looked_up_is_reported() -> None:
-    """Nothing is asked for again."""
+async def test_a_lost_answer_without_a_read_is_reported() -> None:
+    """Nothing is sent again."""
     service = stand([lost("read"), answer(404)])
     with pytest.raises(OutcomeUnknownError):
         await service.client.orders("o1").complete()
@@ -178,7 +179,7 @@ async def test_a_lost_answer_that_can_not_be_looked_up_is_reported() -> None:
 
 @pytest.mark.parametrize("word", ["complete", "", None, 3])
 async def test_a_wrong_word_is_reported_before_anything_is_sent(word: Any) -> None:
-    """With the right ones."""
+    """The error lists the right ones."""
     service = stand([])
     with pytest.raises(InvalidRequestError, match="known are checkout, processing"):
         await service.client.orders("o1").transition_to(word)

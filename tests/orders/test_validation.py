@@ -40,7 +40,7 @@ async def test_both_published_shapes_are_a_report(status: int, body: Any) -> Non
 
 
 @pytest.mark.parametrize("body", [[], {"errors": []}, None], ids=["list", "errors", "empty"])
-async def test_nothing_to_report_is_ok(body: Any) -> None:
+async def test_an_empty_report_is_ok(body: Any) -> None:
     """An empty report raises nothing."""
     service = stand([answer(200, body)])
     report = await service.client.orders("oAbCdEfG").validate()
@@ -49,8 +49,8 @@ async def test_nothing_to_report_is_ok(body: Any) -> None:
     report.raise_for_errors()
 
 
-async def test_an_entry_of_odd_form_still_counts() -> None:
-    """What can't be read is a problem without a name, not an order that validates."""
+async def test_an_unreadable_entry_still_counts() -> None:
+    """It is a problem without a name, and the order is not valid."""
     service = stand([answer(400, ["no", {"code": 5}])])
     report = await service.client.orders("oAbCdEfG").validate()
     assert report.problems == (ValidationProblem(None, None, None),) * 2
@@ -59,7 +59,7 @@ async def test_an_entry_of_odd_form_still_counts() -> None:
 
 
 async def test_a_400_with_code_and_message_is_an_error() -> None:
-    """It says that the order could not be validated."""
+    """It means that the order could not be validated."""
     service = stand([answer(400, {"code": "order-bad-request", "message": "no"})])
     with pytest.raises(BadRequestError, match="Validate of order oAbCdEfG"):
         await service.client.orders("oAbCdEfG").validate()

@@ -38,8 +38,8 @@ def always(status: str) -> Callable[[WireRequest], Step]:
     return lambda _request: reading(status)
 
 
-async def test_until_it_is_there() -> None:
-    """One reading where it is there already; else with pauses that grow."""
+async def test_until_the_status_is_there() -> None:
+    """One read if the order has it; else reads with pauses that grow."""
     service = stand([reading("checkout")] * 5 + [reading("accepted")], uniform=highest)
     order = service.client.orders("o1")
     assert await order.wait_for("accepted", timeout=60) is order
@@ -58,16 +58,16 @@ async def test_pauses_are_jittered_and_bounded() -> None:
     assert service.clock.sleeps == [0.125, 0.25, 0.5, 1.0, 2.0, 2.5, 2.5, 2.5, 2.5]
 
 
-async def test_until_a_function_says_yes() -> None:
-    """Of the handle, as it was read; a final status does not end that."""
+async def test_until_a_function_returns_true() -> None:
+    """It gets the handle, as it was read; a final status does not end the wait."""
     service = stand([reading("completed"), reading("completed", reference="exported-1")])
     order = await service.client.orders("o1").wait_for(lambda order: order.reference is not None, timeout=9)
     assert order.reference == "exported-1"
 
 
 @pytest.mark.parametrize("timeout", [0.1, 3.0, 30.0])
-async def test_in_vain(timeout: float) -> None:
-    """It ends in time, after a last look close to the end."""
+async def test_a_wait_in_vain(timeout: float) -> None:
+    """It ends in time, after a last read close to the end."""
     service = stand(always("processing"))
     with pytest.raises(WaitTimeoutError) as caught:
         await service.client.orders("o1").wait_for("completed", timeout=timeout)
@@ -78,15 +78,15 @@ async def test_in_vain(timeout: float) -> None:
     assert service.clock.passed >= timeout - 0.5
 
 
-async def test_what_shows_late_is_seen() -> None:
+async def test_a_late_status_is_seen() -> None:
     """Also when the next pause would have been past the end."""
     service: Stand = stand(lambda _: reading("completed" if service.clock.passed >= 9.5 else "accepted"))
     await service.client.orders("o1").wait_for("completed", timeout=10)
     assert 9.5 <= service.clock.passed <= 10
 
 
-async def test_a_service_that_hangs_does_not_hold_it_longer() -> None:
-    """Readings are part of the wait."""
+async def test_a_hanging_service_does_not_make_it_longer() -> None:
+    """Reads are part of the wait."""
     service = stand(lambda _request: HANG)
     with pytest.raises(WaitTimeoutError, match="it could not be read") as caught:
         await service.client.orders("o1").wait_for("completed", timeout=7)
@@ -95,8 +95,8 @@ async def test_a_service_that_hangs_does_not_hold_it_longer() -> None:
 
 
 @pytest.mark.parametrize("final", ["completed", "declined", "removed"])
-async def test_what_can_not_come_any_more(final: str) -> None:
-    """A final status that is another one is told at once."""
+async def test_a_status_that_can_not_come_any_more(final: str) -> None:
+    """Another final status is reported at once."""
     service = stand([reading("processing"), reading(final)])
     with pytest.raises(StatusUnreachableError, match=f"is {final}, which is final: it will not be accepted") as caught:
         await service.client.orders("o1").wait_for("accepted", timeout=60)
@@ -116,8 +116,8 @@ async def test_cancelling_ends_it_at_once() -> None:
     assert len(service.sent) == sent
 
 
-async def test_a_reading_that_is_refused_ends_it() -> None:
-    """With its own error; options go with every reading."""
+async def test_a_refused_read_ends_it() -> None:
+    """With its own error; the options go with every read."""
     service = stand([reading("processing"), answer(404)])
     with pytest.raises(NotFoundError):
         await service.client.orders("o1").wait_for(
@@ -127,7 +127,7 @@ async def test_a_reading_that_is_refused_ends_it() -> None:
 
 
 @pytest.mark.parametrize(("awaited", "timeout"), [("complete", 5), ("completed", 0), ("completed", float("nan"))])
-async def test_what_can_not_be_waited_for(awaited: OrderStatus, timeout: float) -> None:
+async def test_impossible_waits_are_refused(awaited: OrderStatus, timeout: float) -> None:
     """Is told before anything is sent."""
     service = stand([])
     with pytest.raises(InvalidRequestError):
@@ -146,7 +146,7 @@ async def test_over_a_socket(norce: NorceOrderClient) -> None:
 
 
 async def test_history_with_durations() -> None:
-    """What the service logged, in the order of time; the first status is not in its log."""
+    """The service's log, in the order of time; the first status is not in it."""
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
     with Sandbox(clock=clock) as sandbox:
         async with client_of(sandbox) as norce:
@@ -166,7 +166,7 @@ async def test_history_with_durations() -> None:
 
 
 async def test_a_log_out_of_order_with_holes() -> None:
-    """Is sorted; entries without a status or a time are left out."""
+    """It is sorted; entries without a status or a time are left out."""
     log = [
         {"status": "completed", "timeStamp": "2026-01-01T10:00:02Z"},
         {"status": "accepted", "timeStamp": None},

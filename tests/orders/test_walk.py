@@ -1,4 +1,4 @@
-"""The walk by itself, against a service that changes between any two pages, under every reading of the listing."""
+"""The iteration by itself, against a service that changes between any two pages, under every reading of the listing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Listed:
-    """An order as far as a walk looks at it, and what the service knows besides."""
+    """An order with the members that an iteration reads, and the service's own."""
 
     id: str
     created: datetime
@@ -75,7 +75,7 @@ def at_once(work: Coroutine[Any, Any, T]) -> T:
 
 
 def walked(walk: Walk[Listed], most: int = 10_000, met: Callable[[str], None] = lambda _: None) -> list[str]:
-    """The ids that a walk gives, in order; each is told to ``met`` when it comes."""
+    """The ids that an iteration yields, in order; ``met`` is called with each when it comes."""
     ids: list[str] = []
     for _ in range(most):
         page = at_once(walk.page())
@@ -96,7 +96,7 @@ def walked(walk: Walk[Listed], most: int = 10_000, met: Callable[[str], None] = 
     steps=st.lists(st.sampled_from([0, 1, 400, 1_000, 7_000]), min_size=1, max_size=14),
     unrest=st.integers(0, 25),
 )
-def test_what_matched_all_along_is_met_exactly_once(
+def test_an_order_that_matched_all_along_comes_exactly_once(
     data: st.DataObject, page: int, by_change: bool, inclusive: bool, steps: list[int], unrest: int
 ) -> None:
     """Orders come, change, leave and enter before every page for a while."""
@@ -133,7 +133,8 @@ def test_what_matched_all_along_is_met_exactly_once(
 @pytest.mark.parametrize("page", [2, 10, 100])
 @pytest.mark.parametrize("leaves", [True, False])
 def test_many_orders_of_one_moment(page: int, by_change: bool, leaves: bool) -> None:
-    """More than a page share a time; those met leave the filter, or are changed and stay, while the walk goes on."""
+    """More than a page share a time; yielded orders leave the filter, or are changed and stay, while the iteration
+    continues."""
     listing = Listing(page=page, by_change=by_change)
     listing.add(300)
     by_id = {order.id: order for order in listing.orders}
@@ -146,7 +147,7 @@ def test_many_orders_of_one_moment(page: int, by_change: bool, leaves: bool) -> 
 
 
 def test_an_empty_page_with_an_offset_is_not_the_end_yet() -> None:
-    """All that was met left at once, and what is left now stands before the offset."""
+    """All yielded orders left at once, and the rest is now before the offset."""
     listing = Listing(page=4)
     listing.add(6)
 
@@ -160,8 +161,8 @@ def test_an_empty_page_with_an_offset_is_not_the_end_yet() -> None:
 
 
 def test_changed_orders_that_come_again_are_skipped_once() -> None:
-    """When dates mean the last change, what was met and changed stands in front of every later page: the walk goes
-    past it by offset once, and not anew with every page."""
+    """If dates mean the last change, a yielded and changed order is at the front of every later page: the iteration
+    passes it by offset once, and not again for every page."""
     listing = Listing(page=100, by_change=True)
     for _ in range(2_000):
         listing.now += timedelta(seconds=1)
@@ -172,7 +173,7 @@ def test_changed_orders_that_come_again_are_skipped_once() -> None:
     assert listing.pages < 50
 
 
-def test_it_begins_at_the_given_place() -> None:
+def test_it_begins_at_the_date_of_the_filter() -> None:
     """``date_from`` of the filter is not widened."""
     listing = Listing(page=3)
     for _ in range(5):
@@ -182,7 +183,7 @@ def test_it_begins_at_the_given_place() -> None:
 
 
 def test_orders_without_a_time_are_walked_by_offset() -> None:
-    """As far as the service shows none."""
+    """As long as the service shows none."""
     found = [Listed(f"o{number:05}", START, START) for number in range(25)]
     for order in found:
         cast("Any", order).created = None
@@ -194,8 +195,8 @@ def test_orders_without_a_time_are_walked_by_offset() -> None:
     assert walked(Walk(fetch, None)) == [order.id for order in found]
 
 
-def test_a_service_that_contradicts_itself_does_not_hold_it() -> None:
-    """Pages with an offset that begin with something new each time end after a bounded number of restarts."""
+def test_a_service_that_contradicts_itself_ends_it() -> None:
+    """If pages with an offset begin with something new each time, it ends after a bounded number of restarts."""
     asked: list[int] = []
 
     async def fetch(_: datetime | None, offset: int) -> Sequence[Listed]:
@@ -207,7 +208,7 @@ def test_a_service_that_contradicts_itself_does_not_hold_it() -> None:
 
 
 class NewestFirst(Listing):
-    """A service that does not sort as asked."""
+    """A service that ignores the requested order."""
 
     async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Listed]:
         self.before_page()
@@ -217,7 +218,7 @@ class NewestFirst(Listing):
 
 
 def test_a_service_that_does_not_sort_loses_nothing() -> None:
-    """The walk sees it on the first page, and goes by offsets alone."""
+    """The iteration notices it on the first page, and uses only offsets."""
     listing = NewestFirst(page=4)
     for _ in range(30):
         listing.add()
@@ -227,14 +228,14 @@ def test_a_service_that_does_not_sort_loses_nothing() -> None:
 
 
 def undated(number: int, created: datetime | None = None) -> Listed:
-    """An order that shows no time, or one that others have too."""
+    """An order without a time, or with one that others have too."""
     order = Listed(f"o{number:05}", START, START)
     cast("Any", order).created = created
     return order
 
 
 class OddOffsets:
-    """A service that reads the offset in its own way, with orders that show no time, or share one.
+    """A service that interprets the offset in its own way, with orders that show no time, or share one.
 
     Args:
         count: orders it has.
@@ -271,7 +272,7 @@ def as_asked(offset: int) -> int:
 
 
 def until_it_fails(walk: Walk[Listed]) -> tuple[list[str], str]:
-    """The ids that a walk gives until it says why it can't go on, and what it says."""
+    """The ids that an iteration yields until it fails, and the error."""
     ids: list[str] = []
     with pytest.raises(UnavailableError) as raised:
         walked(walk, most=100, met=ids.append)
@@ -290,7 +291,7 @@ def until_it_fails(walk: Walk[Listed]) -> tuple[list[str], str]:
 def test_an_offset_that_is_not_honoured_is_reported(
     taken: Callable[[int], int], given: int, said: str, created: datetime | None
 ) -> None:
-    """And soon, also when it is asked again: never does it end as if these were all."""
+    """Soon, and also if it is iterated again: it never ends as if these were all."""
     listing = OddOffsets(320, 100, taken, created)
     walk = Walk(listing.fetch, None)
     ids, told = until_it_fails(walk)
@@ -311,7 +312,7 @@ def test_an_offset_clamped_at_100_of_120_orders() -> None:
 
 
 @pytest.mark.parametrize("newcomers", [0, 40])
-def test_pages_in_no_order_end_too(newcomers: int) -> None:
+def test_pages_in_no_order_end_it_too(newcomers: int) -> None:
     """A service that ignores the offset and gives its orders in another order each time, while others come."""
     random = Random(5)
     listing = OddOffsets(120, 100, ignored)
@@ -353,7 +354,7 @@ def test_as_many_new_ones_in_front_as_the_offset_moves_by(page: int) -> None:
 
 @pytest.mark.parametrize("created", [None, START], ids=["without a time", "of one moment"])
 def test_one_order_a_page_is_not_the_end(created: datetime | None) -> None:
-    """Pages that can't overlap are told; one order that is alone, or that another one joins, is no fault."""
+    """Pages that can't overlap are reported; a single order, also if another one joins it, is no fault."""
     ids, told = until_it_fails(Walk(OddOffsets(3, 1, as_asked, created).fetch, None))
     assert ids == ["o00000"]
     assert "the service gives one order a page; 1 orders were given so far" in told

@@ -1,4 +1,4 @@
-"""Commands as a user of the wheel gives them."""
+"""Commands as a user of the wheel runs them."""
 
 from __future__ import annotations
 

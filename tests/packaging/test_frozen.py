@@ -61,7 +61,7 @@ def freezer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frozen(freezer: Path, name: str, program: str, *options: str) -> Path:
-    """The folder that PyInstaller makes of a program."""
+    """The folder that PyInstaller makes from a program."""
     folder = freezer.parents[2]
     folder.joinpath(f"{name}.py").write_text(program, "utf-8")
     demanded(str(freezer), "-m", "PyInstaller", "-y", "--log-level", "ERROR", *options, f"{name}.py", cwd=folder)
@@ -69,7 +69,7 @@ def frozen(freezer: Path, name: str, program: str, *options: str) -> Path:
 
 
 def test_a_client(freezer: Path) -> None:
-    """With either engine; the package's data goes along, and libraries that the program does not use do not."""
+    """With either engine; the package's data is included, and libraries that the program does not use are not."""
     folder = frozen(freezer, "client", CLIENT)
 
     async def run() -> list[str]:
@@ -92,7 +92,7 @@ def test_a_program_with_the_local_service_in_it(freezer: Path) -> None:
 
 
 def test_the_job_of_the_guide(freezer: Path, tmp_path: Path) -> None:
-    """It exports to Parquet, as docs/running.md has it: with the option on the page."""
+    """It exports to Parquet, as in docs/running.md: with the option on the page."""
     (command,) = [command for command in commands(PAGE) if command[0] == "pyinstaller"]
     *options, program = command[1:]
     folder = frozen(freezer, program.removesuffix(".py"), files(PAGE)[program], *options)

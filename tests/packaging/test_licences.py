@@ -1,4 +1,4 @@
-"""The list of licences: what counts as agreed to, and that everything used at run time is."""
+"""The list of licences: which are allowed, and that everything used at run time is."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ licences = loaded("scripts/licences.py")
         ("", False),
     ],
 )
-def test_a_licence_is_agreed_to_when_all_that_binds_is(expression: str, agreed: bool) -> None:
-    """Both sides of an AND, one side of an OR; what can't be read is not."""
+def test_a_licence_is_allowed_if_all_binding_parts_are(expression: str, agreed: bool) -> None:
+    """Both sides of an AND, one side of an OR; an unreadable one is not."""
     assert licences.is_agreed(expression) is agreed
 
 
@@ -49,7 +49,7 @@ def package(folder: Path, name: str, *lines: str) -> None:
 
 
 def test_an_environment_is_listed_and_one_unknown_licence_fails(tmp_path: Path) -> None:
-    """By expression, by classifier, by free text; one that says nothing is not agreed to."""
+    """By expression, by classifier, by free text; a package without a licence is not allowed."""
     package(tmp_path, "one", "License-Expression: MIT")
     package(tmp_path, "two", "Classifier: License :: OSI Approved :: BSD License")
     package(tmp_path, "three", "License: Apache 2.0")
@@ -65,8 +65,8 @@ def test_an_environment_is_listed_and_one_unknown_licence_fails(tmp_path: Path) 
     assert done.stderr == "licences that were not agreed to: four\n"
 
 
-def test_a_licence_that_demands_more_is_agreed_to_for_one_package(tmp_path: Path) -> None:
-    """And for no other, and no other licence of that one."""
+def test_a_licence_that_demands_more_is_allowed_for_one_package(tmp_path: Path) -> None:
+    """And for no other package, and no other licence of that one."""
     command = [sys.executable, str(ROOT / "scripts" / "licences.py"), str(tmp_path)]
     package(tmp_path, "psycopg", "License-Expression: LGPL-3.0-only")
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -76,8 +76,8 @@ def test_a_licence_that_demands_more_is_agreed_to_for_one_package(tmp_path: Path
     assert done.stderr == "licences that were not agreed to: another, psycopg-binary\n"
 
 
-def test_what_this_runs_with_is_agreed_to() -> None:
-    """Here, with everything that tests need besides."""
+def test_all_run_time_licences_are_allowed() -> None:
+    """In this environment, with everything that tests need besides."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "licences.py")], capture_output=True, text=True, check=False
     )
@@ -86,7 +86,7 @@ def test_what_this_runs_with_is_agreed_to() -> None:
 
 
 def test_the_files_of_others_are_those_that_are_listed(tmp_path: Path) -> None:
-    """Each script that pages load is our own or in the list, and has not been touched."""
+    """Each script that pages load is our own or in the list, and unchanged."""
     report, notes = licences.VENDORED
     assert [(name, said) for one in (report, notes) for name, _, said in licences.shipped(one)] == [
         ("uplot (uplot.min.js)", "MIT"),

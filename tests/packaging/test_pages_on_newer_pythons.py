@@ -1,4 +1,4 @@
-"""The pages in the shells of newer Pythons, where there are any on this machine: those parse and await differently.
+"""The pages in the shells of newer Pythons, if this machine has any: those parse and await differently.
 
 For a soak; ``tests/docs`` pastes the same pages into the shell of this Python.
 """

@@ -1,4 +1,5 @@
-"""What a release adds: the address of the repository, links that work on an index's page, and the check before it."""
+"""The parts of a release: the address of the repository, links that work on an index's page, and the check before
+it."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def described(build: Any, repository: str) -> dict[str, Any]:
 
 
 def test_the_readme_s_links_lead_to_the_files_of_this_version(build: Any) -> None:
-    """Every one that was relative; a trailing slash in the address does no harm."""
+    """Every relative link; a trailing slash in the address does no harm."""
     relative = re.findall(r"\]\((?![a-z]+:|#)([^)]+)\)", ROOT.joinpath("README.md").read_text("utf-8"))
     text = described(build, REPOSITORY + "/")["readme"]["text"]
     assert len(relative) > 20
@@ -58,7 +59,7 @@ def test_the_readme_s_links_lead_to_the_files_of_this_version(build: Any) -> Non
     assert not re.search(r"\]\((?![a-z]+:|#)", text)
 
 
-def test_before_there_is_a_repository_nothing_is_linked(build: Any) -> None:
+def test_without_a_repository_nothing_is_linked(build: Any) -> None:
     """And no address is invented."""
     metadata = described(build, "")
     assert metadata["urls"] == {}
@@ -94,7 +95,7 @@ def checkout(folder: Path, version: str, changelog: str, repository: str) -> Pat
     return folder
 
 
-def test_a_release_is_built_when_all_agree(tmp_path: Path) -> None:
+def test_a_release_is_built_if_all_agree(tmp_path: Path) -> None:
     root = checkout(tmp_path, "1.2.3", "# Changelog\n\n## 1.2.3\n", REPOSITORY)
     assert loaded(ROOT / "scripts" / "release.py").disagreements("v1.2.3", REPOSITORY, root) == []
 
@@ -110,14 +111,14 @@ def test_each_disagreement_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_the_command_fails_with_what_disagrees() -> None:
+def test_the_command_fails_with_the_disagreements() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "release.py"), "v0.0.0", REPOSITORY]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("the tag is v0.0.0, ")
 
 
-def test_the_sdist_names_only_what_there_is() -> None:
-    """What the build leaves out silently when it is gone."""
+def test_the_sdist_names_only_existing_files() -> None:
+    """The build leaves missing ones out in silence."""
     for path in tomllib.loads(PROJECT)["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]:
         assert ROOT.joinpath(path.removeprefix("/")).exists(), path

@@ -60,7 +60,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     return Installed(wheel, python, folder)
 
 
-def test_what_is_in_it(wheel: Path) -> None:
+def test_its_contents(wheel: Path) -> None:
     """Both packages with their py.typed, the generated client's stamp and description, and nothing of the checkout."""
     names = set(zipfile.ZipFile(wheel).namelist())
     for package in ("norce_order_async", "norce_order_api"):
@@ -82,7 +82,7 @@ def test_what_is_in_it(wheel: Path) -> None:
         assert zipfile.ZipFile(wheel).read(name) == (ROOT / original).read_bytes()
 
 
-def test_what_it_says_of_itself(wheel: Path) -> None:
+def test_its_metadata(wheel: Path) -> None:
     """Name, licence, Python, the README as its page, the extras, the command."""
     with zipfile.ZipFile(wheel) as archive:
         folder = next(name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name)
@@ -100,7 +100,7 @@ def test_what_it_says_of_itself(wheel: Path) -> None:
 
 
 def test_it_imports_alone(installed: Installed) -> None:
-    """Every public name, a client, and a sentence where an extra is missing."""
+    """Every public name, a client, and a clear error if an extra is missing."""
     program = (
         "import norce_order_async as n\n"
         "for name in n.__all__: getattr(n, name)\n"

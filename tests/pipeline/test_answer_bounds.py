@@ -1,4 +1,4 @@
-"""What an answer comes to whose body was not read, and where large and deep ones are read."""
+"""The results of answers whose body was not read, and where large and deep ones are read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def unread(status: int = 200, **headers: str) -> Step:
 
 
 async def test_a_read_is_repeated_and_unavailable() -> None:
-    """Its body matters."""
+    """Its body is needed."""
     made = stand([unread()] * 3)
     with pytest.raises(UnavailableError, match=WHY) as caught:
         await made.call(GET_ORDER)
@@ -66,14 +66,14 @@ async def test_a_read_is_repeated_and_unavailable() -> None:
 
 
 async def test_a_change_of_status_is_done() -> None:
-    """The service said so, and its body does not matter."""
+    """The service confirmed it, and its body is not needed."""
     made = stand([unread()])
     found = await made.call(SET_STATE)
     assert (found.status, found.parsed) == (200, None)
     assert [(drift.where, drift.kind) for drift, _ in made.client.drift] == [("body", "unreadable")]
 
 
-async def test_a_creation_is_known_by_its_location() -> None:
+async def test_a_creation_is_recognised_by_its_location() -> None:
     """The id stands in the head."""
     made = stand([unread(201, location="/api/v0/checkout/orders/o1/payments/p9")])
     assert (await made.call(CREATE_PAYMENT)).id == "p9"
@@ -81,7 +81,7 @@ async def test_a_creation_is_known_by_its_location() -> None:
 
 
 async def test_a_creation_without_an_id_is_unknown_and_not_repeated() -> None:
-    """It is looked for like any other whose answer was lost."""
+    """The client looks for it like any other whose answer was lost."""
     made = stand([unread(201)])
     with pytest.raises(OutcomeUnknownError, match=WHY):
         await made.call(CREATE_PAYMENT)
@@ -95,23 +95,23 @@ async def test_a_lost_order_is_found() -> None:
     assert (found.id, found.adopted) == ("o7", True)
 
 
-async def test_a_refusal_stays_one() -> None:
-    """And says that its words were not read."""
+async def test_a_refusal_stays_a_refusal() -> None:
+    """The error says that its words were not read."""
     made = stand([unread(400)])
     with pytest.raises(BadRequestError, match="refused with 400, with a body that was not read: it is larger"):
         await made.call(CREATE_PAYMENT)
     assert len(made.sent) == 1
 
 
-async def test_a_report_that_was_not_read_is_no_success() -> None:
-    """An empty report means that all is well; this one is not known to be empty."""
+async def test_an_unread_report_is_not_a_success() -> None:
+    """An empty report means that everything is fine; this one may not be empty."""
     made = stand([unread()] * 3)
     with pytest.raises(UnavailableError, match=WHY):
         await made.call(VALIDATE)
 
 
-async def test_the_bound_is_set_like_every_other_number() -> None:
-    """For the client, a scope and a call; the engine is told."""
+async def test_the_limit_is_set_like_every_other_number() -> None:
+    """For the client, a scope and a call; the engine gets it."""
     made = stand([answer(data={"id": ORDER_ID})] * 3)
     await made.call(GET_ORDER)
     await made.call(GET_ORDER, options=CallOptions(max_answer_size=10))
@@ -122,12 +122,12 @@ async def test_the_bound_is_set_like_every_other_number() -> None:
             await made.call(GET_ORDER, options=CallOptions(max_answer_size=wrong))
 
 
-# Over the wire
+# Over a socket
 
 
 @pytest.mark.parametrize("play", ["bomb", "flood-chunks"])
 async def test_listings_and_handles_are_bounded(engine: EngineName, play: str) -> None:
-    """Also where a whole export reads through them; nothing is held beyond the bound."""
+    """Also if a whole export reads through them; nothing beyond the limit is held."""
     with FaultServer() as server:
         async with NorceOrderClient(
             base_url=f"{server.url}/{play}",
@@ -150,8 +150,8 @@ async def test_listings_and_handles_are_bounded(engine: EngineName, play: str) -
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_json_is_read_to_a_depth(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
-    """The same with orjson and without, however its brackets are hidden; never a crash."""
+def test_json_is_read_up_to_a_depth(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
+    """The same with orjson and without, even if its brackets are hidden; never a crash."""
     if not fast:
         monkeypatch.setattr(plain, "orjson", None)
     for before, after in ((b"[", b"]"), (b'{"a":', b"}"), (b'["]",', b',"["]'), (b"[12345678901234567890123,", b"]")):
@@ -163,8 +163,8 @@ def test_json_is_read_to_a_depth(monkeypatch: pytest.MonkeyPatch, *, fast: bool)
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_json_is_read_to_a_number_of_values(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
-    """Of a large body only: what a small one can come to is bounded by its size."""
+def test_json_is_read_up_to_a_number_of_values(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
+    """Of a large body only: the size of a small one is its limit."""
     if not fast:
         monkeypatch.setattr(plain, "orjson", None)
     monkeypatch.setattr(plain, "MOST_CONTAINERS", 10)
@@ -211,21 +211,21 @@ MEASURED = """
 @pytest.mark.parametrize("crowd", ["objects", "arrays", "members"])
 @pytest.mark.parametrize("decoder", ["fast", "standard"])
 def test_the_memory_of_the_worst_answer(decoder: str, crowd: str) -> None:
-    """Just within the bounds, by the process's own count: less than ten times its size, as the docs say."""
+    """Just within the limits, by the process's own count: less than ten times its size, as the docs say."""
     command = [sys.executable, "-c", textwrap.dedent(MEASURED), decoder, crowd]
     times = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert times < 10
 
 
-async def test_a_deep_answer_is_no_answer() -> None:
+async def test_a_deep_answer_is_not_an_answer() -> None:
     made = stand([answer(body=b'{"id": "o1", "attributes": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}")] * 3)
     with pytest.raises(UnavailableError, match="without a readable body"):
         await made.call(GET_ORDER)
 
 
 @pytest.mark.parametrize("size", [LARGE // 2, 2 * LARGE])
-async def test_large_answers_are_read_aside(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """In a thread, their models too; small ones where they are."""
+async def test_large_answers_are_read_in_a_thread(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Their models too; small ones in place."""
     threads: list[bool] = []
 
     def told(work: Any) -> Any:
@@ -244,8 +244,8 @@ async def test_large_answers_are_read_aside(monkeypatch: pytest.MonkeyPatch, siz
     assert threads == [size > LARGE] * 2
 
 
-async def test_many_members_are_counted_within_bounds() -> None:
-    """200,000 members that nobody described: one order, and a thousand kinds of drift."""
+async def test_many_members_are_counted_within_limits() -> None:
+    """200,000 unknown members: one order, and a thousand kinds of drift."""
     members = b",".join(b'"m%d": 1' % number for number in range(200_000))
     made = stand([answer(body=b'{"id": "o1", ' + members + b"}")])
     found = await made.call(GET_ORDER, options=CallOptions(deadline=None))

@@ -41,10 +41,10 @@ def success_of(operation: Operation) -> int:
 
 @EVERY
 @pytest.mark.parametrize("body", [HTML, CUT, b"", b" ", b"\xff\xfe\x00", b"null", b"[" * 100_000])
-# What an answer comes to is decided without awaiting anything.
+# The result of an answer is computed without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_success_with_an_unreadable_body(operation: Operation, body: bytes) -> None:
-    """A success where no body is needed; nothing usable where one is. Never a bare exception of some parser."""
+    """A success if no body is needed; otherwise nothing usable. Never an exception of a parser."""
     stand_ = stand(lambda _: answer(success_of(operation), body=body))
     if operation.brings is Expects.NOTHING or (operation.brings is Expects.REPORT and body.strip() in (b"", b"null")):
         done = await stand_.call(operation)
@@ -64,7 +64,7 @@ def drifts(record: DriftRecord) -> list[tuple[str, str, str]]:
 
 
 @EVERY
-async def test_an_undocumented_success_is_recorded_and_taken(operation: Operation) -> None:
+async def test_an_undocumented_success_is_recorded_and_accepted(operation: Operation) -> None:
     """With and without a body."""
     stand_ = stand([answer(207, {"id": answered_id(operation)}), answer(207, location="/orders/x1", body=b"")])
     done = await stand_.call(operation)
@@ -76,8 +76,8 @@ async def test_an_undocumented_success_is_recorded_and_taken(operation: Operatio
         assert counts[f"{operation.id}.207"] == 2
 
 
-async def test_an_undocumented_success_loses_nothing_of_what_it_brought() -> None:
-    """Read as the success that the description has."""
+async def test_an_undocumented_success_keeps_its_body() -> None:
+    """It is read as the success of the description."""
     stand_ = stand([answer(203, {"id": "o1"}), answer(206, {"data": [{"id": "o2"}]})])
     assert (await stand_.call(GET_ORDER)).parsed.id == "o1"
     assert [order.id for order in (await stand_.call(LIST_ORDERS)).parsed.data] == ["o2"]
@@ -101,8 +101,8 @@ async def test_an_id_in_three_forms(operation: Operation, step: Step) -> None:
     assert (await stand([step]).call(operation)).id == "x1"
 
 
-def test_no_id_is_no_id() -> None:
-    """An empty one, a number, a list: nothing that could be used."""
+def test_no_usable_id() -> None:
+    """An empty one, a number, a list."""
     nothing: list[Any] = [{"id": ""}, {"id": 5}, {"id": None}, [], 5, None, UNREADABLE, ""]
     for data in nothing:
         assert created_id(WireResponse(201, {}, b"..."), data) is None
@@ -152,7 +152,7 @@ async def test_any_other_400_of_validate_is_an_error(data: Any) -> None:
         ({"code": 5, "message": None}, None, None),
     ],
 )
-async def test_what_an_error_body_says(data: dict[str, Any], code: str | None, message: str | None) -> None:
+async def test_the_contents_of_an_error_body(data: dict[str, Any], code: str | None, message: str | None) -> None:
     """``{code, message}`` or ProblemDetails, as attributes."""
     with pytest.raises(BadRequestError) as caught:
         await stand([answer(400, data)]).call(SET_CART)
@@ -168,7 +168,7 @@ async def test_an_error_without_a_usable_body_is_still_that_error(body: bytes) -
 
 
 async def test_field_errors_are_reported_by_member() -> None:
-    """ASP.NET's map of members to what is wrong with each; what does not look like one is left out."""
+    """ASP.NET's map of members to errors; anything else is left out."""
     errors = {"$.cart.items[0].sku": ["is required", "is odd"], "Culture": "no such", "x": [5], "y": None}
     with pytest.raises(BadRequestError) as caught:
         await stand([answer(400, {"title": "Validation errors", "errors": errors})]).call(SET_CART)
@@ -180,13 +180,13 @@ async def test_field_errors_are_reported_by_member() -> None:
     assert caught.value.code == "bad-request"
 
 
-def test_a_status_without_a_word_gives_no_code() -> None:
-    """Nothing is made up."""
+def test_a_status_without_a_name_gives_no_code() -> None:
+    """Nothing is invented."""
     assert read_refusal({"title": "Odd"}, 499).code is None
 
 
-def test_a_refusal_that_is_no_object_says_nothing() -> None:
-    """Nothing is made up from it."""
+def test_a_refusal_that_is_not_an_object_has_no_words() -> None:
+    """Nothing is invented from it."""
     said = read_refusal(["code"], 400)
     assert (said.code, said.message, said.problem) == (None, None, None)
 
@@ -195,12 +195,12 @@ def test_a_refusal_that_is_no_object_says_nothing() -> None:
     ("body", "data"),
     [(b'{"a": NaN}', {"a": None}), (b'{"a": -Infinity}', {"a": None}), (b"{", UNREADABLE), (b"1" * 9999, UNREADABLE)],
 )
-def test_json_that_is_none(body: bytes, data: Any) -> None:
-    """NaN reads as null; what can't be read has its own sign, apart from null."""
+def test_invalid_json(body: bytes, data: Any) -> None:
+    """NaN reads as null; an unreadable body has its own mark, different from null."""
     assert read_json(body) == data if data is not UNREADABLE else read_json(body) is UNREADABLE
 
 
-async def test_the_record_counts_and_logs_once_a_kind(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_record_counts_and_logs_once_for_each_kind(caplog: pytest.LogCaptureFixture) -> None:
     """Names, never values."""
     odd = {"id": "o1", "state": {"currentStatus": "Verlorengegangen-Anna"}, "surprise": "anna@example.com"}
     stand_ = stand(lambda _: answer(200, odd))
@@ -217,7 +217,7 @@ async def test_the_record_counts_and_logs_once_a_kind(caplog: pytest.LogCaptureF
     assert repr(stand_.client.drift) == f"<DriftRecord: {len(lines)} kinds, {3 * len(lines)} in all>"
 
 
-async def test_the_most_frequent_surprise_comes_first() -> None:
+async def test_the_most_frequent_difference_comes_first() -> None:
     """Iterating the record."""
     stand_ = stand([answer(200, body=HTML), answer(200, body=HTML), answer(207)])
     for operation in (SET_CART, SET_CART, DELETE_ORDER):
@@ -227,6 +227,6 @@ async def test_the_most_frequent_surprise_comes_first() -> None:
 
 
 async def test_a_documented_body_reads_without_drift() -> None:
-    """The plain case is silent."""
+    """The common case reports nothing."""
     stand_ = stand([answer(200, {"id": "payment_id-1", "reference": "p-ref", "amount": 10.0})])
     assert (await stand_.call(UPDATE_PAYMENT)).parsed.reference == "p-ref"

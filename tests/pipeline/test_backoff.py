@@ -1,4 +1,4 @@
-"""How long is waited, exactly: full jitter, throttling, the cap, Retry-After in its three forms."""
+"""The exact waits: full jitter, throttling, the cap, Retry-After in its three forms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def sleeps(stand_: Stand, options: CallOptions) -> list[float]:
-    """What is slept between attempts that all fail."""
+    """The sleeps between attempts that all fail."""
     with pytest.raises((UnavailableError, RejectedError)):
         await stand_.call(GET_ORDER, options=options)
     return stand_.clock.sleeps
@@ -39,7 +39,7 @@ async def sleeps(stand_: Stand, options: CallOptions) -> list[float]:
         # Throttled: from 1 on.
         (answer(429), highest, [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0]),
         (answer(425), highest, [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0]),
-        # Full jitter reaches down to nothing.
+        # Full jitter reaches down to zero.
         (answer(500), lowest, [0.0] * 8),
         (answer(429), lowest, [0.0] * 8),
     ],
@@ -106,20 +106,20 @@ BEYOND = [
     "9" * 400,
     "-99999999999999999999",
 ]
-"""Dates and numbers that Python has no room for, and less than nothing."""
+"""Dates and numbers beyond Python's range, and negative ones."""
 
 
 @pytest.mark.parametrize(
     "text", ["", "soon", "-1", "+1", "1e3", "nan", "inf", "1, 1", "٣", "Tue, 99 Nov 2023", "\n", *BEYOND]
 )
-def test_nonsense_counts_as_nothing_said(text: str) -> None:
+def test_nonsense_is_ignored(text: str) -> None:
     """No wait is invented."""
     assert backoff.retry_after({"retry-after": text}, lambda: 0.0) is None
 
 
 @given(st.text(max_size=40))
 def test_no_text_raises(text: str) -> None:
-    """Whatever a proxy puts there."""
+    """Whatever a proxy sends."""
     found = backoff.retry_after({"retry-after": text, "retry-after-ms": text}, lambda: 0.0)
     assert found is None or found >= 0.0
 
@@ -148,7 +148,7 @@ async def test_retry_after_is_a_lower_bound_stretched_a_little(
     assert stand_.clock.passed == pytest.approx(slept)
 
 
-async def test_a_retry_after_of_a_failing_service_is_kept_too() -> None:
+async def test_a_retry_after_of_a_500_is_kept_too() -> None:
     """A 500 with Retry-After is unknown, and the wait holds all the same."""
     stand_ = stand([answer(500, retry_after="3"), answer(200, {})])
     await stand_.call(GET_ORDER)
@@ -156,7 +156,7 @@ async def test_a_retry_after_of_a_failing_service_is_kept_too() -> None:
 
 
 @pytest.mark.parametrize("seconds", ["60.001", "61", "3600"])
-async def test_more_than_a_minute_is_reported_and_not_waited(seconds: str) -> None:
+async def test_more_than_a_minute_is_reported_and_not_waited_for(seconds: str) -> None:
     """At once, with the value in the text and as an attribute."""
     stand_ = stand([answer(429, retry_after=seconds)])
     with pytest.raises(RejectedError, match=f"asked to wait {float(seconds):g} s") as caught:
@@ -166,8 +166,8 @@ async def test_more_than_a_minute_is_reported_and_not_waited(seconds: str) -> No
     assert stand_.session.budget.tokens == 500
 
 
-async def test_a_minute_is_waited() -> None:
-    """The bound belongs to what is waited."""
+async def test_a_minute_is_waited_for() -> None:
+    """The limit itself is waited for."""
     stand_ = stand([answer(429, retry_after="60"), answer(200, {})])
     await stand_.call(GET_ORDER, options=CallOptions(deadline=None))
     assert stand_.clock.passed == 60.0
@@ -187,7 +187,7 @@ async def test_a_wait_past_the_deadline_is_reported_and_not_begun() -> None:
 
 
 async def test_a_jitter_past_the_deadline_is_not_begun() -> None:
-    """Here it is the deadline that gave up, not what the service asked for."""
+    """The reason is the deadline, not the service's wait."""
     stand_ = stand([answer(500, takes=9.9)], uniform=highest)
     with pytest.raises(UnavailableError) as caught:
         await stand_.call(GET_ORDER, options=CallOptions(deadline=10.0))
@@ -195,8 +195,8 @@ async def test_a_jitter_past_the_deadline_is_not_begun() -> None:
     assert stand_.clock.passed == pytest.approx(9.9)
 
 
-async def test_a_pause_is_for_everybody() -> None:
-    """What the service asked one call to wait, the others wait before their next attempt."""
+async def test_a_pause_is_for_all_calls() -> None:
+    """If the service asked one call to wait, the others wait before their next attempt."""
     steps = iter([answer(429, retry_after="10"), answer(200, {}), answer(200, {})])
     stand_ = stand(lambda _: next(steps))
     async with anyio.create_task_group() as group:
@@ -248,10 +248,11 @@ def test_one_decision_holds_step_wait_and_pause(
         (Kind.EXECUTE, Outcome.UNKNOWN, 500, Follows.STOP, Follows.STOP),
     ],
 )
-def test_what_follows_after_an_attempt_that_may_have_taken_effect(
+def test_the_step_after_an_attempt_that_may_have_taken_effect(
     kind: Kind, outcome: Outcome, status: int | None, first: Follows, after_a_lost_one: Follows
 ) -> None:
-    """A change of status is looked up before it is asked for again; a refusal may only say that the lost one landed."""
+    """Before a change of status is sent again the order is read; a refusal may only mean that the lost one took
+    effect."""
     for maybe_done, expected in ((False, first), (True, after_a_lost_one)):
         decision = decide(
             kind,

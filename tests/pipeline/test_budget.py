@@ -1,4 +1,4 @@
-"""The retry budget: its arithmetic, alone and in calls, and what it does to a storm."""
+"""The retry budget: its arithmetic, alone and in calls, and its effect in a storm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
 
 
-def test_what_things_cost() -> None:
+def test_the_costs() -> None:
     """500 to begin with; 14 a repeat, 5 a throttled one."""
     budget = RetryBudget()
     assert budget.tokens == 500
@@ -27,8 +27,8 @@ def test_what_things_cost() -> None:
     assert budget.tokens == 481
 
 
-def test_what_comes_back() -> None:
-    """A first try gives 1, a repeat what it took, and never more than there was room for."""
+def test_the_refunds() -> None:
+    """A first try gives 1, a repeat what it took, and never more than the capacity."""
     budget = RetryBudget()
     budget.refund(0)
     assert budget.tokens == 500
@@ -42,7 +42,7 @@ def test_what_comes_back() -> None:
     assert budget.tokens == 500
 
 
-def test_a_bucket_too_low_gives_nothing_and_keeps_what_it_has() -> None:
+def test_a_bucket_too_low_gives_nothing_and_keeps_its_tokens() -> None:
     """35 repeats fit into 500; 10 tokens are left, enough for two throttled ones."""
     budget = RetryBudget()
     assert [budget.take(throttled=False) for _ in range(36)] == [14] * 35 + [None]
@@ -53,7 +53,7 @@ def test_a_bucket_too_low_gives_nothing_and_keeps_what_it_has() -> None:
 
 @pytest.mark.anyio
 async def test_calls_pay_and_get_back() -> None:
-    """What the attempts' records show of it."""
+    """As the attempts' records show."""
     stand_ = stand([answer(500), answer(429), answer(200, {}), answer(500), answer(500), answer(500), answer(200, {})])
     done = await stand_.call(GET_ORDER)
     assert [one.budget for one in done.attempts] == [486, 481, 500]
@@ -68,7 +68,7 @@ async def test_calls_pay_and_get_back() -> None:
 
 @pytest.mark.anyio
 async def test_a_refusal_gives_nothing_back() -> None:
-    """It says nothing about how the service copes."""
+    """It is no sign of the service's load."""
     stand_ = stand([answer(500), answer(404)])
     with pytest.raises(Exception, match="404"):
         await stand_.call(GET_ORDER)
@@ -80,7 +80,7 @@ async def test_a_refusal_gives_nothing_back() -> None:
     ("step", "error"), [(lost("read"), OutcomeUnknownError), (answer(429, retry_after="1"), RejectedError)]
 )
 async def test_an_empty_bucket_fails_at_once(step: Step, error: type[Exception]) -> None:
-    """One send, no sleep, and the reason told."""
+    """One send, no sleep, and the reason in the error."""
     stand_ = stand(lambda _: step, retry_budget=4)
     with pytest.raises(error, match="gave up: budget"):
         await stand_.call(SET_CART)

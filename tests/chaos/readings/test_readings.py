@@ -1,4 +1,4 @@
-"""The client under every reading of the rules that nobody has published: what its caller is told is true of each."""
+"""The client under every reading of the rules that are not published: each result that a caller gets is true."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ PAIRS = [one | other for one, other in zip(HARSH[: len(HARSH) // 2], HARSH[len(H
 """Each harsh reading once. A soak has every two readings."""
 
 MADE_TWICE = Readings({"state-answer": "202-done-later", "same-status": "again"})
-"""Where the first request for a status is still to come true when reading back looks for it, the client asks again, and
-the service counts both. docs/uncertain.md says so: nothing that can be read tells it from a request that was lost."""
+"""If the change of status of the first request takes effect only after the client has read the order, the client sends
+it again, and the service counts both. docs/uncertain.md says so: no read distinguishes this from a request that was
+lost."""
 
 
 def name_of(one: Readings) -> str:
@@ -54,7 +55,7 @@ def name_of(one: Readings) -> str:
 
 
 def halves(ordinary: int) -> list[Readings | Any]:
-    """Every reading and all harsh ones together; an ordinary run has each second one, those of a rule in turn."""
+    """Every reading and all harsh ones together. An ordinary run has every second one, those of a rule in turn."""
     each = Readings.each()
     return [*each[ordinary::2], Readings.harsh(), *for_soak(each[1 - ordinary :: 2])]
 
@@ -97,7 +98,8 @@ def tutorial() -> ModuleType:
 
 
 async def test_the_tutorial(told: Truth, norce: NorceOrderClient, tutorial: ModuleType, capsys: Any) -> None:
-    """It comes to its end, or an error of ours says why not; the order is completed where it says so, and paid once."""
+    """It completes, or raises an error of ours with the reason; the order is completed if the client says so, and paid
+    once."""
     try:
         await tutorial.walk(norce)
     except NorceError as error:
@@ -124,7 +126,7 @@ async def test_a_walk_through_the_domain(told: Truth, norce: NorceOrderClient, c
 
 @pytest.mark.parametrize("readings", PAIRS, ids=name_of, indirect=True)
 async def test_a_walk_under_two_readings(told: Truth, norce: NorceOrderClient, clock: FastClock) -> None:
-    """What holds under either of two readings holds under both of them together."""
+    """What is true under each of two readings is true under both of them together."""
     await through_the_domain(told, norce, clock)
 
 
@@ -165,7 +167,7 @@ async def test_every_two_readings(one: Readings, engine: EngineName) -> None:
 async def test_an_order_that_another_program_created(
     told: Truth, sandbox: Sandbox, norce: NorceOrderClient, engine: EngineName, readings: Readings
 ) -> None:
-    """It is found, or refused as the service has it, or a second one is made where the service takes that."""
+    """The client finds it, or is refused as the service does, or makes a second one if the service allows it."""
     async with client_of(sandbox, engine) as other:
         theirs = await other.orders.create(**CONTEXT, cart=cart("c-1"))
     ours, is_new = await norce.orders.get_or_create(**CONTEXT, cart=cart(), cart_reference="c-1")
@@ -211,9 +213,9 @@ async def ran(norce: NorceOrderClient, journal: Path, ids: list[str], action: Ac
         return {outcome.key: outcome.verdict async for outcome in job.run(ids, action)}
 
 
-# Under a reading an answer that is lost and one that turns away are settled by the same requests.
+# A lost answer and a rejection are settled by the same requests under each reading.
 @pytest.mark.in_turn("anyio_backend", "plan")
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-async def test_answers_that_are_lost_and_turned_away(told: Truth, norce: NorceOrderClient, plan: FaultPlan) -> None:
-    """The first answer to each change is lost, or is a 503 that says when to come back."""
+async def test_answers_that_are_lost_or_are_rejections(told: Truth, norce: NorceOrderClient, plan: FaultPlan) -> None:
+    """The first answer to each change is lost, or is a 503 with Retry-After."""
     await through_lost_answers(told, norce, plan)

@@ -1,5 +1,5 @@
-"""Walks through the domain, and through lost answers, at a service whose readings are chosen: what the caller is told
-is held against what the service has."""
+"""Walks through the domain, and through lost answers, at a service with chosen readings: each result is compared with
+what the service has stored."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from tests.support.orders import CHECK, HOOK, NOTE
 T = TypeVar("T")
 NO_PROXY = build_opener(ProxyHandler({}))
 FASTER = 20
-"""How much faster the service's clock goes than the client's, so that its 2 and 3 s are waited for in a test."""
+"""The service's clock is this much faster than the client's, so that a test can wait for its 2 and 3 s."""
 OPTIONS = CallOptions(base_delay=0.0, throttled_base_delay=0.0, settling_pause=1.0 / FASTER)
 OTHERS = 11
-"""Orders beside the one that is walked with: more than one page of ten together."""
+"""Orders beside the one of the walk: more than one page of ten together."""
 
 
 class FastClock:
-    """A service's clock that goes faster than the machine's, and can be moved ahead as well."""
+    """A service's clock that is faster than the machine's, and can be moved ahead as well."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
@@ -59,7 +59,7 @@ class FastClock:
 
     @contextmanager
     def standing_still(self) -> Generator[None]:
-        """What lists do not show yet, they do not show inside, however slow the machine is."""
+        """Inside, lists keep what they do not show yet hidden, however slow the machine is."""
         self._ahead, self._began = (self.now() - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds(), None
         yield
         self._began = monotonic()
@@ -69,13 +69,13 @@ class FastClock:
 
 
 class Truth:
-    """The service as it is, asked without the client, and what callers were told of it."""
+    """The service itself, asked without the client, and the results that callers got from it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
 
     def order(self, order_id: str) -> dict[str, Any] | None:
-        """The order as stored; None when it is not there."""
+        """The order as stored; None if it does not exist."""
         url = f"{self.sandbox.base_url}/api/v0/checkout/orders/{order_id}"
         headers = {"authorization": f"Bearer {self.sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
         try:
@@ -116,8 +116,8 @@ class Truth:
         order_id: str | None,
         is_so: Callable[[T], object],
     ) -> T | None:
-        """Make a call, and hold what it says against what is there: at once and, if it says that nothing was done, in
-        the end."""
+        """Make a call, and compare its result with the service: at once and, if the result says that nothing was done,
+        at the end."""
         before = self.times(operation, order_id)
 
         def took_effect() -> int:
@@ -134,7 +134,7 @@ class Truth:
         return value
 
     def _later(self, holds: Callable[[], object], told: str) -> None:
-        # What is not done may come late: looked at before the next change, and counted then.
+        # A change that is not done may come late: it is checked before the next change, and counted then.
         self.sandbox.advance(10.0)
         self.order("o-nobody-has")
         assert holds(), told
@@ -173,7 +173,7 @@ async def through_the_domain(told: Truth, norce: NorceOrderClient, clock: FastCl
     told.sandbox.advance(10.0)
     assert await norce.orders.find_by_cart_reference("c-2") is None
     found = await norce.orders.find_by_cart_reference("c-1")
-    # Where only an order in checkout can be deleted, the completed one is still there, and was said to be.
+    # If only an order in checkout can be deleted, the completed one still exists, and the client said so.
     assert (found is None) == told.is_gone(order.id)
 
 
@@ -193,7 +193,7 @@ async def its_customer(told: Truth, order: Order) -> None:
 
 
 async def its_payments_and_shippings(told: Truth, order: Order) -> None:
-    """Of each the first stays, and the second is removed again."""
+    """Of each list the first entry stays, and the second is removed again."""
     p_1, p_2, s_1, s_2 = payment("p-1"), payment("p-2", 1.0), shipping("s-1"), shipping("s-2")
     await entries_of(told, order, order.payments, "payments", (p_1, p_2), CREATE_PAYMENT, UPDATE_PAYMENT)
     await entries_of(told, order, order.shippings, "shippings", (s_1, s_2), CREATE_SHIPPING, UPDATE_SHIPPING)
@@ -219,7 +219,7 @@ async def entries_of(
     assert (await part.ensure(entries[0])).value.id == first
     assert active("id") == [first]
     assert told.times(create, order.id) == 1
-    # Refused where the service writes nulls that it does not take back (docs/uncertain.md): then nothing was done.
+    # Refused if the service writes nulls that it does not take back (docs/uncertain.md): then nothing was done.
     edit = part.update(first, lambda one: setattr(one, "name", "Card"))
     await told.hold(edit, update, order.id, lambda _: active("name") == ["Card"])
     extra = await part.create(entries[1])
@@ -247,7 +247,7 @@ async def its_consents(told: Truth, order: Order) -> None:
 
 
 async def its_callbacks(told: Truth, order: Order) -> None:
-    """Registered once each, and deleted before anything would be called."""
+    """Registered once each, and deleted before the service would call them."""
 
     async def once(part: DeletableEntries[Any, Any], entry: Any, create: Operation) -> None:
         first = (await part.ensure(entry)).value.id
@@ -263,7 +263,7 @@ async def its_callbacks(told: Truth, order: Order) -> None:
 
 
 async def it_is_found(norce: NorceOrderClient, order: Order, others: list[str]) -> None:
-    """By all that it can be looked for by, and in each listing once."""
+    """By all its keys, and in each listing once."""
     payment_id = order.payments.active[0].id or ""
     found = await norce.orders.find_by_cart_reference("c-1"), await norce.orders.find_by_payment(payment_id)
     assert [each and each.id for each in (*found, *await norce.orders.find_by_reference("erp-1"))] == [order.id] * 3
@@ -304,7 +304,7 @@ async def created_or_told_twice(norce: NorceOrderClient, reference: str) -> tupl
 
 
 async def through_lost_answers(told: Truth, norce: NorceOrderClient, plan: FaultPlan) -> None:
-    """Two orders are created, and one of them is paid and completed, while the plan is played for each of these."""
+    """Create two orders, and pay and complete one of them, while the plan is played for each of these calls."""
     sandbox = told.sandbox
     sandbox.faults.play(plan)
     order, told_twice = await created_or_told_twice(norce, "c-1")
@@ -325,7 +325,7 @@ async def through_lost_answers(told: Truth, norce: NorceOrderClient, plan: Fault
     )
     sandbox.faults.stop()
     if not told.active(order.id, "payments"):
-        # Told that the outcome is unknown: what validates is not what this is about.
+        # The outcome is reported as unknown; this test is not about validations.
         await order.payments.create(payment("p-1"))
     assert len(told.active(order.id, "payments")) == 1
     for status in ("processing", "completed"):

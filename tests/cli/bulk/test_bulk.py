@@ -1,4 +1,4 @@
-"""``norce-order bulk``: from files and filters, told to people and to machines, with exit codes for a scheduler."""
+"""``norce-order bulk``: from files and filters, for people and for machines, with exit codes for a scheduler."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _ids_file(tmp_path: Path, ids: list[str]) -> str:
 
 
 def _records(ran: Ran) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The outcomes and the summary; there is nothing but JSON on standard output."""
+    """The outcomes and the summary; standard output holds only JSON."""
     *outcomes, last = [json.loads(line) for line in ran.out.splitlines()]
     return outcomes, last["summary"]
 
@@ -46,7 +46,7 @@ def _changes(here: Shop, ids: list[str]) -> list[int]:
 
 
 def test_transition_from_a_file(here: Shop, tmp_path: Path) -> None:
-    """Everything moved once, told in plain text; the same command again finds nothing to do."""
+    """Everything moved once, shown in plain text; the same command again finds nothing to do."""
     ids = here.ids(6)
     arguments = ("bulk", "transition", "--to", "accepted", "--from-file", _ids_file(tmp_path, ids))
     journal = ("--journal", str(tmp_path / "close.journal"))
@@ -62,7 +62,7 @@ def test_transition_from_a_file(here: Shop, tmp_path: Path) -> None:
 
 
 def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) -> None:
-    """Another action, other orders, a file that is no journal: nothing is sent, and the files stay as they are."""
+    """Another action, other orders, a file that is not a journal: nothing is sent, and the files stay as they are."""
     file, journal = _ids_file(tmp_path, here.ids(2)), str(tmp_path / "j")
     kept = ("--from-file", file, "--journal", journal)
     assert inside("bulk", "transition", "--to", "accepted", *kept, env=here.env).code == 0
@@ -90,7 +90,7 @@ def test_a_token_that_is_refused_ends_the_job(here: Shop, tmp_path: Path) -> Non
         assert "stopped       the token was refused (401 unauthorized)\n" in ran.out
 
 
-def test_json_is_all_there_is_for_machines(here: Shop, tmp_path: Path) -> None:
+def test_machines_get_only_json(here: Shop, tmp_path: Path) -> None:
     ids = [*here.ids(3), *here.ids(2, "accepted")]
     file = _ids_file(tmp_path, ids)
     ran = inside("bulk", "transition", "--to", "accepted", "--from-file", file, "--json", env=here.env)
@@ -116,7 +116,7 @@ def test_refusals_are_reported_and_have_a_code(here: Shop, tmp_path: Path) -> No
     }
 
 
-def test_nothing_is_sent_for_a_file_that_is_wrong(here: Shop, tmp_path: Path) -> None:
+def test_nothing_is_sent_for_a_wrong_file(here: Shop, tmp_path: Path) -> None:
     file = _ids_file(tmp_path, [*here.ids(2), "../x"])
     asked = len(here.sandbox.requests)
     ran = inside("bulk", "remove", "--from-file", file, env=here.env)
@@ -137,7 +137,7 @@ def test_nothing_is_sent_for_a_file_that_is_wrong(here: Shop, tmp_path: Path) ->
         ("--all", "--rate", "0"),
     ],
 )
-def test_command_lines_that_can_not_be_meant(here: Shop, arguments: tuple[str, ...]) -> None:
+def test_contradictory_command_lines_are_refused(here: Shop, arguments: tuple[str, ...]) -> None:
     ran = inside("bulk", "transition", "--to", "removed", *arguments, env=here.env)
     assert (ran.code, ran.out) == (2, "")
     assert "Error: " in ran.err
@@ -154,7 +154,7 @@ def test_references_from_a_file(here: Shop, tmp_path: Path) -> None:
 
 
 def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
-    """JSON Lines with whole orders; CSV without customers, with those columns one asks for."""
+    """JSON Lines with whole orders; CSV without customers, with the chosen columns."""
     whole, table, own = tmp_path / "all.jsonl", tmp_path / "all.csv", tmp_path / "own.csv"
     assert inside("bulk", "export", "--status", "accepted", "--out", str(whole), env=here.env).code == 0
     orders = [json.loads(line) for line in whole.read_text().splitlines()]
@@ -171,7 +171,7 @@ def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
 
 
 def test_export_to_parquet(here: Shop, tmp_path: Path) -> None:
-    """With columns of numbers and of text; a second run of a journal that is through leaves the file as it is, and says
+    """With columns of numbers and of text; a second run of a finished journal leaves the file as it is, and reports
     that nothing was done for the orders of now."""
     out, journal = tmp_path / "orders.parquet", str(tmp_path / "j")
     fields = ("--field", "order=id", "--field", "total=total.includingVat", "--field", "state=state.currentStatus")
@@ -205,7 +205,7 @@ def test_exports_that_can_not_be_made(here: Shop, arguments: tuple[str, ...], to
 
 
 def test_validate_reports_what_is_missing(here: Shop) -> None:
-    """An order that is not valid is a reason to look: it has the exit code for that."""
+    """An order that is not valid has the exit code for orders that need a look."""
     ran = inside("bulk", "validate", "--status", "checkout", "--json", env=here.env)
     outcomes, summary = _records(ran)
     not_valid = [each for each in outcomes if not each["valid"]]
@@ -266,8 +266,8 @@ def test_a_bar_on_a_terminal(here: Shop, tmp_path: Path) -> None:
     assert "at once" in ran.out
 
 
-def test_a_journal_is_shown_and_its_refusals_tried_again(here: Shop, tmp_path: Path) -> None:
-    """What was refused goes through once its reason is gone; nothing else is touched."""
+def test_a_journal_is_shown_and_its_refused_orders_are_tried_again(here: Shop, tmp_path: Path) -> None:
+    """A refused order is done once its reason is gone; nothing else is changed."""
     *ids, gone = here.ids(4)
     taken = here.sandbox.snapshot()
     here.delete(gone)
@@ -281,7 +281,7 @@ def test_a_journal_is_shown_and_its_refusals_tried_again(here: Shop, tmp_path: P
     assert TOKEN not in told.out
     counted = json.loads(inside("bulk", "status", journal, "--json").out)
     assert counted["states"] == {"confirmed": 3, "refused": 1}
-    # The shop as it was: the order is there again, and what had been done to the others is not.
+    # The sandbox as before: the order is there again, and the changes of the others are not.
     here.sandbox.restore(taken)
     elsewhere = inside("bulk", "retry", journal, "--only", "refused", "--channel", "no", env=here.env)
     assert elsewhere.code == 2
@@ -323,8 +323,8 @@ def test_results_are_listed_order_by_order(here: Shop, tmp_path: Path) -> None:
     assert inside("bulk", "results", str(tmp_path / "none")).code == 2
 
 
-def test_unknown_orders_are_looked_at_before_they_are_sent(here: Shop, tmp_path: Path) -> None:
-    """What had been done is not done again, unless that is asked for."""
+def test_unknown_orders_are_read_before_they_are_sent(here: Shop, tmp_path: Path) -> None:
+    """An order that was done is not done again, unless the option demands it."""
     done, undone = here.ids(2)
     file, journal = _ids_file(tmp_path, [done, undone]), tmp_path / "accept.journal"
     taken = here.sandbox.snapshot()
@@ -354,10 +354,8 @@ def _all_to(journal: Path, state: State) -> None:
         store.release()
 
 
-def test_a_watch_goes_on_after_a_reading_that_failed(
-    here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It says so once, and ends as the job does. If the first reading fails, it ends at once."""
+def test_a_watch_continues_after_a_failed_read(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It prints the error once, and ends when the job does. If the first read fails, it ends at once."""
     journal, away = tmp_path / "accept.journal", tmp_path / "away"
     given = ("--from-file", _ids_file(tmp_path, here.ids(1)), "--journal", str(journal))
     assert inside("bulk", "transition", "--to", "accepted", *given, env=here.env).code == 0
@@ -401,8 +399,8 @@ def test_a_file_that_is_not_a_journal(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_an_order_that_a_file_names_twice(here: Shop, tmp_path: Path) -> None:
-    """Is done once, and told; or as often as it comes, where that is asked for."""
+def test_an_order_that_a_file_names_twice_is_done_once(here: Shop, tmp_path: Path) -> None:
+    """The command reports it; with the option it is done as often as it comes."""
     ids = here.ids(2)
     file = _ids_file(tmp_path, [*ids, ids[0]])
     arguments = ("bulk", "validate", "--from-file", file, "--json")
@@ -415,8 +413,8 @@ def test_an_order_that_a_file_names_twice(here: Shop, tmp_path: Path) -> None:
     assert "duplicates    1, skipped" in inside("bulk", "validate", "--from-file", file, env=here.env).out
 
 
-def test_too_many_to_do_each_once(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was sent, and it says which options help."""
+def test_too_many_orders_to_remember(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent, and the error names the options that help."""
 
     def many(_: running.Rows) -> int:
         return 1_000_001
@@ -434,8 +432,8 @@ def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -
     assert "be used with --journal" in ran.err
 
 
-def test_an_export_keeps_what_is_there_and_knows_its_fields(here: Shop, tmp_path: Path) -> None:
-    """Nothing is sent for a slip of the pen, and a file is replaced only when that is said."""
+def test_an_export_keeps_existing_files_and_checks_its_fields(here: Shop, tmp_path: Path) -> None:
+    """A typing mistake sends nothing, and a file is replaced only with the option."""
     out = tmp_path / "out.csv"
     arguments = ("bulk", "export", "--from-file", _ids_file(tmp_path, here.ids(2)), "--out", str(out))
     ran = inside(*arguments, "--field", "total=total.includingVAT", env=here.env)
@@ -450,8 +448,8 @@ def test_an_export_keeps_what_is_there_and_knows_its_fields(here: Shop, tmp_path
     assert out.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_list_that_was_made_harmless_is_read_as_it_was(tmp_path: Path) -> None:
-    """What we wrote ourselves means what it meant."""
+def test_an_exported_list_is_read_as_it_was(tmp_path: Path) -> None:
+    """Values that our own export changed have their meaning."""
     path = tmp_path / "refs.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["order_id", "reference"], ["o1", "'=1+1"], ["o2", "'x"], ["o3", "+46"]])
@@ -460,10 +458,8 @@ def test_a_list_that_was_made_harmless_is_read_as_it_was(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_results_hold_nothing_that_a_spreadsheet_would_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bool
-) -> None:
-    """The service's words may be anybody's."""
+def test_results_hold_no_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bool) -> None:
+    """The service's words may come from anyone."""
     result = ItemResult(
         key="o1",
         verdict="refused",

@@ -1,4 +1,4 @@
-"""What is said of jobs: counts in words, command lines without customers, the bounds of options."""
+"""Texts about jobs: counts in words, command lines without customers, the limits of options."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from norce_order_async.cli.tables import duration
 SECRET = "ada@example.com"
 
 
-def test_an_outcome_says_nothing_of_a_customer() -> None:
-    """Messages of the service and values stay inside; codes that look like addresses are not shown."""
+def test_an_outcome_shows_nothing_of_a_customer() -> None:
+    """Messages of the service and values are left out; codes that look like addresses are not shown."""
     refused: ItemOutcome[None] = ItemOutcome(
         key="o1", verdict="refused", error=NotFoundError("gone", status=404, message=SECRET, operation="GetOrder")
     )
@@ -29,7 +29,7 @@ def test_an_outcome_says_nothing_of_a_customer() -> None:
     assert formatting.record(refused)["reason"] == "404"
 
 
-def test_what_needs_a_look() -> None:
+def test_orders_that_need_a_look() -> None:
     refusal = RefusedError("no", status=400, operation="x")
     assert formatting.fine(ItemOutcome(key="o", verdict="already done"), dry_run=False)
     assert not formatting.fine(ItemOutcome(key="o", verdict="unknown"), dry_run=False)
@@ -41,7 +41,7 @@ def test_what_needs_a_look() -> None:
     )
 
 
-def test_how_it_goes() -> None:
+def test_the_rate_and_the_time_left() -> None:
     """100 of 300 in 10 s: 10 a second, and 20 s to go."""
     summary = Summary(verdicts=Counter(done=95, refused=5), elapsed=10.0, throttled_seconds=2.0, failed_probes=3)
     assert formatting.so_far(summary, 7, 300) == (
@@ -51,11 +51,11 @@ def test_how_it_goes() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(4.4, "4 s"), (99, "99 s"), (120, "2 min"), (9000, "2.5 h")])
-def test_stretches_of_time(seconds: float, said: str) -> None:
+def test_durations_in_words(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
-def test_the_command_to_go_on_with_is_the_same_without_customers() -> None:
+def test_the_command_to_continue_is_the_same_without_customers() -> None:
     line = [
         "bulk",
         "remove",

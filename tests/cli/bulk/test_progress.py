@@ -1,4 +1,4 @@
-"""What ``norce-order bulk status --watch`` says from one look to the next."""
+"""The output of ``norce-order bulk status --watch`` from one look to the next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ONE, OTHER = "process 7 on a", "process 8 on b"
 
 
 def report(*shards: tuple[str, int, int], **changes: Any) -> JournalReport:
-    """Of shards: who has them, what is done and what is left."""
+    """Of shards: their owners, what is done and what is left."""
     each = tuple(
         ShardReport(number=number, owner=owner, counts=Counter(confirmed=done, planned=left))
         for number, (owner, done, left) in enumerate(shards, 1)
@@ -35,7 +35,7 @@ def report(*shards: tuple[str, int, int], **changes: Any) -> JournalReport:
 
 
 def test_rates_owners_what_is_left_and_how_long() -> None:
-    """The rate of a shard that was given back counts for who had it."""
+    """The rate of a shard that was given back counts for its last owner."""
     progress = Progress()
     assert progress.lines(report((ONE, 100, 900), (OTHER, 0, 500), ("", 0, 600)), 0.0) == [
         "100 of 2,100, 0/s, 3 of 3 shards left",

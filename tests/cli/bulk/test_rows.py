@@ -1,4 +1,4 @@
-"""The file of a job: what is read of it, and what is refused before anything is sent."""
+"""The file of a job: the rows that are read from it, and errors before anything is sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_column_may_be_named(tmp_path: Path) -> None:
     assert [row["order_id"] for row in file.rows()] == ["o1"]
 
 
-def test_other_columns_come_along(tmp_path: Path) -> None:
+def test_other_columns_are_kept(tmp_path: Path) -> None:
     file = _file(tmp_path, "order_id,reference\no1, erp-1 \n", needs=("reference",))
     assert list(file.rows()) == [{"order_id": "o1", "reference": "erp-1"}]
 
@@ -58,7 +58,7 @@ def test_other_columns_come_along(tmp_path: Path) -> None:
         (b"order_id\n\xff\xfe\n", "is not UTF-8 text"),
     ],
 )
-def test_what_makes_no_sense_is_reported_with_its_line(tmp_path: Path, content: str | bytes, told: str) -> None:
+def test_an_invalid_row_is_reported_with_its_line(tmp_path: Path, content: str | bytes, told: str) -> None:
     with pytest.raises(BadInput) as refused:
         _file(tmp_path, content).check()
     assert told in refused.value.message
@@ -69,11 +69,11 @@ def test_what_makes_no_sense_is_reported_with_its_line(tmp_path: Path, content: 
     ("content", "told"),
     [("order_id\no1\n", "has no column reference"), ("order_id,reference\no1,\n", "line 2: reference is empty")],
 )
-def test_a_column_that_is_needed(tmp_path: Path, content: str, told: str) -> None:
+def test_a_missing_column(tmp_path: Path, content: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
         _file(tmp_path, content, needs=("reference",)).check()
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="can't be read: No such file"):
         OrderFile(tmp_path / "none", None, (), "none").check()

@@ -29,7 +29,7 @@ def here() -> Generator[Shop]:
 
 
 def test_a_job_with_a_journal_in_a_database(here: Shop, postgres: str, tmp_path: Path) -> None:
-    """As with a file; its address is shown nowhere."""
+    """As with a file; no output shows its address."""
     ids = here.ids(6)
     listed = tmp_path / "ids"
     listed.write_text("\n".join([*ids, "o-missing"]))
@@ -45,8 +45,8 @@ def test_a_job_with_a_journal_in_a_database(here: Shop, postgres: str, tmp_path:
     assert PASSWORD not in ran.out + ran.err + seen.out + seen.err + results.err
 
 
-def test_a_worker(here: Shop, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes what is there; status has the shards, and the wrong shop is refused."""
+def test_a_worker_takes_free_shards(here: Shop, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status shows the shards, and another merchant is refused."""
     ids = here.ids(20)
     journal = PostgresJournal(postgres, "close #2")
 
@@ -74,8 +74,8 @@ def test_a_worker(here: Shop, postgres: str, monkeypatch: pytest.MonkeyPatch) ->
     assert PASSWORD not in ran.out + ran.err + wrong.err + watched.out + watched.err
 
 
-def test_a_job_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
-    """Into processes of this machine; a second time there is nothing to do."""
+def test_a_split_job(here: Shop, postgres: str, tmp_path: Path) -> None:
+    """In processes of this machine; a second time there is nothing to do."""
     ids = here.ids(12)
     listed = tmp_path / "ids"
     listed.write_text("\n".join(ids))
@@ -91,8 +91,8 @@ def test_a_job_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
     assert PASSWORD not in file.err + dry.err
 
 
-def test_the_refused_orders_of_a_job_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
-    """Are tried again by ``bulk retry``, with what is left; options of one process are refused."""
+def test_the_refused_orders_of_a_split_job_are_tried_again(here: Shop, postgres: str, tmp_path: Path) -> None:
+    """By ``bulk retry``, with what is left; options of a single process are refused."""
     ids = here.ids(6)
     listed = tmp_path / "ids"
     listed.write_text("\n".join([*ids, "o-missing"]))
@@ -108,7 +108,7 @@ def test_the_refused_orders_of_a_job_that_is_split(here: Shop, postgres: str, tm
     assert PASSWORD not in again.out + failing.err
 
 
-def test_what_can_not_be_worked_on(here: Shop, postgres: str, tmp_path: Path) -> None:
+def test_journals_that_can_not_be_worked_on(here: Shop, postgres: str, tmp_path: Path) -> None:
     file = inside("bulk", "work", str(tmp_path / "a.journal"), env=here.env)
     assert (file.code, "belongs to one machine" in file.err) == (2, True)
     nameless = inside("bulk", "status", postgres)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of a job: what is in flight ends, what is left is told, nothing is done twice."""
+"""Ctrl-C and SIGTERM in the middle of a job: requests in flight end, the rest is reported, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SET_REFERENCE = "UpdateCheckoutOrderReference"
 
 
 class Gate(Proxy):
-    """Lets the first changes pass, and holds back the others until it is told to let go."""
+    """Lets the first changes pass, and holds the others back until it opens."""
 
     passing = 2
 
@@ -55,13 +55,13 @@ def gate(without_gate: Shop) -> Generator[Gate]:
 
 @pytest.fixture
 def here(without_gate: Shop, gate: Gate) -> Shop:
-    """A service whose changes come to a stand until the gate is open."""
+    """A service whose changes wait until the gate is open."""
     return replace(without_gate, env={**without_gate.env, "NORCE_BASE_URL": gate.base_url})
 
 
 @contextmanager
 def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[Program]:
-    """A job that has changed as many orders as may pass, and asked for another one."""
+    """A job that has changed as many orders as may pass, and has sent another one."""
     with started(*arguments, env=here.env) as process:
         try:
             wait_until(lambda: gate.counts[Fault.HOLD] or process.poll() is not None)
@@ -72,7 +72,7 @@ def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[Program]
 
 
 def _stopped(process: Program, number: signal.Signals = signal.SIGINT) -> str:
-    """What a job says that has been told to stop."""
+    """The output of a job that was stopped."""
     process.send_signal(number)
     assert process.stderr is not None
     said = process.stderr.readline()
@@ -100,8 +100,8 @@ def _all_once(here: Shop, ids: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_once_lets_what_is_in_flight_end(here: Shop, gate: Gate, tmp_path: Path, number: signal.Signals) -> None:
-    """The command that it names goes on, and every order is changed exactly once."""
+def test_one_signal_lets_requests_in_flight_end(here: Shop, gate: Gate, tmp_path: Path, number: signal.Signals) -> None:
+    """The command in its output continues the job, and every order is changed exactly once."""
     ids, arguments = _job(here, tmp_path)
     with _started(here, gate, arguments) as process:
         _stopped(process, number)
@@ -119,9 +119,9 @@ def test_once_lets_what_is_in_flight_end(here: Shop, gate: Gate, tmp_path: Path,
 
 
 @pytest.mark.parametrize("journaled", [True, False])
-def test_what_waits_for_the_rate_is_not_sent(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
-    """Sixty orders at five a second: what is told done is what was changed, and the rest is left and done by the next
-    run."""
+def test_items_that_wait_for_the_rate_are_not_sent(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
+    """Sixty orders at five a second: the orders reported as done are those that were changed, and the next run does the
+    rest."""
     ids = here.ids(60, "completed")
     file, journal = tmp_path / "rows.csv", str(tmp_path / "refs.journal")
     file.write_text("order_id,reference\n" + "\n".join(f"{each},erp-{each}" for each in ids))
@@ -153,7 +153,7 @@ def test_what_waits_for_the_rate_is_not_sent(here: Shop, gate: Gate, tmp_path: P
 
 @pytest.mark.parametrize("journaled", [True, False])
 def test_stopped_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
-    """All is done in the end, so nothing was stopped and there is nothing to go on with."""
+    """Everything is done in the end, so nothing was stopped and there is nothing to continue."""
     _, arguments = _job(here, tmp_path)
     file = Path(arguments[arguments.index("--from-file") + 1])
     file.write_text("\n".join(file.read_text().splitlines()[:3]))
@@ -170,8 +170,8 @@ def test_stopped_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Path, j
     assert "stopped" not in ran.out
 
 
-def test_twice_stops_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
-    """And the journal still knows what was in flight."""
+def test_two_signals_stop_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
+    """The journal has the orders that were in flight."""
     ids, arguments = _job(here, tmp_path)
     with _started(here, gate, arguments) as process:
         _stopped(process)
@@ -180,7 +180,7 @@ def test_twice_stops_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
     assert ran.code == 130, ran.err
     assert "Traceback" not in ran.err
     assert "to continue:" in ran.err
-    # What was in flight lands.
+    # The requests in flight take effect.
     gate.let_go()
     gate.settle()
     assert inside(*arguments, env=here.env).code == 0
@@ -188,7 +188,7 @@ def test_twice_stops_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
 
 
 def test_pressed_on_a_terminal(here: Shop, gate: Gate, tmp_path: Path) -> None:
-    """The bar leaves the terminal as it was, and what is left is below it."""
+    """The bar leaves the terminal as it was, and the rest is below it."""
     _, arguments = _job(here, tmp_path)
     go_on = {"press Ctrl-C again": gate.let_go}
     ran = on_terminal(*arguments, env=here.env, wait_for="2 at once", then=b"\x03", on=go_on)
@@ -215,7 +215,7 @@ def test_two_runs_exclude_each_other(here: Shop, gate: Gate, tmp_path: Path) -> 
     _all_once(here, ids)
 
 
-def test_without_a_journal_it_says_so(here: Shop, gate: Gate, tmp_path: Path) -> None:
+def test_a_job_without_a_journal_reports_it(here: Shop, gate: Gate, tmp_path: Path) -> None:
     _, arguments = _job(here, tmp_path)
     at = arguments.index("--journal")
     with _started(here, gate, arguments[:at] + arguments[at + 2 :]) as process:
@@ -226,10 +226,10 @@ def test_without_a_journal_it_says_so(here: Shop, gate: Gate, tmp_path: Path) ->
     assert "--journal" in ran.err
 
 
-def test_a_second_one_waits_for_no_answer(
+def test_a_second_signal_waits_for_no_answer(
     here: Shop, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Orders in flight were told as unknown by then, so the client is left without waiting for what they may answer."""
+    """Orders in flight were reported as unknown by then, so the client closes without waiting for their answers."""
     _, arguments = _job(here, tmp_path)
     told: list[bool] = []
     graces: list[float] = []

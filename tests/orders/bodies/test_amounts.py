@@ -32,7 +32,7 @@ Write = Callable[[Order, Any, dict[str, Any]], Awaitable[object]]
 """Writes an amount somewhere, with further arguments."""
 
 NOISE = 41.67 * 3 / 1.25
-"""100.00800000000001: what a float computation leaves."""
+"""100.00800000000001: the result of a float computation."""
 
 
 def service(order: dict[str, Any] | None = None) -> Stand:
@@ -92,8 +92,8 @@ def numbers(data: Any) -> list[float]:
 @pytest.mark.parametrize("amount", [Decimal("125.10"), 125, 125.1, Decimal("1E+2"), Decimal("0.07")])
 # Amounts are checked without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_decimals_go_in_exactly(write: Write, amount: Any) -> None:
-    """As dicts and as models, and no rounding on the way."""
+async def test_decimals_are_sent_exactly(write: Write, amount: Any) -> None:
+    """In dicts and in models, without rounding."""
     at = service()
     await write(at.client.orders("oAbCdEfG"), amount, {})
     assert float(amount) in numbers(sent(at))
@@ -111,7 +111,7 @@ async def test_decimals_go_in_exactly(write: Write, amount: Any) -> None:
 # Amounts are checked without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_more_than_two_decimals_are_refused(write: Write, amount: Any, complaint: str) -> None:
-    """With the rounded amount; ``allow_fractions=True`` sends it."""
+    """The error has the rounded amount; ``allow_fractions=True`` sends it."""
     at = service()
     order = at.client.orders("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=complaint):
@@ -125,8 +125,8 @@ async def test_more_than_two_decimals_are_refused(write: Write, amount: Any, com
 @pytest.mark.parametrize("amount", [Decimal("NaN"), Decimal("Infinity"), Decimal("12345678901234567.89"), float("nan")])
 # Amounts are checked without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_what_no_json_number_means_is_refused(write: Write, amount: Any) -> None:
-    """Digits beyond a double's, and numbers that are none."""
+async def test_a_number_that_json_has_not_is_refused(write: Write, amount: Any) -> None:
+    """Digits beyond a double's, and NaN or infinities."""
     at = service()
     with pytest.raises(InvalidRequestError, match=r"JSON|finite|digits|is NaN"):
         await write(at.client.orders("oAbCdEfG"), amount, {})
@@ -149,8 +149,8 @@ async def test_members_that_may_have_any_number_of_decimals() -> None:
 FRACTION = {"includingVat": 33.333, "excludingVat": 26.666}
 
 
-async def test_what_came_from_the_service_goes_back_as_it_came() -> None:
-    """A read-modify-write of something else is not refused for the service's own decimals; a new amount is."""
+async def test_amounts_of_the_service_go_back_as_they_came() -> None:
+    """An edit of something else is not refused for the service's own decimals; a new amount is."""
     at = service(
         {
             "cart": {"items": [{"id": "ci1", "total": FRACTION}], "total": FRACTION},
@@ -182,7 +182,7 @@ async def test_what_came_from_the_service_goes_back_as_it_came() -> None:
 
 
 async def test_outstanding_is_paid_exactly() -> None:
-    """However many decimals the service's total has, because the sum must be exact."""
+    """Any number of decimals of the service's total, because the sum must be exact."""
     at = service({"total": {"includingVat": 33.333}})
     await at.client.orders("oAbCdEfG").payments.create_for_outstanding({"name": "Invoice"})
     assert sent(at) == {"name": "Invoice", "amount": 33.333}
@@ -190,7 +190,7 @@ async def test_outstanding_is_paid_exactly() -> None:
 
 @pytest.mark.parametrize("total", [None, {}, {"excludingVat": 5}])
 async def test_outstanding_is_none_without_a_total(total: Any) -> None:
-    """Nothing says what is due, and 0 would say that nothing is."""
+    """The amount due is not known, and 0 would mean that nothing is due."""
     at = service({"total": total, "payments": [{"id": "p1", "amount": 5}]})
     order = await at.client.orders.get("oAbCdEfG")
     assert (order.amount, order.outstanding) == (None, None)
@@ -206,7 +206,7 @@ async def test_outstanding_is_none_without_a_total(total: Any) -> None:
         ({"attributes": "x"}, "Payment.attributes has the wrong type: an object or a text is wanted, a text was given"),
     ],
 )
-async def test_type_errors_name_member_wanted_and_given(body: Any, complaint: str) -> None:
+async def test_type_errors_name_member_and_types(body: Any, complaint: str) -> None:
     """And never the value."""
     at = service()
     with pytest.raises(InvalidRequestError, match=complaint):
@@ -215,7 +215,7 @@ async def test_type_errors_name_member_wanted_and_given(body: Any, complaint: st
 
 
 async def test_a_model_s_amount_must_be_a_number() -> None:
-    """Models take whatever is put into them; what goes out does not."""
+    """Models accept any value; sending does not."""
     at = service()
     wrong: Any = "125"
     with pytest.raises(InvalidRequestError, match=r"Payment\.amount must be a number, not str"):

@@ -1,4 +1,4 @@
-"""What may be in the body of a new order: nothing that the service would drop in silence."""
+"""The body of a new order: nothing that the service would drop in silence."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ DROPPED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("body", "complaint"), DROPPED)
 @pytest.mark.parametrize("as_model", [False, True])
-async def test_what_would_be_lost_is_refused(body: dict[str, Any], complaint: str, as_model: bool) -> None:
-    """By name, with the method that does it; dicts and models alike, and nothing is sent."""
+async def test_a_part_that_would_be_lost_is_refused(body: dict[str, Any], complaint: str, as_model: bool) -> None:
+    """By name, with the method for it; dicts and models alike, and nothing is sent."""
     at = service()
     given: Any = OrderData.from_dict(body) if as_model else body
     with pytest.raises(InvalidRequestError, match=complaint):
@@ -44,8 +44,8 @@ async def test_what_would_be_lost_is_refused(body: dict[str, Any], complaint: st
     assert [line for line in at.sent if line.startswith("POST")] == []
 
 
-async def test_what_says_nothing_of_a_new_order_is_left_out() -> None:
-    """An order that was read can be the pattern for another one."""
+async def test_members_without_meaning_for_a_new_order_are_left_out() -> None:
+    """A program may use an order that was read as the pattern for another one."""
     at = service()
     read: dict[str, Any] = {
         "id": "o9",
@@ -66,8 +66,8 @@ async def test_what_says_nothing_of_a_new_order_is_left_out() -> None:
     assert json.loads(at.engine.requests[-1].body or b"") == kept
 
 
-async def test_callbacks_go_out_when_asked_for() -> None:
-    """The published reference leaves it open whether the service keeps them."""
+async def test_callbacks_are_sent_if_asked_for() -> None:
+    """The published reference does not say whether the service keeps them."""
     at = service()
     callbacks = {
         "hooks": [{"adapterId": "a"}],
@@ -78,8 +78,8 @@ async def test_callbacks_go_out_when_asked_for() -> None:
     assert json.loads(at.engine.requests[-1].body or b"") == callbacks
 
 
-async def test_other_writes_take_models_as_they_were_read() -> None:
-    """Read-only members in a payment or a shipping are the service's to ignore."""
+async def test_other_writes_accept_models_as_they_were_read() -> None:
+    """The service ignores read-only members of a payment or a shipping."""
     at = service()
     order = at.client.orders("o1")
     await order.payments.put("p1", Payment(id="p1", order_id="o1", amount=5.0))
@@ -89,7 +89,7 @@ async def test_other_writes_take_models_as_they_were_read() -> None:
 
 
 async def test_a_status_of_checkout_counts_as_no_status() -> None:
-    """In whatever spelling the service gave it."""
+    """In any spelling of the service."""
     at = service()
     await at.client.orders.create(OrderData(state=State(current_status="checkout")))
     assert json.loads(at.engine.requests[-1].body or b"") == {}

@@ -1,4 +1,4 @@
-"""Whatever the service writes into its words: shown, it steers no terminal, breaks no line and fills no screen."""
+"""Any words of the service, when shown, control no terminal, break no line and fill no screen."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def word(request: pytest.FixtureRequest) -> str:
 
 
 def harmless(text: str, *, lines: bool = False) -> None:
-    """Nothing but what can be seen, on one line unless tables are meant."""
+    """Only visible characters, on one line unless tables are meant."""
     odd = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} - ({"\n"} if lines else set())
     assert not odd, text[:200]
     assert len(text) <= LONG * (10 if lines else 1)
 
 
 def rich_shown(thing: Any) -> str:
-    """As a terminal gets it; all that rich itself adds is its styles."""
+    """As in a terminal; rich adds only its styles."""
     console = pytest.importorskip("rich.console").Console(width=200, force_terminal=True, color_system=None)
     with console.capture() as captured:
         console.print(thing)
@@ -65,7 +65,7 @@ def rich_shown(thing: Any) -> str:
 
 
 def in_notebook(thing: Any) -> str:
-    """As a notebook gets it: tags of ours alone."""
+    """As in a notebook: only our own tags."""
     html: str = thing._repr_html_()
     tags = set(re.findall(r"<(/?\w+)", html))
     assert {tag.strip("/") for tag in tags} <= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
@@ -74,7 +74,7 @@ def in_notebook(thing: Any) -> str:
 
 
 def body(word: str, **more: Any) -> dict[str, Any]:
-    """An order that has the word wherever a text is."""
+    """An order with the word in every place for a text."""
     total = {"includingVat": 125.0, "excludingVat": 100.0}
     log = [{"status": word, "created": "2026-01-02T03:04:05Z"}]
     return {
@@ -103,7 +103,7 @@ async def test_listed_orders(word: str) -> None:
         harmless(table, lines=True)
         harmless(in_notebook(thing), lines=True)
         if word.startswith("["):
-            # Not taken for markup: it stands there as it is.
+            # It is not read as markup: it is shown as it is.
             assert word[:12] in table
 
 
@@ -156,7 +156,7 @@ async def test_reports(word: str) -> None:
 
 
 async def test_the_id_of_a_new_order(word: str) -> None:
-    """It is data: as it is in the handle, harmless wherever it is shown."""
+    """As data it is unchanged in the handle, and harmless wherever it is shown."""
     service = order_stand(answer(201, {"id": word}), answer(404))
     order = await service.client.orders.create(culture="sv-SE")
     assert order.id == word
@@ -178,7 +178,7 @@ async def test_errors_with_a_word_in_every_place(word: str) -> None:
     harmless(repr(error))
 
 
-async def test_what_a_job_tells(word: str) -> None:
+async def test_texts_of_a_job(word: str) -> None:
     """Outcomes and the previews of a dry run."""
     from norce_order_async.bulk.outcome import ItemOutcome
 

@@ -1,4 +1,4 @@
-"""What is shown of an order in logs and shells, and the raw answers beside any method."""
+"""What logs and shells show of an order, and the raw answers of any method."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRET: dict[str, Any] = {"givenName": "Sekret", "email": "sekret@example.com", 
 
 
 def shown(thing: object) -> str:
-    """In a terminal. In a notebook it shows the same words, in a table."""
+    """In a terminal. A notebook shows the same words, in a table."""
     console = Console(file=io.StringIO(), width=100)
     console.print(thing)
     file = console.file
@@ -41,7 +41,7 @@ def cells(html: str) -> set[str]:
 
 
 async def test_an_order_is_shown_without_a_customer(norce: NorceOrderClient) -> None:
-    """As a repr and as a table: id, status, age and sums; of its parts no more than whose they are."""
+    """As a repr and as a table: id, status, age and sums; of its parts only the order's id."""
     order = await an_order(
         norce,
         paid=True,
@@ -65,8 +65,8 @@ async def test_an_order_is_shown_without_a_customer(norce: NorceOrderClient) -> 
     assert "stale" in repr(order)
 
 
-async def test_an_order_that_is_not_loaded_is_shown_too() -> None:
-    """And one of which the service tells next to nothing."""
+async def test_an_unloaded_order_is_shown_too() -> None:
+    """And one with hardly any data."""
     service = stand([answer(200, {"id": "o1"})])
     order = service.client.orders("o1")
     assert "not loaded" in shown(order)
@@ -86,8 +86,8 @@ async def test_results_are_shown_without_bodies(norce: NorceOrderClient) -> None
     assert "sekret" not in f"{page!r} {shown(page)} {ensured!r} {answers!r} {done!r}".lower()
 
 
-async def test_a_page_is_shown_an_order_a_line() -> None:
-    """With what the service tells of each, and no customer."""
+async def test_a_page_is_shown_with_one_line_for_each_order() -> None:
+    """With the service's figures, and no customer."""
     told = {
         "state": {"currentStatus": "processing"},
         "created": "2026-01-02T03:04:05Z",
@@ -104,7 +104,7 @@ async def test_a_page_is_shown_an_order_a_line() -> None:
     assert "sekret" not in f"{shown(page)} {in_notebook(page)}".lower()
 
 
-async def test_drift_is_shown_a_kind_a_line() -> None:
+async def test_drift_is_shown_with_one_line_for_each_kind() -> None:
     """Names of fields, the most frequent first."""
     odd = {"id": "o1", "surprise": "sekret", "state": {"currentStatus": "Sekret"}}
     service = stand([answer(200, odd), answer(200, {"id": "o1", "surprise": 1})])
@@ -117,8 +117,8 @@ async def test_drift_is_shown_a_kind_a_line() -> None:
     ]
 
 
-async def test_a_report_is_shown_a_problem_a_line() -> None:
-    """Codes and who reported them; an explanation, or text in place of a code, may name a person."""
+async def test_a_report_is_shown_with_one_line_for_each_problem() -> None:
+    """Codes and their adapters; an explanation, or text in place of a code, may name a person."""
     odd = {"code": "blocked: sekret@example.com", "adapterId": "risk", "message": "sekret is blocked"}
     missing = {"code": "payment-missing", "adapterId": "norce", "message": "sekret has not paid"}
     service = stand([answer(400, {"errors": [missing, odd]}), answer(200, {"errors": []})])
@@ -134,7 +134,7 @@ async def test_a_report_is_shown_a_problem_a_line() -> None:
 
 
 async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:
-    """Status, headers, bytes and attempts, beside what the method itself brings; in the order of the calls."""
+    """Status, headers, bytes and attempts, beside the method's own result; in the order of the calls."""
     with capture_answers() as answers:
         order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=CART)
         report = await order.validate()
@@ -152,8 +152,8 @@ async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:
 
 
 @pytest.mark.every_loop
-async def test_answers_of_tasks_started_inside(norce: NorceOrderClient) -> None:
-    """Are collected too; one collection inside another has its own; a refusal brings an error and no answer."""
+async def test_answers_of_tasks_started_inside_are_collected(norce: NorceOrderClient) -> None:
+    """A collection inside another has its own; a refusal raises an error and adds no answer."""
     order = await an_order(norce)
     with capture_answers() as outer:
         async with anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""A cart's total is the sum of its lines: what ``orders.create``, ``cart.put`` and ``cart.update`` make of it."""
+"""A cart's total is the sum of its lines, in ``orders.create``, ``cart.put`` and ``cart.update``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sent(service: Stand) -> dict[str, Any]:
 
 
 async def edited(cart: dict[str, Any], edit: Callable[[Cart], None], **options: Any) -> dict[str, Any]:
-    """What ``cart.update`` puts for an order with this cart."""
+    """The cart that ``cart.update`` puts for an order with this cart."""
     service = service_with(cart)
     await service.client.orders("oAbCdEfG").cart.update(edit, **options)
     assert [line.split()[0] for line in service.sent] == ["GET", "PUT"]
@@ -51,7 +51,7 @@ async def edited(cart: dict[str, Any], edit: Callable[[Cart], None], **options: 
 
 
 async def refused(cart: dict[str, Any], edit: Callable[[Cart], None]) -> str:
-    """Why an edit is refused; nothing is written then."""
+    """The reason why an edit is refused; nothing is written then."""
     service = service_with(cart)
     with pytest.raises(InvalidRequestError) as caught:
         await service.client.orders("oAbCdEfG").cart.update(edit)
@@ -81,8 +81,8 @@ def change(**members: Any) -> Callable[[Cart], None]:
 ONE = {"items": [line(125.0, 100.0, id="ci1", quantity=1)], "total": price(125.0, 100.0)}
 
 
-async def test_an_order_is_completed_for_what_its_lines_cost(norce: NorceOrderClient) -> None:
-    """A line of 250 appended to one of 125: 375 are paid, by the client's sum and not the service's."""
+async def test_an_order_is_completed_for_the_cost_of_its_lines(norce: NorceOrderClient) -> None:
+    """A line of 250 is added to one of 125: 375 are paid, by the client's sum and not the service's."""
     order = await norce.orders.create(**CONTEXT, cart={"items": [line(125, 100)]})
     await order.cart.update(append(Item(sku="T002", total=Price(including_vat=250, excluding_vat=200))))
     await order.refresh()
@@ -105,7 +105,7 @@ async def test_an_order_is_completed_for_what_its_lines_cost(norce: NorceOrderCl
     ],
 )
 async def test_a_cart_without_a_total_gets_the_sum(cart: dict[str, Any], total: object) -> None:
-    """Of the lines at the top: parts of a bundle and the cart's discounts are in their totals already."""
+    """Of the top lines: parts of a bundle and the cart's discounts are in their totals already."""
     service = stand(lambda request: answer(201 if request.method == "POST" else 200, {"id": "o1"}))
     await service.client.orders.create(**CONTEXT, cart=cast("Any", cart))
     assert sent(service)["cart"].get("total") == total
@@ -134,7 +134,7 @@ async def test_a_cart_without_a_total_gets_the_sum(cart: dict[str, Any], total: 
     ],
 )
 async def test_a_cart_that_does_not_add_up_is_refused(cart: dict[str, Any], complaint: str) -> None:
-    """By both figures, or by the line; ``check_total=False`` sends it."""
+    """The error has both figures, or the line; ``check_total=False`` sends it."""
     service = stand(lambda request: answer(201 if request.method == "POST" else 200, {"id": "o1"}))
     order = service.client.orders("o1")
     for refuse in (
@@ -162,7 +162,7 @@ async def test_without_vat_each_line_may_be_a_cent_off(excluding: float) -> None
 
 
 async def test_the_total_follows_an_edit() -> None:
-    """It was the sum of the lines, and is so again."""
+    """It was the sum of the lines before, and is so again."""
     item = Item(sku="T2", total=Price(including_vat=250.0, excluding_vat=200.0))
     assert (await edited(ONE, append(item)))["total"] == price(375.0, 300.0)
     assert (await edited(ONE, lambda cart: setattr(cart, "items", [])))["total"] == price(0.0, 0.0)
@@ -170,7 +170,7 @@ async def test_the_total_follows_an_edit() -> None:
 
 
 async def test_a_total_that_was_not_the_sum_is_not_guessed() -> None:
-    """Both figures are named; an edit that sets the total, or that insists, goes through."""
+    """The error has both figures; an edit that sets the total, or the switch, lets it pass."""
     odd = {**ONE, "total": price(120.0, 96.0)}
     item = Item(total=Price(including_vat=250.0, excluding_vat=200.0))
     assert "cart.total 120.00 / 96.00 was not the sum" in (said := await refused(odd, append(item)))
@@ -184,7 +184,7 @@ async def test_a_total_that_was_not_the_sum_is_not_guessed() -> None:
     assert (await edited(odd, append(item), check_total=False))["total"] == price(120.0, 96.0)
 
 
-async def test_an_edit_that_changes_no_costs_is_not_looked_at() -> None:
+async def test_an_edit_without_costs_is_not_checked() -> None:
     """Whatever the figures were: a name, an attribute or a reference changes none of them."""
     odd = {"items": [line(125.0, 100.0, id="ci1"), line(None, price=price(9.0), id="ci2")], "total": price(1.0)}
     put = await edited(odd, change(name="Another"))
@@ -207,7 +207,7 @@ COUNTED = {
 """A line that costs quantity times price."""
 
 
-async def test_a_line_of_quantity_times_price_is_counted_anew() -> None:
+async def test_a_line_of_quantity_times_price_is_computed_again() -> None:
     """And the cart with it."""
     put = await edited(COUNTED, change(quantity=3))
     assert put["items"][0]["total"] == price(375.0, 300.0)
@@ -236,18 +236,18 @@ DISCOUNTED = {
          {"quantity": 3, "price": Price(including_vat=1.0)}, "quantity and price"),
     ],
 )  # fmt: skip
-async def test_a_line_that_costs_something_else_is_not_guessed(
+async def test_a_line_with_another_cost_is_not_guessed(
     cart: dict[str, Any], members: dict[str, Any], what: str
 ) -> None:
-    """What follows from the change is the caller's to say."""
+    """The caller has to set the new total."""
     said = await refused(cart, change(**members))
     assert f"cart.items[0] (sku 'T001'): {what} changed, and its total stayed " in said
     total = Price(including_vat=1.0, excluding_vat=0.8)
     assert (await edited(cart, change(**members, total=total)))["items"][0]["total"] == price(1.0, 0.8)
 
 
-async def test_lines_are_known_by_their_id() -> None:
-    """Another order of the lines is no change of what they cost."""
+async def test_lines_are_recognised_by_their_id() -> None:
+    """Another order of the lines does not change their cost."""
     two = {
         "items": [line(10.0, 8.0, id="ci1", quantity=1), line(20.0, 16.0, id="ci2", quantity=2)],
         "total": price(30.0, 24.0),
@@ -257,7 +257,7 @@ async def test_lines_are_known_by_their_id() -> None:
     assert put["total"] == price(30.0, 24.0)
 
 
-async def test_the_service_takes_what_the_edit_made(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+async def test_the_service_accepts_the_edited_cart(norce: NorceOrderClient, sandbox: Sandbox) -> None:
     """Over the wire, ids and all."""
     order = await norce.orders.create(
         **CONTEXT, cart={"items": [line(250, 200, quantity=2, price=price(125, 100))], "total": price(250, 200)}

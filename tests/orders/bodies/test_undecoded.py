@@ -1,4 +1,4 @@
-"""Orders are decoded when a caller looks past their head, part by part, and are the same orders either way."""
+"""Orders are decoded when a caller reads more than their head, part by part, and give the same orders either way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.pipeline import Stand, stand
 pytestmark = pytest.mark.anyio
 
 ODD_BELOW = order_body("accepted", reference="r1", created="2026-01-02T03:04:05.678Z", cart={"items": [{"sku": 5}]})
-"""Odd in its cart only: decoding all of it counts drift."""
+"""Only its cart is unusual: decoding all of it counts drift."""
 
 
 def service_of(*orders: Any, **around: Any) -> Stand:
@@ -34,7 +34,7 @@ def drifts(record: DriftRecord) -> dict[tuple[str, str], int]:
 
 @pytest.mark.parametrize("walking", [False, True])
 async def test_the_head_decodes_nothing(walking: bool) -> None:
-    """What lies below is not looked at until it is asked for, and then once; no further call is made for it."""
+    """Values below it are not read until they are needed, and then once; no further call is made."""
     service = service_of(ODD_BELOW)
     orders = service.client.orders
     (order,) = [each async for each in orders.iterate()] if walking else (await orders.list()).orders
@@ -67,8 +67,8 @@ async def test_the_head_decodes_nothing(walking: bool) -> None:
         ({"lastModified": "2026-01-02T03:04:05,5+01:00"}, {}),
     ],
 )
-async def test_an_odd_head_reads_as_its_model_does(members: Any, told: dict[tuple[str, str], int]) -> None:
-    """The same value from either, and what is odd is told once."""
+async def test_an_unusual_head_reads_as_its_model_does(members: Any, told: dict[tuple[str, str], int]) -> None:
+    """The same value from either, and the difference is counted once."""
     body = order_body(**{"reference": "r1", **members})
     service = service_of(body)
     (order,) = (await service.client.orders.list()).orders
@@ -81,7 +81,7 @@ async def test_an_odd_head_reads_as_its_model_does(members: Any, told: dict[tupl
     assert drifts(service.client.drift) == told
 
 
-async def test_models_that_were_changed_are_what_the_handle_shows() -> None:
+async def test_the_handle_shows_changed_models() -> None:
     """As with an order that was read by its id; the plain data stays as it was received."""
     (order,) = (await service_of(ODD_BELOW).client.orders.list()).orders
     order.data.reference = "r2"
@@ -131,7 +131,7 @@ LOOKS: dict[str, Callable[[Order], Any]] = {
     "total": lambda order: order.total,
     "validations": lambda order: list(order.validations),
 }
-"""What shows a part, by its member."""
+"""The property of each part, by its member."""
 NO_PARTS = {"id", "merchant", "channel", "reference", "created", "lastModified", "culture", "currency", "country"}
 
 
@@ -147,14 +147,14 @@ async def an_order(body: Any) -> tuple[Order, DriftRecord]:
     return await service.client.orders.get("oAbCdEfG"), service.client.drift
 
 
-def test_every_part_is_looked_at() -> None:
+def test_every_part_has_a_line() -> None:
     """A member of an order that is new in the description needs a line in lazy.py."""
     assert {*PARTS} == {*LOOKS} == {*get_args(Part)} == OrderData.MEMBERS - NO_PARTS
 
 
 @pytest.mark.parametrize("member", PARTS)
 async def test_a_part_is_decoded_by_itself(member: str) -> None:
-    """The same models as in the whole order, which takes those over that are there; drift is counted once."""
+    """The same models as in the whole order, which reuses those that exist; drift is counted once."""
     body = order_body("checkout", **PARTS)
     model, told = whole(body)
     order, drift = await an_order(body)
@@ -171,7 +171,7 @@ async def test_a_part_is_decoded_by_itself(member: str) -> None:
 
 
 async def test_all_parts_are_the_whole_order() -> None:
-    """Whatever comes first."""
+    """In any order of reading."""
     body = order_body("checkout", **PARTS)
     model, told = whole(body)
     order, drift = await an_order(body)
@@ -186,8 +186,8 @@ ODD_PARTS: list[Any] = [None, 5, "x", [], {}, [None], [{}, 5], [[]], {"a": None}
 
 @pytest.mark.parametrize("odd", ODD_PARTS, ids=repr)
 @pytest.mark.parametrize("member", PARTS)
-async def test_an_odd_part_reads_as_it_does_in_the_whole_order(member: str, odd: Any) -> None:
-    """And is written back and counted as there."""
+async def test_an_unusual_part_reads_as_in_the_whole_order(member: str, odd: Any) -> None:
+    """It is written back and counted as there."""
     body = order_body("checkout", **{**PARTS, member: odd})
     model, told = whole(body)
     order, drift = await an_order(body)
@@ -199,7 +199,7 @@ async def test_an_odd_part_reads_as_it_does_in_the_whole_order(member: str, odd:
 
 
 @pytest.mark.parametrize("member", PARTS)
-async def test_a_part_that_did_not_come_is_none(member: str) -> None:
+async def test_a_missing_part_is_none(member: str) -> None:
     """As in the whole order."""
     body = order_body("checkout", **PARTS)
     del body[member]
@@ -209,8 +209,8 @@ async def test_a_part_that_did_not_come_is_none(member: str) -> None:
     assert order.data == whole(body)[0]
 
 
-async def test_a_part_that_was_changed_is_what_the_whole_order_has() -> None:
-    """The plain data stay as they were received, also where models hold parts of them."""
+async def test_the_whole_order_has_a_changed_part() -> None:
+    """The plain data stays as it was received, also if models hold parts of it."""
     order, _ = await an_order(order_body("checkout", **PARTS))
     order.payments[0].amount = 7.0
     assert order.total is not None
@@ -229,7 +229,7 @@ async def test_a_part_that_was_changed_is_what_the_whole_order_has() -> None:
 
 
 async def test_a_captured_answer_has_the_models_of_the_handle() -> None:
-    """Whichever of the two is asked first, they are made once, and there is one set of them."""
+    """Whichever of the two is read first, they are made once, and both have the same ones."""
     for first in (0, 1):
         service = stand([answer(200, ODD_BELOW)])
         with capture_answers() as answers:
@@ -240,7 +240,7 @@ async def test_a_captured_answer_has_the_models_of_the_handle() -> None:
         assert drifts(service.client.drift) == {("Item.sku", "wrong-type"): 1}
 
 
-async def test_middleware_that_asks_for_the_models_gives_them_to_the_handle() -> None:
+async def test_models_that_middleware_reads_are_the_handles() -> None:
     """They are decoded once."""
     seen: list[Any] = []
 
@@ -274,8 +274,8 @@ async def test_an_answer_that_is_not_an_order_is_reported_and_raised(body: Any) 
         ({"data": [{"id": "o1"}], "more": True}, ["o1"], {("OrderPaginationSet.more", "extra"): 1}),
     ],
 )
-async def test_an_odd_page_is_reported_and_gives_what_it_has(page: Any, ids: list[str], told: Any) -> None:
-    """Around the orders all is read as ever, the pagination included."""
+async def test_an_unusual_page_is_reported_and_gives_its_orders(page: Any, ids: list[str], told: Any) -> None:
+    """Everything around the orders is read as usual, the pagination included."""
     page["pagination"] = {"offset": 7}
     service = stand([answer(200, page)])
     found = await service.client.orders.list()
@@ -293,7 +293,7 @@ async def test_an_odd_page_is_reported_and_gives_what_it_has(page: Any, ids: lis
     ],
 )
 async def test_an_answer_that_is_not_a_page_is_reported_and_raised(page: Any, told: Any) -> None:
-    """It does not say that there are no orders."""
+    """It does not mean that there are no orders."""
     service = stand([answer(200, page)])
     with pytest.raises(UnavailableError, match="the answer holds no list of orders"):
         await service.client.orders.list()
@@ -313,7 +313,7 @@ async def test_the_answer_of_a_listing_still_has_its_models() -> None:
 
 
 async def test_a_lost_addition_to_a_listed_order_is_settled() -> None:
-    """What was there before the send is known from the undecoded body."""
+    """The entries before the send are known from the undecoded body."""
     payment: PaymentDict = {"amount": 5, "reference": "psp-1"}
     before, after = (order_body(payments=[{**payment, "id": each} for each in ids]) for ids in (["p1"], ["p1", "p2"]))
     service = stand([answer(200, {"data": [before]}), lost("read"), answer(200, after)])

@@ -1,4 +1,4 @@
-"""An order as the vendor's own samples spell it passes both ways."""
+"""An order as in the vendor's own samples passes in both directions."""
 
 from __future__ import annotations
 
@@ -39,9 +39,8 @@ TOTAL: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
 PAYMENT: PaymentDict = {"merchant": "thingsandstuff", "state": "Intent", "type": "Voucher", "amount": 125}
 
 
-async def test_it_goes_out_as_it_was_given(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """As a dict and as a model made of it, spelling and nulls included, and the service takes it. The cart gains its
-    total."""
+async def test_it_is_sent_as_it_was_given(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """As a dict and as a model, spelling and nulls included, and the service accepts it. The cart gets its total."""
     shop = norce.scoped(merchant=ORDER["merchant"])
     sent = {**ORDER, "cart": {**ORDER["cart"], "total": TOTAL}}
     await shop.orders.create(ORDER)
@@ -60,7 +59,7 @@ async def test_it_goes_out_as_it_was_given(norce: NorceOrderClient, sandbox: San
     assert (payment.state, payment.type_) == ("intent", "voucher")
 
 
-async def test_it_is_read_in_the_domain_s_words_and_written_as_it_came() -> None:
+async def test_it_is_read_in_the_described_words_and_written_as_it_came() -> None:
     """Words compare in the description's spelling; writing the model back loses nothing."""
     state = {"currentStatus": "Checkout", "transitions": [{"status": "Checkout"}]}
     body = {**ORDER, "id": "o1", "state": state, "payments": [{**PAYMENT, "id": "p1"}]}
@@ -75,7 +74,7 @@ async def test_it_is_read_in_the_domain_s_words_and_written_as_it_came() -> None
     assert [*service.client.drift] == []
 
 
-async def test_what_this_version_does_not_know_is_kept() -> None:
+async def test_unknown_values_are_kept() -> None:
     """A new status, a new member, a wrong type and a missing one lose nothing and are recorded."""
     body = {
         "id": "o1",

@@ -1,4 +1,4 @@
-"""Read, changed and written: what nobody touched goes back as it came, and nothing of that reaches what is created."""
+"""Read, changed and written: unchanged values go back as they came, and none of that is sent in a creation."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ UPDATES: dict[str, tuple[Json, Callable[[Order], Awaitable[object]]]] = {
 
 
 @pytest.mark.parametrize("way", UPDATES)
-async def test_what_was_not_changed_goes_back_as_it_came(way: str) -> None:
+async def test_unchanged_values_go_back_as_they_came(way: str) -> None:
     """Times in their notation and nulls, at any depth."""
     at = service()
     came, update = UPDATES[way]
@@ -117,8 +117,8 @@ async def test_what_was_not_changed_goes_back_as_it_came(way: str) -> None:
     assert last_sent(at) == came
 
 
-async def test_what_was_changed_is_written_anew() -> None:
-    """The rest of the same line as it came."""
+async def test_a_changed_value_is_written_again() -> None:
+    """The rest of the same line goes back as it came."""
     at = service()
 
     def change(cart: Cart) -> None:
@@ -135,7 +135,7 @@ async def test_what_was_changed_is_written_anew() -> None:
 
 
 def pickled(model: Any) -> Any:
-    """A copy by way of bytes."""
+    """A copy through bytes."""
     return pickle.loads(pickle.dumps(model))
 
 
@@ -143,8 +143,8 @@ COPIES: list[Any] = [copy.copy, copy.deepcopy, pickled, attrs.evolve]
 
 
 @pytest.mark.parametrize("again", COPIES)
-async def test_copies_go_back_as_it_came(again: Callable[[Any], Any]) -> None:
-    """However they were made, of the whole order as of a part."""
+async def test_copies_go_back_as_they_came(again: Callable[[Any], Any]) -> None:
+    """Any copy, of the whole order and of a part."""
     at = service()
     order = await at.client.orders.get("o1")
     assert again(order.data).to_dict() == ORDER
@@ -188,8 +188,8 @@ CREATIONS: dict[str, tuple[Json | list[Json], Callable[[NorceOrderClient, Order]
 
 
 @pytest.mark.parametrize("way", CREATIONS)
-async def test_what_is_created_goes_out_without_nulls(way: str) -> None:
-    """Nothing was there that they could leave as it is."""
+async def test_a_creation_is_sent_without_nulls(way: str) -> None:
+    """There is no earlier value that they could keep."""
     at = service()
     expected, create = CREATIONS[way]
     await create(at.client, await at.client.orders.get("o1"))

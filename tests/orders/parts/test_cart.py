@@ -1,4 +1,4 @@
-"""``order.cart.put``: what 200 and 202 come to, and when a cart counts as shown."""
+"""``order.cart.put``: the results of 200 and 202, and when a cart counts as shown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_202_is_read_until_the_cart_shows() -> None:
     assert not order.stale
 
 
-async def test_202_that_never_shows_is_pending() -> None:
+async def test_202_without_a_change_is_pending() -> None:
     """Another cart is not the one that was sent."""
     other: dict[str, Any] = {**CART, "items": []}
     service = stand(
@@ -85,6 +85,6 @@ async def test_totals_come_from_the_service(norce: NorceOrderClient) -> None:
         ({"a": []}, {"a": {}}, False),
     ],
 )
-def test_shown_is_all_that_was_sent_and_perhaps_more(sent: object, found: object, shown: bool) -> None:
-    """Lists have to agree in length and order."""
+def test_shown_means_everything_that_was_sent_and_perhaps_more(sent: object, found: object, shown: bool) -> None:
+    """Lists must agree in length and order."""
     assert shows(sent, found) is shown

@@ -1,4 +1,4 @@
-"""The lists of an order: one view, one set of calls, and a new list that costs a few lines."""
+"""The lists of an order: one view, one set of calls, and a new list in a few lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTS = ("payments", "shippings", "hooks", "notifications", "validations", "cons
 
 
 class ParcelsPart(RemovableEntries[Shipping, ShippingDict]):
-    """What a new list of an order costs. The service has no parcels, so this one looks at the shippings."""
+    """The code of a new list of an order. The service has no parcels, so this one uses the shippings."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class WithParcels(Order):
         return ParcelsPart(self._record)
 
 
-async def test_a_new_list_is_a_few_lines_and_does_everything(norce: NorceOrderClient) -> None:
+async def test_a_new_list_is_a_few_lines_and_has_every_call(norce: NorceOrderClient) -> None:
     """Create, ensure, get, list, update, put and remove, and a view of what was last read."""
     assert len(inspect.getsource(ParcelsPart).splitlines() + inspect.getsource(WithParcels).splitlines()) <= 25
     created = await norce.orders.create(CONTEXT)
@@ -73,7 +73,7 @@ async def test_a_new_list_is_a_few_lines_and_does_everything(norce: NorceOrderCl
 
 
 async def test_a_list_is_a_sequence_of_what_was_read(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """By index, from the back, in slices, and without a call; an order that was not read has no lists yet."""
+    """By index, from the end, in slices, and without a call; an order that was not read has no lists yet."""
     order = await norce.orders.create(CONTEXT)
     for name in ("terms", "news", "age"):
         await order.consents.create({"id": name})
@@ -91,8 +91,8 @@ async def test_a_list_is_a_sequence_of_what_was_read(norce: NorceOrderClient, sa
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_what_is_marked_is_removed_and_what_goes_is_deleted(norce: NorceOrderClient, name: str) -> None:
-    """A list has the one or the other, by what the service does."""
+async def test_a_list_has_remove_or_delete(norce: NorceOrderClient, name: str) -> None:
+    """By what the service does."""
     kept = name in ("payments", "shippings")
     entries: Any = getattr(norce.orders("o1"), name)
     base: type[object] = RemovableEntries if kept else DeletableEntries
@@ -100,7 +100,7 @@ async def test_what_is_marked_is_removed_and_what_goes_is_deleted(norce: NorceOr
     assert (hasattr(entries, "remove"), hasattr(entries, "delete")) == (kept, not kept)
 
 
-async def test_what_is_deleted_is_gone(norce: NorceOrderClient) -> None:
+async def test_a_deleted_entry_is_gone(norce: NorceOrderClient) -> None:
     """From the order itself, and not only marked."""
     order = await norce.orders.create(CONTEXT)
     await order.consents.create({"id": "terms"})

@@ -37,8 +37,8 @@ async def test_several_consents_in_one_call(norce: NorceOrderClient, sandbox: Sa
     assert {consent.id: consent.checked for consent in order.consents} == {"terms": True, "news": False, "age": True}
 
 
-async def test_consents_that_are_none(norce: NorceOrderClient) -> None:
-    """No id is refused here, an unknown one by the service, and then none is changed."""
+async def test_unknown_consents_are_refused(norce: NorceOrderClient) -> None:
+    """An empty list here, an unknown id by the service, and then none is changed."""
     order = await an_order(norce, consents=[{"id": "terms"}])
     for ids in ((), ("",), ("terms", ""), ("terms", "a/b")):
         with pytest.raises(InvalidRequestError):
@@ -50,7 +50,7 @@ async def test_consents_that_are_none(norce: NorceOrderClient) -> None:
 
 
 async def test_attributes_are_merged_and_removed(norce: NorceOrderClient) -> None:
-    """A null removes, which is assumed."""
+    """A null removes one, which is assumed."""
     order = await an_order(norce, attributes={"kept": 1, "gone": 2, "too": 3})
     await order.attributes.update({"new": {"deep": [1, None]}, "kept": "changed"})
     await order.attributes.remove("gone", "too")
@@ -101,7 +101,7 @@ async def test_editing_an_address(norce: NorceOrderClient) -> None:
 
 
 async def test_editing_the_cart(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Read, apply, write: the newest cart is edited, not the handle's, and the snapshot stays as it was."""
+    """Read, apply, write: the newest cart is edited, not the handle's, and the record stays as it was."""
     order = await an_order(norce)
     await norce.orders(order.id).cart.put({"items": [{"sku": "T9", "quantity": 1, "total": PRICE}]})
     held = order.cart.data
@@ -128,7 +128,7 @@ REFUSED: dict[str, Callable[[Order], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("edit", REFUSED)
 async def test_a_refused_edit_shows_what_was_proposed(norce: NorceOrderClient, edit: str) -> None:
-    """As an attribute and not in the text; it is the refusal of a bad request still."""
+    """As an attribute and not in the text; it is still a ChangeRefusedError."""
     order = await an_order(norce, paid=True)
     await order.transition_to("processing")
     with pytest.raises(ChangeRefusedError) as caught:
@@ -142,8 +142,8 @@ async def test_a_refused_edit_shows_what_was_proposed(norce: NorceOrderClient, e
     assert len(error.attempts) == 1
 
 
-async def test_removing_is_marking_and_looking(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Payments and shippings stay readable, out of the active ones and out of the sums."""
+async def test_removing_marks_the_entry_and_reads_it(norce: NorceOrderClient, sandbox: Sandbox) -> None:
+    """Payments and shippings stay readable, but are not active and not in the sums."""
     order = await an_order(norce, paid=True)
     shipping_id = await order.shippings.create(Shipping(total=Price(49.0, 39.2), vat_rate=0.25, reference="s1"))
     await order.refresh()
@@ -162,7 +162,7 @@ async def test_removing_is_marking_and_looking(norce: NorceOrderClient, sandbox:
 
 
 async def test_a_removal_that_does_not_show_is_reported() -> None:
-    """Somebody else may have written it meanwhile."""
+    """Another client may have written it meanwhile."""
     there = answer(200, {"state": "intent"})
     service = stand([there, answer(200), there])
     with pytest.raises(PendingError, match="the payment was marked as removed, but does not show so"):
@@ -173,7 +173,7 @@ async def test_a_removal_that_does_not_show_is_reported() -> None:
 
 
 async def test_updating_a_payment_and_a_shipping(norce: NorceOrderClient) -> None:
-    """What the function leaves alone stays."""
+    """Members that the function does not change stay."""
     order = await an_order(norce, paid=True)
     shipping_id = await order.shippings.create({"reference": "s1", "name": "Home", "total": PRICE, "vatRate": 0.25})
     (payment,) = (await order.refresh()).payments
@@ -210,7 +210,7 @@ async def test_a_transaction_is_logged_with_json_as_text(norce: NorceOrderClient
 
 
 async def test_text_that_is_not_json_is_not_logged() -> None:
-    """Whether given as data or as text; the error does not show it."""
+    """Given as data or as text; the error does not show it."""
     service = stand([])
     payments = service.client.orders("o1").payments
     for wrong in ({"secret": object()}, float("nan"), {1, 2}):
@@ -223,7 +223,7 @@ async def test_text_that_is_not_json_is_not_logged() -> None:
 
 
 async def test_an_upsell_is_read() -> None:
-    """What the provider allows to be sold on top, typed."""
+    """The provider's offer on top, typed."""
     upsell = {"state": "open", "expiryDate": "2026-01-01T10:05:00Z"}
     payments = [{"id": "p1", "state": "reserved", "upsell": upsell}]
     service = stand([answer(200, {"id": "o1", "payments": payments})])
@@ -233,7 +233,7 @@ async def test_an_upsell_is_read() -> None:
 
 
 async def test_names_of_v1_are_reported_with_those_of_v0(norce: NorceOrderClient) -> None:
-    """Norce's newer pages spell callbacks as v1 does."""
+    """Norce's newer pages spell callbacks as in v1."""
     order = norce.orders("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=r"Hook\.scope is v1's name, .* write subscribeTo"):
         await order.hooks.create(cast("Any", {"adapterId": "erp", "scope": "/cart", "invoke": "https://example.com"}))

@@ -1,4 +1,4 @@
-"""What a handle remembers so that a lost answer to an addition can be settled, and when it has to give up."""
+"""What a handle remembers to settle a lost answer to an addition, and when it can't."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_the_one_new_entry_is_adopted() -> None:
     assert len(service.sent) == 3
 
 
-async def test_an_id_that_was_answered_is_known() -> None:
+async def test_an_id_from_an_answer_is_known() -> None:
     """p2 was created by this handle, so a lost third one is p3."""
     order, _ = await read(order_with("p1"), answer(201, {"id": "p2"}), lost("read"), order_with("p1", "p2", "p3"))
     assert await order.payments.create(PAYMENT) == "p2"
@@ -42,7 +42,7 @@ async def test_an_id_that_was_answered_is_known() -> None:
 
 
 async def test_without_a_snapshot_nothing_is_adopted() -> None:
-    """What was there before is not known."""
+    """The earlier entries are not known."""
     service = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="what was there before the send is not known") as caught:
         await service.client.orders("oAbCdEfG").payments.create(PAYMENT)
@@ -51,7 +51,8 @@ async def test_without_a_snapshot_nothing_is_adopted() -> None:
 
 
 async def test_a_doubt_lasts_until_the_order_is_read_again() -> None:
-    """The first one was lost and may still land: a later one must not be taken for it, whatever succeeds in between."""
+    """The first one was lost and may still take effect: a later one must not be taken for it, whatever succeeds in
+    between."""
     order, _ = await read(
         order_with(),
         lost("read"),
@@ -72,7 +73,7 @@ async def test_a_doubt_lasts_until_the_order_is_read_again() -> None:
 
 
 @pytest.mark.parametrize("step", [answer(400, {"code": "x"}), answer(429)], ids=["refused", "turned away"])
-async def test_what_was_plainly_not_done_leaves_no_doubt(step: Step) -> None:
+async def test_a_clear_failure_leaves_no_doubt(step: Step) -> None:
     """The next lost one can be settled."""
     order, _ = await read(
         order_with("p1"), step, lost("read"), order_with("p1", "p2"), options=CallOptions(max_attempts=1)
@@ -82,14 +83,14 @@ async def test_what_was_plainly_not_done_leaves_no_doubt(step: Step) -> None:
     assert await order.payments.create(PAYMENT) == "p2"
 
 
-async def test_two_that_match_are_not_chosen_from() -> None:
+async def test_of_two_that_match_none_is_chosen() -> None:
     """Either may be ours."""
     order, _ = await read(order_with("p1"), lost("read"), order_with("p1", "p2", "p3"))
     with pytest.raises(OutcomeUnknownError, match="2 new payments match"):
         await order.payments.create(PAYMENT)
 
 
-async def test_a_doubt_about_payments_is_none_about_shippings() -> None:
+async def test_a_doubt_about_payments_does_not_concern_shippings() -> None:
     """Each list is known or not by itself."""
     shipping: Any = {"total": {"includingVat": 1}, "vatRate": 0.25, "reference": "tms"}
     order, _ = await read(
@@ -104,7 +105,7 @@ async def test_a_doubt_about_payments_is_none_about_shippings() -> None:
     assert await order.shippings.create(shipping) == "s1"
 
 
-async def test_what_has_no_natural_key_stays_unknown() -> None:
+async def test_an_entry_without_a_natural_key_stays_unknown() -> None:
     """An entry of a payment's log is never repeated and never adopted."""
     order, service = await read(order_with("p1"), lost("read"))
     with pytest.raises(OutcomeUnknownError, match="it has no members that identify it"):
