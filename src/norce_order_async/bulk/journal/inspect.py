@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from norce_order_async.bulk.journal import members, parts, reading
+from norce_order_async.bulk.journal import curves, members, parts, reading
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.place import PostgresJob
@@ -98,7 +98,7 @@ class JournalReport:
     members: int = 0
     """The number of runs that share the rate now."""
     samples: tuple[Sample, ...] = field(default=(), repr=False)
-    """The load of the job over time; empty for a job in a database."""
+    """The load of the job over time; for a job in a database, of all its runs together."""
     manifest: Path | None = None
     """The file that names the parts of an export over shards. None before all parts are made, and for other jobs."""
 
@@ -155,12 +155,13 @@ def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> Jou
 
 
 def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
-    def found(connection: Any) -> tuple[Any, Any, Any, Any, Any]:
+    def found(connection: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
+        nothing: tuple[Any, Any, Any, Any, Any, Any] = (None, [], [], (None, 0), None, ())
         if connection.execute(THERE).fetchone() == (None,):
-            return None, [], [], (None, 0), None
+            return nothing
         row = connection.execute("SELECT id FROM norce_job WHERE name = %s", (job.job,)).fetchone()
         if row is None:
-            return None, [], [], (None, 0), None
+            return nothing
         facts = connection.execute("SELECT name, value FROM norce_job_fact WHERE job = %s", row).fetchall()
         shards = connection.execute(
             "SELECT shard, CASE WHEN leased_until > clock_timestamp() THEN owner ELSE '' END, "
@@ -168,14 +169,17 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
             row,
         ).fetchall()
         unmade = parts.unmade(connection, *row)
-        whys = connection.execute(
-            "SELECT reason, count(*) FROM norce_job_item WHERE job = %s AND state IN ('refused', 'unknown') "
-            "GROUP BY reason",
-            row,
-        )
-        return facts, shards, whys.fetchall() if reasons else [], members.rate_of(connection, *row), unmade
+        whys: list[Any] = []
+        if reasons:
+            whys = connection.execute(
+                "SELECT reason, count(*) FROM norce_job_item WHERE job = %s AND state IN ('refused', 'unknown') "
+                "GROUP BY reason",
+                row,
+            ).fetchall()
+        rate, samples = members.rate_of(connection, *row), curves.samples_of(connection, *row)
+        return facts, shards, whys, rate, unmade, samples
 
-    facts, rows, whys, (max_rate, sharing), unmade = read_database(job, found)
+    facts, rows, whys, (max_rate, sharing), unmade, samples = read_database(job, found)
     if facts is None:
         raise JournalError(f"there is no journal {job}")
     missing, all_listed = unmade or (set[int](), False)
@@ -198,6 +202,7 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
         shards=tuple(shard for shard in shards if shard.number != WHOLE),
         max_rate=max_rate,
         members=sharing,
+        samples=samples,
         manifest=Path(read["parameters"]["out"], parts.MANIFEST) if all_listed else None,
     )
 
@@ -212,6 +217,7 @@ def _report(
     shards: tuple[ShardReport, ...] = (),
     max_rate: float | None = None,
     members: int = 0,
+    samples: tuple[Sample, ...] = (),
     manifest: Path | None = None,
 ) -> JournalReport:
     if not facts:
@@ -232,7 +238,7 @@ def _report(
         shards=shards,
         max_rate=max_rate,
         members=members,
-        samples=samples_in(facts),
+        samples=samples or samples_in(facts),
         manifest=manifest,
     )
 

@@ -251,7 +251,8 @@ class Journal:
 
     async def sample(self, limiter: Limiter) -> None:
         """Record samples of the job's load from now on."""
-        self._sampler = Sampler(limiter, samples_in(await self._in_thread(self._store.facts)))
+        if not self._store.take_samples(limiter):
+            self._sampler = Sampler(limiter, samples_in(await self._in_thread(self._store.facts)))
 
     async def record(self, item: Item, state: State) -> None:
         """Record the new state of an item, and return when it is on disk.

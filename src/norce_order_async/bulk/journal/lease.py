@@ -20,8 +20,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from norce_order_async.bulk.journal import members
+from norce_order_async.bulk.journal.curves import Curve
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError, JournalUnreachableError
 from norce_order_async.bulk.journal.place import PostgresJob, connect, in_words
+from norce_order_async.bulk.journal.samples import Load
 from norce_order_async.bulk.journal.tables import ALL_THERE, FORMAT, WHOLE, make_tables
 from norce_order_async.bulk.load.shared import BEAT, Share
 from norce_order_async.runtime.clock import boottime
@@ -67,6 +69,8 @@ class LeasedShard:
         self._ended_late: float | None = None
         self._share = share
         """This run's part of a shared rate."""
+        self._curve: Curve | None = None
+        """How hard this run works, over time."""
         self._is_ending = False
         self._bell = threading.Event()
         """Set to wake the thread of the lease at once."""
@@ -97,6 +101,12 @@ class LeasedShard:
         """Renew the lease."""
         self._call(self._renew)
 
+    def take_samples(self, load: Load) -> bool:
+        """Sample a limiter from now on, in the thread of the lease."""
+        self._curve = Curve(load)
+        self._bell.set()
+        return True
+
     def stop_renewing(self) -> None:
         """Stop the thread that renews the lease. When this returns, the lease is not renewed any more."""
         self._is_ending = True
@@ -113,6 +123,7 @@ class LeasedShard:
             with suppress(JournalError):
                 self._call(self._give_back, until=0.0)
         self._drop()
+        self._curve = None
         self._epoch = 0
 
     def abandon(self) -> None:
@@ -214,7 +225,11 @@ class LeasedShard:
         every = self._journal.lease / RENEWALS
         while True:
             wait = _AGAIN_AFTER if connection is None else self._renewed_at + every - boottime()
-            self._bell.wait(max(0.0, wait if self._share is None else min(wait, BEAT)))
+            if self._share is not None:
+                wait = min(wait, BEAT)
+            if self._curve is not None and connection is not None:
+                wait = min(wait, self._curve.due_in)
+            self._bell.wait(max(0.0, wait))
             self._bell.clear()
             if self._is_ending:
                 break
@@ -227,6 +242,8 @@ class LeasedShard:
                     members.beat(connection, self._job, self._share, _owner())
                 if boottime() >= self._renewed_at + every:
                     self._renew(connection)
+                if self._curve is not None and self._curve.due_in <= 0.0:
+                    self._curve.take(connection, self._job)
             except JournalError:
                 break
             except Exception:  # noqa: BLE001 - the database is or was away; the next connection shows which

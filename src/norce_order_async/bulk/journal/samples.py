@@ -2,7 +2,8 @@
 
 There are at most :data:`SLOTS` samples. When there are so many, every other one is dropped, and samples are taken half
 as often from then on. They are facts of the journal, and are written together with results of orders, so they need no
-write of their own. While nothing is written, no sample is taken. The workers of a split job take none.
+write of their own. While nothing is written, no sample is taken. A job in a database has a table of
+samples instead (:mod:`.curves`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _MOST: Final = 1e15
 """No moment, limit or count of seconds is beyond it; a chart of larger ones can't be drawn."""
 
 
-class _Limiter(Protocol):
+class Load(Protocol):
     """The values of a limiter that are sampled."""
 
     limit: int
@@ -40,7 +41,7 @@ class Sample:
     """
 
     at: float
-    """Seconds since 1970, by this machine's clock."""
+    """Seconds since 1970, by the clock of this machine, or of the database that has the journal."""
     limit: int
     """Attempts that were allowed in flight."""
     in_flight: int
@@ -52,7 +53,7 @@ class Sample:
 class Sampler:
     """Takes the samples of one run."""
 
-    def __init__(self, limiter: _Limiter, before: tuple[Sample, ...] = ()) -> None:
+    def __init__(self, limiter: Load, before: tuple[Sample, ...] = ()) -> None:
         self._limiter = limiter
         self._taken = list(before)
         self._every = _interval(self._taken)

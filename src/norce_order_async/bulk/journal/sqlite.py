@@ -20,6 +20,7 @@ from norce_order_async.bulk.journal import reading
 from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.bulk.journal.lock import RunLock
 from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.journal.samples import Load
 from norce_order_async.bulk.journal.store import Change, Difference
 from norce_order_async.bulk.source import Item, hash_of
 from norce_order_async.storage.files import FileKind, transaction
@@ -199,6 +200,10 @@ class SqliteStore:
             ).fetchall()
         rows = (reading.row(self._path, values) for values in found)
         return [Item(row.number, row.key, row.asked, was_sent=row.sent is not None) for row in rows]
+
+    def take_samples(self, load: Load) -> bool:  # noqa: ARG002 - as the journal asks every store
+        """The journal hands them over: a write of their own would wait for the disk."""
+        return False
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
         """Record changes of items together with facts."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.journal.samples import Load
 from norce_order_async.bulk.source import Item
 
 
@@ -147,6 +148,11 @@ class Store(Protocol):
 
     def some(self, state: State, after: int, count: int) -> list[Item]:
         """The next items in a state, in the order of the source."""
+        ...
+
+    def take_samples(self, load: Load) -> bool:
+        """Sample how hard a run works until the store is released. Never blocks. False if it can't, so that the journal
+        hands over the samples with what it records."""
         ...
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from norce_order_async.bulk.journal import members
+from norce_order_async.bulk.journal import curves, members
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -78,7 +78,7 @@ CREATE TABLE IF NOT EXISTS norce_job_part (
 """
 THERE: Final = "SELECT to_regclass('norce_job_member')"
 """Finds a table, to see whether there are jobs."""
-ALL_THERE: Final = "SELECT to_regclass('norce_job_part')"
+ALL_THERE: Final = "SELECT to_regclass('norce_job_sample')"
 """Finds the table that is made last, to see whether all tables exist."""
 
 
@@ -87,4 +87,4 @@ def make_tables(connection: Connection[Any]) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         # Whether they are there is asked here: to_regclass does not see a table that another process has just made.
-        connection.execute((_SCHEMA + members.TABLE + _PARTS).encode())
+        connection.execute((_SCHEMA + members.TABLE + _PARTS + curves.TABLE).encode())
