@@ -13,6 +13,7 @@ ended.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import os
@@ -25,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Generator, Mapping
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -130,18 +132,35 @@ class PostgresServer:
             self._process = None
 
     def _make(self) -> None:
-        password = self.folder / "password"
-        password.write_text(PASSWORD, encoding="utf-8")
-        made = subprocess.run(
-            [self._binaries / "initdb", "-D", self._data, "-U", ROLE, "--pwfile", password, *_NEW],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            user=self._user,
-            extra_groups=None if self._user is None else [],
-        )
-        assert made.returncode == 0, made.stdout + made.stderr
+        """Copy the data of a new server, which a process makes once, with their owner."""
+        subprocess.run(["cp", "-a", _new_data(self._user), self._data], check=True)
+
+
+@cache
+def _new_data(user: str | None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pg-new-"))
+    atexit.register(_remove, folder, os.getpid())
+    if user is not None:
+        shutil.chown(folder, user)
+    password = folder / "password"
+    password.write_text(PASSWORD, encoding="utf-8")
+    made = subprocess.run(
+        [_binaries(folder) / "initdb", "-D", folder / "data", "-U", ROLE, "--pwfile", password, *_NEW],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=user,
+        extra_groups=None if user is None else [],
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return folder / "data"
+
+
+def _remove(folder: Path, process: int) -> None:
+    # A forked child has this to do too, and is not to.
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_available() -> bool:

@@ -181,6 +181,8 @@ class Machine(RuleBasedStateMachine):
         return {order: entry for entry, order in self.at.query("SELECT id, order_id FROM norce_inbox")}
 
 
+# An inbox is the same on each loop.
+@pytest.mark.in_turn("backend", over="module")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_file_agrees_with_the_model(tmp_path: Path, backend: str) -> None:
     """In any order of events."""
@@ -195,6 +197,7 @@ def test_a_file_agrees_with_the_model(tmp_path: Path, backend: str) -> None:
 
 
 @pytest.mark.slow(group="postgres")
+@pytest.mark.in_turn("backend", over="module")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_database_agrees_with_the_model(postgres: str, backend: str) -> None:
     """In any order of events."""
