@@ -224,8 +224,8 @@ class Job(StaysInProcess):
 
         Raises:
             NotSentError: this is not the client's event loop.
-            ConfigurationError: the journal is one that another run may take over, and the client's engine can't be
-                held back right before it sends.
+            ConfigurationError: another run may take over the journal, and the client's engine does not check for that
+                right before it sends.
             JournalError: the journal can't be opened.
         """
         self._home = self._session.core.loop_guard.check(OPERATION, {})

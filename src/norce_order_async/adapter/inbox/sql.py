@@ -135,7 +135,7 @@ class Statements(Protocol):
 
 
 class Store(Protocol):
-    """Where entries are kept. Every method raises an ``InboxError`` if it fails."""
+    """Keeps entries. Every method raises an ``InboxError`` if it fails."""
 
     skip: ClassVar[str]
     """The clause with which a query skips rows that others have locked."""

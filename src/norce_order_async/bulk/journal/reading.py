@@ -55,7 +55,7 @@ _UNSOUND: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An item as it stands in the journal."""
+    """An item, as its row in the journal has it."""
 
     number: int
     key: str

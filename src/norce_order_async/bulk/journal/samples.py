@@ -19,7 +19,7 @@ from norce_order_async._json import is_list
 SLOTS: Final = 512
 _NAME: Final = "sample "
 _MOST: Final = 1e15
-"""No moment, limit or count of seconds is beyond it; a chart of larger ones can't be drawn."""
+"""The largest time, limit or number of seconds in a sample; a chart of larger ones can't be drawn."""
 
 
 class Load(Protocol):

@@ -86,5 +86,5 @@ def make_tables(connection: Connection[Any]) -> None:
     """Make the tables that don't exist."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        # Whether they are there is asked here: to_regclass does not see a table that another process has just made.
+        # IF NOT EXISTS decides: to_regclass does not see a table that another process has just made.
         connection.execute((_SCHEMA + members.TABLE + _PARTS + curves.TABLE).encode())

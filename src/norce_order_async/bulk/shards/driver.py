@@ -112,7 +112,7 @@ async def spread(
 
     Raises:
         ConfigurationError: an argument can't be used, an export names a file or a folder that can't be used, or the
-            client's engine can't be held back right before it sends.
+            client's engine does not check right before it sends whether the worker still has its shard.
         JournalError: the journal can't be used, or workers or the executor were lost; run the same program again.
         NorceError: an error that ended a shard, such as a token that was refused.
     """
@@ -166,7 +166,7 @@ async def list_shards(
 
     Raises:
         ConfigurationError: an argument can't be used, an export names a file or a folder that can't be used, or the
-            client's engine can't be held back right before it sends.
+            client's engine does not check right before it sends whether the worker still has its shard.
         JournalError: the journal can't be used, or belongs to another job.
     """
     check_kind("recipe", recipe, Recipe, "a recipe, of norce.recipe()", ConfigurationError)
