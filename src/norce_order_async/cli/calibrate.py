@@ -196,7 +196,7 @@ def _announced(plan: Plan, public_url: str | None) -> Iterator[str]:
     yield f"  address    {printable(plan.base_url)}"
     yield f"  merchant   {printable(plan.context.merchant)}"
     yield f"  channel    {printable(plan.context.channel)}"
-    yield f"  orders     {MOST_ORDERS} at most, without a customer, of articles for a few crowns; removed at the end"
+    yield f"  orders     {MOST_ORDERS} at most, without a customer, with articles for a few kronor; removed at the end"
     rate = (
         f"{plan.per_minute} a minute at most" if plan.per_minute else "without a limit: the service is on this machine"
     )

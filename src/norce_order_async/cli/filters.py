@@ -44,7 +44,7 @@ _ONE = (
 )
 
 _MANY = {
-    "status": "Orders in this status",
+    "status": f"Orders in this status: {', '.join(STATUSES[:-1])} or {STATUSES[-1]}",
     "country": "Orders of this country",
     "billing_name": "Orders billed to this name",
     "billing_email": "Orders billed to this e-mail address",

@@ -1,10 +1,10 @@
 """A local imitation of the Norce Checkout order service, to build and test against without credentials.
 
-It is not the service and does not claim to be. It answers all operations of the Order Management API v0 from a store
-in memory. Where the service's public material says how it behaves, the sandbox behaves so; where nothing is
-published it had to choose. `RULES` lists every rule, each marked as certain or assumed; a program that works here may
-still meet a difference wherever a rule is assumed. `Readings` makes the sandbox behave in the other ways that are
-likely, so that a program can be tried in them.
+It is not the real service. It answers all operations of the Order Management API v0 from a store in memory. Where
+Norce's public material says how the service behaves, the sandbox behaves in the same way. Where nothing is published,
+the sandbox has to assume something. `RULES` lists every rule and marks it as certain or assumed: wherever a rule is
+assumed, the real service may behave differently. `Readings` make the sandbox behave in the other likely ways, so that
+you can test a program against them.
 
 Certain, among others: headers, paths and bodies as the description has them; orders start in checkout; the order
 total is computed from cart and shippings; required consents guard processing; validate's three basic checks.

@@ -1,23 +1,23 @@
 """The sandbox's own endpoints, under a prefix that the real service does not have.
 
 ====  ============  =====================================================================
-POST  `reset`       forget everything, begin again
-POST  `seed`        `{"orders": 1000}`; `merchant` and `seed` may be given
-GET   `snapshot`    the whole state, as bytes
-POST  `restore`     these bytes: the state is again what it was then
+POST  `reset`       removes all orders and empties the logs
+POST  `seed`        `{"orders": 1000}` adds orders; `merchant` and `seed` are optional
+GET   `snapshot`    the whole state as bytes
+POST  `restore`     sets the state back to the snapshot in the body
 GET   `clock`       `{"now": ...}`
-POST  `clock`       `{"seconds": 3600}` moves it ahead
-GET   `requests`    each request as it was received; `?operation=` for one operation's
-GET   `log`         the requests that are over, in a line each; `?after=` for those after a number
-GET   `effects`     each change that took effect; `?operation=` and `?order=`
-GET   `deliveries`  each notification with its attempts; `?order=` for one order's
-POST  `deliveries`  `{"id": ...}` sends one again, as it was
+POST  `clock`       `{"seconds": 3600}` moves the clock ahead
+GET   `requests`    the received requests; `?operation=` for those of one operation
+GET   `log`         the ended requests, one line each; `?after=` for those after a number
+GET   `effects`     the changes that took effect; `?operation=` and `?order=`
+GET   `deliveries`  the notifications with their attempts; `?order=` for those of one order
+POST  `deliveries`  `{"id": ...}` sends a notification again, unchanged
 GET   `faults`      the faults played
 POST  `faults`      `{"plan": "chaos"}`, a plan as data, or `{"plan": null}` for none
-POST  `inspector`   `{"link": ...}`: the path of a new link to the inspector, if there is one
+POST  `inspector`   `{"link": ...}`: the path of a new link to the inspector, if it is on
 ====  ============  =====================================================================
 
-They demand the token, because the log of requests holds bodies that clients sent. They are not part of the service, so
+They require the token, because the log of requests holds bodies that clients sent. They are not part of the service, so
 they appear in no log and meet no faults.
 """
 
@@ -46,7 +46,7 @@ from norce_order_async.sandbox.storage.sqlite import DatabaseFileError
 
 PREFIX = "/__sandbox/"
 MERCHANT = "demo"
-"""The merchant whose orders are seeded unless one is given."""
+"""The merchant of seeded orders, unless another is given."""
 
 _SNAPSHOT_BOUND = 1024 * 1024 * 1024
 _FARTHEST = 100 * 366 * 86400.0
@@ -82,7 +82,7 @@ class Admin:
         authorize(authorization, self._tokens)
         methods = self._endpoints.get(request.path.removeprefix(PREFIX))
         if methods is None:
-            raise Refusal(404, "not-found", f"There is nothing here but {', '.join(self._endpoints)}.")
+            raise Refusal(404, "not-found", f"The endpoints here are {', '.join(self._endpoints)}.")
         if request.method not in methods:
             raise Refusal(405, "method-not-allowed", f"Only {' and '.join(methods)} is possible here.")
         return await methods[request.method](request)
@@ -120,7 +120,7 @@ class Admin:
     async def _move_clock(self, request: ReceivedRequest) -> ServiceAnswer:
         seconds = _member(_body(request), "seconds", float)
         if not 0 <= seconds <= _FARTHEST:
-            raise bad_request(f"seconds must be between 0 and {_FARTHEST:.0f}: time goes ahead only.")
+            raise bad_request(f"seconds must be between 0 and {_FARTHEST:.0f}: the clock only moves ahead.")
         try:
             self._control.advance(seconds)
         except TypeError as error:
@@ -171,7 +171,7 @@ class Admin:
                 case {"plan": None}:
                     plan = NO_PLAN
                 case {"plan": str(name)}:
-                    # A name only: only the one who starts the sandbox may name files, not a caller.
+                    # Callers can name ready-made plans, but only the user who starts the sandbox can name files.
                     plan = plan_of(name, files=False)
                 case _:
                     plan = plan_from_data(body)
@@ -186,7 +186,7 @@ async def _link(new_link: Callable[[], str], _request: ReceivedRequest) -> Servi
 
 
 def _shown(request: ReceivedRequest) -> Json:
-    """A request as JSON; of a body that is not text, the length."""
+    """A request as JSON; a body that is not text is replaced by its length."""
     try:
         body = request.body.decode("utf-8")
     except UnicodeDecodeError:
@@ -212,7 +212,7 @@ def _query(request: ReceivedRequest) -> dict[str, str]:
 
 
 def _operation(request: ReceivedRequest) -> str | None:
-    """The operation that is asked for, if one is."""
+    """The operation in the query, if there is one."""
     operation = _query(request).get("operation")
     if operation is not None:
         try:

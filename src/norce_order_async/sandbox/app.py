@@ -1,4 +1,4 @@
-"""The ASGI application: receive and record, route, meet a fault or none, admit, commit, answer."""
+"""The ASGI application: it receives, records and routes a request, plays a fault if one is due, and answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from norce_order_async.sandbox.service.refusals import Refusal
 
 
 async def lifespan(courier: Courier, deferred: Deferred, receive: Receive, send: Send) -> None:
-    """Answer a server's start and stop; in between, deliver and carry out what becomes due."""
+    """Answer the server's start and stop; in between, deliver notifications and carry out changes that become due."""
     await receive()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(courier.run)
@@ -53,7 +53,7 @@ _log = logging.getLogger("norce_order_async.sandbox")
 
 
 class App:
-    """The sandbox as an ASGI application; works without a server and without lifespan."""
+    """The sandbox as an ASGI application. It also works without a server and without lifespan."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class App:
             await lifespan(self._courier, self._deferred, receive, send)
             return
         if scope["type"] != "http":
-            # A websocket is closed, as any ASGI router does it.
+            # A websocket is closed, as ASGI routers do.
             await self._other_protocols(scope, receive, send)
             return
         if self._admin is not None and scope["path"].startswith(ADMIN_PREFIX):
@@ -165,7 +165,7 @@ class App:
 
 
 class _Exchange:
-    """One request and what is to be answered; handed inward in the ASGI scope, so that only `App` sends."""
+    """One request and its answer to be. It is handed on in the ASGI scope, so that only `App` sends."""
 
     def __init__(
         self, request: ReceivedRequest, authorization: str | None, too_large: bool, readings: ReadingsInUse
@@ -176,7 +176,7 @@ class _Exchange:
         self.too_large = too_large
         self.reply = ServiceAnswer()
         self.fault: Breaking | None = None
-        """What happens to the reply on its way."""
+        """The fault that breaks the reply on its way, if any."""
 
 
 class _Endpoint:
@@ -217,13 +217,13 @@ class _Endpoint:
     async def _reply(
         self, exchange: _Exchange, operation: Operation, handler: Handler, ids: Mapping[str, str]
     ) -> ServiceAnswer:
-        """The answer, as far as a fault lets the request come."""
+        """The answer, after the fault has had its effect on the request."""
         service = partial(self._answer, exchange, operation, handler, ids)
         fault = self._in_force(exchange.fault)
         return await (service() if fault is None else ending(fault).answer(fault, service))
 
     def _in_force(self, fault: Breaking | None) -> Breaking | None:
-        """What a fault does, as the readings have it."""
+        """The fault, adapted to the readings in force."""
         if isinstance(fault, Respond) and not fault.after_effect:
             done = done_despite(self._world.readings, fault.status, says_when=fault.retry_after is not None)
             return replace(fault, after_effect=done)
@@ -253,13 +253,13 @@ class _Endpoint:
             return reply
         except Refusal as refusal:
             return refused(self._world.readings, refusal)
-        except Exception:  # noqa: BLE001 - whatever went wrong, the caller gets an answer and the log the reason
+        except Exception:  # noqa: BLE001 - the caller gets an answer in any case, and the log the reason
             _log.exception("%s %s failed", request.method, request.path)
             failure = Refusal(500, "internal-server-error", "The sandbox failed; its log says why.")
             return refused(self._world.readings, failure)
 
     async def _carried_out(self, handler: Handler, call: Call) -> ServiceAnswer:
-        """The answer to a call that is carried out now, or, for a change of status, perhaps later."""
+        """Carry out a call now, or perhaps later if it changes the status; returns the answer."""
         if call.operation != "UpdateCheckoutOrderState":
             return await commit(self._world, handler, call)
         reading = self._world.readings.of("state-answer")
@@ -280,12 +280,12 @@ async def _unknown_path(scope: Scope, _receive: Receive, _send: Send) -> None:
 
 
 async def _received(scope: Scope, receive: Receive, max_body: int, readings: ReadingsInUse) -> _Exchange | None:
-    """The whole request; None when its sender went away before the end."""
+    """The whole request; None if its sender disconnected before the end."""
     headers: dict[str, str] = {}
     raw: list[tuple[bytes, bytes]] = scope["headers"]
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        # Repeated headers are joined by a comma, as in HTTP: a doubled x-merchant then matches no orders.
+        # Repeated headers are joined by a comma, as in HTTP: a repeated x-merchant then matches no orders.
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     chunks: list[bytes] = []
     size = 0

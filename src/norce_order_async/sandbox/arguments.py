@@ -1,4 +1,4 @@
-"""What callers give to a sandbox: a wrong value is a TypeError or a ValueError that names the argument."""
+"""Checks of arguments: a wrong value raises a TypeError or a ValueError that names the argument."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any, cast
 _UNWRITABLE = re.compile(r"[\x00-\x1f\ud800-\udfff]")
 
 _LONGEST = timedelta.max.total_seconds() / 1000
-"""Seconds; some 2700 years."""
+"""Seconds; about 2,700 years."""
 
 _EARLIEST, _LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Of moments, so that texts sort as they do, and what is reckoned from one is a moment too."""
+"""Bounds of moments: their texts sort as the moments do, and adding to one does not leave the calendar."""
 
 
 def shown(value: object) -> str:
-    """A value as it may stand in an error's text: of bounded length, and whatever it is."""
+    """The repr of any value for an error's text, cut to a bounded length."""
     try:
         text = "nothing" if value is None else repr(value)
     except (ValueError, RecursionError):
@@ -29,27 +29,27 @@ def shown(value: object) -> str:
 
 
 def near(name: object, names: Iterable[str]) -> str:
-    """The end of an error's text that says which names may have been meant; empty where none is near."""
+    """The end of an error's text with the names that may have been meant; empty if none is near."""
     found = difflib.get_close_matches(name, list(names), n=2, cutoff=0.5) if isinstance(name, str) else []
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def check_is(name: str, value: object, kind: type | UnionType, words: str) -> None:
-    """An instance of a class.
+    """Check that a value is an instance of a class; ``words`` describe the class.
 
     Raises:
-        TypeError: it is none.
+        TypeError: It is not.
     """
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {words}, not {type(value).__name__}")
 
 
 def check_text(name: str, value: object) -> None:
-    """A string that can be written.
+    """Check that a value is a string that can be stored.
 
     Raises:
-        TypeError: it is not a string.
-        ValueError: it holds control characters or half a surrogate pair.
+        TypeError: It is not a string.
+        ValueError: It holds control characters or half a surrogate pair.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
@@ -58,11 +58,11 @@ def check_text(name: str, value: object) -> None:
 
 
 def check_texts(name: str, values: object) -> None:
-    """A collection of strings, and not a single one.
+    """Check that a value is a collection of strings, and not a single string.
 
     Raises:
-        TypeError: it is something else.
-        ValueError: one of them can't be written.
+        TypeError: It is not.
+        ValueError: One of the strings can't be stored.
     """
     if isinstance(values, str | bytes) or not isinstance(values, Collection):
         raise TypeError(f"{name} must be a collection of strings, not {type(values).__name__}")
@@ -71,11 +71,11 @@ def check_texts(name: str, values: object) -> None:
 
 
 def check_whole(name: str, value: object, least: int, most: int) -> None:
-    """A whole number from ``least`` to ``most``.
+    """Check that a value is a whole number from ``least`` to ``most``.
 
     Raises:
-        TypeError: it is no whole number.
-        ValueError: it is beyond these.
+        TypeError: It is not a whole number.
+        ValueError: It is out of these bounds.
     """
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
@@ -84,11 +84,11 @@ def check_whole(name: str, value: object, least: int, most: int) -> None:
 
 
 def check_seconds(name: str, value: object) -> None:
-    """A number of seconds that a clock can take.
+    """Check that a value is a number of seconds that a clock can be moved by.
 
     Raises:
-        TypeError: it is not a number.
-        ValueError: it is not finite, negative, or beyond what a clock can show.
+        TypeError: It is not a number.
+        ValueError: It is negative, not finite, or too large.
     """
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
@@ -97,35 +97,35 @@ def check_seconds(name: str, value: object) -> None:
 
 
 def check_moment(name: str, value: object) -> None:
-    """A moment that a clock can show.
+    """Check that a value is a moment that a clock can show.
 
     Raises:
-        TypeError: it is not a datetime.
-        ValueError: it has no UTC offset, or is not of the years 1000 to 8999.
+        TypeError: It is not a datetime.
+        ValueError: It has no UTC offset, or is not in the years 1000 to 8999.
     """
     check_is(name, value, datetime, "a datetime")
     moment = cast("datetime", value)
     if moment.utcoffset() is None:
         raise ValueError(f"{name} must have a UTC offset")
     if not _EARLIEST <= moment < _LATEST:
-        raise ValueError(f"{name} must be of the years {_EARLIEST.year} to {_LATEST.year - 1}")
+        raise ValueError(f"{name} must be in the years {_EARLIEST.year} to {_LATEST.year - 1}")
 
 
 def check_has(name: str, value: Any, method: str) -> None:
-    """An object with this method; an empty name of the method stands for a function.
+    """Check that an object has a method, or with an empty ``method`` that it is a function.
 
     Raises:
-        TypeError: it has none.
+        TypeError: It does not.
     """
     if not callable(getattr(value, method, None) if method else value):
         raise TypeError(f"{name} must {f'have a method {method}' if method else 'be a function'}")
 
 
 def check_mapping(name: str, value: object) -> None:
-    """A mapping.
+    """Check that a value is a mapping.
 
     Raises:
-        TypeError: it is none.
+        TypeError: It is not.
     """
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a mapping, not {type(value).__name__}")

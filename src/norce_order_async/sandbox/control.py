@@ -32,7 +32,7 @@ class Control:
         self._seed = seed
 
     def reset(self) -> None:
-        """Remove all orders, empty the logs, start identifiers and the fault plan anew. The clock stays where it is."""
+        """Remove all orders, empty the logs, and restart identifiers and the fault plan. The clock does not change."""
         self._deferred.clear()
         self.world.store.clear()
         self.world.lag.clear()
@@ -63,7 +63,7 @@ class Control:
         """Set orders and effects back to a snapshot.
 
         Raises:
-            DatabaseFileError: these bytes are not a snapshot; nothing has changed.
+            DatabaseFileError: These bytes are not a snapshot; nothing has changed.
         """
         self._deferred.clear()
         self.world.deliveries.clear()
@@ -71,10 +71,10 @@ class Control:
         self.world.lag.clear()
 
     def send_again(self, delivery_id: str) -> None:
-        """Make a notification due once more.
+        """Make a notification due again.
 
         Raises:
-            LookupError: there is no delivery with that id.
+            LookupError: There is no delivery with that id.
         """
         self.world.deliveries.send_again(delivery_id, self.world.clock.now())
 
@@ -82,9 +82,10 @@ class Control:
         """Move the clock forward by ``seconds``.
 
         Raises:
-            TypeError: the clock can't be moved.
+            TypeError: The clock can't be moved.
+            ValueError: The clock would go beyond the year 8999.
         """
         clock = self.world.clock
         if not isinstance(clock, MovableClock):
-            raise TypeError(f"the sandbox was given a {type(clock).__name__}, which has no advance() to move it by")
+            raise TypeError(f"the sandbox's clock, a {type(clock).__name__}, has no method advance to move it")
         clock.advance(seconds)

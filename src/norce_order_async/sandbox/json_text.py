@@ -1,4 +1,4 @@
-"""JSON in and out, strict where Python's reader is lenient."""
+"""Reads and writes JSON, and is strict where Python's own reader is lenient."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ Json: TypeAlias = dict[str, Any]
 
 
 class NotJsonError(ValueError):
-    """The text is not JSON, or holds what a JSON store can't keep."""
+    """The text is not JSON, or holds a value that can't be stored as JSON."""
 
 
 def read(body: bytes) -> Any:
-    """Parse a body; NaN, infinities and half surrogate pairs are refused like any other malformed text."""
+    """Parse a body.
+
+    Raises:
+        NotJsonError: It is not JSON. NaN, infinities and half surrogate pairs are refused too.
+    """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
         if b"\\ud" in body.lower():
@@ -30,7 +34,7 @@ def text(value: Any) -> str:
 
 
 def parsed(document: str) -> Json:
-    """A document that this module wrote."""
+    """Parse a document that :func:`text` wrote."""
     value: Json = json.loads(document)
     return value
 

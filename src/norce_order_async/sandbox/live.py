@@ -1,4 +1,4 @@
-"""Sequences that the running sandbox adds to, and that a test may read at any time."""
+"""Sequences that a running sandbox adds to, and that a test can read at any time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class LiveSequence(Sequence[T]):
-    """A sequence that grows. Every use of it sees what is there by then, a loop what is there at its start.
+    """A sequence that grows. Every use sees the entries of that moment; a loop sees those at its start.
 
-    The length takes no lock: a sandbox's clock may ask for it while the sandbox holds one.
+    The length takes no lock, because a clock given to the sandbox may ask for it while the sandbox holds the lock.
     """
 
     @abstractmethod
     def _kept(self) -> Sequence[T]:
-        """A copy that nothing is added to."""
+        """A copy that does not grow."""
 
     @overload
     def __getitem__(self, index: int) -> T: ...

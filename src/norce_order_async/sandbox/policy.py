@@ -1,7 +1,7 @@
-"""What the rules decide: the state machine, what may be edited when, what a status demands, how lists are filtered.
+"""The decisions of the rules: the state machine, which parts are locked, what a status demands, how lists are filtered.
 
-`rules` is the list of all rules in words. A function here that more than one reading concerns takes the readings in use
-and looks up its own: nothing else decides by a reading.
+`rules` lists all rules in words. A function here whose result depends on a reading gets the readings in use, and looks
+up the reading of its rule.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ PUBLISHED_TRANSITIONS: Mapping[str, frozenset[str]] = {
     "checkout": frozenset({"processing", "completed"}),
     "processing": frozenset({"checkout"}),
 }
-"""Those that the vendor's pages and samples show."""
+"""The transitions that the vendor's pages and samples show."""
 
 DEMANDING = frozenset({"processing", "accepted", "completed"})
-"""Statuses that an order may enter only when it is in order."""
+"""Statuses that an order may enter only if it is complete: items, payments and required consents."""
 
 STATE_DELAY = 2.0
-"""Seconds until a status changes that was answered 202."""
+"""Seconds between the answer 202 and the change of status."""
 
 
 class Area(Enum):
-    """A part of the order that is locked as a whole; the value is the set of statuses in which it is open."""
+    """A group of parts that are locked together. Its value is the set of statuses in which they can be changed."""
 
     CHECKOUT = frozenset({"checkout"})
     DELIVERY = frozenset({"checkout", "processing", "accepted"})
@@ -64,17 +64,17 @@ PARTS: Mapping[str, Area | None] = {
     "reference": Area.AFTERMATH,
     "attributes": Area.AFTERMATH,
 }
-"""What hooks may listen to and patch, in the order in which they are called."""
+"""The parts that hooks can subscribe to and patch, in the order in which hooks are called."""
 
 
 def refuse_transition(readings: ReadingsInUse, order: Json, target: str) -> None:
-    """Refuse a transition that is not possible or that the order is not ready for."""
+    """Refuse a transition that is not possible, or that the order is not ready for."""
     refuse_step(readings, order["state"]["currentStatus"], target)
     refuse_unready(readings, order, target)
 
 
 def refuse_step(readings: ReadingsInUse, current: str, target: str) -> None:
-    """Refuse a transition that is not possible, whatever the order holds."""
+    """Refuse a transition that is not possible for any order."""
     match readings.of("transitions"):
         case "unchecked":
             return
@@ -87,7 +87,7 @@ def refuse_step(readings: ReadingsInUse, current: str, target: str) -> None:
 
 
 def refuse_unready(readings: ReadingsInUse, order: Json, target: str) -> None:
-    """Refuse a status that demands what the order does not have."""
+    """Refuse a status whose demands the order does not meet."""
     if target not in DEMANDING:
         return
     match readings.of("entry-demands"):
@@ -116,7 +116,7 @@ class Finding:
 
 
 def basic_findings(order: Json) -> list[Finding]:
-    """What `validate` finds by itself, before any registered validation is asked."""
+    """The findings of `validate` itself, without those of registered validations."""
     findings: list[Finding] = []
     if not order.get("cart", {}).get("items"):
         findings.append(Finding("cart-empty", "the cart has no item"))
@@ -146,11 +146,11 @@ HOOK_OPERATIONS = 100
 HOOK_GROWTH = 4 * 1024 * 1024
 """Bytes of JSON that one patch may add."""
 SCHEMA_SECONDS = 1.0
-"""Of work, for a notification's schema and the value it is held against."""
+"""Seconds of processor time to check a value against a notification's schema."""
 COMMIT_DELAY = 0.1
-"""Seconds between the arrival of a request and its commit, where a cart's reference is checked on arrival."""
+"""Seconds between the arrival of a request and its commit, if cart references are checked on arrival."""
 MOST_PROPOSALS = 5
-"""How often a change is proposed when others change the same part while its hooks are asked."""
+"""How often a change is proposed if other requests change the same part while its hooks are asked."""
 VALIDATION_TIMEOUT: Mapping[str, float] = {"5-s": 5.0, "1-s": 1.0}
 """Seconds, by reading of `validation-timeout`."""
 UNKNOWN_VALIDATION = "order-unknown-validation-error"
@@ -165,15 +165,18 @@ DELIVERY_BACKOFF: Mapping[str, Sequence[float]] = {
 
 
 def sending_delays(readings: ReadingsInUse, earlier: int) -> Sequence[float]:
-    """Seconds until each time that a notification is sent; `earlier` is how often any was about the same order."""
+    """The seconds after which a notification is sent, one number for each time that it is sent.
+
+    `earlier` is the number of deliveries about the same order so far.
+    """
     if readings.of("notification-order") == "any-order-twice":
-        # The first comes after the second, and the second comes again after that. Each earlier one was sent twice.
+        # The first comes after the second, and the second comes again after that. Each notification is sent twice.
         return (1.0, 2.0) if earlier // 2 % 2 == 0 else (0.0, 3.0)
     return (0.0,)
 
 
 def hook_denial(readings: ReadingsInUse, message: str, body: bytes | None) -> Refusal:
-    """The answer to a change that a hook denies; `body` is what the hook answered."""
+    """The answer to a change that a hook denies; `body` is the body of the hook's answer."""
     match readings.of("hook-denial"):
         case "hook-body" if body:
             return Refusal(400, "order-validation", message, body)
@@ -194,7 +197,7 @@ LIST_LAG: Mapping[str, float] = {"none": 0.0, "3-s": 3.0}
 
 
 def limit_of(readings: ReadingsInUse, asked: int) -> int:
-    """How many orders a page has at most."""
+    """The largest number of orders on the page."""
     if asked <= LOWER_LIMIT:
         return asked
     match readings.of("page-limit"):
@@ -207,14 +210,15 @@ def limit_of(readings: ReadingsInUse, asked: int) -> int:
 
 
 def offset_of(readings: ReadingsInUse, asked: int) -> int:
-    """How many orders come before the page."""
+    """The number of orders before the page."""
     if asked > FARTHEST_OFFSET and readings.of("offset") == "ignored-beyond-10000":
         return 0
     return asked
 
 
 class Match(Enum):
-    """How a filter compares: EXACT as given, WHOLE without case, PART anywhere and without case."""
+    """How a filter compares: EXACT the whole text with case, WHOLE the whole text without case, PART a part of it
+    without case."""
 
     EXACT = "exact"
     WHOLE = "whole"
@@ -236,7 +240,7 @@ FILTERS: Mapping[str, tuple[str, Match]] = {
     "shipping_names": ("shipping_name", Match.PART),
     "search": ("search", Match.PART),
 }
-"""Query parameter -> the column it looks at and how. Several values of one parameter are alternatives."""
+"""Query parameter -> the column that it is compared with, and how. Several values of a parameter are alternatives."""
 
 SORTED_ON: Mapping[str, str] = {
     "created": "created",
@@ -260,7 +264,7 @@ def page_sizes(
 
 
 def date_comparisons(readings: ReadingsInUse) -> Mapping[str, str]:
-    """Query parameter -> what its moment is compared with, and how."""
+    """Query parameter -> the column and the operator of its comparison."""
     match readings.of("dates"):
         case "last-modified":
             return {"date_from": "last_modified >=", "date_to": "last_modified <"}
@@ -280,7 +284,7 @@ _FREE_FORM = frozenset({"attributes", "schema"})
 
 
 def refuse_fractions(readings: ReadingsInUse, value: Any, path: str) -> None:
-    """Refuse amounts with more decimals than money has, where they are refused."""
+    """Refuse amounts with more than two decimals, if the reading says so."""
     for place, number in _amounts_in(value, path):
         decimals = exact(number).as_tuple().exponent
         if isinstance(decimals, int) and decimals < -2:
@@ -302,13 +306,13 @@ def _amounts_in(value: Any, path: str) -> Iterator[tuple[str, float]]:
 
 
 def refuse_unknown_members(readings: ReadingsInUse, places: Sequence[str]) -> None:
-    """Refuse members that the description does not have, where they are refused; `places` are their paths."""
+    """Refuse members that the description does not have, if the reading says so; `places` are their paths."""
     if places and readings.of("unknown-members") == "refused":
         raise bad_request(f"{places[0]}: is not known")
 
 
 def callbacks_in_body(readings: ReadingsInUse, body: Json, names: Iterable[str]) -> dict[str, list[Json]]:
-    """The hooks, notifications and validations of a new order that are registered with it."""
+    """The hooks, notifications and validations in a new order's body that are registered with it."""
     given: dict[str, list[Json]] = {name: body.get(name, []) for name in names}
     if any(given.values()) and readings.of("hooks-in-body") == "ignored":
         return {name: [] for name in given}
@@ -316,7 +320,7 @@ def callbacks_in_body(readings: ReadingsInUse, body: Json, names: Iterable[str])
 
 
 def done_despite(readings: ReadingsInUse, status: int, *, says_when: bool) -> bool:
-    """Whether a request was carried out although its answer says that the service is not available."""
+    """Whether a request was carried out although it was answered 503; ``says_when`` is whether with Retry-After."""
     return status == 503 and says_when and readings.of("unprocessed-503") == "may-have-been-done"
 
 

@@ -1,7 +1,7 @@
-"""Which reading of each rule is in force: chosen by the user, looked up by whatever carries out the rule.
+"""The readings in force: the user chooses one for each rule, and the code that carries out the rule looks it up.
 
-`Readings` is the choice. `ReadingsInUse` is the choice at work in one sandbox: its `of` is the only way to a reading,
-and it notes each rule that was looked up, so that a test knows which readings could have changed what it saw.
+`Readings` is the choice. `ReadingsInUse` has the choice of one sandbox. Its `of` returns the reading of a rule, and
+notes that the rule was looked up, so that a test can see which readings could have changed its result.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from norce_order_async.sandbox.arguments import near, shown
 from norce_order_async.sandbox.rules import READINGS, RULES, Certainty, Reading
 
 NEITHER = "neither"
-"""What a calibration says of a rule when the service did something that is no reading of it."""
+"""A calibration writes this for a rule if the service behaved like none of its readings."""
 
 _CERTAINTY: Mapping[str, Certainty] = {rule.id: rule.certainty for rule in RULES}
 
 
 class ReadingsError(ValueError):
-    """These readings can't be chosen; the text says why and names what is near.
+    """These readings can't be chosen; the text says why, and names what may have been meant.
 
     Example::
 
@@ -38,7 +38,7 @@ class ReadingsError(ValueError):
 class Readings(Mapping[str, str]):
     """One reading for each rule that has readings: a mapping from the id of the rule to the id of the reading.
 
-    A rule that is not chosen keeps its first reading, the default of the sandbox.
+    A rule that is left out keeps its first reading, which is the sandbox's default.
 
     Example::
 
@@ -47,16 +47,16 @@ class Readings(Mapping[str, str]):
 
     Args:
         chosen: Reading by rule.
-        observed: The rules whose reading the real service was seen to follow.
+        observed: The rules whose reading was seen in the real service.
 
     Raises:
-        ReadingsError: There is no such rule, or no such reading of it.
+        ReadingsError: There is no such rule, or the rule has no such reading.
     """
 
     __slots__ = ("_chosen", "_named", "_observed")
 
     def __init__(self, chosen: Mapping[str, str] = MappingProxyType({}), *, observed: Iterable[str] = ()) -> None:
-        # First of all, so that a traceback can show what could not be made.
+        # First, so that a traceback can show the repr of readings that could not be made.
         self._chosen = {rule: next(iter(readings)) for rule, readings in READINGS.items()}
         _check_mapping(chosen)
         if isinstance(observed, str | bytes) or not isinstance(cast("Any", observed), Iterable):
@@ -64,7 +64,7 @@ class Readings(Mapping[str, str]):
         for name, reading in chosen.items():
             rule = _known_rule(name)
             self._chosen[rule] = _known_reading(rule, reading)
-        # Of other readings, those that differ: the first readings of the rest are not anyone's choice.
+        # Of other Readings, only those that are not the first of their rule count as chosen.
         named = [one.rule for one in chosen.changed] if isinstance(chosen, Readings) else chosen
         self._named = frozenset(named)
         self._observed = frozenset(map(_known_rule, observed))
@@ -73,10 +73,10 @@ class Readings(Mapping[str, str]):
     def load(cls, path: str | Path) -> Self:
         """The readings in a YAML file: ``cart-total: zero-when-missing``, one line a rule.
 
-        As a calibration writes it, a rule may also have a mapping with its reading and what was seen:
-        ``cart-total: {reading: zero-when-missing, observed: ..., when: ...}``. Such a rule counts as observed. With
-        the reading ``neither``, in a mapping or alone, it has its first reading and is assumed, also where readings
-        that this is put together with (``|``) said more.
+        In a file from a calibration, a rule has a mapping with its reading and what was seen:
+        ``cart-total: {reading: zero-when-missing, observed: ..., when: ...}``. Such a rule counts as observed. The
+        reading ``neither``, in a mapping or alone, gives a rule its first reading and makes it assumed, also if these
+        readings are combined (``|``) with others that have the rule.
 
         Raises:
             ReadingsError: The file can't be read, names a rule twice, or names a rule or reading that does not exist.
@@ -115,12 +115,12 @@ class Readings(Mapping[str, str]):
 
     @classmethod
     def harsh(cls) -> Self:
-        """Every reading that breaks a program that is not careful, at once; of two of one rule, the later one."""
+        """All readings at once that break careless programs; if a rule has two of them, the later one."""
         return cls({one.rule: one.id for readings in READINGS.values() for one in readings.values() if one.harsh})
 
     @classmethod
     def each(cls) -> tuple[Self, ...]:
-        """Every reading that is not the first of its rule, each alone: in the order of the rules."""
+        """For every reading that is not the first of its rule, `Readings` with this one alone."""
         return tuple(cls({one.rule: one.id}) for readings in READINGS.values() for one in list(readings.values())[1:])
 
     @property
@@ -131,7 +131,7 @@ class Readings(Mapping[str, str]):
         )
 
     def certainty(self, rule: str) -> Certainty:
-        """How well a rule is known: ``"observed"`` if its reading was, else as `RULES` says.
+        """How well a rule is known: ``"observed"`` if its reading was seen in the real service, else as `RULES` says.
 
         Raises:
             ReadingsError: There is no such rule.
@@ -141,13 +141,13 @@ class Readings(Mapping[str, str]):
         return "observed" if rule in self._observed else _CERTAINTY[rule]
 
     def __or__(self, others: Mapping[str, str]) -> Self:
-        """These readings, with others in place of those of the same rules.
+        """These readings, with the others in place of those of the same rules.
 
-        Of other `Readings` those count that were chosen there or stand in its file, the first of a rule and
-        ``neither`` too: such a rule is as certain as they say.
+        If the others are `Readings`, only the rules count that were chosen there or that stand in their file, also with
+        the first reading or with ``neither``. Their certainty is taken over too.
 
         Raises:
-            ReadingsError: These are no mapping, or there is no such rule, or no such reading of it.
+            ReadingsError: The others are not a mapping, there is no such rule, or the rule has no such reading.
         """
         _check_mapping(others)
         named = others._named if isinstance(others, Readings) else frozenset(others)
@@ -176,10 +176,10 @@ ReadingsLike: TypeAlias = Readings | Mapping[str, str]
 
 
 def readings_of(given: ReadingsLike | None) -> Readings:
-    """The readings that are meant.
+    """`Readings` from an argument: the default for None.
 
     Raises:
-        ReadingsError: there is no such rule, or no such reading of it.
+        ReadingsError: There is no such rule, or the rule has no such reading.
     """
     if given is None:
         return Readings()
@@ -212,22 +212,22 @@ def _known_reading(rule: str, name: object) -> str:
 
 # ------------------------------------------------------------------------------------------------------------ in use
 
-_LOOKED_UP: ContextVar[set[str] | None] = ContextVar("rules that the request at hand looked up", default=None)
+_LOOKED_UP: ContextVar[set[str] | None] = ContextVar("rules that the current request has looked up", default=None)
 
 
 class ReadingsInUse:
-    """The readings of one sandbox, at work. Safe to ask from several threads."""
+    """The readings of one sandbox in use. It can be used from several threads."""
 
     def __init__(self, chosen: Readings) -> None:
         self.chosen = chosen
-        """To set things up with. What decides about a request asks `of`."""
+        """For setting up. Code that decides about a request calls `of`."""
         self._touched: set[str] = set()
 
     def of(self, rule: str) -> str:
-        """The reading of a rule that is in force; notes that the rule was looked up.
+        """The reading of a rule that is in force. This notes that the rule was looked up.
 
-        Look it up where another reading would have made a difference, and only there: a rule that no request looked up
-        is not tried in its other readings.
+        Look a rule up only where another reading would make a difference: tests try a rule in its other readings only
+        if a request has looked it up.
         """
         self._touched.add(rule)
         looked_up = _LOOKED_UP.get()
@@ -237,18 +237,18 @@ class ReadingsInUse:
 
     @property
     def touched(self) -> frozenset[str]:
-        """The rules that were looked up so far."""
+        """The rules that have been looked up so far."""
         return frozenset(self._touched)
 
 
 def noted() -> set[str] | None:
-    """The set in which what is looked up here is noted; None outside of requests."""
+    """The set that notes the rules of the current request; None outside a request."""
     return _LOOKED_UP.get()
 
 
 @contextmanager
 def noted_in(rules: set[str] | None) -> Generator[None]:
-    """What is looked up inside, and in tasks started inside, is noted in this set too."""
+    """Inside this block, and in tasks started in it, this set notes the rules that are looked up."""
     token = _LOOKED_UP.set(rules)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The logs that tests assert on: received requests, and changes that took effect."""
+"""The logs for tests: received requests, and changes that took effect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 @dataclass(slots=True)
 class ReceivedRequest:
-    """One request; `status` is None until it has been answered, and stays so when its answer never arrived.
+    """One request. `status` is None until the request is answered, and stays None if no answer arrived.
 
     Example::
 
@@ -36,18 +36,18 @@ class ReceivedRequest:
     status: int | None = None
     seconds: float | None = None
     faults: Sequence[str] = ()
-    """The faults that it met."""
+    """The faults that were played to it."""
     rules: set[str] = field(default_factory=set[str], repr=False)
     """The rules with readings that were used for it. Another reading of one of them might have changed the answer or
-    the effect. Another reading of any other rule would not."""
+    the effect; another reading of any other rule would not."""
 
 
 def check_operation(operation: object) -> None:
-    """Check an operationId: one with a typing error would silently find nothing.
+    """Check an operationId, because a mistyped one would silently find nothing.
 
     Raises:
-        TypeError: it is not a string.
-        ValueError: there is no such operation.
+        TypeError: It is not a string.
+        ValueError: There is no such operation.
     """
     check_is("operation", operation, str, "a string")
     if operation not in HANDLERS:
@@ -72,7 +72,7 @@ class RequestLog(LiveSequence[ReceivedRequest]):
         """Add a request; the oldest is dropped when the log is full.
 
         Raises:
-            TypeError: it is not a request.
+            TypeError: It is not a request.
         """
         check_is("request", request, ReceivedRequest, "a ReceivedRequest")
         with self._lock:
@@ -84,10 +84,10 @@ class RequestLog(LiveSequence[ReceivedRequest]):
             self._requests.clear()
 
     def of(self, operation: str) -> Sequence[ReceivedRequest]:
-        """The requests for one operation, by its operationId.
+        """The requests of one operation, by its operationId.
 
         Raises:
-            TypeError, ValueError: there is no such operation; the text names one that may have been meant.
+            TypeError, ValueError: There is no such operation; the text names one that may have been meant.
         """
         check_operation(operation)
         return [request for request in self if request.operation == operation]
@@ -102,25 +102,25 @@ class RequestLog(LiveSequence[ReceivedRequest]):
 
 @dataclass(frozen=True, slots=True)
 class EndedRequest:
-    """What a line of a log shows of a request that is over: no query and no body, which may hold personal data."""
+    """An ended request as a line of a log shows it, without its query and body, which may hold personal data."""
 
     number: int
-    """They are counted as they end, from 1."""
+    """Its place among the ended requests, from 1."""
     at: datetime
     """When it ended, by the sandbox's clock."""
     method: str
     path: str
     operation: str | None
     status: int | None
-    """None if its sender got no answer."""
+    """The status of the answer; None if its sender got no answer."""
     seconds: float
     faults: Sequence[str]
     correlation_id: str
-    """What the caller calls it; empty without a word of it."""
+    """The caller's header ``x-correlation-id``; empty if there is none."""
 
 
 class EndedRequests:
-    """The latest requests that are over, in the order in which they ended."""
+    """The latest ended requests, in the order in which they ended."""
 
     def __init__(self, keep: int, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -129,7 +129,7 @@ class EndedRequests:
         self._count = 0
 
     def add(self, request: ReceivedRequest) -> None:
-        """Add a request that is over; the oldest is dropped when there are too many."""
+        """Add an ended request; the oldest is dropped when there are too many."""
         with self._lock:
             self._count += 1
             self._ended.append(
@@ -147,19 +147,19 @@ class EndedRequests:
             )
 
     def after(self, number: int) -> tuple[int, Sequence[EndedRequest]]:
-        """The number of the last one, and those with a higher number than this that are kept."""
+        """The number of the last request, and the kept requests with a number above ``number``."""
         with self._lock:
             wanted = min(self._count - number, len(self._ended))
             return self._count, [] if wanted <= 0 else list(self._ended)[-wanted:]
 
     def clear(self) -> None:
-        """Drop all of them; the count goes on."""
+        """Drop all of them; the numbers continue."""
         with self._lock:
             self._ended.clear()
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers without the secrets: the last word of a credential becomes `***`, so that its form can be checked."""
+    """The headers without secrets: `***` replaces the last word of a credential, so that its scheme can be checked."""
     return {name: _mask(value) if name in _CREDENTIALS else value for name, value in headers.items()}
 
 
@@ -169,7 +169,7 @@ def _mask(value: str) -> str:
 
 
 class Effects(LiveSequence[Effect]):
-    """A live view: every use reads what has been committed by then.
+    """The changes that took effect; every use reads what is committed at that moment.
 
     Example::
 
@@ -185,7 +185,7 @@ class Effects(LiveSequence[Effect]):
         """The effects on one order, of one operation (by its operationId), or both.
 
         Raises:
-            TypeError, ValueError: this can't be an order's id, or there is no such operation.
+            TypeError, ValueError: The order id can't be one, or there is no such operation.
         """
         if order_id is not None:
             check_text("order_id", order_id)

@@ -1,8 +1,8 @@
-"""Every rule the sandbox follows, as data: what it does, how certain that is, and how else the service may behave.
+"""Every rule that the sandbox follows, as data: what it does, how certain that is, and how else the service may behave.
 
-Certain means that the service's public material says so. Assumed means that nothing is published and the sandbox had
-to choose. A rule may list readings: the ways in which the real service might behave. The first one is the sandbox's
-default. `policy` and the modules it names carry the rules out: correct a rule there and here.
+A certain rule is in the service's public material. For an assumed one nothing is published, and the sandbox has to
+choose. A rule may have readings, the ways in which the real service might behave; the first one is the default.
+`policy` and the modules that it names carry the rules out: change a rule in both places.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Certainty: TypeAlias = Literal["certain", "assumed", "observed"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way in which the real service may behave, where nothing says for sure.
+    """One way in which the real service may behave, where nothing is published.
 
     Args:
-        rule: The id of the rule that it is a reading of.
+        rule: The id of its rule.
         id: Its own id, unique within the rule.
         text: What the service does, in one sentence.
-        notice: What a caller notices who expects the first reading of the rule; of the first itself, what it relies on.
-        harsh: Whether it breaks a program that is not careful.
+        notice: What a program notices that expects the first reading; for the first reading, what it can rely on.
+        harsh: Whether it breaks careless programs.
 
     Example::
 
@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the sandbox. The first of its readings, if it has any, is the default.
+    """A rule of the sandbox. Its first reading, if it has any, is the default.
 
     Example::
 
@@ -95,12 +95,11 @@ RULES: tuple[Rule, ...] = (
     ),
     _assumed(
         "unknown-path",
-        "A path that the service does not have is 404 `not-found`, a method that a path does not have 405 "
-        "`method-not-allowed`.",
+        "An unknown path is 404 `not-found`; a method that a path does not have is 405 `method-not-allowed`.",
     ),
     _certain(
         "answers",
-        "A new payment or shipping is 201 with `{id}`, a replaced one 200 with the whole; reading shows what there is, "
+        "A new payment or shipping is 201 with `{id}`, a replaced one is 200 with the whole entry, reading is 200, "
         "deleting an order is 204, and other changes are 200 without a body.",
     ),
     _assumed(
@@ -117,16 +116,16 @@ RULES: tuple[Rule, ...] = (
     _assumed(
         "unprocessed-503",
         "A request that is answered 503 with Retry-After was not carried out. A fault plan has to play that answer.",
-        _reading("not-done", "503 with Retry-After means that nothing was done.", "Sending again is safe."),
+        _reading("not-done", "503 with Retry-After means that nothing was done.", "Sending it again is safe."),
         _reading(
             "may-have-been-done",
-            "A request that is answered 503 with Retry-After may have been carried out; here each of them is.",
-            "What is sent again is done twice.",
+            "A request that is answered 503 with Retry-After may have been carried out; here, each of them is.",
+            "A request that is sent again is carried out twice.",
             harsh=True,
         ),
     ),
     _assumed("body-size", "A body over the limit (4 MiB unless set) is 413."),
-    _assumed("media-type", "A body that says it is something other than JSON is 400."),
+    _assumed("media-type", "A body with a content type other than JSON is 400."),
     # Bodies
     _assumed(
         "body-check",
@@ -140,13 +139,15 @@ RULES: tuple[Rule, ...] = (
         "enum-written",
         "Enums are written as the description spells them.",
         _reading("as-described", "Enums are written as described: `person`.", "A word can be compared as it is."),
-        _reading("as-sent", "Enums are written as they were sent.", "What others wrote as `Person` comes as `Person`."),
+        _reading(
+            "as-sent", "Enums are written as they were sent.", "If a program sends `Person`, others read `Person`."
+        ),
         _reading("capitalised", "Enums are written with a capital: `Person`.", "A comparison with `person` fails."),
     ),
     _assumed(
         "unknown-members",
         "Unknown members of a body are ignored.",
-        _reading("ignored", "Unknown members of a body are ignored.", "A misspelt member is lost without a word."),
+        _reading("ignored", "Unknown members of a body are ignored.", "A misspelt member is lost silently."),
         _reading("refused", "Unknown members of a body are 400.", "A member that the service lacks is refused."),
     ),
     _assumed(
@@ -187,8 +188,8 @@ RULES: tuple[Rule, ...] = (
     _certain("create-order", "A new order is in checkout."),
     _assumed(
         "create-answer",
-        "Creating an order answers 201 with `{id}` and a relative Location: so it is published, but for the "
-        "description, which has a bare text.",
+        "Creating an order answers 201 with `{id}` and a relative Location. The vendor's pages say so; the "
+        "description has a bare text.",
         _reading("id-and-location", "201 with `{id}` and a relative Location.", "The id is in the body."),
         _reading("bare-string", "201 with the id as a bare text, and a Location.", "The body is no object."),
         _reading("location-alone", "201 with a Location and no body.", "The id is in the Location alone."),
@@ -297,11 +298,11 @@ RULES: tuple[Rule, ...] = (
         "same-status",
         "The same status again: 200, no new entry, no change, no callbacks.",
         _reading("nothing", "The same status again is 200 and nothing happens.", "It can be sent again."),
-        _reading("refused", "The same status again is 400.", "What was done and is sent again looks refused."),
+        _reading("refused", "The same status again is 400.", "A change that was made and is sent again looks refused."),
         _reading(
             "again",
             "The same status again is a change: a new entry in transitions, and callbacks are called.",
-            "What is sent again is announced again.",
+            "A change that is sent again is announced again.",
         ),
     ),
     _certain("required-consents", "Entering processing demands that every required consent is checked."),
@@ -487,11 +488,11 @@ RULES: tuple[Rule, ...] = (
     _assumed(
         "list-lag",
         "A list shows what was committed before it.",
-        _reading("none", "A new or changed order shows in lists at once.", "What was written is found."),
+        _reading("none", "A new or changed order shows in lists at once.", "A list finds what was just written."),
         _reading(
             "3-s",
             "A new or changed order shows in lists after 3 s, and at once when it is read by its id.",
-            "What was just created is not found, and what was just changed is found under its old values.",
+            "A list misses orders that were just created, and finds just changed ones by their old values.",
             harsh=True,
         ),
     ),

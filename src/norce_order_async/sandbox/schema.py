@@ -1,9 +1,9 @@
-"""The API description as compiled checks: what a body must be, what a query may say.
+"""The API description, compiled to checks of bodies and queries.
 
-Read from the data file `openapi.json` that lies in the package of the generated client; none of that package's code
-is used. Each schema becomes one function from a value and its path to the value as it will be kept: read-only and
-unknown members dropped, enums in the description's spelling. What is wrong raises `Invalid` with the path of the place,
-never with the value, which may be personal.
+It is read from the data file `openapi.json` in the package of the generated client; the package's code is not used.
+Each schema becomes a function that gets a value and its path, and returns the value as it is kept: without read-only
+and unknown members, and with enums in the description's spelling. A wrong value raises `Invalid` with its path, but
+never with the value itself, which may be personal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Check: TypeAlias = Callable[[Any, str], Any]
 _INT32 = range(-(2**31), 2**31)
 _AMOUNT_BOUND = 10**12
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
-# Members that say nothing about the value; a $ref with only these beside it is the schema it points to.
+# Members of a schema that do not restrict the value. A $ref with only these beside it means the schema it points to.
 _REMARKS = frozenset({"description", "example", "title", "readOnly", "deprecated", "default"})
 
 
@@ -43,7 +43,7 @@ class Invalid(Exception):  # noqa: N818 - it is the sender's
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What an operation takes as its body."""
+    """The body of an operation."""
 
     check: Check
     required: bool
@@ -51,7 +51,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter; a list one may come several times."""
+    """A query parameter; one with ``many`` may come several times."""
 
     check: Check
     many: bool
@@ -71,7 +71,7 @@ class Operation:
 
 
 class Description:
-    """The operations of an OpenAPI document, ready to check with."""
+    """The operations of an OpenAPI document, with compiled checks."""
 
     def __init__(self, document: Json) -> None:
         self._document = document
@@ -82,7 +82,7 @@ class Description:
             for data in item.values()
             if _is_object(data) and "operationId" in data and (schema := self._answer(data)) is not None
         }
-        """By operationId, the schema of a success that has a body."""
+        """By operationId, the schema of a successful answer with a body."""
         self.operations = tuple(
             self._operation(path, method, data)
             for path, item in document["paths"].items()
@@ -126,7 +126,7 @@ class Description:
         if name is None:
             return self._build(self.followed(schema))
         if name not in self._referenced:
-            # An item holds items: the name stands for its check while the check is being built.
+            # A schema may contain itself, as an item holds items: this stands in while its check is being built.
             def once_built(value: Any, path: str) -> Any:
                 return self._referenced[name](value, path)
 
@@ -135,7 +135,7 @@ class Description:
         return self._referenced[name]
 
     def followed(self, schema: Json) -> Json:
-        """The schema with its outermost $ref and allOf replaced by what they mean."""
+        """The schema with its outermost $ref and allOf resolved."""
         if "$ref" in schema:
             target: Any = self._document
             for step in schema["$ref"].removeprefix("#/").split("/"):
@@ -200,7 +200,7 @@ class Description:
 
 
 def _with_values(given: Json, members: Mapping[str, Check]) -> Json:
-    """The members that have a value. Where answers write null for none, a body may do so as well."""
+    """The members that have a value. If answers write null for a missing value, a body may do so too."""
     if all(value is not None for value in given.values()):
         return given
     return {name: value for name, value in given.items() if value is not None or not _is_absent(members.get(name))}
@@ -221,7 +221,7 @@ _READING: ContextVar[Callable[[str], str]] = ContextVar("the reading of a rule",
 
 @contextmanager
 def written_as_read(reading: Callable[[str], str]) -> Generator[None]:
-    """Inside, what is sent may be written as answers are by the readings in force: nulls, times without an offset."""
+    """Inside this block, bodies may have nulls and times without an offset if answers have them by the readings."""
     token = _READING.set(reading)
     try:
         yield
@@ -240,7 +240,7 @@ def _note_unknown(paths: Iterable[str]) -> None:
 
 @contextmanager
 def unknown_members() -> Generator[list[str]]:
-    """The paths of the members that checks inside drop because nothing describes them."""
+    """Collects the paths of the members that checks in this block drop because the description does not have them."""
     noted: list[str] = []
     token = _UNKNOWN.set(noted)
     try:
@@ -256,7 +256,7 @@ def published() -> Description:
 
 
 def moment(value: Any, path: str) -> datetime:
-    """Read a date-time; it must say its offset, unless answers have none."""
+    """Read a date-time. It must have an offset, unless answers have none by the readings."""
     try:
         return _moment(value, path)
     except Invalid:
@@ -276,7 +276,7 @@ def _moment(value: Any, path: str) -> datetime:
 
 
 def _only_reference(schema: Json) -> str | None:
-    """The component that a schema stands for, when it adds nothing to it."""
+    """The reference to a component, if the schema adds nothing to it."""
     rest = schema.keys() - _REMARKS
     if rest == {"$ref"}:
         return cast("str", schema["$ref"])
@@ -353,7 +353,7 @@ def _enum(spellings: list[str]) -> Check:
 
 
 def _date_time(value: Any, path: str) -> str:
-    # As all times are kept, so that it can be written as the readings have it.
+    # All times are kept in one form, so that they can be written as the readings say.
     return written(moment(value, path))
 
 

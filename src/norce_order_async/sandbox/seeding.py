@@ -1,8 +1,8 @@
-"""Invented orders: carts, customers, payments and histories as a shop in five countries would have them.
+"""Invented orders: carts, customers, payments and histories as a shop in five countries has them.
 
-All people in them are invented, and recognisably so: invented names, streets called after examples, addresses under
-example.com, numbers that can't be rung. The same seed makes the same orders, but for their dates: those lie in the
-ninety days before the sandbox's present moment.
+All people in them are invented, and visibly so: their names, their streets, e-mail addresses under example.com, and
+phone numbers that do not exist. The same seed makes the same orders, except for their dates, which are in the ninety
+days before the sandbox's current time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Market:
     country: str
     vat: Decimal
     price_level: Decimal
-    """The price there of what costs one krona in Sweden."""
+    """The price in this market of goods that cost one krona in Sweden."""
     call_code: str
     street: str
     cities: tuple[tuple[str, str], ...]
@@ -107,9 +107,12 @@ class SeedingError(ValueError):
 
 
 def seed_orders(store: Store, ids: Ids, clock: ServiceClock, count: int, *, merchant: str, seed: int) -> None:
-    """Put so many orders into the store, spread over all channels; others can use it meanwhile.
+    """Add ``count`` orders to the store, spread over all channels. Requests can use the store in the meantime.
 
-    They are the initial state, so they have no effects and trigger no callbacks.
+    The orders are initial state, so they cause no effects and no callbacks.
+
+    Raises:
+        SeedingError: The count is out of bounds, or the merchant has orders of this seed already.
     """
     if not 0 <= count <= MOST:
         raise SeedingError(f"orders must be between 0 and {MOST}, not {count}")
@@ -171,7 +174,7 @@ def _order(
     if status in ("accepted", "completed"):
         order["reference"] = f"ERP-{reference}"
     order["shippings"].append(_shipping(source, ids, market, order))
-    # With the first readings, whichever are in force: seeded orders are the same under all of them.
+    # With the default readings, so that seeded orders are the same whichever readings are in force.
     settle(order, ReadingsInUse(Readings()))
     if status != "checkout" or source.random() < 0.5:
         order["payments"].append(_payment(source, ids, order, status))
@@ -179,7 +182,7 @@ def _order(
 
 
 def _history(source: random.Random, status: str, created: datetime, now: datetime) -> list[Json]:
-    """How it came to its status: minutes in the checkout, hours afterwards, all of it past."""
+    """The transitions to its status: the first after minutes, the others after hours, none in the future."""
     moment = created
     passed: list[Json] = []
     for index, step in enumerate(_LIVES[status]):
@@ -224,7 +227,7 @@ def _customer(source: random.Random, market: _Market) -> Json:
         "postalCode": postal_code,
         "city": city,
         "country": market.country,
-        # A country's code and zeros: no number that rings anywhere.
+        # A country's code and zeros: not an existing number.
         "phone": f"{market.call_code}000{number:05}",
         "email": f"{given}.{family}.{number}@example.com".lower().replace("å", "a"),
     }

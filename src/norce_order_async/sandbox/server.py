@@ -1,6 +1,6 @@
-"""`Sandbox`: the state, the application and, once entered, the server of a local order service.
+"""`Sandbox`: the state, the application and, while entered, the server of a local order service.
 
-Leaving it stops the server and keeps the logs readable.
+Leaving it stops the server; the logs can still be read.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from norce_order_async.sandbox.inspector.traffic import Traffic
 
 IN_PROCESS_URL = f"http://localhost{PREFIX}"
-"""A base URL for clients that are handed `Sandbox.app` and use no socket."""
+"""A base URL for clients that call `Sandbox.app` without a socket."""
 
 _TICK = 0.005
 
@@ -69,39 +69,43 @@ class Sandbox:
     """A local imitation of the order service.
 
     ``async with Sandbox() as sandbox`` (asyncio or trio) or ``with Sandbox() as sandbox`` serves it at
-    `sandbox.base_url`; `sandbox.app` is the ASGI application alone, for use without a server.
+    `sandbox.base_url`. `sandbox.app` is the ASGI application alone, for use without a server.
 
     Args:
-        token: The token that is accepted. Left out, a random one is made: `sandbox.token`.
-        secondary_token: A second token that is accepted, because the service has two for each merchant.
+        token: The token that clients must send. By default a random one, which `sandbox.token` has.
+        secondary_token: A second accepted token, because the service has two for each merchant.
         seed: The same seed gives the same identifiers, seeded orders and faults.
         readings: How the sandbox behaves where the service's behaviour is not published: a reading for each rule that
-            should not have its first, as `Readings` or as a mapping such as `{"cart-total": "zero-when-missing"}`.
-        port: 0 takes a free port.
-        clock: The source of time. Left out, the machine's clock, which can be moved ahead.
-        database: A file to keep the state in. Left out, the state is in memory.
+            should not have its first one, as `Readings` or as a mapping such as
+            `{"cart-total": "zero-when-missing"}`.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        clock: The source of time. By default the machine's clock, which can be moved ahead.
+        database: A file to keep the state in. By default the state is in memory.
         faults: A plan of faults: the name of a ready-made plan, the path of a YAML file, or a plan as data.
         admin: Whether endpoints under `/__sandbox/` show and change the state.
-        inspect: Whether there are pages under `/__inspect/` to look at it in a browser; `inspector_link` leads there.
-        served_as: Names besides localhost under which the server is reached, as in a network of containers. A Host
-            header with any other name is refused, as it can come from a page in a browser that means another server.
+        inspect: Whether pages under `/__inspect/` show the sandbox in a browser; `inspector_link` gives a link.
+        served_as: Names besides localhost under which clients reach the server, as in a network of containers. A
+            request with another name in its Host header is refused, because a page in a browser may have sent it.
         allowed_hosts: Hosts besides loopback that the sandbox may call.
-        apps: ASGI applications that the sandbox calls in this process, without a socket, by the host that stands in
-            their addresses; `register_app` adds one.
-        configuration: What placeholders in addresses are filled from, by adapter id; "*" stands for every adapter that
-            has no entry of its own.
-        callback_token: Sent as a bearer with every call that the sandbox makes; without it none is sent.
-        hook_timeout: Seconds until a hook that does not answer denies; by the readings unless given.
-        validation_timeout: Seconds until a validation that does not answer is skipped; by the readings unless given.
-        keep_requests: How many of the latest requests the log holds.
-        on_request: Called with each request once it has been answered, on the server's thread.
+        apps: ASGI applications that the sandbox calls in this process, without a socket, by the host of their
+            addresses; `register_app` adds one.
+        configuration: The values of placeholders in addresses, by adapter id; "*" is for every adapter that has no
+            entry of its own.
+        callback_token: A bearer token for every call that the sandbox makes; by default, calls carry no token.
+        hook_timeout: Seconds after which a hook that does not answer denies; by default as the readings say.
+        validation_timeout: Seconds after which a validation that does not answer is skipped; by default as the
+            readings say.
+        max_body: Largest body of a request in bytes; a larger one is answered 413.
+        keep_requests: Number of requests that the log keeps; the oldest are dropped.
+        on_request: Called with each request after it was answered, on the server's thread.
 
     Raises:
-        ReadingsError: There is no such rule, or no such reading of it.
+        ReadingsError: There is no such rule, or the rule has no such reading.
         FaultPlanError: There is no such plan, or it can't be played.
         DatabaseFileError: The state can't be kept in this file.
-        TypeError, ValueError: An argument is of another type or beyond its bounds; the text names it.
-        ImportError: It is to be inspected, and Jinja2 is not installed.
+        TypeError, ValueError: An argument has the wrong type or is out of bounds; the text names it.
+        ImportError: ``inspect`` is true, and Jinja2 is not installed.
 
     Example::
 
@@ -137,7 +141,7 @@ class Sandbox:
         keep_requests: int = 10_000,
         on_request: Callable[[ReceivedRequest], None] | None = None,
     ) -> None:
-        # First, because the repr needs it: tools show the repr of a sandbox that could not be made, too.
+        # First, because the repr needs it, and tools also show the repr of a sandbox that could not be made.
         self._running: Serving | None = None
         for name, text in (("token", token), ("secondary_token", secondary_token), ("callback_token", callback_token)):
             if text is not None:
@@ -171,7 +175,7 @@ class Sandbox:
         self.requests = RequestLog(keep_requests) if traffic is None else traffic
         self.faults = Faults(self.clock, seed, faults)
         store = Store(database)
-        # An entered sandbox can still be asked for its effects after it was left, so the store outlives the server.
+        # The effects can still be read after the server has stopped, so the store outlives it.
         self._finalizer = weakref.finalize(self, store.close)
         self.effects = Effects(store)
         self.deliveries = Deliveries(keep_requests)
@@ -231,7 +235,11 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Where the running server is; what a client takes as its base URL."""
+        """The address of the running server, as a client takes it.
+
+        Raises:
+            RuntimeError: The sandbox is not running.
+        """
         if self._running is None:
             raise RuntimeError("the sandbox is not running: enter it, or use sandbox.app with IN_PROCESS_URL")
         return f"http://{self._address(self._running)}{PREFIX}"
@@ -241,7 +249,7 @@ class Sandbox:
         return f"{host}:{running.port}"
 
     def inspector_link(self) -> str:
-        """A new link to the inspector, which lets one browser in and does not work again.
+        """A new link to the inspector. It lets one browser in, and does not work a second time.
 
         Raises:
             RuntimeError: The sandbox is not running, or was not made with ``inspect=True``.
@@ -264,22 +272,22 @@ class Sandbox:
 
     @property
     def touched(self) -> frozenset[str]:
-        """The rules with readings that were used since the sandbox was made.
+        """The rules with readings that requests have used since the sandbox was made.
 
-        Another reading of one of them might have changed a result. Another reading of any other rule would not.
-        `requests[...].rules` has the rules of one request. `reset` does not empty this.
+        Another reading of one of these rules might have changed a result; another reading of any other rule would not.
+        `requests[...].rules` has the rules of one request. `reset` does not empty this set.
         """
         return self._readings.touched
 
     def register_app(self, host: str, app: ASGIApp) -> None:
-        """Call an ASGI application in this process, without a socket, for addresses with this host: ``http``,
-        ``https``, or ``asgi`` to say that no socket is meant.
+        """Call an ASGI application in this process, without a socket, for addresses with this host.
 
-        It is called on the event loop of the request that leads to the call, so on yours with `sandbox.app`; a served
-        sandbox has a loop of its own. Its lifespan is not run. A host that has one already gets this one.
+        The addresses can begin with ``http``, ``https`` or, to show that no socket is meant, ``asgi``. The application
+        runs on the event loop of the request that leads to the call: with `sandbox.app` on yours, and in a served
+        sandbox on the sandbox's own. Its lifespan is not run. It replaces an earlier application of the same host.
 
         Raises:
-            TypeError, ValueError: This is no host name, or no application.
+            TypeError, ValueError: The host is not a host name, or the application is not a function.
 
         Example::
 
@@ -290,37 +298,37 @@ class Sandbox:
         self._caller.apps[host.lower()] = app
 
     async def deliver_due(self) -> None:
-        """Carry out the changes and send the notifications that are due by now; returns when none is in flight.
+        """Carry out the changes and send the notifications that are due now; returns when none is in flight.
 
-        A running server does both by itself; then this only waits. Without a server this does them.
+        A running server also does both by itself. Without a server, only this does.
         """
         await self._deferred.carry_out()
         await self._courier.deliver_due()
 
     def redeliver(self, delivery_id: str) -> None:
-        """Make a notification due once more, unchanged.
+        """Make a notification due again, unchanged.
 
         Raises:
             LookupError: There is no such delivery.
-            TypeError, ValueError: It is not a string, or can't be an id.
+            TypeError, ValueError: The id is not a string, or can't be an id.
         """
         check_text("delivery_id", delivery_id)
         self._control.send_again(delivery_id)
 
     def reset(self) -> None:
-        """Forget all orders and empty the logs; identifiers and the fault plan begin again. The clock stays."""
+        """Remove all orders, empty the logs, and restart identifiers and the fault plan. The clock does not change."""
         self._control.reset()
 
     def seed_orders(self, count: int, *, merchant: str = MERCHANT, seed: int | None = None) -> None:
         """Add orders in all statuses, spread over five channels: se, no, dk, fi and de.
 
-        The same seed, the sandbox's own unless given, adds the same orders but for their dates, which lie in the
-        ninety days before now. They have no effects. Their cart references repeat with the seed, so seeding a
-        merchant twice needs two seeds.
+        The same seed adds the same orders, except for their dates, which are in the ninety days before now. By default
+        it is the sandbox's own seed. The orders cause no effects. Their cart references depend on the seed, so each
+        call for the same merchant needs another seed.
 
         Raises:
-            SeedingError: There are too many, or there are orders of this merchant and seed already.
-            TypeError, ValueError: An argument is of another type or beyond its bounds; the text names it.
+            SeedingError: There are too many, or this merchant has orders of this seed already.
+            TypeError, ValueError: An argument has the wrong type or is out of bounds; the text names it.
         """
         check_whole("count", count, -sys.maxsize, sys.maxsize)
         check_text("merchant", merchant)
@@ -329,15 +337,15 @@ class Sandbox:
         self._control.seed_orders(count, merchant=merchant, seed=seed)
 
     def snapshot(self) -> bytes:
-        """All orders and effects, to `restore` later, here or in another sandbox."""
+        """All orders and effects as bytes, to `restore` them later, here or in another sandbox."""
         return self._control.snapshot()
 
     def restore(self, taken: bytes) -> None:
-        """Make orders and effects what they were when the snapshot was taken; the log of requests goes on.
+        """Set orders and effects back to a snapshot; the log of requests is kept.
 
         Raises:
-            DatabaseFileError: these bytes are not a snapshot; nothing has changed.
-            TypeError: the argument is not bytes.
+            DatabaseFileError: These bytes are not a snapshot; nothing has changed.
+            TypeError: The argument is not bytes.
         """
         check_is("taken", taken, bytes, "bytes, as snapshot gives them")
         self._control.restore(taken)
@@ -346,19 +354,19 @@ class Sandbox:
         """Move the sandbox's clock ahead.
 
         Raises:
-            TypeError: the sandbox was given a clock that has no `advance`, or this is not a number.
-            ValueError: these seconds are negative or not finite.
+            TypeError: The sandbox's clock has no `advance`, or the argument is not a number.
+            ValueError: The seconds are negative or not finite, or the clock would go beyond the year 8999.
         """
         check_seconds("seconds", seconds)
         self._control.advance(seconds)
 
     def close(self) -> None:
-        """Stop the server, if it runs, and forget the state."""
+        """Stop the server, if it runs, and close the store of the state."""
         self.stop()
         self._finalizer()
 
     def start(self) -> Self:
-        """Serve until `stop`: for shells and notebooks, where a `with` block is in the way.
+        """Serve until `stop`; for shells and notebooks, where a `with` block is inconvenient.
 
         Raises:
             SandboxStartError: The server could not be started.
@@ -366,7 +374,7 @@ class Sandbox:
         return self.__enter__()
 
     def stop(self) -> None:
-        """Stop serving; orders, effects and logs stay. Stopping twice is fine."""
+        """Stop serving; orders, effects and logs are kept. A second call does nothing."""
         self.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
@@ -402,7 +410,7 @@ class Sandbox:
     ) -> None:
         running, self._running = self._running, None
         if running is not None:
-            # A cancelled test must not leave a server behind. Stopping has a time limit of its own.
+            # A cancelled test must not leave a server behind. The stop has a time limit of its own.
             with anyio.CancelScope(shield=True):
                 for _ in running.stopping():
                     await anyio.sleep(_TICK)
@@ -416,7 +424,7 @@ class Sandbox:
 
 
 def _traffic(keep: int, clock: ServiceClock) -> Traffic:
-    """The log of a sandbox that is inspected."""
+    """The log of requests for a sandbox with an inspector."""
     if find_spec("jinja2") is None:
         raise ImportError(
             "the inspector needs the extra 'sandbox' (jinja2 is missing): install norce-order-async with [sandbox]"
@@ -434,7 +442,7 @@ def _inspector(control: Control, traffic: Traffic) -> Inspector:
 
 
 def _check_app(name_of_host: str, host: object, name_of_app: str, app: object) -> None:
-    """The host of an application, and the application."""
+    """Check the host of an application, and the application."""
     check_text(name_of_host, host)
     if not _HOST.fullmatch(str(host)):
         raise ValueError(f"{name_of_host} must be the name of a host, such as erp.example, not {shown(host)}")
@@ -447,13 +455,16 @@ def serve(
     on_start: Callable[[Sandbox], None] | None = None,
     signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
 ) -> None:
-    """Run a sandbox until a signal asks it to stop; call it from the main thread.
+    """Run a sandbox until a signal asks it to stop. Call this from the main thread.
 
-    `on_start` is called when the server answers.
+    Args:
+        sandbox: The sandbox.
+        on_start: Called with the sandbox once the server answers.
+        signals: The signals that stop it.
 
     Raises:
         SandboxStartError: The server could not be started.
-        TypeError: An argument is of another type; the text names it.
+        TypeError: An argument has the wrong type; the text names it.
     """
     check_is("sandbox", sandbox, Sandbox, "a Sandbox")
     if on_start is not None:

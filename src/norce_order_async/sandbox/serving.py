@@ -1,4 +1,4 @@
-"""The sandbox's server: a thread with an event loop of its own, so the caller may be on asyncio, on trio or on none."""
+"""The sandbox's server. It has its own thread and event loop, so the caller can use asyncio, trio or neither."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Serving:
         """Wait until the server answers.
 
         Raises:
-            SandboxStartError: it ended, or did not start in time.
+            SandboxStartError: The server ended, or did not start in time.
         """
         give_up = time.monotonic() + _START_WITHIN
         while not self._server.started:
@@ -148,7 +148,7 @@ class Serving:
         """Stop the server.
 
         Raises:
-            RuntimeError: it did not stop in time.
+            RuntimeError: The server did not stop in time.
         """
         self._faults.hurry = True
         self._server.stop()
@@ -161,7 +161,11 @@ class Serving:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A bound socket. It is bound on the caller's thread, so that a port in use is a clear error."""
+    """A listening socket. It is bound on the caller's thread, so that a port in use raises there.
+
+    Raises:
+        SandboxStartError: The socket can't listen on this host and port.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # TCP is named because asyncio turns off Nagle's delay, 40 ms an answer, only for sockets that name it.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -176,14 +180,16 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 class OwnHosts:
-    """Lets a request through if it names this server and no page of another host sends it.
+    """Lets a request through only if its Host names this server, and its Origin, if any, too.
 
-    A page in a browser can send requests to this machine, and a page whose name was pointed here (DNS rebinding) may
-    read the answers too. The browser sends the true name in Host and the true origin. So the server answers only to
-    addresses and to names that nobody outside can point anywhere, and only to pages from there.
+    A page in a browser can send requests to this machine. If the page's host name is made to point to this machine (DNS
+    rebinding), the page can even read the answers. The browser sends the true host name in Host, and the true origin of
+    the page in Origin. So both must be an IP address, localhost or one of ``names``: no outsider can make these point
+    elsewhere.
 
     Args:
-        names: Names besides localhost under which the server is reached.
+        app: The application that gets the requests.
+        names: Names besides localhost under which clients reach the server.
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
@@ -191,7 +197,7 @@ class OwnHosts:
         self._names = frozenset(name.lower().rstrip(".") for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it by its Host header (ASGI)."""
+        """Pass a request on, or refuse it because of its Host or Origin header (ASGI)."""
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         if refusal is None:
             await self._app(scope, receive, send)
@@ -207,14 +213,14 @@ class OwnHosts:
         for name, value in raw:
             given = value.decode("latin-1").strip()
             if name.lower() == b"host" and not self._is_own(f"http://{given}"):
-                said = "The Host header is no address and no name of this sandbox; served_as or --served-as adds one."
+                said = "The Host header does not name this sandbox; add the name with served_as or --served-as."
                 return _MISDIRECTED, "misdirected-request", said
             if name.lower() == b"origin" and not self._is_own(given):
-                return _FORBIDDEN, "forbidden", "Origin says that a page from another host sends this."
+                return _FORBIDDEN, "forbidden", "The Origin header shows that a page of another host sends this."
         return None
 
     def _is_own(self, url: str) -> bool:
-        """Whether the host of a URL is an address, localhost, or a name that was given."""
+        """Whether the host of a URL is an IP address, localhost, or one of the given names."""
         try:
             host = (urlsplit(url).hostname or "").rstrip(".")
         except ValueError:

@@ -1,4 +1,4 @@
-"""YAML from a file that a user names: of bounded size, without aliases, and never from a pipe or a device."""
+"""Reads YAML from a file that a user names: a regular file of bounded size, without aliases."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class MissingFileError(UnreadableError):
 
 
 def read(path: Path) -> object:
-    """What the file holds, as plain data.
+    """The content of the file as plain data.
 
     Raises:
-        UnreadableError: it can't be read, or is not YAML of the kind that is wanted here.
+        UnreadableError: The file can't be read, is not YAML, or has aliases, repeated keys, or too deep or long values.
     """
     try:
         import yaml
@@ -54,13 +54,13 @@ def read(path: Path) -> object:
     except ValueError as error:
         raise UnreadableError(f"{path} has a value that can't be read: {error}") from None
     except (ArithmeticError, LookupError, AttributeError):
-        # What the constructors of YAML raise for a value that its tag does not allow: `!!bool maybe`.
+        # PyYAML's constructors raise these for a value that its tag does not allow, such as `!!bool maybe`.
         raise UnreadableError(f"{path} has a value that its type does not allow") from None
     return data
 
 
 def _refuse_what_grows(events: Iterable[object], path: Path) -> None:
-    """Refuse what takes more time or memory than the file's size tells: depth, aliases that multiply, long numbers."""
+    """Refuse YAML that takes more time or memory than the file's size suggests: deep nesting, aliases, long numbers."""
     import yaml
 
     depth = 0
@@ -75,7 +75,7 @@ def _refuse_what_grows(events: Iterable[object], path: Path) -> None:
 
 
 def _refuse_twice(node: object, path: Path) -> None:
-    """Refuse a mapping that has a key twice: YAML would take the later value and say nothing."""
+    """Refuse a mapping that has a key twice, because YAML would silently take the later value."""
     import yaml
 
     if isinstance(node, yaml.MappingNode):
@@ -93,7 +93,7 @@ def _refuse_twice(node: object, path: Path) -> None:
 
 
 def _keys(node: yaml.MappingNode) -> Iterator[yaml.ScalarNode]:
-    """The keys of a mapping, with those that ``<<`` adds to it. A key that is no scalar is refused later."""
+    """The keys of a mapping, including those that ``<<`` adds. A key that is not a scalar is refused later."""
     import yaml
 
     for key, value in node.value:
@@ -110,7 +110,7 @@ def _text(path: Path) -> str:
     if "\0" in str(path) or any("\ud800" <= character <= "\udfff" for character in str(path)):
         raise UnreadableError(f"{str(path)!r} is not a path")
     try:
-        # Not waiting for a writer: a pipe is found to be one instead of being read.
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UnreadableError(f"{path} is not a regular file")

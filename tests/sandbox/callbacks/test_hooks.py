@@ -214,12 +214,12 @@ async def test_a_put_answers_with_what_the_hook_made_of_it(api: Api, receiver: R
 
 
 WRONG_PATCHES: list[tuple[str | None, list[Any], str]] = [
-    ("/attributes", REPLACE_REFERENCE, "does not lie under /attributes"),
-    ("/attributes", [{"op": "add", "path": "/attributesX", "value": 1}], "does not lie under"),
-    ("/attributes", [{"op": "move", "path": "/attributes/a", "from": "/reference"}], "does not lie under"),
-    (None, [{"op": "replace", "path": "/id", "value": "o"}], "does not lie under /state or"),
-    (None, [{"op": "replace", "path": "", "value": {}}], "does not lie under"),
-    (None, [{"op": "remove", "path": "/hooks/0"}], "does not lie under"),
+    ("/attributes", REPLACE_REFERENCE, "is not under /attributes"),
+    ("/attributes", [{"op": "add", "path": "/attributesX", "value": 1}], "is not under"),
+    ("/attributes", [{"op": "move", "path": "/attributes/a", "from": "/reference"}], "is not under"),
+    (None, [{"op": "replace", "path": "/id", "value": "o"}], "is not under /state or"),
+    (None, [{"op": "replace", "path": "", "value": {}}], "is not under"),
+    (None, [{"op": "remove", "path": "/hooks/0"}], "is not under"),
     (None, ["x"], "operation 0 is not an object"),
     (None, [{"op": "add"}], "operation 0 is not an object"),
     (None, [{"op": "paint", "path": "/cart"}], "operation 0 is not an object"),
@@ -291,7 +291,7 @@ async def test_a_patched_cart_reference_must_be_free(api: Api, receiver: Receive
     order = await api.order()
     await hook(api, order, receiver.url)
     receiver.answer = lambda _: (200, [{"op": "add", "path": "/cart", "value": {"reference": CART["reference"]}}])
-    assert "another order has the cart reference" in await denied(await set_reference(api, order))
+    assert "Another order has this cart reference" in await denied(await set_reference(api, order))
 
 
 @rule("hook-rounds")

@@ -83,7 +83,7 @@ def test_requests_appear_as_they_come_and_focus_stays(visit: Callable[..., Page]
         page.get_by_role("link", name="Pause").click()
         page.wait_for_selector("text=Paused")
         caller.send("GET", f"/orders/{order}")
-        page.get_by_role("link", name="Go on").click()
+        page.get_by_role("link", name="Resume").click()
         page.wait_for_selector("#r3")
         page.close()
     sandbox.close()

@@ -20,22 +20,22 @@ def test_a_notification_is_shown_with_its_attempts_and_sent_again(
 ) -> None:
     receiver = CallbackReceiver()
     told = receiver.answer("/told", Reply(500), Reply(200))
-    assert "No notification was sent yet" in visitor.get("/callbacks").text
+    assert "No notification has been sent yet" in visitor.get("/callbacks").text
     order = caller.order()
     caller.send("POST", f"/orders/{order}/notifications", {"adapterId": "erp", "scope": "/reference", "invoke": told})
     caller.send("PUT", f"/orders/{order}/reference", "r-1")
     wait_until(lambda: len(inspected.deliveries[0].attempts) == 1)
     text = text_of(visitor.get("/callbacks?state=waiting").text)
-    assert re.search(rf"waiting erp {order} made 2026-01-01 00:00:00, next attempt 2026-01-01 00:00:01", text)
-    assert "500 not taken" in text
+    assert re.search(rf"waiting erp {order} created 2026-01-01 00:00:00, next attempt 2026-01-01 00:00:01", text)
+    assert "500 not accepted" in text
     inspected.advance(1)
     wait_until(lambda: inspected.deliveries[0].state == "delivered")
-    assert "200 taken" in text_of(visitor.get("/callbacks").text)
+    assert "200 accepted" in text_of(visitor.get("/callbacks").text)
     (given,) = set(re.findall(r'name="id" value="([^"]+)"', visitor.get("/callbacks").text))
     sent = visitor.post("/callbacks", data={"id": given})
     assert (sent.status_code, sent.headers["location"]) == (303, "/__inspect/callbacks?done=sent")
     wait_until(lambda: len(receiver.at("/told")) == 3)
-    assert "due once more" in text_of(visitor.get("/callbacks?done=sent").text)
+    assert "is being sent again" in text_of(visitor.get("/callbacks?done=sent").text)
     receiver.close()
 
 
@@ -48,7 +48,7 @@ def test_a_plan_is_switched_on_and_off(inspected: Sandbox, visitor: httpx.Client
     page = visitor.get("/faults").text
     pressed = re.findall(r'value="([\w-]+)" type="submit" aria-pressed="true"', page)
     assert pressed == [name]
-    assert text_of(page).count("What plays now") == (name != "none")
+    assert text_of(page).count("Rules of the current plan") == (name != "none")
 
 
 def test_the_plan_of_the_start_can_be_played_again() -> None:

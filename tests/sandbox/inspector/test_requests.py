@@ -19,7 +19,7 @@ def shown(page: httpx.Response) -> list[str]:
 
 
 def test_each_request_is_shown_newest_first(caller: Caller, visitor: httpx.Client) -> None:
-    assert "No request has come yet" in visitor.get("/").text
+    assert "There are no requests yet" in visitor.get("/").text
     order = caller.order()
     caller.send("GET", f"/orders/{order}", headers={"x-correlation-id": "job-17"})
     caller.send("GET", "/orders/none")
@@ -54,7 +54,7 @@ def test_requests_can_be_picked(inspected: Sandbox, caller: Caller, visitor: htt
         "?before=no-number": ["5", "4", "3", "2", "1"],
     }
     assert {query: shown(visitor.get(f"/{query}")) for query in picked} == picked
-    assert "No request is like that" in visitor.get("/?find=nothing").text
+    assert "No request matches" in visitor.get("/?find=nothing").text
 
 
 def test_older_ones_are_a_page_further(caller: Caller, visitor: httpx.Client) -> None:
@@ -98,7 +98,7 @@ def test_what_a_fault_kept_back_is_shown(inspected: Sandbox, caller: Caller, vis
     text = text_of(visitor.get("/requests/3").text)
     assert "no answer" in text
     assert "answer lost" in text
-    assert "who got no answer" in text
+    assert "The sender got no answer" in text
     assert "status 201" in text
 
 

@@ -62,8 +62,8 @@ def overwritten(file: Path) -> None:
     [
         (text, "is not a database"),
         (long_text, "is not a database"),
-        (foreign, "is a database of something else"),
-        (other_form, r"another version of the sandbox \(form 99, not \d+\)"),
+        (foreign, "is another program.s database"),
+        (other_form, r"another version of the sandbox \(format 99, not \d+\)"),
         (cut, "damaged"),
         (overwritten, "damaged"),
     ],

@@ -1,4 +1,4 @@
-"""A hook's changes to an order, checked and applied as edits are: by locks, the description and the state machine."""
+"""Checks and applies a hook's changes to an order as edits are: by locks, the description and the state machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from norce_order_async.sandbox.service.totals import settle
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a hook changed: the order before the change, the order that the hook was shown, and what it made of that."""
+    """A hook's change: the order before the request, the order that the hook got, and the order after its patch."""
 
     before: Json
     shown: Json
@@ -37,7 +37,7 @@ class Change:
 
     @property
     def status(self) -> str:
-        """The status that holds until the change is committed; it is the one that locks go by."""
+        """The status until the change is committed; it decides which parts are locked."""
         return str(self.before["state"]["currentStatus"])
 
 
@@ -45,8 +45,8 @@ def applied(change: Change) -> Json:
     """The patched order, checked and settled.
 
     Raises:
-        Invalid: A value that the description forbids.
-        Refusal: A change that an edit could not make either.
+        Invalid: The description forbids a value.
+        Refusal: An edit could not make this change either.
     """
     order = change.patched
     for part, area in PARTS.items():
@@ -76,7 +76,7 @@ def _checked(change: Change, operation: str, value: Any, path: str) -> Any:
 
 
 def _member(part: str) -> _Apply:
-    """A member that a new order may bring, checked as there; it may also go."""
+    """The check of a member as in the body of a new order. A hook may also remove the member."""
 
     def apply(change: Change) -> None:
         if part in change.patched:
@@ -118,7 +118,7 @@ def _shippings(change: Change) -> None:
 def _entries(
     change: Change, part: str, operation: str, new_id: Callable[[], str], finish: Callable[[Json, Json], None]
 ) -> None:
-    """Payments or shippings: known ones keep what is the service's, new ones get it, none may be missing."""
+    """Apply payments or shippings. Known entries keep the service's members, new ones get them, none may be missing."""
     known: dict[str, Json] = {entry["id"]: entry for entry in change.shown[part]}
     given: Any = change.patched.get(part)
     if not isinstance(given, list):
@@ -137,12 +137,12 @@ def _entries(
         finish(made, old)
         result.append(made)
     if known:
-        raise Invalid(f"$.{part}", "an entry can't be taken out, only be given the state removed")
+        raise Invalid(f"$.{part}", "an entry can't be taken out; give it the state removed")
     change.patched[part] = result
 
 
 def _state(change: Change) -> None:
-    """The status alone is a hook's to change; the log of transitions follows from it."""
+    """Apply the status. A hook can change nothing else of the state; the log of transitions follows from it."""
     given: Any = change.patched.get("state")
     state: Json = _checked(change, "UpdateCheckoutOrderState", given, "$.state")
     if "currentStatus" not in state:

@@ -1,8 +1,8 @@
-"""Hooks: asked before a change is committed whether it may be, and what else is to change with it.
+"""Hooks: the sandbox asks them before a change is committed. They can deny the change, and patch the order.
 
-A hook is asked as long as the value at its `subscribeTo` differs from the one it last agreed to; at first, from the one
-before the change. So each hook has seen its part as it is committed, including its own patches and those of other
-hooks. The rounds end when no hook has anything more to change.
+A hook is asked as long as the value at its `subscribeTo` differs from the value that it last approved; at first, from
+the value before the change. So each hook has seen its part as it is committed, including its own patches and those of
+other hooks. The rounds end when no hook changes anything more.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _PLACES = {part: place for place, part in enumerate(PARTS)}
 
 
 class HookRound:
-    """The hooks that one change concerns, and how far they agree.
+    """The hooks that one change concerns, and the values that they have approved so far.
 
     Args:
-        before: The order as it is.
-        order: The order as it is to be.
-        adapter_id: Whose change it is; that adapter's own hooks are left out.
-        compared: What the order is compared with, to find the hooks that the change concerns.
-        readings: How a denial is answered, and what patches are held against.
+        before: The order before the change.
+        order: The order after the change.
+        adapter_id: The adapter that makes the change; its own hooks are left out.
+        compared: The order that is compared with ``order``, to find the hooks that the change concerns.
+        readings: They decide how a denial is answered and what patches may do.
     """
 
     def __init__(
@@ -56,7 +56,11 @@ class HookRound:
         return any(map(self._concerns, self._hooks))
 
     async def ask(self, callbacks: CallbackClient, ids: Ids, now: str) -> None:
-        """Ask until all agree; afterwards `order` holds what they made of it. Raises `Refusal` when one denies."""
+        """Ask the hooks until all agree; then `order` is the order with their patches.
+
+        Raises:
+            Refusal: A hook denied the change, or the hooks still change the order after several rounds.
+        """
         for _ in range(HOOK_ROUNDS):
             if not self.open:
                 return
@@ -101,7 +105,7 @@ class HookRound:
 
 
 def _in_order(hooks: Any) -> Sequence[Json]:
-    """By the part they listen to, then by the part they patch; those without a target, or for other parts, last."""
+    """The hooks by the part that they subscribe to, then by the part that they patch; other or no parts come last."""
 
     def place(pointer: str | None) -> int:
         return len(_PLACES) if pointer is None else _PLACES.get(part_of(pointer), len(_PLACES))
@@ -110,7 +114,7 @@ def _in_order(hooks: Any) -> Sequence[Json]:
 
 
 def _operations(body: bytes) -> list[Any] | None:
-    """The list in an answer; an answer without a body has none, and one that is no list is None."""
+    """The list of operations in an answer; empty if there is no body, None if the body is not a list."""
     if not body.strip():
         return []
     try:

@@ -1,4 +1,4 @@
-"""Calls of an ASGI application in this process: what a server would give it, and what it would make of the answer."""
+"""Calls an ASGI application in this process, in the way that a server would."""
 
 from __future__ import annotations
 
@@ -20,19 +20,25 @@ _CALLER = ("127.0.0.1", 1)
 
 
 class NoAnswerError(Exception):
-    """The application returned or failed in the middle of an answer, or its answer is too long."""
+    """The application ended in the middle of an answer, or its answer is too long."""
 
 
 async def answer(app: ASGIApp, request: httpx.Request, *, most: int, within: float) -> tuple[int, bytes]:
-    """Status and body of an answer of at most so many bytes.
+    """Call the application; returns the status and the body.
 
-    An application that fails before it has answered gets the status 500, as from any server. Its code runs in a
-    context of its own: nothing of the caller's (time limits, spans) reaches it. After its answer it has as much time
-    again, for what it does in the background; then it is cancelled.
+    If the application fails before it answers, the status is 500, as from any server. It runs in a context of its own,
+    without the caller's context variables. After its answer it has the same time again for work in the background; then
+    it is cancelled.
+
+    Args:
+        app: The application.
+        request: The request.
+        most: Largest size of the body in bytes.
+        within: Seconds for the answer.
 
     Raises:
-        TimeoutError: The answer was not complete within so many seconds. The application is cancelled.
-        NoAnswerError: The application sent no answer that a client could read.
+        TimeoutError: The answer was not complete in time. The application is cancelled.
+        NoAnswerError: The application sent no complete answer.
     """
     exchange, late = _Exchange(request, most), True
     async with anyio.create_task_group() as tasks:
@@ -53,7 +59,7 @@ async def answer(app: ASGIApp, request: httpx.Request, *, most: int, within: flo
 
 
 class _Exchange:
-    """One request and what has come of its answer."""
+    """One request and its answer so far."""
 
     def __init__(self, request: httpx.Request, most: int) -> None:
         self._request = request
@@ -63,17 +69,17 @@ class _Exchange:
         self.body = bytearray()
         self.complete = False
         self.answered = anyio.Event()
-        """There is an answer, or there will be none."""
+        """Set when the answer is complete, or when there will be none."""
         self.ended = anyio.Event()
-        """The application has returned."""
+        """Set when the application has returned."""
         self.gone = anyio.Event()
-        """The caller is no longer there."""
+        """Set when the caller has disconnected."""
 
     async def run(self, app: ASGIApp) -> None:
         try:
             await app(self._scope(), self._receive, self._send)
-        except Exception:  # noqa: BLE001 - whatever an application raises
-            # A server logs it too; the caller only gets a status.
+        except Exception:  # noqa: BLE001 - an application may raise anything
+            # A server logs it too; the caller gets only a status.
             _LOG.exception("an application called by the sandbox failed")
             self._no_answer()
         else:
@@ -83,7 +89,7 @@ class _Exchange:
             self.ended.set()
 
     def _no_answer(self) -> None:
-        """What a server answers in place of an application that did not."""
+        """Answer 500, as a server does for an application that sends no answer."""
         if self.status is None:
             self.status, self.complete = 500, True
 
@@ -115,7 +121,7 @@ class _Exchange:
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         if self.answered.is_set():
-            return  # Nobody reads it any more; a server passes over that as well.
+            return  # The answer is complete; a server ignores the rest, too.
         if message["type"] == "http.response.start":
             self.status = message["status"]
             return

@@ -1,7 +1,7 @@
 """Notifications: which are due after a change, the record of their deliveries, and the calls that deliver them.
 
-A delivery is made when asked for, or by a running server when it is due by the sandbox's clock. The clock may be moved,
-so it is read again and again instead of slept until.
+A running server makes a delivery when it is due by the sandbox's clock; without a server, `Sandbox.deliver_due` makes
+it. The clock can be moved, so the server polls it instead of sleeping until a time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One attempt: `status` is the status of the answer, `problem` says what went wrong.
+    """One attempt to deliver a notification: the `status` of the answer, and in `problem` why it failed.
 
     Example::
 
@@ -93,10 +93,10 @@ class Deliveries(LiveSequence[Delivery]):
         self._in_flight: dict[str, Delivery] = {}
 
     def add(self, delivery: Delivery) -> None:
-        """Add a delivery; it is due at once.
+        """Add a delivery. It is sent at its `next_at`.
 
         Raises:
-            TypeError: it is none.
+            TypeError: It is not a delivery.
         """
         check_is("delivery", delivery, Delivery, "a Delivery")
         with self._lock:
@@ -109,23 +109,23 @@ class Deliveries(LiveSequence[Delivery]):
         """The deliveries about one order.
 
         Raises:
-            TypeError: its id is not a string.
+            TypeError: The order id is not a string.
         """
         check_is("order_id", order_id, str, "a string")
         return [delivery for delivery in self if delivery.order_id == order_id]
 
     def clear(self) -> None:
-        """Forget all deliveries, including those that wait."""
+        """Drop all deliveries, including those that wait."""
         with self._lock:
             self._all.clear()
             self._waiting.clear()
 
     def send_again(self, delivery_id: str, now: datetime) -> None:
-        """Make a delivery due once more, with as many retries as a new one.
+        """Make a delivery due again, with as many retries as a new one.
 
         Raises:
-            LookupError: there is no such delivery.
-            TypeError, ValueError: this can't be the id of one, or the moment can't be one.
+            LookupError: There is no such delivery.
+            TypeError, ValueError: The id can't be one of a delivery, or ``now`` is not a moment of a clock.
         """
         check_text("delivery_id", delivery_id)
         check_moment("now", now)
@@ -141,10 +141,10 @@ class Deliveries(LiveSequence[Delivery]):
     # For the courier
 
     def take_due(self, now: datetime) -> list[Delivery]:
-        """The deliveries whose time has come; they are in flight until given back.
+        """The deliveries that are due; they are in flight until they are given back.
 
         Raises:
-            TypeError, ValueError: the moment can't be one.
+            TypeError, ValueError: ``now`` is not a moment of a clock.
         """
         check_moment("now", now)
         with self._lock:
@@ -155,10 +155,10 @@ class Deliveries(LiveSequence[Delivery]):
         return due
 
     def give_back(self, delivery: Delivery) -> None:
-        """Return a delivery that was taken and not sent.
+        """End the flight of a delivery that was taken; it waits again if it has a `next_at`.
 
         Raises:
-            TypeError: it is none.
+            TypeError: It is not a delivery.
         """
         check_is("delivery", delivery, Delivery, "a Delivery")
         with self._lock:
@@ -169,7 +169,7 @@ class Deliveries(LiveSequence[Delivery]):
 
     @property
     def in_flight(self) -> bool:
-        """Whether a delivery is being sent."""
+        """Whether any delivery is being sent."""
         return bool(self._in_flight)
 
     def _make_room(self) -> None:
@@ -189,7 +189,7 @@ class Deliveries(LiveSequence[Delivery]):
 async def announce(
     deliveries: Deliveries, clock: ServiceClock, ids: Ids, readings: ReadingsInUse, *, before: Json, order: Json
 ) -> None:
-    """Put a delivery on its way for each notification whose value changed and matches its schema."""
+    """Add a delivery for each notification whose value has changed and matches its schema."""
     notifications: list[Json] = order["notifications"]
     for notification in notifications:
         if "scope" not in notification or "invoke" not in notification:
@@ -223,7 +223,7 @@ _AT_ONCE = 16
 
 
 class Courier:
-    """Makes the attempts of deliveries and notes how they went."""
+    """Makes the attempts of deliveries, and records their results."""
 
     def __init__(self, deliveries: Deliveries, callbacks: CallbackClient, clock: ServiceClock) -> None:
         self._deliveries = deliveries
@@ -231,16 +231,16 @@ class Courier:
         self._clock = clock
 
     async def deliver_due(self) -> None:
-        """Make every attempt that is due by now. Returns when no attempt is in flight, on another loop either."""
+        """Make every attempt that is due now. Returns when no attempt is in flight, also on another event loop."""
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for delivery in self._deliveries.take_due(self._clock.now()):
                 tasks.start_soon(self._attempt, delivery, limiter)
-        while self._deliveries.in_flight:  # noqa: ASYNC110 - what is waited for may be on another thread's loop
+        while self._deliveries.in_flight:  # noqa: ASYNC110 - attempts may be in flight on another thread's loop
             await anyio.sleep(_TICK)
 
     async def run(self) -> None:
-        """Deliver what becomes due, until cancelled; what is in flight then is due again."""
+        """Deliver what becomes due, until cancelled. Deliveries in flight at that moment are due again."""
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             while True:

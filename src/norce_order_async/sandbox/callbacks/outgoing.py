@@ -1,7 +1,7 @@
-"""Calls that the sandbox makes to registered addresses: applications in this process, loopback and hosts allowed by
-name, never along a redirect.
+"""Calls of the sandbox to registered addresses: applications in this process, loopback, and hosts allowed by name.
 
-A call has the order in the version that its receiver asked for: v0 is the order as kept, v1 what v1's schema has of it.
+Redirects are not followed. A call has the order in the version that its receiver asked for: v0 is the order as it is
+kept, v1 has only the members of v1's schema.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _APP_SCHEMES = (*_SCHEMES, "asgi")
 
 
 class CallFailedError(Exception):
-    """No answer came. The text ends a sentence that begins with what was called, and holds no address."""
+    """No answer came. The text completes a sentence that begins with the called thing; it has no address."""
 
 
 class TooLateError(CallFailedError):
@@ -45,7 +45,7 @@ class TooLateError(CallFailedError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the called address answered."""
+    """The answer from the called address."""
 
     status: int
     body: bytes = field(repr=False)
@@ -57,9 +57,16 @@ class Reply:
 
 
 class Caller:
-    """Posts JSON to addresses that were registered with an order; `token` goes along as a bearer when there is one.
+    """Posts JSON to addresses that are registered with an order.
 
-    `merchant_token` is the token that callers of the service use.
+    Args:
+        allowed_hosts: Hosts besides loopback that may be called.
+        token: A bearer token for every call; None for none.
+        merchant_token: The token of the service's callers, which a reading sends along.
+        readings: The readings in force.
+
+    Raises:
+        ValueError: The token can't be put in a header.
     """
 
     def __init__(
@@ -72,19 +79,20 @@ class Caller:
         self._merchant_token = merchant_token
         self._readings = readings
         self.apps: dict[str, ASGIApp] = {}
-        """Applications by the host that is theirs, in lower case."""
+        """Applications by their host, in lower case."""
         self._trust: ssl.SSLContext | None = None
 
     async def post(self, url: str, body: bytes, scope: Scope, *, within: float) -> Reply:
-        """The answer to a POST, whole, within so many seconds.
+        """POST a body, and return the whole answer; ``within`` is in seconds.
 
         Raises:
-            CallFailedError: The address may not be called, can't be reached or did not answer in time.
+            TooLateError: The answer did not come in time.
+            CallFailedError: The address may not be called, can't be reached, or gave no answer that can be read.
         """
         import httpx
 
         try:
-            # The address that is looked at and the one that is called are one object: no two readings of a text.
+            # The same parsed address is checked and called, so that no second parser can read it differently.
             target = httpx.URL(url)
         except (httpx.InvalidURL, ValueError):
             raise CallFailedError("has an address that can't be read") from None
@@ -119,7 +127,7 @@ class Caller:
                     if size <= _MOST_READ:
                         chunks.append(chunk)
                     else:
-                        # Read on until that fails: a generator that is left instead is left open, as trio says.
+                        # Closed, but read on until that fails: trio complains about a generator that is left open.
                         await response.aclose()
             finally:
                 await response.aclose()
@@ -134,7 +142,7 @@ class Caller:
         return host == "localhost" or host in self._allowed_hosts or _is_loopback(host)
 
     def _headers(self, scope: Scope, body: bytes) -> list[tuple[bytes, bytes]]:
-        # Latin-1, as they were read: what came as a header goes out as the same bytes.
+        # Latin-1, as they were decoded: a header goes out as the bytes that came in.
         headers = [
             (b"accept-encoding", b"identity"),
             (b"x-merchant", scope.merchant.encode("latin-1")),
@@ -152,7 +160,7 @@ class Caller:
         return self._merchant_token if self._readings.of("callback-bearer") == "callers-token" else None
 
     def _context(self, scheme: str) -> ssl.SSLContext:
-        """For https the usual trust, loaded once; without TLS an empty one, which costs nothing."""
+        """For https a context with the usual certificates, loaded once; otherwise an empty one, which is cheap."""
         if scheme != "https":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self._trust is None:
@@ -168,7 +176,7 @@ def _is_loopback(host: str) -> bool:
 
 
 Configuration: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""By adapter id; what stands under "*" is for every adapter that has none of its own."""
+"""Settings by adapter id; those under "*" are for every adapter that has no entry of its own."""
 
 EVERY_ADAPTER = "*"
 
@@ -176,7 +184,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 def filled(template: str, order: Json, configuration: Mapping[str, Any]) -> str:
-    """The address to call.
+    """The address with its placeholders filled.
 
     Raises:
         CallFailedError: A placeholder names nothing.
@@ -213,9 +221,9 @@ def _unknown(name: str) -> CallFailedError:
 
 @dataclass(frozen=True, slots=True)
 class CallbackClient:
-    """Calls hooks, validations and notifications: how long each may take, and what addresses are filled from.
+    """Calls hooks, validations and notifications, with their timeouts and the values of placeholders.
 
-    A timeout that was set counts whatever the readings are.
+    A timeout that is set replaces that of the readings.
     """
 
     caller: Caller
@@ -238,12 +246,16 @@ class CallbackClient:
         return VALIDATION_TIMEOUT[self.readings.of("validation-timeout")] if given is None else given
 
     def body(self, order: Json, version: str | None) -> bytes:
-        """An order as a receiver gets it; v0 unless v1 was asked for."""
+        """An order as a receiver gets it, in v0 unless the receiver asked for v1."""
         versioned = in_version(order, version)
         return json_text.text(self.presentation.order(order) if versioned is order else versioned).encode()
 
     async def invoke(self, adapter_id: str | None, address: str, order: Json, body: bytes, *, within: float) -> Reply:
-        """The answer from an address that an adapter registered with an order; raises `CallFailedError`."""
+        """Call an address that an adapter has registered with an order, and return the answer.
+
+        Raises:
+            CallFailedError: There is no answer.
+        """
         configuration = self.configuration.get(adapter_id or "", self.configuration.get(EVERY_ADAPTER, {}))
         url = filled(address, order, configuration)
         return await self.caller.post(url, body, Scope(order["merchant"], order["channel"]), within=within)
@@ -253,7 +265,7 @@ _RENAMED = {"validations": ("url", "invoke"), "hooks": ("subscribeTo", "scope")}
 
 
 def in_version(order: Json, version: str | None) -> Json:
-    """The body for a receiver; v0 unless v1 was asked for."""
+    """The order for a receiver, in v0 unless the receiver asked for v1."""
     return _v1(order) if version == "v1" else order
 
 

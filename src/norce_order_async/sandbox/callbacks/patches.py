@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902) operations from a hook, applied to a proposed order, and their JSON pointers (RFC 6901)."""
+"""Applies a hook's JSON Patch operations (RFC 6902) to a proposed order, and resolves JSON pointers (RFC 6901)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.policy import HOOK_GROWTH, HOOK_OPERATIONS, PARTS
 
 MISSING: Final = object()
-"""What lies at a pointer that leads nowhere; equal to nothing but itself."""
+"""The value at a pointer that leads nowhere; equal only to itself."""
 
 
 def value_at(order: Json, pointer: str) -> Any:
-    """The value, or MISSING; the whole order is no part of it, and a text without a slash no pointer."""
+    """The value at a pointer, or MISSING. A pointer must begin with a slash; the empty one is MISSING too."""
     if not pointer.startswith("/"):
         return MISSING
     value: Any = order
@@ -28,12 +28,12 @@ def value_at(order: Json, pointer: str) -> Any:
 
 
 def part_of(pointer: str) -> str:
-    """The part of the order that a pointer leads into: `cart` for `/cart/items`."""
+    """The part of the order that a pointer leads to: `cart` for `/cart/items`."""
     return pointer.removeprefix("/").partition("/")[0]
 
 
 def lies_in(pointer: str, target: str) -> bool:
-    """Whether one pointer leads to another's place or beneath it."""
+    """Whether a pointer leads to the same place as ``target``, or to one below it."""
     return pointer == target or pointer.startswith(target + "/")
 
 
@@ -41,11 +41,15 @@ _CHANGING = frozenset({"add", "remove", "replace", "move", "copy"})
 
 
 class PatchError(Exception):
-    """The operations can't or may not be applied; the text says which and why, without any value."""
+    """An operation can't or may not be applied; the text says which and why, without any value."""
 
 
 def patched(order: Json, operations: list[Any], target: str | None) -> Json:
-    """A changed copy of the order; only what lies under the target may be changed, when there is one."""
+    """A changed copy of the order. With a target, only values at or below it may be changed.
+
+    Raises:
+        PatchError: An operation can't or may not be applied, or there are too many.
+    """
     allowed = [target] if target is not None else [f"/{part}" for part in PARTS]
     if len(operations) > HOOK_OPERATIONS:
         raise PatchError(f"it has {len(operations)} operations, more than {HOOK_OPERATIONS}")
@@ -57,13 +61,13 @@ def patched(order: Json, operations: list[Any], target: str | None) -> Json:
         name = f"operation {index} ({operation['op']} {operation['path']})"
         for place in _changed_places(operation):
             if not any(lies_in(place, root) for root in allowed):
-                raise PatchError(f"{name} changes what does not lie under {' or '.join(allowed)}")
+                raise PatchError(f"{name} changes a place that is not under {' or '.join(allowed)}")
         try:
-            # Before it is carried out: copies of what was copied double an order at every step.
+            # Checked before it is applied: copies of copies would double an order at every step.
             room -= _size(_added(operation, result), room)
             if room >= 0:
                 result = cast("Json", jsonpatch.JsonPatch([operation]).apply(result, in_place=True))  # pyright: ignore
-        except Exception:  # noqa: BLE001 - for a wrong operation the library raises whatever it stumbles over
+        except Exception:  # noqa: BLE001 - for a wrong operation, the library raises errors of many classes
             raise PatchError(f"{name} can't be applied to the order") from None
         if room < 0:
             raise PatchError(f"{name} makes the order more than {HOOK_GROWTH} bytes larger")
@@ -87,7 +91,7 @@ def _changed_places(operation: Json) -> list[str]:
 
 
 def _added(operation: Json, order: Json) -> Any:
-    """What an operation puts into the order beside what is in it."""
+    """The value that an operation adds to the order."""
     match operation["op"]:
         case "add" | "replace":
             return operation.get("value")
@@ -98,7 +102,7 @@ def _added(operation: Json, order: Json) -> Any:
 
 
 def _size(value: Any, enough: int) -> int:
-    """Bytes of JSON, roughly; beyond `enough` it is not counted further."""
+    """The approximate size in bytes of JSON; counting stops beyond `enough`."""
     size = 0
     waiting: list[Any] = [value]
     while waiting and size <= enough:

@@ -1,4 +1,4 @@
-"""Whether a value matches a schema that was registered, within a bound on the work."""
+"""Checks whether a value matches a registered JSON Schema, with a limit on the work."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _QUICK = frozenset(
         *("not", "allOf", "anyOf", "oneOf", "if", "then", "else", "pattern"),
     ]
 )
-"""Keywords that look at each part of a value once."""
+"""Keywords that check each part of a value once."""
 _NO_SCHEMAS = frozenset(["const", "enum", "default", "examples", "required", "type"])
 _MOST_LOOKS: Final = 1_000_000
-"""Parts of a schema times parts of a value."""
+"""Largest product of the parts of a schema and the parts of a value that is checked in this process."""
 _LONGEST_TEXT: Final = 2_000
-"""Characters that a pattern may be searched in, as each may be where it begins."""
+"""Longest text in characters for a pattern in this process, because a match may begin at each of them."""
 _PLAIN_PATTERN = re.compile(r"\^?(?:[\w \-@/:,]|\\[.\-/dws]|\[\^?[\w\-]+\](?:\{\d{1,3}\})?)*[*+]?\$?")
-"""Letters, classes and at the most one repetition: no way to go back and forth."""
+"""Letters, classes and at most one repetition, so that the search can't backtrack much."""
 _LONGEST_WAIT: Final = 60.0
-"""Seconds, should the process not get that far as to count its own time."""
+"""Seconds until the separate process is given up, if its own timer does not end it."""
 
 _PROGRAM = f"""
 import json, signal, sys
@@ -44,7 +44,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 value, schema = json.load(sys.stdin)
 validator = Draft202012Validator(schema, registry=Registry())
-# Time at work and not time that passes, so that a busy machine changes nothing; the signal ends the process.
+# Processor time, so that a busy machine changes nothing. The signal ends the process.
 if hasattr(signal, "setitimer"):
     signal.setitimer(signal.ITIMER_PROF, {SCHEMA_SECONDS})
 print(int(validator.is_valid(value)))
@@ -52,28 +52,29 @@ print(int(validator.is_valid(value)))
 
 
 class SchemaFailedError(Exception):
-    """The schema can't be evaluated. The text ends a sentence that begins with the schema."""
+    """The schema can't be evaluated. The text completes a sentence that begins with the schema."""
 
 
 async def matches(value: Any, schema: Any) -> bool:
     """Whether the value matches.
 
     Raises:
-        SchemaFailedError: The schema can't be evaluated, or not within its time.
+        SchemaFailedError: The schema can't be evaluated, or takes too long.
     """
     try:
         if _is_quick(schema, value):
-            # An empty registry: a schema that refers to another document must not make the sandbox fetch it.
+            # With an empty registry, a reference to another document is not fetched.
             validator: Any = Draft202012Validator(schema, registry=Registry())
             return bool(validator.is_valid(value))
-        return await to_thread.run_sync(_matches_apart, value, schema)
+        return await to_thread.run_sync(_matches_in_process, value, schema)
     except SchemaFailedError:
         raise
     except Exception:  # noqa: BLE001 - a schema may fail in many ways while it runs
         raise SchemaFailedError("can't be evaluated") from None
 
 
-def _matches_apart(value: Any, schema: Any) -> bool:
+def _matches_in_process(value: Any, schema: Any) -> bool:
+    """Check in a separate process, whose processor time is limited."""
     given = json_text.text([value, schema])
     command = [sys.executable, "-c", _PROGRAM]
     try:
@@ -94,7 +95,7 @@ def _late() -> SchemaFailedError:
 
 
 def _is_quick(schema: Any, value: Any) -> bool:
-    """Whether every keyword is quick, and not too many of them meet too large a value."""
+    """Whether all keywords are quick, and schema and value are not too large together."""
     patterns = False
     for keyword, held in _keywords(schema):
         patterns = patterns or keyword == "pattern"
@@ -106,7 +107,7 @@ def _is_quick(schema: Any, value: Any) -> bool:
 
 
 def _keywords(schema: Any) -> Iterator[tuple[str, Any]]:
-    """Every keyword of a schema and of those in it."""
+    """Every keyword of a schema and of its subschemas."""
     waiting: list[Any] = [schema]
     while waiting:
         one = waiting.pop()
@@ -134,7 +135,7 @@ def _parts(value: Any) -> Iterator[Any]:
 
 
 def _weight(value: Any) -> int:
-    """How much there is to look at: values, and characters by the hundred."""
+    """The size of a value: one for each part, and one for every hundred characters of a text."""
     return sum(1 + len(one) // 100 if isinstance(one, str) else 1 for one in _parts(value))
 
 

@@ -1,4 +1,4 @@
-"""Validations: all asked at once when validate is called, and what they found gathered in their order."""
+"""Validations: all are called at once when an order is validated, and their entries are collected in order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def found(callbacks: CallbackClient, order: Json) -> list[Json]:
 async def _asked(callbacks: CallbackClient, validation: Json, order: Json) -> list[Json]:
     adapter_id: str | None = validation.get("adapterId")
     try:
-        # Nothing is posted: a receiver reads the order itself, as the service's own adapters do.
+        # The body is empty: a receiver reads the order itself, as the service's own adapters do.
         reply = await callbacks.invoke(adapter_id, validation["url"], order, b"", within=callbacks.validation_timeout)
     except TooLateError:
         return []
@@ -46,7 +46,7 @@ async def _asked(callbacks: CallbackClient, validation: Json, order: Json) -> li
 
 
 def _listed(reply: Reply) -> list[Json]:
-    """The entries of a 400, in either of their two shapes; of anything else none."""
+    """The entries of an answer with status 400, in either of two forms; empty for any other answer."""
     if reply.status != 400:
         return []
     try:

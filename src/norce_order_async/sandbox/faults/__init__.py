@@ -1,8 +1,8 @@
-"""Faults on demand: a plan says which requests meet what, and the sandbox plays it.
+"""Faults on demand: a plan says which requests meet which fault, and the sandbox plays it.
 
-* `kinds`: what can go wrong, and what each kind does to an answer; `fields`: what its numbers and words may be.
-* `plan`: which requests meet it, and plans to take by name; `parse`: a plan from YAML or plain data.
-* `player`: the decisions, from the seed and the count of requests.
+* `kinds`: the kinds of faults, and what each does to an answer; `fields`: checks of their settings.
+* `plan`: the rules that say which requests meet a fault, and ready-made plans; `parse`: plans from YAML or plain data.
+* `player`: decides, from the seed and the count of requests.
 * `wire`: resets, lost answers and drips below HTTP.
 """
 

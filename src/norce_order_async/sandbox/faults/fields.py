@@ -1,4 +1,4 @@
-"""The fields of what plans are made of, checked against their annotations: the same for Python, YAML and JSON."""
+"""Checks the fields of plans, rules and faults against their annotations: the same for Python, YAML and JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FaultPlanError(ValueError):
-    """A plan that can't be played; the text names the place in it and what is right.
+    """The plan can't be played; the text names the place in it, and what may stand there.
 
     Example::
 
@@ -26,10 +26,10 @@ class FaultPlanError(ValueError):
 
 
 def check_fields(record: DataclassInstance) -> None:
-    """Demand that each field is of its type.
+    """Check that each field has its annotated type.
 
     Raises:
-        FaultPlanError: one is not.
+        FaultPlanError: A field does not.
     """
     for name, wanted in _types(type(record)).items():
         value = getattr(record, name)
@@ -38,17 +38,17 @@ def check_fields(record: DataclassInstance) -> None:
 
 
 def within(name: str, value: float, low: float, high: float) -> None:
-    """Demand a number between two bounds; NaN is between none.
+    """Check that a number is between two bounds; NaN never is.
 
     Raises:
-        FaultPlanError: it is not.
+        FaultPlanError: It is not.
     """
     if not low <= value <= high:
         raise FaultPlanError(f"{name}: must be between {low:g} and {high:g}, not {shown(value)}")
 
 
 def fits(value: object, wanted: Any) -> bool:
-    """Whether a value is of an annotated type, as far as fields of plans have them."""
+    """Whether a value has an annotated type; knows only the types that fields of plans have."""
     if get_origin(wanted) is Literal:
         return isinstance(value, str) and value in get_args(wanted)
     if isinstance(wanted, UnionType) or (get_args(wanted) and NoneType in get_args(wanted)):

@@ -1,8 +1,8 @@
-"""What can go wrong: everything about a kind of fault is in this file.
+"""The kinds of faults. Everything about a kind is in this file.
 
-A small record says how bad a fault is, and checks its own numbers when it is made. Its first field is the one that a
-plan may give alone (`answer: 503` is `answer: {status: 503}`), and the first sentence of its docstring is what
-docs/sandbox.md says of it. `KINDS` has its name in a plan, and what it does to an answer.
+A small dataclass holds the settings of a fault, and checks them when it is made. A plan can give the first field alone
+(`answer: 503` is `answer: {status: 503}`), and docs/sandbox.md shows the first sentence of the docstring. `KINDS` has
+the name of each kind in a plan, and what it does to an answer.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _PAGES = frozenset({502, 504, 520, 521, 522, 523, 524})
-"""Statuses that come from whatever stands in front of a service, which answers with a page."""
+"""Statuses that come from a gateway in front of the service, which answers with an HTML page."""
 
 _LONGEST = 3600.0
 
@@ -68,7 +68,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class UniformDelay:
-    """The answer takes longer by something between two bounds.
+    """The answer takes longer, by a random time between two bounds.
 
     Example::
 
@@ -90,7 +90,7 @@ class UniformDelay:
 
 @dataclass(frozen=True, slots=True)
 class LognormalDelay:
-    """The answer takes longer as real services do: mostly about the median, now and then far longer.
+    """The answer takes longer, as in real services: mostly near the median, sometimes far longer.
 
     Example::
 
@@ -141,7 +141,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class LoseAnswer:
-    """The change takes effect; the connection is closed without a word.
+    """The change takes effect; the connection is closed without an answer.
 
     Example::
 
@@ -151,9 +151,9 @@ class LoseAnswer:
 
 @dataclass(frozen=True, slots=True)
 class LoseThenLate:
-    """The connection is closed without a word, and the change takes effect so many seconds later.
+    """The connection is closed without an answer, and the change takes effect some seconds later.
 
-    A running server carries it out when its time comes, and drops it if it is no longer possible then.
+    A running server carries the change out when it is due, and drops it if it is no longer possible then.
 
     Example::
 
@@ -169,7 +169,7 @@ class LoseThenLate:
 
 @dataclass(frozen=True, slots=True)
 class CutBody:
-    """The change takes effect; that share of the body arrives. Without a body, the head is cut.
+    """The change takes effect; only a share of the body arrives. Without a body, the head is cut.
 
     Example::
 
@@ -185,10 +185,10 @@ class CutBody:
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """An answer of this status, instead of the change or after it; 502, 504 and 520 to 524 are a page.
+    """An answer with this status, instead of the change or after it; 502, 504 and 520 to 524 are an HTML page.
 
-    `retry_after` is in seconds, whatever the form it is sent in; "window" is the time left of the rule's window.
-    `html` is whether the body is a page; without it, the status decides.
+    `retry_after` is in seconds, and `form` is how it is sent; "window" is the time left of the rule's window. `html` is
+    whether the body is an HTML page; by default the status decides.
 
     Example::
 
@@ -215,9 +215,9 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class TakeIn:
-    """202 for status and cart alone; the change is carried out later or never.
+    """202, only for changes of status and cart; the change is carried out later or never.
 
-    A running server carries it out when its time comes, and drops it if it is no longer possible then.
+    A running server carries the change out when it is due, and drops it if it is no longer possible then.
 
     Example::
 
@@ -252,7 +252,7 @@ class Drip:
 
 @dataclass(frozen=True, slots=True)
 class ExpireToken:
-    """401 to everything with that token, for a while; a secondary token is still taken.
+    """401 to every request with the same token, for some seconds; a secondary token is still accepted.
 
     Example::
 
@@ -268,7 +268,7 @@ class ExpireToken:
 
 @dataclass(frozen=True, slots=True)
 class LimitRate:
-    """429 above a rate, once `burst` requests have come at once.
+    """429 to requests above a rate; `burst` requests may come at once.
 
     Example::
 
@@ -287,9 +287,9 @@ class LimitRate:
 
 @dataclass(frozen=True, slots=True)
 class LimitConcurrency:
-    """429 above a number at once, which `schedule` moves: pairs of seconds and limit.
+    """429 above a number of requests at once; `schedule` changes the number: pairs of seconds and limit.
 
-    Answers are quick, so few are ever being answered at once; a delay in the same plan makes it felt.
+    The sandbox answers fast, so few requests are being answered at once; add a delay to the plan to reach the limit.
 
     Example::
 
@@ -312,7 +312,7 @@ class LimitConcurrency:
             earlier = seconds
 
     def at(self, seconds: float) -> int:
-        """The limit so many seconds after the plan began."""
+        """The limit at a time in seconds since the plan began."""
         limit = self.limit
         for start, moved in self.schedule:
             if start <= seconds:
@@ -322,20 +322,20 @@ class LimitConcurrency:
 
 AnyDelay: TypeAlias = Delay | UniformDelay | LognormalDelay
 Breaking: TypeAlias = Reset | LoseAnswer | LoseThenLate | CutBody | Respond | TakeIn | Drip
-"""What decides how one request ends."""
+"""A fault that decides how a request ends."""
 
 Fault: TypeAlias = AnyDelay | RefuseConnection | Breaking | ExpireToken | LimitRate | LimitConcurrency
 
 F = TypeVar("F", bound=Fault)
-"""A form of one kind."""
+"""A dataclass of one kind."""
 
 Service: TypeAlias = Callable[[], Awaitable[ServiceAnswer]]
-"""What the service does with a request, and answers."""
+"""Carries out a request, and returns the service's answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[F]):
-    """A kind of fault that a plan can name, with its forms."""
+    """A kind of fault that a plan can name, with the dataclasses of its settings."""
 
     forms: tuple[type[F], ...]
 
@@ -353,9 +353,9 @@ class EndingKind(Kind[F]):
     """A kind that decides how a request ends.
 
     Args:
-        said: What the log and the request's record call it.
-        answer: Makes the answer. The change takes effect where it calls the service.
-        end: Sends the answer, or what arrives of it.
+        said: Returns the words for it in the log and in the request's record.
+        answer: Makes the answer. The change takes effect when it calls the service.
+        end: Sends the answer, or a part of it.
         arrives: Whether the caller gets the whole answer.
     """
 
@@ -402,7 +402,7 @@ _MEANINGS = {
 
 
 def _response(status: int, retry_after: float | None, form: RetryAfterForm, *, page: bool) -> ServiceAnswer:
-    """The answer as it is sent; `retry_after` is in seconds."""
+    """The answer with this status; `retry_after` is in seconds."""
     headers = {} if retry_after is None else _retry_after(retry_after, form)
     if page:
         text = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
@@ -412,14 +412,14 @@ def _response(status: int, retry_after: float | None, form: RetryAfterForm, *, p
 
 
 def _retry_after(seconds: float, form: RetryAfterForm) -> dict[str, str]:
-    """Never earlier than meant: whole seconds and dates are rounded up."""
+    """The header in one of its forms. Whole seconds and dates are rounded up, so that they are never too early."""
     match form:
         case "milliseconds":
             return {"retry-after-ms": str(math.ceil(seconds * 1000))}
         case "seconds":
             return {"retry-after": str(math.ceil(seconds))}
         case "date":
-            # The machine's own time, as it is the caller's clock that the date is compared with.
+            # By the machine's time, because the caller compares the date with its own clock.
             moment = datetime.now(UTC) + timedelta(seconds=math.ceil(seconds) + 1)
             return {"retry-after": format_datetime(moment, usegmt=True)}
 
@@ -439,7 +439,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         (Reset,), lambda fault: f"reset {fault.when} the change", answer=_reset_first, end=_reset, arrives=False
     ),
     "lose-answer": EndingKind((LoseAnswer,), lambda _: "answer lost", end=_lose, arrives=False),
-    # The application takes the change in, when it has admitted the request.
+    # The application defers the change, once it has admitted the request.
     "lost-then-late": EndingKind((LoseThenLate,), lambda _: "answer lost, change later", end=_lose, arrives=False),
     "cut-body": EndingKind((CutBody,), lambda _: "body cut", end=_cut, arrives=False),
     "answer": EndingKind(
@@ -447,7 +447,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         lambda fault: f"answer {fault.status}{' after the change' if fault.after_effect else ''}",
         answer=_respond,
     ),
-    # The application takes the change in, when it has admitted the request.
+    # The application defers the change, once it has admitted the request.
     "take-in": EndingKind((TakeIn,), lambda fault: "taken in and dropped" if fault.dropped else "taken in"),
     "drip": EndingKind((Drip,), lambda _: "slow drip", end=_drip),
     "expire-token": Kind((ExpireToken,)),

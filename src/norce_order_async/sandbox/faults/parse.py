@@ -1,4 +1,4 @@
-"""A plan from what a user wrote: a preset's name, a YAML file, or the same as plain data.
+"""Reads a plan: a ready-made one by its name, a YAML file, or the same as plain data.
 
     seed: 7
     rules:
@@ -10,8 +10,8 @@
         fault:
           answer: {status: 503, retry_after: 1}
 
-The records of `plan` and `kinds` say what there is: a mapping's keys are a record's fields. A mistake is a
-`FaultPlanError` that begins with the path of the place.
+The keys of each mapping are the fields of a dataclass in `plan` or `kinds`. A mistake raises a `FaultPlanError` whose
+text begins with the path of the place.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _Record = TypeVar("_Record", bound=FaultRule | Window | Fault)
 
 
 def plan_of(given: PlanLike, *, files: bool = True) -> FaultPlan:
-    """The plan that is meant: itself, a ready-made one by name, a file by path, or plain data.
+    """A plan from an argument: a plan, the name of a ready-made one, the path of a file, or plain data.
 
     Raises:
-        FaultPlanError: there is no such plan, or it can't be played.
+        FaultPlanError: There is no such plan, or it can't be played.
     """
     if isinstance(given, FaultPlan):
         return given
@@ -54,7 +54,11 @@ def plan_of(given: PlanLike, *, files: bool = True) -> FaultPlan:
 
 
 def plan_from_data(data: object) -> FaultPlan:
-    """A plan from mappings and lists, as YAML and JSON give them."""
+    """A plan from mappings and lists, as they come from YAML and JSON.
+
+    Raises:
+        FaultPlanError: The plan can't be played.
+    """
     top = _mapping(data, "the plan")
     _known(top, ("seed", "rules"), "")
     rules = top.get("rules")
@@ -100,7 +104,7 @@ def _fault(data: object, path: str) -> Fault:
     forms: tuple[type[Fault], ...] = KINDS[name].forms
     if isinstance(settings, Mapping):
         keys = cast("Mapping[str, object]", settings)
-        # Of several forms, such as the three of a delay, the keys say which one is meant.
+        # If a kind has several dataclasses, as a delay has three, the keys decide which one it is.
         form = next((form for form in forms if dataclasses.fields(form) and _first(form) in keys), forms[0])
         return _record(form, keys, path)
     if not dataclasses.fields(forms[0]):
@@ -113,7 +117,7 @@ def _first(kind: type[Fault]) -> str:
 
 
 def _record(kind: type[_Record], data: object, path: str) -> _Record:
-    """A record whose fields are the keys of a mapping."""
+    """A dataclass with the keys of a mapping as its fields."""
     given = dict(_mapping(data, path))
     _known(given, tuple(field.name for field in dataclasses.fields(kind)), path)
     if "schedule" in given:
@@ -128,7 +132,7 @@ def _record(kind: type[_Record], data: object, path: str) -> _Record:
 
 
 def _tuples(value: object, deep: int = 2) -> object:
-    """Lists made tuples, as deep as a plan has them."""
+    """The value with lists turned into tuples, two levels deep as in plans."""
     if not deep or not isinstance(value, list):
         return value
     return tuple(_tuples(one, deep - 1) for one in cast("list[object]", value))

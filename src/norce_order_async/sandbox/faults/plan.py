@@ -1,11 +1,11 @@
-"""A plan: rules that say which requests meet which fault. Plain data, checked when it is made.
+"""A plan: rules that say which requests meet which fault. It is plain data, checked when it is made.
 
-What is decided from the seed and the count of requests alone, and so the same in every run: `share`, `every`, `first`
-and `after`, and the lengths of delays. Each operation is counted apart, so requests for one operation do not move the
-faults of another. Windows, rates, expired tokens and limits that move go by the sandbox's clock; how many are being
-answered at once goes by what really happens.
+`share`, `every`, `first`, `after` and the lengths of delays depend only on the seed and the count of requests, so they
+are the same in every run. Each operation is counted by itself, so requests for one operation do not move the faults of
+another. Windows, rates, expired tokens and schedules depend on the sandbox's clock, and a limit of concurrency depends
+on how many requests are really being answered.
 
-`READY` has plans to take by name.
+`READY` has ready-made plans by name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TAKEN_IN = frozenset({"UpdateCheckoutOrderState", "UpdateCheckoutOrderCart"})
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time, in seconds since the plan began; `every` makes it come again.
+    """A window of time, in seconds since the plan began; with `every`, it repeats.
 
     Example::
 
@@ -57,7 +57,7 @@ class Window:
             within("every", self.every, self.length, 1_000_000)
 
     def left(self, seconds: float) -> float | None:
-        """How long it still lasts at a moment; None outside it."""
+        """The seconds left of the window at a time since the plan began; None outside it."""
         into = seconds - self.start
         if self.every is not None and into >= 0:
             into %= self.every
@@ -66,19 +66,19 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """Some requests and what they meet. What is given must all hold; nothing given means every request.
+    """A fault, and the requests that meet it. A request must meet all conditions; without any, every request does.
 
     Args:
-        fault: What they meet.
+        fault: The fault.
         operations: operationIds, or "*", "reads", "writes"; validating is a read.
-        share: Of the requests, this share (0 to 1), picked by the seed.
+        share: This share of the requests (0 to 1), picked by the seed.
         every: Every n-th request.
-        first: Only the first so many requests, after those of `after`.
-        after: Not before so many requests have passed.
-        window: Only in this time.
+        first: Only this many requests, counted after those of `after`.
+        after: Not the first requests, but those after this many.
+        window: Only in this window of time.
 
     Raises:
-        FaultPlanError: One of them is of another type or beyond its bounds, or there is no such operation.
+        FaultPlanError: An argument has the wrong type or is out of bounds, or there is no such operation.
 
     Example::
 
@@ -118,19 +118,19 @@ class FaultRule:
             raise FaultPlanError("fault.answer.retry_after: there is no window in this rule")
 
     def covers(self, operation: str, reads: bool) -> bool:
-        """Whether the rule is about this operation.
+        """Whether the rule covers this operation.
 
         Raises:
-            TypeError: its operationId is not a string.
+            TypeError: The operationId is not a string.
         """
         check_is("operation", operation, str, "a string")
         return any(name in (ALL, operation) or name == (READS if reads else WRITES) for name in self.operations)
 
     def counts(self, number: int) -> bool:
-        """Whether the n-th request, the first being 1, is one of those meant, before shares and windows.
+        """Whether the rule covers the n-th request, counted from 1, by `after`, `every` and `first`.
 
         Raises:
-            TypeError: this is no whole number.
+            TypeError: The number is not a whole number.
         """
         check_is("number", number, int, "a whole number")
         beyond = number - self.after
@@ -139,9 +139,9 @@ class FaultRule:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """Rules, tried from the top: delays add up, and the first other fault that is due is the one that is played.
+    """Rules, tried from the top: delays add up, and of the other faults, the first one that is due is played.
 
-    Without a seed of its own it takes the sandbox's.
+    Without a seed of its own, the plan uses the sandbox's.
 
     Raises:
         FaultPlanError: One of the rules is not a rule, or the seed is not a whole number of 64 bits.
@@ -158,7 +158,7 @@ class FaultPlan:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        # A list, which may change later, is copied. What is no sequence of rules is refused below.
+        # Copied, because a list may change later. A value that is not a sequence of rules is refused below.
         if isinstance(self.rules, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
             object.__setattr__(self, "rules", tuple(self.rules))
         check_fields(self)
@@ -173,10 +173,10 @@ def _check_operation(name: str) -> None:
     raise FaultPlanError(f"operations: must be operationIds, *, reads or writes, not {shown(name)}{hint}")
 
 
-# A careful client comes through these plans and a careless one does not: no request of one operation fails twice in a
-# row where sending again is all that helps, and a request that is turned away learns when to come back.
+# A careful client gets through these plans, and a careless one does not. If only a retry helps, no request of an
+# operation fails twice in a row; a request that is rejected is answered with a Retry-After.
 READY: Mapping[str, FaultPlan] = {
-    # Every fifth request to an operation is cut off somewhere, every tenth connection is not taken.
+    # Every fifth request to an operation is cut off, and every tenth connection is refused.
     "flaky-network": FaultPlan(
         (
             FaultRule(LognormalDelay(0.005, sigma=0.8, at_most=0.2)),
@@ -190,18 +190,18 @@ READY: Mapping[str, FaultPlan] = {
     "rate-limited": FaultPlan((FaultRule(LimitRate(40, burst=20, form="milliseconds")),)),
     # Every third change takes effect, and its answer is lost.
     "lost-answers": FaultPlan((FaultRule(LoseAnswer(), WRITES, every=3),)),
-    # Mostly a tenth of a second, now and then two; every eighth body comes in drips.
+    # Mostly a tenth of a second, sometimes two; every eighth body comes in drips.
     "slow": FaultPlan(
         (
             FaultRule(LognormalDelay(0.1, sigma=1.0, at_most=2.0)),
             FaultRule(Drip(every=0.01, chunk=64), READS, every=8),
         )
     ),
-    # A second in which nothing is served, at once and then every ten seconds.
+    # Nothing is served for the first second of every ten.
     "deploy": FaultPlan(
         (FaultRule(Respond(503, retry_after="window", form="milliseconds"), window=Window(length=1.0, every=10.0)),)
     ),
-    # All of it: every third request to an operation meets something, and status and cart are often only taken in.
+    # All kinds: every third request to an operation meets a fault, and status and cart are often answered 202.
     "chaos": FaultPlan(
         (
             FaultRule(UniformDelay(0.0, 0.02)),

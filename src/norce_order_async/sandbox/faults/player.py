@@ -1,6 +1,6 @@
-"""Plays a plan: counts requests, decides which faults each of them meets, and logs them.
+"""Plays a plan: counts requests, decides which faults each of them meets, and logs these.
 
-`Faults.meets` decides for one request in one step, without waiting, so the decision depends only on the order in which
+`Faults.meets` decides about a request at once, without waiting, so the decision depends only on the order in which
 requests arrive. The application carries it out.
 """
 
@@ -53,9 +53,10 @@ _CONNECTIONS = "connections"
 
 @dataclass(frozen=True, slots=True)
 class PlayedFault:
-    """A fault that was played: to which request of which operation, and what it was.
+    """A fault that was played to a request.
 
-    `operation` is None for a connection; `request` counts the operation's requests, or the connections, from 1.
+    `operation` is None for a connection. `request` is the number of the request among those of its operation, or of the
+    connection, from 1.
 
     Example::
 
@@ -104,28 +105,28 @@ class Faults(LiveSequence[PlayedFault]):
         self._lock = threading.Lock()
         self._played: deque[PlayedFault] = deque(maxlen=keep)
         self.hurry = False
-        """Set while the server stops: no request waits any longer."""
+        """Set while the server stops, so that no request waits any longer."""
         self._begin(plan_of(plan))
-        # What a caller's clock tells is looked at once, before anything is reckoned from it.
+        # The time of a given clock is checked once, before anything is calculated from it.
         check_moment("clock.now()", self._began)
 
     @property
     def plan(self) -> FaultPlan:
-        """What is being played."""
+        """The plan that is being played."""
         return self._plan
 
     def play(self, plan: PlanLike) -> None:
-        """Play another plan from its beginning: a ready-made one's name, a file, plain data or a `FaultPlan`.
+        """Play another plan from its beginning: the name of a ready-made one, a file, plain data or a `FaultPlan`.
 
         Raises:
-            FaultPlanError: there is no such plan, or it can't be played; the one before plays on.
+            FaultPlanError: There is no such plan, or it can't be played; the earlier plan goes on.
         """
         chosen = plan_of(plan)
         with self._lock:
             self._begin(chosen)
 
     def stop(self) -> None:
-        """Play nothing more."""
+        """Stop playing faults."""
         self.play(NO_PLAN)
 
     def restart(self) -> None:
@@ -149,10 +150,10 @@ class Faults(LiveSequence[PlayedFault]):
 
     @contextmanager
     def meets(self, operation: str, reads: bool, token: str | None) -> Generator[Met]:
-        """What a request meets, for as long as it is being answered.
+        """The faults that a request meets. The request is being answered as long as this block runs.
 
         Raises:
-            TypeError: the operationId or the token is not a string.
+            TypeError: The operationId or the token is not a string.
         """
         check_is("operation", operation, str, "a string")
         check_is("token", token, str | None, "a string or None")
@@ -167,19 +168,19 @@ class Faults(LiveSequence[PlayedFault]):
                     answering.subtract(met.held)
 
     async def wait(self, seconds: float) -> None:
-        """Sleep, but not into the end of the server: a task that has to be cancelled then is an error in its log.
+        """Sleep, but not beyond the stop of the server, which would have to cancel the request.
 
         Raises:
-            TypeError, ValueError: this is no finite number of seconds, 0 or more.
+            TypeError, ValueError: ``seconds`` is not a finite number, 0 or more.
         """
         check_seconds("seconds", seconds)
         until = time.monotonic() + seconds
-        # Looked at and not waited for: the event of one loop can't be set from another thread.
+        # Polled, because an event of one loop can't be set from another thread.
         while (left := until - time.monotonic()) > 0 and not self.hurry:  # noqa: ASYNC110
             await anyio.sleep(min(left, _NAP))
 
     def refuses_connection(self) -> bool:
-        """Whether the connection that has just come is to be turned away."""
+        """Whether to reset a new connection. Each call counts as one connection."""
         with self._lock:
             rules = [(i, rule) for i, rule in enumerate(self._plan.rules) if isinstance(rule.fault, RefuseConnection)]
             if not rules:
@@ -209,7 +210,7 @@ class Faults(LiveSequence[PlayedFault]):
         return met
 
     def _meet(self, met: Met, index: int, rule: FaultRule, operation: str, number: int, token: str | None) -> None:
-        """Add one rule's fault to what a request meets."""
+        """Add one rule's fault to those that a request meets."""
         now = self._clock.now()
         match rule.fault:
             case Delay() | UniformDelay() | LognormalDelay() as delay:
@@ -238,7 +239,7 @@ class Faults(LiveSequence[PlayedFault]):
                 met.breaking = Respond(response.status, left, response.form, response.after_effect, response.html)
                 met.names.append(ending(met.breaking).said(met.breaking))
             case RefuseConnection():
-                # Connections meet it. A request without a socket has no connection, so it is refused instead.
+                # Connections meet it, not requests; see `refuses_connection`.
                 return
             case breaking:
                 met.breaking = breaking
@@ -252,7 +253,7 @@ class Faults(LiveSequence[PlayedFault]):
         return rule.share == 1 or self._chance(index, operation, number) < rule.share
 
     def _chance(self, index: int, operation: str, number: int) -> float:
-        """A number from 0 to 1 that depends on nothing but the seed, the rule and the count of requests."""
+        """A number from 0 to 1 that depends only on the seed, the rule, the operation and the count of requests."""
         return int.from_bytes(self._key(index, operation, number), "big") / 2**64
 
     def _key(self, index: int, operation: str, number: int) -> bytes:
@@ -266,10 +267,10 @@ class Faults(LiveSequence[PlayedFault]):
         return until is not None and self._clock.now() < until
 
     def of(self, operation: str | None) -> Sequence[PlayedFault]:
-        """The faults played to one operation, by its operationId; None for those of connections.
+        """The faults played to one operation, by its operationId; with None, those played to connections.
 
         Raises:
-            TypeError, ValueError: this can't be an operationId.
+            TypeError, ValueError: The operationId is not a string that can be one.
         """
         if operation is not None:
             check_text("operation", operation)
@@ -292,7 +293,7 @@ class _Bucket:
         self._at = now
 
     def wait(self, now: datetime) -> float:
-        """Take room for one request; the seconds until there is some, or 0."""
+        """Take room for one request, and return 0; or return the seconds until there is room."""
         filled = (now - self._at).total_seconds() * self._limit.per_second
         self._room = min(self._limit.burst, self._room + filled)
         self._at = now

@@ -23,7 +23,7 @@ _LONGEST_LINE = 64 * 1024
 """Bytes of a request line that are waited for; no path is looked for in a longer one."""
 
 _NO_LINGER = struct.pack("ii", 1, 0)
-"""On, for no time at all: closing then resets."""
+"""SO_LINGER on, with 0 seconds: closing then resets the connection."""
 
 
 class _HasTransport(Protocol):
@@ -105,18 +105,18 @@ class _NewConnection(asyncio.Protocol):
 
 
 def transport_of(scope: Scope) -> asyncio.Transport | None:
-    """The connection that a request came over."""
+    """The transport of the connection that a request came over; None without a server."""
     connection: _HasTransport | None = scope.get("state", {}).get(_KEY)
     return None if connection is None else connection.transport
 
 
 def refused_in_process() -> Never:
-    """What a client in this process gets in place of a connection."""
+    """Raise the error that a client in this process gets in place of a connection."""
     raise _httpx_error("ConnectError", "the connection was refused")
 
 
 class OutgoingAnswer:
-    """One answer on its way: what it is, and what a fault can do with it."""
+    """One answer on its way to the caller, and what a fault can do to it."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class OutgoingAnswer:
     ) -> None:
         self.body = body
         self.wait = wait
-        """Sleeps for so many seconds, but not beyond the end of the server."""
+        """Sleeps for some seconds, but not beyond the stop of the server."""
         self._start = start
         self._transport = transport_of(scope)
         self._receive = receive
@@ -137,12 +137,12 @@ class OutgoingAnswer:
 
     @property
     def status(self) -> int:
-        """The status."""
+        """The status of the answer."""
         status: int = self._start["status"]
         return status
 
     async def send(self) -> None:
-        """Send all of it, as if there were no fault."""
+        """Send the whole answer, as without a fault."""
         await self.send_head()
         await self._send({"type": "http.response.body", "body": self.body})
 
@@ -159,14 +159,14 @@ class OutgoingAnswer:
         await self._send({"type": "http.response.body"})
 
     def write(self, raw: bytes) -> None:
-        """Write bytes below HTTP; nothing without a connection."""
+        """Write bytes below HTTP; does nothing without a connection."""
         if self._transport is not None:
             self._transport.write(raw)
 
     async def break_off(self, how: Callable[[asyncio.Transport], None], httpx_name: str, text: str) -> None:
-        """Break the connection and wait until it is gone: only then may the application return without an answer.
+        """Break the connection and wait until it is closed; only then may the application return without an answer.
 
-        Without a connection, the caller gets the httpx exception of that name.
+        Without a connection, raise the httpx exception with the name ``httpx_name``, which the caller gets.
         """
         if self._transport is None:
             raise _httpx_error(httpx_name, text)
@@ -176,7 +176,7 @@ class OutgoingAnswer:
 
 
 def _httpx_error(name: str, text: str) -> Exception:
-    # Imported here, because only calls without a socket need it.
+    # Imported here, because only calls without a socket need httpx.
     import httpx
 
     error: Exception = getattr(httpx, name)(f"{text}, as the fault plan has it")
@@ -186,12 +186,12 @@ def _httpx_error(name: str, text: str) -> Exception:
 def reset(transport: asyncio.Transport) -> None:
     """Reset the connection."""
     connection: socket.socket = transport.get_extra_info("socket")
-    # The caller may have closed it meanwhile.
+    # The caller may have closed it in the meantime.
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
 
 
 def close(transport: asyncio.Transport) -> None:
-    """Close the connection when all is sent."""
+    """Close the connection once everything is sent."""
     transport.close()

@@ -1,10 +1,10 @@
-"""The inspector: a page of the sandbox in a browser, with what it has received and what is in it.
+"""The inspector: pages that show in a browser what the sandbox holds and has received.
 
-* `app`: the addresses of its pages, and what they are given.
-* `access`: who may see them: a link that works once, a cookie, the origin of what is posted.
-* `traffic`: the requests, with their time and their answers, which a sandbox without the inspector does not keep.
-* `pages`: a template and values to a page; whatever came from outside is escaped and made visible.
-* the rest: one module a page.
+* `app`: the addresses of the pages.
+* `access`: who may see them, by a link that works once, a cookie, and the origin of posted forms.
+* `traffic`: the requests with their times and answers, which a sandbox without the inspector does not keep.
+* `pages`: renders a template with values; text from outside is escaped, and invisible characters are made visible.
+* the others: one module for each page.
 
-Nothing outside imports this package but `Sandbox(inspect=True)`, so that Jinja2 is loaded for those who use it.
+Only `Sandbox(inspect=True)` imports this package, so that Jinja2 is loaded only for those who use it.
 """

@@ -1,7 +1,7 @@
-"""Who may use the inspector: a link that works once sets a cookie, and what is posted must come from its own pages.
+"""Access to the inspector: a link that works once sets a cookie, and posted forms must come from the inspector's pages.
 
-A page of another site can neither read the cookie (HttpOnly) nor have it sent along (SameSite=Strict), and what it
-posts carries its own Origin. The pages run no script but the files beside them (Content-Security-Policy).
+A page of another site can neither read the cookie (HttpOnly) nor make the browser send it (SameSite=Strict), and its
+posts have its own Origin. The pages only run the scripts in the package (Content-Security-Policy).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HEADERS = {
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "cache-control": "no-store",
-    # Not no-referrer: with that, browsers send "Origin: null" along with the forms of these very pages.
+    # Not no-referrer: with that, browsers send "Origin: null" with the forms of these pages.
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -31,11 +31,11 @@ _HEADERS = {
 
 
 class Access:
-    """The links that have not been used, and the visitors who came by one."""
+    """The unused links, and the cookies of the browsers that came in by a link."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        # Cookies are shared by all ports of a host; so each sandbox has a name of its own for it.
+        # All ports of a host share their cookies, so each sandbox has its own name for the cookie.
         self._name = f"norce_inspector_{secrets.token_hex(4)}"
         self._links: deque[str] = deque(maxlen=_LINKS)
         self._visitors: deque[str] = deque(maxlen=_VISITORS)
@@ -47,7 +47,7 @@ class Access:
         return f"{self._path}/enter?key={key}"
 
     def cookie_for(self, key: str) -> str | None:
-        """The cookie for who came by a link, which does not work again; None if it does not work."""
+        """Use up a link, and return the cookie to set; None if the link does not work."""
         used = next((link for link in self._links if _same(link, key)), None)
         if used is None:
             return None
@@ -57,7 +57,7 @@ class Access:
         return f"{self._name}={visitor}; Path={self._path}; HttpOnly; SameSite=Strict"
 
     def is_visitor(self, headers: Headers) -> bool:
-        """Whether a request carries the cookie."""
+        """Whether a request has a valid cookie."""
         cookies: SimpleCookie = SimpleCookie()
         try:
             for line in headers.getlist("cookie"):
@@ -73,12 +73,12 @@ def _same(one: str, other: str) -> bool:
 
 
 def is_own_origin(scope: Scope, headers: Headers) -> bool:
-    """Whether a request comes from a page of the server that it goes to. Browsers say so with each that is posted."""
+    """Whether a request comes from a page of this server. Browsers send the origin with every posted form."""
     return headers.get("origin") == f"{scope['scheme']}://{headers.get('host', '')}"
 
 
 def with_headers(send: Send) -> Send:
-    """Adds what browsers are to keep to, unless the answer says something else."""
+    """Adds the headers for browsers to an answer, except those that it has already."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

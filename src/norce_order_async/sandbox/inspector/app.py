@@ -1,4 +1,4 @@
-"""The addresses of the inspector, and what its pages are given."""
+"""The ASGI application of the inspector, with the addresses of its pages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _FORMS: Mapping[str, _Page] = {
 
 
 class Inspector:
-    """The pages, as an ASGI application below one path of the sandbox."""
+    """The pages as an ASGI application, below one path of the sandbox."""
 
     def __init__(self, control: Control, traffic: Traffic, path: str) -> None:
         self._path = path
@@ -75,7 +75,7 @@ class Inspector:
         await (self._router if answer is None else answer)(scope, receive, with_headers(send))
 
     async def _answer_without_visitor(self, scope: Scope) -> Response | None:
-        """The answer to a request that the pages do not get; None for one that they do."""
+        """The answer to a request for which no cookie is needed or that is refused; None if a page should answer."""
         path, headers = scope["path"].removeprefix(self._path), Headers(scope=scope)
         if path.startswith("/static/"):
             return _static(path.removeprefix("/static/"))
@@ -84,15 +84,15 @@ class Inspector:
         if not self._access.is_visitor(headers):
             return self._inspected.page("closed.html", {"used": False}, status=403)
         if scope["method"] not in ("GET", "HEAD") and not is_own_origin(scope, headers):
-            return PlainTextResponse("This came from a page of somewhere else, and nothing was done.", 403)
+            return PlainTextResponse("This form came from a page of another site. Nothing was done.", 403)
         return None
 
     def _enter(self, key: str) -> Response:
         cookie = self._access.cookie_for(key)
         if cookie is None:
             return self._inspected.page("closed.html", {"used": True}, status=403)
-        # A page that goes on by itself, and no redirect: a redirect still counts as coming from wherever the link was
-        # clicked, and then browsers leave out the cookie that was just set.
+        # A page that loads the next one, and not a redirect: browsers treat a redirect as coming from the page with the
+        # link, and then leave out the cookie that was just set.
         answer = self._inspected.page("entered.html", {})
         answer.headers["set-cookie"] = cookie
         return answer
@@ -103,7 +103,7 @@ class Inspector:
 
 @cache
 def _files() -> Mapping[str, tuple[bytes, str]]:
-    """The files that pages load, with their kinds; nothing else can be asked for."""
+    """The files that pages load, with their media types. No other files are served."""
     folder = files("norce_order_async.sandbox.inspector").joinpath("static")
     found = ((file, _KINDS.get(file.name[file.name.rfind(".") :])) for file in folder.iterdir())
     return {file.name: (file.read_bytes(), kind) for file, kind in found if kind is not None}

@@ -1,4 +1,4 @@
-"""What was sent to others: each notification with its attempts, and sending one again."""
+"""The page of callbacks: each notification with its attempts, and sending one again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _STATES = ("waiting", "delivered", "failed")
 
 
 async def callbacks(inspected: Inspected, request: Request) -> Response:
-    """The latest notifications."""
+    """Show the latest notifications."""
     return _page(inspected, request)
 
 
 async def send_again(inspected: Inspected, request: Request) -> Response:
-    """Send one again, and come back to where it was asked for."""
+    """Send a notification again, and go back to the page."""
     try:
         given = await fields(request)
         inspected.control.send_again(given.get("id", ""))

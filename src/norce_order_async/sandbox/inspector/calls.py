@@ -1,4 +1,4 @@
-"""A request as the call of the client that makes it: one line of Python for each operation."""
+"""Writes a request as the Python call of the client that makes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 _WIDTH = 88
 _INDENT = "    "
 
-# What stands for the order is `order`; a name in braces is an id of the path, BODY the body.
+# `order` is the order, a name in braces is an id in the path, and BODY is the body.
 _CALLS: Mapping[str, str] = {
     "CreateCheckoutOrder": "norce.orders.create(BODY)",
     "GetCheckoutOrders": "norce.orders.list(QUERY)",
@@ -54,7 +54,7 @@ GIVES_ID: Mapping[str, str] = {
     "CreateOrderPayment": "payment",
     "CreateOrderShipping": "shipping",
 }
-"""The operations that answer an id, and what it is the id of."""
+"""The operations that answer with an id, and the thing that has this id."""
 
 _IDS_BY_PART = {
     "consents": "consent_id",
@@ -72,7 +72,7 @@ _DATES = ("date_from", "date_to")
 
 
 class NoCallError(Exception):
-    """No call of the client makes this request."""
+    """The client has no call that makes this request."""
 
 
 def call(operation: str | None, path: str, query: str, body: bytes, names: Mapping[str, str]) -> str:
@@ -136,7 +136,7 @@ def _new_order(body: dict[str, Any]) -> str:
 
 
 def _adds_up(cart: Mapping[str, Any]) -> bool:
-    """Whether the client would send a cart as it is: its total is the sum of its lines."""
+    """Whether a cart's total is the sum of its lines, so that the client sends it without a switch."""
     try:
         lines = sum(round(item["total"]["includingVat"] * 100) for item in cart["items"])
         return bool(lines == round(cart["total"]["includingVat"] * 100))
@@ -167,9 +167,9 @@ def _filters(query: str) -> str:
 
 
 def literal(value: object, depth: int = 0) -> str:
-    """A value of JSON as Python writes it, over several lines where one would be too long."""
+    """A JSON value as Python code, on several lines if one would be too long."""
     if isinstance(value, str):
-        # Python's own escapes for what can't be seen: JSON's for characters beyond 16 bits mean something else there.
+        # Invisible characters get Python's escapes, because JSON's for characters beyond 16 bits differ.
         return json.dumps(value, ensure_ascii=False) if value.isprintable() else ascii(value)
     if not isinstance(value, dict | list) or not value:
         return repr(value)  # pyright: ignore[reportUnknownArgumentType]

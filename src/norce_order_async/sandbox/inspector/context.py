@@ -1,4 +1,4 @@
-"""What every page is given: the sandbox that is inspected, and how a page is made."""
+"""The sandbox that the pages show, and the rendering of a page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from norce_order_async.sandbox.inspector.traffic import Traffic
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Orders and effects as they were."""
+    """Orders and effects at a moment."""
 
     number: int
     at: datetime
@@ -27,7 +27,7 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Inspected:
-    """A sandbox to look at. `path` is where the pages are."""
+    """The sandbox that is inspected. `path` is the path of the pages."""
 
     control: Control
     traffic: Traffic
@@ -43,5 +43,5 @@ class Inspected:
         return self._taken
 
     def page(self, template: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
-        """A page of a template."""
+        """Render a template as a page."""
         return HTMLResponse(rendered(template, {"root": self.path, "live": None, **values}), status)

@@ -1,4 +1,4 @@
-"""One request to take along: as a curl command, as a program, and as a test that does what was done before it too."""
+"""Copies of a request: a curl command, a program, and a test that first makes the earlier changes to the order."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from norce_order_async.sandbox.readings import Readings
 from norce_order_async.sandbox.records import ReceivedRequest
 
 TOKEN = "NORCE_TOKEN"  # noqa: S105 - the name of a variable
-"""The variable that copies take the token from; none holds a token."""
+"""The variable that copies take the token from, so that no copy holds a token."""
 
 _BY_CLIENTS = frozenset(
     {"accept-encoding", "authorization", "connection", "content-length", "cookie", "host", "transfer-encoding"}
 )
-"""Headers that every client makes by itself."""
+"""Headers that every client sets by itself."""
 
 _IN_PATHS = ":@!$&'()*+,;=~"
-"""Characters of a path that are written as they are."""
+"""Characters of a path that are not percent-encoded."""
 
 _DOTS = {".": "%2e", "..": "%2e%2e"}
 
 _MERCHANT, _CHANNEL = "acme", "se"
-"""Those of the client that tests are given."""
+"""The merchant and channel of the fixture ``norce_client``."""
 
 
 def curl(exchange: Exchange, origin: str) -> str:
-    """A command that sends it again."""
+    """A curl command that sends the request again."""
     request = exchange.request
-    # Or curl resolves steps of dots by itself.
+    # Otherwise curl resolves "." and ".." in the path.
     start = "curl --path-as-is" if "/." in request.path else "curl"
     lines = [f"{start} -X {shlex.quote(request.method)} {shlex.quote(_url(request, origin))}"]
     lines.append(f'-H "Authorization: Bearer ${TOKEN}"')
@@ -52,7 +52,7 @@ def curl(exchange: Exchange, origin: str) -> str:
 
 
 def program(exchange: Exchange, origin: str) -> str:
-    """A program that sends it again: with the client, or with httpx where no call of the client makes it."""
+    """A program that sends the request again, with the client or, if the client has no such call, with httpx."""
     request = exchange.request
     try:
         line = _line(request, {})
@@ -81,8 +81,10 @@ asyncio.run(main())
 
 
 def test(exchange: Exchange, traffic: Traffic, readings: Readings) -> str | None:
-    """A test that does what was done to the order and then this, and demands the same status; None if no call of the
-    client makes it."""
+    """A test that makes the earlier changes to the order, sends the request, and asserts the same status.
+
+    None if the client has no call for one of the requests.
+    """
     request = exchange.request
     steps, names, known = _before(exchange, traffic)
     try:
@@ -94,7 +96,7 @@ def test(exchange: Exchange, traffic: Traffic, readings: Readings) -> str | None
         lines = [*_handle(request, "norce"), *lines]
     elif not known:
         lines = [
-            "# The order was there before the first request that is kept. Download a snapshot beside this test.",
+            "# The order is older than the requests that are kept. Download a snapshot and put it beside this test.",
             'norce_sandbox.restore(Path(__file__).with_name("sandbox.sqlite").read_bytes())',
             *_handle(request, "norce"),
             *lines,
@@ -118,7 +120,7 @@ async def test_{name}(norce_sandbox, norce_client):
 
 
 def _before(exchange: Exchange, traffic: Traffic) -> tuple[list[Exchange], dict[str, str], bool]:
-    """What changed the order before, variables for the ids that were answered, and whether that begins with it."""
+    """The earlier changes to the order, variables for the ids in their answers, and whether its creation is one."""
     order_id = order_of(exchange.request.path)
     if order_id is None:
         return [], {}, True
@@ -188,7 +190,7 @@ def _test_imports(body: str) -> str:
 
 
 def _fixtures(request: ReceivedRequest, readings: Readings) -> str:
-    """What is to be set up as it was here: the readings, merchant and channel."""
+    """The fixtures that set readings, merchant and channel as in this sandbox."""
     context = _context(request)
     changed = {one.rule: one.id for one in readings.changed}
     fixtures: list[tuple[str, object]] = []
@@ -231,12 +233,12 @@ def _headers(request: ReceivedRequest) -> Mapping[str, str]:
 def _url(request: ReceivedRequest, origin: str) -> str:
     query = f"?{request.query}" if request.query else ""
     steps = (quote(step, safe=_IN_PATHS) for step in request.path.split("/"))
-    # Steps of dots have a meaning in an address, unless they are percent-encoded.
+    # "." and ".." have a meaning in an address unless they are percent-encoded.
     return f"{origin}{'/'.join(_DOTS.get(step, step) for step in steps)}{query}"
 
 
 def _text(body: bytes) -> str | None:
-    """A body that can be seen and copied as it is."""
+    """The body as text; None if it has characters that can't be seen and copied."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -245,6 +247,6 @@ def _text(body: bytes) -> str | None:
 
 
 def order_of(path: str) -> str | None:
-    """The id of the order that a path is about."""
+    """The id of the order in a path; None if there is none."""
     _, found, rest = path.partition("/checkout/orders/")
     return rest.split("/")[0] or None if found else None

@@ -1,7 +1,6 @@
-"""The stream that a page in view listens to: a word whenever something has changed, and the page asks for itself anew.
+"""The event stream of a page. It sends an event whenever something has changed, and the page reloads its rows.
 
-It looks a few times a second instead of being told, so that requests cost nothing more while nobody watches, whichever
-thread or loop they are answered on.
+The stream polls a few times a second. So requests cost nothing more while no page is open, on any thread or loop.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from starlette.responses import Response, StreamingResponse
 from norce_order_async.sandbox.inspector.context import Inspected
 
 _TICK = 0.25
-_WORD_OF_LIFE = 15.0
+_KEEP_ALIVE_EVERY = 15.0
 
 
 async def events(inspected: Inspected, _request: Request) -> Response:
-    """Server-sent events named ``changed``; at the end of the server the stream ends."""
+    """Stream server-sent events named ``changed``, until the server stops."""
     return StreamingResponse(_changes(inspected), media_type="text/event-stream")
 
 
@@ -33,14 +32,14 @@ async def _changes(inspected: Inspected) -> AsyncIterator[str]:
         if now != seen:
             seen, quiet = now, 0.0
             yield "event: changed\ndata: \n\n"
-        elif quiet >= _WORD_OF_LIFE:
-            # So that a connection to a browser that has gone is found out.
+        elif quiet >= _KEEP_ALIVE_EVERY:
+            # So that the loss of a browser's connection is noticed.
             quiet = 0.0
             yield ": nothing new\n\n"
 
 
 def state(inspected: Inspected) -> tuple[object, ...]:
-    """What is another one whenever a page would show something else."""
+    """A value that changes whenever a page would show something else."""
     deliveries = inspected.control.world.deliveries
     return (
         inspected.traffic.changes,

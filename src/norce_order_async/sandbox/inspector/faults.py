@@ -1,4 +1,4 @@
-"""What goes wrong: plans to switch on and off, the rules of the one that plays, and what was played."""
+"""The page of faults: plans to start and stop, the rules of the current plan, and the faults that were played."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from norce_order_async.sandbox.inspector.forms import FormError, back_to, done_o
 _PAGE = 100
 
 _SAID: Mapping[str, str] = {
-    "flaky-network": "Every fifth request to an operation is cut off, every tenth connection is not taken.",
-    "rate-limited": "Forty requests a second, twenty at once; the rest is answered 429.",
-    "lost-answers": "Every third change takes effect, and its answer is lost.",
-    "slow": "Mostly a tenth of a second, now and then two; every eighth body comes in drips.",
-    "deploy": "A second in which nothing is served, at once and then every ten seconds.",
-    "chaos": "All of it: every third request to an operation meets something.",
+    "flaky-network": "Every fifth request to an operation is cut off, and every tenth connection is refused.",
+    "rate-limited": "Forty requests a second, twenty at once; the others are answered 429.",
+    "lost-answers": "The answer to every third change is lost; the change takes effect.",
+    "slow": "Answers mostly take a tenth of a second, sometimes two; every eighth body comes in drips.",
+    "deploy": "Nothing is served for the first second of every ten.",
+    "chaos": "All kinds of faults: every third request to an operation meets one.",
 }
 
 
 async def faults(inspected: Inspected, request: Request) -> Response:
-    """The plans and what was played."""
+    """Show the plans, and the faults that were played."""
     return _page(inspected, request)
 
 
@@ -112,7 +112,7 @@ def _name(rule: FaultRule) -> str:
 
 
 def _data(plan: FaultPlan) -> str:
-    """A plan as it could be sent again."""
+    """A plan as JSON for the form."""
     return json.dumps({"rules": [_rule_data(rule) for rule in plan.rules]}, indent=1)
 
 

@@ -1,4 +1,4 @@
-"""What visitors send: the fields of a form, and where they are shown what came of it."""
+"""Reads posted forms, and redirects to the page that says what was done."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _FIELDS = 50
 
 DONE: Mapping[str, str] = {
     "clock": "The clock was moved ahead.",
-    "forgotten": "The snapshot was forgotten.",
+    "forgotten": "The snapshot was deleted.",
     "playing": "The plan plays from its beginning.",
-    "reset": "Everything was forgotten: orders, requests, callbacks. The clock stayed.",
-    "restored": "Orders and effects are again what they were.",
+    "reset": "All orders, requests and callbacks were removed. The clock was not changed.",
+    "restored": "Orders and effects were set back to the snapshot.",
     "seeded": "The orders were added.",
-    "sent": "It is due once more, and is being sent.",
-    "stopped": "No faults are played any longer.",
+    "sent": "The notification is being sent again.",
+    "stopped": "No more faults are played.",
     "taken": "The snapshot was taken.",
 }
-"""What is said after something was done, by the word for it in the address."""
+"""The messages after an action, by the word in the address."""
 
 
 class FormError(ValueError):
@@ -32,27 +32,27 @@ class FormError(ValueError):
 
 
 async def fields(request: Request) -> Mapping[str, str]:
-    """The fields of the form that was sent.
+    """The fields of a posted form.
 
     Raises:
-        FormError: It is too long, or no form.
+        FormError: The body is too long, or is not a form.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MOST:
-            raise FormError("That is too long.")
+            raise FormError("The form is too long.")
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS, errors="strict"))
     except ValueError:
-        raise FormError("That is no form.") from None
+        raise FormError("The body is not a form.") from None
 
 
 def whole(given: str, what: str, least: int, most: int) -> int:
-    """A whole number that a visitor wrote.
+    """A whole number from a field.
 
     Raises:
-        FormError: It is none, or beyond its bounds.
+        FormError: The field is not a whole number, or out of bounds.
     """
     text = given.strip()
     if not (text.isascii() and text.isdigit() and len(text) < 18 and least <= int(text) <= most):
@@ -61,10 +61,10 @@ def whole(given: str, what: str, least: int, most: int) -> int:
 
 
 def back_to(inspected: Inspected, path: str, done: str) -> Response:
-    """Back to a page, which says what was done; loading that again does nothing again."""
+    """Redirect to a page that says what was done. Reloading that page does not repeat the action."""
     return RedirectResponse(f"{inspected.path}{path}?done={done}", 303)
 
 
 def done_on(request: Request) -> str | None:
-    """What a page says was done."""
+    """The message about the action in a page's address; None if there is none."""
     return DONE.get(request.query_params.get("done", ""))

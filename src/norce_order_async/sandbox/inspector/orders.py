@@ -1,4 +1,4 @@
-"""The orders there are, and one of them with all that happened to it."""
+"""The page of all orders, and the page of one order with its history."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Event:
 
     @property
     def who(self) -> str:
-        """Who asked for it: the adapter that says so, or else the program."""
+        """The adapter in the request's headers, or the program in its User-Agent; empty if its request is unknown."""
         if self.cause is None:
             return ""
         headers = self.cause.request.headers
@@ -47,7 +47,7 @@ class Event:
 
 
 async def orders(inspected: Inspected, request: Request) -> Response:
-    """The orders that were added last, or those that are asked for."""
+    """Show the orders that were added last, or those of the filter."""
     asked = request.query_params
     words, status = asked.get("find", "").strip(), asked.get("status", "").strip()
     before = asked.get("before", "")
@@ -75,7 +75,7 @@ async def orders(inspected: Inspected, request: Request) -> Response:
 
 
 async def one_order(inspected: Inspected, request: Request) -> Response:
-    """One order with all that happened to it; of one that was deleted, what happened."""
+    """Show one order with its history; of a deleted order, only the history."""
     order_id: str = request.path_params["order_id"]
     store = inspected.control.world.store
     with store.reading():
@@ -85,7 +85,7 @@ async def one_order(inspected: Inspected, request: Request) -> Response:
         return inspected.page("missing.html", {"what": "order"}, status=404)
     deliveries = inspected.control.world.deliveries.of(order_id)
     events = _timeline(inspected, order, effects, deliveries)
-    # How it began, and the latest.
+    # The first event and the latest ones.
     shown = events if len(events) <= _MOST_EVENTS else [events[0], *events[1 - _MOST_EVENTS :]]
     return inspected.page(
         "order.html",
@@ -104,7 +104,7 @@ async def one_order(inspected: Inspected, request: Request) -> Response:
 
 
 def _row(order: Json) -> Json:
-    """What a line says of an order."""
+    """The data of an order for a row of the list."""
     address: Json = order.get("customer", {}).get("billing", {})
     names = (address.get(part) for part in ("givenName", "familyName", "organizationName"))
     return {
@@ -146,7 +146,7 @@ def _payments(inspected: Inspected, order: Json) -> list[Json]:
 
 
 def _callbacks(order: Json) -> Iterator[Json]:
-    """What others have registered with an order."""
+    """The hooks, validations and notifications that are registered with an order."""
     for kind, place in (("hook", "subscribeTo"), ("validation", ""), ("notification", "scope")):
         for entry in cast("list[Json]", order.get(f"{kind}s", [])):
             yield {
@@ -160,7 +160,7 @@ def _callbacks(order: Json) -> Iterator[Json]:
 def _timeline(
     inspected: Inspected, order: Json | None, effects: Sequence[Effect], deliveries: Sequence[Delivery]
 ) -> list[Event]:
-    """What happened, oldest first."""
+    """The history of an order, oldest first."""
     causes = [inspected.traffic.cause_of(one.number, one.at, one.order_id) for one in effects]
     events = [_change(effect, cause) for effect, cause in zip(effects, causes, strict=True)]
     if order is not None:
@@ -189,7 +189,7 @@ def _change(effect: Effect, cause: Exchange | None) -> Event:
 
 
 def amount(value: object, currency: object) -> str:
-    """An amount of money as one reads it."""
+    """An amount of money for people."""
     if not isinstance(value, int | float):
         return ""
     return f"{value:,.2f} {currency}" if currency else f"{value:,.2f}"

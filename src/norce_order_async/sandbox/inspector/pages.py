@@ -1,7 +1,7 @@
-"""From a template and values to a page.
+"""Renders templates to pages.
 
-Whatever came from outside is escaped by Jinja2. Control characters and marks that turn the direction of text are
-spelled out, so that a page shows what is there and nothing looks like something else.
+Jinja2 escapes all text from outside. Control characters and marks that change the direction of text are spelled out, so
+that they can't make a text look like another one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 _MOST_SHOWN = 100_000
-"""Characters of a body on a page."""
+"""Largest number of characters of a body on a page."""
 
 _TOKEN = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*")(?=: )|(?P<text>"(?:[^"\\]|\\.)*")|(?P<number>-?\d[\d.eE+-]*)'
@@ -27,17 +27,17 @@ _TOKEN = re.compile(
 
 
 def visible(text: str) -> str:
-    """The text with every character that can't be seen spelled out."""
+    """The text with invisible characters spelled out."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def visible_lines(text: str) -> str:
-    """The same, with the ends of lines as they are."""
+    """As :func:`visible`, but with line breaks as they are."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def pretty(body: bytes) -> str:
-    """A body to read: JSON with a line a member, anything else as text."""
+    """A body for people: JSON with one line for each member, anything else as text."""
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -45,7 +45,7 @@ def pretty(body: bytes) -> str:
 
 
 def coloured(text: str) -> Markup:
-    """JSON with its names, texts and numbers marked; a long one is cut."""
+    """JSON text with names, texts and numbers marked for colours; a long text is cut."""
     cut = text[:_MOST_SHOWN]
     shown, parts, at = visible_lines(cut), list[Markup](), 0
     for found in _TOKEN.finditer(shown):
@@ -59,7 +59,7 @@ def coloured(text: str) -> Markup:
 
 
 def clock_time(moment: datetime) -> str:
-    """The time of a day, to the millisecond, in UTC."""
+    """The time of day to the millisecond, in UTC."""
     return moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
 
 
@@ -74,14 +74,14 @@ def day_and_time(moment: datetime | str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time as one reads it."""
+    """A duration for people."""
     if seconds is None:
         return ""
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def kind_of_status(status: int | None) -> str:
-    """What a status is, in a word that the style sheet has a colour for."""
+    """The class of a status, for which the style sheet has a colour."""
     if status is None:
         return "lost"
     return "good" if status < 300 else "refused" if status < 500 else "failed"
@@ -92,18 +92,18 @@ def _lines(text: str) -> Markup:
 
 
 def breakable(name: str) -> Markup:
-    """The name of an operation, which a narrow page may break before its capitals."""
+    """The name of an operation, with possible line breaks before its capitals."""
     return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])", visible(name)))
 
 
 def coded(text: str) -> Markup:
-    """Words of ours, with what stands between backticks as code."""
+    """A text of the package, with the words between backticks as code."""
     parts = enumerate(text.split("`"))
     return Markup("").join(Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in parts)
 
 
 def short_path(path: str) -> str:
-    """A path without what all paths of the API begin with."""
+    """A path without the beginning that all paths of the API share."""
     return path.removeprefix("/checkout/order/api/v0/checkout") or path
 
 
@@ -131,15 +131,15 @@ def _environment() -> Environment:
         day_and_time=day_and_time,
         duration=duration,
         kind_of_status=kind_of_status,
-        # Markup, so that the ends of its lines are left as they are.
+        # Markup, so that its line breaks are left as they are.
         lines=_lines,
         short_path=short_path,
-        # What stands in a path: a slash in an id is no step.
+        # For a path: a slash in an id must not separate segments.
         segment=lambda text: quote(str(text), safe=""),
     )
     return environment
 
 
 def rendered(template: str, values: Mapping[str, Any]) -> str:
-    """The page of a template."""
+    """Render a template with values."""
     return _environment().get_template(template).render(values)

@@ -1,4 +1,4 @@
-"""The requests as they come, and one of them in full."""
+"""The page of all requests, and the page of one request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OUTCOMES: Mapping[str, Callable[[Exchange], bool]] = {
 
 
 async def requests(inspected: Inspected, request: Request) -> Response:
-    """The latest requests, or those that are asked for."""
+    """Show the latest requests, or those of the filter."""
     asked = request.query_params
     words, operation, outcome = (asked.get(name, "").strip() for name in ("find", "operation", "outcome"))
     is_outcome = _OUTCOMES.get(outcome, _any)
@@ -67,7 +67,7 @@ async def requests(inspected: Inspected, request: Request) -> Response:
 
 
 async def one_request(inspected: Inspected, request: Request) -> Response:
-    """One request in full."""
+    """Show one request with its answer."""
     exchange = inspected.traffic.exchange(request.path_params["number"])
     if exchange is None:
         return inspected.page("missing.html", {"what": "request"}, status=404)
@@ -100,7 +100,7 @@ def _any(_one: Exchange) -> bool:
 def _has(one: Exchange, words: str) -> bool:
     request = one.request
     texts = (request.path, request.query, one.correlation_id, request.headers.get("x-merchant", ""))
-    # One text, since there may be ten thousand requests; nobody looks for the end of a line.
+    # Joined to one text, because there may be ten thousand requests.
     return words in "\n".join(texts).casefold()
 
 

@@ -1,4 +1,4 @@
-"""The rules of the sandbox, which reading of each is in force, and which of them the requests touched."""
+"""The page of rules: the readings in force, and the rules that requests have touched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from norce_order_async.sandbox.rules import RULES
 
 
 async def rules(inspected: Inspected, request: Request) -> Response:
-    """All rules, those with readings, or those that were touched."""
+    """Show all rules, those with readings, or those that were touched."""
     readings = inspected.control.world.readings
     touched = readings.touched
     by = Counter(rule for one in inspected.traffic.newest() for rule in one.request.rules)

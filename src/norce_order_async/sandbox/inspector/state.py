@@ -1,4 +1,4 @@
-"""The sandbox as a whole: its clock, forgetting everything, orders to begin with, and snapshots."""
+"""The page of clock and state: moving the clock, reset, seeded orders, and snapshots."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MOST_SNAPSHOTS = 10
 
 
 async def state(inspected: Inspected, request: Request) -> Response:
-    """Clock, orders and snapshots."""
+    """Show clock, orders and snapshots."""
     return _page(inspected, request)
 
 
 async def change(inspected: Inspected, request: Request) -> Response:
-    """Carry out what the last step of the address says."""
+    """Carry out the action that the last segment of the path names."""
     try:
         given = await fields(request)
         match request.path_params["what"]:
@@ -51,7 +51,7 @@ async def change(inspected: Inspected, request: Request) -> Response:
 
 
 async def download(inspected: Inspected, _request: Request) -> Response:
-    """Orders and effects as they are now, as a file."""
+    """Send the current orders and effects as a file."""
     taken = await anyio.to_thread.run_sync(inspected.control.snapshot)
     return Response(
         taken,

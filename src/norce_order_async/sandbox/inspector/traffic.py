@@ -1,4 +1,4 @@
-"""The requests with what the log of requests does not keep: when each came, its number, and what it was answered."""
+"""The log of requests for the inspector, which also keeps the number, the time and the answer of each request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from norce_order_async.sandbox.service.calls import ServiceAnswer
 from norce_order_async.sandbox.service.clock import ServiceClock
 
 _MOST_ANSWERS = 64 * 1024 * 1024
-"""Bytes of answers that are kept; the oldest go first."""
+"""Largest size in bytes of all kept answers; the oldest are dropped first."""
 
 
 @dataclass(slots=True)
@@ -26,22 +26,22 @@ class Exchange:
     """By the sandbox's clock."""
     request: ReceivedRequest = field(repr=False)
     answer: ServiceAnswer | None = field(default=None, repr=False)
-    """What the service answered, whether or not a fault let it arrive; None until then, and once it is too old."""
+    """The service's answer, even if a fault kept it from arriving; None before it is made, and when it was dropped."""
     answered: bool = False
 
     @property
     def correlation_id(self) -> str:
-        """What the caller calls it; empty without a word of it."""
+        """The caller's header ``x-correlation-id``; empty if there is none."""
         return self.request.headers.get("x-correlation-id", "")
 
     @property
     def lost(self) -> bool:
-        """Whether it is over and its sender got no answer."""
+        """Whether the request has ended and its sender got no answer."""
         return self.answered and self.request.status is None
 
 
 class Traffic(RequestLog):
-    """The log of requests of a sandbox that is inspected."""
+    """The log of requests for a sandbox with an inspector."""
 
     def __init__(self, keep: int, clock: ServiceClock) -> None:
         super().__init__(keep)
@@ -69,7 +69,7 @@ class Traffic(RequestLog):
                 self._drop(next(iter(self._exchanges)))
 
     def answered(self, request: ReceivedRequest, reply: ServiceAnswer) -> None:
-        """Note what a request was answered."""
+        """Keep the answer to a request."""
         with self._lock:
             self.changes += 1
             exchange = self._by_rules.get(id(request.rules))
@@ -83,7 +83,7 @@ class Traffic(RequestLog):
                 self._forget_answer(self._with_answers.popleft())
 
     def took_effect(self, number: int, at: str, order_id: str) -> None:
-        """Note which request an effect came from: the one at hand, also where it is carried out after its answer."""
+        """Note that the current request caused an effect, also if the effect came after the answer."""
         with self._lock:
             self.changes += 1
             exchange = self._by_rules.get(id(noted()))
@@ -93,7 +93,7 @@ class Traffic(RequestLog):
                     del self._by_effect[next(iter(self._by_effect))]
 
     def cause_of(self, number: int, at: str, order_id: str) -> Exchange | None:
-        """The request that an effect came from, if it is kept."""
+        """The request that caused an effect, if it is kept."""
         return self.exchange(self._by_effect.get((number, at, order_id), 0))
 
     def clear(self) -> None:
@@ -108,11 +108,11 @@ class Traffic(RequestLog):
             self._bytes = 0
 
     def exchange(self, number: int) -> Exchange | None:
-        """The request of a number, if it is kept."""
+        """The request with this number, if it is kept."""
         return self._exchanges.get(number)
 
     def newest(self, before: float = math.inf) -> Iterator[Exchange]:
-        """The requests, newest first, from those before a number."""
+        """The requests with numbers below ``before``, newest first."""
         with self._lock:
             kept = list(self._exchanges.values())
         return (exchange for exchange in reversed(kept) if exchange.number < before)

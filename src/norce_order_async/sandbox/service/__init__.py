@@ -1,1 +1,1 @@
-"""What the real service does with a request: admission, handlers, totals, commit."""
+"""Carries out requests as the real service does: admission, handlers, totals, commit."""

@@ -1,4 +1,4 @@
-"""From a received request to an admitted call: credentials, merchant and channel, query, body, in that order."""
+"""Turns a received request into a call. It checks credentials, merchant and channel, query and body, in this order."""
 
 from __future__ import annotations
 
@@ -34,9 +34,12 @@ def admit(
     tokens: Collection[str],
     readings: ReadingsInUse,
 ) -> Call:
-    """The call that a request makes; raises `Refusal` if it is not allowed or malformed.
+    """The call that a request makes.
 
-    `authorization` comes apart from the request, which has it masked.
+    `authorization` is separate, because the request has it masked.
+
+    Raises:
+        Refusal: The request is not allowed or malformed.
     """
     authorize(authorization, tokens)
     headers = request.headers
@@ -54,7 +57,11 @@ def admit(
 
 
 def authorize(authorization: str | None, tokens: Collection[str]) -> None:
-    """Refuse a request that carries none of the tokens."""
+    """Refuse a request that has none of the tokens.
+
+    Raises:
+        Refusal: 401.
+    """
     given = (authorization or "").strip()
     scheme, _, rest = given.partition(" ")
     if scheme.lower() == "bearer":
@@ -102,7 +109,7 @@ def _parameter(name: str, parameter: Parameter, text: str) -> Any:
 
 
 def _body(expected: Body, request: ReceivedRequest) -> tuple[Any, Any]:
-    """The body as it was sent, and as it was checked."""
+    """The body as it was sent, and the body after the check."""
     if not request.body:
         if expected.required:
             raise Invalid("$", "a body is required")

@@ -1,4 +1,4 @@
-"""Answers whose form is not published: to creations, validations and refused requests."""
+"""Answers whose form is not published: those to creations, validations and refused requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def created(readings: ReadingsInUse, order_id: str) -> ServiceAnswer:
 
 
 def validated(readings: ReadingsInUse, entries: list[Json]) -> ServiceAnswer:
-    """The answer to validating an order; without entries it is valid."""
+    """The answer to validating an order. Without entries the order is valid."""
     if not entries:
         return answer(entries)
     match readings.of("validate-failed"):

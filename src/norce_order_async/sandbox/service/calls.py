@@ -1,4 +1,4 @@
-"""What a handler is given and what it returns, and how it loads the order that a call names."""
+"""The arguments and results of handlers, and the loading of the order that a call names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from norce_order_async.sandbox.storage.store import Scope, Store
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What every request runs against."""
+    """The objects that all requests share."""
 
     store: Store
     clock: ServiceClock
@@ -43,17 +43,17 @@ class Call:
     scope: Scope
     adapter_id: str | None
     ids: Mapping[str, str]
-    """The identifiers in the path, by the names the description gives them."""
+    """The identifiers in the path, by their names in the description."""
     query: Mapping[str, Any]
     body: Any
-    """As checked; None when the operation takes none."""
+    """The body after the check; None if the operation takes none."""
     spellings: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
-    """How the enums in the body were sent."""
+    """The spellings of enums in the body, as they were sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAnswer:
-    """What goes back."""
+    """The answer of the service."""
 
     status: int = 200
     body: bytes = b""
@@ -62,7 +62,7 @@ class ServiceAnswer:
 
 @dataclass(slots=True)
 class OrderCall:
-    """A call on one order, as a handler sees it."""
+    """A call on one order, as a handler gets it."""
 
     world: World
     call: Call
@@ -70,7 +70,7 @@ class OrderCall:
     now: str
     effects: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     enters_again: bool = False
-    """Whether the order enters the status that it has, so that callbacks on it are called."""
+    """Whether the order enters its current status again, so that callbacks on the status are called."""
 
     @property
     def body(self) -> Any:
@@ -83,7 +83,7 @@ class OrderCall:
         return self.world.ids
 
     def took_effect(self, subject: str = "", detail: str = "") -> None:
-        """Say what was changed; without a word of it nothing is saved."""
+        """Record what was changed. An order without a recorded effect is not saved."""
         self.effects.append((subject, detail))
 
 
@@ -103,18 +103,18 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """An operation that changes one order; the hooks are asked before it is saved."""
+    """An operation that changes one order; the hooks are called before it is saved."""
 
     area: Area | None
-    """The part that must be open; None for the status itself, which has a table of its own."""
+    """The parts that must not be locked; None for the status itself, which has its own table."""
     act: Callable[[OrderCall], ServiceAnswer]
     shows: Callable[[OrderCall], ServiceAnswer] | None = None
-    """Answers with what was committed, hooks' patches included; None when `act` has the answer."""
+    """Makes the answer from the committed order, with the patches of hooks; None if `act` makes the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallsOut:
-    """An operation that calls an address outside."""
+    """An operation that calls other programs."""
 
     act: Callable[[World, Call], Awaitable[ServiceAnswer]]
 
@@ -130,12 +130,16 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
 
 
 def load(world: World, call: Call) -> Json:
-    """The order, in the scope of the call; `order-not-found` otherwise."""
+    """The order that a call names, in the call's scope.
+
+    Raises:
+        Refusal: 404 if there is no such order, or as the reading for orders of other channels says.
+    """
     return json_text.parsed(load_text(world, call))
 
 
 def load_text(world: World, call: Call) -> str:
-    """The order as the JSON text that is kept."""
+    """The order that a call names as its stored JSON text; raises as :func:`load`."""
     order_id = call.ids["order_id"]
     document = world.store.document(call.scope, order_id)
     return _of_another_channel(world, call, order_id) if document is None else document

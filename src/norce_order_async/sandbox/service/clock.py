@@ -1,4 +1,4 @@
-"""The sandbox's own time: what `created`, `lastModified` and `timeStamp` are read from."""
+"""The sandbox's own clock, the source of `created`, `lastModified` and `timeStamp`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from norce_order_async.sandbox.arguments import check_is, check_moment, check_se
 
 
 class ServiceClock(Protocol):
-    """Tells the time, in UTC.
+    """A source of the time in UTC.
 
     Example::
 
@@ -21,7 +21,7 @@ class ServiceClock(Protocol):
     """
 
     def now(self) -> datetime:
-        """The present moment, with a UTC offset."""
+        """The current time, with a UTC offset."""
         ...
 
 
@@ -41,7 +41,7 @@ class MovableClock(ServiceClock, Protocol):
 
 
 class SystemClock:
-    """The machine's clock, ahead by as much as it was moved.
+    """The machine's clock, plus the seconds that it was moved ahead.
 
     Example::
 
@@ -53,15 +53,15 @@ class SystemClock:
         self._ahead = timedelta()
 
     def now(self) -> datetime:
-        """The machine's time, plus what it was moved ahead by."""
+        """The machine's time, plus the seconds that the clock was moved ahead."""
         return datetime.now(UTC) + self._ahead
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward.
 
         Raises:
-            TypeError: this is not a number.
-            ValueError: it is negative or not finite, or the clock would go beyond the year 8999.
+            TypeError: The seconds are not a number.
+            ValueError: The seconds are negative or not finite, or the clock would go beyond the year 8999.
         """
         _moved(self.now(), seconds)
         self._ahead += timedelta(seconds=seconds)
@@ -71,11 +71,11 @@ class ManualClock:
     """A clock that stands still until it is moved.
 
     Args:
-        start: The moment that it shows first, of the years 1000 to 8999; one without a UTC offset is local time.
+        start: The first time that it shows, in the years 1000 to 8999; without a UTC offset it is local time.
 
     Raises:
-        TypeError: It is not a datetime.
-        ValueError: It is beyond these years.
+        TypeError: The start is not a datetime.
+        ValueError: The start is not in these years.
 
     Example::
 
@@ -87,22 +87,22 @@ class ManualClock:
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         check_is("start", start, datetime, "a datetime")
         if start.tzinfo is None:
-            # Compared first: what is local time can't be reckoned at the ends of the calendar.
+            # Checked first, because local time can't be converted at the ends of the calendar.
             check_moment("start", start.replace(tzinfo=UTC))
         else:
             check_moment("start", start)
         self._now = start.astimezone(UTC)
 
     def now(self) -> datetime:
-        """The moment that it was set to."""
+        """The time that the clock stands at."""
         return self._now
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward.
 
         Raises:
-            TypeError: this is not a number.
-            ValueError: it is negative or not finite, or the clock would go beyond the year 8999.
+            TypeError: The seconds are not a number.
+            ValueError: The seconds are negative or not finite, or the clock would go beyond the year 8999.
         """
         self._now = _moved(self._now, seconds)
 
@@ -118,6 +118,5 @@ def _moved(now: datetime, seconds: float) -> datetime:
 
 
 def written(moment: datetime) -> str:
-    """A moment as bodies show it: always with four digits of the year, six decimals and `Z`, so that texts sort as the
-    moments do."""
+    """A moment as it is stored: four digits of the year, six decimals and `Z`, so that texts sort as moments do."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -1,7 +1,7 @@
-"""Carries out one admitted call: load, check locks, let the handler act, settle, ask the hooks, save, announce.
+"""Carries out a call: loads the order, checks locks, runs the handler, computes totals, calls hooks, saves, notifies.
 
-A change that takes effect later than its request waits until it is due by the sandbox's clock. A running server carries
-it out by itself; without one, it is carried out before the first request after that.
+A change that takes effect after its request waits until it is due by the sandbox's clock. A running server carries it
+out by itself; without one, it is carried out before the next request.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from norce_order_async.sandbox.service.handlers.cart import await_commit, refuse
 from norce_order_async.sandbox.service.refusals import Refusal, not_valid
 from norce_order_async.sandbox.service.totals import settle
 
-# They follow from the rest and are written anew.
+# Members that are computed from the others.
 _DERIVED = frozenset({"lastModified", "total"})
 
 
 @dataclass(slots=True)
 class PendingChange:
-    """What a handler made of an order, not saved yet; `written` is the text it was read from."""
+    """A change of an order that is not saved yet; `written` is the stored text before the change."""
 
     handler: Changes
     on_order: OrderCall
@@ -57,14 +57,14 @@ class PendingChange:
 
     @property
     def compared(self) -> Json:
-        """What callbacks compare with: the order before, but with no status if it was entered once more."""
+        """The order that callbacks compare with: the one before, without its status if that was entered again."""
         before = self.before
         if self.on_order.enters_again:
             before["state"]["currentStatus"] = None
         return before
 
     def hook_round(self) -> HookRound | None:
-        """The hooks to ask; None when the change concerns none."""
+        """The hooks to call; None if the change concerns none."""
         on_order = self.on_order
         if not on_order.effects or not on_order.order["hooks"]:
             return None
@@ -72,7 +72,11 @@ class PendingChange:
         return hooks if hooks.open else None
 
     def still_fits(self, written: str) -> bool:
-        """Bring the change up to what the order is by now; false when that can't be done."""
+        """Apply the change to the order as it is now. Returns False if another change has touched the same parts.
+
+        Raises:
+            Refusal: The change is not possible any more.
+        """
         proposed, before, current = self.on_order.order, self.before, json_text.parsed(written)
         world = self.on_order.world
         ours = _changed(before, proposed)
@@ -88,7 +92,7 @@ class PendingChange:
         settle(merged, world.readings)
         if merged["state"] != current["state"]:
             refuse_unready(world.readings, merged, merged["state"]["currentStatus"])
-        # Only creating an order and replacing a cart answer with a conflict; any change may be patched into one.
+        # A hook's patch may set a cart reference in any change, but only two operations may answer with a conflict.
         refuse_to_share_cart(world, merged)
         self.written, self.on_order.order = written, merged
         return True
@@ -100,7 +104,11 @@ def _changed(before: Json, after: Json) -> set[str]:
 
 
 async def commit(world: World, handler: Handler, call: Call) -> ServiceAnswer:
-    """Carry out a call, and answer it; raises `Refusal` if it is refused."""
+    """Carry out a call, and return the answer.
+
+    Raises:
+        Refusal: The call is refused.
+    """
     await await_commit(world, call)
     match handler:
         case OnWorld(act):
@@ -118,9 +126,12 @@ async def commit(world: World, handler: Handler, call: Call) -> ServiceAnswer:
 
 
 def rehearse(world: World, handler: Handler, call: Call) -> bool:
-    """Whether a call would change its order, which stays as it is; raises `Refusal` if it would be refused.
+    """Whether a call would change its order. Nothing is saved, and hooks are not called.
 
-    For handlers that write to nothing but the order. Hooks are not asked.
+    Only for handlers that write to the order alone.
+
+    Raises:
+        Refusal: The call would be refused.
     """
     if not isinstance(handler, Changes):
         return False
@@ -139,7 +150,7 @@ async def _change(world: World, handler: Changes, call: Call) -> ServiceAnswer:
 
 
 async def _committed(world: World, handler: Changes, call: Call) -> PendingChange:
-    """The change that all hooks agreed to, saved."""
+    """Propose the change, call the hooks, and save it."""
     for _ in range(MOST_PROPOSALS):
         with world.store.transaction():
             change = _proposed(world, handler, call)
@@ -147,14 +158,14 @@ async def _committed(world: World, handler: Changes, call: Call) -> PendingChang
             if hooks is None:
                 _save(change)
                 return change
-            # Nothing was written: a handler that writes to the store itself changes no part that hooks hear of.
+            # Nothing was written so far: a handler that writes to the store itself changes no part that has hooks.
         await hooks.ask(world.callbacks, world.ids, change.on_order.now)
         change.on_order.order = hooks.order
         with world.store.transaction():
             if change.still_fits(load_text(world, call)):
                 _save(change)
                 return change
-    raise not_valid("Others kept changing the same part of the order while its hooks were asked.")
+    raise not_valid("Other requests kept changing the same part of the order while its hooks were called.")
 
 
 def _proposed(world: World, handler: Changes, call: Call) -> PendingChange:
@@ -192,22 +203,22 @@ class _Change:
     handler: Handler
     call: Call
     rules: set[str] | None
-    """Of the request that asked for it: where the rules that are looked up for it are noted."""
+    """The set of its request that notes the rules that are looked up for it."""
 
 
 class Deferred:
-    """The changes that wait for their time."""
+    """The changes that take effect later."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._waiting: list[_Change] = []
 
     def add(self, seconds: float, handler: Handler, call: Call) -> None:
-        """Have a change take effect ``seconds`` from now."""
+        """Add a change that takes effect in ``seconds``."""
         self._waiting.append(_Change(self._world.clock.now() + timedelta(seconds=seconds), handler, call, noted()))
 
     def drop(self, operation: str, order_id: str) -> None:
-        """Drop the changes of one kind to an order that have not taken effect."""
+        """Drop the waiting changes of an order by one operation."""
         self._waiting = [
             change
             for change in self._waiting
@@ -215,16 +226,16 @@ class Deferred:
         ]
 
     def clear(self) -> None:
-        """Drop all changes that have not taken effect."""
+        """Drop all waiting changes."""
         self._waiting.clear()
 
     async def carry_out(self) -> None:
-        """Carry out what is due, in the order of the requests; what is no longer possible is dropped."""
+        """Carry out the changes that are due, in the order of the requests; drop those that are no longer possible."""
         if not self._waiting:
             return
         now = self._world.clock.now()
         due = [change for change in self._waiting if change.due <= now]
-        # Taken off before anything is awaited, so that no other request carries out the same.
+        # Removed before anything is awaited, so that no other request carries out the same changes.
         self._waiting = [change for change in self._waiting if change.due > now]
         for change in due:
             try:
@@ -232,11 +243,11 @@ class Deferred:
                     await commit(self._world, change.handler, change.call)
             except Refusal:
                 continue
-            except Exception:  # noqa: BLE001 - whatever went wrong, the requests that follow are answered
-                _log.exception("%s failed after its time had come", change.call.operation)
+            except Exception:  # noqa: BLE001 - later requests are answered in any case
+                _log.exception("the deferred change by %s failed", change.call.operation)
 
     async def run(self) -> None:
-        """Carry out what becomes due, until cancelled."""
+        """Carry out changes when they become due, until cancelled."""
         while True:
             await self.carry_out()
             await anyio.sleep(_TICK)

@@ -1,4 +1,4 @@
-"""New identifiers, in the shapes seen in the service's published samples."""
+"""New identifiers, in the forms of the service's published samples."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _LETTERS = string.ascii_letters
 
 
 class Ids:
-    """Makes identifiers; the same seed makes the same ones in the same order."""
+    """Makes identifiers. The same seed makes the same identifiers in the same order."""
 
     def __init__(self, seed: int | None = None) -> None:
         self._seed = seed
         self._random = random.Random(seed)
 
     def restart(self) -> None:
-        """Begin again: with a seed, the same identifiers come as before."""
+        """Start again: with a seed, the same identifiers follow as at first."""
         self._random.seed(self._seed)
 
     def order(self) -> str:
@@ -34,7 +34,7 @@ class Ids:
         return self._make("s", 26)
 
     def callback(self) -> str:
-        """For hooks, notifications and validations alike."""
+        """A new id of a hook, a notification or a validation."""
         return self._make("oc", 26)
 
     def item(self) -> str:
@@ -42,7 +42,7 @@ class Ids:
         return self._make("ci", 26)
 
     def consent(self) -> str:
-        """Only for a consent whose caller chose no id."""
+        """A new id of a consent, if the caller gives none."""
         return self._make("ci", 26)
 
     def action(self) -> str:
@@ -50,7 +50,7 @@ class Ids:
         return self._make("pa", 26)
 
     def event(self, moment: datetime) -> str:
-        """A UUID of version 7, for the record of a notification: texts sort by the moment."""
+        """A UUID of version 7, for a delivery: texts sort by the moment."""
         value = int(moment.timestamp() * 1000) << 80 | self._random.getrandbits(80)
         value = value & ~(0xF << 76) | 0x7 << 76
         return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))

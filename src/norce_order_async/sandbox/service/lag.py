@@ -1,4 +1,4 @@
-"""Lists that are behind: they show orders as they were before the changes of the last seconds."""
+"""Lists that lag behind: they show orders as they were before the changes of the last seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from norce_order_async.sandbox.storage.store import Store
 
 
 class ListLag:
-    """What orders were before their latest changes, for as long as lists still show that."""
+    """Keeps orders as they were before their latest changes, as long as lists show them so."""
 
     def __init__(self, store: Store, clock: ServiceClock, readings: ReadingsInUse) -> None:
         self._store = store
@@ -25,19 +25,19 @@ class ListLag:
         self._changes: list[tuple[datetime, str, str | None]] = []
 
     def note(self, order_id: str, before: str | None) -> None:
-        """An order is changed; `before` is its text until now, None for a new one."""
+        """Record that an order is changed; `before` is its text before the change, None for a new one."""
         if self._kept:
             with self._lock:
                 self._changes.append((self._clock.now(), order_id, before))
 
     def clear(self) -> None:
-        """Lists show what there is."""
+        """Drop all of it, so that lists show the current orders."""
         with self._lock:
             self._changes.clear()
 
     @contextmanager
     def as_listed(self) -> Generator[None]:
-        """Inside, the store holds the orders as lists show them."""
+        """Inside this block, the store holds the orders as lists show them."""
         if self._readings.of("list-lag") == "none":
             yield
             return
@@ -47,7 +47,7 @@ class ListLag:
             yield
 
     def _hidden(self) -> dict[str, str | None]:
-        """By order, its text before the first change that lists don't show yet."""
+        """By order id, the text before the first change that lists don't show yet."""
         now = self._clock.now()
         with self._lock:
             self._changes = [change for change in self._changes if now - change[0] < self._kept]

@@ -1,4 +1,4 @@
-"""How a body becomes part of an order: its entries get their ids, whether a call brings it or a hook changes it."""
+"""Gives the entries of a body their ids, when a request adds them or a hook changes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def all_items(holder: Json) -> Iterator[Json]:
 
 
 def give_item_ids(cart: Json, known: Collection[str], ids: Ids) -> None:
-    """Items keep an id that the cart knew, once each; the others get a new one."""
+    """Give items new ids, except those that have an id of the cart; a repeated id counts only once."""
     kept: set[str] = set()
     for item in all_items(cart):
         if item.get("id") not in known or item["id"] in kept:
@@ -27,7 +27,7 @@ def give_item_ids(cart: Json, known: Collection[str], ids: Ids) -> None:
 
 
 def with_ids(given: list[Json], known: list[Json], ids: Ids) -> list[Json]:
-    """The actions of a payment with their ids: an action equal to a known one is that one."""
+    """The actions of a payment with ids: an action that is equal to a known one keeps its id, others get new ones."""
     left = list(known)
     result: list[Json] = []
     for action in given:
@@ -39,10 +39,10 @@ def with_ids(given: list[Json], known: list[Json], ids: Ids) -> list[Json]:
 
 
 def add_consent(order: Json, given: Json, ids: Ids, path: str) -> str:
-    """Add a consent to the order; an id that the caller chose must be new.
+    """Add a consent to the order, and return its id.
 
-    Returns:
-        The id that it has in the order.
+    Raises:
+        Refusal: The order has a consent with the given id already.
     """
     consent: dict[str, Any] = {**given, "id": given.get("id") or ids.consent(), "checked": given.get("checked", False)}
     if any(other["id"] == consent["id"] for other in order["consents"]):

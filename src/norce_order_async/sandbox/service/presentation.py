@@ -1,7 +1,7 @@
-"""How answers are written: nulls, times and enums, by the readings of their rules.
+"""Writes the nulls, times and enums of answers as the readings of their rules say.
 
-What is kept is always the same: members without a value are left out, times have six decimals, enums are spelled as the
-description has them. Where a reading writes it differently, an answer is rewritten by the schema of its operation.
+The stored form is always the same: members without a value are left out, times have six decimals, and enums have the
+description's spelling. If a reading writes them differently, an answer is rewritten by the schema of its operation.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from norce_order_async.sandbox.readings import ReadingsInUse
 from norce_order_async.sandbox.schema import Description
 
 Spellings: TypeAlias = Mapping[tuple[str, str], str]
-"""By the name of a member and the description's spelling of its value: how it was sent."""
+"""By the name of a member and the description's spelling of its value, the spelling in which it was sent."""
 
 _ORDER: Json = {"$ref": "#/components/schemas/Order"}
 _FIRST = {"nulls": "left-out", "times": "microseconds", "enum-written": "as-described"}
 
 
 class Presentation:
-    """Rewrites what is sent as the readings in force have it."""
+    """Rewrites answers and callbacks as the readings in force say."""
 
     def __init__(self, description: Description, readings: ReadingsInUse) -> None:
         self._description = description
@@ -32,16 +32,16 @@ class Presentation:
         self._concerned: dict[str, frozenset[str]] = {}
 
     def clear(self) -> None:
-        """Forget how enums were sent."""
+        """Drop the spellings of enums."""
         self._spellings.clear()
 
     def remember(self, order_id: str, spellings: Spellings) -> None:
-        """How the enums of an order were sent; the latest spelling of a value counts."""
+        """Keep the spellings in which enums of an order were sent; the latest one of a value counts."""
         if spellings and self._readings.chosen["enum-written"] == "as-sent":
             self._spellings.setdefault(order_id, {}).update(spellings)
 
     def body(self, operation: str, order_id: str, body: bytes) -> bytes:
-        """The body of a success as it is sent; `order_id` is empty where the request names no order."""
+        """The body of a successful answer as it is sent; `order_id` is empty if the request names no order."""
         schema = self._description.answers.get(operation)
         if schema is None or not body:
             return body
@@ -58,7 +58,7 @@ class Presentation:
         return cast("Json", self._written(_ORDER, order, writing, order["id"], ""))
 
     def _writing(self, name: str, schema: Json) -> Mapping[str, str]:
-        """The readings that make a difference to what a schema describes."""
+        """The readings that make a difference to data of this schema."""
         if name not in self._concerned:
             self._concerned[name] = frozenset(_concerned(self._description, schema, set()))
         looked_up = {rule: self._readings.of(rule) for rule in sorted(self._concerned[name])}
@@ -87,7 +87,7 @@ class Presentation:
         members: Json = schema.get("properties", {})
         if not members:
             return value
-        # An entry of a list of orders says itself which order it is.
+        # In a list of orders, each entry has the id of its order.
         order_id = order_id or str(value.get("id", ""))
         written: Json = {
             name: self._written(members.get(name, {}), member, writing, order_id, name)
@@ -109,7 +109,7 @@ def _time(moment: str, reading: str | None) -> str:
 
 
 def _concerned(description: Description, schema: Json, seen: set[str]) -> Iterator[str]:
-    """The rules that a schema gives something to do."""
+    """The rules that concern data of this schema."""
     reference = str(schema.get("$ref", ""))
     if reference in seen:
         return
@@ -130,7 +130,7 @@ def _concerned(description: Description, schema: Json, seen: set[str]) -> Iterat
 
 
 def spellings(sent: Any, kept: Any, name: str = "") -> Iterator[tuple[tuple[str, str], str]]:
-    """Where a body was kept in another spelling than it was sent in."""
+    """The spellings of texts in a body: how each kept text was sent."""
     if isinstance(kept, dict) and isinstance(sent, dict):
         for member, value in cast("Json", kept).items():
             yield from spellings(cast("Json", sent).get(member), value, member)
@@ -138,5 +138,5 @@ def spellings(sent: Any, kept: Any, name: str = "") -> Iterator[tuple[tuple[str,
         for one, other in zip(cast("Any", sent), cast("Any", kept), strict=False):
             yield from spellings(one, other, name)
     elif isinstance(kept, str) and isinstance(sent, str):
-        # Also where they are the same: what was sent last is what counts.
+        # Also if both are the same, because the latest spelling counts.
         yield (name, kept), sent

@@ -1,4 +1,4 @@
-"""How the service says no: a status and a body of `{code, message}`."""
+"""Refusals of requests: a status and a body of `{code, message}`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer
     def __init__(self, status: int, code: str, message: str, body: bytes | None = None) -> None:
         super().__init__(status, code, message)
         self.body = body
-        """What is answered as it is, in place of the code and the message."""
+        """The body of the answer, in place of code and message; None for these."""
         self.status = status
         self.code = code
         self.message = message

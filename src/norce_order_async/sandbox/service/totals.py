@@ -1,7 +1,7 @@
 """Money: exact decimals from JSON numbers, and the totals that the service computes.
 
-A JSON number was read as a float; its shortest text is the number the sender wrote, so decimals made from that text
-add up exactly where floats would not (0.1 + 0.2).
+A JSON number is read as a float, whose shortest text is the number that the sender wrote. Decimals made from this text
+add up exactly, where floats would not (0.1 + 0.2).
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from norce_order_async.sandbox.json_text import Json
 from norce_order_async.sandbox.readings import ReadingsInUse
 
 _CENT = Decimal("0.01")
-# Wide enough for any two floats added digit by digit: nothing is lost, so "adds up exactly" means exactly.
+# Enough digits to add any two floats without rounding.
 _ROOMY = Context(prec=400, rounding=ROUND_HALF_UP)
 
 
 def exact(number: float) -> Decimal:
-    """The decimal that was written in the body."""
+    """The decimal number as it was written in the body."""
     return Decimal(str(number))
 
 
 def rounded(amount: Decimal) -> Decimal:
-    """Half up to two decimals."""
+    """The amount, rounded half up to two decimals."""
     return amount.quantize(_CENT, context=_ROOMY)
 
 
 def added(amounts: Iterable[Decimal]) -> Decimal:
-    """The sum, with every digit."""
+    """The exact sum."""
     total = Decimal(0)
     for amount in amounts:
         total = _ROOMY.add(total, amount)
@@ -37,12 +37,12 @@ def added(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def including_vat(price: Json | None) -> Decimal:
-    """The price with VAT; 0 when there is none."""
+    """The price with VAT; 0 if there is none."""
     return _side(price, "includingVat")
 
 
 def excluding_vat(price: Json | None) -> Decimal:
-    """The price without VAT; 0 when there is none."""
+    """The price without VAT; 0 if there is none."""
     return _side(price, "excludingVat")
 
 
@@ -52,7 +52,7 @@ def standing(parts: Iterable[Json]) -> list[Json]:
 
 
 def settle(order: Json, readings: ReadingsInUse) -> None:
-    """Write the totals that follow from the cart and the shippings."""
+    """Compute the totals of the cart and of the order."""
     cart: Json | None = order.get("cart")
     if cart is not None:
         _settle_cart(cart, readings)

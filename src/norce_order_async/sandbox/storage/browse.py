@@ -1,8 +1,8 @@
-"""Orders of all merchants and channels, to look through: what no operation of the service shows."""
+"""Queries over the orders of all merchants and channels, for the inspector; the service has no such operation."""
 
 from __future__ import annotations
 
-# ruff: noqa: S608 - the conditions are this module's own; what a visitor brings is always a bound value
+# ruff: noqa: S608 - the conditions are this module's own; a visitor's words are always bound values
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,19 +13,26 @@ from norce_order_async.sandbox.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One order, and where it stands: `place` grows with each order that is added."""
+    """One order. `place` is its key, which grows with each order that is added."""
 
     place: int
     order: Json
 
 
 def newest(store: Store, *, words: str, status: str, before: int | None, most: int) -> Sequence[Found]:
-    """The orders that were added last: with these words in an id, a reference, a name or an e-mail address, in this
-    status, added before the one at a place."""
+    """The orders that were added last, newest first.
+
+    Args:
+        store: The store.
+        words: The id of an order, or a part of a reference, a name or an e-mail address; empty for all.
+        status: Only orders in this status; empty for all.
+        before: Only orders added before the one at this place; None for all.
+        most: Largest number of orders.
+    """
     conditions: list[str] = ["1"]
     values: list[str | int] = []
     if words:
-        # Not LIKE, to which some characters mean something.
+        # Not LIKE, in which some characters have a meaning.
         conditions.append("(id = ? OR instr(search, ?) > 0)")
         values += [words, words.casefold()]
     if status:
@@ -34,7 +41,7 @@ def newest(store: Store, *, words: str, status: str, before: int | None, most: i
     if before is not None:
         conditions.append("key < ?")
         values.append(before)
-    # The few are picked in the narrow table first, so that only their documents are read.
+    # The orders are picked from the narrow table first, so that only their documents are read.
     picked = f"SELECT key FROM orders WHERE {' AND '.join(conditions)} ORDER BY key DESC LIMIT ?"
     rows = store.rows(
         f"SELECT key, document FROM ({picked}) JOIN documents USING (key) ORDER BY key DESC", (*values, most)
@@ -43,12 +50,12 @@ def newest(store: Store, *, words: str, status: str, before: int | None, most: i
 
 
 def order(store: Store, order_id: str) -> Json | None:
-    """An order, whosever it is."""
+    """An order of any merchant and channel; None if there is no such order."""
     rows = store.rows("SELECT document FROM documents JOIN orders USING (key) WHERE id = ?", (order_id,))
     return json_text.parsed(rows[0][0]) if rows else None
 
 
 def count(store: Store) -> int:
-    """How many orders there are."""
+    """The number of orders."""
     ((number,),) = store.rows("SELECT count(*) FROM orders", ())
     return int(number)

@@ -29,11 +29,11 @@ COLUMNS = (
     "cart_total",
     "total",
 )
-"""In the order of `columns()`."""
+"""The names, in the order of the values of `columns()`."""
 
 
 def columns(order: Json) -> tuple[Value, ...]:
-    """What the store keeps beside the document: texts folded, money in hundredths, time in microseconds."""
+    """The values that are stored beside the document: folded texts, money in hundredths, time in microseconds."""
     cart: Json = order.get("cart", {})
     customer: Json = order.get("customer", {})
     billing: Json = customer.get("billing", {})
@@ -46,7 +46,7 @@ def columns(order: Json) -> tuple[Value, ...]:
         microseconds(datetime.fromisoformat(order["created"])),
         microseconds(datetime.fromisoformat(order["lastModified"])),
         order.get("reference"),
-        # An empty reference names no cart: it must not make two orders collide.
+        # An empty reference is stored as none, so that two orders with it do not collide.
         cart.get("reference") or None,
         _folded(order.get("country")),
         _folded(billing.get("country")),

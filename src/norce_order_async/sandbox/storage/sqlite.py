@@ -1,7 +1,7 @@
-"""The file behind the store: made, taken up again, copied; and nothing else than one of our own is ever written to.
+"""Creates, opens and copies the database file of the store.
 
-A database says in its header whose it is and in which form: SQLite keeps two numbers there for that. A file that is
-no database, another program's, damaged, of another form or in use is refused as it is.
+SQLite keeps two numbers in a file's header: whose file it is, and the version of its schema. A file that is not a
+database, that is another program's, damaged, of another version or in use is refused and not changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FORM = 3
 
 
 class DatabaseFileError(ValueError):
-    """The state can't be kept in or taken from this; the text says why. It was left as it is.
+    """The state can't be stored in this file, or restored from these bytes; the text says why. The file is unchanged.
 
     Example::
 
@@ -28,15 +28,15 @@ class DatabaseFileError(ValueError):
 
 
 def opened(path: str, schema: str) -> sqlite3.Connection:
-    """A connection to the file at `path`, made if there is none, or to memory.
+    """A connection to the file at `path`, which is created if it does not exist, or to memory.
 
     Raises:
-        DatabaseFileError: what is there is not a sandbox's, is damaged, in use or out of reach.
+        DatabaseFileError: The file is not a sandbox's, is damaged, is in use, or can't be opened.
     """
     database = _connected(path)
     try:
         if _number(database, "page_count") == 0:
-            # In one transaction: a file is never left half made.
+            # In one transaction, so that a file is never left half made.
             database.executescript(
                 f"BEGIN IMMEDIATE; {schema}; PRAGMA application_id = {_OURS}; PRAGMA user_version = {_FORM}; COMMIT"
             )
@@ -64,10 +64,10 @@ def snapshot(database: sqlite3.Connection) -> bytes:
 
 
 def restore(database: sqlite3.Connection, taken: bytes) -> None:
-    """Make the state what it was when the snapshot was taken.
+    """Set the state back to a snapshot.
 
     Raises:
-        DatabaseFileError: these bytes are no snapshot; the state is as it was.
+        DatabaseFileError: The bytes are not a snapshot; the state is unchanged.
     """
     if not taken.startswith(b"SQLite format 3\0"):
         raise DatabaseFileError("these bytes are not a snapshot")
@@ -97,9 +97,9 @@ def _connected(path: str) -> sqlite3.Connection:
 
 
 def _exclusively(database: sqlite3.Connection) -> None:
-    """Keep every other process off, and write quickly."""
+    """Lock the file against other processes, and make writes fast."""
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    # A log beside the file, not synchronised at each change: what a crash of the machine could lose is test data.
+    # Changes are not synchronised one by one: a crash of the machine can only lose test data.
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute("BEGIN IMMEDIATE")
@@ -115,9 +115,9 @@ def _check(database: sqlite3.Connection, path: str) -> None:
 
 def _check_owner(database: sqlite3.Connection, path: str) -> None:
     if _number(database, "application_id") != _OURS:
-        raise DatabaseFileError(f"{path} is a database of something else; name a file that is not there yet")
+        raise DatabaseFileError(f"{path} is another program's database; name a file that does not exist yet")
     if (form := _number(database, "user_version")) != _FORM:
-        raise DatabaseFileError(f"{path} is of another version of the sandbox (form {form}, not {_FORM})")
+        raise DatabaseFileError(f"{path} is of another version of the sandbox (format {form}, not {_FORM})")
 
 
 def _number(database: sqlite3.Connection, pragma: str) -> int:

@@ -1,13 +1,13 @@
 """All state in one SQLite database: orders as JSON documents, the columns to filter them by, transactions, effects.
 
-Threads: there is one connection and one lock. `transaction()` holds the lock from BEGIN to COMMIT or ROLLBACK, so a
-request sees and leaves a whole state whichever thread it runs on; nothing is awaited while it is held. A request's
-changes and the effects that record them commit together.
+There is one connection and one lock for all threads. `transaction()` holds the lock from BEGIN to COMMIT or ROLLBACK,
+so each request sees and leaves a consistent state; nothing is awaited while the lock is held. A request's changes and
+the effects that record them commit together.
 """
 
 from __future__ import annotations
 
-# ruff: noqa: S608 - names put into SQL texts are this package's own; what a request brings is always a bound value
+# ruff: noqa: S608 - names in SQL texts are this package's own; values of a request are always bound
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ _FEW = 1000
 
 
 class Scope(NamedTuple):
-    """Whose orders are looked at."""
+    """The merchant and channel of a request."""
 
     merchant: str
     channel: str
@@ -60,7 +60,7 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A change that took effect: which operation did it, to which order, to which part of it.
+    """A change that took effect: its operation, its order, and the changed part.
 
     Example::
 
@@ -80,7 +80,7 @@ class Effect:
 
 @dataclass(slots=True)
 class Selection:
-    """Which orders a list is about, as SQL conditions and their values."""
+    """The orders of a list, as SQL conditions and their values."""
 
     scope: Scope
     conditions: list[str] = field(default_factory=list[str])
@@ -96,13 +96,13 @@ class Selection:
 
 
 class Store:
-    """The sandbox's memory. `path` is a file or, as it comes, nothing but memory."""
+    """The sandbox's state, in a file or by default in memory."""
 
     def __init__(self, path: str = database.IN_MEMORY) -> None:
         self._lock = threading.RLock()
         self.on_effect: Callable[[int, str, str], None] | None = None
-        """Called with number, time and order of each effect that is added; what is rolled back gives its number to the
-        next."""
+        """Called with number, time and order of each added effect. After a rollback, the next effect gets the same
+        number."""
         self._database = database.opened(path, _SCHEMA)
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """All or nothing; one at a time."""
+        """A transaction; only one runs at a time."""
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -124,19 +124,19 @@ class Store:
 
     @contextmanager
     def reading(self) -> Generator[None]:
-        """Several reads of one state, with nothing written in between."""
+        """Inside this block, reads see one state: nothing is written in between."""
         with self._lock:
             yield
 
     def rows(self, query: str, values: tuple[Value, ...]) -> list[Any]:
-        """What a SELECT finds."""
+        """The rows of a SELECT."""
         with self._lock:
             return self._database.execute(query, values).fetchall()
 
     # The whole
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self.transaction():
             for table in ("orders", "documents", "payments", "transactions", "effects"):
                 self._database.execute(f"DELETE FROM {table}")
@@ -147,14 +147,14 @@ class Store:
             return database.snapshot(self._database)
 
     def restore(self, taken: bytes) -> None:
-        """Make everything what it was when the snapshot was taken."""
+        """Set everything back to a snapshot."""
         with self._lock:
             database.restore(self._database, taken)
 
     # Orders
 
     def document(self, scope: Scope, order_id: str) -> str | None:
-        """An order's JSON text as it was last saved."""
+        """An order's JSON text; None if there is no such order in this scope."""
         with self._lock:
             row = self._database.execute(
                 "SELECT document FROM documents JOIN orders USING (key) WHERE id = ? AND merchant = ? AND channel = ?",
@@ -163,7 +163,7 @@ class Store:
         return None if row is None else str(row[0])
 
     def document_in_any_channel(self, merchant: str, order_id: str) -> str | None:
-        """An order's JSON text, whichever channel of the merchant it is in."""
+        """An order's JSON text in any channel of the merchant; None if there is no such order."""
         with self._lock:
             row = self._database.execute(
                 "SELECT document FROM documents JOIN orders USING (key) WHERE id = ? AND merchant = ?",
@@ -176,7 +176,7 @@ class Store:
         return self._key(order_id) is not None
 
     def cart_holder(self, scope: Scope, cart_reference: str) -> str | None:
-        """The id of the first order, not removed, that holds this cart reference."""
+        """The id of the first order with this cart reference that is not removed; None if there is none."""
         row = self._database.execute(
             "SELECT id FROM orders WHERE merchant = ? AND channel = ? AND cart_reference = ? AND status <> 'removed' "
             "ORDER BY key",
@@ -191,7 +191,7 @@ class Store:
         self._note_payments(cursor.lastrowid, order)
 
     def save(self, order: Json) -> None:
-        """Replace an order that exists."""
+        """Replace an existing order."""
         key = self._key(order["id"])
         self._database.execute(_UPDATE, (*columns(order), key))
         self._database.execute("UPDATE documents SET document = ? WHERE key = ?", (json_text.text(order), key))
@@ -211,7 +211,7 @@ class Store:
 
     @contextmanager
     def glimpse(self) -> Generator[None]:
-        """Within a transaction: what is written inside is gone afterwards."""
+        """Within a transaction: everything that is written inside this block is undone at its end."""
         self._database.execute("SAVEPOINT glimpse")
         try:
             yield
@@ -220,7 +220,7 @@ class Store:
             self._database.execute("RELEASE glimpse")
 
     def put_back(self, order_id: str, document: str | None) -> None:
-        """Make an order what it was; without a text, there was none."""
+        """Set an order back to a text; with None, delete it."""
         key = self._key(order_id)
         if document is not None:
             order = json_text.parsed(document)
@@ -237,14 +237,14 @@ class Store:
     def page(
         self, chosen: Selection, matches: int, *, order_by: str, descending: bool, limit: int, offset: int
     ) -> list[str]:
-        """The documents of one page; `matches` is what `figures` counted."""
+        """The documents of one page; `matches` is the number that `figures` counted."""
         direction = "DESC" if descending else "ASC"
-        # A plus keeps SQLite from walking all orders by date in search of the few that match: those it finds by the
-        # index of the filter, and sorts.
+        # With the plus, SQLite does not walk all orders by date to find the few that match: it finds them by the index
+        # of the filter, and sorts them.
         ordering = f"{'+' if matches < _FEW else ''}{order_by} {direction}, key {direction}"
         with self._lock:
             rows = self._database.execute(
-                # The page is cut from the narrow table first, so that only its own documents are read.
+                # The page is picked from the narrow table first, so that only its own documents are read.
                 f"SELECT document FROM (SELECT key, {order_by} FROM orders WHERE {chosen.where()} ORDER BY {ordering} "
                 f"LIMIT ? OFFSET ?) JOIN documents USING (key) ORDER BY {ordering}",
                 (*chosen.parameters(), limit, offset),
@@ -252,7 +252,7 @@ class Store:
         return [row[0] for row in rows]
 
     def figures(self, chosen: Selection) -> tuple[int, int]:
-        """How many orders match, and the sum of their totals in hundredths."""
+        """The number of matching orders, and the sum of their totals in hundredths."""
         with self._lock:
             count, value = self._database.execute(
                 f"SELECT count(*), coalesce(sum(total), 0) FROM orders WHERE {chosen.where()}", chosen.parameters()
@@ -277,7 +277,7 @@ class Store:
     # Effects
 
     def add_effect(self, at: str, scope: Scope, order_id: str, operation: str, subject: str, detail: str) -> None:
-        """Add to the log of changes that took effect."""
+        """Add an effect to the log of changes that took effect."""
         cursor = self._database.execute(
             "INSERT INTO effects (at, merchant, channel, order_id, operation, subject, detail) VALUES (?,?,?,?,?,?,?)",
             (at, *scope, order_id, operation, subject, detail),
@@ -286,7 +286,7 @@ class Store:
             self.on_effect(cursor.lastrowid or 0, at, order_id)
 
     def effects(self, order_id: str | None, operation: str | None) -> Sequence[Effect]:
-        """What took effect, oldest first, for one order or all, by one operation or any."""
+        """The effects, oldest first: those on one order or all, by one operation or any."""
         with self._lock:
             rows = self._database.execute(
                 "SELECT * FROM effects WHERE (:order_id IS NULL OR order_id = :order_id) "

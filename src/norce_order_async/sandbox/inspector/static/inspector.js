@@ -1,4 +1,4 @@
-// What the pages do besides htmx: buttons that copy. Without scripts everything can still be read and sent.
+// Buttons that copy a text. Without scripts, all pages can still be read and all forms sent.
 "use strict";
 
 document.addEventListener("click", async (event) => {
@@ -12,7 +12,7 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(source.textContent);
     said.textContent = "Copied";
   } catch {
-    // Not allowed here: selected, so that the keys for copying work.
+    // The browser does not allow it: select the text, so that the user can copy it.
     getSelection().selectAllChildren(source);
     said.textContent = "Selected";
   }

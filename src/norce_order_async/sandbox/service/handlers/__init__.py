@@ -1,4 +1,4 @@
-"""Every operation of the description and who carries it out, with the part of the order it needs open."""
+"""The handler of every operation of the description, with the parts of the order that must not be locked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cart: replaced as a whole; its items carry ids."""
+"""The cart: it is replaced as a whole, and its items have ids."""
 
 from __future__ import annotations
 
@@ -26,29 +26,41 @@ def put(on: OrderCall) -> ServiceAnswer:
 
 
 def replaced(readings: ReadingsInUse, cart: Json, given: Json) -> Json:
-    """What a cart is after it was put."""
+    """The cart after it was replaced by the given one."""
     if cart.keys() - given.keys() and readings.of("cart-put") == "merges":
         return {**cart, **given}
     return given
 
 
 def refuse_taken_cart(world: World, order: Json) -> None:
-    """When a change is committed: a cart reference belongs to one order at a time."""
+    """Refuse a cart reference that another order has, if the reading checks that at commit.
+
+    Raises:
+        Refusal: 409.
+    """
     reference: str | None = order.get("cart", {}).get("reference")
     if reference and world.readings.of("cart-reference-unique") == "at-commit":
         _refuse_taken(world, Scope(order["merchant"], order["channel"]), reference, order["id"])
 
 
 def refuse_to_share_cart(world: World, order: Json) -> None:
-    """The same for changes whose description has no conflict."""
+    """As :func:`refuse_taken_cart`, for operations that have no 409 in the description.
+
+    Raises:
+        Refusal: 400.
+    """
     try:
         refuse_taken_cart(world, order)
     except Refusal:
-        raise not_valid("By now another order has the cart reference that this one was to have.") from None
+        raise not_valid("Another order has this cart reference now.") from None
 
 
 async def await_commit(world: World, call: Call) -> None:
-    """When a request arrives: where the check is made now, the commit follows later."""
+    """If the reading checks cart references on arrival, check now, and wait a moment before the commit.
+
+    Raises:
+        Refusal: 409, if another order has the cart reference.
+    """
     match call.operation:
         case "CreateCheckoutOrder":
             cart: Json = call.body.get("cart", {})
@@ -60,7 +72,7 @@ async def await_commit(world: World, call: Call) -> None:
     if reference and world.readings.of("cart-reference-unique") == "checked-on-arrival":
         with world.store.reading():
             _refuse_taken(world, call.scope, reference, call.ids.get("order_id", ""))
-        # Of the machine's time: with a clock that stands still nothing would ever be created.
+        # In the machine's time, because the sandbox's clock may stand still.
         await anyio.sleep(COMMIT_DELAY)
 
 

@@ -1,4 +1,4 @@
-"""Consents: added, ticked, removed."""
+"""Adds, checks and removes consents."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def patch_many(on: OrderCall) -> ServiceAnswer:
     for index, change in enumerate(changes):
         if "id" not in change:
             raise bad_request(f"$[{index}].id: is required")
-        _tick(on, change["id"], change)
+        _check(on, change["id"], change)
     return DONE
 
 
 def patch_one(on: OrderCall) -> ServiceAnswer:
-    _tick(on, on.call.ids["consent_id"], on.body)
+    _check(on, on.call.ids["consent_id"], on.body)
     return DONE
 
 
@@ -38,7 +38,7 @@ def remove(on: OrderCall) -> ServiceAnswer:
     return DONE
 
 
-def _tick(on: OrderCall, consent_id: str, change: Json) -> None:
+def _check(on: OrderCall, consent_id: str, change: Json) -> None:
     consent = find(on.order["consents"], "consent", consent_id)
     if "checked" in change:
         consent["checked"] = change["checked"]

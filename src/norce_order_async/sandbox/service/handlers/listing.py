@@ -1,4 +1,4 @@
-"""List orders: filters into conditions, figures, one page."""
+"""Lists orders: turns filters into SQL conditions, counts the matches, and returns one page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _page(world: World, call: Call, offset: int, limit: int) -> ServiceAnswer:
         matches=matches,
         of_channel=lambda: world.store.figures(Selection(call.scope))[0],
     )
-    # The stored texts are put together as they are: a page of large orders is never parsed.
+    # The stored texts are joined as they are, so that a page of large orders is not parsed.
     return ServiceAnswer(
         body=(
             f'{{"data":[{",".join(documents)}],"pagination":{{"offset":{offset},"limit":{limit},'

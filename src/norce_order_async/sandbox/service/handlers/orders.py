@@ -1,4 +1,4 @@
-"""Create, fetch and delete an order; its reference in another system and its attributes."""
+"""Creates, fetches and deletes orders, and changes their reference, attributes and customer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from norce_order_async.sandbox.service.refusals import bad_request, conflict
 from norce_order_async.sandbox.service.totals import settle
 from norce_order_async.sandbox.storage.store import Scope
 
-# What a caller says about a new order; everything else in it is the service's.
+# The members of a new order that the caller sets; the service sets all others.
 _GIVEN = ("reference", "culture", "currency", "country", "cart", "customer", "attributes")
 
 

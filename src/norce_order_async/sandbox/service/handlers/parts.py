@@ -1,4 +1,4 @@
-"""What the handlers of an order's parts share: entries are found by their ids, and payments and shippings are alike."""
+"""Code that the handlers of an order's lists share: finding entries by id, and payments and shippings alike."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from norce_order_async.sandbox.service.refusals import not_found
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A list of an order whose entries are added, listed, fetched and replaced alike: payments and shippings."""
+    """A list of an order with the same operations for payments and shippings: add, list, fetch and replace."""
 
     thing: str
-    """What an entry is, in the singular."""
+    """The singular name of an entry."""
     new_id: Callable[[Ids], str]
     complete: Callable[[OrderCall, Json, Json], None]
-    """Adds to an entry what its body leaves out, given the entry that it replaces; that is empty for a new one."""
+    """Adds members that the body leaves out. Its last argument is the replaced entry, empty for a new one."""
 
     def of(self, on: OrderCall) -> list[Json]:
         """The entries of the order."""
@@ -31,7 +31,7 @@ class Part:
         return find(self.of(on), self.thing, on.call.ids[f"{self.thing}_id"])
 
     def create(self, on: OrderCall) -> ServiceAnswer:
-        """Add the body as a new entry."""
+        """Add a new entry with the body."""
         made = self._made(on, self.new_id(on.ids), {})
         self.of(on).append(made)
         on.took_effect(made["id"])
@@ -46,7 +46,7 @@ class Part:
         return answer(self.named(on))
 
     def put(self, on: OrderCall) -> ServiceAnswer:
-        """Replace an entry by the body."""
+        """Replace an entry with the body."""
         current = self.named(on)
         replace(current, self._made(on, current["id"], current))
         on.took_effect(current["id"])
@@ -61,7 +61,11 @@ class Part:
 
 
 def find(entries: list[Json], thing: str, identifier: str) -> Json:
-    """The entry with this id; `<thing>-not-found` otherwise."""
+    """The entry with this id.
+
+    Raises:
+        Refusal: 404 `<thing>-not-found`.
+    """
     for entry in entries:
         if entry["id"] == identifier:
             return entry
@@ -69,6 +73,6 @@ def find(entries: list[Json], thing: str, identifier: str) -> Json:
 
 
 def replace(entry: Json, content: Json) -> None:
-    """Give an entry another content, in its place in the list."""
+    """Replace the content of an entry, which keeps its place in the list."""
     entry.clear()
     entry.update(content)

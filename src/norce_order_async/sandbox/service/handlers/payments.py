@@ -1,4 +1,4 @@
-"""Payments, their actions and their log: added, listed, replaced; actions are executed by calling their address."""
+"""Payments with their actions and transactions. An action is executed by a call to its address."""
 
 from __future__ import annotations
 

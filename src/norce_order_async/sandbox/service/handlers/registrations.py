@@ -1,4 +1,4 @@
-"""Hooks, notifications and validations: registered with the order, replaced, removed."""
+"""Registers, replaces and removes the hooks, notifications and validations of an order."""
 
 from __future__ import annotations
 

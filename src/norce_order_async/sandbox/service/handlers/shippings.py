@@ -1,4 +1,4 @@
-"""Shippings: added, listed, fetched, replaced; removed by their state."""
+"""Shippings: they are added, listed, fetched and replaced; the state removed removes one."""
 
 from __future__ import annotations
 

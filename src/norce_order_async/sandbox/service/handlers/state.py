@@ -1,4 +1,4 @@
-"""The status of an order, and the validations that stand before it."""
+"""Changes the status of an order, and validates an order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def put(on: OrderCall) -> ServiceAnswer:
     else:
         refuse_transition(on.world.readings, on.order, target)
         if current == "removed":
-            # Another order may have its cart's reference by now.
+            # Another order may have taken its cart reference.
             refuse_to_share_cart(on.world, on.order)
     state["currentStatus"] = target
     state["transitions"].append({"status": target, "timeStamp": on.now})
