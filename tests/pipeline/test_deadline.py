@@ -1,4 +1,4 @@
-"""What time does to a call: the deadline, the attempt timeouts cut to it, the queue before it, and slow tokens."""
+"""Time in a call: the deadline, the attempt timeouts cut to it, the queue before it, and slow tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_attempt_timeouts_are_the_settings_while_there_is_time() -> None:
     assert request.total == 30.0
 
 
-async def test_the_deadline_cuts_what_comes_late() -> None:
+async def test_the_deadline_cuts_late_attempts() -> None:
     """30 s in all: 20 s for the first attempt, at most what is left for the second, and no third."""
     stand_ = stand([lost("read", takes=21.0), lost("read", takes=21.0)], uniform=highest)
     with pytest.raises(UnavailableError) as caught:
@@ -40,7 +40,7 @@ async def test_the_deadline_cuts_what_comes_late() -> None:
     assert [round(one.seconds, 9) for one in caught.value.attempts] == [20.0, 9.75]
 
 
-async def test_at_the_deadline_the_caller_is_released_and_the_send_goes_on() -> None:
+async def test_at_the_deadline_the_caller_is_released_and_the_send_continues() -> None:
     """The permit comes back when the send has ended, not when its caller has left."""
 
     class Slow(ScriptedEngine):
@@ -90,7 +90,7 @@ async def test_the_deadline_counts_from_the_first_permit() -> None:
 
 
 async def test_time_in_the_queue_has_its_own_limit() -> None:
-    """Off unless set; then the caller is told that nothing was sent, and the place in the queue is free."""
+    """Off by default; with it the caller's error says that nothing was sent, and the place in the queue is free."""
     stand_ = stand([answer(200, {}, takes=15.0)], max_in_flight=1)
     async with anyio.create_task_group() as group:
         group.start_soon(stand_.call, GET_ORDER)
@@ -133,7 +133,7 @@ async def test_a_token_that_takes_too_long_between_attempts_ends_the_call() -> N
     assert (caught.value.gave_up, stand_.clock.passed) == ("deadline", 30.0)
 
 
-async def test_a_token_provider_that_hangs_over_a_401_ends_with_the_deadline() -> None:
+async def test_a_token_provider_that_hangs_after_a_401_ends_with_the_deadline() -> None:
     """Asking for another token is part of the call."""
 
     class Stuck:
@@ -150,8 +150,8 @@ async def test_a_token_provider_that_hangs_over_a_401_ends_with_the_deadline() -
     assert stand_.clock.passed == 30.0
 
 
-async def test_a_token_that_can_not_be_had_later_is_reported_as_what_it_means() -> None:
-    """At first nothing was sent; after a lost write it is that write that matters."""
+async def test_a_missing_token_later_is_reported_by_its_meaning() -> None:
+    """At first nothing was sent; after a lost write the error is about that write."""
     fails = iter([False, True])
 
     async def token() -> str:
@@ -180,7 +180,7 @@ async def test_no_time_at_all_sends_nothing() -> None:
 
 
 async def test_a_shared_deadline_bounds_the_queue_of_a_later_call() -> None:
-    """A read-back stands in the queue no longer than its call has time."""
+    """A read-back waits in the queue no longer than its call has time."""
     stand_ = stand([lost("read", takes=5.0), answer(200, {}, takes=60.0)], max_in_flight=1)
     ended: list[float] = []
 
@@ -197,8 +197,8 @@ async def test_a_shared_deadline_bounds_the_queue_of_a_later_call() -> None:
     assert (ended, stand_.clock.passed) == ([30.0], 65.0)
 
 
-async def test_no_settling_pause_no_second_order() -> None:
-    """Without time for the pause a slow commit can't be told from none."""
+async def test_without_a_settling_pause_there_is_no_second_order() -> None:
+    """Without time for the pause a slow commit looks like none."""
     stand_ = stand([lost("read", takes=29.5), answer(200, {"data": []})])
     with pytest.raises(OutcomeUnknownError, match="no time was left to wait for one"):
         await stand_.call(CREATE_ORDER, options=CallOptions(read_timeout=30.0))
@@ -207,7 +207,7 @@ async def test_no_settling_pause_no_second_order() -> None:
 
 
 async def test_a_deadline_in_flight_leaves_no_time_to_read_back() -> None:
-    """Told as the deadline's doing."""
+    """The reason is the deadline."""
     stand_ = stand([HANG])
     with pytest.raises(OutcomeUnknownError, match="no time was left to read back") as caught:
         await stand_.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()), options=CallOptions(deadline=10.0))

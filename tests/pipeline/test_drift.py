@@ -1,4 +1,5 @@
-"""The record of what surprised: bounded in kinds, in lines of the log, and in what it repeats of an answer."""
+"""The record of differences from the description: bounded in kinds, in lines of the log, and in what it repeats of an
+answer."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ def test_a_name_of_an_api_is_reported(name: str) -> None:
 
 
 def test_every_member_of_the_description_can_be_reported() -> None:
-    """Nulls in them are reported by name: none of them looks odd."""
+    """Nulls in them are reported by name: no name looks like a person's."""
     kinds = [kind for name in models.__all__ if isinstance(kind := getattr(models, name), type)]
     members = {member for kind in kinds if issubclass(kind, Model) for member in kind.MEMBERS}
     assert len(members) > 100
@@ -66,7 +67,7 @@ def test_every_member_of_the_description_can_be_reported() -> None:
 
 
 def test_kinds_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    """The first thousand are counted each, the rest together, and counting what is known goes on."""
+    """The first thousand are counted each, the rest together, and known kinds are still counted."""
     drift, _ = record()
     # A name each, of letters only.
     many = {f"m{'abcdefghij'[a]}{'abcdefghij'[b]}{'abcdefghij'[c]}{'abcdefghij'[d]}": 1
@@ -82,7 +83,7 @@ def test_kinds_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_log_is_bounded_by_the_minute(caplog: pytest.LogCaptureFixture) -> None:
-    """It says when it stops, and goes on in the next minute."""
+    """It logs when it stops, and continues in the next minute."""
     drift, clock = record()
 
     def surprise(count: int, of: str) -> None:

@@ -1,4 +1,4 @@
-"""The virtual clock itself: what every other test here leans on."""
+"""The virtual clock itself, which all other tests here rely on."""
 
 from __future__ import annotations
 

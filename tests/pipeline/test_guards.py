@@ -1,4 +1,4 @@
-"""What is refused before anything is sent, each with a text of its own that says what would be right."""
+"""Calls that are refused before anything is sent, each with a text that names the right form."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ RIGHT: dict[str, Any] = {
         ("\ud800", "can't be sent"),
     ],
 )
-async def test_an_id_stays_in_its_place(name: str, value: Any, told: str) -> None:
-    """Else a DELETE of one thing could become a call on everything."""
+async def test_an_id_is_one_segment_of_the_path(name: str, value: Any, told: str) -> None:
+    """Otherwise a DELETE of one thing could become a call on everything."""
     stand_ = stand([])
     path = {"order_id": "o1", "hook_id": "h1", name: value}
     with pytest.raises(InvalidRequestError, match=told) as caught:
@@ -58,7 +58,7 @@ async def test_an_id_stays_in_its_place(name: str, value: Any, told: str) -> Non
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("value", ["o 1", "o%2e%2e", "ö", "a?b=c", "a#b", "%2F", "...", "a;b"])
-async def test_an_odd_id_is_quoted(value: str) -> None:
+async def test_an_unusual_id_is_quoted(value: str) -> None:
     """It is one segment on the wire, whatever is in it."""
     stand_ = stand([answer(200, {})])
     await stand_.session.call(GET_ORDER, {"order_id": value})
@@ -79,7 +79,7 @@ async def test_an_odd_id_is_quoted(value: str) -> None:
         (None, {"no_such_filter": "x"}),
     ],
 )
-async def test_what_can_not_be_written_is_refused(body: Any, query: Mapping[str, Any] | None) -> None:
+async def test_a_body_that_can_not_be_written_is_refused(body: Any, query: Mapping[str, Any] | None) -> None:
     """With the operation's name, and nothing of the body."""
     stand_ = stand([])
     operation = CREATE_ORDER if query is None else LIST_ORDERS
@@ -166,7 +166,7 @@ def test_a_client_is_built_right_or_not_at_all(wrong: dict[str, Any], told: str)
     ],
 )
 def test_a_base_url_is_a_plain_safe_address(base_url: str, told: str) -> None:
-    """A token goes over plain http to loopback only."""
+    """A token goes over plain http only to loopback."""
     with pytest.raises(ConfigurationError, match=told) as caught:
         NorceOrderClient(base_url=base_url, merchant="acme", channel="se", token="t0ken")
     assert "pw" not in str(caught.value)
@@ -222,7 +222,7 @@ def test_production_in_disguise(host: str, expected: bool) -> None:
 @pytest.mark.parametrize("letter", ["\u017f", "\u212a", "\u0130", "\u0131", "\uff41", "\u0661", "\u00e9", "a\n"])
 @pytest.mark.parametrize("setting", ["slug", "location"])
 def test_a_host_label_is_ascii(setting: str, letter: str) -> None:
-    """Also where Python takes another letter for the same in another case."""
+    """Also if Python treats another letter as the same in another case."""
     given: dict[str, Any] = {"environment": "playground", "slug": "acme", "location": None, setting: f"a{letter}b"}
     with pytest.raises(ConfigurationError, match=f"{setting} must be one host label"):
         resolve_base_url(base_url=None, **given)
@@ -237,8 +237,8 @@ def test_a_host_label_is_ascii(setting: str, letter: str) -> None:
         ({"read_timeout": float("nan")}, "read_timeout must be a finite number"),
     ],
 )
-def test_numbers_that_make_no_sense(options: dict[str, Any], told: str) -> None:
-    """On the client; a scope and a call check the same."""
+def test_impossible_numbers_are_refused(options: dict[str, Any], told: str) -> None:
+    """On the client, a scope and a call."""
     with pytest.raises(ConfigurationError, match=told):
         NorceOrderClient(**RIGHT, options=CallOptions(**options))
     with pytest.raises(ConfigurationError, match=told):
@@ -256,8 +256,8 @@ async def test_a_correlation_id_is_a_header(correlation_id: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("token", ["", "two words", "å", "a\nb", None])
-async def test_a_token_function_that_gives_nonsense(token: Any) -> None:
-    """Nothing is sent, the text says what is wrong, and holds nothing of it."""
+async def test_a_token_function_that_returns_nonsense(token: Any) -> None:
+    """Nothing is sent, the text names the fault, and shows nothing of the value."""
 
     async def function() -> Any:
         return token
@@ -277,6 +277,6 @@ async def test_a_token_function_that_gives_nonsense(token: Any) -> None:
         assert (stand_.sent, stand_.session.limiter.in_flight) == ([], 0)
 
 
-def test_a_bearer_is_made_once() -> None:
+def test_a_bearer_is_made_in_one_place() -> None:
     """The one place where tokens become header values."""
     assert bearer("abc") == bearer("Bearer abc") == bearer(bearer("abc")) == "Bearer abc"

@@ -1,4 +1,4 @@
-"""What goes out in the headers: sign-in, scope, own names, correlation; per client, scope and call."""
+"""The headers of a request: sign-in, scope, own names, correlation; per client, scope and call."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_bearer_is_there_once(token: str) -> None:
 
 
 async def test_a_provider_gets_the_token_it_gave() -> None:
-    """Not the spelling that went out."""
+    """Not in the spelling that was sent."""
     told: list[str] = []
 
     class Provider:
@@ -61,7 +61,7 @@ async def test_a_provider_gets_the_token_it_gave() -> None:
 
 
 async def test_an_async_function_is_asked_again_after_a_401() -> None:
-    """Repeated when it then gives another token, refused when it does not."""
+    """The call is repeated if it then returns another token, and refused if not."""
     tokens = iter(["old", "new", "new"])
 
     async def renews() -> str:
@@ -109,7 +109,7 @@ async def test_own_headers() -> None:
     assert (last(stand_, "x-trace"), last(stand_, "x-keep")) == ("client", "1")
 
 
-async def test_our_own_name_and_what_we_take() -> None:
+async def test_our_user_agent_and_content_types() -> None:
     """A User-Agent of ours, JSON wanted, JSON sent."""
     stand_ = stand([answer(200, {}), answer(201, {"id": "x"})])
     await stand_.call(GET_ORDER)
@@ -123,7 +123,7 @@ def correlations(stand_: Stand) -> list[str]:
     return [request.headers["x-correlation-id"] for request in stand_.engine.requests]
 
 
-async def test_one_correlation_id_a_call() -> None:
+async def test_each_call_has_one_correlation_id() -> None:
     """The same for every attempt, another for another call; in the answer and in the error."""
     stand_ = stand([answer(500), answer(500), answer(200, {}), answer(200, {})])
     done = await stand_.call(GET_ORDER)
@@ -167,7 +167,7 @@ async def test_read_backs_of_the_order_carry_it_too(operation: Operation) -> Non
     assert [request.headers["x-adapterid"] for request in stand_.engine.requests] == ["once", "once"]
 
 
-async def test_a_token_of_the_secondary_kind_may_be_the_same() -> None:
+async def test_a_secondary_token_may_be_the_same() -> None:
     """Then there is none to try."""
     stand_ = stand([answer(401)], token="abc", secondary_token="Bearer abc")
     with pytest.raises(Exception, match="refused with 401"):

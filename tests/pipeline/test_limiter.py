@@ -1,4 +1,4 @@
-"""Permits: first come, first served, none lost, none too many; and what calls do with them."""
+"""Permits: first come, first served, none lost, none too many; and how calls use them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def limiter(limit: int, clock: FakeClock) -> tuple[Limiter, Pause]:
 
 
 class Ticking(FakeClock):
-    """A millisecond passes with every look at it."""
+    """A millisecond passes with every read of it."""
 
     def monotonic(self) -> float:
         self.now += 0.001
@@ -45,8 +45,8 @@ class Ticking(FakeClock):
 
 @pytest.mark.parametrize("milliseconds", range(1, 12))
 @pytest.mark.parametrize("waits", [1, 2])
-async def test_a_pause_that_ends_during_a_look(milliseconds: int, waits: int) -> None:
-    """Whoever looked first when it was on, and then when it was over, gets the permit all the same."""
+async def test_a_pause_that_ends_between_two_reads_of_the_clock(milliseconds: int, waits: int) -> None:
+    """A caller that saw the pause first, and then its end, gets the permit all the same."""
     clock = Ticking()
     permits, pause = limiter(1, clock)
     pause.extend(milliseconds / 1000)
@@ -96,7 +96,7 @@ async def test_first_come_first_served() -> None:
 
 
 async def test_a_newcomer_does_not_overtake() -> None:
-    """A permit that comes free belongs to the queue, even before its first has woken."""
+    """A permit that becomes free belongs to the queue, even before its first has woken."""
     clock = FakeClock()
     permits, _ = limiter(1, clock)
     order: list[str] = []
@@ -117,8 +117,8 @@ async def test_a_newcomer_does_not_overtake() -> None:
     assert order == ["waiter", "newcomer"]
 
 
-async def test_a_pause_holds_everybody_and_then_serves_in_order() -> None:
-    """Nobody before its end; a shorter pause does not cut a longer one, a longer one stretches it."""
+async def test_a_pause_holds_all_callers_and_then_serves_in_order() -> None:
+    """None before its end; a shorter pause does not cut a longer one, a longer one extends it."""
     clock = FakeClock()
     permits, pause = limiter(2, clock)
     served: list[tuple[int, float]] = []
@@ -140,7 +140,7 @@ async def test_a_pause_holds_everybody_and_then_serves_in_order() -> None:
     assert sorted(served) == [(0, 12.0), (1, 12.0), (2, 13.0), (3, 13.0)]
 
 
-async def test_the_one_who_waits_out_a_pause_may_leave() -> None:
+async def test_the_caller_that_waits_out_a_pause_may_be_cancelled() -> None:
     """The next in the queue takes over."""
     clock = FakeClock()
     permits, pause = limiter(1, clock)
@@ -156,7 +156,7 @@ async def test_the_one_who_waits_out_a_pause_may_leave() -> None:
     assert clock.passed == 10.0
 
 
-async def test_a_pause_that_outlasts_the_patience() -> None:
+async def test_a_pause_longer_than_the_timeout() -> None:
     """No permit, and nothing held."""
     clock = FakeClock()
     permits, pause = limiter(1, clock)
@@ -167,7 +167,7 @@ async def test_a_pause_that_outlasts_the_patience() -> None:
 
 @pytest.mark.parametrize("seed", [*range(20), *for_soak(range(20, 400))])
 async def test_nothing_is_lost_no_matter_which_is_cancelled(seed: int) -> None:
-    """Cancels, time-outs, pauses and releases at random: permits back at their start, the limit never passed."""
+    """Cancels, timeouts, pauses and releases at random: all permits are back, and the limit is never passed."""
     clock, random = FakeClock(), Random(seed)
     permits, pause = limiter(3, clock)
     held = peak = served = 0
@@ -200,11 +200,11 @@ async def test_nothing_is_lost_no_matter_which_is_cancelled(seed: int) -> None:
     assert await permits.acquire(60.0)
 
 
-# Whose turn it is
+# The order of permits
 
 
-async def test_what_has_begun_goes_before_what_has_not() -> None:
-    """And while both wait, every tenth permit is a fresh call's; among themselves first come, first served."""
+async def test_begun_calls_go_before_new_ones() -> None:
+    """While both wait, every tenth permit is a new call's; within each kind, first come, first served."""
     clock = FakeClock()
     permits, _ = limiter(1, clock)
     served: list[str] = []
@@ -230,8 +230,8 @@ async def test_what_has_begun_goes_before_what_has_not() -> None:
     assert (permits.in_flight, permits.waiting) == (0, 0)
 
 
-async def test_one_that_has_begun_overtakes_also_while_the_queue_waits_out_a_pause() -> None:
-    """Whoever of the two sleeps the pause out, the first permit behind it belongs to the one that has begun."""
+async def test_a_begun_call_overtakes_also_while_the_queue_waits_out_a_pause() -> None:
+    """Whichever of the two sleeps through the pause, the first permit after it belongs to the begun call."""
     clock = FakeClock()
     permits, pause = limiter(1, clock)
     pause.extend(10.0)
@@ -252,7 +252,7 @@ async def test_one_that_has_begun_overtakes_also_while_the_queue_waits_out_a_pau
 
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_leaving_the_queue_costs_the_same_wherever_one_stands(begun: bool) -> None:
+async def test_leaving_the_queue_costs_the_same_at_any_place(begun: bool) -> None:
     """One of 20,000, in any order, as when a program ends, pays about what one of 500 does. Looking for each of them in
     the queue makes it twenty times as much."""
     shares: list[float] = []
@@ -284,7 +284,7 @@ def _leaving(count: int, *, begun: bool) -> float:
 
 
 @pytest.mark.parametrize(("count", "limit"), [(750, 5), pytest.param(7_500, MAX_IN_FLIGHT, marks=pytest.mark.soak)])
-async def test_nothing_becomes_unknown_by_waiting_behind_fresh_calls(count: int, limit: int) -> None:
+async def test_no_call_becomes_unknown_by_waiting_behind_new_ones(count: int, limit: int) -> None:
     """Creations at once, 150 for each permit, 0.3 s each, one answer in twenty lost: the queue is longer than the
     deadline, and what was lost is looked for while there is time; reads are repeated while there is."""
     random = Random(5)
@@ -292,7 +292,7 @@ async def test_nothing_becomes_unknown_by_waiting_behind_fresh_calls(count: int,
     seen: set[tuple[str, str]] = set()
 
     def service(request: WireRequest) -> Step:
-        # The same call is not unlucky three times: that would be another way to end.
+        # The same call does not fail three times: that would be another way to end.
         what = request.method, request.headers["x-correlation-id"]
         lost_now = what not in seen and random.random() < 0.05
         seen.add(what)
@@ -326,7 +326,7 @@ async def test_nothing_becomes_unknown_by_waiting_behind_fresh_calls(count: int,
     assert stand_.engine.peak == limit
 
 
-# What calls do with their permits
+# How calls use their permits
 
 
 @pytest.mark.parametrize("limit", [1, 3])
@@ -358,7 +358,7 @@ async def test_a_sleeping_call_holds_no_permit() -> None:
 
 
 async def test_with_one_permit_a_read_back_does_not_deadlock() -> None:
-    """The lost attempt's permit is back before the reading asks for one."""
+    """The lost attempt's permit is back before the read asks for one."""
     order = {"payments": [{"id": "p9", "reference": "p-ref"}]}
     stand_ = stand([lost("read"), answer(200, order)], max_in_flight=1)
     done = await stand_.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
@@ -378,7 +378,8 @@ async def test_a_limit_below_one_is_refused() -> None:
 
 @pytest.mark.parametrize("seed", [*range(10), *for_soak(range(10, 200))])
 async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> None:
-    """Queueing, asking for a token, in flight, backing off, reading back: permits come back, and the client serves."""
+    """In the queue, while asking for a token, in flight, in a pause, in a read-back: permits come back, and the client
+    works."""
     random = Random(seed)
 
     def service(request: WireRequest) -> Step:
@@ -413,12 +414,12 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
     session = stand_.session
     assert (session.limiter.in_flight, session.limiter.waiting, session.core.sends.in_flight) == (0, 0, 0)
     assert stand_.engine.in_flight == 0
-    # A read that nobody waits for gives its permit back at once, as long as no more than five of them are open.
+    # A read without a caller gives its permit back at once, as long as no more than five of them are open.
     assert stand_.engine.peak <= 2 * 5
 
 
 async def test_a_cancelled_caller_leaves_at_once_and_gets_nothing_else() -> None:
-    """In flight: the caller is gone in the same moment, the send goes on, its answer is dropped. A read's permit is
+    """In flight: the caller returns in the same moment, the send continues, its answer is dropped. A read's permit is
     back at once, a write's when its send has ended."""
     stand_ = stand(lambda _: answer(200, {}, takes=3.0))
     for operation, held in ((GET_ORDER, 0), (SET_CART, 1)):
@@ -432,7 +433,7 @@ async def test_a_cancelled_caller_leaves_at_once_and_gets_nothing_else() -> None
 
 
 async def test_a_closed_client_sends_nothing_more() -> None:
-    """Its calls end at once with a reason, and no permit is gone."""
+    """Its calls end at once with a reason, and no permit is lost."""
     stand_ = stand([answer(200, {})])
     await stand_.call(GET_ORDER)
     await stand_.client.aclose()

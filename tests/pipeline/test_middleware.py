@@ -1,4 +1,4 @@
-"""Middleware: its place, what it sees and may change, and that nothing it does can double a write."""
+"""Middleware: its place, what it sees and may change, and that it can't double a write."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FOUND = answer(200, ORDER)
 
 
 class Recorder:
-    """Makes middleware that writes down when it is entered and left, and with what."""
+    """Makes middleware that records its arguments on entry and its results on exit."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -138,7 +138,7 @@ async def test_read_backs_are_attempts_but_no_calls() -> None:
     ]
 
 
-async def test_what_it_knows_of_the_call() -> None:
+async def test_the_information_about_a_call() -> None:
     """Ids and scope; the request as it goes out, with the token and one correlation id for all attempts."""
     seen: list[tuple[AttemptInfo, WireRequest]] = []
 
@@ -183,7 +183,7 @@ async def test_it_may_answer_by_itself() -> None:
     assert (await stand([], attempt_middleware=[stubbed]).call(GET_ORDER)).data == {"id": "o1"}
 
 
-# What it raises
+# Its exceptions
 
 
 def raising(error: BaseException, *, sends: bool) -> Any:
@@ -208,7 +208,7 @@ WRITES = pytest.mark.parametrize("operation", [CREATE_PAYMENT, CREATE_ORDER], id
 @WRITES
 @BY_TYPE
 async def test_raising_after_the_send_never_doubles_a_creation(operation: Operation, error: Exception) -> None:
-    """Whatever it raises, a made-up "not sent" too: the service has the request, so the outcome is unknown."""
+    """Whatever it raises, even a false "not sent": the service has the request, so the outcome is unknown."""
     options = CallOptions(repeat_order_creation=False)
     on = stand(lambda _: answer(201, {"id": "p1"}), attempt_middleware=[raising(error, sends=True)])
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -228,7 +228,7 @@ async def test_raising_after_the_send_repeats_what_may_be_repeated() -> None:
 
 @pytest.mark.parametrize("operation", [GET_ORDER, SET_CART, CREATE_PAYMENT, CREATE_ORDER], ids=lambda row: row.id)
 async def test_raising_before_the_send_is_not_sent(operation: Operation) -> None:
-    """Tried again for every kind, because nothing left this machine; then told as that."""
+    """Tried again for every kind, because nothing left this machine; in the end reported as not sent."""
     on = stand([], attempt_middleware=[raising(ValueError("hush"), sends=False)])
     with pytest.raises(NotSentError, match="an attempt middleware raised ValueError") as caught:
         await on.call(operation)
@@ -249,7 +249,7 @@ async def test_failing_once_before_the_send_costs_nothing_but_time() -> None:
 
 
 async def test_an_error_in_place_of_not_sent_is_still_not_sent() -> None:
-    """The engine knows that nothing left; what a middleware makes of that changes nothing."""
+    """The engine reports that nothing was sent; the middleware's error does not change that."""
 
     async def translate(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
         try:
@@ -263,8 +263,8 @@ async def test_an_error_in_place_of_not_sent_is_still_not_sent() -> None:
 
 
 @pytest.mark.parametrize("rubbish", [None, 200, {"status": 200}])
-async def test_giving_back_no_response_is_unknown_after_a_send(rubbish: Any) -> None:
-    """A forgotten return must not look like anything the service said."""
+async def test_returning_no_response_after_a_send_is_unknown(rubbish: Any) -> None:
+    """A forgotten return must not look like an answer of the service."""
 
     async def forgets(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
         await proceed(request)
@@ -276,7 +276,7 @@ async def test_giving_back_no_response_is_unknown_after_a_send(rubbish: Any) -> 
     assert len([line for line in on.sent if line.startswith("POST")]) == 1
 
 
-async def test_giving_back_no_answer_names_the_mistake() -> None:
+async def test_returning_no_answer_names_the_mistake() -> None:
     async def forgets(call: CallInfo, proceed: CallNext, /) -> Answer:
         await proceed()
         return cast("Answer", None)
@@ -286,7 +286,7 @@ async def test_giving_back_no_answer_names_the_mistake() -> None:
         await on.call(CREATE_PAYMENT)
 
 
-async def test_what_call_middleware_raises_is_the_callers() -> None:
+async def test_an_exception_of_call_middleware_reaches_the_caller() -> None:
     """Before or after: as it is, and nothing is repeated."""
     for sends, requests in ((False, 0), (True, 1)):
 
@@ -301,10 +301,10 @@ async def test_what_call_middleware_raises_is_the_callers() -> None:
         assert len(on.engine.requests) == requests
 
 
-# Once
+# Only once
 
 
-async def test_an_attempt_may_go_on_once() -> None:
+async def test_an_attempt_may_proceed_once() -> None:
     """A middleware that repeats by itself is stopped before the second send, wherever it stands."""
 
     async def stubborn(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
@@ -319,7 +319,7 @@ async def test_an_attempt_may_go_on_once() -> None:
         assert len([line for line in on.sent if line.startswith("POST")]) == 1
 
 
-async def test_a_call_may_go_on_once() -> None:
+async def test_a_call_may_proceed_once() -> None:
     async def stubborn(call: CallInfo, proceed: CallNext, /) -> Answer:
         await proceed()
         return await proceed()
@@ -330,7 +330,7 @@ async def test_a_call_may_go_on_once() -> None:
     assert len(on.engine.requests) == 1
 
 
-async def test_going_on_once_is_per_call() -> None:
+async def test_proceeding_once_counts_per_call() -> None:
     recorder = Recorder()
     on = stand(lambda _: FOUND, call_middleware=[recorder.call("A")], attempt_middleware=[recorder.attempt("a")])
     for _ in range(3):
@@ -339,7 +339,7 @@ async def test_going_on_once_is_per_call() -> None:
 
 
 async def test_a_cancelled_caller_leaves_its_send_to_end_with_its_middleware() -> None:
-    """Attempt middleware runs in the send's own task: it sees the answer although nobody waits for it any more."""
+    """Attempt middleware runs in the send's own task: it sees the answer although no caller waits for it any more."""
     recorder = Recorder()
     on = stand([answer(201, {"id": "p1"}, takes=5.0)], attempt_middleware=[recorder.attempt("a")])
     with on.clock.move_on_after(1.0) as scope:
@@ -407,7 +407,7 @@ def test_a_wrong_form_is_refused_by_name(given: dict[str, Any], says: str) -> No
         {"attempt_middleware": (three, Callable2().method)},
     ],
 )
-def test_functions_methods_objects_and_partials_are_taken(given: dict[str, Any]) -> None:
+def test_functions_methods_objects_and_partials_are_accepted(given: dict[str, Any]) -> None:
     stand([], **given)
 
 

@@ -1,4 +1,4 @@
-"""What is told to the outside: log lines by allow-list, and observers, who can't break a call."""
+"""Log lines by allow-list, and observers, who can't break a call."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def clean(log: str, *secrets: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 @pytest.mark.parametrize("personal", PERSONAL)
-# The model says which members are shown, and one pattern which texts.
+# The model decides which members are shown, and one pattern which texts.
 @pytest.mark.in_turn("personal")
 def test_no_member_of_any_model_shows_a_person(name: str, personal: str) -> None:
     """Also where texts are shown, such as ids: they must be plain words."""
@@ -154,7 +154,7 @@ def test_what_helps_is_shown() -> None:
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_odd_bodies(body: bytes | None, shown: Any) -> None:
+def test_unusual_bodies(body: bytes | None, shown: Any) -> None:
     assert masked_body(body) == shown
 
 
@@ -254,7 +254,7 @@ async def test_the_line_with_bodies(caplog: pytest.LogCaptureFixture) -> None:
     assert line.endswith("-> 200 headers={'set-cookie': '***'} body={'data': []}")
 
 
-async def test_bodies_are_not_even_looked_at_above_debug(caplog: pytest.LogCaptureFixture) -> None:
+async def test_bodies_are_not_read_above_debug(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     reporter = Reporter(bodies=True)
     request = WireRequest("GET", "https://x.example/", {}, None, None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
@@ -285,7 +285,7 @@ async def test_over_a_socket_no_library_logs_it_either(caplog: pytest.LogCapture
 
 @dataclass
 class Watcher:
-    """Writes down what it is told, and raises when told to."""
+    """Records its calls, and raises if the test says so."""
 
     raises: BaseException | None = None
     attempts: list[tuple[str, Attempt]] = field(default_factory=list[tuple[str, Attempt]])

@@ -21,7 +21,7 @@ def test_the_table_is_the_descriptions() -> None:
 
 
 @EVERY
-def test_the_generated_module_is_there(operation: Operation) -> None:
+def test_the_generated_module_exists(operation: Operation) -> None:
     """Its tag and name lead to the module, which knows the description's statuses."""
     row = description()[operation.id]
     assert [tag.lower().replace(" ", "_") for tag in row["tags"]] == [operation.tag]
@@ -46,7 +46,7 @@ def test_the_kind_fits_the_method(operation: Operation) -> None:
 
 
 @EVERY
-def test_what_answers_201_brings_an_id(operation: Operation) -> None:
+def test_an_operation_that_answers_201_returns_an_id(operation: Operation) -> None:
     """The three that create with an id of their own."""
     assert (201 in description()[operation.id]["statuses"]) == (operation.brings is Expects.ID)
 
@@ -55,7 +55,7 @@ def test_what_answers_201_brings_an_id(operation: Operation) -> None:
     "body", [None, {}, {"cart": None}, {"cart": {}}, {"cart": {"reference": ""}}, {"cart": {"reference": None}}, [1]]
 )
 def test_an_order_without_a_cart_reference_is_created_like_anything_else(body: object) -> None:
-    """Nothing would stop a second one."""
+    """The service would accept a second one."""
     (create,) = [row for row in OPERATIONS if row.kind is Kind.CREATE_ORDER]
     assert create.kind_for(body) is Kind.CREATE
     assert create.kind_for({"cart": {"reference": "c1"}}) is Kind.CREATE_ORDER

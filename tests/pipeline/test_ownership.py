@@ -1,4 +1,4 @@
-"""Owned sends alone, in virtual time: who gets the result, when the permit comes back, what a drain does."""
+"""The client's sends alone, in virtual time: who gets the result, when the permit comes back, what a drain does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Send:
-    """A send that ends when told to, and knows whether it did."""
+    """A send that ends when the test says so, and records whether it did."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.started = anyio.Event()
@@ -66,7 +66,7 @@ async def until_empty(owned: SendTasks) -> None:
 
 
 async def test_the_caller_gets_the_result_and_the_permit_is_back() -> None:
-    """The plain case."""
+    """The common case."""
     owned, send = SendTasks(), Send()
     send.go.set()
     assert await owned.run(send, send.on_end) == "answer"
@@ -85,10 +85,10 @@ async def test_the_caller_gets_the_exception() -> None:
 
 
 @pytest.mark.parametrize("error", [None, ValueError("nobody is left to hear this")])
-async def test_a_cancelled_caller_leaves_at_once_and_the_send_goes_on(
+async def test_a_cancelled_caller_returns_at_once_and_the_send_continues(
     error: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The permit stays taken until the send has really ended; its result or error is dropped without a word."""
+    """The permit stays taken until the send has really ended; its result or error is dropped without a log line."""
     owned, send = SendTasks(), Send(error)
     left = anyio.Event()
 
@@ -137,8 +137,8 @@ async def test_the_send_sees_the_callers_context() -> None:
 
 
 @pytest.mark.parametrize("within", [0.02, 3.0])
-async def test_a_caller_may_wait_for_so_long_and_no_longer(within: float) -> None:
-    """The send goes on, and its permit comes back at its end; near and far bounds alike."""
+async def test_a_wait_with_a_timeout(within: float) -> None:
+    """The send continues, and its permit comes back at its end; for short and long timeouts alike."""
     owned, send = SendTasks(), Send()
     began = anyio.current_time()
     with pytest.raises(SendTimedOutError):
@@ -152,7 +152,7 @@ async def test_a_caller_may_wait_for_so_long_and_no_longer(within: float) -> Non
 
 
 @pytest.mark.parametrize("error", [None, MaybeSentError("read", "no answer came")])
-async def test_what_ends_in_time_is_not_cut(error: Exception | None) -> None:
+async def test_a_send_that_ends_in_time_is_not_cut(error: Exception | None) -> None:
     """Its result or its exception, and nothing left of the bound."""
     owned, send = SendTasks(), Send(error)
     send.go.set()
@@ -165,7 +165,7 @@ async def test_what_ends_in_time_is_not_cut(error: Exception | None) -> None:
     assert (send.ended, owned.in_flight) == (1, 0)
 
 
-async def test_a_bound_is_the_clocks() -> None:
+async def test_a_timeout_uses_the_clock() -> None:
     """A clock that is not the machine's is asked, so that virtual time bounds a send too."""
     clock = FakeClock()
     owned, send = SendTasks(clock), Send()
@@ -176,7 +176,7 @@ async def test_a_bound_is_the_clocks() -> None:
     await until_empty(owned)
 
 
-async def test_a_drain_waits_for_what_is_in_flight() -> None:
+async def test_a_drain_waits_for_sends_in_flight() -> None:
     """Within its grace everything ends by itself, and the drain says so."""
     owned, send = SendTasks(), Send()
     results: list[str] = []
@@ -197,8 +197,8 @@ async def test_a_drain_waits_for_what_is_in_flight() -> None:
     assert send.ended == 1
 
 
-async def test_a_drain_cancels_what_is_left_and_its_caller_gets_an_error() -> None:
-    """Who still waits gets "may have been sent", not a cancellation that is not theirs."""
+async def test_a_drain_cancels_the_rest_and_its_callers_get_an_error() -> None:
+    """A waiting caller gets "may have been sent", not a cancellation from elsewhere."""
     owned, send = SendTasks(), Send()
     errors: list[BaseException] = []
 
@@ -241,7 +241,7 @@ async def test_a_cancelled_drain_leaves_nothing_in_flight() -> None:
     assert (send.ended, send.finished) == (1, False)
 
 
-async def test_the_grace_is_the_clocks() -> None:
+async def test_the_grace_uses_the_clock() -> None:
     """A drain asks the clock it was given how long its grace is."""
 
     class Counting(SystemClock):
@@ -288,7 +288,7 @@ async def test_a_task_cancelled_before_its_first_step_gives_its_permit_back() ->
     assert (send.ended, owned.in_flight) == (1, 0)
 
 
-def test_a_main_task_that_fails_takes_its_sends_along(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_main_task_that_fails_ends_its_sends(caplog: pytest.LogCaptureFixture) -> None:
     """asyncio.run cancels what is left: caller and send both end, and nobody warns."""
     owned = SendTasks()
     ended: list[int] = []

@@ -1,4 +1,4 @@
-"""Requests made from what is prepared once: the same as the generated builder's, and nothing leaks between calls."""
+"""Requests from cached parts: the same as the generated builder's, and nothing leaks between calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def requests() -> Requests:
 
 
 @pytest.mark.parametrize("operation", WITHOUT_BODY, ids=lambda operation: operation.id)
-def test_an_address_filled_in_is_the_builders(operation: Operation) -> None:
+def test_a_filled_address_is_the_builders(operation: Operation) -> None:
     """For any id, the first time and every time after, with the method and the headers."""
     made = requests()
     for order_id in (*ODD_IDS, *ODD_IDS):
@@ -51,7 +51,7 @@ def test_each_id_goes_to_its_place() -> None:
         assert prepared.url.endswith("/orders/-payment_id-/payments/-order_id-")
 
 
-def test_an_address_of_ones_own_may_hold_braces() -> None:
+def test_a_base_address_may_hold_braces() -> None:
     """Nothing in front of the path is taken for a place."""
     made = Requests("http://127.0.0.1/{order_id}/{}", CONTEXT, "agent")
     assert made.prepare(GET_ORDER, {"order_id": "o1"}).url.startswith("http://127.0.0.1/{order_id}/{}/api/v0/")
@@ -68,7 +68,7 @@ def test_a_bad_id_is_refused_the_first_time_and_later(bad: str) -> None:
         made.prepare(GET_ORDER, {"order_id": bad})
 
 
-def test_a_query_is_not_kept() -> None:
+def test_a_query_is_not_cached() -> None:
     """A listing with one and then without."""
     made = requests()
     assert made.prepare(LIST_ORDERS, {}, {"limit": 3}).url.endswith("orders?limit=3")
@@ -88,7 +88,7 @@ def test_every_call_has_a_correlation_id_of_its_own() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_is_prepared_is_shared_by_scopes_of_one_context(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cached_parts_are_shared_by_scopes_of_one_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other numbers make no other requests; another channel does."""
     made: list[Context] = []
 

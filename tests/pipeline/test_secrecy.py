@@ -1,4 +1,4 @@
-"""No token, no personal data, no body in any text: errors, reprs, log lines, whatever was fed in and came back."""
+"""No token, no personal data, no body in any text: errors, reprs, log lines, for any request and answer."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def reprs(stand_: Stand) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_nothing_shows(operation: Operation, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_text_shows_a_secret(operation: Operation, caplog: pytest.LogCaptureFixture) -> None:
     """Every operation against every kind of answer, at DEBUG."""
     schema_is_list = operation.id in ("PatchCheckoutOrderConsents", "AddPaymentAction")
     body = [PERSON] if schema_is_list else "anna.berg@example.com" if "Reference" in operation.id else PERSON
@@ -116,7 +116,7 @@ def has_body(operation: Operation) -> bool:
     return description()[operation.id]["schema"] is not None
 
 
-def test_what_is_prepared_shows_nothing_either() -> None:
+def test_internal_objects_show_no_secret() -> None:
     """The pieces in between, as a debugger or a crash report prints them."""
     (create,) = [row for row in OPERATIONS if row.id == "CreateCheckoutOrder"]
     context = Context.create(merchant="acme", channel="se", headers={"x-key": "hdr-5ecret"})
@@ -126,7 +126,7 @@ def test_what_is_prepared_shows_nothing_either() -> None:
     assert [secret for secret in SECRETS if secret in told] == []
 
 
-async def test_log_lines_say_what_helps(caplog: pytest.LogCaptureFixture) -> None:
+async def test_log_lines_hold_the_useful_facts(caplog: pytest.LogCaptureFixture) -> None:
     """Operation, order, attempt, outcome, status, what follows, correlation id."""
     stand_ = stand([answer(500), answer(200, {})], token=TOKEN)
     about, correlation = "GetCheckoutOrder order=o1", "correlation=corr-1"

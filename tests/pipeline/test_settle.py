@@ -1,4 +1,4 @@
-"""What became of a write whose answer was lost: every branch of the three ways to find out, and of a DELETE's 404."""
+"""A write whose answer was lost: every branch of the three ways to find out its outcome, and of a DELETE's 404."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def orders(*found: tuple[str, str]) -> Step:
     return answer(200, {"data": [{"id": one, "cart": {"reference": ref}} for one, ref in found]})
 
 
-# A change of status: asked for "processing", from "checkout"
+# A change of status: to "processing", from "checkout"
 
 FROM_CHECKOUT = Baseline(repeat_from=frozenset({"checkout"}))
 
@@ -63,7 +63,7 @@ FROM_CHECKOUT = Baseline(repeat_from=frozenset({"checkout"}))
 @pytest.mark.parametrize("shown", ["processing", "Processing"])
 @pytest.mark.parametrize("first", LOST[:5])
 async def test_a_status_that_is_there_is_done(first: Step, shown: str) -> None:
-    """One PUT, one read, nothing more; the attempt's note tells it."""
+    """One PUT, one read, nothing more; the attempt's note says so."""
     stand_ = stand([first, order_in(shown)])
     done = await stand_.call(SET_STATE, before=FROM_CHECKOUT)
     assert stand_.sent == ["PUT /orders/o1/state", "GET /orders/o1"]
@@ -71,7 +71,7 @@ async def test_a_status_that_is_there_is_done(first: Step, shown: str) -> None:
     assert [one.next for one in done.attempts] == ["read back, return: the order is processing"]
 
 
-async def test_a_status_that_is_still_the_old_one_is_asked_for_again() -> None:
+async def test_the_old_status_is_set_again() -> None:
     """After the back-off, with a read before each repeat."""
     stand_ = stand(
         [lost("read"), order_in("checkout"), answer(500), order_in("checkout"), answer(200)], uniform=highest
@@ -87,8 +87,8 @@ async def test_a_status_that_is_still_the_old_one_is_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("second", [None, answer(400, {"code": "not.allowed"}), answer(409)])
-async def test_a_status_that_is_elsewhere_is_reported_and_left(second: Step | None) -> None:
-    """Somebody moved the order on: it is never rolled back, also when the repeat was refused for that."""
+async def test_a_third_status_is_reported_and_left(second: Step | None) -> None:
+    """Another client moved the order on: it is never set back, also if the repeat was refused for that reason."""
     steps = [lost("read"), order_in("completed")]
     if second:
         steps = [lost("read"), order_in("checkout"), second, order_in("completed")]
@@ -100,8 +100,8 @@ async def test_a_status_that_is_elsewhere_is_reported_and_left(second: Step | No
 
 
 async def test_a_lost_change_is_read_again_before_every_repeat() -> None:
-    """A repeat that was turned away is no news of the lost one, which may have landed meanwhile; the read waits out the
-    pause that the service asked for."""
+    """A repeat that was rejected says nothing about the lost one, which may have taken effect meanwhile; the read waits
+    out the pause that the service asked for."""
     stand_ = stand(
         [
             lost("read"),
@@ -117,8 +117,8 @@ async def test_a_lost_change_is_read_again_before_every_repeat() -> None:
     assert stand_.engine.times[3] - stand_.engine.times[2] == pytest.approx(2.0)
 
 
-async def test_a_refused_repeat_whose_first_try_landed_is_done() -> None:
-    """The service says no because it is there already."""
+async def test_a_refused_repeat_after_an_effect_is_done() -> None:
+    """The service refuses because the order has the status already."""
     stand_ = stand([lost("read"), order_in("checkout"), answer(400), order_in("processing")])
     assert (await stand_.call(SET_STATE, before=FROM_CHECKOUT)).adopted
 
@@ -144,7 +144,7 @@ async def test_a_refused_repeat_at_the_old_status_is_refused() -> None:
     ],
 )
 async def test_an_order_that_can_not_be_read_leaves_it_unknown(reading: list[Step], told: str) -> None:
-    """Nothing is asked for again on a guess, and what the caller learns is about the write."""
+    """Nothing is sent again on a guess, and the error is about the write."""
     stand_ = stand([lost("read"), *reading])
     with pytest.raises(OutcomeUnknownError, match=told) as caught:
         await stand_.call(SET_STATE, before=FROM_CHECKOUT)
@@ -153,7 +153,7 @@ async def test_an_order_that_can_not_be_read_leaves_it_unknown(reading: list[Ste
 
 
 async def test_a_token_that_fails_while_reading_back_does_not_hide_the_write() -> None:
-    """ "No token, nothing was sent" would be a lie about the write."""
+    """ "No token, nothing was sent" would be false for the write."""
     tokens = iter(["t0ken", None])
 
     async def token() -> str:
@@ -168,7 +168,7 @@ async def test_a_token_that_fails_while_reading_back_does_not_hide_the_write() -
 
 LOOK = "GET /orders?cart_reference=c1"
 NONE = [orders()] * 4
-"""What the reads of a lost creation bring when there is no such order."""
+"""The reads of a lost creation if there is no such order."""
 
 
 def listing(*found: tuple[str, str], created: str = "2026-01-01T00:00:00Z") -> list[dict[str, Any]]:
@@ -197,8 +197,8 @@ async def test_a_slow_commit_is_found_when_it_shows(reads: int, moment: float) -
     assert stand_.clock.passed == moment
 
 
-async def test_the_moments_of_reading_count_from_the_loss() -> None:
-    """What a read takes is no part of the pause after it."""
+async def test_the_times_of_reading_count_from_the_loss() -> None:
+    """The time of a read is not part of the pause after it."""
     slow = answer(200, {"data": []}, takes=0.75)
     stand_ = stand([lost("read"), slow, slow, slow, orders(("o9", "c1"))])
     await stand_.call(CREATE_ORDER)
@@ -216,7 +216,7 @@ async def test_an_order_not_found_is_created_once_more_and_seen_to_be_the_only_o
 
 @pytest.mark.parametrize(("deadline", "sends"), [(12.0, 2), (11.99, 1), (None, 2)])
 async def test_with_less_than_five_seconds_left_it_is_not_created_again(deadline: float | None, sends: int) -> None:
-    """A repeat that nobody can wait for and look after is none. The reads before take 7 s."""
+    """Without time to wait for it and to read afterwards, there is no repeat. The reads before take 7 s."""
     stand_ = stand(lambda request: lost("read") if request.method == "POST" else orders(), uniform=lowest)
     with pytest.raises(OutcomeUnknownError, match="no order with the cart reference is there") as caught:
         await stand_.call(CREATE_ORDER, options=CallOptions(deadline=deadline))
@@ -232,14 +232,14 @@ async def test_a_pause_past_the_deadline_is_not_begun() -> None:
     assert stand_.clock.passed == 1.0
 
 
-async def test_a_conflict_on_the_repeat_is_the_first_one_landed() -> None:
+async def test_a_conflict_on_the_repeat_means_that_the_first_one_took_effect() -> None:
     """Read back and adopt."""
     stand_ = stand([lost("read"), *NONE, answer(409), orders(("o9", "c1")), orders()])
     done = await stand_.call(CREATE_ORDER)
     assert (done.id, done.uniqueness_checked) == ("o9", True)
 
 
-async def test_a_conflict_without_an_order_to_show_is_refused() -> None:
+async def test_a_conflict_without_a_visible_order_is_refused() -> None:
     """A 409 for something else, or one that no listing shows."""
     stand_ = stand([lost("read"), *NONE, answer(409), *NONE])
     with pytest.raises(ConflictError) as caught:
@@ -247,7 +247,7 @@ async def test_a_conflict_without_an_order_to_show_is_refused() -> None:
     assert caught.value.maybe_changed
 
 
-async def test_a_conflict_at_the_first_try_is_the_callers() -> None:
+async def test_a_conflict_at_the_first_try_reaches_the_caller() -> None:
     """No answer was lost, so an order of another program is not adopted."""
     stand_ = stand([answer(409, {"code": "exists"})])
     with pytest.raises(ConflictError) as caught:
@@ -264,8 +264,8 @@ async def test_the_second_loss_is_not_followed_by_a_third_try() -> None:
     assert caught.value.request == sample_body(CREATE_ORDER)
 
 
-async def test_what_was_never_sent_does_not_count_as_once_more() -> None:
-    """Not sent, turned away, then lost: the one repeat after a loss is still there."""
+async def test_an_attempt_that_was_never_sent_is_not_the_repeat() -> None:
+    """Not sent, rejected, then lost: the one repeat after a loss is still possible."""
     alone = [orders(("o9", "c1")), orders()]
     steps = [lost("connect"), answer(429), lost("read"), *NONE, answer(201, {"id": "o9"}), *alone]
     assert (await stand(steps).call(CREATE_ORDER, options=CallOptions(max_attempts=9))).id == "o9"
@@ -280,16 +280,16 @@ async def test_the_repeat_can_be_turned_off() -> None:
 
 
 async def test_two_orders_with_the_cart_reference_are_reported() -> None:
-    """No guess which is ours."""
+    """The client does not guess which one is the caller's."""
     stand_ = stand([lost("read"), orders(("o8", "c1"), ("o9", "c1"))])
     with pytest.raises(OutcomeUnknownError, match="2 orders have the cart reference"):
         await stand_.call(CREATE_ORDER)
 
 
-# How much of the list has to be read
+# How much of the list is read
 
 
-async def test_a_page_of_others_proves_nothing_and_the_one_behind_it_is_read() -> None:
+async def test_a_page_of_others_proves_nothing_and_the_next_one_is_read() -> None:
     """The filter may find more than what was asked for, and the order may stand on a later page."""
     others = [("o1", "c10"), ("o2", "c11")]
     stand_ = stand([lost("read"), orders(*others), orders(("o3", "c12"), ("o9", "c1"))])
@@ -297,7 +297,7 @@ async def test_a_page_of_others_proves_nothing_and_the_one_behind_it_is_read() -
     assert stand_.sent[1:] == [LOOK, "GET /orders?offset=2&cart_reference=c1"]
 
 
-async def test_an_empty_page_behind_others_proves_that_it_is_not_there() -> None:
+async def test_an_empty_page_after_others_proves_that_it_is_not_there() -> None:
     """Then it is created again, once."""
     look = [orders(("o1", "c10")), orders()]
     stand_ = stand([lost("read"), *look * 4, answer(201, {"id": "o9"}), orders(("o1", "c10"), ("o9", "c1")), orders()])
@@ -305,7 +305,7 @@ async def test_an_empty_page_behind_others_proves_that_it_is_not_there() -> None
 
 
 class Unfiltered:
-    """A service that takes no notice of the filter, and of the offset only if told to."""
+    """A service that ignores the filter, and by default also the offset."""
 
     def __init__(self, *, moves: bool, creation: Step) -> None:
         self.moves = moves
@@ -321,8 +321,8 @@ class Unfiltered:
 
 
 @pytest.mark.parametrize(("moves", "reads"), [(True, 10), (False, 2)])
-async def test_a_list_without_end_leaves_it_unclear_and_nothing_is_repeated(moves: bool, reads: int) -> None:
-    """Ten pages at most; the same page again says that there is no reading on."""
+async def test_an_endless_list_leaves_it_unknown_and_nothing_is_repeated(moves: bool, reads: int) -> None:
+    """Ten pages at most; the same page again ends the reading."""
     service = Unfiltered(moves=moves, creation=lost("read"))
     stand_ = stand(service)
     with pytest.raises(OutcomeUnknownError, match="does not show whether") as caught:
@@ -369,7 +369,8 @@ def late(service: Late, **settings: Any) -> Stand:
 
 @pytest.mark.parametrize("second", [8.0, 9.0, None])
 async def test_a_second_order_is_reported_with_both_oldest_first(second: float | None) -> None:
-    """The first landed behind the repeat, and the service did not refuse it. The repeat's own need not be shown."""
+    """The first one took effect after the repeat, and the service did not refuse it. The repeat's own order need not be
+    shown."""
     stand_ = late(Late(7.5, second))
     with pytest.raises(DuplicateOrderError, match="2 orders") as caught:
         await stand_.call(CREATE_ORDER)
@@ -379,7 +380,7 @@ async def test_a_second_order_is_reported_with_both_oldest_first(second: float |
 
 
 async def test_two_orders_after_a_repeat_that_was_lost_too() -> None:
-    """Nothing was answered, and both are there."""
+    """There was no answer, and both orders exist."""
     stand_ = late(Late(7.5, 7.5, lost_again=True))
     with pytest.raises(DuplicateOrderError) as caught:
         await stand_.call(CREATE_ORDER)
@@ -407,14 +408,14 @@ async def test_after_a_repeat_the_list_is_read_until_it_shows_the_order(second: 
 
 @pytest.mark.parametrize(("deadline", "ends"), [(30.0, 26.0), (None, 22.0)])
 async def test_an_order_that_does_not_show_in_time_may_not_be_the_only_one(deadline: float | None, ends: float) -> None:
-    """Within the deadline, or for 15 s: the order is there, and nobody knows whether another is."""
+    """Within the deadline, or for 15 s: the order exists, and another may, too."""
     stand_ = late(Late(None, None))
     done = await stand_.call(CREATE_ORDER, options=CallOptions(deadline=deadline))
     assert (done.id, done.uniqueness_checked, stand_.clock.passed) == ("o2", False, ends)
 
 
-async def test_a_list_without_end_does_not_show_that_it_is_the_only_one() -> None:
-    """It stands there, and another may stand beyond the tenth page."""
+async def test_an_endless_list_is_no_proof_that_it_is_the_only_one() -> None:
+    """It is in the list, and another may be beyond the tenth page."""
     service = Unfiltered(moves=True, creation=answer(201, {"id": "o9"}))
 
     def script(request: WireRequest) -> Step:
@@ -433,14 +434,14 @@ async def test_a_list_without_end_does_not_show_that_it_is_the_only_one() -> Non
 
 
 @pytest.mark.parametrize("reading", [[answer(404)], [answer(500)] * 3, [answer(200, {})]])
-async def test_a_list_that_can_not_be_read_takes_no_order_away(reading: list[Step]) -> None:
+async def test_an_unreadable_list_takes_no_order_away(reading: list[Step]) -> None:
     """The repeat was answered."""
     stand_ = stand([lost("read"), *NONE, answer(201, {"id": "o9"}), *reading])
     done = await stand_.call(CREATE_ORDER)
     assert (done.id, done.uniqueness_checked) == ("o9", False)
 
 
-async def test_without_a_settling_pause_the_list_is_not_read_without_a_breath() -> None:
+async def test_without_a_settling_pause_the_list_is_read_once_a_second() -> None:
     """Four reads at once, then one a second."""
     stand_ = late(Late(None, 3.0))
     done = await stand_.call(CREATE_ORDER, options=CallOptions(settling_pause=0.0))
@@ -449,7 +450,7 @@ async def test_without_a_settling_pause_the_list_is_not_read_without_a_breath() 
 
 
 async def test_a_removed_order_is_not_adopted() -> None:
-    """It is what an earlier customer left."""
+    """It belongs to an earlier customer."""
     removed = {"id": "o8", "cart": {"reference": "c1"}, "state": {"currentStatus": "Removed"}}
     stand_ = stand([lost("read"), page([removed]), orders(), orders(("o9", "c1"))])
     assert (await stand_.call(CREATE_ORDER)).id == "o9"
@@ -457,14 +458,14 @@ async def test_a_removed_order_is_not_adopted() -> None:
 
 
 async def test_an_order_without_a_cart_reference_is_never_repeated() -> None:
-    """Nothing to find it by, and nothing that would stop a second one."""
+    """It can't be found, and the service would accept a second one."""
     stand_ = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="it has no members that identify it"):
         await stand_.call(CREATE_ORDER, body={"cart": {"items": []}})
     assert stand_.sent == ["POST /orders"]
 
 
-# A 503 with Retry-After: from in front of the service, perhaps after the effect
+# A 503 with Retry-After: from a gateway, perhaps after the effect
 
 
 BUSY = answer(503, retry_after="5")
@@ -482,7 +483,7 @@ EACH_KIND = pytest.mark.parametrize(
 async def test_after_a_503_the_effect_is_looked_for_once_the_wait_is_over(
     operation: Operation, before: Baseline | None, shown: Step, found: str | None
 ) -> None:
-    """Not before the service wants to be asked again; adopted, and not sent twice."""
+    """Not before the time that the service named; adopted, and not sent twice."""
     stand_ = stand([BUSY, shown])
     done = await stand_.call(operation, before=before)
     assert (done.id, done.adopted) == (found, True)
@@ -507,7 +508,7 @@ async def test_a_503_with_too_long_a_wait_is_reported_as_unknown(
     assert (caught.value.status, stand_.clock.passed) == (503, 0.0)
 
 
-async def test_executing_after_a_503_tells_when_to_come_back() -> None:
+async def test_executing_after_a_503_reports_when_to_come_back() -> None:
     """Nothing can be read back, so nothing is waited for."""
     stand_ = stand([BUSY])
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -515,7 +516,7 @@ async def test_executing_after_a_503_tells_when_to_come_back() -> None:
     assert (caught.value.retry_after, caught.value.gave_up, stand_.clock.passed) == (5.0, "not-repeatable", 0.0)
 
 
-async def test_a_change_of_status_not_done_before_a_503_is_asked_for_again() -> None:
+async def test_a_change_of_status_not_done_before_a_503_is_sent_again() -> None:
     """The wait is waited once, and the repeat costs what one after throttling costs."""
     stand_ = stand([BUSY, order_in("checkout"), answer(200)], uniform=lowest)
     await stand_.call(SET_STATE, before=FROM_CHECKOUT)
@@ -530,8 +531,8 @@ async def test_a_change_of_status_not_done_before_a_503_is_asked_for_again() -> 
     assert failing.session.budget.tokens == 500 - two_repeats + reads_since
 
 
-async def test_a_503_holds_back_everybody_though_its_outcome_is_unknown() -> None:
-    """Throttling is a fact beside the outcome: the shared pause holds."""
+async def test_a_503_pauses_the_client_although_its_outcome_is_unknown() -> None:
+    """Throttling is separate from the outcome: the shared pause holds."""
 
     def service(request: WireRequest) -> Step:
         if request.method == "POST":
@@ -546,15 +547,15 @@ async def test_a_503_holds_back_everybody_though_its_outcome_is_unknown() -> Non
     assert [moment - START for moment in stand_.engine.times] == [0.0, 5.0, 5.0]
 
 
-async def test_a_look_that_has_to_wait_tells_for_how_long() -> None:
-    """The write was lost, and the service wants no reads for more than a minute: that is when to look."""
+async def test_a_read_that_has_to_wait_reports_for_how_long() -> None:
+    """The write was lost, and the service wants no reads for more than a minute: the error has that time."""
     stand_ = stand([lost("read"), answer(429, retry_after="100")])
     with pytest.raises(OutcomeUnknownError, match="reading back failed: RejectedError") as caught:
         await stand_.call(SET_STATE, before=FROM_CHECKOUT)
     assert caught.value.retry_after == 100.0
 
 
-# Whatever else is created
+# Other creations
 
 ENTRIES: list[tuple[Operation, str, dict[str, Any]]] = [
     (CREATE_PAYMENT, "payments", {"reference": "p-ref"}),
@@ -585,7 +586,7 @@ async def test_one_new_match_is_adopted(operation: Operation, member: str, key: 
 
 
 @ENTRY
-async def test_what_was_there_before_is_not_ours(operation: Operation, member: str, key: dict[str, Any]) -> None:
+async def test_an_earlier_entry_is_not_adopted(operation: Operation, member: str, key: dict[str, Any]) -> None:
     """An older one with the same natural key says nothing about this send."""
     stand_ = stand([lost("read"), showing(member, {"id": "newsletter", **key})])
     with pytest.raises(OutcomeUnknownError, match=f"0 new {member} match.*look among its {member}"):
@@ -605,7 +606,7 @@ async def test_nothing_or_two_is_unknown(operation: Operation, member: str, key:
 
 
 @ENTRY
-async def test_without_a_snapshot_from_before_nothing_is_adopted(
+async def test_without_an_earlier_read_nothing_is_adopted(
     operation: Operation, member: str, key: dict[str, Any]
 ) -> None:
     """It might be an older one."""
@@ -618,7 +619,7 @@ async def test_without_a_snapshot_from_before_nothing_is_adopted(
 
 @ENTRY
 async def test_a_failing_read_back_leaves_it_unknown(operation: Operation, member: str, key: dict[str, Any]) -> None:
-    """Told about the write, not about the read."""
+    """The error is about the write, not about the read."""
     del member, key
     stand_ = stand([lost("read"), answer(403)])
     with pytest.raises(OutcomeUnknownError, match="reading back failed: ForbiddenError") as caught:
@@ -638,7 +639,7 @@ async def test_without_a_natural_key_nothing_is_read(operation: Operation, body:
 
 
 async def test_executing_is_never_read_back() -> None:
-    """The provider knows, the order does not."""
+    """Only the provider has the result, not the order."""
     stand_ = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="look at the payment and at its provider"):
         await stand_.call(EXECUTE_PAYMENT_ACTION)
@@ -653,7 +654,7 @@ REMOVING = pytest.mark.parametrize("operation", [row for row in OPERATIONS if ro
 @REMOVING
 @pytest.mark.parametrize("first", [lost("read"), answer(500), answer(503), answer(503, retry_after="0")])
 async def test_a_404_after_a_lost_delete_is_done(operation: Operation, first: Step) -> None:
-    """The lost one did it."""
+    """The lost one removed it."""
     done = await stand([first, answer(404, {"code": "gone"})]).call(operation)
     assert (done.status, done.parsed) == (404, None)
 
@@ -685,7 +686,7 @@ async def test_a_refusal_after_a_lost_write_warns() -> None:
 
 
 @pytest.mark.parametrize("operation", [GET_ORDER, VALIDATE])
-async def test_a_refusal_after_a_lost_read_does_not(operation: Operation) -> None:
+async def test_a_refusal_after_a_lost_read_does_not_warn(operation: Operation) -> None:
     """Reading changes nothing, however often."""
     with pytest.raises(NotFoundError) as caught:
         await stand([lost("read"), answer(404)]).call(operation)
@@ -695,21 +696,22 @@ async def test_a_refusal_after_a_lost_read_does_not(operation: Operation) -> Non
 
 @pytest.mark.parametrize("last", [lost("connect"), answer(429)])
 async def test_a_503_is_not_forgotten_either(last: Step) -> None:
-    """What was turned away so may have been done, and is never told as "not sent" or "nothing was changed"."""
+    """A request that was answered so may have been done, and is never reported as "not sent" or "nothing was
+    changed"."""
     with pytest.raises(RejectedError, match="doing it twice has the same effect as once"):
         await stand([answer(503, retry_after="0"), last, last]).call(SET_CART)
 
 
 @pytest.mark.parametrize("last", [lost("connect"), answer(429)])
 async def test_a_loss_is_not_forgotten(last: Step) -> None:
-    """Whatever came after it: the write may have landed."""
+    """Whatever came after it: the write may have taken effect."""
     with pytest.raises(OutcomeUnknownError):
         await stand([lost("read"), last, last]).call(SET_CART)
 
 
 @pytest.mark.parametrize("operation", [DELETE_ORDER, SET_CART])
 async def test_a_lost_write_is_repeated_without_reading(operation: Operation) -> None:
-    """Setting a value or removing twice is like once."""
+    """Setting a value or removing twice has the effect of once."""
     stand_: Stand = stand([lost("read"), answer(200)])
     await stand_.call(operation)
     assert len(set(stand_.sent)) == 1

@@ -1,4 +1,4 @@
-"""Operation kind x outcome x status: how often is it sent, and what is the caller told.
+"""Operation kind x outcome x status: how often the client sends, and what the caller gets.
 
 Every expectation is written out by hand from the specification. All cases fail in the same way on every attempt, with
 three attempts allowed, so the number of sends shows what may be repeated. Read-backs have tests of their own; here the
@@ -42,7 +42,7 @@ EVERY = by_kind()
 BEFORE = Baseline(ids=frozenset(), repeat_from=frozenset({"checkout"}))
 
 
-def test_every_kind_is_here() -> None:
+def test_every_kind_is_covered() -> None:
     """What runs without a soak has each kind, and each way in which two rows of the table can differ."""
     parameters = by_kind().args[1]
     plain = [parameter.values[0] for parameter in parameters if not parameter.marks]
@@ -51,14 +51,14 @@ def test_every_kind_is_here() -> None:
     assert [parameter.values[0] for parameter in parameters] == list(OPERATIONS)
 
 
-def test_a_row_has_nothing_else_to_look_at() -> None:
+def test_every_column_is_considered() -> None:
     """A new column of the table goes into ``looked_at``, unless it is a name."""
     looked = {"kind", "brings", "removes", "natural_key", "answers", "reads_late"}
     assert {field.name for field in dataclasses.fields(Operation)} == looked | {"id", "tag", "module"}
 
 
 def always(operation: Operation, step: Step) -> Stand:
-    """A service that gives the operation the same step for ever, and shows an order and a list without anything."""
+    """A service that always gives the operation the same step, and shows an empty order and list."""
     method = description()[operation.id]["method"]
 
     def script(request: WireRequest) -> Step:
@@ -86,7 +86,7 @@ def sends(stand_: Stand, operation: Operation) -> int:
 @pytest.mark.parametrize("phase", UNSENT_PHASES)
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_not_sent_is_repeated_for_every_operation(operation: Operation, phase: Any) -> None:
+async def test_an_unsent_call_is_repeated_for_every_operation(operation: Operation, phase: Any) -> None:
     """Three attempts, then the caller is told that nothing was sent."""
     stand_ = always(operation, lost(phase))
     error = await failure(stand_, operation)
@@ -100,8 +100,8 @@ async def test_not_sent_is_repeated_for_every_operation(operation: Operation, ph
 @pytest.mark.parametrize("status", [429, 425])
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_turned_away_is_repeated_for_every_operation(operation: Operation, status: int) -> None:
-    """Nothing was done: money too is asked for again."""
+async def test_a_rejected_call_is_repeated_for_every_operation(operation: Operation, status: int) -> None:
+    """Nothing was done, so even a payment action is sent again."""
     stand_ = always(operation, answer(status, retry_after="0"))
     error = await check_turned_away(stand_, operation, status)
     assert "turned away unprocessed" in str(error)
@@ -114,7 +114,7 @@ REPEATABLE = (Kind.SAFE, Kind.IDEMPOTENT)
 @by_kind(row for row in OPERATIONS if row.kind in REPEATABLE)
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_a_503_that_says_when_turns_away_what_may_be_done_twice(operation: Operation) -> None:
+async def test_a_503_with_retry_after_is_a_rejection_if_twice_is_like_once(operation: Operation) -> None:
     """Whether it had been done does not matter: it is repeated either way."""
     stand_ = always(operation, answer(503, retry_after="0"))
     error = await check_turned_away(stand_, operation, 503)
@@ -124,9 +124,9 @@ async def test_a_503_that_says_when_turns_away_what_may_be_done_twice(operation:
 @by_kind(row for row in OPERATIONS if row.kind not in REPEATABLE)
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_a_503_that_says_when_leaves_it_unknown_whether_it_was_done(operation: Operation) -> None:
-    """It comes from in front of the service as often as from it, also after the effect: like any lost answer, and the
-    caller learns when to come back."""
+async def test_a_503_with_retry_after_is_unknown_for_other_operations(operation: Operation) -> None:
+    """It comes from a gateway as often as from the service, also after the effect: it is like any lost answer, and the
+    error has the time to come back."""
     stand_ = always(operation, answer(503, retry_after="0"))
     error = await failure(stand_, operation)
     count, kind, gave_up = SENDS_ON_UNKNOWN[operation.kind]
@@ -155,7 +155,7 @@ def step_id(step: Step) -> str:
 SENDS_ON_UNKNOWN = {
     Kind.SAFE: (3, UnavailableError, "attempts"),
     Kind.IDEMPOTENT: (3, OutcomeUnknownError, "attempts"),
-    # Read first, still at the old status: asked again, up to three times.
+    # Read first, still at the old status: sent again, up to three times.
     Kind.STATE: (3, OutcomeUnknownError, "attempts"),
     # Not there after the settling pause: created once more, and never a third time.
     Kind.CREATE_ORDER: (2, OutcomeUnknownError, "not-repeatable"),
@@ -168,8 +168,8 @@ SENDS_ON_UNKNOWN = {
 @pytest.mark.parametrize("step", UNKNOWN, ids=step_id)
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_unknown_is_repeated_only_where_twice_is_like_once(operation: Operation, step: Step) -> None:
-    """The heart of it: a write that may have landed and could land twice is sent once."""
+async def test_an_unknown_outcome_is_repeated_only_if_twice_is_like_once(operation: Operation, step: Step) -> None:
+    """The main rule: a write that may have taken effect and could take effect twice is sent once."""
     stand_ = always(operation, step)
     error = await failure(stand_, operation)
     count, kind, gave_up = SENDS_ON_UNKNOWN[operation.kind]
@@ -186,7 +186,7 @@ async def test_unknown_is_repeated_only_where_twice_is_like_once(operation: Oper
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_501_and_505_are_not_repeated(operation: Operation, status: int) -> None:
-    """The service says that it can't do this at all. Other kinds settle it like any unknown outcome."""
+    """The service does not support the request. Other kinds settle it like any unknown outcome."""
     stand_ = always(operation, answer(status))
     error = await failure(stand_, operation)
     assert type(error) is (UnavailableError if operation.kind is Kind.SAFE else OutcomeUnknownError)
@@ -244,7 +244,7 @@ async def test_a_success_is_sent_once(operation: Operation) -> None:
 @pytest.mark.parametrize("first", [lost("connect"), answer(429), answer(425)], ids=step_id)
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_a_repeat_after_not_sent_or_turned_away_can_succeed(operation: Operation, first: Step) -> None:
+async def test_a_repeat_after_an_unsent_or_rejected_call_can_succeed(operation: Operation, first: Step) -> None:
     """For every kind, money too: nothing had happened."""
     steps = iter([first, answer(201, {"id": answered_id(operation)})])
     stand_ = stand(lambda _: next(steps))

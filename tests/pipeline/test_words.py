@@ -1,4 +1,4 @@
-"""The service's own words in the text of an error: shown, without what may be a person's or a secret."""
+"""The service's own words in the text of an error, without personal data and secrets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def refused(said: Any, body: Any = None, *, token: str = "tok-5ecret", **h
     return caught.value
 
 
-async def test_what_the_service_said_stands_in_the_text() -> None:
+async def test_the_words_of_the_service_are_in_the_text() -> None:
     """The message, and what it says of single members; raw in the attributes."""
     words = "$.type: must be one of default, prepaid, voucher"
     error = await refused({"code": "order-bad-request", "message": words}, {"type": "prepaid"})
@@ -80,8 +80,8 @@ async def test_what_the_service_said_stands_in_the_text() -> None:
         ("the key k3y-5ecret and Bearer TOK-5ecret", f"the key {MASK} and Bearer {MASK}"),
     ],
 )
-async def test_what_is_masked(message: str, shown: str) -> None:
-    """E-mail shapes, long numbers, what the request said; not its ids, its references, the description's words."""
+async def test_the_masked_parts(message: str, shown: str) -> None:
+    """E-mail addresses, long numbers, texts of the request; not its ids, its references, the description's words."""
     body = {
         "id": "p-1",
         "reference": "ref-2",
@@ -100,8 +100,8 @@ async def test_what_is_masked(message: str, shown: str) -> None:
     assert error.message == message
 
 
-async def test_queries_and_bodies_of_one_text() -> None:
-    """What a listing searched for is masked, what it asked for by id or reference is not; so is a reference set."""
+async def test_a_text_in_queries_and_bodies() -> None:
+    """Search terms of a listing are masked, its ids and references are not; a reference that is set is not either."""
     said = {"message": "nothing like Anna-Stina of billing Solna, ref-12 and pay-12"}
     service = stand([answer(400, said)])
     where = OrderFilter(
@@ -118,7 +118,7 @@ async def test_queries_and_bodies_of_one_text() -> None:
 
 
 async def test_every_error_with_an_answer_has_the_words() -> None:
-    """Turned away, unavailable, unknown: a sentence such as "back at 14" helps there too."""
+    """Rejected, unavailable, unknown: a sentence such as "back at 14" helps there too."""
     said = {"code": "maintenance", "message": "back at 14"}
     service = stand([answer(503, said)] * 3 + [answer(429, said)] * 3)
     with pytest.raises(UnavailableError, match="the service said: back at 14; nothing was changed"):
@@ -130,7 +130,7 @@ async def test_every_error_with_an_answer_has_the_words() -> None:
         await service.client.orders("o1").payments.create({"name": "card"})
 
 
-async def test_a_message_of_any_length_is_cut() -> None:
+async def test_a_long_message_is_cut() -> None:
     """Also one of which so much is masked that the cut would show half a word."""
     error = await refused({"message": "y" * 50_000})
     assert str(error).endswith(f"{'y' * (SHOWN - 1)}…")
@@ -140,7 +140,7 @@ async def test_a_message_of_any_length_is_cut() -> None:
     assert "Sven" not in str(error)
 
 
-async def test_no_log_line_has_them(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_log_line_has_the_words(caplog: pytest.LogCaptureFixture) -> None:
     """Not even that of an observer that fails while the error is on its way."""
 
     class Failing:
@@ -162,7 +162,7 @@ async def test_no_log_line_has_them(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("body", [b"<html><h1>Not found</h1>", b"", b"[]"])
 async def test_a_404_that_is_not_the_service_s(body: bytes) -> None:
-    """A wrong base address answers like this; the id is not to blame."""
+    """A wrong base address answers like this; the id is not the cause."""
     with pytest.raises(NotFoundError, match="this may not be the order service: check its address"):
         await stand([answer(404, body=body)]).client.orders.get("o1")
     said = {"code": "order-not-found", "message": "none"}
@@ -188,7 +188,7 @@ pieces = st.text(max_size=20) | st.sampled_from([" is ", ": ", "'", "anna@x.se",
 @settings(deadline=None)
 @given(st.lists(texts, max_size=5), st.data())
 @example(["aaaa", "aaab"], None)
-def test_nothing_hidden_is_left(hidden: list[str], data: st.DataObject | None) -> None:
+def test_no_hidden_text_is_left(hidden: list[str], data: st.DataObject | None) -> None:
     """Wherever a text of the request stands in a message, as it is or in another case, and beside whatever else."""
     spellings: list[Callable[[str], str]] = [str, str.upper, str.lower, quote]
     spelled = st.sampled_from(spellings)
@@ -208,7 +208,7 @@ def test_nothing_hidden_is_left(hidden: list[str], data: st.DataObject | None) -
     assert not any("@" in word for word in shown.split())
 
 
-def test_every_word_of_an_enumeration_is_known() -> None:
+def test_every_word_of_an_enumeration_is_listed() -> None:
     """The list is by hand."""
     words: set[str] = set()
     for name in models.__all__:
@@ -218,7 +218,7 @@ def test_every_word_of_an_enumeration_is_known() -> None:
     assert {word.lower() for word in words} == ENUMERATED
 
 
-async def test_a_loop_on_what_was_not_sent_ends() -> None:
+async def test_a_loop_over_unsent_calls_ends() -> None:
     """As README has it: again while it may be called again. A closed client and a stopped job say that it may not."""
 
     async def until_done(order: Order) -> Order:
@@ -249,14 +249,14 @@ async def test_a_loop_on_what_was_not_sent_ends() -> None:
 
 @pytest.mark.parametrize("kind", [NotSentError, RejectedError, UnavailableError])
 @pytest.mark.parametrize("gave_up", ["closed", "wrong-loop", "stopped", "attempts"])
-def test_what_may_be_called_again(kind: type[Any], gave_up: GaveUp) -> None:
-    """Whatever became of the attempts before, a client that is gone makes no other."""
+def test_errors_that_allow_another_call(kind: type[Any], gave_up: GaveUp) -> None:
+    """Whatever the attempts before, a client that is closed makes no further call."""
     status = {"status": 503} if kind is RejectedError else {}
     error = kind("what", operation="GetCheckoutOrder", gave_up=gave_up, **status)
     assert error.may_call_again is (gave_up == "attempts")
 
 
-async def test_a_page_of_another_server_is_no_order() -> None:
+async def test_a_page_of_another_server_is_not_an_order() -> None:
     """A 200 with a page in it comes from a wrong address more often than from the service."""
     with pytest.raises(UnavailableError, match="check its address"):
         await stand([answer(200, body=b"<html>welcome")] * 3).client.orders.get("o1")

@@ -30,7 +30,7 @@ MODULES: tuple[str, ...] = (
     "norce_order_async.bulk.actions.builtin",
     "norce_order_async.money",
 )
-"""Where a caller imports from."""
+"""The modules that a caller imports from."""
 
 AWAY = "postgresql://app@localhost:1/jobs"
 RECIPE = Recipe(base_url="https://orders.example", merchant="acme", channel="se")
@@ -70,7 +70,7 @@ GIVEN_AND_NOT_MADE = frozenset(
         "WireResponse",
     }
 )
-"""What the package makes and a caller is given: its constructors are no calls of his."""
+"""Classes that only the package makes: their constructors are not calls of the caller's."""
 
 PRICE = {"includingVat": 125.0, "excludingVat": 100.0}
 CART = {"reference": "c1", "items": [{"sku": "T1", "quantity": 1, "total": PRICE}], "total": PRICE}
@@ -95,7 +95,7 @@ ORDER: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Given:
-    """What stands behind a call: a client over some service, a folder, and a journal in it."""
+    """The objects behind a call: a client over some service, a folder, and a journal in it."""
 
     client: NorceOrderClient
     order: Order
@@ -110,7 +110,7 @@ class Call:
 
     name: str
     owner: Callable[[Given], Any]
-    """Gives what it is called on; a module or a class for one that stands alone."""
+    """Makes the object of a call; a module or a class for a function."""
     attribute: str
     parameters: tuple[inspect.Parameter, ...]
 
@@ -223,7 +223,7 @@ async def _act(order: Any) -> None:
 
 
 def fitting(call: Call, parameter: inspect.Parameter, given: Given) -> Any:
-    """A value that the call takes for a parameter.
+    """A value that the call accepts for a parameter.
 
     Raises:
         LookupError: it is not known what to give.
@@ -334,7 +334,7 @@ def _values(given: Given) -> Mapping[str, Any]:
 
 
 async def led_through(result: Any) -> None:
-    """Whatever a call gave, used: awaited, walked a little, entered, shown."""
+    """The result of a call, used: awaited, iterated a little, entered, shown."""
     if inspect.isawaitable(result):
         awaited: Awaitable[Any] = result
         result = await awaited

@@ -47,8 +47,8 @@ CLASSES = sorted(
     key=lambda value: (value.__module__, value.__name__),
 )
 BROUGHT = {"vault", "secret", "norce_callbacks", "html_report", "read_journal", "read_results"}
-"""Names that an example has not given itself and that need something of the reader's: a secret, a test, the journal of
-an earlier job."""
+"""Names that an example has not defined itself and that need something of the reader's: a secret, a test, the journal
+of an earlier job."""
 
 SECRET = "a-secret-of-the-examples"
 
@@ -92,7 +92,7 @@ EXAMPLES = {f"{cls.__module__}.{cls.__name__}": code for cls in CLASSES if (code
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", EXAMPLES)
-async def test_the_example_is_code_that_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = EXAMPLES[name]
     monkeypatch.chdir(tmp_path)
     program = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

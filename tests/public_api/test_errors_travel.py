@@ -1,4 +1,4 @@
-"""Every exception of ours crosses processes and is copied with all that it holds.
+"""Every exception of ours crosses processes and is copied with all its attributes.
 
 The classes are found by walking the packages, so one that is added later is held to the same.
 """
@@ -57,14 +57,14 @@ VALUES: dict[str, Any] = {
     "target": "completed",
     "what": "refused with 409",
 }
-"""What the parameters of the exceptions are given, by name; all others their own name."""
+"""The arguments of the exceptions, by name; for all others their own name."""
 
 
 def modules() -> Iterator[ModuleType]:
     for package in (norce_order_async, norce_order_api):
         yield package
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            # A hook of PyInstaller's is no module of ours.
+            # A hook of PyInstaller is not a module of the package.
             if found.name.rpartition(".")[2] != "__main__" and "-" not in found.name:
                 yield importlib.import_module(found.name)
 
@@ -99,7 +99,7 @@ def sample(kind: type[BaseException]) -> BaseException:
 
 
 def told(error: BaseException) -> tuple[Any, ...]:
-    """All that is to survive, in a form that compares."""
+    """Everything that must survive, in a comparable form."""
     return type(error), error.args, str(error), repr(error), vars(error)
 
 
@@ -123,7 +123,7 @@ def raise_sample(index: int) -> None:
     raise sample(CLASSES[index])
 
 
-def test_the_walk_finds_them() -> None:
+def test_the_walk_finds_the_errors() -> None:
     names = {f"{kind.__module__}.{kind.__name__}" for kind in CLASSES}
     assert len(names) > 30
     assert {
@@ -148,7 +148,7 @@ def test_it_comes_back_as_it_was(kind: type[BaseException], way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_was_set_later_comes_along(way: str) -> None:
+def test_attributes_that_were_set_later_survive(way: str) -> None:
     """Models too: a refused change knows what was proposed."""
     error: Any = sample(norce_order_async.ChangeRefusedError)
     error.proposed = models.Cart.from_dict({"reference": "r-1", "items": [{"sku": "MUG", "ours": {"kept": 1}}]})
@@ -159,7 +159,7 @@ def test_what_was_set_later_comes_along(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_class_of_the_users_comes_back_too(way: str) -> None:
+def test_a_class_of_the_users_survives_too(way: str) -> None:
     error = ShopError("no mugs", shelf=4)
     back = WAYS[way](error)
     assert (type(back), back.shelf, str(back)) == (ShopError, 4, "no mugs on shelf 4")

@@ -1,4 +1,4 @@
-"""No foreign exception leaves the public API, whatever a caller gives and whatever a service answers.
+"""No foreign exception leaves the public API, whatever a caller passes and whatever a service answers.
 
 The rule: a value that can't be right, of whatever type, is an error of this package's. Only a call that does not fit
 the signature is Python's own ``TypeError``, and an exception that code of the caller's raises comes back as it is.
@@ -33,7 +33,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is taken for the name of a file lies here."""
+    """Files are made here, whatever is taken for a name."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -57,14 +57,14 @@ class Hostile:
 
 
 class OfNobody:
-    """A class that nothing can be made of."""
+    """A class that can't be instantiated."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         raise OwnError
 
 
 def of_nobody(*given: Any, **named: Any) -> None:
-    """A function that takes anything and likes nothing."""
+    """A function that takes any arguments and raises."""
     raise OwnError
 
 
@@ -135,7 +135,7 @@ async def standing(folder: Path, script: Callable[[Any], Step]) -> AsyncGenerato
 
 
 async def drive(call: Call, given: Given, arguments: list[Any], named: dict[str, Any]) -> BaseException | None:
-    """Make the call and use what it gives; what came out of it that should not have."""
+    """Make the call and use its result; returns the exceptions that should not have come out."""
     try:
         with anyio.fail_after(20):
             if call.name == "job.run":
@@ -188,7 +188,7 @@ def told(call: Call, what: str, error: BaseException) -> str:
 
 
 async def test_every_call_can_be_made(tmp_path: Path) -> None:
-    """As every_call.py makes it; what can't be made here can't be tested below."""
+    """As every_call.py makes it; a call that can't be made here can't be tested below."""
     async with standing(tmp_path, lambda _: answer(200, ORDER)) as given:
         for call in public_calls(given):
             arguments, named = arguments_of(call, given)
@@ -296,7 +296,7 @@ async def odd_answers(tmp_path: Path, part: int, of: int) -> list[str]:
 
 
 def look(given: Given) -> BaseException | None:
-    """Whatever an order says of itself, after whatever it was last read as."""
+    """Read everything of an order, whatever it was last read as."""
     owners: list[object] = [given.order, given.order.cart, given.order.customer, given.order.payments]
     for owner in owners:
         for name, member in inspect.getmembers(type(owner)):

@@ -52,7 +52,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is taken for the name of a file lies here."""
+    """Files are made here, whatever is taken for a name."""
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,4 +1,5 @@
-"""What the guard of the public API holds: what users import, and what they meet without importing it."""
+"""What the guard of the public API covers: names that users import, and classes that they get without importing
+them."""
 
 from __future__ import annotations
 
@@ -58,12 +59,12 @@ def differ(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("name", [name for *_, name in RENAMED if name])
-def test_a_parameter_that_is_renamed_is_seen(name: str, differ: frozenset[str]) -> None:
-    """Also of what users never import: the class of ``order.payments`` is met by its name in the handle."""
+def test_a_renamed_parameter_is_noticed(name: str, differ: frozenset[str]) -> None:
+    """Also of classes that users never import, such as that of ``order.payments``."""
     assert any(line.startswith(f"{name}: ") for line in differ)
 
 
-def test_a_parameter_that_is_nothing_of_a_callers_may_be_renamed(differ: frozenset[str]) -> None:
+def test_a_parameter_that_callers_never_name_may_be_renamed(differ: frozenset[str]) -> None:
     """``self``: of all that was renamed, nothing differs but the others, what inherits from one, and a new keyword."""
     seen = {line.split(": ", 1)[0] for line in differ}
     assert seen == {name for *_, name in RENAMED if name} | {"ShippingsPart.create", "NewOrder.renamed"}

@@ -90,17 +90,17 @@ PUBLIC = [
     "__version__",
     "capture_answers",
 ]
-"""A change here is a change of the public surface: it belongs into the changelog."""
+"""A change here is a change of the public API: the changelog must name it."""
 
 
-def test_the_names_are_pinned() -> None:
+def test_the_names_are_fixed() -> None:
     """No name comes or goes unnoticed; they are sorted as ruff sorts them."""
     assert norce_order_async.__all__ == PUBLIC
     assert dir(norce_order_async) == sorted(PUBLIC)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_each_name_is_there(name: str) -> None:
+def test_each_name_exists(name: str) -> None:
     """And, where it is a class or function, is one of ours, with a docstring."""
     value = getattr(norce_order_async, name)
     if inspect.isclass(value):
@@ -116,7 +116,7 @@ def test_every_error_is_public() -> None:
     assert raised <= set(PUBLIC)
 
 
-def test_every_error_stands_in_the_drawing() -> None:
+def test_every_error_is_in_the_drawing() -> None:
     """Under its parent, in the module's docstring."""
     drawing = errors.__doc__ or ""
     for name, value in vars(errors).items():
@@ -141,7 +141,7 @@ def test_the_models_are_the_generated_ones() -> None:
     assert "OrderData" in dir(models)
 
 
-def test_dicts_of_what_is_sent_are_there_when_asked_for() -> None:
+def test_dicts_of_bodies_are_loaded_on_demand() -> None:
     """Under the models' names; those of answers have none, and models alone bring none of them."""
     assert models.CartDict is dicts.CartDict
     assert set(dicts.__all__) <= set(dir(models))
@@ -174,7 +174,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert {name for name in modules if name.startswith("norce_order_async.")} == {"norce_order_async._exports"}
 
 
-def test_naming_the_client_loads_no_http_library_and_no_model() -> None:
+def test_importing_the_client_loads_no_http_library_and_no_model() -> None:
     """They come with the first client, and each model with its first use."""
     modules = loaded("from norce_order_async import NorceOrderClient, CallOptions, NorceError, Order")
     # Of the extras nothing but the JSON codec, which is small.
@@ -188,7 +188,7 @@ def test_naming_the_client_loads_no_http_library_and_no_model() -> None:
     }
 
 
-def test_naming_a_model_loads_what_it_is_made_of() -> None:
+def test_importing_a_model_loads_only_its_own() -> None:
     """And not the others."""
     modules = loaded("from norce_order_async.models import Price")
     assert "norce_order_api.models.price" in modules

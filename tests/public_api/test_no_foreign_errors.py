@@ -1,4 +1,4 @@
-"""What a caller gives wrong is told by this package's own errors, whatever its type."""
+"""Wrong arguments of a caller raise this package's own errors, whatever their type."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ HUGE = [1e308, -1e308, Decimal("1e999999"), Decimal("NaN"), float("inf"), 10**40
 
 @pytest.mark.parametrize("amount", HUGE, ids=str)
 @pytest.mark.parametrize("function", RECKONS)
-def test_amounts_beyond_all_bounds(function: Callable[[Any], object], amount: Any) -> None:
+def test_huge_amounts_are_computed_or_refused(function: Callable[[Any], object], amount: Any) -> None:
     """Are reckoned with, or refused."""
     try:
         function(amount)
@@ -73,7 +73,7 @@ def test_amounts_beyond_all_bounds(function: Callable[[Any], object], amount: An
 
 @settings(max_examples=examples(70, soak=200), deadline=None, derandomize=True)
 @given(one=ODD, other=ODD)
-def test_odd_amounts(one: Any, other: Any) -> None:
+def test_unusual_amounts(one: Any, other: Any) -> None:
     for function in (decimal, rounded):
         with contextlib.suppress(NorceError):
             function(one)
@@ -82,7 +82,7 @@ def test_odd_amounts(one: Any, other: Any) -> None:
             of_both(one, other)
 
 
-async def test_an_order_whose_amounts_are_huge() -> None:
+async def test_an_order_with_huge_amounts() -> None:
     """It can be read and looked at."""
     total = {"includingVat": 1e308, "excludingVat": 1e308}
     service = stand([answer(200, {"id": "o1", "total": total, "payments": [{"id": "p1", "amount": 1e308}]})])
@@ -92,7 +92,7 @@ async def test_an_order_whose_amounts_are_huge() -> None:
 
 
 async def test_a_date_is_its_midnight_in_utc() -> None:
-    """For both ends, in listings and walks."""
+    """For both ends, in listings and iterations."""
     where = OrderFilter(date_from=date(2026, 1, 2), date_to=date(2026, 1, 3))
     assert where == OrderFilter(date_from=datetime(2026, 1, 2, tzinfo=UTC), date_to=datetime(2026, 1, 3, tzinfo=UTC))
     service = stand([answer(200, {"data": []})] * 2)
@@ -104,7 +104,7 @@ async def test_a_date_is_its_midnight_in_utc() -> None:
 
 @settings(max_examples=examples(100, soak=300), deadline=None, derandomize=True)
 @given(name=st.sampled_from([*OrderFilter.__dataclass_fields__]), value=ODD)
-def test_odd_filters(name: str, value: Any) -> None:
+def test_unusual_filters(name: str, value: Any) -> None:
     with contextlib.suppress(NorceError):
         OrderFilter(**{name: value}).query()
 
@@ -114,7 +114,7 @@ def test_odd_filters(name: str, value: Any) -> None:
     name=st.sampled_from(SETTINGS),
     value=st.one_of(st.just(5), st.just(b"x"), st.just(object()), st.just([5]), st.just(1.5)),
 )
-def test_odd_settings(name: str, value: Any) -> None:
+def test_unusual_settings(name: str, value: Any) -> None:
     """Anything the client is made with: told at construction, or taken."""
     from norce_order_async import NorceOrderClient
 
@@ -133,7 +133,7 @@ async def test_options_of_another_kind() -> None:
     assert service.sent == []
 
 
-async def test_models_in_a_dict_are_taken() -> None:
+async def test_models_in_a_dict_are_accepted() -> None:
     """However deep they lie."""
     service = stand([answer(201, {"id": "o1"})])
     item = Item(sku="T1", quantity=1, total=Price(including_vat=1.25, excluding_vat=1.0))

@@ -1,4 +1,4 @@
-"""No foreign exception leaves the local order service and what tests use of it, whatever they are given.
+"""No foreign exception leaves the local order service and the test helpers, whatever a caller passes.
 
 The sandbox stands apart from the client, so its errors are its own classes. An argument of another type or beyond its
 bounds is one of them, or a TypeError or a ValueError raised by it that names the argument; a key that is not there is a
@@ -124,7 +124,7 @@ FITTING: dict[str, Any] = {
     "taken": b"",
     "token": "t",
 }
-"""What must be given besides the one wrong value, by the name of the parameter."""
+"""Further arguments that a call needs besides the one wrong value, by the name of the parameter."""
 
 
 def hostile() -> Iterator[tuple[str, Any]]:
@@ -134,7 +134,7 @@ def hostile() -> Iterator[tuple[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is taken for the name of a file lies here."""
+    """Files are made here, whatever is taken for a name."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -157,7 +157,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 def foreign(call: Callable[[], object], name: str = "", runner: asyncio.Runner | None = None) -> str:
-    """What came out of a call that should not have; empty if all is well."""
+    """The exceptions of a call that should not have come out; empty if all is well."""
     try:
         given = call()
         if inspect.iscoroutine(given):
@@ -222,25 +222,25 @@ def walked(function: Callable[..., Any], runner: asyncio.Runner | None = None) -
     ]
 
 
-def test_each_public_class_is_walked_or_says_why_not() -> None:
+def test_each_public_class_is_covered_or_has_a_reason() -> None:
     assert {*WALKED, *NOT_WALKED} == {*CLASSES}
     assert not {*WALKED} & {*NOT_WALKED}
 
 
 @pytest.mark.parametrize("name", WALKED)
-def test_a_class_that_is_made_of_wrong_arguments(name: str) -> None:
+def test_constructing_with_wrong_arguments(name: str) -> None:
     assert not walked(CLASSES[name])
 
 
 @pytest.mark.parametrize("name", WALKED)
-def test_an_object_that_is_asked_for_what_cannot_be(name: str, standing: Standing, runner: asyncio.Runner) -> None:
+def test_wrong_arguments_of_methods(name: str, standing: Standing, runner: asyncio.Runner) -> None:
     one = WALKED[name](standing)
     assert type(one) is CLASSES[name]
     found = {method: walked(getattr(one, method), runner) for method in public_methods(CLASSES[name])}
     assert not {method: problems for method, problems in found.items() if problems}
 
 
-def test_serving_what_cannot_be_served(standing: Standing) -> None:
+def test_serving_something_else(standing: Standing) -> None:
     """`on_start` ends it where nothing is refused, so that no test waits for a signal."""
 
     def ends(_sandbox: Sandbox) -> None:
@@ -277,7 +277,7 @@ def test_readings_are_subscripted_as_a_dict_is() -> None:
 
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
-def test_a_part_of_a_rule_that_is_made_of_wrong_arguments(kind: type) -> None:
+def test_constructing_a_part_of_a_rule_with_wrong_arguments(kind: type) -> None:
     needed = {"length": 1, "seconds": 1, "low": 1, "high": 1, "median": 1, "status": 503, "per_second": 1, "limit": 1}
     found = {
         (name, what): problem
@@ -326,7 +326,7 @@ NONSENSE: dict[str, object] = {
 
 
 @pytest.mark.parametrize("told", NONSENSE.values(), ids=NONSENSE)
-def test_a_clock_of_the_callers_that_tells_no_time(told: Any) -> None:
+def test_a_clock_of_the_callers_without_a_time(told: Any) -> None:
     """Refused when the sandbox is made, and not by whatever reads it first."""
 
     class Clock:
@@ -338,7 +338,7 @@ def test_a_clock_of_the_callers_that_tells_no_time(told: Any) -> None:
 
 
 @pytest.mark.parametrize("clock", [ManualClock, SystemClock])
-def test_a_clock_does_not_go_beyond_what_can_be_written(clock: Callable[[], ManualClock | SystemClock]) -> None:
+def test_a_clock_stays_within_the_years_that_can_be_written(clock: Callable[[], ManualClock | SystemClock]) -> None:
     """However often it is moved; where it was refused it stays."""
     moved = clock()
     moved.advance(80_000_000_000.0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-# By name: the scripts are checked by type checkers in an environment of their own, not from here.
+# By name, because the scripts are type-checked in an environment of their own.
 document: Any = importlib.import_module("regenerate.document")
 overlay: Any = importlib.import_module("regenerate.overlay")
 check: Any = importlib.import_module("regenerate.drift.check")
@@ -52,7 +52,7 @@ def _reports(root: Path, base: Document, changed: dict[str, Document]) -> dict[s
         stale: list[str] = []
         after = described.Described(overlay.apply(description, corrections, stale=stale))
         changes = operations.compare_descriptions(before, after)
-        # Nothing was generated: a model and its dict are there when their schema is.
+        # Nothing was generated: a model and its dict exist if their schema does.
         gone = before.schemas.keys() - after.schemas.keys()
         models = generated - gone - {f"{schema}Dict" for schema in gone} | after.schemas.keys()
         places = ["correction-without-target"] * len(stale) + [one.name for one in check.check(after, code, models)]

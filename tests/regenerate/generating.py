@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# By name: the scripts are checked by type checkers in an environment of their own, not from here.
+# By name, because the scripts are type-checked in an environment of their own.
 audit: Any = importlib.import_module("regenerate.audit")
 complete: Any = importlib.import_module("regenerate.complete")
 document: Any = importlib.import_module("regenerate.document")

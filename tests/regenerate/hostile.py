@@ -1,4 +1,4 @@
-"""Hostile words for a description, and a look at what a package made from them does when it is imported."""
+"""Hostile words for a description, and the effects of importing a package made from them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ names: st.SearchStrategy[str] = st.lists(
 
 
 def drawn(strategy: st.SearchStrategy[str], number: int) -> list[str]:
-    """So many different values: they are tried together, because a generation takes seconds whatever is in it."""
+    """A number of different values: they are tried together, because each generation takes seconds."""
     found: dict[str, None] = {}
     for seed in range(10):
 
@@ -127,7 +127,7 @@ def drawn(strategy: st.SearchStrategy[str], number: int) -> list[str]:
             # What is missing after the first round is little.
             max_examples=max(50, number - len(found)),
             database=None,
-            # Where CI is set, Hypothesis would draw the same values in each round.
+            # With CI set, Hypothesis would draw the same values in each round.
             derandomize=False,
             phases=[Phase.generate],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
@@ -151,7 +151,7 @@ def description() -> Document:
 
 
 def places(value: Any, names: bool = False) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every object and key under which a text for people stands; below `names`, keys are names."""
+    """Every object and key with a text for people; below `names`, keys are names."""
     if isinstance(value, list):
         for one in value:  # pyright: ignore[reportUnknownVariableType]
             yield from places(one)
@@ -233,7 +233,7 @@ json.dump(
 
 
 def imported(folder: Path) -> dict[str, Any]:
-    """What the package below `folder` did when it was imported, and what it has."""
+    """The effects of importing the package below `folder`, and its contents."""
     done = subprocess.run(
         [sys.executable, "-c", _IMPORTER, str(folder / "generated")],
         capture_output=True,
@@ -257,7 +257,7 @@ def operations(described: Document) -> list[list[str]]:
 
 
 def generate(folder: Path, described: dict[str, Document]) -> dict[str, str]:
-    """A package for each of several descriptions in a folder of its name, or why there is none."""
+    """A package for each of several descriptions in a folder of its name, or the reason why there is none."""
     for name, one in described.items():
         (folder / f"{name}.json").write_text(json.dumps(one), encoding="utf-8")
     code = f"import runpy; runpy.run_path({str(Path(__file__).with_name('generating.py'))!r}, run_name='__main__')"

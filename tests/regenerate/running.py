@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support.warm import Warm
 
-# By name: the scripts are checked by type checkers in an environment of their own, not from here.
+# By name, because the scripts are type-checked in an environment of their own.
 _environment: Any = importlib.import_module("regenerate.environment")
 
 ROOT = Path(__file__).parents[2]

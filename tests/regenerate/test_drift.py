@@ -1,4 +1,4 @@
-"""What a changed description is told to change: the report, the places left, and code that can be used all the same."""
+"""The report about a changed description, the places left to change, and code that can be used all the same."""
 
 import importlib
 import json
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "descriptions"
 CHANGES: list[dict[str, Any]] = yaml.safe_load((DATA / "changes.yaml").read_text(encoding="utf-8"))
 EVERY_CHANGE = [pytest.param(change, id=change["name"]) for change in CHANGES]
-# These are generated in every run; the others when there is time.
+# These are generated in every run; the others in a soak.
 ALWAYS = {"nullable in OpenAPI 3.1"}
 
 
@@ -38,7 +38,7 @@ def changing(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def reports() -> dict[str, Any]:
-    """What the comparison and the facade check say of every change, by its name."""
+    """The result of the comparison and the facade check for every change, by its name."""
     told: dict[str, Any] = json.loads(changing(str(ROOT), "reports"))
     return told
 
@@ -59,7 +59,7 @@ def types_seen() -> Path:
 
 @pytest.mark.parametrize("change", EVERY_CHANGE)
 def test_a_change_is_classed_and_its_places_are_named(change: dict[str, Any], reports: dict[str, Any]) -> None:
-    """Kind, subject and level of each change, the advice that follows, and what is left to people."""
+    """Kind, subject and level of each change, the advice that follows, and the work left to people."""
     told = reports[change["name"]]
     assert told["changes"] == change["changes"]
     assert told["places"] == change["places"]
@@ -182,8 +182,8 @@ def test_methods_that_a_class_inherits_are_found_by_the_operations_it_names() ->
     }
 
 
-def test_what_a_description_says_is_no_markup_in_the_report() -> None:
-    """The page becomes the text of a pull request: a name can't mention anybody, link or start a heading."""
+def test_a_description_writes_no_markup_into_the_report() -> None:
+    """The page becomes the text of a pull request: a name can't mention anyone, link or start a heading."""
     change: Any = importlib.import_module("regenerate.drift.change")
     sdk: Any = importlib.import_module("regenerate.drift.sdk")
     report: Any = importlib.import_module("regenerate.drift.report")
@@ -229,7 +229,7 @@ def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str
         "1",
         words[-1] if words else "2",
         [change.Change("kind", f"schema {one}", f"is {text.said(one)}", "breaking") for one in words]
-        # A word that somebody forgot to mark.
+        # A word without the mark.
         + [change.Change("kind", f"schema {one}", f"is {one}", "note") for one in words],
         [texts.TextChange(f"schema {one}", one, one, None) for one in words],
         [check.Place("name", "file:1", f"is {text.said(one)}") for one in words],

@@ -1,4 +1,4 @@
-"""What an address, or a file, may do to the regeneration: nothing but bring a description."""
+"""An address, or a file, can only bring a description to the regeneration."""
 
 import contextlib
 import importlib
@@ -26,11 +26,11 @@ Answering = Callable[[BaseHTTPRequestHandler], None]
 
 @contextlib.contextmanager
 def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> Generator[int, None, None]:
-    """The port of a server that answers every GET so."""
+    """The port of a server that answers every GET like this."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            # Whoever asked may have gone.
+            # The caller may have gone.
             with contextlib.suppress(OSError):
                 answer(self)
 
@@ -112,8 +112,8 @@ def test_redirects_in_a_circle_end(trusted: ssl.SSLContext) -> None:
         fetch.fetch(f"https://localhost:{port}/old")
 
 
-def test_plain_http_is_for_this_machine_alone() -> None:
-    """Code is made of the answer, so nobody on the way may have a hand in it."""
+def test_plain_http_is_only_for_this_machine() -> None:
+    """Code is made from the answer, so no one on the way may change it."""
     with pytest.raises(failure.RegenerationError, match="https://"):
         fetch.fetch("http://docs.example.com/openapi.yaml")
 
@@ -132,7 +132,7 @@ def half_a_gigabyte(handler: BaseHTTPRequestHandler, *, told: bool) -> int:
 
 @pytest.mark.parametrize("told", [True, False])
 def test_half_a_gigabyte_is_refused_without_reading_it(told: bool) -> None:
-    """Whether its length is told or not."""
+    """With and without its length."""
     sent: list[int] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -153,12 +153,12 @@ def test_a_file_of_half_a_gigabyte_is_refused_without_reading_it(tmp_path: Path)
 
 
 def test_a_body_that_drips_runs_into_the_time_limit() -> None:
-    """A byte at a time would keep every single read content."""
+    """A byte at a time would satisfy every single read."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        while True:  # until whoever asked has gone
+        while True:  # until the caller has gone
             time.sleep(0.05)
             handler.wfile.write(b"a")
             handler.wfile.flush()
@@ -171,13 +171,13 @@ def test_headers_that_never_come_run_into_the_time_limit() -> None:
     """Likewise."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.rfile.read(1)  # nothing more comes until whoever asked has gone
+        handler.rfile.read(1)  # nothing more comes until the caller has gone
 
     with serving(answer) as port, pytest.raises(failure.RegenerationError, match=r"within 0\.5 seconds"):
         fetch.fetch(f"http://127.0.0.1:{port}/", limit=0.5)
 
 
-def test_a_connection_that_breaks_is_no_shorter_description() -> None:
+def test_a_connection_that_breaks_is_not_a_shorter_description() -> None:
     """The network is cut after half of it."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -287,7 +287,7 @@ for timer, waits, act in (
 """
 
 
-def test_what_is_read_is_plain_and_of_a_sane_size() -> None:
+def test_a_description_is_plain_and_of_limited_size() -> None:
     """Alias bombs, circles, depth, what JSON can't say, references to elsewhere; YAML and JSON, 3.0 and 3.1."""
     python = environment.ensure(ROOT / ".venv-regenerate")
     subprocess.run([str(python), "-c", READING], check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")})
@@ -295,7 +295,7 @@ def test_what_is_read_is_plain_and_of_a_sane_size() -> None:
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "null"])
 def test_a_path_that_is_not_a_file_is_not_waited_for(kind: str, tmp_path: Path) -> None:
-    """A pipe that nobody writes to, a device that never ends: refused at once."""
+    """A pipe without a writer, a device that never ends: refused at once."""
     source = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path, "null": Path("a\0b")}[kind]
     if kind == "pipe":
         os.mkfifo(source)
@@ -326,8 +326,8 @@ def test_the_address_that_a_calibration_noted_is_recorded(noted: bytes | None, a
     assert obtain.obtain(str(source)).address == address
 
 
-def test_without_an_address_it_says_what_is_not_known() -> None:
-    """`--from` by itself takes NORCE_OPENAPI_URL; the vendor's own address is nobody's guess."""
+def test_without_an_address_it_reports_what_is_missing() -> None:
+    """`--from` by itself uses NORCE_OPENAPI_URL; the vendor's own address is not known."""
     script = [str(ROOT / "scripts" / "regenerate.sh"), "--check", "--from"]
     outside = {**os.environ, "NORCE_REGENERATE_ENV": str(ROOT / ".venv-regenerate")}
     outside.pop("NORCE_OPENAPI_URL", None)

@@ -39,7 +39,7 @@ CHANGELOG = """# Changelog
 """
 
 
-def test_what_changed_in_the_public_api_is_in_the_changelog() -> None:
+def test_the_changelog_names_all_changes_of_the_public_api() -> None:
     """The gate itself, on this tree."""
     done = subprocess.run([sys.executable, str(ROOT / "api" / "guard.py")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -58,7 +58,7 @@ def test_what_changed_in_the_public_api_is_in_the_changelog() -> None:
         pytest.param(["Order.delete: () -> X"], ["Order.delete: () -> Y"], [], id="changed and named"),
     ],
 )
-def test_the_guard_asks_for_an_entry_of_the_right_level(before: list[str], after: list[str], says: list[str]) -> None:
+def test_the_guard_demands_an_entry_of_the_right_level(before: list[str], after: list[str], says: list[str]) -> None:
     """Additions under Added, the rest under Breaking, and in the section of the next release."""
     told = guard.unsaid(before, after, CHANGELOG)
     assert len(told) == len(says)
@@ -66,7 +66,7 @@ def test_the_guard_asks_for_an_entry_of_the_right_level(before: list[str], after
         assert line.startswith(beginning)
 
 
-def test_the_guard_sees_signatures() -> None:
+def test_the_guard_notices_signatures() -> None:
     """A parameter more, an annotation, a property: each in the line of its name."""
     lines = dict(line.split(": ", 1) for line in guard.api(ROOT))
     assert lines["Order.refresh"].startswith("async (")
@@ -96,7 +96,7 @@ def scripts(job: str) -> list[str]:
 
 
 def test_the_workflow_s_scripts_are_scripts() -> None:
-    """Bash reads each of them, and the files that they name are there."""
+    """Bash parses each of them, and the files that they name exist."""
     written = [*scripts("regenerate"), *scripts("propose")]
     assert len(written) == 3
     for script in written:
@@ -106,7 +106,8 @@ def test_the_workflow_s_scripts_are_scripts() -> None:
 
 
 def test_the_job_that_may_write_runs_nothing_of_the_repository_or_of_packages() -> None:
-    """Packages run where nothing can be written; what may write has git and gh, and actions pinned to a commit."""
+    """Packages run where nothing can be written; the job that may write has git and gh, and actions pinned to a
+    commit."""
     jobs = WORKFLOW["jobs"]
     assert WORKFLOW["permissions"] == {}
     assert jobs["regenerate"]["permissions"] == {"contents": "read"}
@@ -143,8 +144,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_is_proposed_are_files_that_a_regeneration_writes(name: str, tmp_path: Path) -> None:
-    """The job that may write looks at the change that the other one made, and pushes nothing else."""
+def test_only_files_of_a_regeneration_are_proposed(name: str, tmp_path: Path) -> None:
+    """The job that may write checks the change of the other one, and pushes nothing else."""
     change, refusal = CHANGES[name]
     origin, tree, temp = tmp_path / "origin", tmp_path / "tree", tmp_path / "temp"
     for file in (".github/workflows/regenerate.yml", "scripts/regenerate.sh", "openapi/templates/client.py.jinja"):
@@ -199,7 +200,7 @@ def test_what_is_proposed_are_files_that_a_regeneration_writes(name: str, tmp_pa
 
 
 def test_the_generator_is_installed_by_hashes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every package of requirements.txt has its hashes, and one that has another content is not installed."""
+    """Every package of requirements.txt has its hashes, and one with another content is not installed."""
     environment: Any = importlib.import_module("regenerate.environment")
     pinned = environment.REQUIREMENTS.read_text(encoding="utf-8")
     lines = pinned.replace("\\\n", "").splitlines()

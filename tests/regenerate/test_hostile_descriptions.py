@@ -1,4 +1,4 @@
-"""A description is input: whatever it says, no code comes of it but what the templates write, and nothing is lost."""
+"""A description is input: none of its text becomes code that the templates do not write, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_text_that_leaves_its_docstring_when_it_is_wrapped_stays_in_it(tree: P
 
 @pytest.mark.parametrize("number", COUNTS)
 def test_texts_of_any_kind_have_no_effect(number: int, tree: Path) -> None:
-    """So many different texts, as many in one description as it has places for, each of them in its place."""
+    """A number of different texts, as many in one description as it has places for, each of them in its place."""
     described = hostile.description()
     spots = [*hostile.places(described)]
     waiting = hostile.drawn(hostile.texts, number)
@@ -108,7 +108,7 @@ def test_a_quoted_text_is_a_literal_of_it(value: str) -> None:
 @given(st.text() | hostile.texts, st.sampled_from([76, 106, 110]), st.sampled_from(["", "."]))
 @settings(deadline=None)
 def test_prose_is_a_docstring_and_nothing_else(value: str, width: int, end: str) -> None:
-    """Whatever stands around it, what is between the quotes is one text, of the words that can be seen."""
+    """Whatever is around it, the part between the quotes is one text of visible characters."""
     written = text.prose(value, width, 4, end=end)
     module = ast.parse(f'class A:\n    """{written}"""\n    """{written} {written}\n    """\n')
     assert isinstance(module.body[0], ast.ClassDef)
@@ -120,7 +120,7 @@ def test_prose_is_a_docstring_and_nothing_else(value: str, width: int, end: str)
     assert [c for c in read if c.isascii() and c.isprintable() and c != " "][: len(kept) - 1] == kept[: len(kept) - 1]
 
 
-# --- the audit: what stands in the finished code, however it came there ---
+# --- the audit: the finished code, however it was made ---
 
 AUDIT = r"""
 import shutil, sys
@@ -335,7 +335,7 @@ def test_code_that_no_template_writes_is_refused(tmp_path: Path) -> None:
     assert int(done.stdout) == len(INTRUDERS) + 1
 
 
-def test_templates_write_words_of_a_description_in_two_ways_alone() -> None:
+def test_templates_write_words_of_a_description_in_two_ways_only() -> None:
     """No filter or function of the generator that escapes in another way, and no way around the two."""
     for path in (ROOT / "openapi" / "templates").glob("*"):
         written = path.read_text(encoding="utf-8")
@@ -529,7 +529,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_written_is_refused(name: str, generated: tuple[Path, dict[str, str]]) -> None:
+def test_a_part_that_can_not_be_written_is_refused(name: str, generated: tuple[Path, dict[str, str]]) -> None:
     """By name and place; nothing is left out in silence."""
     assert name in generated[1], "it was written"
     assert REFUSED[name][1] in generated[1][name]
@@ -537,7 +537,7 @@ def test_what_cannot_be_written_is_refused(name: str, generated: tuple[Path, dic
 
 
 def test_arguments_get_names_of_their_own(generated: tuple[Path, dict[str, str]]) -> None:
-    """Every parameter arrives, whatever the function around it calls its own."""
+    """Every parameter arrives, whatever names the function around it uses."""
     folder, refused = generated
     assert "query parameters" not in refused, refused["query parameters"]
     called = textwrap.dedent("""
@@ -558,7 +558,7 @@ def test_arguments_get_names_of_their_own(generated: tuple[Path, dict[str, str]]
 
 
 def test_members_get_names_of_their_own(generated: tuple[Path, dict[str, str]]) -> None:
-    """A member called like a method, or like what a class uses, is read and written as any other."""
+    """A member with the name of a method, or of a name that a class uses, is read and written as any other."""
     folder, refused = generated
     assert "members" not in refused, refused["members"]
     read = textwrap.dedent("""
@@ -575,7 +575,7 @@ def test_members_get_names_of_their_own(generated: tuple[Path, dict[str, str]]) 
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_nothing_is_lost_over_a_name(name: str, generated: tuple[Path, dict[str, str]]) -> None:
+def test_nothing_is_lost_because_of_a_name(name: str, generated: tuple[Path, dict[str, str]]) -> None:
     """Each schema has its model, each word its place, and importing them does nothing else."""
     folder, refused = generated
     assert name not in refused, refused[name]

@@ -80,7 +80,7 @@ def tree(tmp_path: Path) -> Path:
         for step in BEFORE
     ],
 )
-def test_killed_before_the_swap_nothing_has_changed(tree: Path, where: str, name: str, times: int) -> None:
+def test_a_kill_before_the_swap_changes_nothing(tree: Path, where: str, name: str, times: int) -> None:
     """Whatever the step."""
     before = contents(tree)
     assert run(tree, where, name, str(times), "--from", str(tree / "new.yaml"), program=KILLED) == -9
@@ -91,8 +91,8 @@ def test_killed_before_the_swap_nothing_has_changed(tree: Path, where: str, name
     ("where", "name", "times"),
     [pytest.param(*step, id=f"{step[1]} {step[2]}", marks=() if step[2] == 2 else pytest.mark.soak) for step in MOVING],
 )
-def test_killed_during_the_swap_the_next_run_finishes_it(tree: Path, where: str, name: str, times: int) -> None:
-    """Package, description and provenance go together: what is begun is done before anything else."""
+def test_a_kill_during_the_swap_is_finished_by_the_next_run(tree: Path, where: str, name: str, times: int) -> None:
+    """Package, description and provenance are replaced together, before the next run does anything else."""
     begun = run(tree, where, name, str(times), "--from", str(tree / "new.yaml"), program=KILLED)
     assert begun == -9
     assert run(tree, "--check") == 0

@@ -20,7 +20,7 @@ from tests.regenerate.running import regenerated as run
 
 pytestmark = pytest.mark.slow(group="regeneration")
 
-# By name: the scripts are checked by type checkers in an environment of their own, not from here.
+# By name, because the scripts are type-checked in an environment of their own.
 environment: Any = importlib.import_module("regenerate.environment")
 swap: Any = importlib.import_module("regenerate.swap")
 
@@ -42,7 +42,7 @@ def tree(tmp_path: Path) -> Path:
     for folder in ("openapi", "scripts", "generated", "src"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=skip)
     (tree / DESCRIPTION).chmod(0o644)
-    # Settings above generated/ that would change every line if they had a say.
+    # Settings above generated/ that would change every line if they had an effect.
     (tree / "ruff.toml").write_text("line-length = 40\n[format]\nquote-style = 'single'\n", encoding="utf-8")
     return tree
 
@@ -64,7 +64,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def everything(tree: Path) -> dict[str, bytes]:
-    """What must not change when a run fails."""
+    """The files that must not change when a run fails."""
     return {**contents(tree / "generated"), **contents(tree / "openapi")}
 
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_not_a_description_is_refused(tree: Path, content: str, s
         ("no/such/file.yaml", "can't be read"),
     ],
 )
-def test_a_source_that_is_not_there_is_refused(tree: Path, source: str, says: str) -> None:
+def test_a_missing_source_is_refused(tree: Path, source: str, says: str) -> None:
     """Likewise."""
     before = everything(tree)
     assert_refused(tree, run(tree, "--from", source), says, before)
@@ -156,7 +156,7 @@ def test_a_warning_of_the_generator_is_an_error(tree: Path) -> None:
 
 
 def test_an_overlay_action_that_matches_nothing_is_an_error(tree: Path) -> None:
-    """The vendor may have mended it himself; someone has to look."""
+    """The vendor may have corrected it himself; a maintainer has to look."""
     with (tree / "openapi" / "overlay.yaml").open("a", encoding="utf-8") as overlay:
         overlay.write("- target: $.components.schemas.Nobody\n  description: none\n  update: {type: object}\n")
     before = everything(tree)
@@ -164,14 +164,14 @@ def test_an_overlay_action_that_matches_nothing_is_an_error(tree: Path) -> None:
 
 
 def test_an_overlay_action_without_a_reason_is_an_error(tree: Path) -> None:
-    """A correction says why."""
+    """A correction needs its reason."""
     with (tree / "openapi" / "overlay.yaml").open("a", encoding="utf-8") as overlay:
         overlay.write("- target: $.components.schemas.Order\n  update: {type: object}\n")
     before = everything(tree)
     assert_refused(tree, run(tree), "says no reason", before)
 
 
-def test_the_overlay_is_in_the_data_that_comes_along() -> None:
+def test_the_overlay_is_in_the_corrected_description() -> None:
     """Corrected description: what the overlay says is in it."""
     described = json.loads((ROOT / PACKAGE / "openapi.json").read_text(encoding="utf-8"))
     schemas, paths = described["components"]["schemas"], described["paths"]
@@ -262,7 +262,7 @@ assert told == [], told
 """
 
 
-def test_where_null_is_described_it_can_be_sent_and_read(tree: Path) -> None:
+def test_a_described_null_can_be_sent_and_read(tree: Path) -> None:
     """`nullable: true` on a number, an object and an enum: the sentinel NULL, and no drift; the types hold."""
     text = (tree / DESCRIPTION).read_text(encoding="utf-8")
     for old in (
@@ -332,7 +332,7 @@ def test_a_run_stopped_at_any_moment_leaves_the_old_or_the_new(tree: Path, numbe
 
 
 def test_an_unfinished_swap_is_finished_by_the_next_run(tmp_path: Path) -> None:
-    """Whoever is killed between two renames: the plan says what is still to do, and doing it twice is no harm."""
+    """After a kill between two renames the plan has what is still to do, and doing it twice does no harm."""
     work, places = tmp_path / "work", tmp_path / "places"
     for folder in (work / "package", places / "package"):
         folder.mkdir(parents=True)
@@ -352,9 +352,7 @@ def test_an_unfinished_swap_is_finished_by_the_next_run(tmp_path: Path) -> None:
     assert not work.exists()
 
 
-def test_where_the_system_cannot_exchange_folders_two_renames_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_an_exchange_of_folders_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same result, and the old folder gone with the working folder."""
 
     def unable(_one: Path, _other: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Bounds in time: alarms in time and never early, and a scope that keeps its cancellation to itself."""
+"""Timeouts: alarms in time and never early, and a scope that keeps its cancellation to itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def anyio_backend() -> tuple[str, Mapping[str, Any]]:
 
 
 class Timers:
-    """A loop as far as alarms know one, whose time is set by hand."""
+    """A loop with the methods that alarms use, whose time is set by hand."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -59,7 +59,7 @@ def test_a_far_alarm_rings_within_a_tenth_and_never_early() -> None:
 
 
 def test_a_thousand_far_alarms_share_their_timers() -> None:
-    """And those that are cancelled do not ring; the others all do, also when one cancels another."""
+    """Cancelled ones do not ring; the others all do, also if one cancels another."""
     alarms, timers = far_alarms()
     rung: list[int] = []
     made = [alarms.after(30.0, lambda number=number: rung.append(number)) for number in range(1_000)]  # type: ignore[misc]
@@ -88,8 +88,8 @@ def watch(total: float | None, silence: float) -> Watch:
     return Watch(Alarms(asyncio.get_running_loop()), total, silence)
 
 
-async def test_the_whole_is_bounded() -> None:
-    """Signs of life or not; the scope is left without an exception, and nothing of it stays with the task."""
+async def test_the_whole_has_a_timeout() -> None:
+    """With signs of life or without; the scope ends without an exception, and nothing of it stays with the task."""
     bounded = watch(0.05, 10.0)
     began = asyncio.get_running_loop().time()
     with bounded:
@@ -106,7 +106,7 @@ async def test_the_whole_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("total", [None, 5.0])
-async def test_silence_is_bounded(total: float | None) -> None:
+async def test_silence_has_a_timeout(total: float | None) -> None:
     """From the first sign of life on, which may come late, and anew from each."""
     bounded = watch(total, 0.04)
     loop = asyncio.get_running_loop()
@@ -125,8 +125,8 @@ async def test_silence_is_bounded(total: float | None) -> None:
 
 
 @pytest.mark.parametrize("silence", [0.0, 1e-9])
-async def test_no_patience_is_not_endless_patience(silence: float) -> None:
-    """The first look comes at once, and the loop is not kept busy before it."""
+async def test_a_timeout_of_zero_is_not_endless(silence: float) -> None:
+    """The first check comes at once, and the loop is not kept busy before it."""
     bounded = watch(None, silence)
     with bounded:
         bounded.heard()
@@ -134,7 +134,7 @@ async def test_no_patience_is_not_endless_patience(silence: float) -> None:
     assert bounded.silent
 
 
-async def test_what_ends_in_time_is_left_alone() -> None:
+async def test_a_block_that_ends_in_time_is_left_alone() -> None:
     """With its result or its exception, and with no alarm behind."""
     with watch(0.01, 0.01) as _:
         pass
@@ -143,7 +143,7 @@ async def test_what_ends_in_time_is_left_alone() -> None:
     await asyncio.sleep(0.03)
 
 
-async def test_a_cancellation_from_outside_gets_out() -> None:
+async def test_a_cancellation_from_outside_is_passed_on() -> None:
     """Also when it comes together with the watch's own."""
 
     async def watched() -> None:
@@ -166,7 +166,7 @@ async def test_a_cancellation_from_outside_gets_out() -> None:
 
 
 async def test_it_nests_in_a_timeout_of_asyncios() -> None:
-    """Whose cancellation is not taken for the watch's."""
+    """The timeout's cancellation is not taken for the watch's."""
 
     async def watched() -> None:
         async with asyncio.timeout(0.01):

@@ -26,7 +26,7 @@ rule = pytest.mark.rule
 
 
 class Api:
-    """Calls in the words of the tests; `ok` demands success and gives the body."""
+    """Calls in the words of the tests; `ok` demands success and returns the body."""
 
     def __init__(self, sandbox: Sandbox, merchant: str = "acme", channel: str = "se") -> None:
         self.sandbox = sandbox
@@ -43,7 +43,7 @@ class Api:
     async def send(self, method: str, path: str, body: Any = ..., **options: Any) -> httpx.Response:
         headers = {**self.headers, **options.pop("headers", {})}
         if body is not ...:
-            # Written here, because httpx takes json=None for no body at all.
+            # Written here, because httpx reads json=None as no body at all.
             options["content"] = json.dumps(body)
             headers["content-type"] = "application/json"
         sent = {name: value for name, value in headers.items() if value is not None}
@@ -73,7 +73,7 @@ class Api:
         return path
 
     async def order_in(self, status: str) -> str:
-        """The path of an order that has come to a status."""
+        """The path of an order in a status."""
         path = await self.payable()
         for step in {"checkout": [], "declined": ["processing", "declined"]}.get(status, [status]):
             await self.status(path, step)
@@ -109,7 +109,7 @@ def conforms(method: str, path: str, response: httpx.Response) -> None:
 
 
 def operation_of(method: str, path: str) -> Json | None:
-    """The operation of the description; None where it has none."""
+    """The operation of the description; None without one."""
     for template, item in DOCUMENT["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), API + path):
             found: Json | None = item.get(method.lower())

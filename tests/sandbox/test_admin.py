@@ -1,4 +1,4 @@
-"""State to hold in one's hand: over the admin endpoints, and by the sandbox's methods."""
+"""The state as a whole: through the admin endpoints, and by the sandbox's methods."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ async def admin(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_reset_forgets_and_begins_again(admin: httpx.AsyncClient, api: Api, sandbox: Sandbox) -> None:
+async def test_reset_forgets_everything(admin: httpx.AsyncClient, api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.play({"rules": [{"fault": {"answer": 500}, "after": 1, "first": 1}]})
     first = await api.payable()
     response = await admin.post("/reset")
@@ -52,7 +52,7 @@ async def test_snapshot_and_restore(admin: httpx.AsyncClient, api: Api, sandbox:
     assert (await admin.post("/restore", content=taken.content)).status_code == 200
     assert await api.ok("GET", path) == before
     assert len(sandbox.effects) == 1
-    # It is a copy: what happens now does not change it.
+    # It is a copy: later changes do not affect it.
     await api.ok("DELETE", path)
     sandbox.restore(taken.content)
     assert await api.ok("GET", path) == before
@@ -89,7 +89,7 @@ async def test_the_clock_is_moved(admin: httpx.AsyncClient, api: Api, clock: Man
 
 
 async def test_the_clock_is_not_moved_beyond_what_can_be_written(admin: httpx.AsyncClient, clock: ManualClock) -> None:
-    """However often it is moved; an answer says so."""
+    """However often it is moved; the answer reports it."""
     for year in (4000, 6500, 8990):
         clock.advance((datetime(year, 1, 1, tzinfo=UTC) - clock.now()).total_seconds())
     refused = await admin.post("/clock", json={"seconds": 20 * 366 * 86_400})
@@ -136,7 +136,7 @@ async def test_requests_as_they_were_received(admin: httpx.AsyncClient, api: Api
 
 
 @pytest.mark.parametrize("log", ["requests", "effects"])
-async def test_an_operation_that_is_none_is_refused(admin: httpx.AsyncClient, log: str) -> None:
+async def test_an_unknown_operation_is_refused(admin: httpx.AsyncClient, log: str) -> None:
     refused = await admin.get(f"/{log}", params={"operation": "GetCheckoutOrdrs"})
     assert (refused.status_code, "did you mean GetCheckoutOrders" in refused.text) == (400, True)
 
@@ -185,14 +185,14 @@ BAD: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("endpoint", "body", "text"), BAD)
-async def test_what_can_not_be_done_is_reported(admin: httpx.AsyncClient, endpoint: str, body: Any, text: str) -> None:
+async def test_an_impossible_request_is_reported(admin: httpx.AsyncClient, endpoint: str, body: Any, text: str) -> None:
     response = await admin.post(f"/{endpoint}", json=body)
     assert response.status_code == 400
     assert text in response.json()["message"]
 
 
 async def test_deliveries_are_listed_and_sent_again(admin: httpx.AsyncClient, api: Api, sandbox: Sandbox) -> None:
-    """Without the order that they hold; an id that there is not is told."""
+    """Without the order that they hold; an unknown id is reported."""
     path = await api.order()
     other = await api.order()
     for order in (path, other):
@@ -210,7 +210,7 @@ async def test_deliveries_are_listed_and_sent_again(admin: httpx.AsyncClient, ap
     assert (await admin.post("/deliveries", json={})).status_code == 400
 
 
-async def test_paths_methods_and_bodies_that_are_none(admin: httpx.AsyncClient) -> None:
+async def test_unknown_paths_methods_and_bodies(admin: httpx.AsyncClient) -> None:
     assert (await admin.get("/nothing")).status_code == 404
     assert (await admin.get("/reset")).status_code == 405
     assert (await admin.post("/seed", content=b"{")).status_code == 400

@@ -54,7 +54,7 @@ connection.close()
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> str:
-    """Where the shell finds its programs, with the stand-in as `curl`."""
+    """The shell's path, with the stand-in as `curl`."""
     program = tmp_path / "curl"
     program.write_text(STAND_IN, "utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -63,7 +63,7 @@ def stand_in(tmp_path: Path) -> str:
 
 @pytest.fixture
 def curl() -> str:
-    """Where the shell finds its programs, the real `curl` among them."""
+    """The shell's path, with the real `curl`."""
     if shutil.which("curl") is None:
         pytest.skip("there is no curl here")
     return os.environ["PATH"]
@@ -123,7 +123,7 @@ def test_the_walk_prints_what_the_page_says(sender: str, request: pytest.Fixture
 
 
 def read_order(sandbox: Sandbox) -> dict[str, Any]:
-    """The one order there is, through the standard library."""
+    """The only order, through the standard library."""
     parts = urlsplit(sandbox.base_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "demo", "x-channel": "se"}
@@ -145,8 +145,8 @@ def read_order(sandbox: Sandbox) -> dict[str, Any]:
         ("'{\"checked\": true}'", "'{\"checked\": true'"),
     ],
 )
-def test_a_broken_command_shows(right: str, wrong: str, request: pytest.FixtureRequest) -> None:
-    """Were it not so, the page could be wrong without anybody noticing."""
+def test_a_broken_command_is_noticed(right: str, wrong: str, request: pytest.FixtureRequest) -> None:
+    """Otherwise the page could be wrong unnoticed."""
     path: str = request.getfixturevalue("curl" if shutil.which("curl") else "stand_in")
     assert right in COMMANDS
     with Sandbox(token="sandbox-token", seed=7) as sandbox:

@@ -45,7 +45,7 @@ def test_parts_of_allof_are_joined() -> None:
             check(schema, value, Base=base)
 
 
-def test_a_reference_beside_remarks_is_what_it_refers_to() -> None:
+def test_a_reference_beside_remarks_is_its_target() -> None:
     schema = {"type": "object", "properties": {"kind": {"allOf": [ref("Kind")], "description": "Which."}}}
     kind = {"type": "string", "enum": ["giftCard"]}
     assert check(schema, {"kind": "GIFTCARD"}, Kind=kind) == {"kind": "giftCard"}
@@ -66,7 +66,7 @@ def test_a_read_only_member_is_dropped_and_never_required() -> None:
         {"allOf": [{"$ref": "#/components/schemas/Text"}], "nullable": True},
     ],
 )
-def test_null_is_taken_where_the_description_says_so(schema: dict[str, Any]) -> None:
+def test_null_is_accepted_if_the_description_says_so(schema: dict[str, Any]) -> None:
     assert check(schema, None, Text={"type": "string"}) is None
     assert check(schema, "x", Text={"type": "string"}) == "x"
     with pytest.raises(Invalid):

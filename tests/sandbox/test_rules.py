@@ -1,4 +1,4 @@
-"""The rules as a list, and the sandbox as a stranger to the client."""
+"""The rules as a list, and the sandbox as a program that shares nothing with the client."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""A receiver of callbacks: a real HTTP server on loopback that answers as a test says, and what it got."""
+"""A receiver of callbacks: a real HTTP server on loopback that answers as a test says, and keeps its calls."""
 
 import json
 import threading
@@ -23,18 +23,18 @@ class Got:
 
 
 Reply: TypeAlias = tuple[int, Any]
-"""A status and what the body holds; None for no body, bytes as they are."""
+"""A status and the contents of the body; None for no body, bytes as they are."""
 
 OK: Reply = (200, None)
 
 
 class _Server(ThreadingHTTPServer):
-    # With room for five only, of thirty callers at once some would wait a second to knock again.
+    # With room for only five, some of thirty callers at once would wait a second before they try again.
     request_queue_size = 128
 
 
 class Receiver:
-    """Answers each call with what `answer` gives; by path, with `routes`, before that."""
+    """Answers each call with the result of `answer`; with `routes`, first by path."""
 
     def __init__(self) -> None:
         self.got: list[Got] = []
@@ -57,7 +57,7 @@ class Receiver:
                     self.end_headers()
                     self.wfile.write(body)
                 except OSError:
-                    pass  # the caller has given up, as some tests want it to
+                    pass  # the caller has given up, as some tests intend
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

@@ -1,4 +1,4 @@
-"""Hooks: asked before a change is committed, able to deny it and to change it."""
+"""Hooks: called before a change is committed; they can deny it and change it."""
 
 import socket
 import threading
@@ -60,7 +60,7 @@ async def test_a_hook_sees_the_proposal_before_it_is_committed(api: Api, receive
 
 
 @rule("hook-before-commit")
-async def test_a_hook_is_asked_about_its_part_only_and_only_when_it_changes(api: Api, receiver: Receiver) -> None:
+async def test_a_hook_is_called_for_its_part_only_and_only_when_it_changes(api: Api, receiver: Receiver) -> None:
     order = await api.order(cart=CART)
     await hook(api, order, receiver.url, "/cart/attributes")
     await set_reference(api, order)
@@ -175,7 +175,7 @@ async def test_hooks_are_called_by_part_and_then_by_target(api: Api, receiver: R
 
 
 @rule("hook-order", "hook-order-last", "hook-patch")
-async def test_what_a_patch_changes_fires_its_hooks_in_the_order_of_the_parts(api: Api, receiver: Receiver) -> None:
+async def test_changes_of_a_patch_call_their_hooks_in_the_order_of_the_parts(api: Api, receiver: Receiver) -> None:
     order = await api.order()
     parts = ["attributes", "reference", "payments", "shippings", "cart", "customer", "consents"]
     for part in parts:
@@ -202,7 +202,7 @@ async def test_what_a_patch_changes_fires_its_hooks_in_the_order_of_the_parts(ap
 
 
 @rule("hook-patch")
-async def test_a_put_answers_with_what_the_hook_made_of_it(api: Api, receiver: Receiver) -> None:
+async def test_a_put_answers_with_the_hooks_changes(api: Api, receiver: Receiver) -> None:
     order = await api.payable()
     (payment,) = await api.ok("GET", f"{order}/payments")
     await hook(api, order, receiver.url, "/payments", target="/payments")
@@ -240,7 +240,7 @@ WRONG_PATCHES: list[tuple[str | None, list[Any], str]] = [
 
 @rule("hook-patch-limits")
 @pytest.mark.parametrize(("target", "patch", "complaint"), WRONG_PATCHES)
-async def test_a_patch_that_is_wrong_or_out_of_bounds_denies(
+async def test_a_wrong_patch_or_one_out_of_bounds_denies(
     api: Api, receiver: Receiver, target: str | None, patch: list[Any], complaint: str
 ) -> None:
     order = await api.order()
@@ -282,7 +282,7 @@ async def test_a_patch_may_lead_to_another_status(api: Api, receiver: Receiver) 
     state = (await api.ok("GET", order))["state"]
     assert state["currentStatus"] == "accepted"
     assert [entry["status"] for entry in state["transitions"]] == ["accepted"]
-    assert len(receiver.got) == 2  # asked again about what it had made of it
+    assert len(receiver.got) == 2  # called again about its own change
 
 
 @rule("hook-patch-limits")
@@ -307,7 +307,7 @@ async def test_hooks_that_never_agree_are_cut_off(api: Api, receiver: Receiver) 
 
 @rule("callback-registration")
 @pytest.mark.parametrize("members", [{"invoke": None}, {"subscribeTo": None}, {"subscribeTo": "reference"}])
-async def test_a_hook_that_says_too_little_is_never_called(api: Api, receiver: Receiver, members: Any) -> None:
+async def test_an_incomplete_hook_is_never_called(api: Api, receiver: Receiver, members: Any) -> None:
     order = await api.order()
     body = {"subscribeTo": "/reference", "invoke": receiver.url, **members}
     await api.ok("POST", f"{order}/hooks", {name: value for name, value in body.items() if value is not None})
@@ -321,7 +321,7 @@ def over_a_socket(sandbox: Sandbox, method: str, path: str, body: Any = None) ->
 
 
 @rule("hook-meanwhile")
-def test_a_hook_may_read_and_change_the_order_it_is_asked_about(receiver: Receiver) -> None:
+def test_a_hook_may_read_and_change_the_order_of_its_call(receiver: Receiver) -> None:
     with Sandbox() as sandbox:
         order = "/orders/" + over_a_socket(sandbox, "POST", "/orders", {"cart": CART}).json()["id"]
         over_a_socket(sandbox, "POST", f"{order}/payments", {"amount": 12.5})
@@ -342,7 +342,7 @@ def test_a_hook_may_read_and_change_the_order_it_is_asked_about(receiver: Receiv
         got = over_a_socket(sandbox, "GET", order).json()
         assert seen == ["checkout"]
         assert (got["state"]["currentStatus"], got["payments"][0]["reference"]) == ("processing", "psp-1")
-        # What the hook's own change took away is seen: the demands of the new status are looked at once more.
+        # The effect of the hook's own change is noticed: the demands of the new status are checked once more.
         over_a_socket(sandbox, "PUT", f"{order}/state", {"currentStatus": "checkout"})
 
         def spoils_it(_got: Got) -> Reply:
@@ -355,7 +355,7 @@ def test_a_hook_may_read_and_change_the_order_it_is_asked_about(receiver: Receiv
 
 
 @rule("hook-meanwhile")
-async def test_other_calls_go_on_and_none_is_lost(api: Api, sandbox: Sandbox, receiver: Receiver) -> None:
+async def test_other_calls_continue_and_none_is_lost(api: Api, sandbox: Sandbox, receiver: Receiver) -> None:
     order, other = await api.order(), await api.order()
     await hook(api, order, receiver.url, "/payments")
     held = threading.Event()
@@ -378,12 +378,12 @@ async def test_other_calls_go_on_and_none_is_lost(api: Api, sandbox: Sandbox, re
     assert sorted(payment["amount"] for payment in got["payments"]) == [1, 2, 3]
     assert got["reference"] == "meanwhile"
     assert len(sandbox.effects.of(operation="CreateOrderPayment")) == 3
-    # Each was asked about with the payments it was committed beside.
+    # Each was called with the payments that it was committed with.
     assert max(len(call.order["payments"]) for call in receiver.got) == 3
 
 
 @rule("hook-meanwhile")
-async def test_a_part_that_never_rests_is_given_up(api: Api, receiver: Receiver) -> None:
+async def test_a_part_that_never_settles_is_given_up(api: Api, receiver: Receiver) -> None:
     order = await api.order()
     await hook(api, order, receiver.url)
     restless = iter(range(100))
@@ -409,7 +409,7 @@ async def test_an_order_deleted_meanwhile_is_gone(api: Api, receiver: Receiver) 
 
 
 @rule("callback-bearer")
-async def test_a_callback_token_goes_along_as_a_bearer(receiver: Receiver) -> None:
+async def test_a_callback_token_is_sent_as_a_bearer(receiver: Receiver) -> None:
     api = Api(Sandbox(callback_token="for-receivers"))
     order = await api.order()
     await hook(api, order, receiver.url)
@@ -420,7 +420,7 @@ async def test_a_callback_token_goes_along_as_a_bearer(receiver: Receiver) -> No
 
 @rule("callback-bearer")
 @pytest.mark.parametrize("token", ["", " ", "a\nb", "é"])
-def test_a_callback_token_that_makes_no_header_is_refused(token: str) -> None:
+def test_a_callback_token_that_can_not_be_a_header_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="callback_token"):
         Sandbox(callback_token=token)
 
@@ -429,7 +429,7 @@ def test_a_callback_token_that_makes_no_header_is_refused(token: str) -> None:
 async def test_a_patch_that_copies_the_order_into_itself_is_refused_before_it_grows(
     api: Api, receiver: Receiver
 ) -> None:
-    """Twenty copies make a gigabyte of a kilobyte; what one patch adds is counted before it is there."""
+    """Twenty copies make a gigabyte from a kilobyte; the size that one patch adds is counted before it exists."""
     order = await api.order(cart=CART)
     begun = {"op": "add", "path": "/attributes", "value": {"a": "x" * 1300}}
     copies = [{"op": "copy", "from": "/attributes", "path": f"/attributes/{at}"} for at in range(20)]

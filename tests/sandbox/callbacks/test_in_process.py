@@ -1,4 +1,4 @@
-"""Applications in this process are called as those behind a socket are, and the sandbox makes the same of them."""
+"""Applications in this process are called like those behind a socket, and the sandbox treats their answers alike."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ async def reach(sandbox: Sandbox, over: str) -> AsyncIterator[Any]:
 
 
 async def hooked(api: Api, address: str) -> tuple[int, Any]:
-    """What a change of the reference is answered that a hook is asked about."""
+    """The answer to a change of the reference that a hook is called about."""
     order = await api.order(cart=CART)
     await api.ok("POST", f"{order}/hooks", {"adapterId": "erp", "subscribeTo": "/reference", "invoke": address})
     response = await api.send("PUT", f"{order}/reference", "r1")
@@ -155,7 +155,9 @@ async def test_the_same_request_comes(api: Api, reach: Any) -> None:
         (TooLong, "gave no answer that could be read"),
     ],
 )
-async def test_the_same_answers_are_taken(api: Api, reach: Any, make: Callable[[], Seen], expected: str | None) -> None:
+async def test_the_same_answers_are_accepted(
+    api: Api, reach: Any, make: Callable[[], Seen], expected: str | None
+) -> None:
     status, told = await hooked(api, reach(make()))
     if expected is None:
         assert (status, told["reference"]) == (200, "patched" if make is InParts else "r1")
@@ -182,7 +184,7 @@ async def test_the_same_attempts_are_made_and_recorded(api: Api, clock: ManualCl
 
 
 @rule("validations")
-async def test_validations_of_several_applications_are_asked_together(api: Api) -> None:
+async def test_validations_of_several_applications_are_called_together(api: Api) -> None:
     both = anyio.Event()
 
     class Waiting(Seen):
@@ -204,7 +206,7 @@ async def test_validations_of_several_applications_are_asked_together(api: Api) 
 
 
 @pytest.mark.every_loop
-async def test_an_application_that_is_too_late_is_cancelled_and_told(sandbox: Sandbox) -> None:
+async def test_an_application_that_is_too_late_is_cancelled_and_gets_a_disconnect(sandbox: Sandbox) -> None:
     api = Api(Sandbox(hook_timeout=0.1))
     ended: list[str] = []
 
@@ -223,7 +225,7 @@ async def test_an_application_that_is_too_late_is_cancelled_and_told(sandbox: Sa
     await api.close()
 
 
-async def test_what_it_does_after_its_answer_is_waited_for(api: Api) -> None:
+async def test_work_after_its_answer_is_waited_for(api: Api) -> None:
     done: list[bool] = []
 
     class Background(Seen):
@@ -253,7 +255,7 @@ async def test_nothing_of_the_callers_context_reaches_it(api: Api) -> None:
     assert met == ["none"]
 
 
-async def test_why_it_failed_is_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_reason_of_its_failure_is_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     api.sandbox.register_app(HOST, Failing())
     with caplog.at_level(logging.ERROR, "norce_order_async.sandbox"):
         await hooked(api, f"http://{HOST}/")
@@ -263,7 +265,7 @@ async def test_why_it_failed_is_logged(api: Api, caplog: pytest.LogCaptureFixtur
 @pytest.mark.parametrize(
     ("scheme", "told", "port"), [("asgi", "http", 80), ("http", "http", 80), ("https", "https", 443)]
 )
-async def test_its_addresses_may_say_that_no_socket_is_meant(api: Api, scheme: str, told: str, port: int) -> None:
+async def test_its_addresses_may_have_the_scheme_asgi(api: Api, scheme: str, told: str, port: int) -> None:
     app = Seen()
     api.sandbox.register_app("erp", app)
     assert (await hooked(api, f"{scheme}://erp/hook"))[0] == 200

@@ -72,7 +72,7 @@ async def test_it_is_sent_when_the_value_changed_and_matches(
 
 
 @rule("notifications")
-async def test_a_value_that_is_gone_has_changed_and_matches_no_schema(
+async def test_a_missing_value_has_changed_and_matches_no_schema(
     api: Api, sandbox: Sandbox, receiver: Receiver
 ) -> None:
     order = await api.order(attributes={"gift": True})
@@ -84,7 +84,7 @@ async def test_a_value_that_is_gone_has_changed_and_matches_no_schema(
 
 
 @rule("notifications")
-async def test_the_delay_is_of_the_sandboxs_clock(
+async def test_the_delay_uses_the_sandboxs_clock(
     api: Api, sandbox: Sandbox, clock: ManualClock, receiver: Receiver
 ) -> None:
     order = await api.order()
@@ -101,7 +101,7 @@ async def test_the_delay_is_of_the_sandboxs_clock(
 
 
 @rule("notifications", "hook-before-commit")
-async def test_what_a_hook_denied_is_not_announced(api: Api, sandbox: Sandbox, receiver: Receiver) -> None:
+async def test_a_denied_change_is_not_announced(api: Api, sandbox: Sandbox, receiver: Receiver) -> None:
     order = await api.order()
     await notify(api, order, receiver.url)
     await api.ok("POST", f"{order}/hooks", {"subscribeTo": "/reference", "invoke": receiver.url + "/hook"})
@@ -154,7 +154,7 @@ async def test_a_delivery_can_be_sent_again(api: Api, sandbox: Sandbox, clock: M
 @pytest.mark.parametrize(
     ("address", "problem"), [("{config.base}/", "{config.base}"), ("http://10.0.0.1/", "may not be called")]
 )
-async def test_what_can_not_be_sent_is_recorded(api: Api, sandbox: Sandbox, address: str, problem: str) -> None:
+async def test_a_failed_call_is_recorded(api: Api, sandbox: Sandbox, address: str, problem: str) -> None:
     order = await api.order()
     await notify(api, order, address)
     await api.ok("PUT", f"{order}/reference", "r1")
@@ -168,7 +168,7 @@ async def test_what_can_not_be_sent_is_recorded(api: Api, sandbox: Sandbox, addr
 @pytest.mark.parametrize(
     "schema", [{"type": "none"}, {"enum": 5}, {"properties": {"a": 5}}, {"$ref": 1}, {"pattern": "("}]
 )
-async def test_a_schema_that_is_none_is_refused(api: Api, schema: Any) -> None:
+async def test_an_invalid_schema_is_refused(api: Api, schema: Any) -> None:
     order = await api.order()
     notification = {"scope": "/cart", "schema": schema}
     assert await api.refused("POST", f"{order}/notifications", notification) == (400, "order-bad-request")
@@ -203,10 +203,10 @@ ENDLESS = [
 @pytest.mark.parametrize(("schema", "value"), ENDLESS)
 # A schema is tried outside the loop.
 @pytest.mark.in_turn("anyio_backend")
-async def test_a_schema_without_end_is_ended_and_holds_up_no_other(
+async def test_an_endless_schema_is_ended_and_blocks_no_other(
     api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, value: str
 ) -> None:
-    """A pattern that goes back and forth, references that double; the loop goes on meanwhile, and others are told."""
+    """A pattern that backtracks, references that double; the loop continues meanwhile, and others are sent."""
     order = await api.order()
     await notify(api, order, receiver.url + "/other")
     await notify(api, order, receiver.url + "/never", schema=schema)
@@ -242,10 +242,10 @@ async def test_a_schema_without_end_is_ended_and_holds_up_no_other(
         ({"anyOf": [{"type": "integer"}, {"allOf": [{"type": "string"}, {"maxLength": 2}]}]}, True),
     ],
 )
-async def test_a_schema_is_the_same_wherever_it_is_looked_at(
+async def test_a_schema_gives_the_same_wherever_it_runs(
     api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, matches: bool
 ) -> None:
-    """What is plainly quick in the service, the rest in a process of its own."""
+    """Quick ones run in the service, the rest in a process of its own."""
     order = await api.order()
     await notify(api, order, receiver.url, schema=schema)
     await api.ok("PUT", f"{order}/reference", "r1")
@@ -255,7 +255,7 @@ async def test_a_schema_is_the_same_wherever_it_is_looked_at(
 
 
 @rule("callback-registration")
-async def test_one_that_says_too_little_is_never_sent(api: Api, sandbox: Sandbox) -> None:
+async def test_an_incomplete_notification_is_never_sent(api: Api, sandbox: Sandbox) -> None:
     order = await api.order(notifications=[{"scope": "/reference"}, {"invoke": "http://localhost/"}])
     await api.ok("PUT", f"{order}/reference", "r1")
     assert len(sandbox.deliveries) == 0
@@ -279,7 +279,7 @@ def test_a_running_server_sends_by_itself(receiver: Receiver) -> None:
 
 
 @rule("notification-retries")
-async def test_moving_the_clock_of_a_running_server_brings_the_retry(clock: ManualClock, receiver: Receiver) -> None:
+async def test_moving_the_clock_of_a_running_server_makes_the_retry_due(clock: ManualClock, receiver: Receiver) -> None:
     receiver.answer = lambda _: (500, None) if len(receiver.got) == 1 else OK
     async with Sandbox(clock=clock) as sandbox:
         put_reference(sandbox, receiver)
@@ -292,7 +292,7 @@ async def test_moving_the_clock_of_a_running_server_brings_the_retry(clock: Manu
 
 
 @rule("notifications")
-def test_leaving_stops_what_is_in_flight_and_entering_again_takes_it_up(receiver: Receiver) -> None:
+def test_leaving_stops_attempts_in_flight_and_entering_makes_them_again(receiver: Receiver) -> None:
     held = threading.Event()
     receiver.answer = lambda _: (held.wait(60), OK)[1]
     sandbox = Sandbox()
@@ -309,7 +309,7 @@ def test_leaving_stops_what_is_in_flight_and_entering_again_takes_it_up(receiver
 
 
 @rule("notification-log")
-async def test_the_record_is_bounded_and_keeps_what_waits(receiver: Receiver) -> None:
+async def test_the_record_is_bounded_and_keeps_waiting_ones(receiver: Receiver) -> None:
     sandbox = Sandbox(keep_requests=3, clock=ManualClock())
     api = Api(sandbox)
     order = await api.order()

@@ -1,4 +1,4 @@
-"""What is sent and where to: body versions, placeholders, pointers."""
+"""The contents and the addresses of calls: body versions, placeholders, pointers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +44,7 @@ def test_placeholders_are_filled(template: str, address: str) -> None:
     "name",
     ["order", "order.", "order.gone", "order.cart", "config.adapter", "config.adapter.on", "other", "", "config"],
 )
-def test_a_placeholder_that_names_nothing_is_a_failed_call(name: str) -> None:
+def test_a_placeholder_without_a_value_is_a_failed_call(name: str) -> None:
     with pytest.raises(CallFailedError, match="placeholder"):
         filled(f"http://h/{{{name}}}", ORDER, CONFIGURATION)
 

@@ -1,4 +1,4 @@
-"""Registered validations: asked together, and what they found put together."""
+"""Registered validations: called together, and their findings combined."""
 
 import threading
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ async def validation(api: Api, order: str, url: str, adapter: str = "stock") -> 
 
 
 @rule("validations", "validation-body", "callback-headers")
-async def test_a_validation_is_posted_nothing(api: Api, receiver: Receiver) -> None:
+async def test_a_validation_gets_no_body(api: Api, receiver: Receiver) -> None:
     order = await api.payable()
     await validation(api, order, receiver.url + "/{order_id}")
     assert await validated(api, order) == (200, [])
@@ -53,7 +53,7 @@ async def test_a_list_adds_its_entries_to_the_services_own(api: Api, receiver: R
 
 
 @rule("validations")
-async def test_all_are_asked_at_once_and_answered_in_their_order(api: Api, receiver: Receiver) -> None:
+async def test_all_are_called_at_once_and_answered_in_their_order(api: Api, receiver: Receiver) -> None:
     order = await api.payable()
     together = threading.Barrier(3)
 
@@ -69,7 +69,7 @@ async def test_all_are_asked_at_once_and_answered_in_their_order(api: Api, recei
 
 
 @rule("validation-timeout")
-async def test_one_that_is_too_late_is_skipped(receiver: Receiver) -> None:
+async def test_a_late_one_is_skipped(receiver: Receiver) -> None:
     done = threading.Event()
     receiver.routes["/late"] = lambda _: (done.wait(60), (400, [STOCK]))[1]
     receiver.routes["/prompt"] = lambda _: (400, [{"code": "prompt"}])
@@ -122,7 +122,7 @@ async def test_any_success_passes(api: Api, receiver: Receiver, reply: Reply) ->
         ("http://127.0.0.1:1/", "could not be reached"),
     ],
 )
-async def test_one_that_can_not_be_asked_is_an_entry(api: Api, url: str, complaint: str) -> None:
+async def test_a_failed_call_is_an_entry(api: Api, url: str, complaint: str) -> None:
     order = await api.payable()
     await validation(api, order, url)
     status, (entry,) = await validated(api, order)
@@ -131,7 +131,7 @@ async def test_one_that_can_not_be_asked_is_an_entry(api: Api, url: str, complai
 
 
 @rule("callback-registration")
-async def test_one_without_an_address_is_never_asked(api: Api) -> None:
+async def test_one_without_an_address_is_never_called(api: Api) -> None:
     order = await api.payable()
     await api.ok("POST", f"{order}/validations", {"adapterId": "stock"})
     assert await validated(api, order) == (200, [])

@@ -1,4 +1,4 @@
-"""Faults that answer in the service's place: statuses, changes taken in, tokens, limits, delays."""
+"""Faults that answer in the service's place: statuses, accepted changes, tokens, limits, delays."""
 
 import time
 from datetime import UTC, datetime
@@ -68,7 +68,7 @@ async def test_retry_after_as_a_date(api: Api, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", [502, 520])
-async def test_what_stands_in_front_answers_with_a_page(api: Api, sandbox: Sandbox, status: int) -> None:
+async def test_a_gateway_answers_with_a_page(api: Api, sandbox: Sandbox, status: int) -> None:
     play(sandbox, Respond(status))
     response = await send(api, "GET", "/orders")
     assert response.status_code == status
@@ -76,13 +76,13 @@ async def test_what_stands_in_front_answers_with_a_page(api: Api, sandbox: Sandb
     assert response.text.startswith("<html>")
 
 
-async def test_an_error_in_spite_of_the_effect(api: Api, sandbox: Sandbox) -> None:
+async def test_an_error_after_the_effect(api: Api, sandbox: Sandbox) -> None:
     play(sandbox, Respond(500, after_effect=True))
     assert (await send(api, "POST", "/orders", {})).status_code == 500
     assert len(sandbox.effects) == 1
 
 
-async def test_a_change_that_is_taken_in_is_carried_out_later(api: Api, sandbox: Sandbox, clock: ManualClock) -> None:
+async def test_an_accepted_change_is_carried_out_later(api: Api, sandbox: Sandbox, clock: ManualClock) -> None:
     path = await api.payable()
     play(sandbox, TakeIn(apply_after=2), ("UpdateCheckoutOrderState", "UpdateCheckoutOrderCart"))
     response = await send(api, "PUT", f"{path}/state", {"currentStatus": "processing"})
@@ -97,7 +97,7 @@ async def test_a_change_that_is_taken_in_is_carried_out_later(api: Api, sandbox:
     assert (await api.send("PUT", "/orders/oNothing/cart", CART)).status_code == 404
 
 
-async def test_a_change_that_is_taken_in_may_be_dropped(api: Api, sandbox: Sandbox, clock: ManualClock) -> None:
+async def test_an_accepted_change_may_be_dropped(api: Api, sandbox: Sandbox, clock: ManualClock) -> None:
     path = await api.payable()
     play(sandbox, TakeIn(dropped=True), "UpdateCheckoutOrderState")
     assert (await send(api, "PUT", f"{path}/state", {"currentStatus": "processing"})).status_code == 202
@@ -106,7 +106,7 @@ async def test_a_change_that_is_taken_in_may_be_dropped(api: Api, sandbox: Sandb
     assert sandbox.faults[0].fault == "taken in and dropped"
 
 
-async def test_a_token_expires_for_a_while_and_the_other_is_taken(clock: ManualClock) -> None:
+async def test_a_token_expires_for_a_while_and_the_other_is_accepted(clock: ManualClock) -> None:
     sandbox = Sandbox(clock=clock, secondary_token="second")
     api = Api(sandbox)
     play(sandbox, ExpireToken(seconds=5), first=1)
@@ -119,7 +119,7 @@ async def test_a_token_expires_for_a_while_and_the_other_is_taken(clock: ManualC
     sandbox.close()
 
 
-async def test_a_rate_goes_by_the_clock(api: Api, sandbox: Sandbox, clock: ManualClock) -> None:
+async def test_a_rate_uses_the_clock(api: Api, sandbox: Sandbox, clock: ManualClock) -> None:
     play(sandbox, LimitRate(per_second=2, burst=3, form="milliseconds"))
     statuses = [(await send(api, "GET", "/orders")).status_code for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]

@@ -1,4 +1,4 @@
-"""Plans: what they may say, how a mistake is told, and that the same seed tells the same story."""
+"""Plans: their contents, the errors about mistakes, and that the same seed gives the same faults."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -25,7 +25,7 @@ GET, PUT = "GetCheckoutOrder", "UpdateCheckoutOrderCart"
 
 
 def met(faults: Faults, operation: str = GET, times: int = 1) -> list[list[str]]:
-    """What the next requests for an operation meet."""
+    """The faults of the next requests for an operation."""
     names: list[list[str]] = []
     for _ in range(times):
         with faults.meets(operation, operation.startswith("Get"), None) as one:
@@ -87,7 +87,7 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("data", "text"), BAD, ids=[text[:50] for _, text in BAD])
-def test_a_bad_plan_names_the_place_and_what_is_right(data: Any, text: str) -> None:
+def test_a_bad_plan_names_the_place_and_the_right_form(data: Any, text: str) -> None:
     with pytest.raises(FaultPlanError) as caught:
         plan_from_data(data)
     assert text in str(caught.value)
@@ -148,7 +148,7 @@ def test_a_file_that_is_not_a_plan(content: bytes | None, text: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", READY)
-def test_the_ready_made_ones_are_found_by_name(name: str) -> None:
+def test_the_ready_made_plans_are_found_by_name(name: str) -> None:
     assert plan_of(name) is READY[name]
 
 
@@ -166,7 +166,7 @@ def test_shares_depend_on_the_seed_and_the_count_alone() -> None:
     assert 70 <= len(first) <= 130
 
 
-def test_lengths_of_delays_are_part_of_the_story() -> None:
+def test_lengths_of_delays_depend_on_the_seed() -> None:
     rules = (FaultRule(UniformDelay(0.1, 0.2)), FaultRule(LognormalDelay(0.1, sigma=2, at_most=0.3)))
     first = met(playing(*rules, seed=3), times=50)
     assert first == met(playing(*rules, seed=3), times=50)
@@ -192,7 +192,7 @@ def test_which_operations() -> None:
     assert not met(faults, PUT)[0]
 
 
-def test_windows_go_by_the_sandboxs_clock() -> None:
+def test_windows_use_the_sandboxs_clock() -> None:
     clock = ManualClock()
     rule = FaultRule(Respond(503, retry_after="window"), window=Window(2, start=1, every=10))
     faults = playing(rule, clock=clock)
@@ -228,7 +228,7 @@ def test_a_plan_without_a_seed_takes_the_sandboxs() -> None:
     assert stories[0] == hits(Faults(ManualClock(), 2, FaultPlan(rules, seed=1)), 50)
 
 
-def test_a_plan_can_be_changed_stopped_and_begun_again() -> None:
+def test_a_plan_can_be_changed_stopped_and_started_again() -> None:
     faults = playing(FaultRule(LoseAnswer(), first=1))
     assert hits(faults, 2) == [1]
     faults.restart()

@@ -1,4 +1,4 @@
-"""The ready-made plans: the client comes through each of them, and careless ones do not.
+"""The ready-made plans: the client succeeds under each of them, and careless clients do not.
 
 Both walk the same way: orders with a cart, a payment that covers it, then processing and completed. What became of it
 is read from the sandbox's own books, not from what the callers believe.
@@ -56,7 +56,7 @@ def plan_name(sandbox: Sandbox) -> str:
 
 
 def books(sandbox: Sandbox) -> Counter[str]:
-    """What took effect, counted by operation."""
+    """The effects, counted by operation."""
     return Counter(effect.operation for effect in sandbox.effects)
 
 
@@ -72,7 +72,7 @@ def walked(orders: int) -> Counter[str]:
 
 
 @pytest.mark.anyio
-async def test_the_client_comes_through(sandbox: Sandbox) -> None:
+async def test_the_client_succeeds(sandbox: Sandbox) -> None:
     """Every order completed, and each of its parts made exactly once."""
     count = WALKS.get(plan_name(sandbox), 8)
     async with NorceOrderClient(
@@ -89,7 +89,7 @@ async def test_the_client_comes_through(sandbox: Sandbox) -> None:
         statuses = [order.status async for order in norce.orders.iterate()]
     assert statuses == ["completed"] * count
     made = books(sandbox)
-    # Setting the same cart twice is no harm; each of the others must have happened once.
+    # Setting the same cart twice does no harm; each of the others must have happened once.
     assert made.pop("UpdateCheckoutOrderCart") >= count
     expected = walked(count)
     del expected["UpdateCheckoutOrderCart"]
@@ -98,7 +98,7 @@ async def test_the_client_comes_through(sandbox: Sandbox) -> None:
 
 
 async def pay(order: Order) -> None:
-    """Add the payment; where nobody can say whether it was, look, as the error asks."""
+    """Add the payment; if the outcome is unknown, read the order, as the error says."""
     await order.refresh()
     try:
         await order.payments.create({"amount": 12.5, "reference": "the-payment"})
@@ -109,7 +109,7 @@ async def pay(order: Order) -> None:
 
 
 class Careless:
-    """A plain HTTP client that walks on whatever happens: `tries` times, after any failure, at once."""
+    """A plain HTTP client that continues whatever happens: `tries` times, after any failure, at once."""
 
     def __init__(self, sandbox: Sandbox, tries: int) -> None:
         self._tries = tries
@@ -143,7 +143,7 @@ class Careless:
 
 
 def gives_up(sandbox: Sandbox, client: Careless, walks: int) -> bool:
-    """It was told no, or nothing, and left orders half made."""
+    """It got an error, or nothing, and left incomplete orders."""
     return client.failed > 0 and books(sandbox)["UpdateCheckoutOrderState"] < 2 * walks
 
 
@@ -173,8 +173,8 @@ FAILURES: list[tuple[str, int, int, Callable[[Sandbox, Careless, int], bool]]] =
 def test_a_careless_client_fails(
     name: str, tries: int, walks: int, harm: Callable[[Sandbox, Careless, int], bool]
 ) -> None:
-    """One that tries once leaves things undone; one that repeats whatever failed does them twice."""
-    # A client that never waits gets nowhere by the clock; a busy machine must not do its waiting for it.
+    """A client that tries once leaves things undone; one that repeats every failure does them twice."""
+    # A client that never waits makes no progress by the clock; a busy machine must not wait in its place.
     clock = ManualClock() if name in ("rate-limited", "deploy") else SystemClock()
     with Sandbox(faults=name, seed=1, clock=clock) as sandbox:
         client = Careless(sandbox, tries)
@@ -189,7 +189,7 @@ def test_no_plan_is_left_out() -> None:
 
 
 def test_in_slow_a_hurried_client_makes_doubles() -> None:
-    """One that takes a tenth of a second for a loss and repeats: the service did it all the same."""
+    """A client that takes a tenth of a second for a loss and repeats: the service did it all the same."""
     told = 0
     with Sandbox(faults="slow", seed=1) as sandbox:
         headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}

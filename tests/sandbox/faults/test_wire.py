@@ -1,4 +1,4 @@
-"""Faults below HTTP, seen from a raw socket, over both of the parsers that the server may run on."""
+"""Faults below HTTP, over a raw socket, with both of the parsers that the server may use."""
 
 import asyncio
 import json
@@ -207,8 +207,8 @@ def test_a_first_line_without_an_end_is_refused(sandbox: Sandbox) -> None:
         flood(raw)
 
 
-def test_what_else_goes_over_the_connection_is_untouched(sandbox: Sandbox) -> None:
-    """A fault ends its own connection and no other; after it the service serves on."""
+def test_other_requests_over_the_connection_are_untouched(sandbox: Sandbox) -> None:
+    """A fault ends its own connection and no other; after it the service still works."""
     with Raw(sandbox) as kept:
         kept.send()
         assert kept.answer().startswith(b"HTTP/1.1 201")
@@ -242,7 +242,7 @@ IN_PROCESS: list[tuple[Fault, type[Exception], int]] = [
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("fault", "error", "effects"), IN_PROCESS, ids=[str(fault) for fault, _, _ in IN_PROCESS])
-async def test_in_process_the_caller_gets_what_httpx_raises_over_a_socket(
+async def test_in_process_the_caller_gets_the_httpx_error_of_a_socket(
     fault: Fault, error: type[Exception], effects: int
 ) -> None:
     seen: list[Any] = []

@@ -1,4 +1,4 @@
-"""axe-core, which looks for what keeps people from using a page: from the npm registry, kept between runs."""
+"""axe-core, which finds obstacles for people who use a page: from the npm registry, kept between runs."""
 
 from __future__ import annotations
 

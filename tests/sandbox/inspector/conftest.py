@@ -1,4 +1,4 @@
-"""A sandbox that is inspected, served over a socket, and a visitor who came by its link."""
+"""A sandbox with an inspector, served over a socket, and a visitor with its link."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Who calls the service, and who looks at it."""
+"""The caller of the service, and the visitor of the inspector."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def origin(sandbox: Sandbox) -> str:
 
 @contextmanager
 def entered(sandbox: Sandbox) -> Generator[httpx.Client]:
-    """A browser of sorts that was let in; paths begin at the inspector's."""
+    """A kind of browser that was let in; paths begin at the inspector's."""
     headers = {"origin": origin(sandbox)}
     with httpx.Client(base_url=f"{origin(sandbox)}/__inspect", headers=headers, verify=NO_TLS) as client:
         assert client.get(sandbox.inspector_link()).status_code == 200
@@ -60,6 +60,6 @@ def entered(sandbox: Sandbox) -> Generator[httpx.Client]:
 
 
 def text_of(page: str) -> str:
-    """What is read on a page, without its tags."""
+    """The text of a page, without its tags."""
     body = re.sub(r'<span class="j-\w+">([^<]*)</span>', r"\1", page.replace("<wbr>", "").partition("<main")[2])
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body.partition(">")[2])).split())

@@ -1,4 +1,4 @@
-"""Who may see the inspector: the one link, the cookie, the origin of what is posted, and what pages may load."""
+"""Access to the inspector: the link, the cookie, the origin of forms, and what pages may load."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def test_a_link_works_once(inspected: Sandbox) -> None:
         assert second.get(link).status_code == 403
         assert second.get(f"{origin(inspected)}/__inspect/").status_code == 403
         assert second.get(inspected.inspector_link()).status_code == 200
-        # Whoever is in stays so.
+        # Visitors that are in stay in.
         assert first.get(f"{origin(inspected)}/__inspect/").status_code == 200
 
 
-def test_looking_at_a_link_ahead_does_not_use_it(inspected: Sandbox) -> None:
+def test_a_prefetch_of_a_link_does_not_use_it(inspected: Sandbox) -> None:
     link = inspected.inspector_link()
     assert httpx.head(link, verify=NO_TLS).status_code == 403
     assert httpx.get(link, verify=NO_TLS).status_code == 200
 
 
-def test_a_wrong_link_lets_nobody_in(inspected: Sandbox) -> None:
+def test_a_wrong_link_is_refused(inspected: Sandbox) -> None:
     inspected.inspector_link()
     for key in ("", "wrong", "%C3%A5%00", "a" * 10_000):
         refused = httpx.get(f"{origin(inspected)}/__inspect/enter?key={key}", verify=NO_TLS)
@@ -45,7 +45,7 @@ def test_a_wrong_link_lets_nobody_in(inspected: Sandbox) -> None:
         assert "set-cookie" not in refused.headers
 
 
-def test_the_cookie_is_for_these_pages_alone(inspected: Sandbox) -> None:
+def test_the_cookie_is_only_for_these_pages(inspected: Sandbox) -> None:
     (cookie,) = SimpleCookie(httpx.get(inspected.inspector_link(), verify=NO_TLS).headers["set-cookie"]).values()
     assert cookie["httponly"]
     assert (cookie["samesite"], cookie["path"], cookie["domain"]) == ("Strict", "/__inspect", "")
@@ -79,7 +79,7 @@ def test_a_post_must_come_from_a_page_of_its_own(inspected: Sandbox, visitor: ht
     assert visitor.post("/", headers={"origin": origin(inspected)}).status_code == 405
 
 
-def test_browsers_are_told_to_be_careful(visitor: httpx.Client) -> None:
+def test_the_security_headers_are_set(visitor: httpx.Client) -> None:
     for path in [*PAGES, "/static/htmx.min.js", "/static/none", "/enter?key=wrong"]:
         with visitor.stream("GET", path) as answer:
             headers = answer.headers
@@ -95,14 +95,14 @@ def test_nothing_but_the_files_of_pages_is_served(visitor: httpx.Client) -> None
         assert visitor.get(f"/static/{name}").status_code == 404
 
 
-def test_it_is_no_part_of_the_service(inspected: Sandbox, visitor: httpx.Client) -> None:
+def test_it_is_separate_from_the_service(inspected: Sandbox, visitor: httpx.Client) -> None:
     """Pages meet no faults and are not logged."""
     inspected.faults.play({"rules": [{"fault": {"answer": 500}}]})
     assert visitor.get("/").status_code == 200
     assert len(inspected.requests) == len(inspected.faults) == 0
 
 
-def test_a_sandbox_without_it_has_none_of_it() -> None:
+def test_a_sandbox_without_it_loads_nothing_of_it() -> None:
     with Sandbox() as sandbox:
         # Nothing is kept for it.
         assert type(sandbox.requests) is RequestLog
@@ -147,7 +147,7 @@ async def test_its_pages_are_the_same_on_either_loop(inspected: Sandbox) -> None
         assert taken.status_code == 303
 
 
-def test_who_has_the_token_gets_another_link(inspected: Sandbox) -> None:
+def test_a_client_with_the_token_gets_another_link(inspected: Sandbox) -> None:
     asked = f"{origin(inspected)}/__sandbox/inspector"
     assert httpx.post(asked, verify=NO_TLS).status_code == 401
     given = httpx.post(asked, headers={"authorization": "Bearer sandbox-token"}, verify=NO_TLS).json()

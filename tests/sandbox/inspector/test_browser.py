@@ -1,4 +1,4 @@
-"""The inspector in a real Chromium: pages move, look right at every width, and serve keyboards and screen readers."""
+"""The inspector in a real Chromium: pages update, fit every width, and work with keyboards and screen readers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, scene: tuple[Sandbox, str]) -> Iterator[Callable[..., Page]]:
-    """Opens the inspector by a new link; whatever a page complains of fails the test."""
+    """Opens the inspector by a new link; any complaint of a page fails the test."""
     contexts: list[Any] = []
     said: list[str] = []
 
@@ -118,11 +118,11 @@ def test_axe_finds_nothing(
         page.goto(f"{origin(sandbox)}/__inspect{path}")
         page.evaluate(script)
         found = page.evaluate(f"axe.run(document, {{resultTypes: ['violations'], {rules}}})")
-        # A page that moves asks for itself again; the order of its headings and the rest does not change.
+        # A page that updates loads itself again; the order of its headings and the rest does not change.
         assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], path
 
 
-def test_all_of_it_goes_by_keyboard(visit: Callable[..., Page], scene: tuple[Sandbox, str]) -> None:
+def test_everything_works_with_the_keyboard(visit: Callable[..., Page], scene: tuple[Sandbox, str]) -> None:
     sandbox, _ = scene
     page = visit()
     page.keyboard.press("Tab")
@@ -145,13 +145,13 @@ def test_all_of_it_goes_by_keyboard(visit: Callable[..., Page], scene: tuple[San
     page.wait_for_selector("text=The plan plays from its beginning")
     assert sandbox.faults.plan == READY["slow"]
     assert page.locator("[aria-pressed=true]").inner_text().startswith("slow")
-    # Whatever is tabbed to can be seen to have the focus.
+    # Each element with the focus shows it.
     for _ in range(12):
         page.keyboard.press("Tab")
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
 
 
-def test_a_button_copies_what_stands_there(visit: Callable[..., Page], scene: tuple[Sandbox, str]) -> None:
+def test_a_button_copies_its_text(visit: Callable[..., Page], scene: tuple[Sandbox, str]) -> None:
     sandbox, _ = scene
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"{origin(sandbox)}/__inspect/requests/1")
@@ -163,7 +163,7 @@ def test_a_button_copies_what_stands_there(visit: Callable[..., Page], scene: tu
         assert len(copied) > 100
 
 
-def test_words_of_others_run_nowhere(visit: Callable[..., Page]) -> None:
+def test_texts_of_others_never_run(visit: Callable[..., Page]) -> None:
     hostile = "\"'><img src=x onerror=window.hacked=1><script>window.hacked=1</script>\u202e"
     with Sandbox(inspect=True) as sandbox, Caller(sandbox) as caller:
         order = caller.order(reference=hostile, cart={"items": [{"name": hostile, "sku": "a", "quantity": 1}]})
@@ -190,7 +190,7 @@ def _serving(content: str) -> AbstractContextManager[ThreadingHTTPServer]:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_a_page_of_somewhere_else_can_do_nothing(browser: Browser, host: str) -> None:
+def test_a_page_from_elsewhere_can_do_nothing(browser: Browser, host: str) -> None:
     """Not of another site, which gets no cookie sent along, nor of another port of this host, which does."""
     with Sandbox(inspect=True, seed=1) as sandbox:
         with Caller(sandbox) as caller:

@@ -1,4 +1,4 @@
-"""What a page offers to take along does what was done: each copy is run, and what arrives is compared."""
+"""The copies that a page offers repeat what was done: each copy is run, and the requests are compared."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def copied(browser: httpx.Client, number: int, kind: str) -> str | None:
-    """What the button of a copy copies, or None if there is none."""
+    """The text that the button of a copy copies, or None without a button."""
     found = re.search(rf'<pre id="as-{kind}"[^>]*>(.*?)</pre>', browser.get(f"/requests/{number}").text, re.DOTALL)
     return None if found is None else html.unescape(found[1])
 
@@ -117,7 +117,7 @@ def test_the_program_calls_the_client(shop: Sandbox, browser: httpx.Client, oper
         ("GET", "/orders/%2e%2e%2F%27%22$HOME", b""),
     ],
 )
-def test_what_the_client_would_not_send_is_sent_by_httpx(
+def test_a_request_that_the_client_refuses_is_sent_by_httpx(
     shop: Sandbox, browser: httpx.Client, method: str, path: str, content: bytes
 ) -> None:
     with Caller(shop) as caller:
@@ -135,7 +135,7 @@ def test_what_the_client_would_not_send_is_sent_by_httpx(
         assert wire(shop.requests[-1]) == first
 
 
-def test_odd_words_arrive_as_they_were(shop: Sandbox, browser: httpx.Client) -> None:
+def test_unusual_texts_arrive_as_they_were(shop: Sandbox, browser: httpx.Client) -> None:
     """In a shell's line, in Python's text and in the page."""
     with Caller(shop) as caller:
         caller.send(
@@ -157,7 +157,7 @@ def test_odd_words_arrive_as_they_were(shop: Sandbox, browser: httpx.Client) -> 
 
 
 def test_the_tests_pass(pytester: pytest.Pytester) -> None:
-    """Several copies, run by pytest together: each does what came before, and demands what was answered."""
+    """Several copies, run by pytest together: each repeats the earlier changes, and asserts the same answer."""
     with (
         Sandbox(inspect=True, readings={"cart-total": "zero-when-missing"}, seed=8) as sandbox,
         entered(sandbox) as browser,

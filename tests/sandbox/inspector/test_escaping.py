@@ -70,7 +70,7 @@ def checked(page: httpx.Response) -> str:
 
 @pytest.fixture
 def hostile(inspected: Sandbox) -> str:
-    """The id of an order that has the worst in every member; the rest of the sandbox is no better."""
+    """The id of an order with the worst text in every member; the rest of the sandbox has them too."""
     receiver = CallbackReceiver()
     told = receiver.answer("/told", Reply(500))
     names = {"x-correlation-id": IN_HEADER, "x-adapterid": IN_HEADER, "user-agent": IN_HEADER, "x-other": IN_HEADER}
@@ -108,7 +108,7 @@ def hostile(inspected: Sandbox) -> str:
     return order
 
 
-def test_nothing_of_it_becomes_part_of_a_page(inspected: Sandbox, visitor: httpx.Client, hostile: str) -> None:
+def test_no_text_becomes_part_of_a_page(inspected: Sandbox, visitor: httpx.Client, hostile: str) -> None:
     for number in range(1, len(inspected.requests) + 1):
         text = checked(visitor.get(f"/requests/{number}"))
         assert "window.hacked" in text
@@ -122,7 +122,7 @@ def test_nothing_of_it_becomes_part_of_a_page(inspected: Sandbox, visitor: httpx
         checked(visitor.get(path))
 
 
-def test_nor_does_what_a_visitor_sends(inspected: Sandbox, visitor: httpx.Client) -> None:
+def test_no_text_of_a_visitor_becomes_part_of_a_page(inspected: Sandbox, visitor: httpx.Client) -> None:
     names = ("find", "operation", "outcome", "status", "state", "only", "before", "done", "still")
     for path in (
         "/",
@@ -144,7 +144,7 @@ def test_nor_does_what_a_visitor_sends(inspected: Sandbox, visitor: httpx.Client
     checked(httpx.get(f"{origin(inspected)}/__inspect/enter", params={"key": HOSTILE}, verify=NO_TLS))
 
 
-def test_a_merchant_that_was_seeded_is_no_exception(inspected: Sandbox, visitor: httpx.Client) -> None:
+def test_a_seeded_merchant_is_escaped_too(inspected: Sandbox, visitor: httpx.Client) -> None:
     assert visitor.post("/state/seed", data={"orders": "2", "merchant": MARKUP}).status_code == 303
     assert "window.hacked" in checked(visitor.get("/orders"))
 

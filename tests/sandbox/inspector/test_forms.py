@@ -1,4 +1,4 @@
-"""What can be done on the pages: sending again, playing faults, moving the clock, seeding, snapshots, reset."""
+"""The actions on the pages: sending again, playing faults, moving the clock, seeding, snapshots, reset."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def test_the_plan_of_the_start_can_be_played_again() -> None:
     sandbox.close()
 
 
-def test_a_plan_of_ones_own_is_played_and_shown_as_it_can_be_sent_again(
-    inspected: Sandbox, visitor: httpx.Client
-) -> None:
+def test_an_own_plan_is_played_and_shown_for_another_send(inspected: Sandbox, visitor: httpx.Client) -> None:
     plan = {
         "rules": [
             {"operations": ["Validate", "reads"], "share": 0.5, "fault": {"delay": {"low": 0.1, "high": 0.2}}},
@@ -82,7 +80,7 @@ def test_a_plan_of_ones_own_is_played_and_shown_as_it_can_be_sent_again(
     assert inspected.faults.plan == playing
 
 
-def test_what_was_played_is_listed(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
+def test_played_faults_are_listed(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
     inspected.faults.play({"rules": [{"fault": {"answer": 500}}]})
     caller.send("GET", "/orders")
     assert "answer 500 GetCheckoutOrders 1" in text_of(visitor.get("/faults").text)
@@ -140,7 +138,7 @@ REFUSED: list[tuple[str, dict[str, str], str]] = [
 ]
 
 
-def test_what_can_not_be_done_is_refused_in_words(inspected: Sandbox, visitor: httpx.Client) -> None:
+def test_an_impossible_action_is_refused_with_a_reason(inspected: Sandbox, visitor: httpx.Client) -> None:
     before = inspected.faults.plan
     for path, fields, words in REFUSED:
         answer = visitor.post(path, data=fields)
@@ -152,7 +150,7 @@ def test_what_can_not_be_done_is_refused_in_words(inspected: Sandbox, visitor: h
     assert inspected.faults.plan == before
 
 
-def test_a_clock_that_can_not_be_moved_says_so() -> None:
+def test_a_clock_that_can_not_be_moved_is_reported() -> None:
     class Still:
         def now(self) -> object:
             from datetime import UTC, datetime
@@ -165,7 +163,7 @@ def test_a_clock_that_can_not_be_moved_says_so() -> None:
     sandbox.close()
 
 
-def test_rules_say_what_is_in_force_and_what_was_touched(caller: Caller, visitor: httpx.Client) -> None:
+def test_rules_show_their_readings_and_whether_they_were_touched(caller: Caller, visitor: httpx.Client) -> None:
     everything = visitor.get("/rules").text
     assert everything.count('<section class="card rule"') > 80
     assert "No request has touched a rule" in visitor.get("/rules?only=touched").text

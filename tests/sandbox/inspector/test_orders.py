@@ -1,4 +1,4 @@
-"""The orders there are, and one of them with all that happened to it and who did it."""
+"""The orders, and one of them with its whole history and the senders of its changes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_older_orders_are_a_page_further(inspected: Sandbox, visitor: httpx.Clie
     assert len({order for page in pages for order in page}) == 120
 
 
-def test_what_happened_to_an_order(inspected: Sandbox, visitor: httpx.Client) -> None:
+def test_the_history_of_an_order(inspected: Sandbox, visitor: httpx.Client) -> None:
     receiver = CallbackReceiver()
     told = receiver.answer("/told", Reply(500), Reply(200))
     with Caller(inspected, **{"x-adapterid": "webshop"}) as caller:
@@ -92,7 +92,7 @@ def test_what_happened_to_an_order(inspected: Sandbox, visitor: httpx.Client) ->
     receiver.close()
 
 
-def test_a_change_that_comes_after_its_answer_is_known_by_its_request() -> None:
+def test_a_change_after_its_answer_has_its_request() -> None:
     with Sandbox(inspect=True, faults={"rules": [{"operations": "writes", "fault": "lost-then-late"}]}) as sandbox:
         sandbox.faults.stop()
         with Caller(sandbox) as caller:
@@ -118,7 +118,7 @@ def test_a_seeded_order_has_its_history(inspected: Sandbox, visitor: httpx.Clien
     assert "request" not in happened
 
 
-def test_a_deleted_order_can_be_told_about(caller: Caller, visitor: httpx.Client) -> None:
+def test_a_deleted_order_can_be_shown(caller: Caller, visitor: httpx.Client) -> None:
     order = caller.order()
     caller.send("DELETE", f"/orders/{order}")
     text = text_of(visitor.get(f"/orders/{order}").text)
@@ -128,7 +128,7 @@ def test_a_deleted_order_can_be_told_about(caller: Caller, visitor: httpx.Client
     assert visitor.get("/orders/%2e%2e%2f").status_code == 404
 
 
-def test_of_a_long_history_the_beginning_and_the_end_are_shown(caller: Caller, visitor: httpx.Client) -> None:
+def test_a_long_history_shows_its_beginning_and_its_end(caller: Caller, visitor: httpx.Client) -> None:
     order = caller.order()
     for number in range(120):
         caller.send("PATCH", f"/orders/{order}/attributes", {"number": number})

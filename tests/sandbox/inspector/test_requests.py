@@ -1,4 +1,4 @@
-"""The requests as they come, one of them in full, and the stream that says that something has changed."""
+"""The requests as they come, one of them in full, and the stream that reports changes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_each_request_is_shown_newest_first(caller: Caller, visitor: httpx.Clien
     assert "00:00:00.000" in text, "the sandbox's time, which stands still here"
 
 
-def test_requests_can_be_picked(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
+def test_requests_can_be_filtered(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
     order = caller.order()
     caller.send("GET", f"/orders/{order}", headers={"x-correlation-id": "job-17"})
     caller.send("GET", "/orders/none")
@@ -68,8 +68,8 @@ def test_older_ones_are_a_page_further(caller: Caller, visitor: httpx.Client) ->
     assert 'rel="next"' not in page.text
 
 
-def test_only_the_first_page_moves(caller: Caller, visitor: httpx.Client) -> None:
-    """What somebody reads further back does not jump, and the first page can be held still."""
+def test_only_the_first_page_updates(caller: Caller, visitor: httpx.Client) -> None:
+    """A page that a visitor reads further back does not move, and the first page can be paused."""
     assert "sse-connect" in visitor.get("/").text
     assert "sse-connect" not in visitor.get("/?before=5").text
     assert "sse-connect" not in visitor.get("/?still=1").text
@@ -89,7 +89,7 @@ def test_a_request_in_full(caller: Caller, visitor: httpx.Client) -> None:
     assert visitor.get("/requests/x").status_code == 404
 
 
-def test_what_a_fault_kept_back_is_shown(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
+def test_an_answer_that_a_fault_dropped_is_shown(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
     inspected.faults.play("lost-answers")
     for number in range(2):
         caller.order(attributes={"number": number})
@@ -102,7 +102,7 @@ def test_what_a_fault_kept_back_is_shown(inspected: Sandbox, caller: Caller, vis
     assert "status 201" in text
 
 
-def test_no_more_is_kept_than_asked_for() -> None:
+def test_no_more_is_kept_than_the_limit() -> None:
     with Sandbox(inspect=True, keep_requests=3) as sandbox, Caller(sandbox) as caller, entered(sandbox) as visitor:
         for _ in range(5):
             caller.send("GET", "/orders")
@@ -121,7 +121,7 @@ def test_a_reset_empties_it(inspected: Sandbox, caller: Caller, visitor: httpx.C
     assert shown(visitor.get("/")) == ["2"], "a link to what is gone leads nowhere and not to another"
 
 
-def test_the_stream_says_that_something_has_changed(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
+def test_the_stream_reports_changes(inspected: Sandbox, caller: Caller, visitor: httpx.Client) -> None:
     with visitor.stream("GET", "/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.iter_lines()

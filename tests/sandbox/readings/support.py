@@ -20,7 +20,7 @@ Test: TypeAlias = Callable[..., Any]
 
 
 def under(rule: str, expected: Mapping[str, object], **options: Any) -> Callable[[Test], Test]:
-    """Run a test over the wire under each reading of a rule, with what is expected there.
+    """Run a test over a socket under each reading of a rule, with what is expected there.
 
     Its loops take turns: the sandbox has a loop of its own, so that the sender's makes no difference.
     """
@@ -89,7 +89,7 @@ class Wire:
         return page
 
     def last(self) -> set[str]:
-        """The rules that were looked up for the last request."""
+        """The rules that the last request touched."""
         return self.sandbox.requests[-1].rules
 
 

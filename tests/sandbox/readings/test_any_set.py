@@ -46,7 +46,7 @@ async def walked(seed: int, receiver: Receiver) -> tuple[Walker, Random]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_what_was_not_touched_makes_no_difference(seed: int, receiver: Receiver) -> None:
+async def test_an_untouched_rule_makes_no_difference(seed: int, receiver: Receiver) -> None:
     plain, drawn = await walked(seed, receiver)
     assert (await walked(seed, receiver))[0].seen == plain.seen, "the same walk is the same twice"
     steps = random_walk(_after_readings(seed))
@@ -203,7 +203,7 @@ def _cents(price: Mapping[str, Any] | None) -> int:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_cart_reference_that_is_unique_is_so(seed: int, receiver: Receiver) -> None:
+async def test_a_unique_cart_reference_is_unique(seed: int, receiver: Receiver) -> None:
     """Whatever else is in force, an order that comes back from removed included."""
     drawn = Random(seed)
     readings = random_readings(drawn) | {"cart-reference-unique": "at-commit"}

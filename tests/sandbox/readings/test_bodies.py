@@ -1,4 +1,4 @@
-"""What bodies may hold, and how answers are written, under each reading."""
+"""The contents of bodies, and the form of answers, under each reading."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ async def test_members_that_are_not_described(wire: Wire, expected: int) -> None
 
 
 @under("nulls", {"left-out": 400, "written": 200})
-async def test_what_was_read_may_be_sent_back(wire: Wire, expected: int) -> None:
-    """With the nulls that it came with, at any depth. They are no values: nothing of them is kept."""
+async def test_an_order_that_was_read_may_be_sent_back(wire: Wire, expected: int) -> None:
+    """With its nulls, at any depth. They are not values: nothing of them is kept."""
     item = {"sku": "T1", "name": None, "price": None, "quantity": 1}
     path = await wire.order(cart={"items": [{"sku": "T1", "quantity": 1}]})
     sent = await wire.status("PUT", f"{path}/cart", {"reference": None, "discounts": None, "items": [item]})
@@ -140,7 +140,7 @@ async def test_how_times_are_written(wire: Wire, expected: str) -> None:
     },
 )
 async def test_how_enums_are_written(wire: Wire, expected: Any) -> None:
-    """What the service wrote itself was sent by nobody."""
+    """No caller sent the words that the service set itself."""
     path = await wire.order(customer={"type": "PERSON"})
     await wire.ok("POST", f"{path}/payments", {"amount": 0, "state": "Intent"})
     for order in (await wire.read(path), (await wire.listed())["data"][0]):
@@ -164,7 +164,7 @@ async def test_how_enums_are_written(wire: Wire, expected: Any) -> None:
         ),
     },
 )
-async def test_what_errors_hold(wire: Wire, expected: tuple[set[str], set[str]]) -> None:
+async def test_the_contents_of_errors(wire: Wire, expected: tuple[set[str], set[str]]) -> None:
     unknown = await wire.send("GET", "/orders/oNOTHERE")
     assert (unknown.status_code, unknown.json().keys()) == (404, expected[0])
     wrong = await wire.send("POST", "/orders", {"cart": {"items": 1}})

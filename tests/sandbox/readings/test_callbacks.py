@@ -50,7 +50,7 @@ async def test_a_validation_that_takes_two_seconds(wire: Wire, receiver: Receive
     "hook-denial",
     {"order-validation": (400, "order-validation"), "hook-body": (400, None), "conflict": (409, "order-conflict")},
 )
-async def test_what_a_hook_that_denies_is_answered_as(wire: Wire, receiver: Receiver, expected: Any) -> None:
+async def test_the_answer_for_a_hook_that_denies(wire: Wire, receiver: Receiver, expected: Any) -> None:
     """With a body of its own, and without one: then there is nothing to pass on."""
     status, code = expected
     path = await wire.order()
@@ -102,7 +102,7 @@ async def test_how_often_a_notification_that_fails_is_sent(wire: Wire, receiver:
 
 
 @under("notification-order", {"in-order": ["a", "b", "c"], "any-order-twice": ["b", "a", "c", "a", "c", "b"]})
-async def test_in_which_order_notifications_come(wire: Wire, receiver: Receiver, expected: list[str]) -> None:
+async def test_the_order_of_notifications(wire: Wire, receiver: Receiver, expected: list[str]) -> None:
     path = await wire.order()
     await wire.ok("POST", f"{path}/notifications", {"scope": "/reference", "invoke": receiver.url})
     for reference in ("a", "b", "c"):

@@ -1,4 +1,4 @@
-"""Which readings there are, how they are chosen, and which a request touched."""
+"""The readings, how they are chosen, and which of them a request touched."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HARSH = {
 }
 
 
-def test_each_reading_says_what_it_is() -> None:
+def test_each_reading_is_described() -> None:
     """A reading of a rule that is assumed; the first is harmless."""
     for rule in RULES:
         assert len(rule.readings) != 1
@@ -80,7 +80,7 @@ def test_each_other_one_alone() -> None:
         ({"cart-total": "x" * 1000}, r"has no reading 'x{40,60}\.\.\."),
     ],
 )
-def test_what_does_not_exist_is_named_with_what_is_near(chosen: dict[str, str], text: str) -> None:
+def test_an_unknown_name_comes_with_the_nearest(chosen: dict[str, str], text: str) -> None:
     with pytest.raises(ReadingsError, match=text):
         Sandbox(readings=chosen)
 
@@ -116,8 +116,8 @@ def test_a_file_as_a_calibration_writes_it(tmp_path: Path) -> None:
         readings.certainty("nope")
 
 
-def test_what_the_newer_file_says_counts(tmp_path: Path) -> None:
-    """Also where it saw the service follow no reading any more: the rule is assumed again, in its first reading."""
+def test_the_newer_file_decides(tmp_path: Path) -> None:
+    """Also if it says that the service follows no reading any more: the rule is assumed again, in its first reading."""
     old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
     old.write_text("list-lag: {reading: 3-s}\ntimes: {reading: no-offset}\n", "utf-8")
     new.write_text("list-lag: {reading: neither}\n", "utf-8")
@@ -174,7 +174,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         (None, "there is no file called"),
     ],
 )
-def test_a_file_that_is_none(content: bytes | None, text: str, tmp_path: Path) -> None:
+def test_an_invalid_file(content: bytes | None, text: str, tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
     if content is not None:
         file.write_bytes(content)
@@ -183,7 +183,7 @@ def test_a_file_that_is_none(content: bytes | None, text: str, tmp_path: Path) -
 
 
 def test_a_path_that_is_not_a_regular_file(tmp_path: Path) -> None:
-    """Nobody writes to the pipe: reading it would wait for ever. Plans of faults are read in the same way."""
+    """The pipe has no writer: reading it would wait for ever. Plans of faults are read in the same way."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     for name in ("pipe", "link", "."):
@@ -196,8 +196,8 @@ def test_a_path_that_is_not_a_regular_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_request_says_which_rules_it_touched(api: Api, sandbox: Sandbox) -> None:
-    """Those that it looked up, and no others; the sandbox gathers them, whatever happens to its log."""
+async def test_a_request_has_the_rules_that_it_touched(api: Api, sandbox: Sandbox) -> None:
+    """Those that it looked up, and no others; the sandbox collects them, whatever happens to its log."""
     await api.ok("GET", "/orders", params={"date_from": "2026-01-01T00:00:00Z"})
     await api.ok("GET", "/orders")
     first, second = sandbox.requests

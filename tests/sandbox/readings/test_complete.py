@@ -1,4 +1,4 @@
-"""No reading is declared that does nothing: each is shown over the wire."""
+"""Every declared reading has an effect: each is shown over a socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from norce_order_async.sandbox.rules import READINGS
 from .support import SHOWN
 
 
-def test_each_reading_is_shown_over_the_wire() -> None:
+def test_each_reading_is_shown_over_a_socket() -> None:
     for module in Path(__file__).parent.glob("test_*.py"):
         importlib.import_module(f"{__package__}.{module.stem}")
     assert {rule: set(readings) for rule, readings in READINGS.items()} == SHOWN

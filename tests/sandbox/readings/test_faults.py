@@ -1,4 +1,4 @@
-"""Answers that say nothing certain about the request."""
+"""Answers that leave the outcome of a request open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 @under("unprocessed-503", {"not-done": 0, "may-have-been-done": 2})
-async def test_503_that_says_when_to_come_back(wire: Wire, expected: int) -> None:
+async def test_a_503_with_retry_after(wire: Wire, expected: int) -> None:
     for form in ("seconds", "milliseconds"):
         wire.sandbox.faults.play({"rules": [{"fault": {"answer": {"status": 503, "retry_after": 1, "form": form}}}]})
         assert await wire.status("POST", "/orders", {}) == 503
@@ -25,7 +25,7 @@ async def test_503_that_says_when_to_come_back(wire: Wire, expected: int) -> Non
     assert (await wire.listed())["pagination"]["totalSize"] == expected == len(wire.sandbox.effects)
 
 
-async def test_a_lost_request_that_lands_late() -> None:
+async def test_a_lost_request_that_takes_effect_late() -> None:
     """A fault and no reading: the connection dies at once, the change is there 3 s later; a read is only lost."""
     clock = ManualClock()
     async with Sandbox(clock=clock, faults={"rules": [{"fault": "lost-then-late", "first": 1}]}) as sandbox:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 @under("pagination-size", {"returned": (1, 2), "matches": (2, 3), "requested": (1, 2)})
-async def test_what_the_sizes_of_a_page_count(wire: Wire, expected: tuple[int, int]) -> None:
+async def test_the_sizes_of_a_page(wire: Wire, expected: tuple[int, int]) -> None:
     for reference in ("a", "a", "b"):
         await wire.order(reference=reference)
     page = (await wire.listed(limit=1, reference="a"))["pagination"]
@@ -34,7 +34,7 @@ async def test_the_sizes_of_an_empty_page(wire: Wire, expected: tuple[int, int])
         "to-inclusive": [("first", "second"), ("second",), ("first", "second")],
     },
 )
-async def test_what_dates_look_at(wire: Wire, expected: Any) -> None:
+async def test_the_times_that_dates_filter_by(wire: Wire, expected: Any) -> None:
     """Two orders a minute apart; the first is changed when the second is made."""
     paths: list[str] = []
     moments: list[str] = []
@@ -83,7 +83,7 @@ async def test_when_a_list_shows_a_change(wire: Wire, expected: tuple[set[str], 
 
 
 @under("list-lag", {"none": 1, "3-s": 0})
-async def test_what_was_undone_with_a_snapshot_is_listed_at_once(wire: Wire, expected: int) -> None:
+async def test_a_change_undone_by_a_snapshot_is_not_listed(wire: Wire, expected: int) -> None:
     taken = wire.sandbox.snapshot()
     await wire.order()
     assert (await wire.listed())["pagination"]["totalSize"] == expected

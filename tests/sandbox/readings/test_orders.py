@@ -39,7 +39,7 @@ async def test_the_total_of_a_cart(wire: Wire, expected: Any) -> None:
 
 
 @under("cart-put", {"replaces": (None, {"includingVat": 25, "excludingVat": 20}), "merges": ("c1", OTHER)})
-async def test_what_a_new_cart_leaves_out(wire: Wire, expected: Any) -> None:
+async def test_members_that_a_new_cart_leaves_out(wire: Wire, expected: Any) -> None:
     path = await wire.order(cart={"reference": "c1", "items": [ITEM], "total": OTHER})
     await wire.ok("PUT", f"{path}/cart", {"items": [ITEM, ITEM]})
     cart = (await wire.read(path))["cart"]
@@ -61,7 +61,7 @@ async def test_a_second_order_with_the_reference_of_a_cart(wire: Wire, expected:
 
 @under("cart-reference-unique", {"at-commit": {1}, "checked-on-arrival": {1, 2}, "not-unique": {2}})
 async def test_two_orders_in_a_race_for_the_reference_of_a_cart(wire: Wire, expected: set[int]) -> None:
-    """Both at once, again and again, until each outcome that is possible has been seen."""
+    """Both at once, again and again, until each possible outcome has been seen."""
     made: set[int] = set()
     for number in count():
         statuses: list[int] = []

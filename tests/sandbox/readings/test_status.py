@@ -29,7 +29,7 @@ async def payable(wire: Wire) -> str:
         "not-demanded": {"processing": 200, "accepted": 200, "completed": 200},
     },
 )
-async def test_what_an_order_without_items_may_enter(wire: Wire, expected: dict[str, int]) -> None:
+async def test_the_statuses_of_an_order_without_items(wire: Wire, expected: dict[str, int]) -> None:
     """An order that has nothing but a total; validate finds it wrong under every reading."""
     for status, answer in expected.items():
         path = await wire.order(cart={"total": {"includingVat": 12.5, "excludingVat": 10}})
@@ -38,7 +38,7 @@ async def test_what_an_order_without_items_may_enter(wire: Wire, expected: dict[
 
 
 @under("entry-demands", {"each-step": (400, 400), "processing-only": (400, 200), "not-demanded": (400, 200)})
-async def test_consents_are_demanded_for_processing(wire: Wire, expected: tuple[int, int]) -> None:
+async def test_processing_demands_consents(wire: Wire, expected: tuple[int, int]) -> None:
     for status, answer in zip(("processing", "completed"), expected, strict=True):
         path = await payable(wire)
         await wire.ok("POST", f"{path}/consents", {"id": "terms", "required": True})
@@ -122,7 +122,7 @@ async def test_two_changes_of_status_within_the_delay(wire: Wire, expected: list
 
 
 @under("validate-failed", {"list": (400, list), "errors-object": (400, dict), "200-with-entries": (200, list)})
-async def test_what_validate_finds(wire: Wire, expected: Any) -> None:
+async def test_the_findings_of_validate(wire: Wire, expected: Any) -> None:
     response = await wire.send("POST", f"{await wire.order()}/validate")
     assert response.status_code == expected[0]
     body: Any = response.json()

@@ -52,7 +52,7 @@ class Walker:
         await self._client.aclose()
 
     def outcome(self) -> object:
-        """All that a program could have seen."""
+        """Everything that a program could have seen."""
         got = [(one.path, one.headers.get("authorization"), one.content) for one in self.receiver.got]
         return self.answers, list(self.sandbox.effects), got
 
@@ -156,7 +156,7 @@ async def outcome(walk: Walk, readings: Readings, receiver: Receiver) -> tuple[o
 
 
 @pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__.strip("_"))
-async def test_what_was_not_touched_makes_no_difference(walk: Walk, receiver: Receiver) -> None:
+async def test_an_untouched_rule_makes_no_difference(walk: Walk, receiver: Receiver) -> None:
     plain, touched = await outcome(walk, Readings(), receiver)
     assert (await outcome(walk, Readings(), receiver))[0] == plain, "the same walk is the same twice"
     others = [readings for readings in Readings.each() if readings.changed[0].rule not in touched]
@@ -165,7 +165,7 @@ async def test_what_was_not_touched_makes_no_difference(walk: Walk, receiver: Re
         assert (await outcome(walk, readings, receiver))[0] == plain, readings
 
 
-async def test_a_change_that_comes_later_counts_for_the_request_that_asked_for_it(receiver: Receiver) -> None:
+async def test_a_late_change_counts_for_its_request(receiver: Receiver) -> None:
     clock = ManualClock()
     sandbox = Sandbox(clock=clock)
     send = Walker(sandbox, clock, receiver)

@@ -1,4 +1,4 @@
-"""Who may call, and how everything that is no is said."""
+"""Access to the service, and the form of every refusal."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 @rule("bearer", "bare-token")
 @pytest.mark.parametrize("value", ["Bearer sandbox-token", "bearer sandbox-token", "sandbox-token"])
-async def test_a_token_is_taken_with_and_without_bearer(api: Api, value: str) -> None:
+async def test_a_token_is_accepted_with_and_without_bearer(api: Api, value: str) -> None:
     await api.ok("GET", "/orders", headers={"authorization": value})
 
 
@@ -34,7 +34,7 @@ async def test_merchant_and_channel_are_demanded(
 
 
 @rule("merchant-and-channel-error")
-async def test_the_token_is_looked_at_first(api: Api) -> None:
+async def test_the_token_is_checked_first(api: Api) -> None:
     headers = {"authorization": None, "x-merchant": None}
     assert await api.refused("GET", "/orders", headers=headers) == (401, "unauthorized")
 
@@ -78,7 +78,7 @@ async def test_a_header_sent_twice_names_no_merchant(api: Api, sandbox: Sandbox)
         ("PATCH", "/consents/x", {}, "consent-not-found"),
     ],
 )
-async def test_what_is_not_there_is_named(api: Api, method: str, path: str, body: object, code: str) -> None:
+async def test_a_missing_thing_is_named(api: Api, method: str, path: str, body: object, code: str) -> None:
     order = await api.order()
     assert await api.refused(method, order + path, body) == (404, code)
     assert await api.refused(method, "/orders/oaAaAaAA" + path, body) == (404, "order-not-found")
@@ -97,7 +97,7 @@ async def test_an_empty_id_is_not_the_collection(api: Api) -> None:
 
 
 @rule("unknown-path")
-async def test_a_method_that_a_path_does_not_have(api: Api) -> None:
+async def test_a_method_that_a_path_lacks(api: Api) -> None:
     response = await api.send("PUT", "/orders", {})
     assert (response.status_code, response.json()["code"]) == (405, "method-not-allowed")
     assert set(response.headers["allow"].split(", ")) == {"GET", "POST"}
@@ -136,8 +136,8 @@ async def test_the_log_has_requests_as_received_without_the_token(api: Api, sand
 
 
 @pytest.mark.parametrize("log", ["requests", "effects"])
-async def test_the_logs_know_which_operations_there_are(sandbox: Sandbox, log: str) -> None:
-    """A slip in a name would find nothing, and a test that asserts "none" would pass."""
+async def test_the_logs_refuse_an_unknown_operation(sandbox: Sandbox, log: str) -> None:
+    """A misspelled name would find nothing, and a test that asserts "none" would pass."""
     of = sandbox.requests.of if log == "requests" else partial(sandbox.effects.of, None)
     with pytest.raises(ValueError, match="'CreateOrderPaymnt'; did you mean CreateOrderPayment or "):
         of("CreateOrderPaymnt")
@@ -156,7 +156,7 @@ async def test_the_log_keeps_the_latest() -> None:
 async def test_a_failure_of_the_sandbox_itself_is_a_500_without_a_traceback(
     api: Api, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sandbox.close()  # what is left has no store
+    sandbox.close()  # the sandbox here has no store
     assert await api.refused("GET", "/orders") == (500, "internal-server-error")
     assert "GET /checkout/order/api/v0/checkout/orders failed" in caplog.text
 

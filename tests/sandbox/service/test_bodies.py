@@ -1,4 +1,4 @@
-"""What a body may be: checked against the description, kept in its spelling."""
+"""Bodies: checked against the description, kept in its spelling."""
 
 import json
 from pathlib import Path
@@ -73,7 +73,7 @@ async def test_a_refusal_does_not_repeat_what_was_sent(api: Api) -> None:
 @rule("date-time")
 @pytest.mark.parametrize("year", ["0001", "0346", "1970", "8999"])
 async def test_a_year_has_four_digits(api: Api, year: str) -> None:
-    """Otherwise it would be no date-time, and those of the first millennium would sort after ours."""
+    """Otherwise it would not be a date-time, and those of the first millennium would sort after ours."""
     path = f"{await api.payable()}/payments"
     given = f"{year}-10-06T03:26:43Z"
     made = (await api.send("POST", path, {"upsell": {"expiration": given}})).json()
@@ -82,7 +82,7 @@ async def test_a_year_has_four_digits(api: Api, year: str) -> None:
 
 
 @rule("date-time")
-async def test_a_date_time_says_its_offset(api: Api) -> None:
+async def test_a_date_time_needs_its_offset(api: Api) -> None:
     path = await api.payable()
 
     async def expiring(text: str) -> int:
@@ -98,7 +98,7 @@ async def test_a_date_time_says_its_offset(api: Api) -> None:
     "item", [{"quantity": 2**31}, {"quantity": 10**5000}, {"vatRate": 1e12}, {"total": {"includingVat": -(10**12)}}]
 )
 async def test_numbers_have_a_range(api: Api, item: dict[str, Any]) -> None:
-    # Written by hand: Python's own writer has a limit for whole numbers that a client of another making has not.
+    # Written by hand: Python's own writer limits whole numbers, and other clients do not.
     text = "1" + "0" * 5000 if item.get("quantity", 0) > 2**31 else None
     content = f'{{"cart":{{"items":[{{"quantity":{text}}}]}}}}' if text else json.dumps({"cart": {"items": [item]}})
     sent = {"content": content, "headers": {"content-type": "application/json"}}

@@ -66,7 +66,7 @@ async def test_a_page_is_at_most_a_hundred(api: Api) -> None:
         {"reference": b"\xff".decode("latin-1"), "status": ""},
     ],
 )
-async def test_a_filter_that_can_not_be_is_refused(api: Api, params: dict[str, Any]) -> None:
+async def test_an_impossible_filter_is_refused(api: Api, params: dict[str, Any]) -> None:
     assert await api.refused("GET", "/orders", params=params) == (400, "order-bad-request")
 
 
@@ -156,7 +156,7 @@ async def test_filters_join(api: Api) -> None:
     assert await listed(api, countries="SE", reference="b") == []
 
 
-async def test_a_list_sees_what_an_order_has_become(api: Api) -> None:
+async def test_a_list_shows_the_present_state_of_an_order(api: Api) -> None:
     path = await made(api, "before")
     await api.ok("PUT", f"{path}/reference", "after")
     await api.ok("PUT", f"{path}/customer/billing", {"email": "new@example.com"})

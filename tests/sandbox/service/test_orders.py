@@ -116,7 +116,7 @@ async def test_an_empty_or_missing_reference_collides_with_nothing(api: Api) -> 
         await api.order(cart=reference)
 
 
-async def test_effects_tell_each_change_once_and_no_refusal(api: Api, sandbox: Sandbox) -> None:
+async def test_effects_hold_each_change_once_and_no_refusal(api: Api, sandbox: Sandbox) -> None:
     path = await api.payable()
     order_id = path.removeprefix("/orders/")
     await api.status(path, "completed")

@@ -72,7 +72,7 @@ async def test_with_an_unknown_consent_none_is_changed(api: Api) -> None:
 
 
 @rule("consent-id")
-async def test_a_consents_id_is_the_callers_or_the_services(api: Api) -> None:
+async def test_a_consents_id_is_chosen_by_the_caller_or_the_service(api: Api) -> None:
     path = await api.order()
     await api.ok("POST", f"{path}/consents", {"id": "ci_news"})
     await api.ok("POST", f"{path}/consents", {"text": "?"})
@@ -175,7 +175,7 @@ async def test_callbacks_are_registered_and_removed(api: Api) -> None:
 
 
 class Receiver:
-    """A server on loopback that keeps what it got and answers one status; its redirects lead to a 200."""
+    """A server on loopback that keeps its calls and answers one status; its redirects lead to a 200."""
 
     def __init__(self) -> None:
         self.status = 200

@@ -1,4 +1,4 @@
-"""The state machine: which transitions there are, what they demand, what they lock."""
+"""The state machine: its transitions, their demands, and their locks."""
 
 from typing import Any
 
@@ -79,7 +79,7 @@ UNPAID: list[tuple[dict[str, Any], list[float]]] = [
 @rule("entry-demands")
 @pytest.mark.parametrize("target", ["processing", "accepted", "completed"])
 @pytest.mark.parametrize(("cart", "amounts"), UNPAID)
-async def test_what_is_not_paid_exactly_can_not_go_on(
+async def test_an_order_that_is_not_paid_exactly_stays(
     api: Api, target: str, cart: dict[str, Any], amounts: list[float]
 ) -> None:
     path = await api.order(cart=cart)
@@ -137,7 +137,7 @@ UNTIL_REMOVED = {"checkout", "processing", "accepted", "completed", "declined"}
 )
 # The service decides without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
-async def test_what_may_be_changed_when(
+async def test_the_parts_that_may_be_changed_in_each_status(
     api: Api, status: str, method: str, path: str, body: Any, open_in: set[str]
 ) -> None:
     order = await api.order_in(status)

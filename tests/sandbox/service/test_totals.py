@@ -1,4 +1,4 @@
-"""Money: what the service computes, exactly."""
+"""Money: the exact sums of the service."""
 
 import pytest
 
@@ -60,7 +60,7 @@ async def test_totals_are_rounded_half_up_and_added_exactly(api: Api, prices: li
 
 
 @rule("rounding", "validate")
-async def test_payments_add_up_exactly_or_not_at_all(api: Api) -> None:
+async def test_payments_must_add_up_exactly(api: Api) -> None:
     path = await api.order(cart={"total": {"includingVat": 0.3}, "items": [{}]})
     await api.ok("POST", f"{path}/payments", {"amount": 0.1})
     second = await api.ok("POST", f"{path}/payments", {"amount": 0.2})

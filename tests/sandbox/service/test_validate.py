@@ -1,4 +1,4 @@
-"""What validate finds by itself."""
+"""The own checks of validate."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ CASES: list[tuple[dict[str, Any], list[float], list[str]]] = [
 
 @rule("validate", "validate-failed", "validate-codes")
 @pytest.mark.parametrize(("cart", "amounts", "codes"), CASES)
-async def test_validate_reports_what_is_wrong(
+async def test_validate_reports_the_problems(
     api: Api, cart: dict[str, Any], amounts: list[float], codes: list[str]
 ) -> None:
     path = await api.order(cart=cart)

@@ -1,4 +1,4 @@
-"""The file behind the store: taken up again, and never anybody else's."""
+"""The file of the store: opened again, and never a file of another program."""
 
 import sqlite3
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def seeded(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def test_a_new_or_empty_file_is_made_one_and_taken_up_again(tmp_path: Path) -> None:
+def test_a_new_or_empty_file_is_made_one_and_opened_again(tmp_path: Path) -> None:
     file = tmp_path / "new.db"
     file.touch()
     taken = seeded(file)
@@ -68,7 +68,7 @@ def overwritten(file: Path) -> None:
         (overwritten, "damaged"),
     ],
 )
-def test_what_is_not_a_sandboxs_is_refused_and_left_as_it_is(
+def test_a_file_of_something_else_is_refused_and_left_as_it_is(
     make: Callable[[Path], None], complaint: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "there.db"

@@ -1,4 +1,4 @@
-"""The store: whole or not at all, and found by index."""
+"""The store: all or nothing, and found by index."""
 
 import sqlite3
 from typing import Any
