@@ -15,14 +15,13 @@ from typing import Any, Generic, TypeVar, cast
 from anyio import to_thread
 
 from norce_order_async.bulk.actions.base import Action, can_settle
-from norce_order_async.bulk.actions.output import OutputFile
+from norce_order_async.bulk.actions.output import OutputFile, in_words
 from norce_order_async.bulk.duplicates import Once, too_many
 from norce_order_async.bulk.journal.errors import JournalFinishedError
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.journal.reading import SOURCE
 from norce_order_async.bulk.outcome import Summary
 from norce_order_async.bulk.source import Entry, Item, Items, Key, Partition, Source, as_json, check_source
-from norce_order_async.errors import ConfigurationError
 from norce_order_async.orders.collection import OrderCollection
 from norce_order_async.orders.filter import OrderFilter
 from norce_order_async.orders.iteration import OrderIteration
@@ -88,10 +87,8 @@ async def begin(plan: Plan[T], journal: Journal | None, summary: Summary) -> Pre
 
 
 def _open(output: OutputFile[Any]) -> None:
-    try:
+    with in_words(output.working):
         output.open(0)
-    except OSError as error:
-        raise ConfigurationError(f"{output.working} can't be written: {error.strerror or error}") from error
 
 
 async def _items_of(plan: Plan[Any], summary: Summary) -> AsyncIterator[Item]:

@@ -9,7 +9,7 @@ import anyio
 from anyio import to_thread
 
 from norce_order_async.auth.providers import StaysInProcess
-from norce_order_async.bulk.actions.output import OutputFile
+from norce_order_async.bulk.actions.output import OutputFile, in_words
 from norce_order_async.bulk.journal.journal import Journal
 from norce_order_async.bulk.outcome import ItemOutcome, Summary, failure_of
 from norce_order_async.bulk.prepare import Plan, begin
@@ -89,9 +89,11 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
             self._work.leave()
 
     async def ended(self) -> None:
-        """Wait until the last worker has ended."""
+        """Wait until the last worker has ended, and close the file that was being written."""
         while self._started is not None and not self._is_over:
             await self._notifier.wait_for_change()
+        if self._output is not None:
+            self._output.close()
 
     @property
     def _is_over(self) -> bool:
@@ -137,5 +139,6 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
                 if self._journal is not None:
                     await self._journal.finish_output(self._output)
                 else:
-                    await to_thread.run_sync(self._output.finish)
+                    with in_words(self._output.out):
+                        await to_thread.run_sync(self._output.finish)
                 self._output = None

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import anyio
 
+from norce_order_async.bulk.actions.output import in_words
 from norce_order_async.bulk.breaker import CircuitBreaker, Slot
 from norce_order_async.bulk.journal.errors import JournalError
 from norce_order_async.bulk.journal.journal import Journal
@@ -283,7 +284,8 @@ class Workers(Generic[T]):
                 self._journal.record_result(_change(item, state, outcome, line), then)
                 return
             if self._journal is None and self._output is not None and line:
-                self._output.append([line], durable=False)
+                with in_words(self._output.working):
+                    self._output.append([line], durable=False)
         except Exception as error:  # noqa: BLE001 - raised from the iteration
             then(error)
         else:

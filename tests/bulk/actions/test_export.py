@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import stat
 from pathlib import Path
@@ -106,6 +107,47 @@ async def test_an_existing_file_is_kept(sandbox: Sandbox, tmp_path: Path, journa
             # Its own file, of a finished job, may be replaced.
             async with norce.bulk(journal, load=FEW) as job:
                 assert await all_of(job.run(ids, actions.export(out))) == {}
+
+
+async def test_a_folder_is_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Whether it may be replaced or not, no order is read for it."""
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 1)
+        read = reads(sandbox)
+        async with norce.bulk(load=FEW) as job:
+            with pytest.raises(ConfigurationError, match="is a folder: name a file"):
+                await all_of(job.run(ids, actions.export(tmp_path, format="csv", overwrite=True)))
+        assert reads(sandbox) == read
+
+
+@pytest.mark.parametrize("step", ["append", "finish"])
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_a_disk_that_is_full(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch, step: str, journaled: bool
+) -> None:
+    """While lines are written, or when the file is made of them; with a journal the next run makes it."""
+    out = tmp_path / "orders.csv"
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(out))
+
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 2)
+        monkeypatch.setattr(ExportFile, step, full)
+        async with norce.bulk(journal if journaled else None, load=FEW) as job:
+            with pytest.raises(
+                JournalError if journaled else ConfigurationError, match=r"orders\.csv.*: No space left"
+            ):
+                await all_of(job.run(ids, actions.export(out)))
+        monkeypatch.undo()
+        assert not is_there(out)
+        async with norce.bulk(journal if journaled else None, load=FEW) as job:
+            await all_of(job.run(ids, actions.export(out)))
+    assert read_ids(out) == sorted(ids)
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
 
 
 @pytest.mark.parametrize("listed", [False, True])

@@ -16,7 +16,7 @@ import pytest
 from anyio import to_thread
 
 from norce_order_async import ConfigurationError, Fixed, JournalError, UnauthorizedError
-from norce_order_async.bulk import plan_again, read_journal, read_results
+from norce_order_async.bulk import actions, plan_again, read_journal, read_results
 from norce_order_async.sandbox import READY
 from tests.bulk.support import effects
 from tests.cli.inside import inside
@@ -24,6 +24,7 @@ from tests.cli.terminal import Ran
 from tests.support.waiting import until
 
 from . import clusters
+from .exports import ids_in
 from .support import Place, orders
 
 pytestmark = [
@@ -143,6 +144,13 @@ async def test_an_error_that_would_repeat_is_tried_once(
     with pytest.raises(ConfigurationError, match="set MISSING_TOKEN"):
         await replace(place, recipe=replace(place.recipe, token="env:MISSING_TOKEN")).spread(ids, on=workers, shards=1)
     assert read_journal(place.journal).left == 5
+
+
+async def test_an_export(place: Place, workers: Executor, tmp_path: Path) -> None:
+    """Into a folder that the driver and all workers see."""
+    ids, folder = await orders(place.sandbox, 12), tmp_path / "orders"
+    report = await place.spread(ids, actions.export(folder, format="parquet"), on=workers, shards=3)
+    assert (report.manifest, ids_in(folder)) == (folder / "_manifest.json", sorted(ids))
 
 
 async def test_the_command(place: Place, cluster: Any, tmp_path: Path) -> None:

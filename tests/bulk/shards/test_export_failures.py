@@ -166,6 +166,29 @@ async def test_a_run_that_is_frozen_at_a_step(
     assert read_journal(here.journal).manifest is not None
 
 
+async def test_a_frozen_run_gives_no_name_to_a_part_that_was_replaced(
+    place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing has removed it yet but who replaced it: a list of a folder on a network share may be old."""
+    here = replace(place, journal=replace(place.journal, lease=0.5))
+    ids = await orders(place.sandbox, 9)
+    place.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
+    await list_shards(here.recipe, ids, actions.export(folder, format="jsonl"), journal=here.journal, shards=SHARDS)
+    monkeypatch.setattr(Folder, "clean", nothing)
+    ice = Frozen(monkeypatch, Folder, "show", afterwards=False)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(here.journal.work, here.recipe)
+        try:
+            await ice.frozen()
+            await until(lambda: not read_journal(here.journal, reasons=False).running)
+            assert plan_again(here.journal, ["refused"]) == 1
+            await here.journal.work(here.recipe, load=FEW)
+        finally:
+            ice.wake()
+    assert ids_in(folder) == sorted(ids)
+    assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+
+
 async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
     """Of a run that was killed: the next one says so, and goes on when they are there again."""
     ids = await orders(place.sandbox, 9)
@@ -185,6 +208,10 @@ async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
     read = len(place.sandbox.requests)
     await place.journal.work(place.recipe, load=FEW)
     assert (ids_in(folder), len(place.sandbox.requests), is_clean(folder)) == (sorted(ids), read, True)
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Removes no file."""
 
 
 def ended(*_: Any) -> Any:

@@ -53,6 +53,19 @@ def named(path: Path) -> Generator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+@contextmanager
+def in_words(path: Path) -> Generator[None]:
+    """Failures of a file where there is no journal.
+
+    Raises:
+        ConfigurationError: it can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename or path} can't be written: {error.strerror or error}") from error
+
+
 class OutputFile(ABC, Generic[T_contra]):
     """Collects lines in a working file, and makes the real file of them. Blocking."""
 
@@ -76,7 +89,10 @@ class OutputFile(ABC, Generic[T_contra]):
 
         Raises:
             OutExistsError: it exists, and may not be overwritten.
+            ConfigurationError: it is a folder.
         """
+        if self.out.is_dir() and not self.out.is_symlink():
+            raise ConfigurationError(f"{self.out} is a folder: name a file")
         if not self._overwrite and os.path.lexists(self.out):
             raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
 
