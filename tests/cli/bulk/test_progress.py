@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from norce_order_async.bulk import JournalReport, ShardReport
+from norce_order_async.cli.bulk.journals import print_facts
 from norce_order_async.cli.bulk.progress import Progress
 
 ONE, OTHER = "process 7 on a", "process 8 on b"
@@ -75,3 +78,22 @@ def test_a_rate_that_all_share_and_a_job_that_is_not_split() -> None:
     for moment, done in ((0.0, 0), (2.0, 8)):
         lines = alone.lines(report(counts=Counter(confirmed=done, planned=40 - done)), moment)
     assert lines == ["8 of 40, 4/s, about 8 s left"]
+
+
+def test_a_job_of_many_shards_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    """In each place that shows it: what is too much for a screen is counted."""
+    many = report(*((f"process {number % 100} on a", 1, 2) for number in range(10_000)))
+    lines = Progress().lines(many, 0.0)
+    assert lines[0] == "10,000 of 30,000, 0/s, 10000 of 10000 shards left"
+    assert lines[1] == "  process 0 on a: 0/s, 200 left of shard 1, 101, 201, 301, 401 and 95 more"
+    assert lines[-1] == "  and 70 more processes"
+    assert len(lines) == 32
+    print_facts(many)
+    shown = capsys.readouterr().out.splitlines()
+    assert "  shard 20    2 left, process 19 on a" in shown
+    assert "  and more    9,980 shards that processes have; --json names all" in shown
+    assert len(shown) < 40
+    html: str = cast("Any", many)._repr_html_()
+    assert "10,000 of 10,000 left" in html
+    assert "9,980 shards" in html
+    assert len(html) < 5000

@@ -31,6 +31,8 @@ PAGE: Final = 1000
 """Orders read from a journal at once, so that a large one does not have to fit into memory."""
 
 
+_SHOWN_SHARDS: Final = 20
+"""Shards that get a row of their own in a notebook."""
 _SHOWN_STATES: Final = ("planned", "sent", "confirmed", "refused", "unknown")
 
 
@@ -114,7 +116,10 @@ class JournalReport:
         ]
         rows += [(state, f"{self.counts[state]:,}") for state in _SHOWN_STATES if self.counts[state]]
         rows += [(f"why: {reason}", f"{count:,}") for reason, count in self.reasons.items()]
-        rows += [(f"shard {shard.number}", f"{shard.left:,} left") for shard in self.shards]
+        left = [shard for shard in self.shards if not shard.finished]
+        rows += [("shards", f"{len(left):,} of {len(self.shards):,} left")] if self.shards else []
+        rows += [(f"shard {shard.number}", f"{shard.left:,} left") for shard in left[:_SHOWN_SHARDS]]
+        rows += [("and more", f"{len(left) - _SHOWN_SHARDS:,} shards")] if len(left) > _SHOWN_SHARDS else []
         if self.manifest is not None:
             rows.append(("manifest", str(self.manifest)))
         return table_in_html(("Journal of", self.action), rows)
@@ -196,7 +201,8 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
     return _report(
         job,
         read,
-        +sum((shard.counts for shard in shards), Counter[str]()),
+        # Adding up thousands of counters would take longer than to read them.
+        +Counter({str(state): sum(row[place] for row in rows) for place, state in enumerate(reading.STATES, 2)}),
         dict(whys),
         running=any(shard.owner for shard in shards),
         shards=tuple(shard for shard in shards if shard.number != WHOLE),

@@ -50,7 +50,7 @@ def status(path: str, as_json: bool, watches: bool) -> int:
     if as_json:
         _print_json(report)
     else:
-        _print_facts(report)
+        print_facts(report)
     if _is_left(report):
         return 4
     return 3 if report.counts["refused"] or report.counts["unknown"] else 0
@@ -128,7 +128,7 @@ def work(connection: Connection, path: str) -> int:
         report = anyio.run(place.work, connection.recipe())
     except NorceError as error:
         raise BadInput(one_line(error)) from error
-    _print_facts(report)
+    print_facts(report)
     return 3 if report.counts["refused"] or report.counts["unknown"] else 0
 
 
@@ -317,7 +317,8 @@ def _print_json(report: JournalReport) -> None:
     click.echo(json.dumps(members))
 
 
-def _print_facts(report: JournalReport) -> None:
+def print_facts(report: JournalReport) -> None:
+    """The contents of a journal, for people."""
     index, of = report.partition
     left = sum(not shard.finished for shard in report.shards)
     facts(
@@ -329,9 +330,21 @@ def _print_facts(report: JournalReport) -> None:
             ("running", "yes" if report.running else "no"),
             *([("shards", f"{left} of {len(report.shards)} left")] if report.shards else []),
             *([("rate", f"at most {report.max_rate:,g}/s for all workers")] if report.max_rate else []),
-            *((f"  shard {one.number}", f"{one.left:,} left, {one.owner}") for one in report.shards if one.owner),
+            *_owned_shards(report),
             *((state, f"{count:,}") for state, count in report.counts.items()),
             *((f"  {reason}", f"{count:,}") for reason, count in report.reasons.items()),
             *([("manifest", printable(str(report.manifest)))] if report.manifest is not None else []),
         ]
     )
+
+
+_MOST_SHARDS = 20
+"""Shards that get a line of their own; --json has all."""
+
+
+def _owned_shards(report: JournalReport) -> list[tuple[str, str]]:
+    owned = [shard for shard in report.shards if shard.owner]
+    rows = [(f"  shard {one.number}", f"{one.left:,} left, {one.owner}") for one in owned[:_MOST_SHARDS]]
+    if len(owned) > _MOST_SHARDS:
+        rows.append(("  and more", f"{len(owned) - _MOST_SHARDS:,} shards that processes have; --json names all"))
+    return rows

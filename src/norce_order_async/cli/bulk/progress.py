@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 OVER: Final = 30.0
 """Rates are averages over this many seconds."""
+MOST_PROCESSES: Final = 30
+"""Processes that get a line of their own."""
+MOST_SHARDS: Final = 5
+"""Shards of a process that are named."""
 
 
 class Progress:
@@ -43,7 +47,7 @@ class Progress:
             words.append(f"about {duration(report.left / rate)} left")
         if report.shards:
             words.append(f"{sum(not shard.finished for shard in report.shards)} of {len(report.shards)} shards left")
-        return [", ".join(words), *(_owner(name, shards, rates) for name, shards in _owned(report).items())]
+        return [", ".join(words), *_owners(report, rates)]
 
     def _rates(self, report: JournalReport, now: float) -> dict[str, float]:
         """Items a second by process; a job that is not split has one rate under an empty name."""
@@ -62,6 +66,14 @@ class Progress:
         return {name: (count - first[name]) / (now - began) for name, count in self._finished.items()}
 
 
+def _owners(report: JournalReport, rates: dict[str, float]) -> list[str]:
+    owned = _owned(report)
+    lines = [_owner(name, shards, rates) for name, shards in list(owned.items())[:MOST_PROCESSES]]
+    if len(owned) > MOST_PROCESSES:
+        lines.append(f"  and {len(owned) - MOST_PROCESSES:,} more processes")
+    return lines
+
+
 def _owned(report: JournalReport) -> dict[str, list[ShardReport]]:
     owned: dict[str, list[ShardReport]] = {}
     for shard in sorted(report.shards, key=lambda shard: shard.owner):
@@ -71,6 +83,7 @@ def _owned(report: JournalReport) -> dict[str, list[ShardReport]]:
 
 
 def _owner(name: str, shards: list[ShardReport], rates: dict[str, float]) -> str:
-    numbers = ", ".join(str(shard.number) for shard in shards)
+    numbers = ", ".join(str(shard.number) for shard in shards[:MOST_SHARDS])
+    more = f" and {len(shards) - MOST_SHARDS:,} more" if len(shards) > MOST_SHARDS else ""
     left = sum(shard.left for shard in shards)
-    return f"  {printable(name)}: {rates.get(name, 0.0):,.0f}/s, {left:,} left of shard {numbers}"
+    return f"  {printable(name)}: {rates.get(name, 0.0):,.0f}/s, {left:,} left of shard {numbers}{more}"
