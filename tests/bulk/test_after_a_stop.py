@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
@@ -37,7 +38,11 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
         await anyio.lowlevel.checkpoint()
         return work()
 
+    def at_once(work: Callable[[], Any]) -> Any:
+        return work()
+
     monkeypatch.setattr(anyio.to_thread, "run_sync", run_sync)
+    monkeypatch.setattr(anyio.from_thread, "run_sync", at_once)
 
 
 class Shop:
