@@ -1,9 +1,9 @@
-"""How hard the runs of a job in a database work, a sample a second of all of them together.
+"""Samples of the load of a job in a database: one a second, for all its runs together.
 
-The seconds are the database's. In each second, every run adds its figures to the one sample of that second, in a single
-statement of the thread that renews its lease: no item waits for that. When there are
-:data:`~norce_order_async.bulk.journal.samples.SLOTS` samples, every other one is dropped, and from then on each is for
-twice as many seconds.
+Seconds are by the database's clock. In each second, every run adds its values to the sample of that second, in a single
+statement of the thread that renews its lease, so no item waits for it. When there are
+:data:`~norce_order_async.bulk.journal.samples.SLOTS` samples, every other one is dropped, and each covers twice as many
+seconds from then on.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ CREATE TABLE IF NOT EXISTS norce_job_sample (
 );
 """
 _EVERY: Final = "seconds of a sample"
-"""The fact: how many seconds a sample is for, if it is more than one."""
-# A run adds to a second once. It does not wait for the disk, so a crash of the database loses the last samples. It does
-# not wait for a run that froze while it added to the same second either, because its own lease would end.
+"""The fact: the seconds that a sample covers, if it is more than one."""
+# A run adds to a sample once. It does not wait for the disk, so a crash of the database loses the last samples. It does
+# not wait long for a run that froze while it added to the same sample, because its own lease would end.
 _BRIEFLY: Final = "set_config('synchronous_commit', 'off', true) || set_config('lock_timeout', '500ms', true) <> ''"
 ADD: Final = f"""
 WITH width AS MATERIALIZED (
@@ -52,7 +52,7 @@ WITH width AS MATERIALIZED (
 )
 SELECT at, every, at + every - now, (SELECT count(*) FROM norce_job_sample WHERE job = %(job)s) FROM slot
 """  # noqa: S608 - words of ours
-# Of several runs that find too many, the first changes the fact and drops them.
+# If several runs find too many samples, the first of them changes the fact and drops samples.
 _THIN_OUT: Final = f"""
 WITH first AS (
     INSERT INTO norce_job_fact AS fact (job, name, value)
@@ -67,11 +67,11 @@ _READ: Final = (
     "SELECT at, allowed, in_flight, least(held / runs, 1) FROM norce_job_sample WHERE job = %s ORDER BY at LIMIT %s"
 )
 _MOST: Final = 10**12
-"""No limit counts as higher: a database could not add up the highest."""
+"""The highest limit in a sample, so that the database can add up those of all runs."""
 _AGAIN_AFTER: Final = 5.0
-"""Seconds until the next try when a sample could not be added."""
+"""Seconds until the next attempt if a sample could not be added."""
 _AFTER: Final = 0.1
-"""The part of a sample's time that has gone by when a run adds to it, so that each run adds to each sample."""
+"""The share of a sample's time that has passed when a run adds to it, so that each run adds to each sample."""
 
 
 class Curve:
@@ -84,8 +84,8 @@ class Curve:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._last: int | None = None
-        """The second that this run added to last. It adds nothing to the one that it begins in: another run of this
-        worker may have."""
+        """The sample to which this run added last. It adds nothing to the one in which it begins, because an earlier
+        run of this worker may have added to that."""
         self._due = self._looked = boottime()
         self._throttled = load.throttled_seconds
 
@@ -95,7 +95,7 @@ class Curve:
         return self._due - boottime()
 
     def take(self, connection: Connection[Any], job: int) -> None:
-        """Add to the sample of this second. A sample that can't be added is left out."""
+        """Add this run's values to the current sample; they are left out if they can't be added."""
         now, throttled = boottime(), self._load.throttled_seconds
         held = (throttled - self._throttled) / (now - self._looked) if now > self._looked else 0.0
         self._looked, self._throttled, self._due = now, throttled, now + _AGAIN_AFTER
@@ -118,7 +118,7 @@ class Curve:
 
 
 def samples_of(connection: Connection[Any], job: int) -> tuple[Sample, ...]:
-    """The samples of a job, oldest first; none in a database that no run has used since there are samples."""
+    """The samples of a job, oldest first; none if the database was used only by versions without samples."""
     if connection.execute("SELECT to_regclass('norce_job_sample')").fetchone() == (None,):
         return ()
     found: list[Sample] = []

@@ -70,11 +70,11 @@ class LeasedShard:
         self._share = share
         """This run's part of a shared rate."""
         self._curve: Curve | None = None
-        """How hard this run works, over time."""
+        """The samples of this run's load."""
         self._is_ending = False
-        self._bell = threading.Event()
+        self._wake = threading.Event()
         """Set to wake the thread of the lease at once."""
-        self._heart: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
 
     @property
     def name(self) -> str:
@@ -91,29 +91,29 @@ class LeasedShard:
             self._drop()
             raise
         self._is_ending = False
-        self._bell.clear()
+        self._wake.clear()
         if self._share is not None:
-            self._share.wake = self._bell.set
-        self._heart = threading.Thread(target=self._keep_renewing, name="norce-order lease", daemon=True)
-        self._heart.start()
+            self._share.wake = self._wake.set
+        self._thread = threading.Thread(target=self._keep_renewing, name="norce-order lease", daemon=True)
+        self._thread.start()
 
     def renew(self) -> None:
         """Renew the lease."""
         self._call(self._renew)
 
     def take_samples(self, load: Load) -> bool:
-        """Sample a limiter from now on, in the thread of the lease."""
+        """Take samples of a limiter from now on, in the thread of the lease. Returns True."""
         self._curve = Curve(load)
-        self._bell.set()
+        self._wake.set()
         return True
 
     def stop_renewing(self) -> None:
         """Stop the thread that renews the lease. When this returns, the lease is not renewed any more."""
         self._is_ending = True
-        self._bell.set()
-        if self._heart is not None:
-            self._heart.join()
-            self._heart = None
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
     def release(self) -> None:
         """Give the shard back, so that another run may take it at once."""
@@ -229,8 +229,8 @@ class LeasedShard:
                 wait = min(wait, BEAT)
             if self._curve is not None and connection is not None:
                 wait = min(wait, self._curve.due_in)
-            self._bell.wait(max(0.0, wait))
-            self._bell.clear()
+            self._wake.wait(max(0.0, wait))
+            self._wake.clear()
             if self._is_ending:
                 break
             try:

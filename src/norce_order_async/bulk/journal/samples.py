@@ -2,8 +2,8 @@
 
 There are at most :data:`SLOTS` samples. When there are so many, every other one is dropped, and samples are taken half
 as often from then on. They are facts of the journal, and are written together with results of orders, so they need no
-write of their own. While nothing is written, no sample is taken. A job in a database has a table of
-samples instead (:mod:`.curves`).
+write of their own. While nothing is written, no sample is taken. A job in a database has a table of samples instead
+(:mod:`.curves`).
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ class SqliteStore:
         return [Item(row.number, row.key, row.asked, was_sent=row.sent is not None) for row in rows]
 
     def take_samples(self, load: Load) -> bool:  # noqa: ARG002 - as the journal asks every store
-        """The journal hands them over: a write of their own would wait for the disk."""
+        """False: the journal records samples with its changes, because a separate write would wait for the disk."""
         return False
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:

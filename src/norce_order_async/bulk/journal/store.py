@@ -151,8 +151,10 @@ class Store(Protocol):
         ...
 
     def take_samples(self, load: Load) -> bool:
-        """Sample how hard a run works until the store is released. Never blocks. False if it can't, so that the journal
-        hands over the samples with what it records."""
+        """Take samples of the load until the store is released, and return True. It never blocks.
+
+        False if the store does not: the journal then takes them, and records them with its changes.
+        """
         ...
 
     def record(self, changes: Sequence[Change], facts: Mapping[str, Any]) -> None:
