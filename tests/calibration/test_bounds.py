@@ -156,9 +156,7 @@ def test_an_order_that_can_not_be_removed_stops_it(tmp_path: Path) -> None:
     assert not (tmp_path / "calibration.state").exists()
 
 
-@pytest.mark.parametrize(
-    ("status", "meaning"), [(401, "the token is not known"), (403, "does not reach"), (404, "404")]
-)
+@pytest.mark.parametrize(("status", "meaning"), [(401, "the token is not known"), (403, "is not for"), (404, "404")])
 def test_a_service_that_refuses_the_token(status: int, meaning: str, tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         with pytest.raises(CalibrationError, match=f"{meaning}.*nothing was created"):

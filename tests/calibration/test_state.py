@@ -87,7 +87,7 @@ def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr("norce_order_async.runtime.clock.SystemClock", partial(SandboxTime, sandbox))
         ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
         assert ran.code == 0, ran.err
-        assert "An earlier run was ended before it had cleaned up" in ran.out
+        assert "An earlier run ended before it had removed its orders" in ran.out
         assert left_in(sandbox) == 0
         assert made_in(sandbox) > before
     assert not (tmp_path / "calibration.state").exists()
@@ -143,13 +143,13 @@ def test_an_order_of_another_program_is_left_alone(sandbox: Sandbox, tmp_path: P
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        (["no JSON"], "line 2 is no JSON object"),
-        ([[1]], "line 2 is no JSON object"),
-        ([{"marker": "cart-17"}], "line 2 has no marker of ours"),
-        ([{"marker": 5}], "line 2 has no marker of ours"),
+        (["no JSON"], "line 2 is not a JSON object"),
+        ([[1]], "line 2 is not a JSON object"),
+        ([{"marker": "cart-17"}], "line 2 has no marker of a calibration"),
+        ([{"marker": 5}], "line 2 has no marker of a calibration"),
         ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": "../orders"}], ""),
-        ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": ".."}], "line 3 has no id of an order"),
-        ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": {"id": 1}}], "line 3 has no id of an order"),
+        ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": ".."}], "line 3 has no valid id of an order"),
+        ([{"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": {"id": 1}}], "line 3 has no valid id of an order"),
     ],
 )
 def test_a_bad_file(lines: list[Any], why: str, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_bad_file_is_a_line_and_no_traceback(sandbox: Sandbox, tmp_path: Path)
     _file(sandbox, tmp_path, "no JSON")
     ran = inside("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
     assert ran.code == 1
-    assert ran.err.startswith("Error: calibration.state can't be used: line 2 is no JSON object")
+    assert ran.err.startswith("Error: calibration.state can't be used: line 2 is not a JSON object")
     assert len(sandbox.requests) == 0
 
 
@@ -355,6 +355,6 @@ def test_the_output_can_t_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     result = calibrated(sandbox, tmp_path, say=say)
-    assert result.stopped == "its output can't be written any more"
+    assert result.stopped == "the output can't be written any more"
     assert made_in(sandbox) > 0
     assert (left_in(sandbox), result.left) == (0, [])

@@ -77,12 +77,12 @@ class Bench:
 
     Args:
         wire: the service.
-        state: the file that outlives the run.
+        state: the file that survives a killed run.
         run: the reference of all orders of this run.
         allow_completing: whether an order may become accepted.
         other_channel: another channel of the merchant, to read from.
         receiver: receives the service's callbacks; None if the service can't reach this machine.
-        most_orders: how many may be created.
+        most_orders: the largest number of orders to create.
     """
 
     wire: Wire
@@ -95,7 +95,7 @@ class Bench:
     created: int = 0
     """Orders that were created, or may have been created."""
     asked: dict[str, float] = field(default_factory=dict[str, float])
-    """When the creation of each order was sent, by its marker."""
+    """The time at which the creation of each order was sent, by its marker."""
     behind: bool = False
     """Whether a list has shown an order late."""
     _number: int = 0
@@ -122,7 +122,7 @@ class Bench:
 
     @property
     def doubted(self) -> frozenset[str]:
-        """The operations that contradicted themselves; reads must do so twice, because a copy may be behind."""
+        """The operations whose answers contradicted each other; for reads only if twice, because a replica may lag."""
         return frozenset(name for name, count in self._doubts.items() if count > (1 if name.startswith("GET") else 0))
 
     # -------------------------------------------------------------------------------------------------- creating
@@ -131,12 +131,12 @@ class Bench:
         """A new cart reference, for the next order.
 
         Raises:
-            NoEvidenceError: the run has created as many as it may.
+            NoEvidenceError: the run has created as many orders as it may.
         """
         if self.created >= self.most_orders:
             raise NoEvidenceError(f"the run has created {self.most_orders} orders, the most it may")
         self.created += 1
-        # A refused creation uses up its number too: a marker stands for one creation.
+        # A refused creation also uses up its number, because a marker belongs to one creation.
         self._number += 1
         return f"{self.run}-{self._number}"
 
@@ -159,7 +159,7 @@ class Bench:
         }
         cart |= members.pop("cart", {})
         body = {
-            # The marker is in it twice: a probe may change the cart, and a list may not find it by one of them.
+            # The body has the marker twice: a probe may change the cart, and a list may not find the order by one.
             "reference": self.run,
             "culture": "sv-SE",
             "currency": "SEK",
@@ -190,10 +190,10 @@ class Bench:
         return answer, TestOrder(order_id, made, answer)
 
     async def create(self, **members: Any) -> TestOrder:
-        """Create an order; arguments and errors as :meth:`attempt`.
+        """Create an order. Arguments and errors are those of :meth:`attempt`.
 
         Raises:
-            NoEvidenceError: it was refused, too.
+            NoEvidenceError: also if the order was refused.
         """
         answer, order = await self.attempt(**members)
         self.same(CREATION, "a plain order", order is not None)
@@ -203,7 +203,7 @@ class Bench:
         return order
 
     async def shared(self, name: str, make: Callable[[], Awaitable[TestOrder]]) -> TestOrder:
-        """An order that several probes read, made by the first one that needs it."""
+        """An order that several probes read; the first probe that needs it creates it."""
         if name not in self._shared:
             self._shared[name] = await make()
         return self._shared[name]
@@ -221,7 +221,7 @@ class Bench:
         """Add a payment: the answer, and the payment's id, empty if it was refused.
 
         Raises:
-            NoEvidenceError: it was taken and does not show, or was refused and does.
+            NoEvidenceError: the payment was accepted and is not shown, or was refused and is shown.
         """
         before = len(list_or_empty((await self.read(order)).mapping.get("payments")))
         order.ready = False
@@ -230,7 +230,7 @@ class Bench:
         found = text_or_none(mapping_or_empty(payments[-1]).get("id")) if len(payments) == before + 1 else None
         if answer.succeeded != (found is not None):
             self.doubt(f"POST {PAYMENTS}")
-            raise NoEvidenceError("a payment was taken and is not shown, or was refused and is")
+            raise NoEvidenceError("a payment was accepted but is not shown, or was refused but is shown")
         return answer, found or ""
 
     async def sample(self) -> TestOrder:
@@ -265,7 +265,7 @@ class Bench:
         tried = 0
         while (answer := await self.wire.read(ORDER, order.id)).status == 404 and tried < MISSED:
             tried += 1
-            # A copy of the data that is behind may not have a new order yet.
+            # A replica that lags may not have a new order yet.
             if self.wire.clock.monotonic() - order.creation.began > PATIENCE:
                 self.doubt(READ)
             await self.wire.clock.sleep(LOOK_AGAIN * tried)
@@ -280,8 +280,7 @@ class Bench:
         """A page of this run's orders, as two reads agree on it; the filter is by their reference.
 
         Raises:
-            NoEvidenceError: there is no page, or the reads differ, or it holds other orders: the filter is not followed
-                then.
+            NoEvidenceError: there is no page, the reads differ, or the page has orders that the filter excludes.
         """
         first, again = await self.listed_once(**query), await self.listed_once(**query)
         if (again.status, again.mapping) != (first.status, first.mapping):
@@ -290,7 +289,7 @@ class Bench:
         return first
 
     async def listed_once(self, **query: str) -> Exchange:
-        """The same with one read, for a list that may change meanwhile."""
+        """As :meth:`listed`, with a single read, for a list that may be changing."""
         answer = await self.wire.read(ORDERS, **{"reference": self.run, **query})
         if answer.status == 200:
             if "data" not in answer.mapping:
@@ -314,7 +313,7 @@ class Bench:
                 # The list may show more orders by now, but must still show these.
                 if not _ids(page) <= _ids(await self.listed(limit="50")):
                     self.doubt(LIST)
-                    raise NoEvidenceError("a list shows an order no more")
+                    raise NoEvidenceError("a list does not show an order any more")
                 return page
             self.behind = True
             if self.wire.clock.monotonic() > until:
@@ -341,7 +340,7 @@ class Bench:
         return answer
 
     async def moved(self, order: TestOrder, status: str) -> tuple[Exchange, Exchange]:
-        """Request a status: the answer, and the order after the time that a change may take.
+        """Request a status: returns the answer, and the order after the time that a change may take.
 
         Raises:
             NoEvidenceError: the answer and the order contradict each other.
@@ -358,7 +357,7 @@ class Bench:
         done = status_of(read) == status
         if (answer.succeeded and not done) or (answer.refused and done and before not in ("", status)):
             self.doubt(STATUS)
-            raise NoEvidenceError("a change of status was taken and not done, or refused and done")
+            raise NoEvidenceError("a change of status was accepted but not made, or refused but made")
         return answer, read
 
     async def in_status(self, order: TestOrder, status: str) -> None:
@@ -377,13 +376,13 @@ class Bench:
         """Replace the cart: the answer, and the order after it.
 
         Args:
-            order: whose cart.
-            cart: its members besides the lines.
-            amounts: of its lines.
-            odd: whether the service may refuse it.
+            order: the order.
+            cart: the members of the cart besides its lines.
+            amounts: the amounts of its lines.
+            odd: whether the service may refuse the cart.
 
         Raises:
-            NoEvidenceError: it was taken and does not show, or was refused and does.
+            NoEvidenceError: the cart was accepted and is not shown, or was refused and is shown.
         """
         self._carts += 1
         lines = [item(amount, self._carts) for amount in amounts]
@@ -399,14 +398,14 @@ class Bench:
             self.same(f"PUT {CART}", "a plain cart", answer.succeeded)
         if shown != answer.succeeded:
             self.doubt(f"PUT {CART}")
-            raise NoEvidenceError("a cart was taken and is not shown, or was refused and is")
+            raise NoEvidenceError("a cart was accepted but is not shown, or was refused but is shown")
         return answer, after
 
     async def patch(self, order: TestOrder, attributes: Mapping[str, Any]) -> tuple[Exchange, Exchange]:
         """Change attributes, none of them to null: the answer, and the order after it.
 
         Raises:
-            NoEvidenceError: they were taken and do not show, or were refused and do.
+            NoEvidenceError: the attributes were accepted and are not shown, or were refused and are shown.
         """
         answer = await self.wire.write("PATCH", ATTRIBUTES, order.id, attributes)
         after = await self.read(order)
@@ -414,15 +413,15 @@ class Bench:
         self.same(f"PATCH {ATTRIBUTES}", "plain attributes", answer.succeeded)
         if answer.succeeded != all(now.get(name) == value for name, value in attributes.items()):
             self.doubt(f"PATCH {ATTRIBUTES}")
-            raise NoEvidenceError("attributes were taken and are not shown, or were refused and are")
+            raise NoEvidenceError("attributes were accepted but are not shown, or were refused but are shown")
         return answer, after
 
     async def delete(self, order_id: str, status: str) -> tuple[Exchange, Exchange]:
         """Delete an order, once: the answer, and the answer to reading it afterwards.
 
         Args:
-            order_id: which one.
-            status: its status; empty if unknown.
+            order_id: the order's id.
+            status: the order's status; empty if it is unknown.
         """
         answer = await self.wire.write("DELETE", ORDER, order_id)
         after = await self.wire.read(ORDER, order_id)
@@ -467,9 +466,9 @@ def status_in(order: Mapping[str, Any]) -> str:
 
 
 def id_in(answer: Exchange) -> str | None:
-    """The id of what was created: in an object, as a bare text, or at the end of the Location header.
+    """The id in the answer to a creation: in an object, as a bare text, or at the end of the Location header.
 
-    None where it is nothing that the path of a request may hold.
+    None if there is none, or if it can't be put in the path of a request.
     """
     found = answer.mapping.get("id")
     if found is None and isinstance(answer.data, str):

@@ -1,7 +1,7 @@
 """Removes the orders of a run, and those that an earlier run has left.
 
-No answer is trusted here: the service may refuse a creation and make the order all the same, confirm a deletion that it
-does not make, or list an order late. So each order is read after it was deleted, and lists are searched for the rest.
+No single answer is trusted here: the service may refuse a creation but still create the order, confirm a deletion that
+it does not make, or list an order late. So each order is read after its deletion, and lists are searched for others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from norce_order_async.calibration.wire import ORDER, ORDERS, Exchange, NoEviden
 
 _TRIES: Final = 6
 _SWEEPS: Final = 3
-"""Searches of the lists, until they show no order."""
+"""Largest number of searches of the lists, until they show no order."""
 
 
 class Cleaner:
@@ -43,10 +43,10 @@ class Cleaner:
         """Remove the orders that the state file names.
 
         Args:
-            keep_shared: leave those that probes share.
+            keep_shared: whether to keep the orders that probes share.
 
         Returns:
-            Those that the service does not remove. An order without an answer stays in the state file.
+            The orders that the service does not remove. An order for which no answer came stays in the state file.
         """
         kept = self._bench.shared_markers if keep_shared else frozenset[str]()
         stuck: list[Made] = []
@@ -63,7 +63,7 @@ class Cleaner:
         return stuck if keep_shared else [*stuck, *await self._overlooked(stuck)]
 
     async def _overlooked(self, stuck: Sequence[Made]) -> list[Made]:
-        """Remove the orders of these runs that lists still show; those that are left then.
+        """Remove the orders of these runs that lists still show; returns those that are left.
 
         A refused creation may have made an order, and an order that can't be read now may be readable later.
         """
@@ -119,7 +119,7 @@ class Cleaner:
             return False
         if made.order_id in self._deleted:
             return True
-        # Its id is unknown or leads to no order: the marker shows whether it is there.
+        # Its id is unknown or leads to no order, so look for its marker.
         ids = await self._found(made)
         if made.refused and not ids:
             self._bench.created -= 1
@@ -128,9 +128,9 @@ class Cleaner:
         return all([await self._is_removed(order_id, made) for order_id in ids])
 
     async def _found(self, made: Made) -> list[str]:
-        """The orders with a marker whose creation had no answer or was refused.
+        """The ids of the orders with a marker, if its creation had no answer or was refused.
 
-        A list may show them late, so it is read again after that time.
+        A list may show an order late, so it is read again some time later.
         """
         known = {one.order_id for one in self._state.made if one is not made}
         asked = self._bench.asked.get(made.marker, self._wire.clock.monotonic())
@@ -154,7 +154,7 @@ class Cleaner:
         for tried in range(_TRIES):
             read = await self._wire.read(ORDER, order_id)
             if read.status == 404:
-                # A copy of the data that is behind may not have a new order yet.
+                # A replica that lags may not have a new order yet.
                 missed += 1
                 if missed == MISSED:
                     return True
@@ -162,7 +162,7 @@ class Cleaner:
                 continue
             missed = 0
             if read.status == 200 and read.mapping and not is_of(read.mapping, made.run):
-                # No calibration made this order, whatever the file says: leave it alone.
+                # The order is not of that run, whatever the file says: leave it alone.
                 return False
             try:
                 if is_of(read.mapping, made.run) and await self._remove(order_id, status_of(read)):
@@ -201,6 +201,6 @@ def _marked(order: Mapping[str, Any], marker: str) -> str | None:
 
 
 def is_of(order: Mapping[str, Any], run: str) -> bool:
-    """Whether a run of that name made the order."""
+    """Whether a run with this reference made the order."""
     texts = (order.get("reference"), mapping_or_empty(order.get("attributes")).get("calibration"))
     return any(isinstance(text, str) and (text == run or text.startswith(f"{run}-")) for text in texts)

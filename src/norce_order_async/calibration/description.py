@@ -1,4 +1,4 @@
-"""The description of the API: what the answers have that it lacks, and whether the vendor's own can be had."""
+"""The description of the API: finds what answers have beyond it, and looks for the vendor's own description."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _YAML = re.compile(rb'^(?:openapi|swagger):\s*["\']?[23]\.', re.MULTILINE)
 
 @dataclass(slots=True)
 class Differences:
-    """What answers had that the description lacks, in words that may be shown."""
+    """What answers had beyond the description, in words that may be shown."""
 
     members: set[str] = field(default_factory=set[str])
     words: set[str] = field(default_factory=set[str])
@@ -41,12 +41,12 @@ class Differences:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Whether a description can be had."""
+    """The result of the search for the vendor's description."""
 
     tried: tuple[tuple[str, str], ...] = ()
-    """Addresses, each with what came of it."""
+    """The addresses, each with its result."""
     body: bytes | None = field(default=None, repr=False)
-    """The first one found."""
+    """The first description that was found; None if there was none."""
     address: str = ""
     is_json: bool = False
 
@@ -55,7 +55,7 @@ class Described:
 
 
 def differences(exchanges: Iterable[Exchange], masking: Masking) -> Differences:
-    """What these answers have that the package's description lacks."""
+    """What these answers have beyond the package's description."""
     described = _Description(masking)
     for exchange in exchanges:
         described.look_at(exchange)
@@ -90,7 +90,7 @@ class _Description:
     def _header(self, name: str, value: str) -> str:
         if not _HEADER.fullmatch(name) or self._masking.is_secret(name):
             return "<a name that is not shown>"
-        # The numbers of a rate limit are of use and nobody's; other values may be anything.
+        # The numbers of a rate limit are useful and not personal; other values may be anything.
         return f"{name}: {value}" if "limit" in name and _COUNT.fullmatch(value) else name
 
     def _resolved(self, schema: object) -> Mapping[str, Any]:
@@ -110,7 +110,7 @@ class _Description:
         if options := list_or_empty(resolved.get("anyOf")):
             kind = "array" if is_list(data) else "object"
             fitting = [option for option in options if self._kind(option) == kind]
-            # An object may be any of them: what one of them has is described.
+            # An object may be any of these, so the members of all of them count as described.
             if is_mapping(data):
                 known = {name for option in fitting for name in self._properties(option)}
                 self._unknown(data, known, where)
@@ -170,7 +170,7 @@ def _name_of(schema: object) -> str:
 
 
 def candidates() -> list[str]:
-    """The patterns of addresses in ``openapi/candidates.yaml``; empty where the file did not come with the package."""
+    """The patterns of addresses in ``openapi/candidates.yaml``; empty if the file is not there."""
     for path in (Path(__file__).with_name("candidates.yaml"), Path(__file__).parents[3] / "openapi/candidates.yaml"):
         if path.is_file():
             lines = path.read_text("utf-8").splitlines()
@@ -179,7 +179,7 @@ def candidates() -> list[str]:
 
 
 def addresses(base_url: str) -> list[tuple[str, bool]]:
-    """Where the description may be, each with whether it is at the host of the service, which gets the token."""
+    """The addresses where the description may be, each with whether it is at the service's host and gets the token."""
     parts = urlsplit(base_url)
     root = f"{parts.scheme}://{parts.netloc}"
     labels = (parts.hostname or "").split(".")
@@ -195,7 +195,7 @@ def addresses(base_url: str) -> list[tuple[str, bool]]:
 
 
 async def look_for(wire: Wire) -> Described:
-    """Ask the candidates one after the other, until one has a description of an API."""
+    """Request the candidates one after the other, until one has a description of an API."""
     tried: list[tuple[str, str]] = []
     for address, own in addresses(wire.base_url):
         answer = await wire.fetch(address, wire.authorised() if own else {"accept": "*/*"})

@@ -1,7 +1,7 @@
-"""Requests and answers as a report may show them: their form, our own words, the API's words, and nothing else.
+"""Masks requests and answers for a report: it shows their form, texts of this run and words of the API, nothing else.
 
-An answer may hold anything, a token and a customer included. So a text is shown only if this run sent it, if it is a
-word of the description or a time, or if it is an error's code.
+An answer may hold anything, even a token or a customer's data. So a text is shown only if this run sent it, if it is a
+word of the description or a time, or if it is the code of an error.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _OURS: Final = frozenset(
 
 
 class Masking:
-    """Shows exchanges without what is secret or personal.
+    """Shows exchanges without secrets and personal data.
 
     Args:
-        secrets: texts that must not show in whatever form, such as the token.
+        secrets: texts that must never be shown, not even in part, such as the token.
     """
 
     def __init__(self, secrets: Collection[str]) -> None:
@@ -64,12 +64,12 @@ class Masking:
         return f"{asked} -> {answer}"
 
     def body(self, data: Any) -> str:
-        """A body as JSON, with what may not be shown replaced, cut at a length."""
+        """A body as JSON, with hidden texts replaced, cut to a length."""
         text = json.dumps(self._masked(data, ""), ensure_ascii=True, separators=(",", ":"))
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
     def word(self, word: str) -> str:
-        """A word of the service's, if it looks like one of an API's; else what it is."""
+        """A word from the service, if it looks like the name of a member; otherwise a placeholder."""
         if is_api_name(word[:1].lower() + word[1:]) and not self.is_secret(word):
             return printable(word)
         return "<a word that is not shown>"
@@ -85,7 +85,7 @@ class Masking:
         if isinstance(data, bool) or data is None:
             return data
         if isinstance(data, int | float) and abs(data) <= _LARGEST:
-            # A number may be spelled with as many digits behind the point as a personal one has.
+            # Rounded, because the decimals could hold a personal number.
             return round(data, 4)
         return "<number>"
 
@@ -105,7 +105,7 @@ class Masking:
         return value if value.isascii() and (value.isdecimal() or self._text(value, "") == value) else "<text>"
 
     def is_secret(self, text: str) -> bool:
-        """Whether a text has a secret in it, or eight characters of one, or is six of one."""
+        """Whether a text has eight or more characters of a secret in it, or is itself six or more of one."""
         folded = text.lower()
         return any(piece in folded for piece in self._pieces) or any(
             len(folded) >= _TELLING and folded in secret for secret in self._secrets

@@ -1,7 +1,7 @@
-"""Takes the service's callbacks on a port of this machine, behind the user's tunnel.
+"""Receives the service's callbacks on a port of this machine, behind the user's tunnel.
 
-The tunnel is open to the internet. So only paths that hold a secret of this run are answered, the size of a body and
-the number of calls are limited, and of each call only what the probes use is kept.
+The tunnel is open to the internet. So only paths with a secret of this run are accepted, the size of bodies and the
+number of calls are limited, and only the parts of a call that probes use are kept.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Call:
 
 
 class Receiver:
-    """Replies to calls, by name: as set with :meth:`answer`, otherwise 200 without a body.
+    """Answers calls by the name in their path: as set with :meth:`answer`, otherwise with 200 and no body.
 
     Args:
-        port: 0 takes a free one.
-        public_url: where the service reaches that port.
-        clock: for the times of calls.
+        port: the port to listen on; 0 takes a free one.
+        public_url: the address at which the service reaches this port.
+        clock: the clock for the times of calls.
 
     Raises:
-        OSError: the port can't be listened on.
+        OSError: the receiver can't listen on the port.
     """
 
     def __init__(self, port: int, public_url: str, clock: Clock) -> None:
@@ -83,7 +83,7 @@ class Receiver:
             return [call for call in self._calls if call.name == name]
 
     def close(self) -> None:
-        """Stop, without waiting for what is held."""
+        """Stop, without waiting for held calls."""
         self._stopping.set()
         self._server.shutdown()
         self._thread.join()
@@ -92,7 +92,7 @@ class Receiver:
     # For the handler
 
     def take(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
-        """Record a call; the status and JSON data to reply with."""
+        """Record a call; returns the status and the JSON data of the reply."""
         _, secret, name = [*path.partition("?")[0].split("/", 2), "", ""][:3]
         if not secrets.compare_digest(secret.encode(), self._secret.encode()):
             return 404, None
@@ -111,7 +111,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Show nothing: requests of strangers may be malformed."""
+        """Print nothing: requests of strangers may be malformed."""
 
 
 class _Handler(BaseHTTPRequestHandler):

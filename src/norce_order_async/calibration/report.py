@@ -1,4 +1,4 @@
-"""What a calibration writes: the readings for the local service, and a report for people."""
+"""The files that a calibration writes: the readings for the local service, and a report for people."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def written(moment: datetime) -> str:
 
 
 def as_yaml(result: Result, masking: Masking) -> str:
-    """``calibration.yaml`` in the form that ``Readings.load`` reads: each rule that the run has an answer for.
+    """``calibration.yaml``, in the form that ``Readings.load`` reads, with each rule that the run could answer.
 
-    Every value is written as JSON, which YAML reads.
+    Every value is written as JSON, which is also YAML.
     """
     lines = [
         "# What norce-order calibrate saw the order service do. Sandbox(readings=Readings.load(FILE)) does the same.",

@@ -50,7 +50,7 @@ class Plan:
         base_url: the address before ``/api/v0``.
         context: merchant, channel and adapter.
         token: with or without ``Bearer``.
-        state: the file that outlives a run.
+        state: the file that survives a killed run.
         only: the rules to ask about; all of them when empty.
         allow_completing: whether an order may become accepted.
         other_channel: another channel of the merchant.
@@ -125,17 +125,17 @@ async def calibrate(
     """Calibrate.
 
     Args:
-        plan: what to do.
-        engine: what sends; the caller closes it.
-        clock: for the rate, for waiting, and for the times in the report.
-        receiver: takes callbacks; None where the service can reach none.
-        say: called with a line for each step. No line holds data of an answer.
+        plan: the settings.
+        engine: sends the requests; the caller closes it.
+        clock: the clock for the rate, for waiting, and for the times in the report.
+        receiver: receives callbacks; None if the service can't reach one.
+        say: called with a line for each step. No line has data of an answer.
         clean_only: only remove the orders that an earlier run has left.
 
     Raises:
-        CalibrationError: it could not begin.
-        StateFileError: the state file can't be used; nothing was sent. One that can't be written later stops the run,
-            which cleans up.
+        CalibrationError: the calibration could not begin.
+        StateFileError: the state file can't be used; nothing was sent. If it can't be written later, the run stops and
+            removes its orders.
     """
     lock = RunLock(plan.state)
     state: StateFile | None = None
@@ -196,7 +196,7 @@ class _Run:
         if not before:
             return
         self._say(
-            f"An earlier run was ended before it had cleaned up: looking for the {before} orders it may have left."
+            f"An earlier run ended before it had removed its orders: looking for the {before} that it may have left."
         )
         try:
             await self.cleaner.clean()
@@ -204,8 +204,8 @@ class _Run:
             raise CalibrationError(str(error)) from None
         if self.bench.state.left:
             raise CalibrationError(
-                f"{len(self.bench.state.left)} orders of an earlier run could not be removed; they are in "
-                f"{self.plan.state.name}, and nothing more is created before they are gone"
+                f"{len(self.bench.state.left)} orders of an earlier run could not be removed; "
+                f"{self.plan.state.name} names them, and nothing more is created before they are gone"
             )
         self._say("They are gone.")
 
@@ -246,7 +246,7 @@ class _Run:
         except (NoEvidenceError, StopError) as error:
             raise CalibrationError(f"the service does not answer: {error}; nothing was created") from None
         if answer.status != 200:
-            meaning = {401: ": the token is not known", 403: ": the token does not reach this merchant and channel"}
+            meaning = {401: ": the token is not known", 403: ": the token is not for this merchant and channel"}
             raise CalibrationError(
                 f"listing orders is answered {answer.status}{meaning.get(answer.status, '')}; nothing was created. "
                 "norce-order doctor looks at the settings"
@@ -275,7 +275,7 @@ class _Run:
             }
             self._say(f"{probe.rule}: {in_words(verdict)}")
             if self.mute:
-                raise StopError("its output can't be written any more")
+                raise StopError("the output can't be written any more")
             if stuck := await self.cleaner.clean(keep_shared=True):
                 raise StopError(f"{len(stuck)} test orders can't be removed from the status they are in")
 

@@ -1,8 +1,8 @@
-"""The file that names the orders of a run, for the next run to remove if this one is killed.
+"""The file that names the orders of a run, so that the next run can remove them if this one is killed.
 
-Each creation is written to disk before it is sent. So the next run finds the orders that a killed one has left: by
-their ids if the answers came, otherwise by their markers. The file has one JSON object a line. The last line of a
-killed run may be incomplete; its request was not sent.
+Each creation is written to disk before it is sent. So the next run finds the orders that a killed run has left: by
+their ids if the answers came, otherwise by their markers. The file has one JSON object on each line. The last line of a
+killed run may be incomplete; then its request was not sent.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class StateFile:
     """The file, open for one run against one service.
 
     Args:
-        path: where it is.
+        path: the path of the file.
         service: address, merchant and channel.
         made: the orders that it names.
     """
@@ -71,7 +71,7 @@ class StateFile:
         """The file of an earlier run, or a new one. Nothing is written before the first creation.
 
         Raises:
-            StateFileError: it can't be read, is not a state file, or belongs to another service.
+            StateFileError: the file can't be read, is not a state file, or belongs to another service.
         """
         found = cls(path, service)
         try:
@@ -96,10 +96,10 @@ class StateFile:
         return [one for one in self.made if not one.gone]
 
     def about_to_create(self, marker: str) -> Made:
-        """Write down that an order with this marker may exist from now on.
+        """Record that an order with this marker may exist from now on.
 
         Raises:
-            StateFileError: it can't be written, so that no such order may be created.
+            StateFileError: the file can't be written. Then the order must not be created.
         """
         self._write({"marker": marker})
         made = Made(marker)
@@ -107,18 +107,18 @@ class StateFile:
         return made
 
     def created(self, made: Made, order_id: str) -> None:
-        """Write down which order it became.
+        """Record the id of a created order.
 
         Raises:
-            StateFileError: it can't be written; `made` knows it all the same.
+            StateFileError: the file can't be written; `made` has the id nevertheless.
         """
         made.order_id = order_id
         self._write({"marker": made.marker, "order": order_id})
 
     def gone(self, made: Made) -> None:
-        """Write down that there is no such order, or none any more.
+        """Record that the order does not exist, or does not exist any more.
 
-        Where it can't be written, the next run looks for the order and finds none: no reason not to remove the others.
+        If the file can't be written, that is ignored: the next run looks for the order and finds none.
         """
         made.gone = True
         with suppress(StateFileError):
@@ -128,7 +128,7 @@ class StateFile:
         """Close the file, and remove it if no order is left."""
         self._let_go()
         if not self.left:
-            # One that stays names orders that are gone.
+            # If the file stays, it only names orders that are gone.
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
 
@@ -144,7 +144,7 @@ class StateFile:
                 self._file = self._opened()
             _append(self._file, line)
         except OSError as error:
-            # Opened again for the next line, which cuts off what there is of this one.
+            # The file is opened again for the next line; this cuts off the incomplete line.
             self._let_go()
             raise StateFileError(f"{self.path.name} can't be written: {error.strerror}") from None
 
@@ -152,7 +152,7 @@ class StateFile:
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
             body = os.read(file, _MOST_BYTES)
-            # A torn line is cut off: what comes next must not become a part of it.
+            # An incomplete last line is cut off, so that the next line does not become a part of it.
             end = body.rfind(b"\n") + 1
             os.ftruncate(file, end)
             os.lseek(file, end, os.SEEK_SET)
@@ -171,7 +171,7 @@ class StateFile:
             )
 
         if line is UNREADABLE or not is_mapping(line):
-            raise bad("is no JSON object")
+            raise bad("is not a JSON object")
         if number == 1:
             if line.get("format") != FORMAT:
                 raise bad("is not the first line of a calibration's state")
@@ -180,14 +180,14 @@ class StateFile:
             return
         marker = text_or_none(line.get("marker"))
         if marker is None or not _MARKER.fullmatch(marker):
-            raise bad("has no marker of ours")
+            raise bad("has no marker of a calibration")
         made = next((one for one in self.made if one.marker == marker), None)
         if made is None:
             self.made.append(made := Made(marker))
         if "order" in line:
             order_id = text_or_none(line["order"])
             if order_id is None or not is_order_id(order_id):
-                raise bad("has no id of an order")
+                raise bad("has no valid id of an order")
             made.order_id = order_id
         made.gone = line.get("gone") is True
 

@@ -1,7 +1,8 @@
-"""Sends single requests of probes, and tells answers that are evidence from faults.
+"""Sends single requests of probes, and separates answers that are evidence from faults.
 
-Probes do not use the SDK's pipeline: its tolerance would hide what they look for. So faults are handled here. Only
-reads are repeated. A 429, a 5xx and a broken connection show nothing about a rule and raise :class:`NoEvidenceError`.
+Probes do not use the SDK's pipeline, because its tolerance would hide what they look for. So faults are handled here.
+Only reads are repeated. A 429, a 5xx and a broken connection show nothing about a rule and raise
+:class:`NoEvidenceError`.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ ORDERS: Final = "/api/v0/checkout/orders"
 ORDER: Final = ORDERS + "/{order_id}"
 
 NOTHING: Final = object()
-"""In place of a body: no body is sent."""
+"""A marker in place of a body: no body is sent."""
 
 PER_MINUTE: Final = 40
 """Requests a minute at most, unless the service is on this machine."""
 MOST_TRIES: Final = 5
-"""Sends of one read."""
+"""Largest number of sends of one read."""
 MOST_SERVER_ERRORS: Final = 3
 """Answers of 5xx after which the run stops."""
 LONGEST_WAIT: Final = 60.0
@@ -37,7 +38,7 @@ _MINUTE: Final = 60.0
 
 
 class NoEvidenceError(Exception):
-    """No answer shows anything about a rule. The text says why, without data of an answer."""
+    """No answer gives evidence about a rule. The text says why, without data of an answer."""
 
 
 class StopError(Exception):
@@ -60,9 +61,9 @@ class Exchange:
     data: Any = field(repr=False)
     """The answer's JSON data; ``UNREADABLE`` if the body is not JSON."""
     began: float
-    """When it was sent, by the clock's ``monotonic``."""
+    """The time at which it was sent, by the clock's ``monotonic``."""
     took: float
-    """Seconds."""
+    """The seconds until the answer."""
 
     @property
     def succeeded(self) -> bool:
@@ -87,10 +88,11 @@ class Exchange:
 
 
 class RateLimit:
-    """At most so many requests in any 60 seconds of the clock.
+    """A limit of the requests in any 60 seconds of the clock.
 
     Args:
-        per_minute: None sets no limit.
+        clock: the clock.
+        per_minute: the largest number of requests; None sets no limit.
     """
 
     def __init__(self, clock: Clock, per_minute: int | None) -> None:
@@ -99,12 +101,12 @@ class RateLimit:
         self._sent: deque[float] = deque()
 
     async def take(self) -> None:
-        """Wait until one more may be sent, and count it."""
+        """Wait until one more request may be sent, and count it."""
         await self.room(1)
         self._sent.append(self._clock.monotonic())
 
     async def room(self, count: int) -> None:
-        """Wait until ``count`` may be sent one after the other without a wait between them."""
+        """Wait until ``count`` requests may be sent without a wait between them."""
         if self._most is None:
             self._sent.clear()
             return
@@ -119,13 +121,13 @@ class RateLimit:
 
 
 class Wire:
-    """Asks the service, one request at a time, within the rate.
+    """Sends requests to the service, one at a time, within the rate.
 
     Args:
         base_url: the address before ``/api/v0``.
-        headers: what every request carries, the token and the channel included.
-        engine: what sends.
-        clock: for the rate and for waiting.
+        headers: the headers of every request, including token and channel.
+        engine: sends the requests.
+        clock: the clock for the rate and for waiting.
         per_minute: requests a minute at most; None sets no limit.
     """
 
@@ -136,11 +138,11 @@ class Wire:
         self.clock = clock
         self.rate = RateLimit(clock, per_minute)
         self.seen: list[Exchange] = []
-        """Every answer that came, faults left out."""
+        """Every answer, without those that are faults."""
         self.requests = 0
         """Requests sent."""
         self.lenient = False
-        """While cleaning up: a 5xx does not stop the run any more."""
+        """Whether the run is cleaning up, so that a 5xx does not stop it."""
         self.accepted = False
         """Whether an answer showed that the token is known."""
         self._headers = {
@@ -153,10 +155,10 @@ class Wire:
         self._not_before = 0.0
 
     async def read(self, path: str, order_id: str = "", *, channel: str | None = None, **query: str) -> Exchange:
-        """Ask with GET. Sent again where no answer came that says anything.
+        """Send a GET. It is sent again if its answer gives no evidence.
 
         Raises:
-            NoEvidenceError: none came in :data:`MOST_TRIES` tries.
+            NoEvidenceError: there was no such answer in :data:`MOST_TRIES` tries.
             StopError: the service failed too often.
         """
         return await self._repeated(lambda: self._once("GET", path, {"order_id": order_id}, NOTHING, query, channel))
@@ -170,10 +172,10 @@ class Wire:
     async def write(
         self, method: str, path: str, order_id: str = "", body: Any = NOTHING, *, payment_id: str = ""
     ) -> Exchange:
-        """Ask for a change, once.
+        """Send a change, once.
 
         Raises:
-            NoEvidenceError: no answer came that says anything; the change may have been made.
+            NoEvidenceError: the answer gives no evidence, or there is none; the change may have been made.
             StopError: the service failed too often.
         """
         ids = {"order_id": order_id, "payment_id": payment_id}
@@ -181,12 +183,12 @@ class Wire:
             try:
                 return await self._once(method, path, ids, body, {}, None)
             except _NothingSentError:
-                # The one case in which sending again is no repetition.
+                # Nothing was sent, so this is not a repetition.
                 await self.clock.sleep(_PAUSE)
         return await self._once(method, path, ids, body, {}, None)
 
     async def fetch(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
-        """Status and body at an address of any kind; None where nothing answered. Carries only these headers."""
+        """Request any address with only these headers; returns status and body, or None without an answer."""
         await self.rate.take()
         self.requests += 1
         try:
@@ -269,4 +271,4 @@ class Wire:
 
 
 class _NothingSentError(NoEvidenceError):
-    """No byte of the request left this machine."""
+    """Nothing of the request was sent."""

@@ -1,4 +1,4 @@
-"""The probes, one for each rule that a calibration can answer, and why the other rules have none."""
+"""The probes, one for each rule that a calibration can answer, and the reasons why other rules have none."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
 
 NOT_PROBED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "offset": "it takes more than 10,000 orders",
-        "unprocessed-503": "it takes an overloaded service",
+        "offset": "it needs more than 10,000 orders",
+        "unprocessed-503": "it needs an overloaded service",
     }
 )
 """Rules that have readings and no probe, with the reason."""
 
 UNMET: Final[Mapping[Needs, str]] = MappingProxyType(
     {
-        "other-channel": "it takes another channel of the merchant, named with --other-channel",
-        "public-url": "it takes an address that the service can reach, named with --public-url",
+        "other-channel": "it needs another channel of the merchant: --other-channel",
+        "public-url": "it needs an address that the service can reach: --public-url",
     }
 )
-"""Why a probe was not asked."""
+"""The reasons why a probe is not asked."""
 
 __all__ = ["NOT_PROBED", "PROBES", "UNMET", "CouldNotTell", "Follows", "Needs", "Neither", "Probe", "Verdict"]

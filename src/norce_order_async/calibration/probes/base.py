@@ -23,7 +23,7 @@ class Neither:
     """The service does something that none of the rule's readings describes."""
 
     does: str
-    """In our own words; the service's words are in the exchanges."""
+    """What it does, without words of the service; those are in the exchanges."""
     shown_by: Sequence[Exchange] = field(repr=False)
 
 
@@ -49,7 +49,7 @@ class Probe:
     asks: str
     """What the probe does, in one sentence."""
     answers: Mapping[str, str]
-    """By reading: what the probe sees if the service follows it."""
+    """For each reading, what the probe sees if the service follows it."""
     ask: Callable[[Bench], Awaitable[Verdict]]
     needs: Needs = "nothing"
 

@@ -203,7 +203,7 @@ async def cart_put(bench: Bench) -> Verdict:
         kept.append([bool(_cart(after).get(name)) for name in ("reference", "attributes")])
         shown_by = [before, put, after]
     if kept[0] != kept[1]:
-        return CouldNotTell("what is left out of a cart is kept now and then")
+        return CouldNotTell("members that are left out of a cart are sometimes kept")
     if kept[0] == [False, False]:
         return Follows("replaces", shown_by)
     if kept[0] == [True, True]:
@@ -246,7 +246,7 @@ async def unknown_members(bench: Bench) -> Verdict:
     """A cart with a member that is not in the description."""
     refused, shown_by = await _refuses(bench, {"norceCalibrate": True}, (0.0, 0.0))
     if refused is None:
-        return CouldNotTell("a cart is refused with and without an unknown member, or now and then")
+        return CouldNotTell("a cart is refused with and without an unknown member, or only sometimes")
     if refused:
         return Follows("refused", shown_by)
     if _cart(shown_by[-1]).get("norceCalibrate") is not None:
@@ -258,7 +258,7 @@ async def price_decimals(bench: Bench) -> Verdict:
     """A cart with an amount of three decimals."""
     refused, shown_by = await _refuses(bench, {}, (10.12, 10.123))
     if refused is None:
-        return CouldNotTell("a cart is refused with two decimals too, or now and then")
+        return CouldNotTell("a cart is refused with two decimals too, or only sometimes")
     return Follows("two-at-most" if refused else "any", shown_by)
 
 
@@ -285,10 +285,10 @@ async def attribute_null(bench: Bench) -> Verdict:
         now = attributes.get("first", NOTHING)
         if put.refused != (now == str(turn)):
             bench.doubt(f"PATCH {ATTRIBUTES}")
-            return CouldNotTell("setting an attribute to null was taken and not done, or refused and done")
+            return CouldNotTell("setting an attribute to null was accepted but not done, or refused but done")
         became.add("refused" if put.refused else "deletes" if now is NOTHING else "stored" if now is None else "other")
     if len(became) > 1:
-        return CouldNotTell("null is taken in several ways")
+        return CouldNotTell("null has several effects")
     if (reading := became.pop()) == "other":
         return Neither("an attribute that is set to null gets another value", shown_by)
     return Follows(reading, shown_by)
@@ -324,7 +324,7 @@ async def hooks_in_body(bench: Bench) -> Verdict:
 
 
 async def errors(bench: Bench) -> Verdict:
-    """An unknown order, and a cart whose lines are no list: each asked several times."""
+    """An unknown order is read, and a cart whose lines are not a list is put, each several times."""
     order = await bench.sample()
     missing: list[Exchange] = []
     wrong: list[Exchange] = []
@@ -334,7 +334,7 @@ async def errors(bench: Bench) -> Verdict:
     if not all(each.status == 404 for each in missing):
         return CouldNotTell(f"an unknown order is answered {'/'.join(str(each.status) for each in missing)}")
     if not all(each.status == 400 for each in wrong):
-        return CouldNotTell(f"a cart that is none is answered {'/'.join(str(each.status) for each in wrong)}")
+        return CouldNotTell(f"an invalid cart is answered {'/'.join(str(each.status) for each in wrong)}")
     if any(len({_form_of_error(each) for each in pair}) > 1 for pair in (missing, wrong)):
         return CouldNotTell("one error was written in two ways")
     forms = {_form_of_error(each) for each in missing} | {_form_of_error(each) for each in wrong}
@@ -342,7 +342,7 @@ async def errors(bench: Bench) -> Verdict:
     if forms == {"code-message"}:
         return Follows("code-message", shown_by)
     if "other" in forms and len(forms) > 1:
-        return CouldNotTell("some errors have a form that is not the service's other one: a gateway's, perhaps")
+        return CouldNotTell("errors have several forms; one may be that of a gateway")
     if "code-message" in forms or "other" in forms:
         return Neither("errors have another form, or several", shown_by)
     with_errors = [bool(mapping_or_empty(each.mapping.get("errors"))) for each in wrong]
@@ -429,8 +429,8 @@ PROBES = (
     ),
     Probe(
         "nulls",
-        "Reads an order of which little was said.",
-        {"left-out": "no null in it, and members are missing", "written": "members that are null"},
+        "Creates an order with few members and reads it.",
+        {"left-out": "no member is null, and members are missing", "written": "members are null"},
         nulls,
     ),
     Probe(
@@ -455,7 +455,7 @@ PROBES = (
     ),
     Probe(
         "cart-total",
-        "Reads a cart that was sent without a total, and one that was sent with a wrong one.",
+        "Reads a cart that was sent without a total, and a cart that was sent with a wrong total.",
         {
             "summed-when-missing": "the sum, and the wrong total as it was sent",
             "zero-when-missing": "nothing, and the wrong total as it was sent",
@@ -465,20 +465,20 @@ PROBES = (
     ),
     Probe(
         "cart-put",
-        "Replaces a cart that has reference and attributes by one that has neither, twice.",
+        "Replaces a cart with reference and attributes by a cart without them, twice.",
         {"replaces": "both are gone", "merges": "both are still there"},
         cart_put,
     ),
     Probe(
         "unknown-members",
-        "Puts a cart with a member that there is not by turns with one without.",
-        {"ignored": "it is taken, and the member is not shown", "refused": "it is refused each time"},
+        "Puts a cart with an unknown member and a cart without it in turn.",
+        {"ignored": "it is accepted, and the member is not shown", "refused": "it is refused each time"},
         unknown_members,
     ),
     Probe(
         "price-decimals",
-        "Puts a cart with three decimals by turns with one with two.",
-        {"any": "it is taken each time", "two-at-most": "it is refused each time"},
+        "Puts a cart with an amount of three decimals and a cart with two decimals in turn.",
+        {"any": "it is accepted each time", "two-at-most": "it is refused each time"},
         price_decimals,
     ),
     Probe(
@@ -495,7 +495,7 @@ PROBES = (
     ),
     Probe(
         "errors",
-        "Asks for an unknown order and puts a cart that is none, each several times.",
+        "Reads an unknown order and puts an invalid cart, each several times.",
         {
             "code-message": "`{code, message}` each time",
             "problem-details": "title and status, without `errors`",

@@ -1,4 +1,4 @@
-"""What the service does with hooks, validations and notifications. Needs --public-url."""
+"""Probes of hooks, validations and notifications. They need --public-url."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from norce_order_async.calibration.wire import ORDER, Exchange, NoEvidenceError
 _ADAPTER: Final = "norce_calibrate"
 _DENIAL: Final = {"calibrate": "denied on purpose"}
 _NEAR: Final = 0.25
-"""Relative difference up to which a measured time counts as that time-out."""
+"""Relative difference up to which a measured time counts as a time-out."""
 _SLACK: Final = 1.0
 """Seconds that the network may take."""
 _MEASURED: Final = 3
 """Measurements of a time, in turns with a control."""
 _FIRST_RETRIES: Final = 40.0
-"""Seconds within which a service with three retries has made them."""
+"""Seconds within which a service that retries three times has done so."""
 _BETWEEN: Final = 2.0
 """Seconds between two changes with notifications."""
 _LATE_RETRY: Final = 420.0
-"""Seconds within which a service with ten retries in an hour has made the first."""
+"""Seconds within which a service that retries ten times in an hour has made its first retry."""
 
 
 def _receiver(bench: Bench) -> Receiver:
@@ -156,7 +156,7 @@ async def _timeout(
         receiver.answer(name, 200)
         control = await ask()
         if control.took > _SLACK or not control.succeeded:
-            why = "a callback that is answered at once is slow already, or what calls it is refused"
+            why = "a callback that is answered at once is slow already, or the request that calls it is refused"
             return CouldNotTell(why, may_ask_again=True)
         receiver.hold(name)
         before = len(receiver.calls(name))
@@ -166,7 +166,7 @@ async def _timeout(
             return CouldNotTell("the service did not call the address at --public-url")
     took = [answer.took for answer in answers]
     if not alike(*answers) or max(took) - min(took) > _SLACK + _NEAR * min(took):
-        why = "a callback that does not answer is given up after one time, and then after another"
+        why = "callbacks that do not answer are given up after different times"
         return CouldNotTell(why, may_ask_again=True)
     if denies and answers[0].succeeded:
         return Neither(f"a hook that did not answer was waited for {took[0]:.1f} s, and did not deny", answers)
@@ -204,8 +204,8 @@ async def _arrivals(bench: Bench, name: str, seconds: float, enough: int) -> int
 
 
 async def notification_order(bench: Bench) -> Verdict:
-    """Three changes, each of which is notified. They are some seconds apart: calls that are in
-    flight at the same time may overtake each other, which shows nothing about the service."""
+    """Three changes are notified. They are some seconds apart, because notifications that are in flight at the same
+    time may overtake each other, which shows nothing about the service."""
     order = await _notified(bench, "ordered")
     shown_by: list[Exchange] = []
     for amount in (1.0, 2.0, 3.0):
@@ -262,7 +262,7 @@ async def notification_retries(bench: Bench) -> Verdict:
 PROBES = (
     Probe(
         "callback-bearer",
-        "Has a hook called and looks whether the call carries the token.",
+        "Has a hook called, and checks whether the call carries the token.",
         {"none-unless-set": "no Authorization", "callers-token": "the token of this run"},
         callback_bearer,
         needs="public-url",

@@ -1,4 +1,4 @@
-"""What lists show, and when."""
+"""Probes of lists: what they show, and when."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from norce_order_async.calibration.probes.base import CouldNotTell, Follows, Nei
 from norce_order_async.calibration.wire import Exchange, NoEvidenceError
 
 AT_ONCE: Final = 1.0
-"""Seconds after a creation within which a list must be read to show what it shows at once."""
+"""Seconds after a creation within which a list must be read to see whether it shows the order at once."""
 _LAGS: Final = (1.0, 5.0)
-"""Seconds that count as the lag of the reading that has 3 s."""
+"""Lags in seconds, from and to, that count as the reading of 3 s."""
 _APART: Final = 3.0
 """Seconds between creating an order and changing it."""
 
@@ -41,10 +41,10 @@ async def list_lag(bench: Bench) -> Verdict:
         shown_by += [order.creation, page]
         if _shows(page, order):
             if asked > AT_ONCE:
-                return CouldNotTell("the answers took too long to say what a list shows at once", may_ask_again=True)
+                return CouldNotTell("the answers took too long to see what a list shows at once", may_ask_again=True)
             if not _shows(await bench.listed(limit="50"), order):
                 bench.doubt(LIST)
-                return CouldNotTell("a list shows an order no more")
+                return CouldNotTell("a list does not show an order any more")
             lags.append(0.0)
             continue
         await bench.read(order)
@@ -147,7 +147,7 @@ async def pagination_size(bench: Bench) -> Verdict:
     else:
         return CouldNotTell("a list does not hold as many orders as were asked for")
     if one.status != 200 or many.status != 200:
-        return CouldNotTell("a list is refused now and then")
+        return CouldNotTell("a list is sometimes refused")
     sizes = (_figure(one, "size"), _figure(many, "size"))
     totals = {_figure(one, "totalSize"), _figure(many, "totalSize")}
     shown_by = [one, many]
@@ -176,7 +176,7 @@ async def page_limit(bench: Bench) -> Verdict:
     if all(page.status == 400 for page in more):
         return Follows("over-50-refused", [control, *more])
     if not alike(*more) or more[0].status != 200:
-        return CouldNotTell("a page of 51 is refused now and then")
+        return CouldNotTell("a page of 51 is sometimes refused")
     most = await bench.listed(limit="101")
     shown_by = [more[0], most]
     if most.status == 400:
@@ -188,7 +188,7 @@ async def page_limit(bench: Bench) -> Verdict:
             return Follows("50-at-most", shown_by)
         case _:
             return CouldNotTell(
-                "the figures of a page repeat the limit that was asked for; only many orders could tell"
+                "the figures of a page repeat the requested limit; only many orders could show the real one"
             )
 
 
@@ -203,15 +203,15 @@ PROBES = (
         "dates",
         "Lists by dates before, between and after an order's creation and its change, and by these moments themselves.",
         {
-            "created": "what lies before the change holds it, its creation as date_to does not",
-            "last-modified": "what lies after its creation and before its change does not hold it",
-            "to-inclusive": "what lies before the change holds it, and so does its creation as date_to",
+            "created": "a list up to a time between creation and change has it, one up to its creation does not",
+            "last-modified": "a list from a time between creation and change has it, one up to its change does not",
+            "to-inclusive": "a list up to a time between creation and change has it, one up to its creation too",
         },
         dates,
     ),
     Probe(
         "pagination-size",
-        "Lists one order of several, and as many as there are with a higher limit.",
+        "Lists one of several orders, and all of them with a higher limit.",
         {
             "returned": "size is the number of orders on the page, totalSize that of this run's",
             "matches": "size is the number of this run's orders both times",

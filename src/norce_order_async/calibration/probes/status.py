@@ -1,4 +1,4 @@
-"""Status, the demands on it, deletion, and the uniqueness of cart references."""
+"""Probes of the status and its demands, of deletion, and of the uniqueness of cart references."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _history(read: Exchange) -> list[str]:
 
 
 async def state_answer(bench: Bench) -> Verdict:
-    """There and back, twice; where the answer is 202, two changes at once as well."""
+    """An order is moved to processing and back, twice; if the answer is 202, two changes are also sent at once."""
     order = await bench.create()
     shown_by: list[Exchange] = []
     outcomes: list[tuple[int, bool]] = []
@@ -94,10 +94,10 @@ async def same_status(bench: Bench) -> Verdict:
         shown_by = [before, answer, after]
         if answer.refused and new:
             bench.doubt(STATUS)
-            return CouldNotTell("the same status was refused and written down")
+            return CouldNotTell("the same status was refused, but has a new transition")
         came.add("refused" if answer.refused else "nothing" if not new else "again" if new == ["checkout"] else "other")
     if len(came) > 1:
-        return CouldNotTell("the same status comes to this now, and then to that")
+        return CouldNotTell("the same status again has several effects")
     if (reading := came.pop()) == "other":
         return Neither("the same status again adds other entries to the order's transitions", shown_by)
     return Follows(reading, shown_by)
@@ -126,7 +126,7 @@ async def transitions(bench: Bench) -> Verdict:
         again, read = await bench.moved(order, "checkout")
         if again.refused and status_of(read) == "removed":
             return Follows("table", [*shown_by, again])
-        return CouldNotTell("a removed order is refused checkout now and then")
+        return CouldNotTell("moving a removed order to checkout is sometimes refused")
     if status_of(read) == "checkout":
         return Follows("unchecked", shown_by)
     return CouldNotTell(f"moving a removed order to checkout is answered {back.status}")
@@ -136,7 +136,7 @@ async def transitions(bench: Bench) -> Verdict:
 
 
 async def entry_demands(bench: Bench) -> Verdict:
-    """An order with an empty cart, and one of which nothing is to be paid, are moved to processing."""
+    """An order with an empty cart, and an order without anything to pay, are moved to processing."""
     order = await unready(bench)
     if status_of(await bench.read(order)) != "checkout":
         await bench.in_status(order, "checkout")
@@ -179,7 +179,7 @@ async def entry_demands(bench: Bench) -> Verdict:
 
 
 async def delete_order(bench: Bench) -> Verdict:
-    """An order in processing is deleted; where that is refused, back in checkout."""
+    """An order is deleted in processing; if that is refused, in checkout."""
     order = await bench.create()
     await bench.in_status(order, "processing")
     answer, _ = await bench.delete(order.id, order.status)
@@ -211,7 +211,7 @@ async def _after_delete(bench: Bench, order: TestOrder, reading: str, shown_by: 
 
 
 async def cart_reference_unique(bench: Bench) -> Verdict:
-    """A second order for one cart reference, after the first and together with it."""
+    """A second order with a cart reference is created, after the first and at the same time as another."""
     first = await bench.sample()
     second, made = await bench.attempt(first.made.marker)
     if made is not None:
@@ -268,9 +268,9 @@ PROBES = (
         "same-status",
         "Moves an order in checkout to checkout, several times.",
         {
-            "nothing": "it is taken and writes no transition",
+            "nothing": "it is accepted and writes no transition",
             "refused": "it is refused each time",
-            "again": "it is taken and writes a transition",
+            "again": "it is accepted and writes a transition",
         },
         same_status,
     ),
