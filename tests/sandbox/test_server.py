@@ -1,4 +1,4 @@
-"""The sandbox over a socket: entered, asked, left, with nothing remaining."""
+"""The sandbox over a socket: entered, called, left, with nothing remaining."""
 
 import contextlib
 import gc
@@ -55,13 +55,13 @@ _BEFORE: set[threading.Thread] = set()
 
 @pytest.fixture(autouse=True)
 def _threads_before() -> None:  # pyright: ignore[reportUnusedFunction]
-    """Other tests in this process may share a sandbox that runs on."""
+    """Other tests in this process may share a sandbox that is running."""
     _BEFORE.clear()
     _BEFORE.update(threading.enumerate())
 
 
 def sandbox_threads() -> list[str]:
-    """Those that came since the test began."""
+    """The threads that started since the test began."""
     return [
         thread.name
         for thread in threading.enumerate()
@@ -114,7 +114,7 @@ async def test_leaving_while_cancelled_still_stops_the_server() -> None:
     assert sandbox_threads() == []
 
 
-def test_answers_are_not_held_back() -> None:
+def test_answers_are_not_delayed() -> None:
     """Without TCP_NODELAY each answer on a kept connection waits 40 ms for the client's acknowledgement."""
     with Sandbox(token=TOKEN) as sandbox:
         connection = http.client.HTTPConnection("127.0.0.1", urlsplit(sandbox.base_url).port or 0)
@@ -151,7 +151,7 @@ def test_leaving_does_not_wait_for_an_idle_connection() -> None:
     kept_alive.close()
 
 
-def test_leaving_waits_for_no_poll() -> None:
+def test_leaving_does_not_wait_for_a_poll() -> None:
     """The fastest of several stops: a busy machine may delay one of them, a poll of a tenth of a second delays all."""
     took = [1.0]
     while min(took) > 0.09 and len(took) < 20:
@@ -258,7 +258,7 @@ def test_without_the_extra_the_error_says_what_to_install(missing: str, monkeypa
 
 @pytest.mark.anyio
 async def test_lifespan_is_answered() -> None:
-    """The application can be handed to any ASGI server, those that insist on lifespan too."""
+    """Any ASGI server can run the application, also one that demands lifespan."""
     sent: list[str] = []
     messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
@@ -290,7 +290,7 @@ async def test_a_request_that_is_never_finished_has_no_effect() -> None:
 
 
 def test_a_shell_starts_and_stops_it() -> None:
-    """Without a block; what it did can still be read, and it can be started again."""
+    """Without a block; its logs can still be read, and it can be started again."""
     sandbox = Sandbox(token=TOKEN).start()
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
     assert (
@@ -349,7 +349,7 @@ LIST = "/checkout/order/api/v0/checkout/orders"
     ],
 )
 def test_only_requests_for_this_server_are_answered(path: str, host: str, served_as: list[str], status: int) -> None:
-    """A name that an outsider has pointed at this machine is refused, even with the right token."""
+    """A name that an outsider has pointed to this machine is refused, even with the right token."""
     with Sandbox(token=TOKEN, served_as=served_as) as sandbox:
         assert asked(sandbox, path, host=host) == status
 
@@ -365,7 +365,7 @@ def test_only_requests_for_this_server_are_answered(path: str, host: str, served
     ],
 )
 def test_a_page_from_another_host_is_refused(origin: str, status: int) -> None:
-    """Whatever it could find out."""
+    """Even with the right token."""
     with Sandbox(token=TOKEN) as sandbox:
         assert asked(sandbox, LIST, origin=origin) == status
         assert asked(sandbox, "/__sandbox/clock", origin=origin) == status
@@ -373,7 +373,7 @@ def test_a_page_from_another_host_is_refused(origin: str, status: int) -> None:
 
 
 def test_a_token_is_made_unless_given() -> None:
-    """One for each sandbox, that nobody guesses."""
+    """One for each sandbox, which can't be guessed."""
     first, second = Sandbox(), Sandbox()
     assert first.token != second.token
     assert len(first.token) >= 32

@@ -1,4 +1,4 @@
-"""The attacks that docs/security.md counts: which tests try each. A new test is one more path here."""
+"""The attacks that docs/security.md counts, with the tests of each. A new test is one more path here."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "A test suite that reaches real hosts": ("tests/testing/test_guard.py",),
 }
-"""Paths that are not there yet count nothing."""
+"""Missing paths count nothing."""
 
 
 def attack_of(nodeid: str) -> str | None:
-    """The attack that a test tries."""
+    """The attack of a test."""
     path = nodeid.partition("::")[0]
     return next((attack for attack, paths in ATTACKS.items() if path in paths), None)
 
 
 def paths() -> list[str]:
-    """All files that try one."""
+    """All files with such tests."""
     return [path for held in ATTACKS.values() for path in held if (ROOT / path).is_file()]
 
 
 def table(counts: Mapping[str, int]) -> str:
-    """Attacks and the cases in which they are tried."""
+    """The attacks and the number of their cases."""
     rows = [f"| {attack} | {counts.get(attack, 0):,} |" for attack in ATTACKS]
     return "\n".join(["| attack | cases |", "|---|---:|", *rows, f"| all | {sum(counts.values()):,} |"])
 

@@ -1,4 +1,4 @@
-"""What tools that show the locals of a traceback would show: neither a token, nor a secret, nor a body."""
+"""The locals that tools show with a traceback hold neither a token, nor a secret, nor a body."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CART: CartDict = {"items": [{"sku": "T1", "name": MARKER, "quantity": 1}], "attr
 
 
 def chain(error: BaseException | None) -> list[BaseException]:
-    """An error and everything behind it, whether or not it would be printed."""
+    """An error and all errors behind it, whether or not they would be printed."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -60,7 +60,7 @@ def chain(error: BaseException | None) -> list[BaseException]:
 
 
 def shown(way: TracebackType | None) -> list[tuple[str, str, str]]:
-    """Function, name and text of every local of a traceback, but for those of the tests."""
+    """Function, name and text of every local of a traceback, except those of the tests."""
     return [
         (frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name, name, repr(value))
         for frame, _ in traceback.walk_tb(way)
@@ -84,7 +84,8 @@ def assert_holds_no_bytes(error: BaseException) -> None:
 
 
 def assert_shows_nothing(error: BaseException, *called: str) -> None:
-    """No frame behind the error holds a token, a secret, the bytes of a body or words of it.
+    """No frame behind the error holds a token, a secret, the bytes of a body or words of it. The frames of the called
+    methods hold their arguments.
 
     The frames of the methods that were called hold what they were given.
     """
@@ -146,7 +147,7 @@ async def test_after_an_answer(call: str, status: int) -> None:
 @pytest.mark.parametrize("play", ["close", "reset", "garbage", "half-body", "half-body-reset", "refuse"])
 @pytest.mark.parametrize(("anyio_backend", "engine"), EVERY_ENGINE)
 async def test_after_a_lost_answer(call: str, play: str, engine: str, server: FaultServer) -> None:
-    """On both engines and loops, and whatever lies behind the error."""
+    """On both engines and loops, with any error behind it."""
     called, ask = CALLS[call]
     with closed_port() as closed:
         address = closed if play == "refuse" else f"{server.url}/{play}"
@@ -166,7 +167,7 @@ async def test_after_a_lost_answer(call: str, play: str, engine: str, server: Fa
 @pytest.mark.parametrize("bad", [float("nan"), object(), "\ud800"])
 @pytest.mark.parametrize("encoded_by", ["fast", "standard"])
 async def test_after_a_body_that_cannot_be_sent(bad: Any, encoded_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was encoded of it stays behind. The checks before that hold what they check."""
+    """Its encoded form is not kept. The checks before that hold what they check."""
     if encoded_by == "standard":
         monkeypatch.setattr("norce_order_async._json.orjson", None)
     at = stand([], token=TOKEN)
@@ -193,8 +194,8 @@ class Provider:
         return bool(token)
 
 
-async def test_after_a_token_that_is_none() -> None:
-    """From a function, from one that is not async, from a provider of the caller's, and given outright."""
+async def test_after_an_invalid_token() -> None:
+    """From a function, from one that is not async, from a provider of the caller's, and given directly."""
     plain: Any = lambda: TOKEN  # noqa: E731
     for source in (sync_token, plain, Provider()):
         at = stand([], token=source)
@@ -209,7 +210,7 @@ async def test_after_a_token_that_is_none() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 async def test_after_an_identity_service_that_refuses(status: int) -> None:
-    """Neither the secret nor the token that came."""
+    """Neither the secret nor the token of the answer."""
     account = ClientCredentials(
         client_id="id", client_secret=SECRET, scope="prod", token_url="https://identity.example/token"
     )
@@ -219,8 +220,8 @@ async def test_after_an_identity_service_that_refuses(status: int) -> None:
     assert_shows_nothing(caught.value)
 
 
-async def test_the_walk_finds_what_there_is() -> None:
-    """The test would see a token, and sees the dict where it may be."""
+async def test_the_walk_finds_a_token() -> None:
+    """The test would see a token, and sees the dict if it may be there."""
     called, ask = CALLS["payments.create"]
     at = stand(lambda _: answer(400, {"code": "no", "message": "no"}), token=TOKEN)
     with pytest.raises(NorceError) as caught:
@@ -252,7 +253,7 @@ NEVER_RAISED = {
     "MaybeSentError": "an engine's: what is raised for it is walked in test_after_a_lost_answer, it and all behind it",
     "UnsentError": "an engine's, likewise",
 }
-"""Classes of which no caller of the client is ever given an instance, and why."""
+"""Classes that a caller of the client never gets, with the reason."""
 
 ORDER: dict[str, Any] = {"id": "o1", "state": {"currentStatus": "checkout"}, "cart": CART, "attributes": {"n": MARKER}}
 ONCE = CallOptions(max_attempts=1, settling_pause=0, deadline=10.0)
@@ -262,7 +263,7 @@ REFUSED = {"code": "order-bad-request", "message": "no"}
 
 
 def _client(*steps: Step) -> NorceOrderClient:
-    """Of a service that says this, and its last word again and again."""
+    """A client of a service with these answers, and the last one again and again."""
     said = iter(steps)
     last: list[Step] = []
 
@@ -427,7 +428,7 @@ PROVOKED: dict[str, tuple[set[str], Callable[[Path], object]]] = {
     "SandboxStartError": ({"Sandbox.__init__"}, lambda _: _cannot_start()),
     "SeedingError": (set(), lambda _: _seeds()),
 }
-"""By class: the methods whose frames hold what they were given, and a way to have it raised."""
+"""By class: the methods whose frames hold their arguments, and a way to raise it."""
 
 
 async def _pays_nothing() -> object:
@@ -441,7 +442,7 @@ def _seeds() -> object:
 
 
 def test_every_public_error_is_provoked_or_never_raised() -> None:
-    """A class that is added is either walked, or listed with the reason why it can't be."""
+    """A new class is either raised here, or listed with the reason why it can't be."""
     provoked = {name.partition(" ")[0] for name in PROVOKED}
     assert provoked | NEVER_RAISED.keys() == public_errors().keys()
     assert not provoked & NEVER_RAISED.keys()
@@ -450,7 +451,7 @@ def test_every_public_error_is_provoked_or_never_raised() -> None:
 
 @pytest.mark.parametrize("name", PROVOKED)
 async def test_every_public_error(name: str, tmp_path: Path) -> None:
-    """Its own class and no subclass; there are frames of ours, and none holds what it must not."""
+    """Its own class and no subclass; there are frames of ours, and none holds a secret."""
     called, provoke = PROVOKED[name]
     kind = public_errors()[name.partition(" ")[0]]
 
@@ -470,7 +471,7 @@ async def test_every_public_error(name: str, tmp_path: Path) -> None:
         assert_shows_nothing(caught.value, *called)
 
 
-# What comes out of jobs
+# The errors of jobs
 
 
 async def _pays_each(order: Order) -> object:
@@ -489,7 +490,7 @@ JOB_ANSWERS: dict[str, Step] = {
 @pytest.mark.parametrize("journaled", [False, True])
 @pytest.mark.parametrize("ends", JOB_ANSWERS)
 async def test_the_error_of_an_outcome(ends: str, journaled: bool, tmp_path: Path) -> None:
-    """Of an item that was refused, or of which nobody knows."""
+    """Of an item that was refused, or whose outcome is unknown."""
     async with _client(JOB_ANSWERS[ends]).bulk(tmp_path / "j" if journaled else None, load=ONE) as job:
         outcomes = [outcome async for outcome in job.run(["o1", "o2"], actions.plain("pays", _pays_each))]
     assert len(outcomes) == 2
@@ -500,7 +501,7 @@ async def test_the_error_of_an_outcome(ends: str, journaled: bool, tmp_path: Pat
 
 
 async def test_the_error_that_ends_a_run() -> None:
-    """A token that is refused ends it for all items."""
+    """A refused token ends it for all items."""
     async with _client(answer(401, REFUSED)).bulk(load=ONE) as job:
         with pytest.raises(UnauthorizedError) as caught:
             _ = [outcome async for outcome in job.run(["o1", "o2"], actions.plain("pays", _pays_each))]

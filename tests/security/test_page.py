@@ -1,4 +1,4 @@
-"""docs/security.md says what is tried, and no more than that."""
+"""docs/security.md claims no more cases than there are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_the_table_names_the_attacks_and_their_sum() -> None:
     assert all(count for _, count in rows)
 
 
-def test_no_more_is_claimed_than_is_there() -> None:
+def test_no_more_cases_are_claimed_than_exist() -> None:
     """Counted by collecting the tests, without running them."""
     collected = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", *paths()],

@@ -1,4 +1,4 @@
-"""The PostgreSQL that tests get."""
+"""The PostgreSQL for tests."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ with shared_server(Path(sys.argv[1])) as address:
 
 @pytest.mark.parametrize("test", range(2))
 def test_a_database_is_empty(postgres: str, test: int) -> None:
-    """What a test leaves in it is gone with it."""
+    """The contents are dropped with it."""
     with psycopg.connect(postgres) as connection:
         connection.execute("CREATE TABLE left_by_a_test (number int)")
         assert connection.info.server_version >= 180000
 
 
-def test_it_asks_for_the_password(postgres: str) -> None:
-    """So tests find it where it may not be."""
+def test_it_demands_the_password(postgres: str) -> None:
+    """So tests find the password in places where it must not be."""
     assert PASSWORD in postgres
     with pytest.raises(psycopg.OperationalError, match="password"), psycopg.connect(postgres, password="wrong"):
         pass

@@ -22,7 +22,7 @@ _START_WITHIN = 30.0
 
 
 def listening() -> tuple[socket.socket, str]:
-    """A socket on loopback and its address, for an application that must know it before it is served."""
+    """A socket on loopback and its address, for an application that needs the address before it is served."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(2048)
@@ -33,7 +33,7 @@ def listening() -> tuple[socket.socket, str]:
 def serving_app(
     app: Any, server: Server = "uvicorn", *, on: socket.socket | None = None, lifespan: bool = True
 ) -> Generator[str]:
-    """Its address. Its lifespan is run, unless uvicorn is not to."""
+    """Yields its address. Its lifespan is run, unless uvicorn is told not to."""
     listener = listening()[0] if on is None else on
     running = _uvicorn(app, listener, lifespan) if server == "uvicorn" else _hypercorn(app, listener, server)
     with listener, running:
@@ -85,7 +85,7 @@ def _hypercorn(app: Any, listener: socket.socket, server: Server) -> Generator[N
         try:
             await module.serve(app, config, shutdown_trigger=stopped)
         except asyncio.CancelledError:
-            if not stop.is_set():  # it ends so when a connection was still open
+            if not stop.is_set():  # it ends like this if a connection was still open
                 raise
 
     thread = threading.Thread(target=anyio.run, args=(serve,), kwargs={"backend": backend})

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-# Without these it asks hosts of its maker for this and that.
+# Without these it sends requests to hosts of its maker.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
 
 @dataclass(frozen=True)
 class View:
-    """How somebody looks at a page."""
+    """The size and the colours of a page."""
 
     name: str
     width: int
@@ -59,7 +59,7 @@ STICKS_OUT = """() => {
     return box.right > wide + 1 && box.left < wide && !kept(one);
   }).map((one) => `${one.tagName.toLowerCase()}.${one.className}: ${(one.textContent || "").trim().slice(0, 60)}`);
 }"""
-"""What reaches beyond the right edge of the window, and does not scroll by itself."""
+"""Elements that reach beyond the right edge of the window, and do not scroll by themselves."""
 
 
 def executable() -> str | None:
@@ -68,7 +68,7 @@ def executable() -> str | None:
 
 
 def missing() -> str | None:
-    """What tests in a browser lack here; None if they have everything."""
+    """What is missing here for tests in a browser; None if nothing is."""
     if executable() is None:
         return "no Chromium on this machine: install the package chromium"
     if importlib.util.find_spec("playwright") is None:
@@ -105,6 +105,6 @@ def page(opened: Browser, view: View) -> Generator[Page]:
 
 
 def sticking_out(shown: Page) -> list[str]:
-    """The elements that a reader would have to scroll sideways for."""
+    """The elements for which a reader would have to scroll sideways."""
     found: list[str] = shown.evaluate(STICKS_OUT)
     return found

@@ -21,7 +21,7 @@ import sniffio
 
 START = 1_000.0
 WALL_AHEAD = 1_700_000_000.0
-"""What ``wall`` is ahead of ``monotonic``."""
+"""The difference of ``wall`` and ``monotonic``."""
 
 Uniform = Callable[[float, float], float]
 
@@ -46,7 +46,7 @@ class _Timer:
 
 
 class FakeClock:
-    """A clock whose time passes only when everybody waits.
+    """A clock whose time passes only while all tasks wait.
 
     Args:
         uniform: draws the random numbers; :func:`lowest` by default, or seeded ones with ``seed``.
@@ -81,7 +81,7 @@ class FakeClock:
         await self.wait(seconds)
 
     async def wait(self, seconds: float) -> None:
-        """Like ``sleep``, but not written down: for what plays the service."""
+        """Like ``sleep``, but not recorded: for code that plays the service."""
         if seconds <= 0:
             await anyio.lowlevel.checkpoint()
             return
@@ -124,7 +124,7 @@ class FakeClock:
     async def _run_on_trio(self) -> None:
         import trio
 
-        # A system task that lets anything out brings the whole run down, also its own cancellation at the end.
+        # A system task with an exception ends the whole run, also with its own cancellation at the end.
         try:
             await self._run()
         except trio.Cancelled:
@@ -156,8 +156,8 @@ async def _all_blocked() -> None:
 
         await trio.testing.wait_all_tasks_blocked()
         return
-    # asyncio has no such question; what is ready to run stands in the loop's private queue. Pumps of other clocks are
-    # in it too, and don't count.
+    # asyncio can't answer this; the loop's private queue holds what is ready to run. Pumps of other clocks are in it
+    # too, and don't count.
     loop: Any = asyncio.get_running_loop()
     _polling.append(loop)
     try:

@@ -1,4 +1,4 @@
-"""An engine that plays a service by script and writes down every request it gets.
+"""An engine that plays a service by script and records every request.
 
 A script is a list of steps, taken in the order of the sends, or a function from request to step. A step takes its time
 by the clock and, like an honest engine, no more than the request's read timeout and total allow.
@@ -28,13 +28,13 @@ LOST_PHASES: tuple[Phase, ...] = ("write", "read", "body")
 
 @dataclass(frozen=True)
 class Step:
-    """What the service does with one request."""
+    """The service's reaction to one request."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     phase: Phase | None = None
-    """Set: no answer; the send ends in this phase."""
+    """If set, there is no answer; the send ends in this phase."""
     takes: float = 0.0
     unreadable: str | None = None
 
@@ -49,18 +49,18 @@ def answer(
 
 
 def lost(phase: Phase = "read", *, takes: float = 0.0) -> Step:
-    """No answer, ending in this phase; whether anything was sent follows from the phase."""
+    """No answer, ending in this phase; the phase decides whether anything was sent."""
     return Step(phase=phase, takes=takes)
 
 
 HANG = Step(takes=math.inf)
-"""Takes the request and never answers."""
+"""Accepts the request and never answers."""
 
 Script = Iterable[Step] | Callable[[WireRequest], Step]
 
 
 class ScriptedEngine:
-    """Plays a script; ``requests`` and ``times`` tell what was sent and when."""
+    """Plays a script; ``requests`` and ``times`` are what was sent and when."""
 
     name = "scripted"
 

@@ -1,4 +1,4 @@
-"""What may happen to a request on its way, and plans that say to which request it happens."""
+"""Faults of a request on its way, and plans that choose the request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """A request as a plan sees it."""
+    """A request as a plan gets it."""
 
     number: int
     """Counts from 1, over all connections."""
@@ -27,13 +27,13 @@ class Passing:
 
 
 class Fault(enum.Enum):
-    """What happens to one request."""
+    """The fault of one request."""
 
     PASS = "pass"
     DELAY = "delay"
     """Passed on, a little later."""
     HOLD = "hold"
-    """Kept until the test lets the proxy go on, and then passed on."""
+    """Held until the test releases the proxy, and then passed on."""
 
     # The service acts, and its answer does not arrive.
     DROP = "drop"
@@ -43,16 +43,16 @@ class Fault(enum.Enum):
     MASK = "mask"
     """A gateway's 502 in HTML instead of the answer."""
     BUSY_AFTER = "503 with Retry-After, after the effect"
-    """A gateway's 503 that says when to come back, instead of the answer."""
+    """A gateway's 503 with Retry-After instead of the answer."""
     LATE = "late"
-    """Hung up first; the service sees the request a little later."""
+    """Closed first; the service gets the request a little later."""
     HANG = "hang"
-    """Nothing more is heard, until the client closes."""
+    """No more bytes, until the client closes."""
 
-    # The service never sees it.
+    # The service never gets it.
     RESET = "reset"
     SILENCE = "silence"
-    """Nothing is heard, until the client closes."""
+    """No bytes, until the client closes."""
     THROTTLE = "429"
     BUSY = "503 with Retry-After"
     ERROR = "500"
@@ -60,19 +60,19 @@ class Fault(enum.Enum):
 
     @property
     def reaches(self) -> bool:
-        """Whether the service sees the request."""
+        """Whether the service gets the request."""
         return self not in _UNSEEN
 
 
 _UNSEEN = frozenset({Fault.RESET, Fault.SILENCE, Fault.THROTTLE, Fault.BUSY, Fault.ERROR, Fault.GATEWAY})
 
 DROPS = (Fault.DROP, Fault.DROP_RESET, Fault.BUSY_AFTER)
-"""The service acts, and the client is left without its answer."""
+"""The service acts, and the client gets no answer."""
 ALL_THAT_END = tuple(fault for fault in Fault if fault not in (Fault.PASS, Fault.HOLD, Fault.HANG, Fault.SILENCE))
-"""Every fault after which the client hears something by itself, or at least a hang-up."""
+"""Every fault after which the client gets something by itself, or at least a close."""
 
 Plan = Callable[[Passing], Fault]
-"""Chooses what happens to a request; called on the proxy's thread, before the service sees the request."""
+"""Chooses the fault of a request; called on the proxy's thread, before the service gets the request."""
 
 
 def passes(_request: Passing) -> Fault:
@@ -81,7 +81,7 @@ def passes(_request: Passing) -> Fault:
 
 
 class Seeded:
-    """Faults at random, at a rate; the same seed draws the same ones in the order in which requests arrive.
+    """Random faults, at a rate; the same seed draws the same ones in the order in which requests arrive.
 
     Args:
         seed: of the random numbers.

@@ -1,4 +1,4 @@
-"""Operations for tests by kind: one of those that the pipeline can't tell apart, and under a soak all of them."""
+"""Operations for tests by kind: one of those that the pipeline treats alike, and in a soak all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from norce_order_async.pipeline.operations import OPERATIONS, Operation
 
 
 def looked_at(operation: Operation) -> tuple[object, ...]:
-    """What the pipeline looks at in a row of the table: two rows with the same are treated the same."""
+    """The columns of a row that the pipeline uses: two rows with the same values are treated alike."""
     creates, answers = operation.natural_key is not None, operation.answers != ""
     return (operation.kind, operation.brings, operation.removes, creates, answers, operation.reads_late)
 

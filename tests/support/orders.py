@@ -1,4 +1,4 @@
-"""What tests of orders share: bodies, clients of a running sandbox, orders on it, and what was asked of it."""
+"""Shared by tests of orders: bodies, clients of a running sandbox, orders on it, and the requests that it got."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def client_of(sandbox: Sandbox, **changes: Any) -> NorceOrderClient:
 
 
 def order_body(status: str = "checkout", **members: Any) -> dict[str, Any]:
-    """An order as the service answers it."""
+    """An order as in the service's answer."""
     return {"id": "oAbCdEfG", "state": {"currentStatus": status}, **members}
 
 
@@ -40,7 +40,7 @@ def unique(word: str) -> str:
 
 
 async def an_order(norce: NorceOrderClient, *, paid: bool = False, **members: Any) -> Order:
-    """An order worth 125, read; paid with one payment if asked."""
+    """An order worth 125, read; with ``paid`` also paid."""
     order = await norce.orders.create(CONTEXT | {"cart": CART, **members})
     if paid:
         await order.payments.create({"reference": "paid", "amount": 125.0})
@@ -48,5 +48,5 @@ async def an_order(norce: NorceOrderClient, *, paid: bool = False, **members: An
 
 
 def asked(sandbox: Sandbox) -> list[str]:
-    """The operations asked for since the log was emptied, in order."""
+    """The operations requested since the log was emptied, in order."""
     return [str(request.operation) for request in sandbox.requests]

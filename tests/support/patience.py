@@ -1,4 +1,4 @@
-"""How long callers wait before they leave: as long as calls take on this machine, more or less."""
+"""How long callers wait before they are cancelled: about as long as calls take on this machine."""
 
 from __future__ import annotations
 

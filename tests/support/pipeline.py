@@ -28,7 +28,7 @@ ORDER_ID = "o1"
 
 @dataclass(frozen=True)
 class Stand:
-    """A client and what it stands on."""
+    """A client with its engine, clock and script."""
 
     client: NorceOrderClient
     engine: ScriptedEngine
@@ -36,12 +36,12 @@ class Stand:
 
     @property
     def session(self) -> Session:
-        """What the rooms of the facade call with."""
+        """The session that parts of an order call."""
         return session_of(self.client)
 
     @property
     def sent(self) -> list[str]:
-        """Method and path of every request, without what all have in common."""
+        """Method and path of every request, without the common prefix."""
         return [f"{request.method} {short(request)}" for request in self.engine.requests]
 
     async def call(
@@ -76,7 +76,7 @@ def stand(
 
 
 def answered_id(operation: Operation) -> str:
-    """The id that a good answer to :meth:`Stand.call` carries: of what was addressed, or of what was created."""
+    """The id in a good answer to :meth:`Stand.call`: of the addressed thing, or of the created one."""
     if not operation.answers:
         return "x1"
     return ORDER_ID if operation.answers == "order_id" else f"{operation.answers}-1"
@@ -113,7 +113,7 @@ def path_names(operation: Operation) -> list[str]:
 
 
 def sample_body(operation: Operation) -> Any:
-    """A small body that an operation takes; None for one without a body."""
+    """A small valid body of an operation; None for one without a body."""
     schema = description()[operation.id]["schema"]
     if schema is None:
         return None

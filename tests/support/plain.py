@@ -1,4 +1,4 @@
-"""Requests of a test's own over plain HTTP, past every client of ours."""
+"""Requests of a test over plain HTTP, without any client of ours."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class PostgresServer:
                 user=self._user,
                 extra_groups=None if self._user is None else [],
             )
-        # The last line of this file says so.
+        # The last line of this file writes it.
         pid_file = self._data / "postmaster.pid"
         while True:
             assert self._process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
@@ -214,7 +214,7 @@ def _start_keeper(folder: Path, address: Path) -> None:
     while not address.exists():
         assert keeper.poll() is None, log.read_text(encoding="utf-8", errors="replace")
         _pause()
-    # It outlives this process if others still use the server, so nobody here waits for it.
+    # It outlives this process if others still use the server, so this process does not wait for it.
     keeper.returncode = 0
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy between a client and a service over HTTP/1.1, which does to each request what a plan says.
+"""A TCP proxy between a client and a service over HTTP/1.1, which applies a plan of faults to the requests.
 
 It runs on a thread and an event loop of its own, so clients on any loop meet the same proxy. It reads just enough of
 HTTP to know where a message ends; the bytes it passes on are the bytes it got. One connection of a client has one to
@@ -43,13 +43,13 @@ _OWN_ANSWERS = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request or an answer as it came off the wire."""
+    """A request or an answer as it was received."""
 
     start: str
     """The first line."""
     head: bytes
     body: bytes
-    """With the marks of its chunks, when it has any."""
+    """With the marks of its chunks, if it has any."""
     last: bool
     """Whether its sender closes the connection after it."""
 
@@ -112,15 +112,15 @@ class Proxy:
         self.delay = delay
         self.answers_all = answers_all
         self.counts: Counter[Fault] = Counter()
-        """What happened, how many times."""
+        """The faults that happened, with their number."""
         self.connections = 0
         """Open ones of clients, now."""
         self.accepted = 0
         """All there ever were."""
         self.failures: list[Exception] = []
-        """What went wrong here and not by plan; leaving the proxy raises it."""
+        """Errors here that are not part of the plan; leaving the proxy raises them."""
         self.busy = 0
-        """Requests that were received and are not dealt with yet, those on their late way included."""
+        """Requests that were received and are not finished yet, late ones included."""
         address = urlsplit(upstream)
         self._upstream = (address.hostname or "", address.port or 80)
         self._path = address.path
@@ -138,7 +138,7 @@ class Proxy:
 
     @property
     def requests(self) -> int:
-        """How many there were, whatever happened to them."""
+        """The number of requests, whatever happened to them."""
         return self.counts.total()
 
     @property
@@ -146,18 +146,18 @@ class Proxy:
         return self.requests - self.counts[Fault.PASS]
 
     def let_go(self) -> None:
-        """Pass on what is held, now and from now on."""
+        """Pass on the held requests, now and from now on."""
         assert self._loop is not None
         assert self._let_go is not None
         self._loop.call_soon_threadsafe(self._let_go.set)
 
     async def while_held(self) -> None:
-        """Wait, on the proxy's loop, until it is let go."""
+        """Wait, on the proxy's loop, until they are released."""
         assert self._let_go is not None
         await self._let_go.wait()
 
     def settle(self) -> None:
-        """Wait until everything received has been dealt with."""
+        """Wait until everything received is finished."""
         wait_until(lambda: not self.busy)
 
     def __enter__(self) -> Self:
@@ -194,7 +194,7 @@ class Proxy:
         self._started.set()
         await self._stop.wait()
         server.close()
-        # A connection accepted in this very moment has a task that has not begun, and must begin to be ended.
+        # A connection that was accepted just now has a task that has not begun; it must begin to be ended.
         await asyncio.sleep(0.001)
         for task in self._tasks:
             task.cancel()
@@ -247,7 +247,7 @@ class _Connection:
                     await writer.wait_closed()
 
     async def _play(self, request: Message) -> bool:
-        """Do what the plan says; True keeps the connection."""
+        """Carry out the plan; True keeps the connection."""
         passing, fault = self._proxy.choose(request)
         match fault:
             case Fault.PASS | Fault.DELAY | Fault.HOLD:
@@ -264,7 +264,7 @@ class _Connection:
                 return self._reset()
             case Fault.CUT:
                 answer = await self._forward(request, passing)
-                # Of an answer without a body half the head.
+                # Half the head of an answer without a body.
                 await self._write(answer.wire[: len(answer.head) // 2] if not answer.body else _half(answer))
                 return False
             case Fault.LATE:
@@ -288,7 +288,7 @@ class _Connection:
     async def _forward(self, request: Message, passing: Passing) -> Message:
         """The service's answer to a request."""
         if self._service and self._service[0].at_eof():
-            # The service lets unused connections go after a while.
+            # The service closes unused connections after a while.
             self._service[1].close()
             self._service = None
         if self._service is None:

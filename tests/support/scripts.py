@@ -1,4 +1,4 @@
-"""Programs of the repository as modules, which no package has."""
+"""Programs of the repository as modules; they are in no package."""
 
 from __future__ import annotations
 

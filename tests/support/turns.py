@@ -23,15 +23,15 @@ LOOPS_IN_TURN = tuple(
     f"tests/{folder}/"
     for folder in ("adapter", "bulk", "chaos", "orders", "public_api", "sandbox", "security", "storage", "telemetry")
 )
-"""Folders of what stands above the pipeline: its code runs on anyio and is the same on each loop. What tells the loops
-apart stands below it and is tested on every loop. A test that is about the end of tasks, or about loops, has
+"""Folders of code above the pipeline, which runs on anyio and is the same on each loop. Code that depends on the
+loop is below it and is tested on every loop. A test about the end of tasks, or about loops, has
 ``@pytest.mark.every_loop``."""
 
 _selected: list[str] = []
 
 
 def begin(config: pytest.Config) -> None:
-    """Before anything is collected: which tests this run is about."""
+    """Before collection: the tests that this run is about."""
     _selected[:] = [str(config.getoption("markexpr"))]
 
 
@@ -48,13 +48,13 @@ def examples(number: int, *, soak: int) -> int:
 
 
 def chosen(pairs: Iterable[tuple[K, V]]) -> set[tuple[K, V]]:
-    """Of every combination of others and value those of an ordinary run: each of both at least once."""
+    """The combinations of an ordinary run: each value, and each combination of the others, at least once."""
     given = list(pairs)
     others, values = list(dict.fromkeys(key for key, _ in given)), list(dict.fromkeys(value for _, value in given))
     wanted = {(key, values[number % len(values)]) for number, key in enumerate(others)}
     wanted |= {(others[number % len(others)], value) for number, value in enumerate(values)}
     there = set(given)
-    # One that is not there, such as a value with a mark of its own, is made up for by the next value.
+    # A missing one, such as a value with a mark of its own, is replaced by the next value.
     missing = {key for key, _ in wanted - there}
     return (wanted & there) | {next(pair for pair in given if pair[0] == key) for key in missing}
 
@@ -64,7 +64,7 @@ def _may_take_one_loop(item: pytest.Item) -> bool:
 
 
 def mark_for_soak(items: Sequence[pytest.Item]) -> None:
-    """Mark those combinations that only a soak has."""
+    """Mark the combinations that only a soak has."""
     groups: dict[Hashable, list[tuple[tuple[tuple[Hashable, ...], Hashable], pytest.Item]]] = {}
     for item in items:
         mark, spec = item.get_closest_marker("in_turn"), getattr(item, "callspec", None)

@@ -17,7 +17,7 @@ from typing import Any
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Instead of waiting, adds what it would have waited."""
+    """Adds the time of a wait to the clock, and does not wait."""
 
     passed = 0.0
 
@@ -30,7 +30,7 @@ class _Jumping(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """One of asyncio's."""
+    """An asyncio loop in virtual time."""
 
     def __init__(self) -> None:
         self._jumping = _Jumping()
@@ -41,7 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def in_virtual_time(loop: str) -> tuple[str, Mapping[str, Any]]:
-    """What anyio's plugin takes for a backend."""
+    """A backend for anyio's plugin."""
     if loop == "asyncio":
         return "asyncio", {"loop_factory": VirtualLoop}
     from trio.testing import MockClock

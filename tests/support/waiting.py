@@ -1,4 +1,4 @@
-"""Waiting for what another thread, the event loop or the operating system brings about.
+"""Waiting for another thread, the event loop or the operating system.
 
 How long that takes says something about the machine, so there is no bound here: a test in which it never comes about is
 ended by the bound that every test has, which says where it stood.

@@ -1,4 +1,4 @@
-"""Starts Python programs as processes of their own that have imported already what they need.
+"""Starts Python programs as processes of their own that have imported their libraries already.
 
 Most of what a short program costs is its imports. Here a process imports them once, and each program is forked from it:
 it has its own process, streams, signals, environment and exit status, and ends as any interpreter does. What it does
@@ -37,7 +37,7 @@ PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 
 
 class Program:
-    """One that runs: what the tests use of :class:`subprocess.Popen`, with text in UTF-8."""
+    """A running program, with the part of :class:`subprocess.Popen` that tests use, with text in UTF-8."""
 
     def __init__(self, pid: int, told: socket.socket, ends: Sequence[int | None]) -> None:
         self.pid = pid
@@ -60,7 +60,7 @@ class Program:
         return self.returncode if self._ended_within(0) else None
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit status, when it has ended; minus the signal that has ended it."""
+        """The exit status when it has ended; minus the signal that has ended it."""
         if not self._ended_within(timeout):
             assert timeout is not None
             raise subprocess.TimeoutExpired(str(self.pid), timeout)
@@ -68,7 +68,7 @@ class Program:
         return self.returncode
 
     def communicate(self, given: str = "", timeout: float | None = None) -> tuple[str, str]:
-        """Give it this to read, if it reads; all that it still says, in both of its streams, and its end."""
+        """Give it this input; returns the rest of its output, in both of its streams, and waits for its end."""
         said = ["", ""]
 
         def read(number: int, stream: IO[str] | None) -> None:
@@ -113,13 +113,13 @@ class Program:
     def _close(self) -> None:
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
-                # What a reader that is gone was still to get is of no interest.
+                # Output for a reader that is gone is dropped.
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 
 
 class Warm:
-    """Where programs with the same imports come from. It starts with the first of them and ends with this process."""
+    """The source of programs with the same imports. It starts with the first of them and ends with this process."""
 
     def __init__(
         self, *modules: str, python: str = sys.executable, environment: Mapping[str, str] | None = None
@@ -177,7 +177,7 @@ class Warm:
     def run(
         self, code: str, *arguments: str, given: str = "", timeout: float | None = None, **options: Any
     ) -> tuple[int, str, str]:
-        """Exit status, output and errors of one that comes to an end; ``given`` is what it reads."""
+        """Exit status, output and errors of a program that ends; ``given`` is its input."""
         program = self.start(code, *arguments, stdin=PIPE if given else DEVNULL, **options)
         out, err = program.communicate(given, timeout)
         return program.wait(), out, err
@@ -211,7 +211,7 @@ OURS = Warm(
 
 
 def module(name: str, warnings: str = "ignore") -> str:
-    """The code that does as ``python -W WARNINGS -m NAME``."""
+    """The code for ``python -W WARNINGS -m NAME``."""
     return (
         f"import runpy, sys, warnings; warnings.resetwarnings(); warnings.simplefilter({warnings!r}); "
         f"sys.path[0] = {os.fspath(Path(__file__).parents[2])!r}; "
@@ -220,7 +220,7 @@ def module(name: str, warnings: str = "ignore") -> str:
 
 
 def script(path: Path, warnings: str = "ignore") -> str:
-    """The code that does as ``python -W WARNINGS PATH``."""
+    """The code for ``python -W WARNINGS PATH``."""
     return (
         f"import runpy, sys, warnings; warnings.resetwarnings(); warnings.simplefilter({warnings!r}); "
         f"sys.path[0] = {os.fspath(path.parent)!r}; "
@@ -234,7 +234,7 @@ def _send(control: socket.socket, message: bytes, numbers: list[int]) -> None:
 
 
 def _received(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """What is wanted, and the open files that came with it; None when there will be nothing more."""
+    """A request, and the open files that came with it; None if there will be no more."""
     begin, numbers, _, _ = socket.recv_fds(control, _LENGTH.size, 4)
     if not begin:
         return None
@@ -243,7 +243,7 @@ def _received(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None
 
 
 def _serve(control: socket.socket) -> dict[str, Any] | None:
-    """What is to be run, in each process that was forked for it; None in this one, at its end."""
+    """In each forked process the code to run; None in this one, at its end."""
     running: dict[int, socket.socket] = {}
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
@@ -279,14 +279,14 @@ def _serve(control: socket.socket) -> dict[str, Any] | None:
 
 
 def _nothing(*_: object) -> None:
-    """What a signal has to call so that it wakes the process."""
+    """A handler that does nothing, so that the signal wakes the process."""
 
 
 def _tell_of_ends(running: dict[int, socket.socket]) -> None:
     for pid in [*running]:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            # The one that asked may be gone.
+            # The process that asked may be gone.
             with running.pop(pid) as tells, contextlib.suppress(OSError):
                 tells.sendall(_STATUS.pack(os.waitstatus_to_exitcode(status)))
 
@@ -310,7 +310,7 @@ def _become(wanted: dict[str, Any], streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    # Its own are not those of what it runs.
+    # Its own signals are not those of its program.
     (_number, *_modules) = sys.argv[1:]
     for _name in _modules:
         importlib.import_module(_name)

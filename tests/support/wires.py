@@ -1,4 +1,4 @@
-"""Event loops, each with every engine it can have: for tests over a socket.
+"""Event loops, each with every engine that runs on it: for tests over a socket.
 
 A module or a conftest makes fixtures of these::
 
@@ -19,7 +19,7 @@ import pytest
 from norce_order_async.engines.select import ENGINES, EngineName
 
 CHOSEN: dict[str, EngineName] = {"asyncio": "aiohttp", "trio": "httpx2"}
-"""What ``"auto"`` chooses on each loop, where all extras are installed."""
+"""The engine that ``"auto"`` chooses on each loop, if all extras are installed."""
 
 EVERY_ENGINE = [(loop, name) for loop in CHOSEN for name in ENGINES if loop in ENGINES[name].loops]
 """Each loop with each engine that runs on it."""
@@ -28,7 +28,8 @@ ON_EVERY_WIRE = bool(os.environ.get("NORCE_TESTS_ON_EVERY_WIRE"))
 """Whether a run leaves none out, as ``nox -s wires`` asks for."""
 
 _NOT_AGAIN = () if ON_EVERY_WIRE else ("asyncio-httpx2", "trio-httpx")
-"""httpx2 and httpx are the same code of ours: a loop each is enough, but for the session ``nox -s wires``."""
+"""httpx and httpx2 share the same code of ours: one loop for each is enough, except for the session ``nox -s
+wires``."""
 
 WIRES = [
     wire
@@ -36,16 +37,16 @@ WIRES = [
     for name in sorted(ENGINES, key=lambda name: name != chosen)
     if loop in ENGINES[name].loops and (wire := loop if name == chosen else f"{loop}-{name}") not in _NOT_AGAIN
 ]
-"""A loop with the engine that is chosen there, or with the one named."""
+"""A loop with the engine that is chosen there, or with the named one."""
 
 
 def loop_of(request: pytest.FixtureRequest) -> str:
-    """The loop of the wire that a fixture has for its parameter."""
+    """The loop of the wire in a fixture's parameter."""
     return str(request.param).partition("-")[0]
 
 
 def engine_of(request: pytest.FixtureRequest) -> EngineName:
-    """What the clients of a test send with; what is chosen by itself in a test that has no wire."""
+    """The engine of the wire; ``"auto"`` in a test without one."""
     called = getattr(request.node, "callspec", None)
     wire = str(called.params.get("anyio_backend", "")) if called else ""
     return cast("EngineName", wire.partition("-")[2] or "auto")

@@ -51,7 +51,7 @@ class Measured:
 
 
 def points(metric: Metric | None) -> list[Any]:
-    """The kinds of points have no type in common that says what all of them have."""
+    """The kinds of points have no common type with their members."""
     data: Any = None if metric is None else metric.data
     return [] if data is None else list(data.data_points)
 
@@ -64,7 +64,7 @@ def measured() -> Iterator[Measured]:
 
 
 async def test_a_job_is_measured_until_it_ends(measured: Measured) -> None:
-    """Orders by verdict; what is in flight while it runs, and nothing of that afterwards."""
+    """Orders by verdict; the number in flight while it runs, and zero afterwards."""
     with Sandbox(seed=5) as sandbox:
         async with NorceOrderClient(
             base_url=sandbox.base_url, token=sandbox.token, merchant="acme", channel="se", telemetry=measured.telemetry
@@ -98,8 +98,8 @@ class HeldBackJob:
             self.summary.throttled_seconds += 0.5
 
 
-async def test_what_held_it_back_is_counted_once_and_to_the_end(measured: Measured) -> None:
-    """Also what comes after the last outcome; the gauges are right while no outcome comes."""
+async def test_time_held_back_is_counted_once_and_to_the_end(measured: Measured) -> None:
+    """Also after the last outcome; the gauges are right while no outcome comes."""
     job = HeldBackJob()
     watched = measured.telemetry.watch_job(job, job.outcomes(), "close")
     assert measured.values("norce.job.in_flight") == {"": 2}
@@ -112,7 +112,7 @@ async def test_what_held_it_back_is_counted_once_and_to_the_end(measured: Measur
 
 
 def in_prometheus(metric: Metric) -> set[str]:
-    """The series of a metric there, as the collector names them."""
+    """The series of a metric in Prometheus, as the collector names them."""
     unit = "_seconds" if metric.unit == "s" else ""
     base = metric.name.replace(".", "_") + unit
     match type(metric.data).__name__:
@@ -124,8 +124,8 @@ def in_prometheus(metric: Metric) -> set[str]:
             return {base}
 
 
-async def test_the_dashboard_shows_what_there_is(measured: Measured) -> None:
-    """Each series that it names is made by the code, each metric of a job is on it, and so are labels."""
+async def test_the_dashboard_shows_existing_metrics(measured: Measured) -> None:
+    """Each series that it names is made by the code, each metric of a job is on it, and the labels exist."""
     metrics: dict[str, Metric] = {}
     job = HeldBackJob()
     async for _ in measured.telemetry.watch_job(job, job.outcomes(), "close"):

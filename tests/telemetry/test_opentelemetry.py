@@ -46,7 +46,7 @@ HOST = "acme.api-se.playground.norce.tech"
 
 @dataclass(frozen=True)
 class Watched:
-    """A client's telemetry and where it goes."""
+    """A client's telemetry and its exporters."""
 
     telemetry: OpenTelemetry
     tracing: TracerProvider
@@ -135,7 +135,7 @@ async def test_a_call_is_a_span_and_each_attempt_one_inside_it(watched: Watched)
     assert second.status.status_code is StatusCode.UNSET
 
 
-async def test_a_trace_around_the_call_is_carried_on(watched: Watched) -> None:
+async def test_a_trace_around_the_call_is_continued(watched: Watched) -> None:
     """The user's span holds ours; the request carries the attempt's own id, another one each time."""
     on = watched.stand([answer(500), FOUND])
     with watched.tracing.get_tracer("shop").start_as_current_span("checkout") as outer:
@@ -164,8 +164,8 @@ async def test_a_refusal_is_an_error_of_the_call_too(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 302])
-async def test_what_is_no_error_has_none(watched: Watched, status: int) -> None:
-    """Redirects are no error by the conventions, though the call ends in one."""
+async def test_a_redirect_is_not_an_error(watched: Watched, status: int) -> None:
+    """By the conventions, even if the call raises."""
     on = watched.stand([answer(status, {"id": "o1"})])
     with contextlib.suppress(RefusedError) if status == 302 else contextlib.nullcontext():
         await on.call(SET_CART)
@@ -188,7 +188,7 @@ async def test_a_lost_answer_and_its_read_back(watched: Watched) -> None:
 
 
 async def test_other_middleware_lies_between_call_and_attempt(watched: Watched) -> None:
-    """The call's span holds what the user's call middleware does; the attempt's span the request as it goes out."""
+    """The call's span contains the user's call middleware; the attempt's span contains the request."""
     seen: list[bool] = []
     tracer = watched.tracing.get_tracer("shop")
 
@@ -286,7 +286,7 @@ async def test_plain_http_and_a_port(watched: Watched) -> None:
 
 
 async def test_without_a_provider_nothing_happens() -> None:
-    """The API alone records nothing and sends no trace on."""
+    """The API alone records nothing and sends no trace."""
     clock = FakeClock()
     engine = ScriptedEngine([FOUND], clock)
     norce = NorceOrderClient(

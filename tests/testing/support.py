@@ -1,4 +1,4 @@
-"""Runs a user's tests with the plugin as pytest finds it by itself, in a process of their own, warnings as errors."""
+"""Runs a user's tests with the plugin as pytest finds it, in a process of their own, warnings as errors."""
 
 from __future__ import annotations
 

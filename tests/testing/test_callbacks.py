@@ -22,7 +22,7 @@ def receiver() -> Iterator[CallbackReceiver]:
 
 
 def test_it_answers_in_turn_and_the_last_stays(receiver: CallbackReceiver) -> None:
-    """And 200 with nothing at a path where nothing was told."""
+    """And 200 without a body at a path without answers."""
     address = receiver.answer("/hook", Reply(403), Reply(200, [{"op": "remove", "path": "/reference"}]))
     answers = [httpx.post(address, json={"id": "o1"}, verify=NO_TLS, trust_env=False) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [403, 200, 200]
@@ -34,7 +34,7 @@ def test_it_answers_in_turn_and_the_last_stays(receiver: CallbackReceiver) -> No
 
 
 def test_it_answers_by_a_function(receiver: CallbackReceiver) -> None:
-    """Which is given the call."""
+    """The function gets the call."""
 
     def by_total(call: CallbackCall) -> Reply:
         return Reply(200 if call.json["total"] < 100 else 403)
@@ -47,7 +47,7 @@ def test_it_answers_by_a_function(receiver: CallbackReceiver) -> None:
 
 
 def test_a_function_that_fails_is_reported_at_the_end() -> None:
-    """The caller gets a 500; closing raises what it raised."""
+    """The caller gets a 500; closing raises the function's exception."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", lambda call: Reply(call.json["status"]))
     assert httpx.post(address, json={}, verify=NO_TLS, trust_env=False).status_code == 500
@@ -56,8 +56,8 @@ def test_a_function_that_fails_is_reported_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("leaves", [True, False])
-def test_a_delay_is_not_waited_out_at_the_end(leaves: bool) -> None:
-    """Of an hour; the caller has left, or has not."""
+def test_closing_does_not_wait_for_a_delay(leaves: bool) -> None:
+    """Of an hour, whether or not the caller has left."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", Reply(delay=3600))
     parts = urlsplit(address)
@@ -80,7 +80,7 @@ def test_nothing_personal_is_shown(receiver: CallbackReceiver) -> None:
     assert "Testsson" not in repr(receiver.calls) + repr(Reply(200, {"name": "Testsson"}))
 
 
-def test_what_can_t_be_told(receiver: CallbackReceiver) -> None:
+def test_impossible_answers_are_refused(receiver: CallbackReceiver) -> None:
     """A path without its slash, and no answer at all."""
     with pytest.raises(ValueError, match="begins with a slash"):
         receiver.answer("hook", Reply())
@@ -88,8 +88,8 @@ def test_what_can_t_be_told(receiver: CallbackReceiver) -> None:
         receiver.answer("/hook")
 
 
-def test_a_function_that_makes_no_reply() -> None:
-    """The caller gets a 500, and the test is told at the end what was returned."""
+def test_a_function_that_returns_no_reply() -> None:
+    """The caller gets a 500, and the error at the end of the test names the returned type."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", lambda call: 409)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
     assert httpx.post(address, verify=NO_TLS, trust_env=False).status_code == 500

@@ -184,7 +184,7 @@ async def test_loopback():
 
 
 def test_calls_fail_the_test(pytester: pytest.Pytester) -> None:
-    """On both loops, by any client; every text says which host, and what to do."""
+    """On both loops, with any client; every text names the host and the remedy."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(CALLS)
     result = run(pytester, "--tb=short", "-rf", ini=ON)
@@ -201,7 +201,7 @@ def test_calls_fail_the_test(pytester: pytest.Pytester) -> None:
 
 
 def test_sockets_that_resolve_a_name_by_themselves() -> None:
-    """Python tells of these when the name is resolved already, so it has to be one that can be, here too."""
+    """Python reports these after the name is resolved, so it must be one that can be resolved here."""
     watch = Guard("localhost")
     watch.install()
     try:
@@ -224,7 +224,7 @@ def test_sockets_that_resolve_a_name_by_themselves() -> None:
         watch.remove()
 
 
-def test_a_forked_child_is_kept_from_it_too(pytester: pytest.Pytester) -> None:
+def test_a_forked_child_is_stopped_too(pytester: pytest.Pytester) -> None:
     """It does not fail the test, but nothing is called."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(
@@ -249,8 +249,8 @@ def test_a_forked_child_is_kept_from_it_too(pytester: pytest.Pytester) -> None:
     run(pytester, ini=ON).assert_outcomes(passed=1)
 
 
-def test_what_is_allowed_stays_as_it_is(pytester: pytest.Pytester) -> None:
-    """By the marker, by the fixture, by pattern; and what is no host of Norce's."""
+def test_allowed_calls_are_not_affected(pytester: pytest.Pytester) -> None:
+    """By the marker, by the fixture, by pattern; and hosts of others."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(ALLOWED)
     result = run(pytester)
@@ -269,10 +269,10 @@ def test_what_is_allowed_stays_as_it_is(pytester: pytest.Pytester) -> None:
     ids=["fixture", "marker", "through a fixture of its own"],
 )
 @pytest.mark.parametrize("arguments", [(), ("-k", "test_call")], ids=["all", "deselected"])
-# Which tests are left is decided after all modules were looked at.
+# The tests to run are chosen after all modules were collected.
 @pytest.mark.in_turn("arguments")
-def test_it_is_on_where_the_plugin_is_used(pytester: pytest.Pytester, used: str, arguments: tuple[str, ...]) -> None:
-    """One test is enough, wherever it stands, and whether or not it is run this time."""
+def test_it_is_on_if_the_plugin_is_used(pytester: pytest.Pytester, used: str, arguments: tuple[str, ...]) -> None:
+    """One test is enough, in any file, and whether or not it is run this time."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(test_a="import socket\n\ndef test_call(): socket.getaddrinfo('acme.norce.tech', 443)\n")
     pytester.makepyfile(test_b=f"import pytest\n\n{used}\n")
@@ -316,8 +316,8 @@ BEFORE = looked_up()
 
 
 @pytest.mark.parametrize("ini", ["", "norce_guard = false"], ids=["as it comes", "switched off"])
-def test_it_does_nothing_where_the_plugin_is_not_used(pytester: pytest.Pytester, ini: str) -> None:
-    """Installed beside a project that has nothing to do with it."""
+def test_it_does_nothing_if_the_plugin_is_not_used(pytester: pytest.Pytester, ini: str) -> None:
+    """Installed beside a project that does not use it."""
     pytester.makeconftest(NO_NETWORK + LOOKED_UP)
     pytester.makepyfile(LEFT_ALONE + ("\ndef test_use(norce_client): pass\n" if ini else ""))
     run(pytester, ini=ini).assert_outcomes(passed=2 if ini else 1)
@@ -387,7 +387,7 @@ def test_it_is_still_there(number):
 # On or off, patches are undone in the order of their scopes.
 @pytest.mark.in_turn("ini")
 def test_patches_of_others_stay(pytester: pytest.Pytester, scope: str, ini: str) -> None:
-    """Whatever a project puts in place of these functions, and for how long, is its own."""
+    """A project may replace these functions with its own, for any time."""
     pytester.makeconftest(LOOKED_UP + "\ndef pytest_unconfigure():\n    print('back:', looked_up() == BEFORE)\n")
     pytester.makepyfile(PATCHES.replace("SCOPE", scope))
     result = run(pytester, ini=ini)
@@ -396,7 +396,7 @@ def test_patches_of_others_stay(pytester: pytest.Pytester, scope: str, ini: str)
 
 
 def test_patches_that_outlast_the_run_stay(pytester: pytest.Pytester) -> None:
-    """Not taken back for them, and what they have put away still works."""
+    """The guard does not undo them, and the functions that they replaced still work."""
     pytester.makeconftest(
         """
         import ssl

@@ -64,7 +64,7 @@ def test_under_anyio_s_plugin(pytester: pytest.Pytester, ini: str) -> None:
 
 @pytest.mark.parametrize("ini", TRANSPORTS.values(), ids=TRANSPORTS)
 @pytest.mark.parametrize("mode", ["strict", "auto"])
-# How the plugin finds its tests and how a client reaches the service have nothing in common.
+# The way the plugin finds its tests does not affect how a client reaches the service.
 @pytest.mark.in_turn("ini")
 def test_under_pytest_asyncio(pytester: pytest.Pytester, mode: str, ini: str) -> None:
     """In both of its modes."""
@@ -81,7 +81,7 @@ def test_under_one_loop_for_a_whole_module(pytester: pytest.Pytester) -> None:
 
 
 def test_a_fixture_of_the_user_s_on_the_loop(pytester: pytest.Pytester) -> None:
-    """Async fixtures are made of ours."""
+    """Async fixtures may use ours."""
     pytester.makepyfile(
         """
         import pytest

@@ -1,4 +1,4 @@
-"""The page about testing: its code passes as it stands there, with the settings it names, and its table is printed.
+"""The page about testing: its code passes as it is, with the settings on the page, and its table is the printed one.
 
 Run as a program, this writes the table of readings that the shop's tests print.
 """
@@ -42,7 +42,7 @@ from norce_order_async.sandbox import policy
 
 policy.LIST_LAG["3-s"] = 3600.0
 """
-"""A list that is 3 s behind is so for the whole of each test, however slow the machine is."""
+"""A list that lags by 3 s does so for the whole of each test, however slow the machine is."""
 
 SOON = """\
 from norce_order_async.sandbox import app
@@ -53,7 +53,7 @@ app.STATE_DELAY = 0.1
 
 
 def printed(*settings: str) -> str:
-    """The table that the shop's tests close with under each reading."""
+    """The table at the end of the shop's tests under each reading."""
     with tempfile.TemporaryDirectory() as folder:
         shop = shutil.copytree(SHOP, Path(folder, "shop"), ignore=shutil.ignore_patterns("__pycache__", ".*"))
         Path(shop, "conftest.py").write_text("\n".join(settings), "utf-8")
@@ -74,7 +74,7 @@ def printed(*settings: str) -> str:
 
 
 @pytest.mark.parametrize("settings", [(FAR_BEHIND, SOON), *for_soak([(FAR_BEHIND,)])], ids=len)
-def test_its_table_is_what_is_printed(settings: tuple[str, ...]) -> None:
+def test_its_table_is_the_printed_one(settings: tuple[str, ...]) -> None:
     """Word for word."""
     (shown,) = re.findall(r"^```text\n(.*?)\n```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert shown == printed(*settings), "run: python -m tests.testing.test_page"

@@ -1,4 +1,4 @@
-"""The plugin as a guest in every run: what it imports, its markers, options, and what can be set."""
+"""The plugin in every run: its imports, its markers, its options, and its settings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ pytest_plugins = ["pytester"]
 
 
 def imported(program: str) -> set[str]:
-    """What a program imports on top of pytest."""
+    """The imports of a program beyond pytest's own."""
     code = f"import sys, pytest\nbefore = set(sys.modules)\n{program}\nprint(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return set(done.stdout.split())
 
 
-def test_it_imports_next_to_nothing() -> None:
-    """Itself, the packages it lies in with what imports their names, and the guard, beside what pytest has loaded."""
+def test_it_imports_almost_nothing() -> None:
+    """Itself, the packages around it, and the guard, beside what pytest has loaded."""
     assert imported("import norce_order_async.testing.plugin") == {
         "norce_order_async",
         "norce_order_async._exports",
@@ -30,8 +30,8 @@ def test_it_imports_next_to_nothing() -> None:
     }
 
 
-def test_a_run_that_does_not_use_it(pytester: pytest.Pytester) -> None:
-    """Imports neither client nor sandbox nor an HTTP library."""
+def test_a_run_without_it(pytester: pytest.Pytester) -> None:
+    """It imports neither client nor sandbox nor an HTTP library."""
     pytester.makepyfile(
         """
         import sys
@@ -43,8 +43,8 @@ def test_a_run_that_does_not_use_it(pytester: pytest.Pytester) -> None:
     run(pytester, plugins=(), imports=True).assert_outcomes(passed=1)
 
 
-def test_the_names_for_annotations() -> None:
-    """Are loaded when they are asked for, and no others are there."""
+def test_the_names_for_annotations_are_loaded_on_demand() -> None:
+    """And there are no others."""
     import norce_order_async.testing as testing
 
     assert dir(testing) == testing.__all__ == ["CallbackCall", "CallbackReceiver", "ConnectAdapter", "Reply"]
@@ -53,8 +53,8 @@ def test_the_names_for_annotations() -> None:
         _ = testing.Answer  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
 
-def test_it_tells_of_itself(pytester: pytest.Pytester) -> None:
-    """Markers, fixtures and the option are listed with what they do."""
+def test_its_help(pytester: pytest.Pytester) -> None:
+    """Markers, fixtures and the option are listed with their purpose."""
     markers = run(pytester, "--markers").stdout
     markers.fnmatch_lines_random([f"@pytest.mark.norce_{name}(*" for name in ("faults", "socket", "real_hosts")])
     fixtures = run(pytester, "--fixtures").stdout
@@ -97,13 +97,13 @@ def test_off(norce_sandbox, norce_client):
 def test_over_a_socket_on_request(
     pytester: pytest.Pytester, arguments: tuple[str, ...], ini: str, as_set: bool
 ) -> None:
-    """By option, by ini, and test by test by the marker, which wins."""
+    """By option, by ini, and by the marker of a test, which wins."""
     pytester.makepyfile(SERVED.format(as_set=as_set))
     run(pytester, *arguments, ini=ini).assert_outcomes(passed=3)
 
 
 def test_plans(pytester: pytest.Pytester) -> None:
-    """Seeds make stories; a mistake in the marker is an error of that test, with the reason."""
+    """Seeds decide the faults; a mistake in the marker is an error of that test, with the reason."""
     pytester.makepyfile(
         """
         import pytest
@@ -153,7 +153,7 @@ def test_plans(pytester: pytest.Pytester) -> None:
     )
 
 
-def test_what_can_be_set(pytester: pytest.Pytester) -> None:
+def test_the_settings(pytester: pytest.Pytester) -> None:
     """Arguments of sandbox and client, by overriding a fixture; the order is made in the client's scope."""
     pytester.makepyfile(
         """
@@ -182,7 +182,7 @@ def test_what_can_be_set(pytester: pytest.Pytester) -> None:
 
 
 def test_an_http_client_of_the_user_s(pytester: pytest.Pytester) -> None:
-    """Takes the place of the way to the sandbox."""
+    """It replaces the connection to the sandbox."""
     pytester.makepyfile(
         """
         import httpx
@@ -204,8 +204,8 @@ def test_an_http_client_of_the_user_s(pytester: pytest.Pytester) -> None:
     run(pytester).assert_outcomes(passed=2)
 
 
-def test_an_order_asked_for_late(pytester: pytest.Pytester) -> None:
-    """With a loop running already, it is made without disturbing that."""
+def test_an_order_that_is_requested_late(pytester: pytest.Pytester) -> None:
+    """Even on a running loop, it is made without disturbing the loop."""
     pytester.makepyfile(
         """
         import pytest

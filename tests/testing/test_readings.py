@@ -1,4 +1,4 @@
-"""Tests under other readings: which run again, what is said at the end, and that the plain run is what it was."""
+"""Tests under other readings: which run again, the report at the end, and that the normal run is unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_without_a_sandbox():
 NAME = "test_readings_of.py"
 ACCEPTED = "norce_readings_accepted"
 WORKERS = pytest.mark.parametrize("workers", ["", "-n2"], ids=["alone", "xdist"])
-"""What comes together at the end, from wherever it ran; starting workers takes longer than all else in these tests."""
+"""Results that are collected at the end; starting workers takes longer than everything else in these tests."""
 LOOPS = "asyncio_default_fixture_loop_scope = function"
 
 
@@ -52,7 +52,7 @@ def written(pytester: pytest.Pytester, code: str) -> None:
 
 
 def table(result: pytest.RunResult) -> list[str]:
-    """What closes the output."""
+    """The table at the end of the output."""
     lines = result.outlines
     begin = next(number for number, line in enumerate(lines) if re.fullmatch("=+ readings of the rules =+", line))
     end = next(number for number, line in enumerate(lines[begin + 1 :], begin + 1) if re.fullmatch("=+ .* =+", line))
@@ -60,7 +60,7 @@ def table(result: pytest.RunResult) -> list[str]:
 
 
 def reported(pytester: pytest.Pytester, *arguments: str, plugins: tuple[str, ...] = ("asyncio",)) -> dict[str, Any]:
-    """What is written for other programs; the run itself passes."""
+    """The report for other programs; the run itself passes."""
     result = run(pytester, "--norce-readings-report=found.json", *arguments, plugins=plugins)
     assert result.ret == 0, result.stdout.str()
     found: dict[str, Any] = json.loads(pytester.path.joinpath("found.json").read_text("utf-8"))
@@ -91,7 +91,7 @@ def relied(found: dict[str, Any]) -> dict[str, list[str]]:
 def test_each(
     pytester: pytest.Pytester, plugins: tuple[str, ...], mark: str, arguments: tuple[str, ...], tests: list[str]
 ) -> None:
-    """Under each other reading of the rules that a test has met, and of no other."""
+    """Under each other reading of the rules that a test has touched, and of no other."""
     written(pytester, UNPAID.format(mark=mark))
     found = reported(pytester, "--norce-readings=each", *arguments, plugins=plugins)
     assert relied(found) == {"entry-demands=not-demanded": tests}
@@ -106,7 +106,7 @@ def test_each(
 
 
 def test_the_table(pytester: pytest.Pytester) -> None:
-    """In words; the plain run is counted and nothing else, and its exit code is that of pytest."""
+    """In words; only the normal run is counted, and its exit code is pytest's."""
     written(pytester, UNPAID.format(mark="asyncio"))
     result = run(pytester, "--norce-readings=each", "--junitxml=plain.xml", "-v", plugins=("asyncio",))
     result.assert_outcomes(passed=3)
@@ -124,7 +124,7 @@ def test_the_table(pytester: pytest.Pytester) -> None:
 
 
 def test_one_reading(pytester: pytest.Pytester) -> None:
-    """For a whole run: the failure that the table names is there to be looked at."""
+    """For a whole run, so that the failure in the table can be examined."""
     written(pytester, UNPAID.format(mark="asyncio"))
     result = run(pytester, "--norce-readings=entry-demands=not-demanded", plugins=("asyncio",))
     result.assert_outcomes(passed=2, failed=1)
@@ -156,7 +156,7 @@ def test_harsh(pytester: pytest.Pytester) -> None:
 @WORKERS
 @pytest.mark.in_turn("workers", over="module")
 def test_strict(pytester: pytest.Pytester, accepted: str, code: int, workers: str) -> None:
-    """What is not accepted fails the run, though all tests pass."""
+    """A failure that is not accepted fails the run, though all tests pass."""
     written(pytester, UNPAID.format(mark="asyncio"))
     result = run(
         pytester,
@@ -264,7 +264,7 @@ def test_expected_to_fail(norce_order):
 @WORKERS
 @pytest.mark.in_turn("workers", over="module")
 def test_kinds_of_tests(pytester: pytest.Pytester, workers: str) -> None:
-    """Each run has fixtures and an instance of its own. Nothing is said of a test that can't be run twice."""
+    """Each run has fixtures and an instance of its own. A test that can't be run twice has no result."""
     written(pytester, KINDS)
     result = run(
         pytester, "--norce-readings=each", "--norce-readings-report=found.json", *workers.split(), plugins=("xdist",)
@@ -284,8 +284,8 @@ def test_kinds_of_tests(pytester: pytest.Pytester, workers: str) -> None:
     assert found["tests"] == 6
 
 
-def test_what_was_observed_is_no_question(pytester: pytest.Pytester) -> None:
-    """A calibration's file is how the service behaves in every run; only the rest is tried."""
+def test_an_observed_rule_is_not_tried(pytester: pytest.Pytester) -> None:
+    """With a calibration's file every run follows it; only the other rules are tried."""
     written(pytester, UNPAID.format(mark="asyncio"))
     pytester.path.joinpath("calibration.yaml").write_text(
         "entry-demands: {reading: each-step, when: 2026-01-01}\npagination-size: {reading: matches}\n", "utf-8"
@@ -305,7 +305,7 @@ def test_what_was_observed_is_no_question(pytester: pytest.Pytester) -> None:
 @WORKERS
 @pytest.mark.in_turn("workers", over="module")
 def test_a_run_that_stops_early(pytester: pytest.Pytester, workers: str) -> None:
-    """Tries nothing more, and says so."""
+    """It tries nothing more, and reports that."""
     written(pytester, KINDS)
     result = run(
         pytester, "--norce-readings=each", "-x", "-k", "fails_plainly or chooses", *workers.split(), plugins=("xdist",)
@@ -314,7 +314,7 @@ def test_a_run_that_stops_early(pytester: pytest.Pytester, workers: str) -> None
     assert "The run was stopped: not every reading was tried." in table(result)
 
 
-def test_only_the_plain_runs_are_remembered(pytester: pytest.Pytester) -> None:
+def test_only_the_normal_runs_are_remembered(pytester: pytest.Pytester) -> None:
     """``--lf`` finds nothing failed, ``--setup-plan`` runs nothing, ``--setup-show`` shows."""
     written(pytester, UNPAID.format(mark="asyncio"))
     shown = run(pytester, "--norce-readings=each", "--setup-show", "-k", "relies", plugins=("asyncio",))
@@ -337,15 +337,17 @@ def test_only_the_plain_runs_are_remembered(pytester: pytest.Pytester) -> None:
         (("--norce-readings=each",), f"{ACCEPTED} = cart-put=merge", "has no reading 'merge'; did you mean merges?"),
     ],
 )
-def test_mistakes(pytester: pytest.Pytester, arguments: tuple[str, ...], ini: str, why: str) -> None:
-    """End the run before it begins, with the reason."""
+def test_mistakes_end_the_run_before_it_begins(
+    pytester: pytest.Pytester, arguments: tuple[str, ...], ini: str, why: str
+) -> None:
+    """With the reason."""
     result = run(pytester, *arguments, ini=ini)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert why in result.stderr.str()
 
 
 def test_in_this_process(pytester: pytest.Pytester) -> None:
-    """As a program does that calls pytest."""
+    """As in a program that calls pytest."""
     written(pytester, UNPAID.format(mark="anyio"))
     pytester.makeini(f"[pytest]\nfilterwarnings = error\n{LOOPS}")
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:schemathesis", "--norce-readings=harsh")
@@ -354,7 +356,7 @@ def test_in_this_process(pytester: pytest.Pytester) -> None:
 
 
 def test_it_is_loaded_on_demand(pytester: pytest.Pytester) -> None:
-    """No run has it that does not ask."""
+    """A run without the option does not load it."""
     written(
         pytester,
         "import sys\n\ndef test_it(norce_sandbox):\n"

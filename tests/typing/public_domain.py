@@ -1,4 +1,4 @@
-"""The order's domain as a user's program meets it: checked by mypy and pyright, never run."""
+"""The order's domain in a user's program: checked by mypy and pyright, never run."""
 
 from __future__ import annotations
 

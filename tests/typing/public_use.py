@@ -1,4 +1,4 @@
-"""The public surface as a user's program meets it: checked by mypy and pyright, never run.
+"""The public API in a user's program: checked by mypy and pyright, never run.
 
 What stands here has to go through both in strict mode as it is; what must not is in ``test_wrong_use.py``.
 """

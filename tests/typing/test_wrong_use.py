@@ -1,4 +1,4 @@
-"""Programs that are wrong are told so by both type checkers, in strict mode, at exactly the lines marked."""
+"""Both type checkers, in strict mode, report wrong programs at exactly the lines marked."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_mypy_tells(program: Path) -> None:
+def test_mypy_reports_the_mistakes(program: Path) -> None:
     """At the lines marked and at no other."""
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(program)]
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
@@ -116,7 +116,7 @@ def test_mypy_tells(program: Path) -> None:
     assert lines == MARKED, told.stdout + told.stderr
 
 
-def test_pyright_tells(program: Path) -> None:
+def test_pyright_reports_the_mistakes(program: Path) -> None:
     """At the lines marked and at no other."""
     settings = {
         "typeCheckingMode": "strict",
