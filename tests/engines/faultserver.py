@@ -155,6 +155,8 @@ class FaultServer:
         """The largest number of connections that were open at a time, and that the other side had not closed."""
         self.answered = 0
         """Requests whose play has ended, with the connection kept."""
+        self.left = 0
+        """Requests whose other side was gone before their play had ended."""
         self.said_all: float | None = None
         """The time when one of its plays last fell silent, or began to drip."""
         self.says = b""
@@ -252,6 +254,7 @@ class FaultServer:
 
     def _serve(self, sock: socket.socket) -> None:
         connection = Connection(self, sock)
+        playing = False
         try:
             if self._deaf:
                 self.stopping.wait()
@@ -264,6 +267,7 @@ class FaultServer:
                 connection.send(self.greeting)
             while (request := connection.read_request()) is not None:
                 connection.requests += 1
+                playing = True
                 with self._lock:
                     self.received.append(request)
                     self._targets[request.target] += 1
@@ -271,8 +275,10 @@ class FaultServer:
                     return
                 with self._lock:
                     self.answered += 1
+                playing = False
         except (OSError, ValueError):
-            return
+            with self._lock:
+                self.left += playing
         finally:
             with contextlib.suppress(OSError):
                 connection.sock.close()
