@@ -32,7 +32,7 @@ def test_its_numbers_are_the_codes() -> None:
     """Leases, rates and limits."""
     text = " ".join(PAGE.split())
     assert f"A run has the job for {LEASE:g} s" in text
-    assert f"renews that every {LEASE / journal.RENEWALS:g} s" in text
+    assert f"renews the lease every {LEASE / journal.RENEWALS:g} s" in text
     assert f"Listing reads {LISTED_AT_ONCE:,} orders of the source" in text
 
 
