@@ -70,7 +70,10 @@ def shape_of(name: str) -> Any:
     if inspect.isfunction(value):
         return str(inspect.signature(value))
     if is_typeddict(value):
-        return {name: getattr(member, "__forward_arg__", str(member)) for name, member in sorted(value.__annotations__.items())}
+        return {
+            name: getattr(member, "__forward_arg__", str(member))
+            for name, member in sorted(value.__annotations__.items())
+        }
     if inspect.isclass(value):
         methods = {"from_dict", "to_dict"} & set(dir(value))
         told = {method: str(inspect.signature(getattr(value, method))) for method in sorted(methods)}

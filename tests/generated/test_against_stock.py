@@ -48,7 +48,9 @@ def classes(turn: int) -> pytest.MarkDecorator:
 
 
 several_times = settings(
-    max_examples=examples(7, soak=20), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(7, soak=20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 

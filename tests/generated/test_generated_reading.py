@@ -205,7 +205,9 @@ json_values = st.recursive(
 def bodies(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
     """Objects whose names are mostly the model's own, and whose values are anything."""
     names = st.sampled_from(sorted(kind.MEMBERS)) | st.text(max_size=8)
-    values = json_values | st.sampled_from(["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1234567", "Person", "checkout", [{}, 1], [{"id": 1}, None]])
+    values = json_values | st.sampled_from(
+        ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1234567", "Person", "checkout", [{}, 1], [{"id": 1}, None]]
+    )
     return st.dictionaries(names, values, max_size=6)
 
 
