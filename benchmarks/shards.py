@@ -130,9 +130,8 @@ async def _long(target: Target, journal: PostgresJournal, items: int, workers: i
     for number in range(rounds):
         # Each begins with the same tables as the COPY beside it: with none.
         with psycopg.connect(journal.dsn, autocommit=True) as connection:
-            connection.execute(
-                "DROP TABLE IF EXISTS norce_job, norce_job_fact, norce_job_shard, norce_job_item, norce_job_member"
-            )
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
         watch, listed = _Watch(journal, lambda: ()), _Listed()
         started = time.perf_counter()
         async with anyio.create_task_group() as tasks:
