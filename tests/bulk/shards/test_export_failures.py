@@ -25,6 +25,8 @@ from norce_order_async.bulk.actions.output import OutputFile
 from norce_order_async.bulk.journal.parts import ExportShard
 from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.shards.folder import Folder
+from norce_order_async.sandbox import FaultPlan, FaultRule
+from norce_order_async.sandbox.faults.kinds import Delay
 from tests.support.waiting import until, wait_until
 
 from .exports import hidden_in, ids_in, manifest, move, names_in, put, written
@@ -301,9 +303,11 @@ async def test_workers_that_are_killed_and_frozen(place: Place, tmp_path: Path, 
         finally:
             end(workers)
 
+    ids = await orders(place.sandbox, 120)
+    # So slow that several of them are seen at work.
+    place.sandbox.faults.play(FaultPlan([FaultRule(Delay(0.05))]))
     for number in range(rounds):
         here, folder = replace(place, journal=replace(place.journal, job=f"round {number}")), tmp_path / f"{number}"
-        ids = await orders(place.sandbox, 120)
         await list_shards(here.recipe, ids, actions.export(folder, format="csv"), journal=here.journal, shards=8)
         await to_thread.run_sync(run, here, folder)
         assert read_journal(here.journal).counts == {"confirmed": 120}
