@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any, cast
@@ -155,6 +155,47 @@ def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch
     assert store.kept_back()
     store.renew()
     assert store.kept_back() is None
+    store.release()
+
+
+def test_a_connection_that_is_lost_while_lists_are_compared(journal: PostgresJournal) -> None:
+    """The list that was sent so far is gone with it, so the run ends, and the next one compares again."""
+    store = PostgresStore(journal)
+    store.take()
+    listed(store, 3)
+    store.begin_comparison()
+    store.compare(items(1, 2))
+    with pytest.raises(JournalError, match="was lost while its list was compared with the source: run it again"):
+        lose_connections(journal, lambda: store.compare(items(3, 3)))
+    store.begin_comparison()
+    store.compare(items(1, 3))
+    with pytest.raises(JournalError, match="was lost while its list was compared with the source: run it again"):
+        lose_connections(journal, store.difference)
+    store.begin_comparison()
+    store.compare(items(1, 3))
+    assert not store.difference()
+    store.release()
+
+
+def lose_connections(journal: PostgresJournal, then: Callable[[], object]) -> None:
+    import psycopg
+
+    with psycopg.connect(journal.dsn, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    then()
+
+
+def test_an_id_that_is_too_long(journal: PostgresJournal) -> None:
+    """Longer than the database's index takes: the error says so, and nothing is listed."""
+    store = PostgresStore(journal)
+    store.take()
+    store.begin({})
+    with pytest.raises(JournalError, match=r"in PostgreSQL: the id of an order is too long for it$"):
+        store.add([Item(1, "".join(map(chr, range(0x4E00, 0x4E00 + 1000))))])
+    assert store.counts() == {}
     store.release()
 
 

@@ -27,6 +27,7 @@ LEASE: Final = 15.0
 _OPTION: Final = re.compile(r"lease=([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 _WHY: Final[Mapping[str, str]] = {
     "53100": "its disk is full; free some space and run it again",
+    "54000": "the id of an order is too long for it",
     "25006": "it can't be written to",
     "42501": "this role may not do that",
     "3D000": "there is no such database",

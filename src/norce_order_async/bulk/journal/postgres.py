@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from norce_order_async.bulk.journal import reading
 from norce_order_async.bulk.journal.errors import JournalError
@@ -24,6 +24,8 @@ from norce_order_async.storage.postgres import driver
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+T = TypeVar("T")
 
 # The database splits texts into values: the driver takes ten times as long to send a list. Neither ids nor JSON hold a
 # line break.
@@ -228,7 +230,20 @@ class PostgresStore(LeasedShard):
         # If an order comes twice, the first counts, as when it was listed.
         query = f"WITH {_GIVEN} INSERT INTO norce_job_compared SELECT key, hash FROM given ON CONFLICT DO NOTHING"  # noqa: S608
         given = _packed(items, self._shards)
-        self._call(lambda connection: connection.execute(query.encode(), given))
+        self._call(lambda connection: self._of_compared(connection, lambda: connection.execute(query.encode(), given)))
+
+    def _of_compared(self, connection: Connection[Any], work: Callable[[], T]) -> T:
+        """Do work with the table of the list that is compared.
+
+        Raises:
+            JournalError: it is gone, because a temporary table ends with its connection.
+        """
+        if connection.execute("SELECT to_regclass('pg_temp.norce_job_compared')").fetchone() == (None,):
+            raise JournalError(
+                f"journal {self.name}: the connection to its database was lost while its list was compared with the "
+                "source: run it again"
+            )
+        return work()
 
     def difference(self) -> Difference:
         """The differences between the compared list and the journal's."""
@@ -258,7 +273,7 @@ class PostgresStore(LeasedShard):
                 ),
             )
 
-        return self._call(work)
+        return self._call(lambda connection: self._of_compared(connection, lambda: work(connection)))
 
     def counts(self) -> dict[str, int]:
         """The number of items of this shard by state."""
