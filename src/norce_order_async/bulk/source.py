@@ -69,12 +69,22 @@ def as_json(data: Any) -> str:
     """Return data as JSON; equal data gives equal text.
 
     Raises:
-        ConfigurationError: it is not JSON data.
+        ConfigurationError: it is not JSON data, or holds half a surrogate pair.
     """
     try:
-        return _JSON.encode(data)
+        text = _JSON.encode(data)
+        if not text.isascii():
+            text.encode()
+    except UnicodeEncodeError:
+        # The error below is raised outside, because this one would hold the whole text as its context.
+        pass
     except (TypeError, ValueError) as error:
         raise ConfigurationError("parameters and rows of a job must be JSON data") from error
+    else:
+        return text
+    raise ConfigurationError(
+        "texts in parameters and rows of a job must be Unicode, and one holds half a surrogate pair"
+    )
 
 
 @dataclass(frozen=True, slots=True)

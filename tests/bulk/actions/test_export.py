@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import errno
+import json
 import os
 import stat
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,68 @@ async def test_a_file_that_a_killed_job_had_not_written_yet_is_written(
     assert not out.with_name("orders.csv.part").exists()
     # No order was read again; a filter lists nothing a second time either.
     assert reads(sandbox) == read
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+async def test_lines_that_another_program_has_changed(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since the last run, and to the same length: the error names their file, and no file is made of them."""
+    out = tmp_path / f"orders.{ending}"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 1)
+        with monkeypatch.context() as killed:
+            killed.setattr(ExportFile, "finish", ExportFile.close)
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out)))
+        lines = tmp_path / f"orders.{ending}.part"
+        before = text(lines)
+        for words in ("x", "\0", "[1]", '{"id": 5, "other": 6}'):
+            put(lines, words.ljust(len(before)))
+            async with norce.bulk(journal, load=FEW) as job:
+                with pytest.raises(JournalError, match=rf"{ending}\.part was changed by another program"):
+                    await all_of(job.run(ids, actions.export(out)))
+            assert not is_there(out)
+        put(lines, before)
+        async with norce.bulk(journal, load=FEW) as job:
+            await all_of(job.run(ids, actions.export(out)))
+    assert read_ids(out) == ids
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_values_that_a_table_can_not_hold(tmp_path: Path, ending: str) -> None:
+    """Half a surrogate pair is replaced in a table, and a number beyond all floats makes its column one of texts. Lines
+    of JSON hold both as they are."""
+    out, many = tmp_path / f"orders.{ending}", 10**400
+    file = ExportFile(out, ending, {"half": "id", "many": "id"}, overwrite=False, raw_cells=False)
+    file.open(0)
+    file.append([file.line({"half": "a\ud800", "many": many})], durable=False)
+    file.finish()
+    (row,) = rows_of(out)
+    assert (row["half"], row["many"]) == (("a\ud800", many) if ending == "jsonl" else ("a?", str(many)))
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".csv":
+        return [dict(row) for row in read_rows(path)]
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+    parquet: Any = import_module("pyarrow.parquet")
+    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    return rows
+
+
+async def test_names_that_are_not_unicode(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:
+    """A column has none. A journal can't keep such a path either, and says so before anything is read."""
+    with pytest.raises(ConfigurationError, match=r"a column of fields holds half a surrogate pair: 'a\\ud800'"):
+        actions.export(tmp_path / "a.csv", fields={"a\ud800": "id"})
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 1)
+        read = reads(sandbox)
+        async with norce.bulk(journal, load=FEW) as job:
+            with pytest.raises(ConfigurationError, match="must be Unicode, and one holds half a surrogate pair"):
+                await all_of(job.run(ids, actions.export(tmp_path / "a\udcff.csv")))
+        assert reads(sandbox) == read
 
 
 def put(path: Path, words: str) -> None:

@@ -60,6 +60,14 @@ def move(path: Path, to: Path) -> None:
     path.rename(to)
 
 
+def link(path: Path, to: Path) -> None:
+    path.symlink_to(to)
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
 def make(folder: Path) -> None:
     folder.mkdir()
 

@@ -29,7 +29,7 @@ from norce_order_async.sandbox import FaultPlan, FaultRule
 from norce_order_async.sandbox.faults.kinds import Delay
 from tests.support.waiting import until, wait_until
 
-from .exports import hidden_in, ids_in, manifest, move, names_in, put, written
+from .exports import hidden_in, ids_in, link, manifest, move, names_in, put, remove, size, written
 from .support import FEW, Place, end, orders, worker
 
 pytestmark = [
@@ -212,6 +212,26 @@ async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
     assert (ids_in(folder), len(place.sandbox.requests), is_clean(folder)) == (sorted(ids), read, True)
 
 
+async def test_lines_that_another_program_has_changed(place: Place, folder: Path) -> None:
+    """Of a run that was killed, and to the same length: the error names their file, and no part is made of them."""
+    ids = await orders(place.sandbox, 4)
+    await list_shards(place.recipe, ids, actions.export(folder, format="jsonl"), journal=place.journal, shards=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ExportFile, "write", ended)
+        with pytest.raises(JournalError, match="ended here"):
+            await place.journal.work(place.recipe, load=FEW)
+    (first,) = (folder / name for name in hidden_in(folder) if name.endswith(".lines"))
+    move(first, folder / "_aside")
+    link(first, folder / "_aside")
+    with pytest.raises(JournalError, match=r"\.lines: .*symbolic links"):
+        await place.journal.work(place.recipe, load=FEW)
+    remove(first)
+    put(first, "x" * size(folder / "_aside"))
+    with pytest.raises(JournalError, match=r"\.lines was changed by another program: 4 orders were read, .* 1 line"):
+        await place.journal.work(place.recipe, load=FEW)
+    assert read_journal(place.journal).manifest is None
+
+
 def nothing(*_: Any, **__: Any) -> None:
     """Removes no file."""
 
@@ -232,6 +252,10 @@ async def test_a_part_that_is_gone(place: Place, folder: Path) -> None:
     move(part, folder / "aside")
     with pytest.raises(JournalError, match=r"part-00001-.*\.csv is gone, and is part of the export: put it back"):
         await place.journal.work(place.recipe, load=FEW)
+    link(part, folder / "aside")
+    with pytest.raises(JournalError, match=r"part-00001-.*\.csv is a link or no file, and is part of the export"):
+        await place.journal.work(place.recipe, load=FEW)
+    remove(folder / part.name[1:])
     put(part, "cut")
     with pytest.raises(JournalError, match=r"part-00001-.*\.csv was made with \d+ bytes and has 3"):
         await place.journal.work(place.recipe, load=FEW)

@@ -15,6 +15,7 @@ import difflib
 import io
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from importlib import import_module
@@ -25,10 +26,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, get_args, get_o
 import attrs
 
 from norce_order_async import models
-from norce_order_async._json import is_list, is_mapping
+from norce_order_async._json import UNREADABLE, is_list, is_mapping, read_json
 from norce_order_async.bulk.actions.base import Action, Row
 from norce_order_async.bulk.actions.cells import harmless
-from norce_order_async.bulk.actions.output import OutputFile, named, new_file, to_disk
+from norce_order_async.bulk.actions.output import OutputFile, kept_file, named, new_file, to_disk
 from norce_order_async.checking import check_kind, mapping_of
 from norce_order_async.errors import ConfigurationError
 
@@ -87,6 +88,8 @@ class Export(Action[dict[str, Any]]):
         for column, path in (self.fields or {}).items():
             check_kind("a column of fields", column, str, "a string", ConfigurationError)
             check_kind("a path of fields", path, str, "a string", ConfigurationError)
+            if not _is_unicode(column):
+                raise ConfigurationError(f"a column of fields holds half a surrogate pair: {column!r}")
         self._paths = {column: parts_of(path) for column, path in (self.fields or {}).items()}
         self.format: ExportFormat = kind
         self.overwrite = overwrite
@@ -176,7 +179,9 @@ class ExportFile(OutputFile[dict[str, Any]]):
 
     def line(self, value: dict[str, Any]) -> bytes:
         """An order as one line of JSON."""
-        return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+        text = json.dumps(value, ensure_ascii=False)
+        # Half a surrogate pair is no text, but the service may send it, and JSON has an escape for it.
+        return (text if _is_unicode(text) else json.dumps(value)).encode() + b"\n"
 
     def finish(self) -> None:
         """Make the real file. Until it is there, the working file is kept, so that this can be done again."""
@@ -207,12 +212,16 @@ class ExportFile(OutputFile[dict[str, Any]]):
         return count
 
     def _lines(self) -> Iterator[bytes]:
-        with self.working.open("rb") as lines:
+        with kept_file(self.working) as lines:
             yield from lines
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[Mapping[str, Any]]:
+        columns = (self._fields or {}).keys()
         for line in self._lines():
-            yield json.loads(line)
+            row: Any = read_json(line)
+            if row is UNREADABLE or not is_mapping(row) or row.keys() != columns:
+                raise OSError(f"{self.working} was changed by another program: a line in it is not one of this job")
+            yield row
 
     def _write_lines(self, file: BinaryIO) -> int:
         count = 0
@@ -223,7 +232,7 @@ class ExportFile(OutputFile[dict[str, Any]]):
 
     def _write_csv(self, file: BinaryIO) -> int:
         count = 0
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
         writer = csv.DictWriter(text, list(self._fields or {}))
         writer.writeheader()
         for row in self._rows():
@@ -265,8 +274,10 @@ class ExportFile(OutputFile[dict[str, Any]]):
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of an order is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value of an order is a number that a column of numbers can hold."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return isinstance(value, float)
 
 
 def _cell(value: Any) -> Any:
@@ -276,7 +287,17 @@ def _cell(value: Any) -> Any:
 def _typed(value: Any, number: bool) -> Any:
     if value is None or number:
         return value if value is None else float(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if _is_unicode(text) else text.encode(errors="replace").decode()
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parts_of(path: str, kind: str = "OrderData") -> tuple[str, ...]:

@@ -32,6 +32,15 @@ def new_file(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
 
+def kept_file(path: Path) -> BinaryIO:
+    """Open a file that an earlier step has written; a link is not followed.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+
+
 def to_disk(file: BinaryIO) -> None:
     """Flush a file, and wait until it is on disk."""
     file.flush()

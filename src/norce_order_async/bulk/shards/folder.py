@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from typing import Any, BinaryIO, Final
 
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, read_json
 from norce_order_async.bulk.actions.export import Export, ExportFile, is_number
-from norce_order_async.bulk.actions.output import OutExistsError, named, new_file, to_disk
+from norce_order_async.bulk.actions.output import OutExistsError, kept_file, named, new_file, to_disk
 from norce_order_async.bulk.journal.errors import JournalError, JournalLockedError
 from norce_order_async.bulk.journal.parts import MANIFEST, ExportShard, Part
 from norce_order_async.bulk.journal.place import PostgresJob
@@ -181,10 +182,10 @@ class Folder:
                 self.made(part.shard, earlier, ending).unlink(missing_ok=True)
 
     def show(self, part: Part, ending: str) -> None:
-        """Give a part its final name, and check its size.
+        """Give a part its final name, and check that it is a file of its size.
 
         Raises:
-            JournalError: the part is gone, or has another size.
+            JournalError: the part is gone, is a link, or has another size.
         """
         assert part.made_by is not None  # noqa: S101 - called for parts that are made
         path = self.part(part.shard, part.made_by, ending)
@@ -192,11 +193,15 @@ class Folder:
         with suppress(FileNotFoundError):
             self.made(part.shard, part.made_by, ending).replace(path)
         try:
-            size = path.stat().st_size
+            found = path.lstat()
         except FileNotFoundError:
             raise JournalError(f"{path} is gone, and is part of the export: put it back, or export again") from None
-        if size != part.bytes:
-            raise JournalError(f"{path} was made with {part.bytes} bytes and has {size}: put it back, or export again")
+        if not stat.S_ISREG(found.st_mode):
+            raise JournalError(f"{path} is a link or no file, and is part of the export: put it back, or export again")
+        if found.st_size != part.bytes:
+            raise JournalError(
+                f"{path} was made with {part.bytes} bytes and has {found.st_size}: put it back, or export again"
+            )
 
     def clean(self, epoch: int, parts: Sequence[Part], *, replaces: set[str]) -> None:
         """Remove files of earlier runs, and of exports that were replaced.
@@ -294,7 +299,7 @@ class PartFile(ExportFile):
         before = self._folder.lines(self._shard, self._store.lines_of() or 0)
         left = length
         try:
-            with before.open("rb") as lines:
+            with kept_file(before) as lines:
                 while left and (some := lines.read(min(left, _AT_ONCE))):
                     left -= file.write(some)
         except (FileNotFoundError, PermissionError) as error:
@@ -312,7 +317,14 @@ class PartFile(ExportFile):
         """
         self.close()
         with _held(self._store, self._folder.path):
-            rows = self.write(self.out)
+            counts = self._store.counts()
+            read, rows = counts.get("confirmed", 0), self.write(self.out)
+            if rows != read:
+                self.out.unlink(missing_ok=True)
+                raise JournalError(
+                    f"{self.working} was changed by another program: {read} orders were read, and it has {rows} "
+                    f"line{'s' if rows != 1 else ''}. Put it back as it was, and run it again"
+                )
             size, digest = _size_and_digest(self.out)
             sync(self._folder.path)
             try:
@@ -320,7 +332,6 @@ class PartFile(ExportFile):
             except JournalLockedError:
                 self.out.unlink(missing_ok=True)
                 raise
-            counts = self._store.counts()
             if not (counts.get("refused") or counts.get("unknown")):
                 self.working.unlink(missing_ok=True)
 
