@@ -16,7 +16,7 @@ import linecache
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,9 +51,13 @@ CLASSES: dict[str, type] = {
 RECORDS: list[type] = [Window, *(form for kind in KINDS.values() for form in kind.forms)]
 """What rules of plans are made of."""
 OWN = tuple(kind for kind in CLASSES.values() if issubclass(kind, Exception))
-MADE = {what: make() for what, make in HOSTILE.items() if what != "generator"}
-"""Once for all tests, as some are large; a generator is used up."""
 EXPECTED: tuple[type[Exception], ...] = (*OWN, OwnError)
+
+
+@cache
+def made() -> dict[str, Any]:
+    """Once for all tests, as some are large; a generator is used up."""
+    return {what: make() for what, make in HOSTILE.items() if what != "generator"}
 
 
 class Standing(NamedTuple):
@@ -128,7 +132,7 @@ FITTING: dict[str, Any] = {
 
 
 def hostile() -> Iterator[tuple[str, Any]]:
-    yield from MADE.items()
+    yield from made().items()
     yield "generator", HOSTILE["generator"]()
 
 
