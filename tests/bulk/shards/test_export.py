@@ -185,9 +185,16 @@ async def test_an_export_that_is_replaced(place: Place, threads: ThreadPoolExecu
         await place.spread(ids[:4], into(folder), on=threads, shards=2, journal=other)
     await list_shards(place.recipe, ids[:4], into(folder, overwrite=True), journal=other, shards=2)
     assert (names_in(folder), manifest(folder)["job"]) == (old, place.journal.job)
+    await place.spread(ids, into(folder, "csv"), on=threads, shards=SHARDS)
     await place.spread(ids[:4], into(folder), on=threads, shards=2, journal=other)
     assert (manifest(folder)["job"], ids_in(folder)) == ("another", sorted(ids[:4]))
     assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+    # The report of the first would name the manifest of the other.
+    for overwrite in (False, True):
+        with pytest.raises(ConfigurationError, match="orders holds the export of another job, which has replaced that"):
+            await place.spread(ids, into(folder, "csv", overwrite=overwrite), on=threads, shards=SHARDS)
+    move(folder / "_manifest.json", folder.with_name("moved"))
+    await place.spread(ids, into(folder, "csv"), on=threads, shards=SHARDS)
 
 
 async def test_workers_that_take_shards_by_themselves(place: Place, folder: Path) -> None:

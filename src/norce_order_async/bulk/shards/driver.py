@@ -227,9 +227,16 @@ async def _list(
 
 
 def _begin_folder(store: ExportShard, export: Export, job: str) -> None:
-    """Begin the folder of an export, unless it is finished: the files of a finished one may have been moved."""
-    if not store.is_finished():
-        Folder(export.out, store.mark(), job).begin(overwrite=export.overwrite, begun=store.is_begun())
+    """Begin the folder of an export, unless it is finished: the files of a finished one may have been moved.
+
+    Raises:
+        ConfigurationError: the folder can't be used, or another job has replaced the finished export.
+    """
+    folder = Folder(export.out, store.mark(), job)
+    if store.is_finished():
+        folder.check_manifest()
+    else:
+        folder.begin(overwrite=export.overwrite, begun=store.is_begun())
 
 
 @asynccontextmanager

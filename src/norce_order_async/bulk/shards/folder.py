@@ -105,6 +105,19 @@ class Folder:
             if self._owner() != self.mark:
                 raise ConfigurationError(self._strange())
 
+    def check_manifest(self) -> None:
+        """Check that the manifest of a finished job was not replaced. It may be gone: its folder may have been moved.
+
+        Raises:
+            ConfigurationError: it is another job's.
+        """
+        with suppress(OSError):
+            if _members(self.path / MANIFEST).get("export") != self.mark:
+                raise ConfigurationError(
+                    f"{self.path} holds the export of another job, which has replaced that of job {self.job!r}: "
+                    "export with a new job"
+                )
+
     def _strange(self) -> str:
         return (
             f"{self.path} is not the folder that job {self.job!r} writes to: every worker must see the same folder "
