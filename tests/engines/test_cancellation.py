@@ -142,9 +142,12 @@ async def fuzz_unowned(make_engine: EngineFactory, server: FaultServer, cancels:
     assert server.settle() == 0
 
 
-async def test_sends_cancelled_from_outside_damage_nothing(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A hundred sends are interrupted; the engine still works and closes everything."""
-    await fuzz_unowned(make_engine, server, 100)
+@pytest.mark.parametrize("cancels", [100, pytest.param(3_000, marks=pytest.mark.soak)])
+async def test_sends_cancelled_from_outside_damage_nothing(
+    make_engine: EngineFactory, server: FaultServer, cancels: int
+) -> None:
+    """A hundred sends are interrupted, or 3,000 in a soak; the engine still works and closes everything."""
+    await fuzz_unowned(make_engine, server, cancels)
 
 
 async def test_a_drain_ends_sends_that_hang(make_engine: EngineFactory, server: FaultServer) -> None:

@@ -115,6 +115,15 @@ def test_it_imports_alone(installed: Installed) -> None:
     assert missing.stderr.splitlines()[-1].endswith("install norce-order-async with [sandbox]")
 
 
+def test_the_command_without_its_extra_says_what_to_install(installed: Installed) -> None:
+    """The installed script itself is run."""
+    done = ran(str(installed.python.with_name("norce-order")), "--version", cwd=installed.folder)
+    assert done.returncode != 0
+    assert "norce-order-async" in done.stderr
+    assert "[cli]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_user_s_file_is_typed(installed: Installed) -> None:
     """Mypy and pyright, both strict, against the installed packages."""
     user = installed.folder / "typed"

@@ -43,7 +43,7 @@ def for_soak(parameters: Iterable[V]) -> list[V | Any]:
 
 
 def examples(number: int, *, soak: int) -> int:
-    """How many random examples a test tries: so many in an ordinary run, and more under a soak."""
+    """How many examples or items a test tries: so many in an ordinary run, and more under a soak."""
     return number if any("not soak" in expression for expression in _selected) else soak
 
 

@@ -22,7 +22,7 @@ from norce_order_async.engines.select import EngineName
 from norce_order_async.pipeline.operations import CREATE_ORDER
 from norce_order_async.sandbox import FaultPlan, Readings, Sandbox
 from tests.chaos.service import CONTEXT, cart, payment
-from tests.support.turns import for_soak
+from tests.support.turns import examples, for_soak
 
 from .walks import (
     LOST,
@@ -181,7 +181,9 @@ async def test_an_order_that_another_program_created(
 async def test_a_job_whose_answers_are_lost(
     told: Truth, sandbox: Sandbox, norce: NorceOrderClient, tmp_path: Path
 ) -> None:
-    ids = [(await norce.orders.create(**CONTEXT, cart=cart(f"c-{number}"))).id for number in range(6)]
+    ids = [
+        (await norce.orders.create(**CONTEXT, cart=cart(f"c-{number}"))).id for number in range(examples(6, soak=12))
+    ]
     for order_id in ids:
         await norce.orders(order_id).payments.create(payment("whole"))
     sandbox.faults.play("lost-answers")
