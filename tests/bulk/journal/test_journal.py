@@ -248,7 +248,7 @@ async def test_another_job_or_other_items_are_refused(sandbox: Sandbox, journal:
         ids = await new_orders(norce, 3)
         await planned(sandbox, journal, ids, actions.remove())
         others: list[tuple[list[str], Any, str]] = [
-            (ids, actions.transition("completed"), "it had another parameters"),
+            (ids, actions.transition("completed"), "it had other parameters"),
             (ids, actions.delete(), "its action was transition and is delete now"),
             (ids[1:], actions.remove(), r"begun with other items \(1 missing: o\w+\)"),
             ([*ids, "o-new"], actions.remove(), r"\(1 new: o-new\): give the same items, or None to continue"),

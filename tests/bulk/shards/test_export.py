@@ -224,7 +224,7 @@ async def test_a_folder_by_another_name(
     assert (report.manifest, ids_in(tmp_path / "orders")) == (tmp_path / "orders" / "_manifest.json", sorted(ids))
     make(tmp_path / "elsewhere")
     monkeypatch.chdir(tmp_path / "elsewhere")
-    with pytest.raises(JournalMismatchError, match="another parameters"):
+    with pytest.raises(JournalMismatchError, match="it had other parameters"):
         await place.spread(ids, into(Path("orders")), on=threads, shards=SHARDS)
 
 

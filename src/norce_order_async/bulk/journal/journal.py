@@ -361,4 +361,4 @@ def _difference(name: str, was: object, now: object) -> str:
     if name == SOURCE and is_mapping(was) and is_mapping(now):
         members = sorted(member for member in {*was, *now} if was.get(member) != now.get(member))
         return f"its filter had another {', '.join(members)}"
-    return f"it had another {name}"
+    return f"it had {'other' if name.endswith('s') else 'another'} {name}"
