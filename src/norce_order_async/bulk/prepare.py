@@ -189,7 +189,7 @@ def _facts(plan: Plan[Any]) -> dict[str, Any]:
     session, source = plan.session, plan.source
     return {
         "action": plan.action.name,
-        "parameters": json.loads(as_json(plan.action.parameters)),
+        "parameters": _in_order(plan.action.parameters),
         "columns": list(plan.action.columns),
         "merchant": session.context.merchant,
         "channel": session.context.channel,
@@ -197,6 +197,12 @@ def _facts(plan: Plan[Any]) -> dict[str, Any]:
         "partition": [plan.partition.index, plan.partition.of],
         SOURCE: _source_facts(source),
     }
+
+
+def _in_order(parameters: Mapping[str, Any]) -> Any:
+    """Return parameters as JSON data, in their order: that of an export's fields is the order of its columns."""
+    as_json(parameters)  # raises if they are not JSON data
+    return json.loads(json.dumps(parameters))
 
 
 def _source_facts(source: object) -> object:

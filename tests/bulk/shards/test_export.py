@@ -214,6 +214,19 @@ async def test_workers_that_take_shards_by_themselves(place: Place, folder: Path
     assert (await place.journal.work(place.recipe, load=FEW)).left == 0
 
 
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+async def test_columns_keep_their_order(place: Place, threads: ThreadPoolExecutor, folder: Path, format: str) -> None:
+    """That of the program that listed the job, in every part and the manifest, whichever worker makes the part."""
+    fields, reordered = {"b": "currency", "a": "country", "id": "id"}, {"id": "id", "a": "country", "b": "currency"}
+    ids = await orders(place.sandbox, 8)
+    await list_shards(place.recipe, ids, into(folder, format, fields=fields), journal=place.journal, shards=SHARDS)
+    await to_thread.run_sync(run_shard, place.recipe.to_json(), place.journal.url, 1)
+    await place.spread(ids, into(folder, format, fields=reordered), on=threads, shards=SHARDS)
+    assert manifest(folder)["columns"] == list(fields)
+    for part in manifest(folder)["parts"]:
+        assert as_one_table(folder / part["file"], format).schema.names == list(fields)
+
+
 async def test_a_folder_by_another_name(
     place: Place, threads: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

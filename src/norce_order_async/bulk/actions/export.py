@@ -16,7 +16,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from importlib import import_module
 from importlib.util import find_spec
@@ -133,6 +133,15 @@ class Export(Action[dict[str, Any]]):
                 f"that all workers see and a format, such as {str(self.out.with_suffix(''))!r} and {self.format!r}"
             )
         return Export(self.out.absolute(), self.fields, self.format, overwrite=self.overwrite, raw_cells=self.raw_cells)
+
+    def in_order(self, columns: Iterable[str]) -> Export:
+        """Return a copy of the export whose columns are in this order, for parts that are to agree."""
+        if self.fields is None or {*columns} != self.fields.keys():
+            return self
+        other = copy(self)
+        other.fields = {column: self.fields[column] for column in columns}
+        other._paths = {column: self._paths[column] for column in columns}  # noqa: SLF001 - of this class
+        return other
 
     def into(self, made: Callable[[], ExportFile]) -> Export:
         """Return a copy of the export whose file ``made`` makes."""

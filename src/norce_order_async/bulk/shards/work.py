@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 from anyio import to_thread
 
+from norce_order_async._json import mapping_or_empty
 from norce_order_async.bulk.actions.base import Action, action_of
 from norce_order_async.bulk.actions.builtin import from_journal
 from norce_order_async.bulk.actions.export import Export
@@ -152,6 +153,7 @@ async def finish(journal: PostgresJob, action: Action[Any]) -> None:
         report = await _report_of(journal)
         if report.manifest is not None or not all(shard.finished for shard in report.shards):
             return
+        action = action.in_order(mapping_or_empty(report.parameters.get("fields")))
         try:
             await to_thread.run_sync(put_manifest, journal, action, len(report.shards))
         except NOT_NOW:
@@ -206,7 +208,10 @@ async def _job_of(journal: PostgresJob, action: AnyAction | None) -> _Listed:
         raise JournalError(f"journal {journal} is not split into shards: continue it with norce.bulk(...)")
     left = frozenset(shard.number for shard in report.shards if not shard.finished)
     chosen = from_journal(report.action, report.parameters) if action is None else action
-    return _Listed(for_shards(chosen), left, report.max_rate)
+    chosen = for_shards(chosen)
+    if isinstance(chosen, Export):
+        chosen = chosen.in_order(mapping_or_empty(report.parameters.get("fields")))
+    return _Listed(chosen, left, report.max_rate)
 
 
 async def _report_of(journal: PostgresJob) -> JournalReport:
