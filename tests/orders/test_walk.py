@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, cycle, product, repeat
 from random import Random
 from typing import Any, TypeVar, cast
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from norce_order_async import UnavailableError
-from norce_order_async.orders.iteration import MOST_RESTARTS, Walk
+from norce_order_async.orders.iteration import LOOKS, MOST_DOUBTS, MOST_RESTARTS, Walk
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
@@ -350,6 +351,61 @@ def test_as_many_new_ones_in_front_as_the_offset_moves_by(page: int) -> None:
 
     assert wanted <= set(walked(Walk(moving, None)))
     assert len(again) > 5
+
+
+class Flickering(Listing):
+    """Six orders of one moment; another one sorts before them and enters and leaves the filter between the pages.
+
+    Args:
+        matches: whether that order matches when a page is read, for each page from the first on.
+    """
+
+    def __init__(self, matches: Iterator[bool]) -> None:
+        super().__init__(page=2)
+        self.add(7)
+        self.before_page = lambda: self.change(self.orders[0], matches=next(matches))
+
+    def walked(self) -> list[str]:
+        """The orders that matched all along, as they came."""
+        ids = walked(Walk(self.fetch, None), most=100)
+        assert len(ids) == len(set(ids))
+        return [each for each in ids if each != self.orders[0].id]
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_an_order_that_enters_and_leaves_with_every_page_is_no_fault(begins: bool) -> None:
+    """The next offset gives the page before again and again, from the first page to the last."""
+    listing = Flickering(cycle([begins, not begins]))
+    assert listing.walked() == [order.id for order in listing.orders[1:]]
+
+
+def test_only_changes_in_step_with_every_read_look_like_an_offset_that_is_not_honoured() -> None:
+    """Of all the ways in which an order can enter and leave before the first seven pages with one starting time, two
+    end the walk: those in which six of them hold the same two orders, so that nothing shows that the offset was
+    honoured. The page further on, which does not hold them, may come at either time."""
+    failed: list[tuple[bool, ...]] = []
+    for matches in product([False, True], repeat=3 + len(LOOKS)):
+        listing = Flickering(chain([False], matches, repeat(False)))
+        try:
+            assert listing.walked() == [order.id for order in listing.orders[1:]]
+        except UnavailableError:
+            failed.append(matches)
+    assert failed == [(False, True, further_on, *(look == 1 for look in LOOKS)) for further_on in (False, True)]
+
+
+def test_a_list_that_changes_with_every_page_does_not_keep_it_going_for_ever() -> None:
+    """Two orders change places whenever the walk has found out that they had only moved."""
+    orders = [undated(0), undated(1)]
+
+    async def fetch(_: datetime | None, offset: int) -> Sequence[Listed]:
+        if offset == 0:
+            orders.reverse()
+        return list(orders) if offset < 2 else []
+
+    with pytest.raises(
+        UnavailableError, match="the list changes faster than it can be read; 2 orders were given so far"
+    ):
+        walked(Walk(fetch, None), most=4 * MOST_DOUBTS)
 
 
 @pytest.mark.parametrize("created", [None, START], ids=["without a time", "of one moment"])

@@ -198,8 +198,9 @@ class OrderCollection:
 
         Raises:
             InvalidRequestError: the filter can't be sent, or sets an order; nothing was sent.
-            UnavailableError: while iterating: the service does not honour the offset or gives one order a page, so
-                there may be more orders. The text gives the number of orders so far.
+            UnavailableError: while iterating: the service does not honour the offset or gives one order a page, or the
+                list changes faster than it can be read, so there may be more orders. The text gives the number of
+                orders so far.
             CallError: while iterating: a page could not be read. To go on iterating reads it again.
         """
         where = _filter(where)

@@ -15,10 +15,12 @@ page is the end. ``date_from`` may mean created or last modified, and may includ
 created from the last one on is asked for, because an order is never modified before it is created. Each page is checked
 for its sorting; if the service does not sort, the walk uses offsets only.
 
-The walk never ends early without an error. If two pages in a row hold the same orders although the offset has moved,
-the service does not honour the offset, and the walk fails with that reason. The same can happen if just as many orders
-came in before the offset as it moved by, so both pages are read once more first. Pages with only known orders are not a
-fault: that is how the walk gets past orders that it has seen.
+The walk never ends early without an error. If two offsets keep giving the same page, the service does not honour the
+offset, and the walk fails with that reason. Once is no proof: just as many orders may have come in before the offset as
+it moved by. So a page further on is read, and then the first one again. If both are still the same, the offset is not
+honoured: too many orders would have to come in at once. If the page further on differs, the service may still round
+offsets, and the two offsets are read in turn. As soon as one of them gives other orders, the list had only changed, and
+the walk continues. Pages with only known orders are not a fault: that is how the walk gets past orders it has seen.
 """
 
 from __future__ import annotations
@@ -48,8 +50,13 @@ MOST_RESTARTS = 100
 """How many times in a row the walk goes back without a new order before it ends. A service that contradicts itself must
 not keep it going for ever."""
 
-MOST_LOOKS = 3
-"""How many times in a row the same page may come at another offset before the offset counts as not honoured."""
+LOOKS = (0, 1, 0, 1)
+"""Which of two offsets with the same page are read again, after a page further on: 0 is the first and 1 the second. If
+all give that page, the offset counts as not honoured. If the page further on gave it too, the first of these is enough.
+An order that enters and leaves with every page can't follow this order of reading."""
+
+MOST_DOUBTS = 100
+"""How many times the walk finds out why two offsets gave the same page, without a new order, before it ends."""
 
 MOST_ROUNDS = 5
 """How many times in a row the walk starts again to check an odd listing before it fails."""
@@ -90,9 +97,21 @@ class _Page:
     offset: int
     ids: list[str]
 
-    def is_at_another_offset(self, other: _Page) -> bool:
-        """Whether the other page has the same orders at another offset."""
-        return self.ids == other.ids and self.date_from == other.date_from and self.offset != other.offset
+    def has_the_orders_of(self, other: _Page) -> bool:
+        """Whether the other page has the same orders, from the same starting time."""
+        return self.ids == other.ids and self.date_from == other.date_from
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """Two offsets that gave the same page, while the walk finds out why."""
+
+    first: _Page
+    second: _Page
+    is_far_same: bool = False
+    """Whether the page further on was the same too."""
+    looks: int = 0
+    """How many pages of `LOOKS` were asked for."""
 
 
 class Walk(Generic[ListedT]):
@@ -100,11 +119,12 @@ class Walk(Generic[ListedT]):
 
     __slots__ = (
         "_begin",
+        "_doubt",
+        "_doubts",
         "_fault",
         "_fetch",
         "_from",
         "_last",
-        "_looks",
         "_offset",
         "_restarts",
         "_rounds",
@@ -119,10 +139,11 @@ class Walk(Generic[ListedT]):
         self._from = date_from
         self._begin = date_from
         """The starting time of the next page without an offset."""
-        self._offset = 0
+        self._offset: int = 0
         self._last: _Page | None = None
         """The last page; None if it was empty."""
-        self._looks = 0
+        self._doubt: _Doubt | None = None
+        self._doubts = 0
         self._restarts = 0
         self._rounds = 0
         self._widest = 0
@@ -153,7 +174,7 @@ class Walk(Generic[ListedT]):
                 self._go_back_from_far_beyond()
                 return []
             return await self._look_beyond(page)
-        self._restarts = self._rounds = 0
+        self._doubts = self._restarts = self._rounds = 0
         self._seen.update(order.id for order in new)
         created = [order.created for order in page if order.created is not None]
         self._sorted = self._sorted and all(one <= other for one, other in pairwise(created))
@@ -167,20 +188,33 @@ class Walk(Generic[ListedT]):
         return new
 
     def _is_the_page_before(self, page: Sequence[ListedT]) -> bool:
-        """Whether a page at another offset repeats the last page. Then the last page is read again at its first offset,
-        which shows whether orders have come in before it."""
-        last = self._last
-        self._last = _Page(self._from, self._offset, [order.id for order in page]) if page else None
-        if last is None or self._last is None or not self._last.is_at_another_offset(last):
-            self._looks = 0
+        """Whether a page at another offset repeats the last page. Then more pages are read until it is clear why."""
+        last, doubt = self._last, self._doubt
+        read = self._last = _Page(self._from, self._offset, [order.id for order in page]) if page else None
+        if doubt is None:
+            if last is None or read is None or not read.has_the_orders_of(last) or read.offset == last.offset:
+                return False
+            self._doubts += 1
+            if self._doubts > MOST_DOUBTS:
+                raise self._cannot_go_on("the list changes faster than it can be read")
+            self._doubt = _Doubt(last, read)
+            self._offset = read.offset + 2 * len(page)
+            return True
+        is_same = read is not None and read.has_the_orders_of(doubt.first)
+        if not doubt.looks:
+            doubt.is_far_same = is_same
+        elif not is_same:
+            self._doubt = None
             return False
-        self._looks += 1
-        if self._looks >= MOST_LOOKS:
+        if doubt.looks == (1 if doubt.is_far_same else len(LOOKS)):
+            self._doubt = None
+            offsets = sorted([doubt.first.offset, doubt.second.offset])
             raise self._cannot_go_on(
-                f"the service does not honour the offset: {min(last.offset, self._offset)} and "
-                f"{max(last.offset, self._offset)} give the same page of {len(page)} orders"
+                f"the service does not honour the offset: {offsets[0]} and {offsets[1]} give the same page of "
+                f"{len(page)} orders"
             )
-        self._offset = last.offset
+        self._offset = (doubt.first, doubt.second)[LOOKS[doubt.looks]].offset
+        doubt.looks += 1
         return True
 
     async def _look_beyond(self, page: Sequence[ListedT]) -> list[ListedT] | None:
