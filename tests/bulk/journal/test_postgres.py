@@ -25,6 +25,7 @@ from norce_order_async import (
 from norce_order_async.bulk import PostgresJournal, actions, read_journal
 from norce_order_async.bulk.journal.place import read
 from norce_order_async.bulk.journal.postgres import PostgresStore
+from norce_order_async.bulk.journal.reading import DUPLICATES, LISTED
 from norce_order_async.bulk.journal.store import Change
 from norce_order_async.bulk.prepare import wait_for_late_requests
 from norce_order_async.bulk.source import Item
@@ -197,6 +198,30 @@ def test_an_id_that_is_too_long(journal: PostgresJournal) -> None:
         store.add([Item(1, "".join(map(chr, range(0x4E00, 0x4E00 + 1000))))])
     assert store.counts() == {}
     store.release()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["each-once", "one-again"])
+@pytest.mark.parametrize("shards", [0, 7])
+def test_the_counts_of_a_list_are_those_of_its_rows(journal: PostgresJournal, shards: int, *, again: bool) -> None:
+    """The run that lists them counts them by shard, and the database counts them if an order came again."""
+    import psycopg
+
+    store = PostgresStore(journal, shards=shards)
+    store.take()
+    store.begin({**FACTS_OF_A_JOB})
+    store.add(store.prepared(items(1, 60)))
+    more = [Item(number + 20, f"o{number}") for number in range(41, 101)] if again else items(61, 100)
+    assert store.add(more) == (20 if again else 0, None)
+    store.put_facts({LISTED: True, DUPLICATES: 20 if again else 0})
+    store.release()
+    with psycopg.connect(journal.dsn) as connection:
+        rows = connection.execute("SELECT shard, count(*) FROM norce_job_item GROUP BY shard ORDER BY shard").fetchall()
+        counted = connection.execute(
+            "SELECT shard, planned FROM norce_job_shard WHERE planned > 0 ORDER BY shard"
+        ).fetchall()
+    assert counted == rows
+    assert sum(count for _, count in rows) == 100
+    assert len(rows) == (shards or 1)
 
 
 def test_a_write_whose_answer_was_lost_is_done_once(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:

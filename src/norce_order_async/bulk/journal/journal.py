@@ -29,7 +29,10 @@ from norce_order_async.storage.groups import Groups
 T = TypeVar("T")
 U = TypeVar("U")
 
-LISTED_AT_ONCE = 10_000
+LISTED_AT_ONCE = 20_000
+_SENDS_WITHIN = 0.005
+"""Seconds that a store has to send a batch before the loop reads the next one. The loop holds Python's lock while it
+reads a source in memory, and the store's thread would wait for it at each step: a list in PostgreSQL took a fifth longer."""
 READ_AT_ONCE = 500
 _SHOWN = ("action", "merchant", "channel", "service", "partition")
 
@@ -183,21 +186,28 @@ class Journal:
                 ", or None to continue with those in the journal, or name another journal"
             )
 
-    async def _go_through(self, items: Items, work: Callable[[list[Item]], T], then: Callable[[T], None]) -> None:
-        """Pass all items to the store in batches. While it works on one batch, the next is read from the source.
+    async def _go_through(self, items: Items, work: Callable[[Sequence[Item]], T], then: Callable[[T], None]) -> None:
+        """Pass all items to the store in batches. While it works on one batch, the next is read and prepared.
 
         Args:
             items: the items.
             work: called in a thread with each batch.
             then: called with each result; it may raise to end this.
         """
-        some = await items.some(LISTED_AT_ONCE)
+        some = await self._next_of(items)
         while some:
             begun = anyio.Event()
-            _, some = await _both(partial(self._work_on, some, begun, work, then), partial(_next_of, items, begun))
+            _, some = await _both(partial(self._work_on, some, begun, work, then), partial(self._next_of, items, begun))
+
+    async def _next_of(self, items: Items, begun: anyio.Event | None = None) -> Sequence[Item]:
+        if begun is not None:
+            await begun.wait()
+            await anyio.sleep(_SENDS_WITHIN)
+        some = await items.some(LISTED_AT_ONCE)
+        return self._store.prepared(some) if some else some
 
     async def _work_on(
-        self, some: list[Item], begun: anyio.Event, work: Callable[[list[Item]], T], then: Callable[[T], None]
+        self, some: Sequence[Item], begun: anyio.Event, work: Callable[[Sequence[Item]], T], then: Callable[[T], None]
     ) -> None:
         def begin() -> T:
             # Reading a source in memory blocks the loop, so it may begin only when this thread is at work.
@@ -309,11 +319,6 @@ class Journal:
                 return await to_thread.run_sync(work)
             except OSError as error:
                 raise JournalError(f"{error.filename or self.name}: {error.strerror or error}") from error
-
-
-async def _next_of(items: Items, begun: anyio.Event) -> list[Item]:
-    await begun.wait()
-    return await items.some(LISTED_AT_ONCE)
 
 
 def _nothing(_: object) -> None:

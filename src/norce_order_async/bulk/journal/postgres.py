@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -108,6 +109,11 @@ WITH change AS (
 )
 SELECT count(*) FROM held
 """
+_PLANNED: Final = """
+UPDATE norce_job_shard shard SET planned = found.planned
+FROM unnest(%(shards)s::integer[], %(planned)s::bigint[]) AS found (shard, planned)
+WHERE shard.job = %(job)s AND shard.shard = found.shard
+"""
 # MATERIALIZED, so that the items are counted once: the planner may otherwise count them again for each shard.
 _COUNT: Final = """
 WITH found AS MATERIALIZED (
@@ -139,6 +145,9 @@ _HALVES: Final = struct.Struct(f">Q{HASH_BYTES - 8}x")
 
 class PostgresStore(LeasedShard):
     """One shard of a job in a database: its facts and its items."""
+
+    _planned: Counter[str] | None = None
+    """How many items this run has listed, by shard. None if the database has to count them, as after a repeated one."""
 
     # What the job is about
 
@@ -173,6 +182,7 @@ class PostgresStore(LeasedShard):
             self._put_facts(connection, facts)
 
         self._write(work)
+        self._planned = Counter()
 
     def put_facts(self, facts: Mapping[str, Any]) -> None:
         """Write facts about the job. Together with the fact that its list is whole, the counts of each shard."""
@@ -186,13 +196,21 @@ class PostgresStore(LeasedShard):
                     "ON CONFLICT DO NOTHING",
                     (self._job, self._shards),
                 )
-                connection.execute(_COUNT, {"job": self._job})
+                if self._planned is None:
+                    connection.execute(_COUNT, {"job": self._job})
+                else:
+                    shards, planned = [int(shard) for shard in self._planned], list(self._planned.values())
+                    connection.execute(_PLANNED, {"job": self._job, "shards": shards, "planned": planned})
 
         self._write(work)
 
+    def prepared(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items with the texts that are sent for them, so that the database need not wait for these."""
+        return _Packed(items, self._shards)
+
     def add(self, items: Sequence[Item]) -> tuple[int, str | None]:
         """Plan items, each in its shard."""
-        given = {**self._mine, **_packed(items, self._shards)}
+        given = {**self._mine, **self._texts_of(items)}
 
         def add(connection: Connection[Any], on_conflict: str) -> None:
             (held,) = connection.execute(_ADD.format(on_conflict=on_conflict).encode(), given).fetchone() or (0,)
@@ -214,7 +232,12 @@ class PostgresStore(LeasedShard):
         with suppress(LandedError):
             some_again = self._call(work)
         self._written += 1
-        return self._call(again) if some_again else (0, None)
+        if self._planned is not None:
+            self._planned.update(given["shards"].split(","))
+        if not some_again:
+            return 0, None
+        self._planned = None
+        return self._call(again)
 
     def begin_comparison(self) -> None:
         """Start a list of keys to compare the source with."""
@@ -229,8 +252,11 @@ class PostgresStore(LeasedShard):
         """Add items to the list that is compared."""
         # If an order comes twice, the first counts, as when it was listed.
         query = f"WITH {_GIVEN} INSERT INTO norce_job_compared SELECT key, hash FROM given ON CONFLICT DO NOTHING"  # noqa: S608
-        given = _packed(items, self._shards)
+        given = self._texts_of(items)
         self._call(lambda connection: self._of_compared(connection, lambda: connection.execute(query.encode(), given)))
+
+    def _texts_of(self, items: Sequence[Item]) -> dict[str, Any]:
+        return (items if isinstance(items, _Packed) else _Packed(items, self._shards)).texts
 
     def _of_compared(self, connection: Connection[Any], work: Callable[[], T]) -> T:
         """Do work with the table of the list that is compared.
@@ -362,8 +388,15 @@ class PostgresStore(LeasedShard):
         )
 
 
-def _packed(items: Sequence[Item], shards: int) -> dict[str, Any]:
-    """Pack items for :data:`_GIVEN`, each with its shard."""
+class _Packed(list[Item]):
+    """Items with their texts for :data:`_GIVEN`, each with its shard."""
+
+    def __init__(self, items: Sequence[Item], shards: int) -> None:
+        super().__init__(items)
+        self.texts = _texts(items, shards)
+
+
+def _texts(items: Sequence[Item], shards: int) -> dict[str, Any]:
     asked = [item.asked for item in items]
     hashes = b"".join([hash_of(item.key, text) for item, text in zip(items, asked, strict=True)])
     return {

@@ -113,6 +113,10 @@ class Store(Protocol):
         """
         ...
 
+    def prepared(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return items in the form in which they are added or compared sooner. Called while other items are written."""
+        ...
+
     def add(self, items: Sequence[Item]) -> tuple[int, str | None]:
         """Plan items whose numbers follow one another. Returns how many were listed before, and the key of one that was
         listed with a different row."""
