@@ -32,7 +32,7 @@ U = TypeVar("U")
 LISTED_AT_ONCE = 20_000
 _SENDS_WITHIN = 0.005
 """Seconds that a store has to send a batch before the loop reads the next one. The loop holds Python's lock while it
-reads a source in memory, and the store's thread would wait for it at each step: a list in PostgreSQL took a fifth longer."""
+reads a source in memory. The store's thread would wait for it at each step, and lists took a fifth longer."""
 READ_AT_ONCE = 500
 _SHOWN = ("action", "merchant", "channel", "service", "partition")
 
