@@ -31,8 +31,8 @@ U = TypeVar("U")
 
 LISTED_AT_ONCE = 20_000
 _SENDS_WITHIN = 0.005
-"""Seconds that a store has to send a batch before the loop reads the next one. The loop holds Python's lock while it
-reads a source in memory. The store's thread would wait for it at each step, and lists took a fifth longer."""
+"""Seconds that a store has to send a full batch before the loop reads the next one. While the loop reads a source in
+memory, it holds Python's lock. The store's thread would wait for it at each step, and lists took a fifth longer."""
 READ_AT_ONCE = 500
 _SHOWN = ("action", "merchant", "channel", "service", "partition")
 
@@ -197,12 +197,18 @@ class Journal:
         some = await self._next_of(items)
         while some:
             begun = anyio.Event()
-            _, some = await _both(partial(self._work_on, some, begun, work, then), partial(self._next_of, items, begun))
+            pause = _SENDS_WITHIN if len(some) == LISTED_AT_ONCE else 0
+            _, some = await _both(
+                partial(self._work_on, some, begun, work, then), partial(self._after, begun, pause, items)
+            )
 
-    async def _next_of(self, items: Items, begun: anyio.Event | None = None) -> Sequence[Item]:
-        if begun is not None:
-            await begun.wait()
-            await anyio.sleep(_SENDS_WITHIN)
+    async def _after(self, begun: anyio.Event, pause: float, items: Items) -> Sequence[Item]:
+        await begun.wait()
+        if pause:
+            await anyio.sleep(pause)
+        return await self._next_of(items)
+
+    async def _next_of(self, items: Items) -> Sequence[Item]:
         some = await items.some(LISTED_AT_ONCE)
         return self._store.prepared(some) if some else some
 
