@@ -76,7 +76,7 @@ async def calls(norce: NorceOrderClient, order_id: str, count: int) -> None:
             group.start_soon(work)
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(3_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [500, pytest.param(3_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     "plan",
     [passes, Seeded(1, 0.3, [fault for fault in ALL_THAT_END if fault is not Fault.DELAY])],
