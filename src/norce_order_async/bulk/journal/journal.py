@@ -29,7 +29,7 @@ from norce_order_async.storage.groups import Groups
 T = TypeVar("T")
 U = TypeVar("U")
 
-LISTED_AT_ONCE = 20_000
+LISTED_AT_ONCE = 5_000
 _SENDS_WITHIN = 0.005
 """Seconds that a store has to send a full batch before the loop reads the next one. While the loop reads a source in
 memory, it holds Python's lock. The store's thread would wait for it at each step, and lists took a fifth longer."""
